@@ -1,0 +1,120 @@
+"""The caller's side of the training process: start it, feed it, start it again when it dies."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+from stepsize.engine.planner import Layout
+from stepsize.engine.task import Block, Curves, Task
+from stepsize.errors import EngineError
+
+ATTEMPTS = 3  # of one call, when the process dies under it
+
+
+class Engine:
+    """A training process; use it as a context manager.
+
+    A call under which the process dies (out of memory, a crash) is tried again in a fresh one.
+    """
+
+    def __init__(self) -> None:
+        self._opened: dict[str, tuple[Task, int]] = {}
+        self._layouts: dict[str, Layout] = {}
+        self.compile_seconds = 0.0
+        self._start()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """The process number of the training process."""
+        return self._process.pid
+
+    def open(self, key: str, task: Task, candidates: int) -> Layout:
+        """Prepare a population called `key`, of blocks with up to `candidates` runs; give its layout.
+
+        A key that is open already keeps its population: `task` must be what it was.
+        """
+        if key not in self._layouts:
+            self._opened[key] = (task, candidates)
+            self._layouts[key] = self._ask(("open", key, task, candidates), lambda share: None)[0]
+        return self._layouts[key]
+
+    def train(
+        self, key: str, blocks: Sequence[Block], on_progress: Callable[[float], None] = lambda share: None
+    ) -> list[Curves]:
+        """Train one call's blocks; `on_progress` hears the share that is done."""
+        curves, seconds = self._ask(("train", key, list(blocks)), on_progress)
+        self.compile_seconds += seconds
+        return curves
+
+    def close(self) -> None:
+        """End the training process."""
+        self._process.kill()
+        self._process.communicate()
+        self._messages.close()
+
+    def _ask(self, request: tuple[Any, ...], on_progress: Callable[[float], None]) -> tuple[Any, ...]:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._converse(request, on_progress)
+            except (EOFError, OSError, pickle.UnpicklingError):
+                said = self._last_message()
+                status = self._process.poll()
+                self.close()
+                if attempt == ATTEMPTS:
+                    raise EngineError(
+                        f"the training process died {ATTEMPTS} times (status {status}"
+                        f"{', probably out of memory' if status == -9 else ''}); {said}"
+                    ) from None
+                self._start()
+                self._reopen(but=request)
+        raise AssertionError("unreachable")
+
+    def _converse(self, request: tuple[Any, ...], on_progress: Callable[[float], None]) -> tuple[Any, ...]:
+        to_worker, from_worker = self._process.stdin, self._process.stdout
+        assert to_worker is not None and from_worker is not None
+        pickle.dump(request, to_worker, protocol=5)
+        to_worker.flush()
+        while True:
+            kind, *answer = pickle.load(from_worker)
+            if kind == "refused":
+                raise answer[0]
+            if kind != "progress":
+                return tuple(answer)
+            on_progress(answer[0])
+
+    def _reopen(self, but: tuple[Any, ...]) -> None:
+        for key, (task, candidates) in self._opened.items():
+            if but[:2] != ("open", key):
+                self._converse(("open", key, task, candidates), lambda share: None)
+
+    def _start(self) -> None:
+        self._messages = tempfile.TemporaryFile()
+        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "stepsize.engine.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._messages,
+            env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths},
+            start_new_session=True,  # Ctrl-C is for the caller, who ends this process
+        )
+
+    def _last_message(self) -> str:
+        self._messages.seek(0)
+        lines = self._messages.read().decode(errors="replace").strip().splitlines()
+        return f"its last words: {lines[-1][:200]}" if lines else "it said nothing"

@@ -1,0 +1,68 @@
+"""Fresh starts for many seeds at once, from the initialisers of one Keras model.
+
+Building a Keras model takes about 20 ms, so a thousand seeds cannot have a model each. The initialiser
+of every variable is noted while the one model is built, and called again, compiled, for each seed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import keras
+
+Initialisers = dict[int, Any]
+
+
+@contextmanager
+def recorded_initialisers() -> Iterator[Initialisers]:
+    """Note the initialiser of every variable that layers create inside the block, by the variable's id."""
+    noted: Initialisers = {}
+    original = keras.layers.Layer.add_weight
+
+    def add_weight(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        variable = original(layer, *args, **kwargs)
+        given = kwargs.get("initializer") or (args[1] if len(args) > 1 else None)
+        default = "glorot_uniform" if "float" in str(variable.dtype) else "zeros"
+        noted[id(variable)] = keras.initializers.get(given or default)
+        return variable
+
+    keras.layers.Layer.add_weight = add_weight
+    try:
+        yield noted
+    finally:
+        keras.layers.Layer.add_weight = original
+
+
+def is_generator_state(variable: Any) -> bool:
+    """Say whether the variable is the state of a random generator (dropout has one) and no weight."""
+    return variable.name == "seed_generator_state"
+
+
+def starter(variables: list[Any], noted: Initialisers) -> Callable[[jax.Array], list[jax.Array]]:
+    """Give the function seed -> initial values of `variables`, in their order.
+
+    Variable i of seed s draws from the JAX key `fold_in(key(s), i)`, so all candidates of a seed share
+    weights and dropout masks. Variables without an initialiser of their own keep their present value.
+    """
+
+    def value(variable: Any, key: jax.Array) -> jax.Array:
+        data = jax.random.key_data(key)
+        if is_generator_state(variable):
+            return data.at[1].set(0).astype(variable.dtype)
+        initialiser = noted.get(id(variable))
+        if initialiser is None:
+            return variable.value
+        if hasattr(initialiser, "seed"):
+            initialiser = copy.copy(initialiser)
+            initialiser.seed = data
+        return initialiser(variable.shape, dtype=variable.dtype)
+
+    def start(seed: jax.Array) -> list[jax.Array]:
+        key = jax.random.key(seed)
+        return [value(variable, jax.random.fold_in(key, i)) for i, variable in enumerate(variables)]
+
+    return start

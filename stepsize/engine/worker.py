@@ -1,0 +1,99 @@
+"""The training process: receives tasks and blocks on standard input, answers with curves.
+
+Started by `client.Engine` as `python -m stepsize.engine.worker`, so it has an environment of its own:
+Keras on JAX whatever the caller's Keras runs on, and one JAX device per processor core. Requests and
+answers are pickles, which never leave these two processes.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stepsize.engine.planner import plan_layout
+from stepsize.engine.task import Task
+from stepsize.errors import EngineError, InputError, MissingExtra
+
+Send = Callable[[tuple[Any, ...]], None]
+
+
+def main() -> None:
+    """Serve one caller until it is gone."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
+
+    def send(answer: tuple[Any, ...]) -> None:
+        pickle.dump(answer, answers, protocol=5)
+        answers.flush()
+
+    requests: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    cores = _prepare_jax()
+    populations: dict[str, Any] = {}
+    while True:
+        kind, key, *rest = requests.get()
+        try:
+            if kind == "open":
+                populations[key], layout = _open(*rest, cores)
+                send(("layout", layout))
+            else:
+                _train(send, populations[key], *rest)
+        except (InputError, MissingExtra) as error:
+            send(("refused", error))
+        except Exception as error:
+            traceback.print_exc()
+            first = (str(error).splitlines() or [""])[0]
+            send(("refused", EngineError(f"training failed with {type(error).__name__}: {first}")))
+
+
+def _receive(requests: queue.SimpleQueue[tuple[Any, ...]]) -> None:
+    """Pass requests on; end this process when the caller is gone, even amid a long computation."""
+    while True:
+        try:
+            requests.put(pickle.load(sys.stdin.buffer))
+        except EOFError:
+            os._exit(0)
+
+
+def _open(task: Task, candidates: int, cores: int) -> tuple[Any, Any]:
+    from stepsize.engine.population import Population
+
+    population = Population(task)
+    layout = plan_layout(population.weights, task.epochs, task.updates_per_epoch, candidates, cores)
+    population.compile(layout)
+    return population, layout
+
+
+def _train(send: Send, population: Any, blocks: list[Any]) -> None:
+    before = population.compile_seconds
+    curves = population.train(blocks, lambda share: send(("progress", share)))
+    send(("curves", curves, population.compile_seconds - before))
+
+
+def _prepare_jax() -> int:
+    """Set JAX up before its first import does it otherwise; give the number of devices."""
+    os.environ["KERAS_BACKEND"] = "jax"
+    import jax
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jax.config.update("jax_num_cpu_devices", cores)
+    jax.config.update("jax_platforms", "cpu")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepsize" / "compiled"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return cores  # compiled anew each time, then
+    jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    return cores
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What can go wrong, as one tree.
+
+```
+StepsizeError
+├── InputError (ValueError)      something the caller typed or handed over; exit code 2
+│   ├── ScheduleError            a schedule, a length or a plan
+│   ├── SpecError                the text or JSON of a schedule
+│   ├── ProblemError             data, model, split
+│   ├── StudyError               candidates, seeds, protocol
+│   └── StoreError               the file that keeps the runs
+├── MissingExtra (ImportError)   an optional package is not installed; exit code 2
+└── EngineError (RuntimeError)   training itself failed; exit code 1
+```
+
+Every message names the parameter, the value received, the rule, and what to type instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class StepsizeError(Exception):
+    """The base of every error this package raises on purpose."""
+
+
+class InputError(StepsizeError, ValueError):
+    """Something the caller typed or handed over cannot be used."""
+
+
+class ScheduleError(InputError):
+    """A schedule, a length or a plan cannot be built from these numbers."""
+
+
+class SpecError(InputError):
+    """The text or JSON of a schedule cannot be read."""
+
+
+class ProblemError(InputError):
+    """The data, the model or the split cannot be trained on."""
+
+
+class StudyError(InputError):
+    """The candidates, seeds or protocol of a study do not fit together."""
+
+
+class StoreError(InputError):
+    """The file that keeps the runs cannot be used."""
+
+
+class MissingExtra(StepsizeError, ImportError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'{package} is not installed: pip install "stepsize[{extra}]"')
+
+
+class EngineError(StepsizeError, RuntimeError):
+    """Training failed for a reason that is not the caller's input."""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that `name` is no known `what`, with the nearest name or all of them.
+
+    >>> unknown("schedule", "cosin", ["cosine", "constant"])
+    "unknown schedule 'cosin'; did you mean 'cosine'?"
+    >>> unknown("split", "zzz", ["lesson", "stratified"])
+    "unknown split 'zzz'; one of: lesson, stratified"
+    """
+    known = list(known)
+    shown = name if len(name) <= 60 else name[:57] + "..."
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "one of: " + ", ".join(known)
+    return f"unknown {what} {shown!r}; {hint}"

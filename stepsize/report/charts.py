@@ -1,0 +1,271 @@
+"""One Altair chart per picture, in one hand: grey for context, ink for the subject, one accent for the advice.
+
+Colour never carries meaning alone: the recommended candidate is also named, lost runs are crosses, a band
+is labelled in its caption. `PAGE` uses the page's CSS variables, so a chart follows light, dark and print
+without being drawn again; `LIGHT` and `DARK` are the same colours as numbers, for PNG and SVG files.
+
+The panel charts (`plan`, `curve`, `sweep`) draw one candidate each; its place in `view.rows` is the
+parameter `row`, so that a page can reuse one specification for every panel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MissingExtra
+from . import chartdata
+from .view import View
+
+try:
+    import altair as alt
+except ImportError as error:  # pragma: no cover - the message is all there is
+    raise MissingExtra("altair", "report") from error
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a picture."""
+
+    ink: str
+    muted: str
+    context: str
+    grid: str
+    accent: str
+    warn: str
+    paper: str
+
+
+LIGHT = Palette("#1f2328", "#59636e", "#c3c9d0", "#e6e9ec", "#0a63b0", "#a8480a", "#ffffff")
+DARK = Palette("#e6e8eb", "#9aa4af", "#4a525c", "#2a3037", "#6cb6ff", "#f0a35e", "#14171b")
+PAGE = Palette(*(f"var(--{name})" for name in ("ink", "muted", "context", "grid", "accent", "warn", "paper")))
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
+ROW_HEIGHT = 50
+PANEL_HEIGHT = 132
+
+
+def results(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Draw every run as a dot under its candidate's name, with the mean and its 95 % interval."""
+    runs, domain = chartdata.scores(view)
+    rows = len(view.rows)
+    dots = (
+        alt.Chart(_data(runs))
+        .mark_circle(size=16, opacity=0.5, clip=True)
+        .encode(
+            x=_x("score", view.scale.title, domain),
+            y=_y(rows),
+            color=alt.value(palette.muted),
+            tooltip=_tips("name", "run", "score"),
+        )
+    )
+    layers = [dots, *_estimates(chartdata.means(view), rows, domain, view.scale.title, palette)]
+    majority = view.scale.shown(view.data.get("majority_baseline"))
+    if view.scale.percent and majority is not None and domain[0] < majority < domain[1]:
+        layers.insert(0, _upright(majority, view.scale.title, domain, palette))
+    return _finish(alt.layer(*layers), palette, ROW_HEIGHT * rows)
+
+
+def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Draw each candidate's paired difference to the baseline against the gap that matters."""
+    records = chartdata.gaps(view)
+    margin = view.scale.shown(view.margin) or 0.0
+    ends = [record[key] for record in records for key in ("low", "high", "mean")]
+    domain = chartdata.padded(chartdata.limits([*ends, -1.5 * margin, 1.5 * margin]))
+    worse, better = ("worse", "better") if view.scale.higher_is_better else ("better", "worse")
+    unit = f" in {view.scale.difference_unit}" if view.scale.difference_unit else ""
+    title = f"← {worse} · difference{unit} · {better} →"
+    band = (
+        alt.Chart(_data([{"low": -margin, "high": margin}]))
+        .mark_rect(clip=True)
+        .encode(x=_x("low", title, domain), x2="high:Q", color=alt.value(palette.grid))
+    )
+    zero = _upright(0, title, domain, palette)
+    estimates = _estimates(records, len(records), domain, title, palette)
+    return _finish(alt.layer(band, zero, *estimates), palette, ROW_HEIGHT * len(records))
+
+
+def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Lay all plans over each other; a logarithmic axis when their peaks differ more than tenfold."""
+    records = chartdata.plans(view)
+    peaks = [peak for record in records if (peak := max(record["lr"])) > 0]
+    axis = alt.Axis(title="learning rate", tickCount=5)
+    y = alt.Y("lr:Q", axis=axis)
+    if peaks and max(peaks) > 10 * min(peaks):
+        lowest = min(v for r in records for v in r["lr"] if v > 0)
+        domain = [max(lowest, max(peaks) / 1e4), max(peaks) * 1.2]
+        y = alt.Y("lr:Q", axis=axis, scale=alt.Scale(type="log", domain=domain, clamp=True))
+    lines = (
+        alt.Chart(_data(records))
+        .transform_flatten(["epoch", "lr"])
+        .mark_line(strokeWidth=1.5, clip=True)
+        .encode(x=_epochs(), y=y, detail="c:N", tooltip=_tips("name"))
+    )
+    layers = [lines.encode(color=alt.value(palette.muted), opacity=alt.value(0.55))]
+    if view.recommended:
+        own = lines.transform_filter(alt.FieldEqualPredicate(field="c", equal=view.recommended.index))
+        layers.append(own.mark_line(strokeWidth=3, clip=True).encode(color=alt.value(palette.accent)))
+    return _finish(alt.layer(*layers), palette, 220)
+
+
+def plan(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Draw one candidate's plan, linear from zero, on an axis of its own."""
+    base = (
+        alt.Chart(_data(chartdata.plans(view)))
+        .transform_filter("datum.c == row")
+        .transform_flatten(["epoch", "lr"])
+        .encode(x=_epochs(), y=alt.Y("lr:Q", axis=alt.Axis(title=None, tickCount=3)))
+    )
+    area = base.mark_area(opacity=0.1, clip=True).encode(color=_colour(palette))
+    line = base.mark_line(strokeWidth=2, clip=True).encode(color=_colour(palette))
+    tips = base.mark_point(opacity=0, size=60).encode(tooltip=_tips("epoch", "lr"))
+    return _panel(alt.layer(area, line, tips), row, palette, 90)
+
+
+def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Draw one candidate's learning curve: mean over seeds, band of the middle 80 %, the others in grey.
+
+    `quantity` is "metric", or "loss" for validation (line) and training (dashes) together.
+    """
+    records = chartdata.curves(view)
+    main = "metric" if quantity == "metric" else "val_loss"
+    names = ["metric"] if quantity == "metric" else ["train_loss", "val_loss"]
+    scale = alt.Scale(domain=chartdata.curve_limits(records, names), zero=False, nice=False)
+    fields = ["epoch", *(f"{name}_{part}" for name in names for part in ("mean", "low", "high"))]
+    everyone = alt.Chart(_data(records)).transform_flatten(fields)
+    own = everyone.transform_filter("datum.c == row")
+
+    def line(chart: alt.Chart, field: str, **mark: Any) -> alt.Chart:
+        y = alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=4))
+        return chart.mark_line(clip=True, **mark).encode(x=_epochs(), y=y)
+
+    layers = [
+        line(everyone, f"{main}_mean", strokeWidth=1).encode(detail="c:N", color=alt.value(palette.context)),
+        own.mark_area(opacity=0.16, clip=True).encode(
+            x=_epochs(),
+            y=alt.Y(f"{main}_low:Q", scale=scale),
+            y2=f"{main}_high:Q",
+            color=_colour(palette),
+        ),
+        line(own, f"{main}_mean", strokeWidth=2).encode(color=_colour(palette)),
+    ]
+    if quantity != "metric":
+        dashes = line(own, "train_loss_mean", strokeWidth=1.5, strokeDash=[4, 3])
+        layers.insert(2, dashes.encode(color=_colour(palette)))
+    tips = own.mark_point(opacity=0, size=60).encode(
+        x=_epochs(), y=alt.Y(f"{main}_mean:Q", scale=scale), tooltip=_tips(*fields)
+    )
+    return _panel(alt.layer(*layers, tips), row, palette, PANEL_HEIGHT)
+
+
+def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Draw one candidate's tuning: mean score over the rates, every run a dot, the choice ringed."""
+    records, runs = chartdata.sweep(view), chartdata.sweep_runs(view)
+    domain = chartdata.padded(chartdata.limits([r["mean"] for r in records] + [r["score"] for r in runs]))
+    rates = [r["lr"] for r in records]
+    x = alt.X(
+        "lr:Q",
+        scale=alt.Scale(type="log", domain=[min(rates) / 1.3, max(rates) * 1.3], nice=False),
+        axis=alt.Axis(title="learning rate", format="~g", tickCount=4, labelOverlap="greedy"),
+    )
+
+    def y(field: str) -> alt.Y:
+        scale = alt.Scale(domain=domain, zero=False, nice=False)
+        return alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=4))
+
+    everyone = alt.Chart(_data(records))
+    own = everyone.transform_filter("datum.c == row")
+    lost = own.transform_filter("datum.lost > 0").encode(x=x, y=alt.value({"expr": "height - 7"}))
+    layers = [
+        everyone.mark_line(strokeWidth=1, clip=True).encode(
+            x=x, y=y("mean"), detail="c:N", color=alt.value(palette.context)
+        ),
+        alt.Chart(_data(runs))
+        .transform_filter("datum.c == row")
+        .mark_circle(size=14, opacity=0.5, clip=True)
+        .encode(x=x, y=y("score"), color=alt.value(palette.muted)),
+        own.mark_line(strokeWidth=2, clip=True).encode(x=x, y=y("mean"), color=_colour(palette)),
+        own.transform_filter("datum.chosen")
+        .mark_point(size=130, strokeWidth=2.5, filled=False, opacity=1)
+        .encode(x=x, y=y("mean"), color=_colour(palette)),
+        lost.mark_point(shape="cross", angle=45, size=60, filled=True, opacity=1).encode(
+            color=alt.value(palette.warn), tooltip=_tips("lr", "lost")
+        ),
+        own.mark_point(opacity=0, size=80).encode(x=x, y=y("mean"), tooltip=_tips("lr", "mean")),
+    ]
+    return _panel(alt.layer(*layers), row, palette, PANEL_HEIGHT)
+
+
+def _estimates(
+    records: list[dict[str, Any]], rows: int, domain: list[float], title: str, palette: Palette
+) -> list[alt.Chart]:
+    """Draw name, number, interval and mean of each row; names give way to numbers when space is short."""
+    base, x = alt.Chart(_data(records)), _x("mean", title, domain)
+    words = {"baseline": "middle", "fontSize": 12}
+    return [
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=3, clip=True)
+        .encode(x=_x("low", title, domain), x2="high:Q", y=_y(rows), color=_colour(palette)),
+        base.transform_filter("isValid(datum.mean)")
+        .mark_point(shape="diamond", filled=True, size=120, opacity=1, clip=True)
+        .encode(x=x, y=_y(rows), color=_colour(palette), tooltip=_tips("name", "text")),
+        base.mark_text(align="left", limit=alt.ExprRef("width - 190"), fontWeight=600, **words).encode(
+            x=alt.value(2), y=_y(rows, "label"), text="name:N", color=_colour(palette)
+        ),
+        base.mark_text(align="right", **words).encode(
+            x=alt.value("width"), y=_y(rows, "label"), text="text:N", color=alt.value(palette.muted)
+        ),
+    ]
+
+
+def _upright(at: float, title: str, domain: list[float], palette: Palette) -> alt.Chart:
+    """Draw a dashed vertical line."""
+    return (
+        alt.Chart(_data([{"at": at}]))
+        .mark_rule(strokeDash=[3, 3])
+        .encode(x=_x("at", title, domain), color=alt.value(palette.muted))
+    )
+
+
+def _data(records: list[dict[str, Any]]) -> alt.InlineData:
+    return alt.InlineData(values=records)
+
+
+def _x(field: str, title: str, domain: list[float]) -> alt.X:
+    axis = alt.Axis(title=title, tickCount=6, labelOverlap="greedy")
+    return alt.X(f"{field}:Q", scale=alt.Scale(domain=domain, nice=False, zero=False), axis=axis)
+
+
+def _epochs() -> alt.X:
+    return alt.X("epoch:Q", axis=alt.Axis(title="epoch", tickCount=5), scale=alt.Scale(nice=False))
+
+
+def _y(rows: int, field: str = "y") -> alt.Y:
+    """Place by row number, the first row on top."""
+    scale = alt.Scale(domain=[rows - 0.5, -0.5], nice=False, zero=False)
+    return alt.Y(f"{field}:Q", scale=scale, axis=None)
+
+
+def _colour(palette: Palette) -> Any:
+    return alt.when("datum.use").then(alt.value(palette.accent)).otherwise(alt.value(palette.ink))
+
+
+def _tips(*fields: str) -> list[alt.Tooltip]:
+    return [alt.Tooltip(f"{field}:N", title=field.replace("_", " ")) for field in fields]
+
+
+def _panel(chart: alt.LayerChart, row: int, palette: Palette, height: int) -> alt.LayerChart:
+    return _finish(chart.add_params(alt.param(name="row", value=row)), palette, height)
+
+
+def _finish(chart: alt.LayerChart, palette: Palette, height: int) -> alt.LayerChart:
+    """Give the chart its size and the look that all pictures share."""
+    axis = alt.AxisConfig(
+        domain=False, ticks=False, gridColor=palette.grid, labelColor=palette.muted, titleColor=palette.muted,
+        labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelPadding=5, titlePadding=6,
+    )  # fmt: skip
+    return (
+        chart.properties(width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        .configure(background="transparent", font=FONT, axis=axis, padding=2, aria=False)
+        .configure_view(stroke=None)
+    )

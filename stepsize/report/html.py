@@ -1,0 +1,220 @@
+"""The answer as one offline HTML file, and as a small piece of HTML for a notebook.
+
+The file loads nothing: style, script, data and the drawing library are inside, and its content security
+policy forbids every request. Equal input gives an equal file.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any
+
+from ..errors import MissingExtra
+from .cells import safe
+from .chartdata import thin
+from .numbers import finite, rate, share
+from .view import Row, View, view
+from .words import Words
+
+PANELS = 12  # more panels than this tell a reader nothing; the tables still hold every candidate
+CLASSES = 20
+SYMBOLS = {"better": "▲", "worse": "▼", "equivalent": "≈", "not shown": "?", "diverged": "✕"}
+
+
+def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    """Write the whole report as one HTML file of about a megabyte that needs no network.
+
+    Raises MissingExtra when altair, vl-convert-python or jinja2 is not installed.
+    """
+    shown = view(answer, details)
+    panel_rows = _panel_rows(shown)
+    library = _in_background(_library)
+    charts = {key: chart.to_dict(validate=False) for key, chart in _charts(shown, panel_rows).items()}
+    datasets: dict[str, Any] = {}
+    for spec in charts.values():
+        datasets |= spec.pop("datasets", {})
+    left_out = len(shown.rows) - PANELS
+    return _template("page.html.jinja").render(
+        view=shown,
+        say=Words(shown),
+        symbols=SYMBOLS,
+        rate=rate,
+        spark_path=spark_path,
+        sections=_sections(shown, charts),
+        charts=charts,
+        datasets=datasets,
+        panel_rows=panel_rows,
+        hidden=f" Shown for the best {PANELS} and the baseline." if left_out > 0 else "",
+        seeds=answer["study"]["seeds"],
+        data_pairs=_data_pairs(shown),
+        shares=_shares(shown.data),
+        download=_download(answer),
+        css=_inline("page.css"),
+        script=_inline("page.js"),
+        bundle=library(),
+    )
+
+
+def fragment(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    """Write verdict, table and warnings as HTML without scripts, for `_repr_html_` in a notebook.
+
+    Raises MissingExtra when jinja2 is not installed.
+    """
+    return _template("fragment.html.jinja").render(view=view(answer, details))
+
+
+def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
+    """Give the SVG path of a small picture of a plan, linear from zero to its own peak.
+
+    >>> spark_path([0.0, 1.0, 0.5], width=10, height=22)
+    'M0 21L5 1L10 11'
+    """
+    top = max(values) or 1.0
+    kept = thin(len(values), width)
+    last = max(1, len(kept) - 1)
+    points = (
+        f"{round(i * width / last, 1):g} {round(height - 1 - (height - 2) * values[k] / top, 1):g}"
+        for i, k in enumerate(kept)
+    )
+    return "M" + "L".join(points)
+
+
+def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> dict[str, Any]:
+    """One specification per kind of picture that has something to show."""
+    from . import charts
+
+    page = charts.PAGE
+    made: dict[str, Any] = {}
+    if any(row.mean is not None for row in shown.rows):
+        made["results"] = charts.results(shown, page)
+    if any(row.gap is not None for row in shown.rows):
+        made["differences"] = charts.differences(shown, page)
+    if rows := panel_rows["curves"]:
+        made["metric"] = charts.curve(shown, "metric", rows[0].index, page)
+        made["loss"] = charts.curve(shown, "loss", rows[0].index, page)
+    if rows := panel_rows["sweep"]:
+        made["sweep"] = charts.sweep(shown, rows[0].index, page)
+    if rows := panel_rows["plans"]:
+        made["plans"] = charts.all_plans(shown, page)
+        made["plan"] = charts.plan(shown, rows[0].index, page)
+    return made
+
+
+def _panel_rows(shown: View) -> dict[str, list[Row]]:
+    rows = [row for row in shown.rows if row.index < PANELS or row.baseline]
+    return {
+        "curves": [row for row in rows if row.curves],
+        "sweep": [row for row in rows if row.sweep],
+        "plans": [row for row in rows if row.plan],
+    }
+
+
+def _sections(shown: View, charts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    present = {
+        "candidates": ("Candidates", True),
+        "warnings": ("Warnings", bool(shown.warnings)),
+        "notes": ("Notes", bool(shown.notes)),
+        "results": ("Final results", "results" in charts),
+        "differences": ("Differences", "differences" in charts),
+        "curves": ("Learning curves", "metric" in charts),
+        "sweep": ("Sweep", "sweep" in charts),
+        "schedules": ("Schedules", "plans" in charts),
+        "data": ("Data", True),
+        "cost": ("Cost", True),
+        "repeat": ("Repeat it", True),
+    }
+    return [(key, title) for key, (title, there) in present.items() if there]
+
+
+def _data_pairs(shown: View) -> list[tuple[str, str]]:
+    data = shown.data
+    pairs = [("name", data["name"]), ("rows", f"{data['rows']:,}"), ("features", str(data["features"]))]
+    pairs += [(part, f"{about['rows']:,} rows") for part, about in data["parts"].items()]
+    if finite(data.get("majority_baseline")) is not None:
+        pairs.append(("always the largest class scores", share(data["majority_baseline"])))
+    if finite(data.get("sample_value")) is not None:
+        value = shown.scale.with_unit(data["sample_value"], difference=True)
+        pairs.append(("one validation sample is worth", value))
+    return [*pairs, ("source", data["source"])] if data.get("source") else pairs
+
+
+def _shares(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """The share of each class in each part; of many classes the first few."""
+    parts = [part.get("shares") or {} for part in data["parts"].values()]
+    rows = [(name, [share(part.get(name)) for part in parts]) for name in data.get("classes") or []]
+    if len(rows) > CLASSES:
+        rows = [*rows[:CLASSES], (f"and {len(rows) - CLASSES} more", ["" for _ in parts])]
+    return rows
+
+
+def _download(answer: Mapping[str, Any]) -> str:
+    text = json.dumps(_plain(answer), indent=1, allow_nan=False, ensure_ascii=False)
+    return base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: they become null."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return finite(value) if isinstance(value, float) else value
+
+
+def _library() -> Any:
+    """Vega, Vega-Lite and vega-embed as one script."""
+    from markupsafe import Markup
+
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise MissingExtra("vl-convert-python", "report") from error
+    return Markup(vl_convert.javascript_bundle().replace("</script", "<\\/script"))
+
+
+def _in_background(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Start the work in a thread and give a function that waits for its result."""
+    from concurrent.futures import Future
+
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result
+
+
+def _template(name: str) -> Any:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingExtra("jinja2", "report") from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("stepsize.report"),
+        autoescape=True,
+        finalize=_visible,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment.get_template(name)
+
+
+def _visible(value: Any) -> Any:
+    """Make control characters in a caller's strings visible; our own markup passes."""
+    return safe(value) if type(value) is str else value
+
+
+def _inline(name: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(resources.files("stepsize.report").joinpath("templates", name).read_text("utf-8"))

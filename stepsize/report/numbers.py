@@ -1,0 +1,171 @@
+"""How numbers are written: as many digits as the uncertainty deserves, the same in every renderer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+MISSING = "–"
+Interval = Sequence[float] | None
+
+
+def finite(value: float | None) -> float | None:
+    """Give the number, or None for a missing or non-finite one.
+
+    >>> finite(0.5), finite(float("nan")), finite(None)
+    (0.5, None, None)
+    """
+    return value if value is not None and math.isfinite(value) else None
+
+
+def half_width(interval: Interval) -> float | None:
+    """Give half the width of a two-sided interval, or None when there is none.
+
+    >>> half_width([0.75, 1.25])
+    0.25
+    """
+    return None if interval is None else finite((interval[1] - interval[0]) / 2)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the scores of one study are shown: in percent or as they are, with `decimals` digits.
+
+    >>> accuracy = Scale("accuracy", higher_is_better=True, percent=True, decimals=1)
+    >>> accuracy.plus_minus(0.8971, [0.8901, 0.9041])
+    '89.7 ± 0.7'
+    >>> accuracy.plus_minus(-0.004, [-0.009, 0.001], signed=True)
+    '−0.4 ± 0.5'
+    """
+
+    metric: str
+    higher_is_better: bool
+    percent: bool
+    decimals: int
+
+    @property
+    def unit(self) -> str:
+        """The unit of a score, for a header."""
+        return "%" if self.percent else ""
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference between scores."""
+        return "points" if self.percent else ""
+
+    @property
+    def name(self) -> str:
+        """The metric in words."""
+        return self.metric.replace("_", " ")
+
+    @property
+    def title(self) -> str:
+        """The metric with its unit, as an axis or a column says it."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+    def shown(self, value: float | None) -> float | None:
+        """Give the number that is drawn or printed: times 100 when the metric is a share."""
+        value = finite(value)
+        return None if value is None else value * 100 if self.percent else value
+
+    def number(self, value: float | None, signed: bool = False) -> str:
+        """Write a score without its unit."""
+        shown = self.shown(value)
+        if shown is None:
+            return MISSING
+        fixed = abs(shown) < 1e6 and self.decimals <= 6
+        text = f"{abs(shown):.{self.decimals}f}" if fixed else f"{abs(shown):.3g}"
+        negative = shown < 0 and float(text) != 0
+        return ("−" if negative else "+" if signed else "") + text
+
+    def with_unit(self, value: float | None, difference: bool = False) -> str:
+        """Write a score, or a difference of two, with its unit."""
+        text, unit = self.number(value), self.difference_unit if difference else self.unit
+        return f"{text} {unit}" if unit and text != MISSING else text
+
+    def plus_minus(self, mean: float | None, interval: Interval, signed: bool = False) -> str:
+        """Write a mean with half its interval, or alone when there is no interval."""
+        half, text = half_width(interval), self.number(mean, signed)
+        return text if half is None or text == MISSING else f"{text} ± {self.number(half)}"
+
+
+def scale_for(
+    metric: str, higher_is_better: bool, percent: bool | None, halves: Iterable[float | None]
+) -> Scale:
+    """Choose units and digits: one step of the last digit is at most a third of a typical half-interval.
+
+    Percent is assumed for metrics whose name contains "acc" unless `percent` says otherwise.
+
+    >>> scale_for("accuracy", True, None, [0.007, 0.006]).decimals
+    1
+    >>> scale_for("val_loss", False, None, [0.0021, None]).decimals
+    4
+    """
+    percent = "acc" in metric.lower() if percent is None else percent
+    known = sorted(h * (100 if percent else 1) for h in halves if h is not None and h > 0)
+    if not known:
+        return Scale(metric, higher_is_better, percent, 1 if percent else 4)
+    digits = math.ceil(-math.log10(known[len(known) // 2] / 3) - 1e-9)
+    return Scale(metric, higher_is_better, percent, max(1 if percent else 0, digits))
+
+
+def rate(value: float | None) -> str:
+    """Write a learning rate with three significant digits.
+
+    >>> rate(0.031622), rate(1e-05), rate(None)
+    ('0.0316', '1e-5', '–')
+    """
+    value = finite(value)
+    return MISSING if value is None else f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value; below one in a thousand only says so.
+
+    >>> p_value(0.0421), p_value(0.00001), p_value(1)
+    ('0.042', '<0.001', '1.000')
+    """
+    value = finite(value)
+    return MISSING if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def share(value: float | None) -> str:
+    """Write a share as a whole percentage.
+
+    >>> share(0.6333)
+    '63 %'
+    """
+    value = finite(value)
+    return MISSING if value is None else f"{100 * value:.0f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time the way people say it.
+
+    >>> duration(9.13), duration(125), duration(11520)
+    ('9.1 s', '2 min 5 s', '3 h 12 min')
+    """
+    seconds = finite(seconds)
+    if seconds is None:
+        return MISSING
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Write whole numbers as ranges, in order.
+
+    >>> ranges([0, 1, 2, 3, 7, 9, 10])
+    '0–3, 7, 9, 10'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    written = (f"{r[0]}–{r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs)
+    return ", ".join(written) or MISSING

@@ -1,0 +1,70 @@
+"""The sentences of the page: what each picture shows, for its caption and for those who cannot see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .chartdata import scores
+from .numbers import finite, rate
+from .view import Row, View
+
+
+@dataclass(frozen=True)
+class Words:
+    """Captions and alternative texts of one view."""
+
+    view: View
+
+    def table(self) -> str:
+        better = "" if self.view.scale.higher_is_better else " Lower is better."
+        return f"Mean with half its 95 % interval; differences are paired by seed, to {self.view.baseline}.{better}"
+
+    def outside(self) -> str:
+        runs, (low, high) = scores(self.view)
+        count = sum(not low <= run["score"] <= high for run in runs)
+        lost = sum(score is None for row in self.view.rows for score in row.scores)
+        far = f" {count} lie beyond the picture and are in the table below." if count else ""
+        return far + (f" {lost} diverged and have no dot." if lost else "")
+
+    def results(self) -> str:
+        return f"Final {self.view.scale.title} of every candidate: " + "; ".join(
+            f"{row.name} {row.score}" for row in self.view.rows[:12]
+        )
+
+    def differences(self) -> str:
+        return (
+            f"Candidate minus {self.view.baseline} on the same seed, mean and 95 % interval. "
+            f"Inside the grey band, ± {self.view.margin_text}, a difference is too small to matter. "
+            "The verdict uses p-values corrected for the number of candidates (Holm)."
+        )
+
+    def differences_alt(self) -> str:
+        return f"Difference to {self.view.baseline}: " + "; ".join(
+            f"{row.name} {row.difference}, {row.verdict}" for row in self.view.rows[:12] if not row.baseline
+        )
+
+    def plans(self) -> str:
+        return f"Learning rate by epoch of {len(self.view.rows)} candidates; each is described below."
+
+    def plan(self, row: Row) -> str:
+        first, last, peak = (rate(v) for v in (row.plan[0], row.plan[-1], max(row.plan)))
+        return f"{row.name}: learning rate from {first} to {last}, peak {peak}"
+
+    def metric(self, row: Row) -> str:
+        scale = self.view.scale
+        first, last = (scale.number(v) for v in _ends(row.curves["metric"]["mean"]))
+        return f"{row.name}: mean {scale.title} on the validation part from {first} to {last}"
+
+    def loss(self, row: Row) -> str:
+        train, validation = (_ends(row.curves[k]["mean"])[1] for k in ("train_loss", "val_loss"))
+        return f"{row.name}: last training loss {rate(train)}, last validation loss {rate(validation)}"
+
+    def sweep(self, row: Row) -> str:
+        chosen = ", ".join(rate(point["lr"]) for point in row.sweep if point["chosen"]) or "none"
+        return f"{row.name}: {len(row.sweep)} learning rates tried, chosen {chosen}"
+
+
+def _ends(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    known = [value for value in values if finite(value) is not None]
+    return (known[0], known[-1]) if known else (None, None)

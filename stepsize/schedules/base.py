@@ -1,0 +1,236 @@
+"""What a schedule is: an immutable value that turns the updates of a run into numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, dataclass_transform, final, get_type_hints
+
+import numpy as np
+
+from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules.fields import Check
+from stepsize.schedules.plan import After, Clock, Plan, plan_run
+from stepsize.schedules.shapes import Array
+from stepsize.units import Knob, Length, number, spell
+
+FAMILIES: dict[str, type[Family]] = {}
+"""Every family by the name that specs use."""
+
+
+class Schedule(ABC):
+    """A value for every update of a run, to be planned, joined (`>>`) and scaled (`*`).
+
+    Schedules are compared by value, their repr is their spec, and `parse` and `from_json` read them back.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every schedule is a dataclass
+    __array_ufunc__ = None  # np.float64(2) * schedule then comes here instead of making an array
+
+    @abstractmethod
+    def evaluate(self, t: Array, clock: Clock) -> Array:
+        """Return the values at the local times `t` (updates since the schedule began, from 0)."""
+
+    @abstractmethod
+    def duration(self, clock: Clock) -> float | None:
+        """Return the updates it lasts by its own lengths, or None: the rest of the run."""
+
+    @property
+    @abstractmethod
+    def sized(self) -> bool:
+        """Whether it has a length of its own."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether it ends in a warmup that leads to nothing."""
+        return False
+
+    @property
+    def metric_factor(self) -> Any:
+        """The factor that a metric drives, such as `plateau`, or None."""
+        return None
+
+    @final
+    @property
+    def knobs(self) -> frozenset[str]:
+        """The names of the numbers left to a study.
+
+        >>> from stepsize.schedules import cosine
+        >>> from stepsize.units import lr
+        >>> sorted(cosine(lr, floor=0.01 * lr).knobs)
+        ['lr']
+        """
+        return frozenset(_knobs_in(self))
+
+    @final
+    def bind(self, **values: float) -> Schedule:
+        """Return the schedule with numbers for its knobs.
+
+        Raises: ScheduleError for a name that is no knob of it.
+
+        >>> from stepsize.schedules import cosine
+        >>> from stepsize.units import lr
+        >>> cosine(lr, floor=0.01 * lr).bind(lr=0.5)
+        cosine(0.5, floor=0.005)
+        """
+        for name in values:
+            if name not in self.knobs:
+                hint = unknown("knob", name, sorted(self.knobs)) if self.knobs else f"it has no knob {name!r}"
+                raise ScheduleError(f"{self}: {hint}")
+        numbers = {name: number(name, value) for name, value in values.items()}
+        return _bound(self, numbers)
+
+    def with_fields(self, **changes: Any) -> Schedule:
+        """Return a copy with other parameters, in canonical form."""
+        return dataclasses.replace(self, **changes)
+
+    @final
+    def plan(
+        self,
+        *,
+        epochs: float | None = None,
+        updates: int | None = None,
+        updates_per_epoch: int | None = None,
+        after: After = "hold",
+    ) -> Plan:
+        """Return the schedule resolved to a run of `epochs` (with `updates_per_epoch`) or of `updates`.
+
+        Raises: ScheduleError if a length does not fit the run, or a knob is free.
+
+        >>> from stepsize.schedules import cosine
+        >>> cosine(0.1).plan(epochs=50, updates_per_epoch=9).horizon
+        450
+        """
+        return plan_run(self, epochs, updates, updates_per_epoch, after)
+
+    @final
+    def to_json(self) -> str:
+        """Return the schedule as a JSON document, for `from_json`."""
+        from stepsize.schedules.document import to_json  # it needs this module
+
+        return to_json(self)
+
+    def __rshift__(self, follower: Schedule) -> Schedule:
+        from stepsize.schedules.compose import join  # it needs this module
+
+        return join(self, follower)
+
+    def __mul__(self, factor: Schedule | float) -> Schedule:
+        from stepsize.schedules.compose import product
+
+        return product(self, factor)
+
+    def __rmul__(self, factor: float) -> Schedule:
+        from stepsize.schedules.compose import product
+
+        return product(factor, self)
+
+    def __truediv__(self, divisor: float) -> Schedule:
+        if number("divisor", divisor) == 0:
+            raise ScheduleError(f"{self} / 0 is no schedule; divide by a number above 0")
+        return self * (1 / divisor)
+
+
+class Family(Schedule):
+    """One formula with its parameters.
+
+    A family is a class with the decorator `@family`, annotated fields from `fields`, and a `curve`. Its
+    name is lower case because it is what a spec says. A parameter is checked by its annotation, `floor`
+    against `peak` for all, and `validate` adds what only one family asks.
+    """
+
+    checks: ClassVar[dict[str, Check]]
+
+    @abstractmethod
+    def curve(self, t: Array, clock: Clock) -> Array:
+        """Return the values at the times `t`, which lie within [0, clock.horizon]."""
+
+    def validate(self) -> None:
+        """Raise ScheduleError if parameters, each fine alone, do not go together."""
+
+    @final
+    def __post_init__(self) -> None:
+        for name, check in self.checks.items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+        not_above("floor", getattr(self, "floor", None), "peak", getattr(self, "peak", None))
+        self.validate()
+
+    @final
+    def evaluate(self, t: Array, clock: Clock) -> Array:
+        own = self.duration(clock)
+        horizon = clock.horizon if own is None else own
+        return self.curve(np.minimum(t, horizon), dataclasses.replace(clock, horizon=horizon))
+
+    def duration(self, clock: Clock) -> float | None:
+        length: Length | None = getattr(self, "length", None)
+        return None if length is None else clock.period("length", length)
+
+    @final
+    @property
+    def sized(self) -> bool:
+        return getattr(self, "length", None) is not None
+
+    @final
+    def __repr__(self) -> str:
+        said = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not field.kw_only:
+                said.append(written(value))
+            elif value != field.default:
+                said.append(f"{field.name}={written(value)}")
+        return f"{type(self).__name__}({', '.join(said)})"
+
+
+AnyFamily = TypeVar("AnyFamily", bound=Family)
+
+
+@dataclass_transform(frozen_default=True)
+def family(cls: type[AnyFamily]) -> type[AnyFamily]:
+    """Make a class a family: a frozen dataclass with checked parameters, known to specs by its name."""
+    made = dataclass(frozen=True, repr=False)(cls)
+    hints = get_type_hints(made, include_extras=True)
+    made.checks = {field.name: hints[field.name].__metadata__[0] for field in dataclasses.fields(made)}
+    FAMILIES[made.__name__] = made
+    return made
+
+
+def not_above(low: str, low_value: Any, high: str, high_value: Any) -> None:
+    """Raise ScheduleError if both are numbers and the first is above the second."""
+    if isinstance(low_value, float) and isinstance(high_value, float) and low_value > high_value:
+        raise ScheduleError(
+            f"{low}={spell(low_value)} is above {high}={spell(high_value)}; "
+            f"write a {low} of at most {spell(high_value)}"
+        )
+
+
+def parameters(schedule: Schedule) -> dict[str, Any]:
+    """Return the fields of a schedule by name."""
+    return {field.name: getattr(schedule, field.name) for field in dataclasses.fields(schedule)}
+
+
+def written(value: Any) -> str:
+    """Return a parameter as a spec says it."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(written(item) for item in value) + "]"
+    return spell(value) if isinstance(value, float) else repr(value)
+
+
+def _knobs_in(value: Any) -> set[str]:
+    if isinstance(value, Schedule):
+        value = tuple(parameters(value).values())
+    if isinstance(value, tuple):
+        return set().union(*map(_knobs_in, value))
+    return {value.name} if isinstance(value, Knob) else set()
+
+
+def _bound(value: Any, numbers: dict[str, float]) -> Any:
+    if isinstance(value, Schedule):
+        changes = {name: _bound(item, numbers) for name, item in parameters(value).items()}
+        return value.with_fields(**changes)
+    if isinstance(value, tuple):
+        return tuple(_bound(item, numbers) for item in value)
+    return value.scale * numbers[value.name] if isinstance(value, Knob) and value.name in numbers else value

@@ -1,0 +1,113 @@
+"""What the parameters of a schedule may be: each annotation carries the check that its values pass.
+
+A family writes `peak: Level` and gets a finite number above 0, or a knob, or an error that names `peak`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Annotated, Any
+
+from stepsize.errors import ScheduleError, unknown
+from stepsize.units import Knob, Length, length, number, shown
+
+Check = Callable[[str, Any], Any]
+
+
+def _positive(name: str, value: Any) -> float:
+    return number(name, value, zero=False)
+
+
+def _or_knob(check: Check) -> Check:
+    return lambda name, value: value if isinstance(value, Knob) else check(name, value)
+
+
+def optional(check: Check) -> Check:
+    """Return the check of a parameter that may also be None."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _factor(name: str, value: Any) -> float:
+    result = _positive(name, value)
+    if result > 1:
+        raise ScheduleError(f"{name}={shown(value)} would grow; write a factor above 0 and at most 1")
+    return result
+
+
+def _share_or_zero(name: str, value: Any) -> float:
+    result = number(name, value)
+    if result >= 1:
+        raise ScheduleError(
+            f"{name}={shown(value)} can never reduce a multiplier of 1; write a number below 1"
+        )
+    return result
+
+
+def _share(name: str, value: Any) -> float:
+    return _share_or_zero(name, _positive(name, value))
+
+
+def _count(name: str, value: Any) -> int:
+    result = number(name, value)
+    if not result.is_integer():
+        raise ScheduleError(f"{name}={shown(value)} is not a whole number; write for example {name}=5")
+    return int(result)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ScheduleError(f"{name}={shown(value)} is neither True nor False; write {name}=True")
+    return value
+
+
+def _period(name: str, value: Any) -> Length:
+    result = length(name, value)
+    if result.value == 0:
+        raise ScheduleError(f"{name}={result} is empty; write a length above 0")
+    return result
+
+
+def _milestones(name: str, value: Any) -> tuple[Length, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ScheduleError(
+            f"{name}={shown(value)} is no list of one or more lengths; write {name}=[30*epochs, 0.75*run]"
+        )
+    result = tuple(_period(name, item) for item in value)
+    for before, after in pairwise(result):
+        if before.unit == after.unit and before.value > after.value:
+            raise ScheduleError(f"{name}: {after} comes after {before}; write the lengths in rising order")
+    return result
+
+
+def one_of(*allowed: str) -> Check:
+    """Return the check of a parameter that takes one of these words."""
+
+    def check(name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise ScheduleError(unknown(name, value if isinstance(value, str) else shown(value), allowed))
+        return value
+
+    return check
+
+
+# A level is a value of the schedule itself: it may be left to a study as a knob.
+Level = Annotated[float, _or_knob(_positive)]
+LevelOrZero = Annotated[float, _or_knob(number)]
+OptionalLevel = Annotated[float | None, optional(_or_knob(_positive))]
+OptionalLevelOrZero = Annotated[float | None, optional(_or_knob(number))]
+# Numbers that shape it.
+Positive = Annotated[float, _positive]
+NonNegative = Annotated[float, number]
+Factor = Annotated[float, _factor]
+OptionalFactor = Annotated[float | None, optional(_factor)]
+Share = Annotated[float, _share]
+ShareOrZero = Annotated[float, _share_or_zero]
+Count = Annotated[int, _count]
+Flag = Annotated[bool, _flag]
+# Lengths: a span may be empty, a period may not.
+Span = Annotated[Length, length]
+OptionalSpan = Annotated[Length | None, optional(length)]
+Period = Annotated[Length, _period]
+OptionalPeriod = Annotated[Length | None, optional(_period)]
+Milestones = Annotated[list[Length] | tuple[Length, ...], _milestones]

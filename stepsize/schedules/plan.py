@@ -1,0 +1,191 @@
+"""A schedule resolved against a run: one value per update."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+
+import numpy as np
+
+from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules.shapes import Array
+from stepsize.units import Length, is_number, number, shown
+
+if TYPE_CHECKING:
+    from stepsize.schedules.base import Schedule
+
+After = Literal["hold", "error", "repeat"]
+LONGEST = 10**8  # a plan keeps every value: 0.8 GB here
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What a formula may know of time: the updates its piece has, and the run that lengths refer to."""
+
+    horizon: float
+    run: int
+    updates_per_epoch: int | None
+
+    def updates(self, name: str, length: Length) -> float:
+        """Return `length` in updates; `name` is the parameter, for the message."""
+        try:
+            return length.resolve(self.run, self.updates_per_epoch)
+        except ScheduleError as error:
+            raise ScheduleError(f"{name}={error}") from None
+
+    def period(self, name: str, length: Length) -> float:
+        """Return `length` in updates, which must not come out as none."""
+        result = self.updates(name, length)
+        if result == 0:
+            raise ScheduleError(
+                f"{name}={length} is 0 updates in a run of {self.run}; write at least 1*updates"
+            )
+        return result
+
+    def part(self, name: str, length: Length) -> float:
+        """Return `length` in updates, which must fit into the horizon."""
+        result = self.updates(name, length)
+        if result > self.horizon:
+            written = f"{name}={length}" + ("" if length.unit == "updates" else f" ({result:g} updates)")
+            what = "run" if self.horizon == self.run else "piece"
+            raise ScheduleError(
+                f"{written} is longer than the {what} of {self.horizon:g} updates; "
+                "shorten it or plan more updates"
+            )
+        return result
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A schedule resolved to the updates of one run.
+
+    `plan(t)` is the value that update `t` uses, counted from 0; `plan.values` has one value per update. The
+    end value belongs to t = horizon, one step after the last update. From there on, `after` says what holds:
+    "hold" keeps that end value, "repeat" starts again from 0, "error" raises.
+
+    Raises: ScheduleError if a length does not fit, a knob is free, or a value is negative or not finite.
+
+    >>> from stepsize.schedules import linear
+    >>> plan = linear(0.4).plan(updates=4)
+    >>> plan.values
+    array([0.4, 0.3, 0.2, 0.1])
+    >>> plan(0), plan(4), plan([0, 3, 10])
+    (0.4, 0.0, array([0.4, 0.1, 0. ]))
+    """
+
+    schedule: Schedule
+    horizon: int
+    updates_per_epoch: int | None = None
+    after: After = "hold"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "horizon", _whole("updates", self.horizon))
+        if self.updates_per_epoch is not None:
+            whole = _whole("updates_per_epoch", self.updates_per_epoch)
+            object.__setattr__(self, "updates_per_epoch", whole)
+        if self.after not in get_args(After):
+            raise ScheduleError(unknown("after", str(self.after), get_args(After)))
+        if self.schedule.incomplete:
+            raise ScheduleError(f"{self.schedule} ends in a warmup; write {self.schedule} >> constant(0.1)")
+        if self.schedule.knobs:
+            free = ", ".join(f"{name}=0.1" for name in sorted(self.schedule.knobs))
+            raise ScheduleError(f"{self.schedule} has a free knob; write schedule.bind({free}).plan(...)")
+        _ = self._table  # every error shows now, not at update 9,000
+
+    @cached_property
+    def _table(self) -> Array:
+        """The values at t = 0 ... horizon, both included."""
+        clock = Clock(self.horizon, self.horizon, self.updates_per_epoch)
+        with np.errstate(all="ignore"):  # the check below says what went wrong, and where
+            table = self.schedule.evaluate(np.arange(self.horizon + 1, dtype=np.float64), clock)
+        wrong = np.flatnonzero(~(np.isfinite(table) & (table >= 0)))
+        if wrong.size:
+            raise ScheduleError(
+                f"{self.schedule} is {table[wrong[0]]} at update {wrong[0]}; "
+                "a schedule must stay finite and not negative"
+            )
+        table.flags.writeable = False
+        return table
+
+    @property
+    def values(self) -> Array:
+        """One value per update, float64 and read-only."""
+        return self._table[:-1]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was planned, not the values; they come out the same."""
+        return Plan, (self.schedule, self.horizon, self.updates_per_epoch, self.after)
+
+    @property
+    def metric_factor(self) -> Any:
+        """The factor that a metric drives, such as `plateau`, or None; it counts as 1 in `values`."""
+        return self.schedule.metric_factor
+
+    @overload
+    def __call__(self, t: int) -> float: ...
+    @overload
+    def __call__(self, t: Any) -> Any: ...
+    def __call__(self, t: Any) -> Any:
+        """Return the value that update `t` uses: a float for an int, a float64 array for an array.
+
+        Raises: ScheduleError if `t` is negative or not an integer, or past the run under after="error".
+        """
+        if isinstance(t, int) and not isinstance(t, bool):  # also beyond the integers of NumPy
+            self._check(t, t)
+            return float(self._table[t % self.horizon if self.after == "repeat" else min(t, self.horizon)])
+        array = np.asarray(t)
+        if array.size == 0:
+            return np.zeros(array.shape)
+        if not np.issubdtype(array.dtype, np.integer):
+            raise ScheduleError(f"t={shown(t)} is no integer and no array of integers; t counts updates from 0")
+        if array.ndim == 0:
+            return self(int(array))
+        self._check(int(array.min()), int(array.max()))
+        index = array % self.horizon if self.after == "repeat" else np.minimum(array, self.horizon)
+        return self._table[index]
+
+    def _check(self, first: int, last: int) -> None:
+        if first < 0:
+            raise ScheduleError(f"t={first} is negative; t counts updates from 0")
+        if self.after == "error" and last >= self.horizon:
+            raise ScheduleError(
+                f"update {last} (counted from 0) is past the run of {self.horizon} updates; "
+                'plan more updates, or write after="hold" or after="repeat"'
+            )
+
+
+def plan_run(
+    schedule: Schedule,
+    epochs: float | None,
+    updates: int | None,
+    updates_per_epoch: int | None,
+    after: After,
+) -> Plan:
+    """Return the plan of a run given in epochs or in updates."""
+    if (epochs is None) == (updates is None):
+        raise ScheduleError(
+            "a plan needs either epochs= or updates=; write plan(epochs=50, updates_per_epoch=9)"
+        )
+    if updates is not None:
+        return Plan(schedule, updates, updates_per_epoch, after)
+    if updates_per_epoch is None:
+        raise ScheduleError(f"epochs={epochs} needs updates_per_epoch=, the batches of one epoch")
+    whole = _whole("updates_per_epoch", updates_per_epoch)
+    return Plan(schedule, int(Length(number("epochs", epochs), "epochs").resolve(0, whole)), whole, after)
+
+
+def _whole(name: str, value: Any) -> int:
+    """Return `value` as a count of at least 1."""
+    if not is_number(value):
+        raise ScheduleError(f"{name}={shown(value)} is not a number; write for example {name}=450")
+    try:
+        result = operator.index(value)
+    except TypeError:
+        raise ScheduleError(
+            f"{name}={shown(value)} is not an integer; write for example {name}=450"
+        ) from None
+    if not 1 <= result <= LONGEST:
+        raise ScheduleError(f"{name}={shown(value)} is not allowed; write an integer from 1 to {LONGEST}")
+    return result

@@ -1,0 +1,154 @@
+"""Schedules in stages: warmup, drops, and a stable phase before the decay."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
+
+import numpy as np
+
+from stepsize.errors import ScheduleError
+from stepsize.schedules.base import Family, family
+from stepsize.schedules.fields import (
+    Factor,
+    Flag,
+    Level,
+    LevelOrZero,
+    Milestones,
+    OptionalPeriod,
+    OptionalSpan,
+    Period,
+    Span,
+    one_of,
+)
+from stepsize.schedules.plan import Clock
+from stepsize.schedules.shapes import WEIGHTS, Array, progress, shaped
+from stepsize.units import Length, epochs, length, run, spell
+
+
+def _warmup_length(name: str, value: Any) -> Length:
+    return length("warmup", value)
+
+
+@family
+class warmup(Family):
+    """Climb from `start` to the first value of the schedule that follows, reached at t = length.
+
+    The value is start + (B - start) * w(t / length), with B the first value of the follower, and w(u) = u for
+    "linear", (1 - cos(pi * u)) / 2 for "cosine"; "exponential" climbs by a constant factor.
+
+    >>> from stepsize.schedules import constant
+    >>> from stepsize.units import updates
+    >>> (warmup(4 * updates) >> constant(0.4)).plan(updates=6).values
+    array([0. , 0.1, 0.2, 0.3, 0.4, 0.4])
+    """
+
+    length: Annotated[Length, _warmup_length]
+    _: KW_ONLY
+    start: LevelOrZero = 0.0
+    shape: Annotated[str, one_of("linear", "cosine", "exponential")] = "linear"
+
+    def validate(self) -> None:
+        if self.shape == "exponential" and self.start == 0:
+            raise ScheduleError('shape="exponential" cannot climb from 0; write start= above 0')
+
+    @property
+    def incomplete(self) -> bool:
+        return True
+
+    def duration(self, clock: Clock) -> float:
+        return clock.updates("warmup", self.length)
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        raise ScheduleError(f"{self} has no value of its own; write {self} >> constant(0.1)")
+
+    def towards(self, target: float, t: Array, clock: Clock) -> Array:
+        """Return the values of a climb to `target`."""
+        if self.shape == "exponential" and target == 0:
+            raise ScheduleError(
+                f"{self} cannot lead to 0, the first value that follows; write another shape="
+            )
+        return shaped(self.shape, self.start, target, progress(t, clock.horizon))
+
+
+@family
+class step_decay(Family):
+    """Drop by `factor` at regular times: peak * factor^floor((t + offset) / every), never below the floor.
+
+    >>> from stepsize.units import epochs
+    >>> step_decay(0.4, every=2 * epochs).plan(epochs=5, updates_per_epoch=1).values
+    array([0.4, 0.4, 0.2, 0.2, 0.1])
+    >>> step_decay(0.4, every=2 * epochs, offset=1 * epochs).plan(epochs=5, updates_per_epoch=1).values
+    array([0.4, 0.2, 0.2, 0.1, 0.1])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    factor: Factor = 0.5
+    every: Period = 10 * epochs
+    offset: OptionalSpan = None
+    floor: LevelOrZero = 0.0
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        offset = 0.0 if self.offset is None else clock.updates("offset", self.offset)
+        drops = np.floor((t + offset) / clock.period("every", self.every))
+        return np.maximum(self.peak * self.factor**drops, self.floor)
+
+
+@family
+class multistep(Family):
+    """Drop by `factor` at each of the times `at`: peak * factor^(number of times <= t).
+
+    A time that is given twice drops twice.
+
+    >>> from stepsize.units import updates
+    >>> multistep(1, factor=0.5, at=[2 * updates, 0.75 * run]).plan(updates=4).values
+    array([1.  , 1.  , 0.5 , 0.25])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    factor: Factor = 0.1
+    at: Milestones
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        times = [clock.period("at", item) for item in self.at]
+        if times != sorted(times):
+            found = ", ".join(map(spell, times))
+            raise ScheduleError(f"at={list(self.at)} comes to updates {found}; write them in rising order")
+        drops = np.searchsorted(times, t, side="right").astype(np.float64)
+        return self.peak * self.factor**drops
+
+
+@family
+class wsd(Family):
+    """Stay at the peak, then decay to the floor in the last `decay` updates (warmup-stable-decay).
+
+    With u the progress of the decay, the value is floor + (peak - floor) * w(u): 1 - u for "linear", (1 +
+    cos(pi * u)) / 2 for "cosine", 1 - sqrt(u) for "1-sqrt", 1 - u^2 for "square"; "exponential" falls by a
+    constant factor and needs a floor above 0. `closed=True` reaches the floor on the last update.
+
+    Source: Hägele et al. 2024 (arXiv 2405.18392).
+
+    >>> wsd(0.4, decay=0.5 * run).plan(updates=8).values
+    array([0.4, 0.4, 0.4, 0.4, 0.4, 0.3, 0.2, 0.1])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    decay: Span = 0.2 * run
+    floor: LevelOrZero = 0.0
+    shape: Annotated[str, one_of(*WEIGHTS, "exponential")] = "linear"
+    length: OptionalPeriod = None
+    closed: Flag = False
+
+    def validate(self) -> None:
+        if self.shape == "exponential" and self.floor == 0:
+            raise ScheduleError('shape="exponential" never reaches 0; write floor= above 0')
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        decay = clock.part("decay", self.decay)
+        u = progress(np.maximum(t - (clock.horizon - decay), 0), decay, self.closed)
+        return shaped(self.shape, self.peak, self.floor, u)

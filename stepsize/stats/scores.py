@@ -1,0 +1,45 @@
+"""Scores come in as plain arrays, higher is better, one value a seed: check them and take their differences.
+
+Scores are measured in float32 or coarser, so two of them that agree to the last bits of a float32 are a tie.
+A test that counts sign flips has to know this: a tie broken by rounding would look like evidence.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stepsize.errors import StudyError
+
+Floats = NDArray[np.float64]
+
+NOISE = 2.0**-22  # relative; two units in the last place of a float32
+
+
+def as_scores(name: str, values: ArrayLike, shape: str) -> Floats:
+    """Return `values` as a finite float64 array whose axes are those named in `shape`, none of them empty."""
+    try:
+        scores = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StudyError(f"{name} must be numbers in an array of shape {shape}: {error}") from None
+    if scores.ndim != shape.count(",") + 1 or scores.size == 0:
+        raise StudyError(
+            f"{name} has shape {scores.shape}; it must be {shape} with at least one value; "
+            "hand over one score per seed"
+        )
+    if not np.isfinite(scores).all():
+        raise StudyError(
+            f"{name} holds {int((~np.isfinite(scores)).sum())} non-finite values; every score must be finite: "
+            "give a diverged run the worst score that the metric allows"
+        )
+    return scores
+
+
+def differences(candidate: Floats, baseline: Floats) -> tuple[Floats, Floats]:
+    """Return candidate - baseline along the last axis, ties set to 0, and the rounding error of one difference.
+
+    The error is relative to the median score, so that the score given to a diverged run does not swell it.
+    """
+    rounding = NOISE * np.median(np.maximum(np.abs(candidate), np.abs(baseline)), axis=-1)
+    difference = candidate - baseline
+    return np.where(np.abs(difference) <= rounding[..., None], 0.0, difference), rounding

@@ -1,0 +1,136 @@
+"""Candidates: a schedule with optimizer settings of its own; and the ones a study starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from stepsize.errors import StudyError
+from stepsize.schedules import Schedule, from_json, parse
+
+# From the simplest to the most elaborate: among equals, the earlier one is recommended.
+SIMPLICITY = (
+    "constant", "linear", "cosine", "exponential", "polynomial", "inverse_time", "inverse_sqrt",
+    "step_decay", "multistep", "one_cycle", "wsd",
+)  # fmt: skip
+
+DEFAULT = (
+    "constant(lr)",
+    "linear(lr)",
+    "cosine(lr)",
+    "exponential(lr, floor=0.01*lr)",
+    "polynomial(lr, power=2)",
+    "inverse_time(lr, rate=9, every=1*run, staircase=False)",
+    "inverse_sqrt(lr, timescale=0.1*run)",
+    "step_decay(lr, factor=0.5, every=0.2*run)",
+    "multistep(lr, factor=0.1, at=[0.5*run, 0.75*run])",
+    "one_cycle(lr)",
+    "wsd(lr, decay=0.2*run)",
+    "constant(lr) * plateau(factor=0.5, patience=5)",
+    "warmup(0.1*run) >> constant(lr)",
+    "warmup(0.1*run) >> linear(lr)",
+    "warmup(0.1*run) >> cosine(lr)",
+    "warmup(0.1*run) >> wsd(lr, decay=0.2*run)",
+)
+
+
+@dataclass(frozen=True, init=False)
+class Candidate:
+    """A schedule, with optimizer settings of its own and a name.
+
+    `settings` are Keras optimizer arguments and replace those of the problem. Without a name, a candidate
+    is called by its spec and settings.
+
+    >>> Candidate("constant(0.1)", momentum=0.8).name
+    'constant(0.1), momentum=0.8'
+    """
+
+    schedule: Schedule
+    name: str
+    settings: Mapping[str, Any]
+
+    def __init__(self, schedule: Schedule | str, name: str | None = None, **settings: Any) -> None:
+        if isinstance(schedule, str):
+            schedule = parse(schedule)
+        if not isinstance(schedule, Schedule):
+            raise StudyError(
+                f"a candidate is a schedule or its text, such as 'cosine(lr)'; got {type(schedule).__name__}"
+            )
+        own = "".join(f", {key}={value!r}" for key, value in settings.items())
+        object.__setattr__(self, "schedule", schedule)
+        object.__setattr__(self, "name", name or f"{schedule}{own}")
+        object.__setattr__(self, "settings", MappingProxyType(dict(settings)))
+
+    @classmethod
+    def of(cls, each: Schedule | Candidate | str) -> Candidate:
+        """Make a candidate of a schedule or its text; a candidate stays what it is."""
+        return each if isinstance(each, cls) else cls(each)  # type: ignore[arg-type]
+
+    def at(self, rate: float | None) -> Schedule:
+        """Give the schedule with its free learning rate set to `rate`, if it has one."""
+        return _bound(self.schedule, rate)
+
+    def key(self, rate: float | None) -> str:
+        """Name the candidate at a rate, in the store."""
+        return _spec(self.schedule, rate) + "".join(f", {key}={self.settings[key]!r}" for key in sorted(self.settings))
+
+    def check(self, epochs: int, updates_per_epoch: int) -> None:
+        """Plan the schedule, so that what does not fit the run shows before anything is trained."""
+        rate = 0.1 if self.schedule.knobs else None
+        self.at(rate).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
+
+    def simplicity(self) -> tuple[int, int]:
+        """Order candidates by the number of pieces, then by the declared order of families."""
+        words = [word for word in SIMPLICITY if f"{word}(" in str(self.schedule)]
+        pieces = str(self.schedule).count(">>") + str(self.schedule).count(" * ")
+        return pieces, max((SIMPLICITY.index(word) for word in words), default=len(SIMPLICITY))
+
+    def definition(self) -> dict[str, Any]:
+        """Give the candidate as JSON values."""
+        return {"name": self.name, "schedule": self.schedule.to_json(), "settings": dict(self.settings)}
+
+    @classmethod
+    def from_definition(cls, definition: Mapping[str, Any]) -> Candidate:
+        """Rebuild the candidate of `definition`."""
+        return cls(from_json(definition["schedule"]), definition["name"], **definition["settings"])
+
+
+@lru_cache(4096)  # a study asks for each of its runs again and again
+def _bound(schedule: Schedule, rate: float | None) -> Schedule:
+    return schedule if rate is None else schedule.bind(lr=rate)
+
+
+@lru_cache(4096)
+def _spec(schedule: Schedule, rate: float | None) -> str:
+    return str(_bound(schedule, rate))
+
+
+LESSON_IONOSPHERE = (
+    ("constant(0.1)", "constant 0.1", {}),
+    ("constant(0.1)", "constant 0.1, momentum 0.8", {"momentum": 0.8}),
+    ("inverse_time(0.1, rate=0.002)", "time-based per update, momentum 0.8", {"momentum": 0.8}),
+    ("inverse_time(0.1, rate=0.002, every=1*epochs)", "time-based per epoch, momentum 0.8", {"momentum": 0.8}),
+    (
+        "inverse_time(0.1, rate=0.002, every=1*epochs, compounding=True)",
+        "time-based compounding, momentum 0.8",
+        {"momentum": 0.8},
+    ),
+    (
+        "step_decay(0.1, factor=0.5, every=10*epochs, offset=1*epochs)",
+        "drop-based, momentum 0.9",
+        {"momentum": 0.9},
+    ),
+)
+LESSON_FASHION = (("constant(0.1)", None, {}), ("constant(0.01)", None, {}), ("constant(0.001)", None, {}))
+
+
+def built_in(problem: str) -> tuple[Candidate, ...]:
+    """Give the candidates that a named problem starts with."""
+    if problem == "lesson-ionosphere":
+        return tuple(Candidate(spec, name, **settings) for spec, name, settings in LESSON_IONOSPHERE)
+    if problem == "lesson-fashion-mnist":
+        return tuple(Candidate(spec, name, **settings) for spec, name, settings in LESSON_FASHION)
+    return tuple(Candidate(spec) for spec in DEFAULT)

@@ -1,0 +1,164 @@
+"""The file that keeps the runs: one SQLite database, no pickles.
+
+```
+study   definition TEXT PRIMARY KEY, the study as JSON; name; fingerprint; saved (UTC); cost, JSON
+run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the update, or NULL;
+        epochs; curves BLOB, little-endian float32 [4, epochs]: training loss, validation loss,
+        metric and the rate of each epoch's last update
+```
+
+`fingerprint` names everything about problem and software that changes a run; `candidate` is the bound
+schedule with its optimizer settings. The file is marked by SQLite's `application_id` and `user_version`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import StoreError
+
+APPLICATION = 0x57E95123
+FORMAT = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS study (
+    definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL, cost TEXT
+);
+CREATE TABLE IF NOT EXISTS run (
+    fingerprint TEXT NOT NULL, candidate TEXT NOT NULL, seed INTEGER NOT NULL, rate REAL,
+    diverged_at INTEGER, epochs INTEGER NOT NULL, curves BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, candidate, seed)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One candidate trained on one seed; `curves` [4, epochs] as in the store."""
+
+    candidate: str
+    seed: int
+    rate: float | None
+    diverged_at: int | None
+    curves: np.ndarray
+
+    @property
+    def valid_loss(self) -> float:
+        """The validation loss after the last epoch."""
+        return float(self.curves[1, -1])
+
+    @property
+    def score(self) -> float | None:
+        """The metric after the last epoch; None when the run diverged."""
+        value = float(self.curves[2, -1])
+        return value if self.diverged_at is None and np.isfinite(value) else None
+
+
+Runs = Mapping[tuple[str, int], Run]
+
+
+class Store:
+    """The open file; use it as a context manager."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"cannot open the store {str(path)!r}: {error}; give another with --store") from None
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            if "not a database" in str(error):
+                raise StoreError(f"{str(path)!r} is not a store of stepsize; give another with --store") from None
+            raise StoreError(
+                f"cannot write the store {str(path)!r}: {error}; give another place with --store"
+            ) from None
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        def pragma(name: str) -> int:
+            return self._db.execute(f"PRAGMA {name}").fetchone()[0]
+
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and pragma("application_id") != APPLICATION:
+            raise StoreError(f"{str(self.path)!r} is a database of another program; give another with --store")
+        if pragma("user_version") > FORMAT:
+            raise StoreError(
+                f"{str(self.path)!r} has store format {pragma('user_version')}, newer than {FORMAT}, the newest "
+                "this version knows; update with pip install -U stepsize"
+            )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        if not tables:
+            self._db.execute(f"PRAGMA application_id = {APPLICATION}")
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+        self._db.executescript(SCHEMA)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def add(self, fingerprint: str, runs: Iterable[Run]) -> None:
+        """Keep finished runs, all or none of them; a run that is there already stays as it is."""
+        rows = [
+            (
+                fingerprint,
+                run.candidate,
+                run.seed,
+                run.rate,
+                run.diverged_at,
+                run.curves.shape[1],
+                run.curves.astype("<f4").tobytes(),
+            )
+            for run in runs
+        ]
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR IGNORE INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def runs(self, fingerprint: str) -> dict[tuple[str, int], Run]:
+        """Give the runs of a fingerprint by (candidate, seed)."""
+        rows = self._db.execute(
+            "SELECT candidate, seed, rate, diverged_at, epochs, curves FROM run WHERE fingerprint = ?",
+            (fingerprint,),
+        )
+        return {
+            (candidate, seed): Run(
+                candidate, seed, rate, diverged_at, np.frombuffer(curves, "<f4").reshape(4, epochs)
+            )
+            for candidate, seed, rate, diverged_at, epochs, curves in rows
+        }
+
+    def save_study(self, definition: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> None:
+        """Note the study as the latest of this file."""
+        text = json.dumps(definition, sort_keys=True)
+        row = (text, definition["name"], definition["fingerprint"], datetime.now(UTC).isoformat())
+        self._db.execute("INSERT OR REPLACE INTO study VALUES (?, ?, ?, ?, ?)", (*row, json.dumps(cost)))
+
+    def latest_study(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Give the definition and the cost of the study saved last."""
+        row = self._db.execute("SELECT definition, cost FROM study ORDER BY saved DESC LIMIT 1").fetchone()
+        if row is None:
+            raise StoreError(f"{str(self.path)!r} holds no study yet; run stepsize compare first")
+        return json.loads(row[0]), json.loads(row[1])
+
+    def fingerprints(self, name: str) -> set[str]:
+        """Give the fingerprints under which studies called `name` were saved."""
+        return {row[0] for row in self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,))}

@@ -1,0 +1,157 @@
+"""A study: which candidates meet on which seeds, as a value that JSON can hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from stepsize.errors import StudyError, unknown
+from stepsize.problems.problem import Problem
+from stepsize.problems.splits import describe
+from stepsize.schedules import Schedule
+from stepsize.stats import practical_margin
+from stepsize.study.candidates import Candidate
+
+SOFTWARE = ("jax", "keras", "numpy", "stepsize")
+TUNING_SEEDS = 1_000_000  # tuning seeds count from here, so no seed of the verdict is ever tuned on
+SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
+ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How each candidate's free `lr` is chosen: the first rates, rounds of two more, and the seeds."""
+
+    rates: tuple[float, ...] = SGD_GRID
+    rounds: int = 2
+    seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 5))
+
+    @property
+    def rates_per_candidate(self) -> int:
+        """Rates that every tuned candidate gets, none more and none fewer."""
+        return len(self.rates) + 2 * self.rounds
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Candidates, the seeds of the verdict, the baseline, and the facts of the problem.
+
+    `facts` are what the answer says about problem, data and software, as JSON values.
+    """
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    seeds: tuple[int, ...]
+    baseline: str
+    tuning: Tuning
+    fingerprint: str
+    facts: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        names = [candidate.name for candidate in self.candidates]
+        if not names:
+            raise StudyError("schedules is empty; give at least one, such as constant(lr)")
+        for name in names:
+            if names.count(name) > 1:
+                raise StudyError(f"two candidates are called {name!r}; give one another name")
+        if self.baseline not in names:
+            raise StudyError(unknown("baseline", self.baseline, names))
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise StudyError(f"seeds={list(self.seeds)} must be distinct and at least one")
+        if not all(isinstance(seed, int) and 0 <= seed < TUNING_SEEDS for seed in self.seeds):
+            raise StudyError(f"seeds={list(self.seeds)} must be whole numbers from 0 to {TUNING_SEEDS - 1}")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of every run."""
+        return self.facts["protocol"]["epochs"]
+
+    @property
+    def margin(self) -> float:
+        """The smallest difference that matters in practice."""
+        return practical_margin(self.facts["data"]["sample_value"])
+
+    @property
+    def tuned(self) -> tuple[Candidate, ...]:
+        """The candidates with a free learning rate."""
+        return tuple(candidate for candidate in self.candidates if candidate.schedule.knobs)
+
+    def definition(self) -> dict[str, Any]:
+        """Give the study as JSON values, enough to judge its runs without problem or data."""
+        return {
+            "name": self.name,
+            "candidates": [candidate.definition() for candidate in self.candidates],
+            "seeds": list(self.seeds),
+            "baseline": self.baseline,
+            "tuning": asdict(self.tuning),
+            "fingerprint": self.fingerprint,
+            "facts": dict(self.facts),
+        }
+
+    @classmethod
+    def from_definition(cls, definition: Mapping[str, Any]) -> Study:
+        """Rebuild the study of `definition`."""
+        tuning = definition["tuning"]
+        return cls(
+            name=definition["name"],
+            candidates=tuple(Candidate.from_definition(each) for each in definition["candidates"]),
+            seeds=tuple(definition["seeds"]),
+            baseline=definition["baseline"],
+            tuning=Tuning(tuple(tuning["rates"]), tuning["rounds"], tuple(tuning["seeds"])),
+            fingerprint=definition["fingerprint"],
+            facts=definition["facts"],
+        )
+
+
+def make_study(
+    problem: Problem,
+    candidates: Iterable[Schedule | Candidate | str],
+    seeds: int | Sequence[int] = 30,
+    baseline: str | None = None,
+    command: str | None = None,
+) -> Study:
+    """Plan a study of `problem`: every candidate on every seed, the first `constant` as the baseline.
+
+    `seeds` is their number (0, 1, ...) or the seeds themselves.
+    """
+    named = tuple(Candidate.of(each) for each in candidates)
+    if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
+        raise StudyError(f"seeds={seeds!r} must be a positive whole number or a list of seeds")
+    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    settings = dict(problem.settings or {})
+    for candidate in named:
+        candidate.check(problem.epochs, problem.updates_per_epoch)
+    constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
+    if baseline is None and constant is None and named:
+        constant = named[0].name
+    versions = {**{name: metadata.version(name) for name in SOFTWARE}, "python": platform.python_version()}
+    grid = SGD_GRID if settings.get("optimizer", "sgd") == "sgd" else ADAPTIVE_GRID
+    tuning = Tuning(grid)
+    judged = problem.parts(numbers[0] if numbers else 0)
+    facts = {
+        "protocol": {
+            "epochs": problem.epochs,
+            "batch_size": problem.batch_size,
+            "updates_per_epoch": problem.updates_per_epoch,
+            "horizon": problem.epochs * problem.updates_per_epoch,
+            "model": str(problem.travel_form().get("text") or problem.travel_form().get("factory") or "Keras model"),
+            "optimizer": settings,
+            "metric": "accuracy",
+            "higher_is_better": True,
+            "split": str(problem.split),
+            "split_kind": problem.split.kind,
+        },
+        "data": describe(problem.data, judged),
+        "versions": versions,
+        "command": command or f"stepsize compare {problem.name}",
+    }
+    identity = json.dumps([problem.digest, versions], sort_keys=True)
+    fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
+
+

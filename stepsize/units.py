@@ -1,0 +1,184 @@
+"""Lengths with a unit, and knobs: numbers that a study chooses.
+
+A bare number never says whether it counts epochs, updates or a share of the run, so every length is
+written with its unit, as in `5 * epochs`, and resolved to updates once, when the run is known.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from stepsize.errors import ScheduleError, unknown
+
+Unit = Literal["epochs", "updates", "run"]
+KNOBS = ("lr",)
+
+
+def shown(value: object) -> str:
+    """Return `value` as it appears in a message: its repr, cut to one short line."""
+    text = repr(value).replace("\n", " ")
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def spell(value: float) -> str:
+    """Return the shortest text that reads back as the same number.
+
+    >>> spell(5.0), spell(0.1), spell(1e-05)
+    ('5', '0.1', '1e-05')
+    """
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def is_number(value: object) -> bool:
+    """Tell whether `value` is a Python or NumPy number; a bool is none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def number(name: str, value: Any, zero: bool = True) -> float:
+    """Return `value` as a finite float of at least 0 (above 0 without `zero`), or say what is wrong with it.
+
+    >>> number("floor", 0)
+    0.0
+    >>> number("floor", float("nan"))
+    Traceback (most recent call last):
+    stepsize.errors.ScheduleError: floor=nan is not allowed; write a finite number of at least 0
+    """
+    if not is_number(value):
+        raise ScheduleError(f"{name}={shown(value)} is not a number; write for example {name}=0.1")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result) or result < 0 or (result == 0 and not zero):
+        allowed = "of at least 0" if zero else "above 0"
+        raise ScheduleError(f"{name}={shown(value)} is not allowed; write a finite number {allowed}")
+    return result + 0.0  # makes -0.0 plain 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class Length:
+    """A stretch of training: a number of epochs, of updates, or a fraction of the run.
+
+    Written by multiplying a unit; its repr is the same text.
+
+    Raises: ScheduleError for a value that is negative, not finite, or no number.
+
+    >>> 5 * epochs, epochs / 2, 0.1 * run
+    (5*epochs, 0.5*epochs, 0.1*run)
+    """
+
+    value: float
+    unit: Unit
+
+    __array_ufunc__ = None  # np.float64(0.1) * run then comes here instead of making an array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", number(self.unit, self.value))
+
+    def __mul__(self, factor: float) -> Length:
+        return Length(self.value * number(self.unit, factor), self.unit)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Length:
+        if number(self.unit, divisor) == 0:
+            raise ScheduleError(f"{self}/0 is no length; divide by a number above 0")
+        return Length(self.value / divisor, self.unit)
+
+    def __repr__(self) -> str:
+        return f"{spell(self.value)}*{self.unit}"
+
+    def resolve(self, run: int, updates_per_epoch: int | None = None) -> float:
+        """Return the length in updates, for a run of `run` updates.
+
+        `updates` are taken as written; `epochs` and `run` are rounded half up to whole updates.
+
+        Raises: ScheduleError if the length counts epochs and `updates_per_epoch` is not known.
+
+        >>> (0.25 * run).resolve(450), (5 * epochs).resolve(450, updates_per_epoch=9)
+        (113.0, 45.0)
+        """
+        if self.unit == "updates":
+            return self.value
+        if self.unit == "run":
+            return _round_half_up(self.value * run)
+        if updates_per_epoch is None:
+            raise ScheduleError(
+                f"{self} needs the updates of one epoch; write plan(..., updates_per_epoch=...)"
+            )
+        return _round_half_up(self.value * updates_per_epoch)
+
+
+def _round_half_up(value: float) -> float:
+    """Round to a whole number; the binary noise of a product such as 0.145 * 100 is taken off first."""
+    return float(math.floor(round(value, 9) + 0.5))
+
+
+epochs = Length(1, "epochs")
+updates = Length(1, "updates")
+run = Length(1, "run")
+
+
+def length(name: str, value: object) -> Length:
+    """Return `value` if it is a length, or say which units it could have.
+
+    >>> length("warmup", 5)
+    Traceback (most recent call last):
+    stepsize.errors.ScheduleError: warmup: 5 has no unit; write 5*epochs, 5*updates or a fraction of the \
+run such as 0.1*run
+    """
+    if isinstance(value, Length):
+        return value
+    if is_number(value):
+        raise ScheduleError(
+            f"{name}: {shown(value)} has no unit; write {shown(value)}*epochs, {shown(value)}*updates "
+            "or a fraction of the run such as 0.1*run"
+        )
+    raise ScheduleError(
+        f"{name}: {shown(value)} is not a length; write for example 5*epochs, 300*updates or 0.1*run"
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Knob:
+    """A number that a study will choose, possibly scaled; `lr` is the learning rate.
+
+    >>> lr, 0.01 * lr, lr / 25
+    (lr, 0.01*lr, 0.04*lr)
+    """
+
+    name: str
+    scale: float = 1.0
+
+    __array_ufunc__ = None
+
+    def __post_init__(self) -> None:
+        if self.name not in KNOBS:
+            raise ScheduleError(unknown("knob", str(self.name), KNOBS))
+        object.__setattr__(self, "scale", number(self.name, self.scale))
+        if self.scale == 0:
+            raise ScheduleError(f"0*{self.name} is always 0; write 0")
+
+    def __mul__(self, factor: object) -> Knob:
+        return (
+            Knob(self.name, self.scale * number(self.name, factor)) if is_number(factor) else NotImplemented
+        )
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: object) -> Knob:
+        if not is_number(divisor):
+            return NotImplemented
+        if number(self.name, divisor) == 0:
+            raise ScheduleError(f"{self}/0 is no number; divide by a number above 0")
+        return Knob(self.name, self.scale / float(divisor))  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return self.name if self.scale == 1 else f"{spell(self.scale)}*{self.name}"
+
+
+lr: Any = Knob("lr")  # Any, because it stands wherever a number may stand
