@@ -1,3 +1,90 @@
-"""Which learning rate, and which schedule, should I use on my model and my data?"""
+"""Which learning rate, and which schedule, should I use on my model and my data?
+
+`stepsize.schedules` says what a schedule is, `stepsize.problems` what is trained, `stepsize.engine` trains
+populations of runs, `stepsize.study` decides which runs are made and keeps them, `stepsize.stats` judges,
+`stepsize.report` shows. Importing this module loads NumPy only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stepsize.errors import StepsizeError
+from stepsize.schedules import (
+    Plan,
+    Schedule,
+    constant,
+    cosine,
+    exponential,
+    from_json,
+    inverse_sqrt,
+    inverse_time,
+    linear,
+    multistep,
+    one_cycle,
+    parse,
+    plateau,
+    polynomial,
+    step_decay,
+    warmup,
+    wsd,
+)
+from stepsize.units import epochs, lr, run, updates
+
+if TYPE_CHECKING:
+    from stepsize.comparison import Result, compare
+    from stepsize.problems.data import Data
+    from stepsize.problems.problem import Problem, problem
+    from stepsize.problems.splits import Split
+    from stepsize.study.candidates import Candidate
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Candidate",
+    "Data",
+    "Plan",
+    "Problem",
+    "Result",
+    "Schedule",
+    "Split",
+    "StepsizeError",
+    "compare",
+    "constant",
+    "cosine",
+    "epochs",
+    "exponential",
+    "from_json",
+    "inverse_sqrt",
+    "inverse_time",
+    "linear",
+    "lr",
+    "multistep",
+    "one_cycle",
+    "parse",
+    "plateau",
+    "polynomial",
+    "problem",
+    "run",
+    "step_decay",
+    "updates",
+    "warmup",
+    "wsd",
+]
+
+_ON_DEMAND = {
+    "Candidate": "stepsize.study.candidates",
+    "Data": "stepsize.problems.data",
+    "Problem": "stepsize.problems.problem",
+    "Result": "stepsize.comparison",
+    "Split": "stepsize.problems.splits",
+    "compare": "stepsize.comparison",
+    "problem": "stepsize.problems.problem",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module 'stepsize' has no attribute {name!r}")
+    return getattr(import_module(_ON_DEMAND[name]), name)

@@ -93,7 +93,7 @@ def build(form: Mapping[str, Any], settings: Mapping[str, Any], shape: tuple[int
     else:
         model = _from_factory(form["factory"]) if "factory" in form else _from_config(form["config"])
         model.build((None, *shape))
-        config = {**model.optimizer.get_config(), **settings}
+        config = {**model.optimizer.get_config(), **settings, "learning_rate": 0.1}  # the engine sets the rate
         compiled = type(model.optimizer).from_config(config) if name is None else _optimizer(name, settings)
         model.compile(compiled, model.loss)
     model.optimizer.build(model.trainable_variables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -106,16 +106,22 @@ def problem(
     """Give the problem called `name`, or the one of a CSV file and its `target` column.
 
     `folder` holds the IDX files of Fashion-MNIST; `model` and `changes` (fields of `Problem`) replace
-    what the name stands for.
+    what the name stands for; a `split` given as text keeps the share of validation rows.
 
     >>> problem("ionosphere", epochs=10).epochs
     10
     """
     if name in BUILT_IN:
         data, default_model, defaults = BUILT_IN[name]
-        return Problem(model or default_model, load(data, folder=folder), name, **{**defaults, **changes})
+        made = {**defaults, **_with_split(changes, defaults.get("split", Split()))}
+        return Problem(model or default_model, load(data, folder=folder), name, **made)
     if name.lower().endswith(".csv"):
         data = load(name, target)
-        return Problem(model or "mlp(64)", data, **changes)
+        return Problem(model or "mlp(64)", data, **_with_split(changes, Split()))
     known = [*BUILT_IN, "a path ending in .csv"]
     raise ProblemError(unknown("problem", name, known))
+
+
+def _with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
+    split = changes.get("split")
+    return {**changes, "split": replace(usual, kind=split)} if isinstance(split, str) else dict(changes)

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .numbers import finite
+from .numbers import MISSING, finite
 from .view import Row, View
 
-POINTS = 100  # a curve drawn 250 pixels wide shows no more
+POINTS = 100  # of a curve: one drawn 250 pixels wide shows no more
+ALL_POINTS = 1500  # of all curves together, so that many candidates still make a small file
 MARK, LABEL = 0.18, 0.26  # marks sit a little below the middle of a row, its name a little above
 BINS = 60  # dots closer than a sixtieth of the picture are stacked
 
@@ -49,7 +50,7 @@ def padded(span: tuple[float, float] | None, share: float = 0.05) -> list[float]
     return [float(f"{low - margin:.6g}"), float(f"{high + margin:.6g}")]
 
 
-def thin(length: int, points: int = POINTS) -> list[int]:
+def thin(length: int, points: int) -> list[int]:
     """Choose at most `points` evenly spread positions, first and last included.
 
     >>> thin(5, 3)
@@ -91,8 +92,9 @@ def _corners(x: Sequence[float], y: Sequence[float]) -> list[int]:
 def curves(view: View) -> list[dict[str, Any]]:
     """One record a candidate: epochs, and mean, low and high of each quantity (`val_loss_low`, ...)."""
     records = []
+    points = max(20, min(POINTS, ALL_POINTS // len(view.rows)))
     for row in view.rows:
-        kept = thin(len(row.curves.get("epoch", [])))
+        kept = thin(len(row.curves.get("epoch", [])), points)
         if not kept:
             continue
         record: dict[str, Any] = _id(row)
@@ -153,17 +155,24 @@ def scores(view: View) -> tuple[list[dict[str, Any]], list[float]]:
                 continue
             place = stacked.setdefault(math.floor((score - domain[0]) / size), 0)
             stacked[math.floor((score - domain[0]) / size)] += 1
-            offset = step * ((place + 1) // 2) * (1 if place % 2 else -1)
+            y = row.index + MARK + step * ((place + 1) // 2) * (1 if place % 2 else -1)
             records.append(
-                {"name": row.name, "run": seed + 1, "score": round5(score), "y": round5(row.index + MARK + offset)}
+                {"name": row.name, "run": seed + 1, "score": round5(score), "y": round5(y)}
             )  # fmt: skip
     return records, domain
+
+
+def majority(view: View, domain: list[float]) -> float | None:
+    """The accuracy of always answering the largest class, if it lies within the range drawn."""
+    value = view.scale.shown(view.data.get("majority_baseline"))
+    accuracy = view.scale.percent and "acc" in view.scale.metric
+    return value if accuracy and value is not None and domain[0] < value < domain[1] else None
 
 
 def means(view: View) -> list[dict[str, Any]]:
     """One record a candidate with its mean, interval and label."""
     return [
-        {**_id(row), **_place(row.index), "text": " · ".join(filter(None, [_lost(row), row.score])),
+        {**_id(row), **_place(row.index), "text": _text(_lost(row), row.score),
          "mean": round5(view.scale.shown(row.mean)), **_ends(view, row.ci95)}
         for row in view.rows
     ]  # fmt: skip
@@ -172,7 +181,7 @@ def means(view: View) -> list[dict[str, Any]]:
 def gaps(view: View) -> list[dict[str, Any]]:
     """One record a candidate other than the baseline with its paired difference, interval and verdict."""
     return [
-        {**_id(row), **_place(place), "text": f"{row.difference} · {row.verdict}",
+        {**_id(row), **_place(place), "text": _text(row.difference, row.verdict),
          "mean": round5(view.scale.shown(row.gap)), **_ends(view, row.gap_ci95)}
         for place, row in enumerate(row for row in view.rows if not row.baseline)
     ]  # fmt: skip
@@ -184,6 +193,10 @@ def _id(row: Row) -> dict[str, Any]:
 
 def _place(row: int) -> dict[str, float]:
     return {"y": row + MARK, "label": row - LABEL}
+
+
+def _text(*parts: str) -> str:
+    return " · ".join(part for part in parts if part not in ("", MISSING))
 
 
 def _ends(view: View, interval: list[float] | None) -> dict[str, float | None]:

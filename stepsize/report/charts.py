@@ -1,8 +1,8 @@
-"""One Altair chart per picture, in one hand: grey for context, ink for the subject, one accent for the advice.
+"""One Altair chart per picture, in one hand: grey for context, ink for the subject, one accent for advice.
 
 Colour never carries meaning alone: the recommended candidate is also named, lost runs are crosses, a band
 is labelled in its caption. `PAGE` uses the page's CSS variables, so a chart follows light, dark and print
-without being drawn again; `LIGHT` and `DARK` are the same colours as numbers, for PNG and SVG files.
+without being drawn again; `LIGHT` has the same colours as numbers, for PNG and SVG files.
 
 The panel charts (`plan`, `curve`, `sweep`) draw one candidate each; its place in `view.rows` is the
 parameter `row`, so that a page can reuse one specification for every panel.
@@ -10,6 +10,7 @@ parameter `row`, so that a page can reuse one specification for every panel.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from .view import View
 
 try:
     import altair as alt
+    from altair.utils.schemapi import debug_mode
 except ImportError as error:  # pragma: no cover - the message is all there is
     raise MissingExtra("altair", "report") from error
 
@@ -33,37 +35,50 @@ class Palette:
     grid: str
     accent: str
     warn: str
-    paper: str
 
 
-LIGHT = Palette("#1f2328", "#59636e", "#c3c9d0", "#e6e9ec", "#0a63b0", "#a8480a", "#ffffff")
-DARK = Palette("#e6e8eb", "#9aa4af", "#4a525c", "#2a3037", "#6cb6ff", "#f0a35e", "#14171b")
-PAGE = Palette(*(f"var(--{name})" for name in ("ink", "muted", "context", "grid", "accent", "warn", "paper")))
+LIGHT = Palette("#1f2328", "#59636e", "#c3c9d0", "#e6e9ec", "#0a63b0", "#a8480a")
+PAGE = Palette(*(f"var(--{name})" for name in ("ink", "muted", "context", "grid", "accent", "warn")))
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
+Data = dict[str, list[dict[str, Any]]]
 ROW_HEIGHT = 50
 PANEL_HEIGHT = 132
+
+
+def unchecked() -> AbstractContextManager[None]:
+    """Make charts without checking each piece against Altair's schema: the same charts, twice as fast."""
+    return debug_mode(False)
+
+
+def apart(chart: alt.LayerChart) -> tuple[dict[str, Any], Data]:
+    """Give the specification without its data, and the data by name, so that charts can share them."""
+    bare = chart.copy(deep=False)
+    bare["datasets"] = alt.Undefined
+    return bare.to_dict(validate=False), chart["datasets"]
 
 
 def results(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
     """Draw every run as a dot under its candidate's name, with the mean and its 95 % interval."""
     runs, domain = chartdata.scores(view)
-    rows = len(view.rows)
+    rows, title = len(view.rows), view.scale.title
     dots = (
-        alt.Chart(_data(runs))
+        _chart("runs")
         .mark_circle(size=16, opacity=0.5, clip=True)
         .encode(
-            x=_x("score", view.scale.title, domain),
+            x=_x("score", title, domain),
             y=_y(rows),
-            color=alt.value(palette.muted),
+            color=alt.ColorValue(palette.muted),
             tooltip=_tips("name", "run", "score"),
         )
     )
-    layers = [dots, *_estimates(chartdata.means(view), rows, domain, view.scale.title, palette)]
-    majority = view.scale.shown(view.data.get("majority_baseline"))
-    if view.scale.percent and majority is not None and domain[0] < majority < domain[1]:
-        layers.insert(0, _upright(majority, view.scale.title, domain, palette))
-    return _finish(alt.layer(*layers), palette, ROW_HEIGHT * rows)
+    layers = [dots, *_estimates("means", rows, domain, title, palette)]
+    majority = chartdata.majority(view, domain)
+    data = {"runs": runs, "means": chartdata.means(view)}
+    if majority is not None:
+        data["majority"] = [{"at": majority}]
+        layers.insert(0, _upright("majority", domain, title, palette))
+    return _finish(layers, data, palette, ROW_HEIGHT * rows)
 
 
 def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -76,13 +91,14 @@ def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
     unit = f" in {view.scale.difference_unit}" if view.scale.difference_unit else ""
     title = f"← {worse} · difference{unit} · {better} →"
     band = (
-        alt.Chart(_data([{"low": -margin, "high": margin}]))
+        _chart("margin")
         .mark_rect(clip=True)
-        .encode(x=_x("low", title, domain), x2="high:Q", color=alt.value(palette.grid))
+        .encode(x=_x("low", title, domain), x2=alt.X2("high:Q"), color=alt.ColorValue(palette.grid))
     )
-    zero = _upright(0, title, domain, palette)
-    estimates = _estimates(records, len(records), domain, title, palette)
-    return _finish(alt.layer(band, zero, *estimates), palette, ROW_HEIGHT * len(records))
+    estimates = _estimates("gaps", len(records), domain, title, palette)
+    layers = [band, _upright("zero", domain, title, palette), *estimates]
+    data = {"gaps": records, "margin": [{"low": -margin, "high": margin}], "zero": [{"at": 0}]}
+    return _finish(layers, data, palette, ROW_HEIGHT * len(records))
 
 
 def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -96,22 +112,22 @@ def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
         domain = [max(lowest, max(peaks) / 1e4), max(peaks) * 1.2]
         y = alt.Y("lr:Q", axis=axis, scale=alt.Scale(type="log", domain=domain, clamp=True))
     lines = (
-        alt.Chart(_data(records))
+        _chart("plans")
         .transform_flatten(["epoch", "lr"])
         .mark_line(strokeWidth=1.5, clip=True)
-        .encode(x=_epochs(), y=y, detail="c:N", tooltip=_tips("name"))
+        .encode(x=_epochs(), y=y, detail=alt.Detail("c:N"), tooltip=_tips("name"))
     )
-    layers = [lines.encode(color=alt.value(palette.muted), opacity=alt.value(0.55))]
+    layers = [lines.encode(color=alt.ColorValue(palette.muted), opacity=alt.OpacityValue(0.55))]
     if view.recommended:
         own = lines.transform_filter(alt.FieldEqualPredicate(field="c", equal=view.recommended.index))
-        layers.append(own.mark_line(strokeWidth=3, clip=True).encode(color=alt.value(palette.accent)))
-    return _finish(alt.layer(*layers), palette, 220)
+        layers.append(own.mark_line(strokeWidth=3, clip=True).encode(color=alt.ColorValue(palette.accent)))
+    return _finish(layers, {"plans": records}, palette, 220)
 
 
 def plan(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
     """Draw one candidate's plan, linear from zero, on an axis of its own."""
     base = (
-        alt.Chart(_data(chartdata.plans(view)))
+        _chart("plans")
         .transform_filter("datum.c == row")
         .transform_flatten(["epoch", "lr"])
         .encode(x=_epochs(), y=alt.Y("lr:Q", axis=alt.Axis(title=None, tickCount=3)))
@@ -119,7 +135,7 @@ def plan(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
     area = base.mark_area(opacity=0.1, clip=True).encode(color=_colour(palette))
     line = base.mark_line(strokeWidth=2, clip=True).encode(color=_colour(palette))
     tips = base.mark_point(opacity=0, size=60).encode(tooltip=_tips("epoch", "lr"))
-    return _panel(alt.layer(area, line, tips), row, palette, 90)
+    return _panel([area, line, tips], {"plans": chartdata.plans(view)}, row, palette, 90)
 
 
 def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -131,8 +147,11 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
     main = "metric" if quantity == "metric" else "val_loss"
     names = ["metric"] if quantity == "metric" else ["train_loss", "val_loss"]
     scale = alt.Scale(domain=chartdata.curve_limits(records, names), zero=False, nice=False)
-    fields = ["epoch", *(f"{name}_{part}" for name in names for part in ("mean", "low", "high"))]
-    everyone = alt.Chart(_data(records)).transform_flatten(fields)
+    fields: list[str | alt.FieldName] = [
+        "epoch",
+        *(f"{name}_{part}" for name in names for part in ("mean", "low", "high")),
+    ]
+    everyone = _chart("curves").transform_flatten(fields)
     own = everyone.transform_filter("datum.c == row")
 
     def line(chart: alt.Chart, field: str, **mark: Any) -> alt.Chart:
@@ -140,11 +159,13 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
         return chart.mark_line(clip=True, **mark).encode(x=_epochs(), y=y)
 
     layers = [
-        line(everyone, f"{main}_mean", strokeWidth=1).encode(detail="c:N", color=alt.value(palette.context)),
+        line(everyone, f"{main}_mean", strokeWidth=1).encode(
+            detail=alt.Detail("c:N"), color=alt.ColorValue(palette.context)
+        ),
         own.mark_area(opacity=0.16, clip=True).encode(
             x=_epochs(),
             y=alt.Y(f"{main}_low:Q", scale=scale),
-            y2=f"{main}_high:Q",
+            y2=alt.Y2(f"{main}_high:Q"),
             color=_colour(palette),
         ),
         line(own, f"{main}_mean", strokeWidth=2).encode(color=_colour(palette)),
@@ -153,9 +174,9 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
         dashes = line(own, "train_loss_mean", strokeWidth=1.5, strokeDash=[4, 3])
         layers.insert(2, dashes.encode(color=_colour(palette)))
     tips = own.mark_point(opacity=0, size=60).encode(
-        x=_epochs(), y=alt.Y(f"{main}_mean:Q", scale=scale), tooltip=_tips(*fields)
+        x=_epochs(), y=alt.Y(f"{main}_mean:Q", scale=scale), tooltip=_tips(*map(str, fields))
     )
-    return _panel(alt.layer(*layers, tips), row, palette, PANEL_HEIGHT)
+    return _panel([*layers, tips], {"curves": records}, row, palette, PANEL_HEIGHT)
 
 
 def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -173,62 +194,62 @@ def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
         scale = alt.Scale(domain=domain, zero=False, nice=False)
         return alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=4))
 
-    everyone = alt.Chart(_data(records))
+    everyone = _chart("sweep")
     own = everyone.transform_filter("datum.c == row")
-    lost = own.transform_filter("datum.lost > 0").encode(x=x, y=alt.value({"expr": "height - 7"}))
+    lost = own.transform_filter("datum.lost > 0").encode(x=x, y=alt.YValue(alt.ExprRef("height - 7")))
     layers = [
         everyone.mark_line(strokeWidth=1, clip=True).encode(
-            x=x, y=y("mean"), detail="c:N", color=alt.value(palette.context)
+            x=x, y=y("mean"), detail=alt.Detail("c:N"), color=alt.ColorValue(palette.context)
         ),
-        alt.Chart(_data(runs))
+        _chart("sweep_runs")
         .transform_filter("datum.c == row")
         .mark_circle(size=14, opacity=0.5, clip=True)
-        .encode(x=x, y=y("score"), color=alt.value(palette.muted)),
+        .encode(x=x, y=y("score"), color=alt.ColorValue(palette.muted)),
         own.mark_line(strokeWidth=2, clip=True).encode(x=x, y=y("mean"), color=_colour(palette)),
         own.transform_filter("datum.chosen")
         .mark_point(size=130, strokeWidth=2.5, filled=False, opacity=1)
         .encode(x=x, y=y("mean"), color=_colour(palette)),
         lost.mark_point(shape="cross", angle=45, size=60, filled=True, opacity=1).encode(
-            color=alt.value(palette.warn), tooltip=_tips("lr", "lost")
+            color=alt.ColorValue(palette.warn), tooltip=_tips("lr", "lost")
         ),
         own.mark_point(opacity=0, size=80).encode(x=x, y=y("mean"), tooltip=_tips("lr", "mean")),
     ]
-    return _panel(alt.layer(*layers), row, palette, PANEL_HEIGHT)
+    data = {"sweep": records, "sweep_runs": runs}
+    return _panel(layers, data, row, palette, PANEL_HEIGHT)
 
 
-def _estimates(
-    records: list[dict[str, Any]], rows: int, domain: list[float], title: str, palette: Palette
-) -> list[alt.Chart]:
+def _estimates(data: str, rows: int, domain: list[float], title: str, palette: Palette) -> list[alt.Chart]:
     """Draw name, number, interval and mean of each row; names give way to numbers when space is short."""
-    base, x = alt.Chart(_data(records)), _x("mean", title, domain)
+    base, x = _chart(data), _x("mean", title, domain)
     words = {"baseline": "middle", "fontSize": 12}
     return [
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=3, clip=True)
-        .encode(x=_x("low", title, domain), x2="high:Q", y=_y(rows), color=_colour(palette)),
+        .encode(x=_x("low", title, domain), x2=alt.X2("high:Q"), y=_y(rows), color=_colour(palette)),
         base.transform_filter("isValid(datum.mean)")
         .mark_point(shape="diamond", filled=True, size=120, opacity=1, clip=True)
         .encode(x=x, y=_y(rows), color=_colour(palette), tooltip=_tips("name", "text")),
         base.mark_text(align="left", limit=alt.ExprRef("width - 190"), fontWeight=600, **words).encode(
-            x=alt.value(2), y=_y(rows, "label"), text="name:N", color=_colour(palette)
+            x=alt.XValue(2), y=_y(rows, "label"), text=alt.Text("name:N"), color=_colour(palette)
         ),
         base.mark_text(align="right", **words).encode(
-            x=alt.value("width"), y=_y(rows, "label"), text="text:N", color=alt.value(palette.muted)
+            x=alt.XValue("width"),
+            y=_y(rows, "label"),
+            text=alt.Text("text:N"),
+            color=alt.ColorValue(palette.muted),
         ),
     ]
 
 
-def _upright(at: float, title: str, domain: list[float], palette: Palette) -> alt.Chart:
-    """Draw a dashed vertical line."""
-    return (
-        alt.Chart(_data([{"at": at}]))
-        .mark_rule(strokeDash=[3, 3])
-        .encode(x=_x("at", title, domain), color=alt.value(palette.muted))
-    )
+def _upright(data: str, domain: list[float], title: str, palette: Palette) -> alt.Chart:
+    """Draw a dashed vertical line at `at`."""
+    rule = _chart(data).mark_rule(strokeDash=[3, 3])
+    return rule.encode(x=_x("at", title, domain), color=alt.ColorValue(palette.muted))
 
 
-def _data(records: list[dict[str, Any]]) -> alt.InlineData:
-    return alt.InlineData(values=records)
+def _chart(data: str) -> alt.Chart:
+    """Begin a layer on data by name; `_finish` brings the data, once for all layers."""
+    return alt.Chart(alt.NamedData(data))
 
 
 def _x(field: str, title: str, domain: list[float]) -> alt.X:
@@ -247,25 +268,34 @@ def _y(rows: int, field: str = "y") -> alt.Y:
 
 
 def _colour(palette: Palette) -> Any:
-    return alt.when("datum.use").then(alt.value(palette.accent)).otherwise(alt.value(palette.ink))
+    return alt.condition("datum.use", alt.value(palette.accent), alt.value(palette.ink))
 
 
 def _tips(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=field.replace("_", " ")) for field in fields]
 
 
-def _panel(chart: alt.LayerChart, row: int, palette: Palette, height: int) -> alt.LayerChart:
-    return _finish(chart.add_params(alt.param(name="row", value=row)), palette, height)
+def _panel(layers: list[alt.Chart], data: Data, row: int, palette: Palette, height: int) -> alt.LayerChart:
+    finished = _finish(layers, data, palette, height)
+    finished["params"] = [alt.VariableParameter(name="row", value=row)]
+    return finished
 
 
-def _finish(chart: alt.LayerChart, palette: Palette, height: int) -> alt.LayerChart:
-    """Give the chart its size and the look that all pictures share."""
+def _finish(layers: list[alt.Chart], data: Data, palette: Palette, height: int) -> alt.LayerChart:
+    """Put the layers together and give them data, size and the look that all pictures share."""
     axis = alt.AxisConfig(
         domain=False, ticks=False, gridColor=palette.grid, labelColor=palette.muted, titleColor=palette.muted,
         labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelPadding=5, titlePadding=6,
     )  # fmt: skip
-    return (
-        chart.properties(width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
-        .configure(background="transparent", font=FONT, axis=axis, padding=2, aria=False)
-        .configure_view(stroke=None)
+    config = alt.Config(
+        background="transparent",
+        font=FONT,
+        axis=axis,
+        padding=2,
+        aria=False,
+        view=alt.ViewConfig(stroke=None),
     )
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+    finished = alt.LayerChart(layer=layers, width="container", height=height, autosize=fit, config=config)
+    finished["datasets"] = data  # set as it is: Altair would check every number against its schema
+    return finished

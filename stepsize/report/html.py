@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -32,11 +32,7 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     """
     shown = view(answer, details)
     panel_rows = _panel_rows(shown)
-    library = _in_background(_library)
-    charts = {key: chart.to_dict(validate=False) for key, chart in _charts(shown, panel_rows).items()}
-    datasets: dict[str, Any] = {}
-    for spec in charts.values():
-        datasets |= spec.pop("datasets", {})
+    charts, datasets = _charts(shown, panel_rows)
     left_out = len(shown.rows) - PANELS
     return _template("page.html.jinja").render(
         view=shown,
@@ -55,7 +51,7 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
         download=_download(answer),
         css=_inline("page.css"),
         script=_inline("page.js"),
-        bundle=library(),
+        bundle=_library() if charts else "",
     )
 
 
@@ -83,25 +79,30 @@ def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
     return "M" + "L".join(points)
 
 
-def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> dict[str, Any]:
-    """One specification per kind of picture that has something to show."""
+def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One specification per kind of picture that has something to show, and the data of all."""
     from . import charts
 
-    page = charts.PAGE
     made: dict[str, Any] = {}
-    if any(row.mean is not None for row in shown.rows):
-        made["results"] = charts.results(shown, page)
-    if any(row.gap is not None for row in shown.rows):
-        made["differences"] = charts.differences(shown, page)
-    if rows := panel_rows["curves"]:
-        made["metric"] = charts.curve(shown, "metric", rows[0].index, page)
-        made["loss"] = charts.curve(shown, "loss", rows[0].index, page)
-    if rows := panel_rows["sweep"]:
-        made["sweep"] = charts.sweep(shown, rows[0].index, page)
-    if rows := panel_rows["plans"]:
-        made["plans"] = charts.all_plans(shown, page)
-        made["plan"] = charts.plan(shown, rows[0].index, page)
-    return made
+    datasets: dict[str, Any] = {}
+    # Altair checks every piece against its schema as it is made; the tests do that once for all readers.
+    with charts.unchecked():
+        if any(row.mean is not None for row in shown.rows):
+            made["results"] = charts.results(shown, charts.PAGE)
+        if any(row.gap is not None for row in shown.rows):
+            made["differences"] = charts.differences(shown, charts.PAGE)
+        if rows := panel_rows["curves"]:
+            made["metric"] = charts.curve(shown, "metric", rows[0].index, charts.PAGE)
+            made["loss"] = charts.curve(shown, "loss", rows[0].index, charts.PAGE)
+        if rows := panel_rows["sweep"]:
+            made["sweep"] = charts.sweep(shown, rows[0].index, charts.PAGE)
+        if rows := panel_rows["plans"]:
+            made["plans"] = charts.all_plans(shown, charts.PAGE)
+            made["plan"] = charts.plan(shown, rows[0].index, charts.PAGE)
+        for key, chart in made.items():
+            made[key], data = charts.apart(chart)
+            datasets |= data
+    return made, datasets
 
 
 def _panel_rows(shown: View) -> dict[str, list[Row]]:
@@ -165,31 +166,18 @@ def _plain(value: Any) -> Any:
     return finite(value) if isinstance(value, float) else value
 
 
+@cache
 def _library() -> Any:
-    """Vega, Vega-Lite and vega-embed as one script."""
+    """Vega, Vega-Lite and vega-embed as one script; making it takes most of a report's time, so once."""
     from markupsafe import Markup
 
     try:
         import vl_convert
     except ImportError as error:
         raise MissingExtra("vl-convert-python", "report") from error
-    return Markup(vl_convert.javascript_bundle().replace("</script", "<\\/script"))
-
-
-def _in_background(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Start the work in a thread and give a function that waits for its result."""
-    from concurrent.futures import Future
-
-    future: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future.result
+    return Markup(
+        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
+    )
 
 
 def _template(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from . import cells
@@ -35,11 +36,11 @@ def schedule_sparkline(lr_values: Sequence[float], cells: int = 12, ascii: bool 
     if not lr_values:
         return " " * cells
     edges = [round(i * len(lr_values) / cells) for i in range(cells + 1)]
-    stretches = [lr_values[min(a, len(lr_values) - 1) : max(b, a + 1)] for a, b in zip(edges, edges[1:])]  # noqa: B905
+    stretches = [lr_values[min(a, len(lr_values) - 1) : max(b, a + 1)] for a, b in pairwise(edges)]
     means = [sum(stretch) / len(stretch) for stretch in stretches]
     top = max(means)
-    steps = len(blocks) - 1
-    return "".join(" " if mean <= 0 else blocks[round(steps * mean / top)] for mean in means)
+    levels = [max(1, round(len(blocks) * mean / top)) if mean > 0 else 0 for mean in means]
+    return "".join(blocks[level - 1] if level else " " for level in levels)
 
 
 def render(

@@ -120,10 +120,10 @@ def _row(
     scale: Scale,
 ) -> Row:
     name, n, diverged = candidate["name"], candidate["n"], candidate["diverged"]
-    protocol, gap = answer["study"]["protocol"], candidate["vs_baseline"] or {}
+    lost = n > 0 and diverged >= n  # its scores are only the worst there is: nothing to show
+    protocol, gap = answer["study"]["protocol"], {} if lost else candidate["vs_baseline"] or {}
     plan = details.get("plans", {}).get(name, {"update": [], "lr": []})
     is_baseline = name == protocol["baseline"]
-    lost = n > 0 and diverged >= n
     return Row(
         index=index,
         name=name,
@@ -144,7 +144,7 @@ def _row(
         verdict="diverged" if lost else "baseline" if is_baseline else gap.get("verdict", MISSING),
         mean=None if lost else finite(candidate["mean"]),
         ci95=None if lost else _interval(candidate["ci95"]),
-        scores=[finite(score) for score in candidate["scores"]],
+        scores=[None if lost else finite(score) for score in candidate["scores"]],
         gap=finite(gap.get("mean")),
         gap_ci95=_interval(gap.get("ci95")),
         plan_epochs=[update / protocol["updates_per_epoch"] for update in plan["update"]],

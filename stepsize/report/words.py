@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .chartdata import scores
+from .chartdata import majority, scores
 from .numbers import finite, rate
 from .view import Row, View
 
@@ -18,14 +18,22 @@ class Words:
 
     def table(self) -> str:
         better = "" if self.view.scale.higher_is_better else " Lower is better."
-        return f"Mean with half its 95 % interval; differences are paired by seed, to {self.view.baseline}.{better}"
+        paired = f"differences are paired by seed, to {self.view.baseline}"
+        return f"Mean with half its 95 % interval; {paired}.{better}"
 
-    def outside(self) -> str:
-        runs, (low, high) = scores(self.view)
-        count = sum(not low <= run["score"] <= high for run in runs)
+    def results_notes(self) -> str:
+        """What the picture of final results leaves out or adds, if anything."""
+        runs, domain = scores(self.view)
+        beyond = sum(not domain[0] <= run["score"] <= domain[1] for run in runs)
         lost = sum(score is None for row in self.view.rows for score in row.scores)
-        far = f" {count} lie beyond the picture and are in the table below." if count else ""
-        return far + (f" {lost} diverged and have no dot." if lost else "")
+        notes = {
+            " The dashed line is the score of always answering the largest class.": majority(
+                self.view, domain
+            ),
+            f" {beyond} runs lie beyond the picture; the table below has them.": beyond or None,
+            f" {lost} runs diverged and have no dot.": lost or None,
+        }
+        return "".join(note for note, holds in notes.items() if holds is not None)
 
     def results(self) -> str:
         return f"Final {self.view.scale.title} of every candidate: " + "; ".join(

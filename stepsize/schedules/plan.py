@@ -135,11 +135,16 @@ class Plan:
         if isinstance(t, int) and not isinstance(t, bool):  # also beyond the integers of NumPy
             self._check(t, t)
             return float(self._table[t % self.horizon if self.after == "repeat" else min(t, self.horizon)])
-        array = np.asarray(t)
+        try:
+            array = np.asarray(t)
+        except ValueError:  # lists of different lengths
+            array = np.asarray(None)
         if array.size == 0:
             return np.zeros(array.shape)
         if not np.issubdtype(array.dtype, np.integer):
-            raise ScheduleError(f"t={shown(t)} is no integer and no array of integers; t counts updates from 0")
+            raise ScheduleError(
+                f"t={shown(t)} is no integer and no array of integers; t counts updates from 0"
+            )
         if array.ndim == 0:
             return self(int(array))
         self._check(int(array.min()), int(array.max()))

@@ -10,12 +10,13 @@ from typing import Any
 from stepsize.errors import InputError, SpecError, unknown
 from stepsize.schedules.base import FAMILIES, Schedule
 from stepsize.schedules.build import build
+from stepsize.schedules.compose import join
 from stepsize.units import Knob, Length, epochs, is_number, lr, run, shown, updates
 
 LONGEST = 2_000
 DEEPEST = 50
 NAMES: dict[str, Any] = {"epochs": epochs, "updates": updates, "run": run, "lr": lr}
-OPERATORS = {ast.RShift: operator.rshift, ast.Mult: operator.mul, ast.Div: operator.truediv}
+OPERATORS = {ast.RShift: join, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
 def parse(text: str) -> Schedule:

@@ -13,16 +13,21 @@ from stepsize.errors import StudyError
 from stepsize.stats.flips import block_size, flip_sums
 from stepsize.stats.scores import NOISE, Floats, as_scores
 
+STRICTER = 0.8
 EXACT_SEEDS = 14  # with both directions of each pattern about as many sums as the random sample has
 
 
 def best_set(scores: ArrayLike, level: float = 0.95) -> list[bool]:
     """Say for each row of scores [candidates, n_seeds] whether it may be the best; higher is better.
 
-    Candidate i leaves if "no other beats i" has p <= 1 - level. The statistic is the largest over j of
+    Candidate i leaves if "no other beats i" has p <= 0.8 (1 - level). The statistic is the largest over j of
     sum(d) / sqrt(sum(d^2)), d = scores[j] - scores[i]; p is the share of sign patterns of whole seeds that
-    reach it: all 2^n of them up to 14 seeds, 20,000 fixed random ones with both directions beyond.
+    reach it: all 2^n of them up to 14 seeds, 20,000 fixed random ones and their opposites beyond.
     The candidate with the highest mean always stays.
+
+    Flipping whole seeds takes the differences to be symmetric together, not only one by one. Scores with a
+    long tail on one side break that a little: in simulations the best then leaves in up to 6 % of studies
+    instead of 5 %. The factor 0.8 makes up for it.
 
     Raises StudyError for scores that are not finite or a level outside (0, 1).
 
@@ -32,8 +37,14 @@ def best_set(scores: ArrayLike, level: float = 0.95) -> list[bool]:
     values = as_scores("scores", scores, "[candidates, n_seeds]")
     if not 0 < level < 1:
         raise StudyError(f"level={level!r} must lie between 0 and 1: type 0.95 for 95 %")
+    cut = cutoff(level)
     rounding = np.full(len(values), NOISE * np.median(np.abs(values)))
-    return [bool(p > 1 - level) for p in none_better_p(values[None] - values[:, None], rounding)]
+    return [bool(p > cut) for p in none_better_p(values[None] - values[:, None], rounding)]
+
+
+def cutoff(level: float) -> float:
+    """Return the p at or below which a candidate leaves the set."""
+    return STRICTER * (1 - level)
 
 
 def none_better_p(d: Floats, rounding: Floats) -> Floats:

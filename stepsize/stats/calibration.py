@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stepsize.stats.best_set import none_better_p
+from stepsize.stats.best_set import cutoff, none_better_p
+from stepsize.stats.interval import LEVEL as CONFIDENCE
 from stepsize.stats.interval import as_step, bounds
-from stepsize.stats.paired import ALPHA, compare_rows, differences, holm, judge
+from stepsize.stats.paired import compare_rows, differences, holm, judge
 from stepsize.stats.scores import Floats
 
 STEP = 1 / 116  # the value of one row in the validation part of the Ionosphere lesson
@@ -53,7 +54,11 @@ def skewed(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
     """Draw scores crowded below a ceiling with a tail of bad seeds and bad runs: minus gamma(2) variables."""
     studies, candidates, seeds = shape
     seed_effect = SEED_SD * generator.standard_gamma(2, (studies, 1, seeds))
-    return LEVEL - (seed_effect + NOISE_SD * generator.standard_gamma(2, shape)) / 2**0.5 + _led(candidates, lead)
+    return (
+        LEVEL
+        - (seed_effect + NOISE_SD * generator.standard_gamma(2, shape)) / 2**0.5
+        + _led(candidates, lead)
+    )
 
 
 def grainy(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
@@ -76,7 +81,13 @@ def _led(candidates: int, lead: float) -> Floats:
 
 
 def calibrate(
-    draw: Draw, seeds: int, *, lead: float, step: float | None = None, candidates: int = 10, studies: int = 4000
+    draw: Draw,
+    seeds: int,
+    *,
+    lead: float,
+    step: float | None = None,
+    candidates: int = 10,
+    studies: int = 4000,
 ) -> Calibration:
     """Measure the rates for `studies` simulated studies of `candidates` with `seeds` runs each.
 
@@ -115,7 +126,9 @@ def _false_findings(equal: Floats) -> tuple[float, float]:
     better = different = 0
     for start in range(0, len(found), family):
         group = found[start : start + family]
-        words = {judge(one, p, margin=0.0) for one, p in zip(group, holm([one.p for one in group]), strict=True)}
+        words = {
+            judge(one, p, margin=0.0) for one, p in zip(group, holm([one.p for one in group]), strict=True)
+        }
         better += "better" in words
         different += bool(words & {"better", "worse"})
     return better / len(equal), different / len(equal)
@@ -134,4 +147,4 @@ def _coverage(scores: Floats, truth: float, step: float) -> float:
 
 def _first_kept(scores: Floats) -> float:
     p = none_better_p(scores - scores[:, :1], np.zeros(len(scores)))
-    return float((p > ALPHA).mean())
+    return float((p > cutoff(CONFIDENCE)).mean())

@@ -54,7 +54,10 @@ def compare_paired(candidate: ArrayLike, baseline: ArrayLike, *, sample_value: f
     >>> round(found.mean, 4), found.p, found.p_better
     (0.0217, 0.03125, 1.0)
     """
-    ours, theirs = as_scores("candidate", candidate, "[n_seeds]"), as_scores("baseline", baseline, "[n_seeds]")
+    ours, theirs = (
+        as_scores("candidate", candidate, "[n_seeds]"),
+        as_scores("baseline", baseline, "[n_seeds]"),
+    )
     if len(ours) != len(theirs):
         raise StudyError(
             f"candidate has {len(ours)} scores and baseline {len(theirs)}; "
@@ -99,7 +102,9 @@ def sign_flip_p(d: Floats, rounding: Floats) -> Floats:
     )
     if n <= EXACT_SEEDS:
         return counts / 2 ** (n - 1)
-    return counts / (RANDOM_PATTERNS + 1)  # the unflipped |d|, always counted, stands for the observed pattern
+    return counts / (
+        RANDOM_PATTERNS + 1
+    )  # the unflipped |d|, always counted, stands for the observed pattern
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -21,7 +21,9 @@ def practical_margin(sample_value: float | None = None) -> float:
     if sample_value is None:
         return HALF_A_POINT
     if not 0 < sample_value < math.inf:
-        raise StudyError(f"sample_value={sample_value!r} must be a positive number: type 1/rows for an accuracy")
+        raise StudyError(
+            f"sample_value={sample_value!r} must be a positive number: type 1/rows for an accuracy"
+        )
     return max(HALF_A_POINT, float(sample_value))
 
 
@@ -42,11 +44,15 @@ def seeds_needed(sd: float, margin: float, power: float = 0.8, alpha: float = 0.
     6
     """
     if not 0 <= sd < math.inf:
-        raise StudyError(f"sd={sd!r} must be a finite number, 0 or more: the spread of the paired differences")
+        raise StudyError(
+            f"sd={sd!r} must be a finite number, 0 or more: the spread of the paired differences"
+        )
     if not 0 < margin < math.inf:
         raise StudyError(f"margin={margin!r} must be a positive number, such as practical_margin()")
     if not 0 < alpha < power < 1:
-        raise StudyError(f"alpha={alpha!r}, power={power!r}: type 0 < alpha < power < 1, such as 0.05 and 0.8")
+        raise StudyError(
+            f"alpha={alpha!r}, power={power!r}: type 0 < alpha < power < 1, such as 0.05 and 0.8"
+        )
     few = max(2, 1 + math.ceil(-math.log2(alpha)))
     many = MOST_SEEDS
     if sd == 0 or _power(few, margin / sd, alpha) >= power:

@@ -134,3 +134,8 @@ def built_in(problem: str) -> tuple[Candidate, ...]:
     if problem == "lesson-fashion-mnist":
         return tuple(Candidate(spec, name, **settings) for spec, name, settings in LESSON_FASHION)
     return tuple(Candidate(spec) for spec in DEFAULT)
+
+
+def usual_seeds(problem: str) -> int:
+    """Give the number of seeds that a named problem's verdict rests on."""
+    return 3 if problem == "lesson-fashion-mnist" else 30

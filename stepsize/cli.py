@@ -1,0 +1,205 @@
+"""The command `stepsize`: parse, call, print. One command is one function of the library."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from stepsize.errors import EngineError, StepsizeError, StudyError
+
+if TYPE_CHECKING:
+    from stepsize.comparison import Result
+
+ANSWERED, FAILED, BAD_INPUT, ALL_DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    help="Which learning rate, and which schedule, should I use on my model and my data?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code; bad input is one line on standard error."""
+    try:
+        sys.exit(app(standalone_mode=False) or ANSWERED)
+    except typer.TyperException as error:
+        _leave(error.format_message(), BAD_INPUT)
+    except StepsizeError as error:
+        _leave(str(error), FAILED if isinstance(error, EngineError) else BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        again = shlex.join(["stepsize", *sys.argv[1:]])
+        _leave(f"interrupted; finished runs are kept, the same command continues: {again}", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    if version:
+        import stepsize
+
+        typer.echo(stepsize.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def compare(
+    problem: Annotated[str, typer.Argument(help="A built-in name, such as ionosphere, or a CSV file.")],
+    schedule: Annotated[
+        list[str] | None, typer.Option("--schedule", "-s", help="A candidate, such as 'cosine(lr)'; repeat it.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of the verdict.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="The candidate to compare with.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column of a CSV file to predict.")] = None,
+    model: Annotated[str | None, typer.Option(help="mlp(128, 64, dropout=0.2) or package.module:function.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows of a batch.")] = None,
+    split: Annotated[str | None, typer.Option(help="stratified, lesson (the last rows) or test.")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder with the IDX files of Fashion-MNIST.")] = None,
+    store: Annotated[Path | None, typer.Option(help="File that keeps the runs.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Train every schedule on many seeds and say what can and cannot be told apart.
+
+    Example: stepsize compare ionosphere
+    """
+    from stepsize import comparison
+    from stepsize.problems.problem import problem as named
+    from stepsize.report.progress import ProgressLine
+    from stepsize.study.candidates import built_in, usual_seeds
+    from stepsize.study.store import Store
+    from stepsize.study.study import make_study
+
+    changes = {"epochs": epochs, "batch_size": batch_size, "split": split}
+    given = {name: value for name, value in changes.items() if value is not None}
+    chosen = named(problem, target=target, folder=data, model=model, **given)
+    count = usual_seeds(chosen.name) if seeds is None else seeds
+    study = make_study(chosen, schedule or built_in(chosen.name), count, baseline, _command())
+    page = report or comparison.RESULTS / f"{chosen.name}.html"
+    _check_writable(page)
+    with Store(store or comparison.default_store(chosen)) as opened:
+        _tell_what_is_there(opened, study)
+        with ProgressLine(sys.stderr, quiet) as line:
+            result = comparison.complete(study, chosen, opened, line.show)
+        _show(result, page, as_json)
+        _say(f"Runs: {opened.path}")
+    if result.verdict["status"] == "all_diverged":
+        raise typer.Exit(ALL_DIVERGED)
+
+
+@app.command()
+def report(
+    store: Annotated[Path, typer.Argument(help="The file that keeps a study's runs.")],
+    output: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
+) -> None:
+    """Show the answer of a finished study again, from its store alone.
+
+    Example: stepsize report stepsize-results/ionosphere.sqlite
+    """
+    from stepsize.comparison import judged
+    from stepsize.study.store import Store
+    from stepsize.study.study import Study
+
+    if not store.is_file():
+        raise StudyError(f"store {str(store)!r} does not exist; stepsize compare makes one")
+    with Store(store) as opened:
+        definition, cost = opened.latest_study()
+        result = judged(Study.from_definition(definition), opened, cost or {})
+    _show(result, output or store.with_suffix(".html"), as_json)
+
+
+@app.command()
+def preview(
+    specs: Annotated[list[str], typer.Argument(help="Schedules, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
+    epochs: Annotated[int, typer.Option(help="Epochs of the run.")] = 50,
+    updates_per_epoch: Annotated[int, typer.Option(help="Updates of an epoch.")] = 1,
+    lr: Annotated[float, typer.Option(help="The rate for a free lr.")] = 0.1,
+    output: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .html file.")] = None,
+) -> None:
+    """Draw schedules before paying for a run: rate against epoch.
+
+    Example: stepsize preview "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)"
+    """
+    from stepsize.report import preview as pictures
+    from stepsize.schedules import parse
+
+    parsed = [parse(spec) for spec in specs]
+    plans = [
+        (each.bind(lr=lr) if each.knobs else each).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
+        for each in parsed
+    ]
+    typer.echo(pictures.text(plans, _width(), ascii=_ascii()))
+    if output is not None:
+        pictures.draw(plans, output)
+        _say(f"Picture: {output}")
+
+
+def _show(result: Result, page: Path, as_json: bool) -> None:
+    if as_json:
+        typer.echo(result.to_json())
+    else:
+        from stepsize.report import text
+
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        typer.echo(text.render(result.answer, result.details, _width(), colour, _ascii()))
+    result.report(page)
+    _say(f"Report: {page}")
+
+
+def _tell_what_is_there(store: Any, study: Any) -> None:
+    """Say on screen what the store already holds, and when settings have changed since."""
+    from stepsize.study.protocol import finished_runs, total_runs
+
+    found = finished_runs(study, store.runs(study.fingerprint))
+    if found:
+        more = "nothing is left to train" if found == total_runs(study) else "continuing"
+        _say(f"{found:,} of {total_runs(study):,} runs are in {store.path}; {more}.")
+    elif store.fingerprints(study.name) - {study.fingerprint}:
+        _say(f"Settings or versions have changed since the runs in {store.path}; they stay, new ones are added.")
+
+
+def _check_writable(page: Path) -> None:
+    """Fail before training, not after it, when the report could not be written."""
+    folder = next((each for each in [page.parent, *page.parent.parents] if each.exists()), Path())
+    if page.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise StudyError(f"report {str(page)!r} cannot be written there; give another place with --report")
+
+
+def _command() -> str:
+    return shlex.join(["stepsize", *(arg for arg in sys.argv[1:] if arg not in ("--json", "--quiet", "-q"))])
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def _ascii() -> bool:
+    try:
+        "█→≈".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    typer.echo(f"stepsize: {' '.join(message.split())}", err=True)
+    sys.exit(code)

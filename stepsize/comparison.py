@@ -1,0 +1,130 @@
+"""`compare`: from a problem and schedules to a result, the library's main call."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepsize.errors import MissingExtra, StudyError
+from stepsize.problems.problem import Problem
+from stepsize.problems.problem import problem as named_problem
+from stepsize.report.summary import picture_data, summarise_study
+from stepsize.schedules import Schedule
+from stepsize.study.candidates import Candidate, built_in
+from stepsize.study.runner import Progress, run_study
+from stepsize.study.store import Store
+from stepsize.study.study import Study, make_study
+
+if TYPE_CHECKING:
+    import pandas
+
+RESULTS = Path("stepsize-results")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The answer of a study; it shows itself in a notebook.
+
+    `answer` is the document that `stepsize compare --json` prints; `details` is what the pictures show.
+    """
+
+    answer: Mapping[str, Any]
+    details: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def verdict(self) -> Mapping[str, Any]:
+        """What may be concluded: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
+        return self.answer["verdict"]
+
+    def to_json(self) -> str:
+        """Give the answer as one JSON document; a number that is not finite becomes null."""
+        return json.dumps(_finite(self.answer), indent=1, ensure_ascii=False)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Give the candidates as a table, one row each, the comparison with the baseline in columns."""
+        try:
+            import pandas
+        except ModuleNotFoundError:
+            raise MissingExtra("pandas", "train") from None
+        return pandas.json_normalize(list(self.answer["candidates"]), sep=".")
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report as one HTML file that needs no network; give its path."""
+        from stepsize.report import html
+
+        path = Path(path)
+        text = html.render(self.answer, self.details)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StudyError(f"cannot write the report {str(path)!r}: {error.strerror}; give another place") from None
+        return path
+
+    def __str__(self) -> str:
+        from stepsize.report import text
+
+        return text.render(self.answer, self.details)
+
+    def _repr_html_(self) -> str:
+        from stepsize.report import html
+
+        return html.fragment(self.answer, self.details)
+
+
+def compare(
+    problem: Problem | str,
+    schedules: Iterable[Schedule | Candidate | str] | None = None,
+    seeds: int | Sequence[int] = 30,
+    *,
+    baseline: str | None = None,
+    store: str | Path | None = None,
+    listen: Callable[[Progress], None] = lambda progress: None,
+    command: str | None = None,
+) -> Result:
+    """Train every schedule on every seed and say what can and cannot be told apart.
+
+    `problem` is a `Problem` or the name of one; `schedules` are schedules, their text, or `Candidate`s
+    (default: those of the problem); `seeds` their number or the seeds themselves; `baseline` the name of
+    the candidate that the others are compared with (default: the first constant). Finished runs are kept
+    in `store` (default: a file in stepsize-results/), so the same call continues after a stop.
+
+    Raises: InputError for what does not fit together, EngineError when training fails.
+    """
+    if isinstance(problem, str):
+        problem = named_problem(problem)
+    study = make_study(problem, schedules or built_in(problem.name), seeds, baseline, command)
+    with Store(store or default_store(problem)) as opened:
+        return complete(study, problem, opened, listen)
+
+
+def complete(
+    study: Study, problem: Problem, store: Store, listen: Callable[[Progress], None] = lambda progress: None
+) -> Result:
+    """Make the runs that `store` lacks and give the result; what the store holds is never made again."""
+    cost = run_study(study, problem, store, listen).as_dict()
+    store.save_study(study.definition(), cost)
+    return judged(study, store, cost)
+
+
+def judged(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
+    """Judge the runs of a finished study."""
+    runs = store.runs(study.fingerprint)
+    return Result(summarise_study(study, runs, cost), picture_data(study, runs))
+
+
+def default_store(problem: Problem) -> Path:
+    """Give the file that keeps a problem's runs unless another is named."""
+    return RESULTS / f"{problem.name}.sqlite"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

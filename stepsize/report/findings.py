@@ -1,0 +1,195 @@
+"""What a careful colleague would say of an answer: the sentence, the notes, the warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stepsize.report.numbers import Scale, rate, scale_for
+from stepsize.stats import compare_paired, judge
+
+Answer = Mapping[str, Any]
+Candidate = Mapping[str, Any]
+
+LEAST_SEEDS = 6  # with fewer, no two-sided sign-flip test reaches 5 %
+SHARES_DIFFER = 0.1  # between the parts, for one class
+HALF_A_POINT = 0.005
+
+
+def sentence(answer: Answer) -> str:
+    """Say in one sentence what to use, and how sure that is."""
+    verdict, candidates = answer["verdict"], answer["candidates"]
+    if verdict["status"] == "all_diverged":
+        rates = sorted({c["lr"] for c in candidates if c["lr"] is not None})
+        at = f", also at the lowest rates tried ({rate(rates[0])})" if rates else ""
+        return f"Every run of every candidate diverged{at}; try lower learning rates."
+    scale = scale_of(answer)
+    best = _named(candidates, verdict["recommended"])
+    baseline = _named(candidates, answer["study"]["protocol"]["baseline"])
+    n = best["n"]
+    reached = f"{_percent(scale, best['mean'], best['ci95'])} over {n} seed{'s' if n > 1 else ''}"
+    use = f"Use {_full_spec(best)} ({scale.name} {reached})"
+    count = len(verdict["best_set"])
+    if len(candidates) == 1:
+        return f"{use}; it had no rival."
+    if count == 1:
+        return f"{use}: it is the only one of {len(candidates)} candidates that may be the best{_gain(best, scale)}."
+    among = "all" if count == len(candidates) else str(count)
+    simplest = f"{among} of {len(candidates)} candidates may be the best, and it is the simplest of them"
+    if best is baseline:
+        return f"{use}: no candidate is shown to be better; {simplest}."
+    return f"{use}: {simplest}{_gain(best, scale)}."
+
+
+def notes(answer: Answer, scores: Mapping[str, Sequence[float]]) -> list[str]:
+    """Say what made the difference, what the split is worth, how rates were chosen, what to run next."""
+    protocol, verdict = answer["study"]["protocol"], answer["verdict"]
+    scale = scale_of(answer)
+    said = [*_attributions(answer, scores, scale), _worth(answer["data"])]
+    if protocol["split_kind"] == "lesson":
+        said.append(
+            "The validation rows are the last of the table, unshuffled and the same for every seed; the same "
+            f"candidates on fair splits: {answer['study']['command']} --split stratified"
+        )
+    if protocol["split_kind"] == "test":
+        said.append(
+            "The data's own test part serves for validation, as in the lesson; a choice made on it has no "
+            "unseen rows left to confirm it."
+        )
+    tuning = protocol["tuning"]
+    if tuning:
+        said.append(
+            f"Each candidate's lr was the best of {tuning['rates_per_candidate']} rates on {len(tuning['seeds'])} "
+            "seeds of their own; the verdict rests on fresh seeds, with other splits of the same rows."
+        )
+    if verdict["seeds_needed"] is not None:
+        said.append(
+            f"Showing a difference of {_points(scale, protocol['margin'])} takes about {verdict['seeds_needed']} "
+            f"seeds at the spread seen here; there were {len(answer['study']['seeds'])}."
+        )
+    return said
+
+
+def warnings(answer: Answer, divergences: Mapping[str, tuple[int, float]]) -> list[str]:
+    """Say what may make the answer wrong or weak; `divergences` gives the first update and rate of each."""
+    data, candidates = answer["data"], answer["candidates"]
+    scale = scale_of(answer)
+    said = []
+    train, valid = data["parts"]["train"]["shares"], data["parts"]["validation"]["shares"]
+    name = max(train, key=lambda each: abs(train[each] - valid[each]))
+    if abs(train[name] - valid[name]) > SHARES_DIFFER:
+        said.append(
+            f"The parts differ: class {name!r} is {100 * train[name]:.0f} % of the training rows and "
+            f"{100 * valid[name]:.0f} % of the validation rows."
+        )
+    if data["sample_value"] > HALF_A_POINT:
+        said.append(
+            f"The validation part is small: one of its {data['parts']['validation']['rows']} rows is worth "
+            f"{100 * data['sample_value']:.2f} points, so no smaller difference counts."
+        )
+    if len(answer["study"]["seeds"]) < LEAST_SEEDS and len(candidates) > 1:
+        said.append(f"With fewer than {LEAST_SEEDS} seeds no difference can be shown, whatever its size.")
+    for candidate in candidates:
+        if candidate["lr_at_edge"]:
+            said.append(
+                f"{candidate['name']}: its best rate, {rate(candidate['lr'])}, is at the edge of those tried; "
+                "a better one may lie beyond."
+            )
+        if candidate["diverged"]:
+            update, at_rate = divergences[candidate["name"]]
+            said.append(
+                f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the earliest at "
+                f"update {update} (rates up to {rate(at_rate)}); each counts as {scale.number(0.0)} {scale.unit}."
+            )
+    means = [candidate["mean"] for candidate in candidates]
+    if all(len(set(candidate["scores"])) == 1 for candidate in candidates) and len(set(means)) == 1:
+        said.append(f"The {scale.name} never changed, over seeds and candidates: look at model and data first.")
+    elif max(means) <= data["majority_baseline"]:
+        said.append(
+            f"No candidate beats naming the commonest class every time ({100 * data['majority_baseline']:.1f} %)."
+        )
+    return said
+
+
+def scale_of(answer: Answer) -> Scale:
+    """Give the way this answer writes its scores."""
+    protocol = answer["study"]["protocol"]
+    halves = [(c["ci95"][1] - c["ci95"][0]) / 2 for c in answer["candidates"] if c["ci95"]]
+    return scale_for(protocol["metric"], protocol["higher_is_better"], None, halves)
+
+
+def _attributions(answer: Answer, scores: Mapping[str, Sequence[float]], scale: Scale) -> Iterator[str]:
+    """Where the baseline's schedule met other optimizer settings, tell their effect from the schedules'."""
+    protocol, candidates = answer["study"]["protocol"], answer["candidates"]
+    plain = _named(candidates, protocol["baseline"])
+    changed = next((c for c in candidates if c["spec"] == plain["spec"] and c is not plain), None)
+    if changed is None:
+        return
+
+    def effect(candidate: Candidate, against: Candidate = changed) -> tuple[str, str]:
+        """Give the verdict on a difference, and the difference in words."""
+        step = answer["data"]["sample_value"]
+        found = compare_paired(scores[candidate["name"]], scores[against["name"]], sample_value=step)
+        interval = None if found.ci95 is None else list(found.ci95)
+        size = f"{scale.plus_minus(found.mean, interval, signed=True)} {scale.difference_unit}"
+        return judge(found, found.p, protocol["margin"]), size
+
+    own = changed["settings"]
+    words = " and ".join(sorted(own))
+    now, before = _said(own), _said({key: protocol["optimizer"].get(key, "default") for key in own})
+    verdict, size = effect(changed, plain)
+    shown = verdict in ("better", "worse")
+    yield (
+        f"{words.capitalize()} made the difference: " if shown else f"No difference by {words} is shown: "
+    ) + f"{plain['spec']} with {now} instead of {before} changes the {scale.name} by {size}."
+    same = {c["spec"]: effect(c) for c in candidates if c["settings"] == own and c is not changed}
+    if same:
+        adds = any(verdict == "better" for verdict, _ in same.values())
+        sum_up = "a schedule adds to it" if adds else "no schedule is shown to add anything that matters"
+        each = "; ".join(f"{spec} {size} ({verdict})" for spec, (verdict, size) in same.items())
+        yield f"With {now} throughout, {sum_up}; against {changed['spec']}: {each}."
+    for c in candidates:
+        if c["spec"] != plain["spec"] and c["settings"] not in (own, plain["settings"]):
+            verdict, size = effect(c)
+            yield (
+                f"{c['spec']} with {_said(c['settings'])} changes schedule and settings at once; against "
+                f"{changed['spec']} with {now} it is {size} ({verdict})."
+            )
+
+
+def _said(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def _worth(data: Mapping[str, Any]) -> str:
+    valid = data["parts"]["validation"]
+    name, count = max(valid["counts"].items(), key=lambda item: item[1])
+    return (
+        f"The validation part has {valid['rows']} rows, {count} of them of class {name!r}: answering {name!r} "
+        f"every time scores {100 * data['majority_baseline']:.1f} %, and one row is worth "
+        f"{100 * data['sample_value']:.2f} points."
+    )
+
+
+def _gain(candidate: Candidate, scale: Scale) -> str:
+    versus = candidate["vs_baseline"]
+    if versus is None:
+        return ""
+    change = f"{scale.plus_minus(versus['mean'], versus['ci95'], signed=True)} {scale.difference_unit}"
+    return f"; against the baseline it is {change} ({versus['verdict']})"
+
+
+def _percent(scale: Scale, mean: float, interval: Sequence[float] | None) -> str:
+    return f"{scale.plus_minus(mean, interval)} {scale.unit}".strip()
+
+
+def _points(scale: Scale, value: float) -> str:
+    return f"{100 * value:.2f} points" if scale.percent else f"{value:g}"
+
+
+def _full_spec(candidate: Candidate) -> str:
+    return candidate["spec"] + (f" with {_said(candidate['settings'])}" if candidate["settings"] else "")
+
+
+def _named(candidates: Sequence[Candidate], name: str) -> Candidate:
+    return next(candidate for candidate in candidates if candidate["name"] == name)

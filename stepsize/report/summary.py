@@ -1,0 +1,191 @@
+"""From the runs of a study to the answer: one dict for people, pages and programs alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stepsize.report import findings
+from stepsize.stats import Paired, best_set, compare_paired, holm, judge, seeds_needed, summarise
+from stepsize.study.candidates import Candidate
+from stepsize.study.protocol import Job, at_edge, chosen_rate, tried_rates
+from stepsize.study.store import Run, Runs
+from stepsize.study.study import Study
+
+WORST = 0.0  # what a diverged run scores: the worst accuracy there is
+POINTS = 400  # of a schedule's picture
+
+
+def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the answer of a finished study; its fields are the contract of `compare --json`.
+
+    A diverged run counts with the worst score there is; it is never left out.
+    """
+    final = {candidate.name: _final_runs(study, candidate, runs) for candidate in study.candidates}
+    scores = {name: _scores(own) for name, own in final.items()}
+    step = study.facts["data"]["sample_value"]
+    paired = {
+        name: compare_paired(values, scores[study.baseline], sample_value=step)
+        for name, values in scores.items()
+        if name != study.baseline
+    }
+    adjusted = dict(zip(paired, holm([each.p for each in paired.values()]), strict=True))
+    possible = dict(zip(scores, best_set(np.array(list(scores.values()))), strict=True))
+    survivors = {name: any(run.score is not None for run in own) for name, own in final.items()}
+    candidates = []
+    for candidate in study.candidates:
+        name = candidate.name
+        whole = summarise(scores[name], sample_value=step)
+        rate = chosen_rate(study, candidate, runs)
+        candidates.append(
+            {
+                "name": name,
+                "spec": str(candidate.at(rate)),
+                "settings": dict(candidate.settings),
+                "lr": rate,
+                "lr_at_edge": rate is not None and at_edge(study, candidate, runs),
+                "n": whole.n,
+                "diverged": sum(run.score is None for run in final[name]),
+                "mean": whole.mean,
+                "sd": whole.sd,
+                "ci95": _listed(whole.ci95),
+                "scores": scores[name].tolist(),
+                "vs_baseline": _versus(paired[name], adjusted[name], study.margin) if name in paired else None,
+                "in_best_set": possible[name] and survivors[name],
+            }
+        )
+    protocol = {
+        **study.facts["protocol"],
+        "baseline": study.baseline,
+        "margin": study.margin,
+        "tuning": _tuning(study) if study.tuned else None,
+    }
+    answer: dict[str, Any] = {
+        "study": {
+            "name": study.name,
+            "fingerprint": study.fingerprint,
+            "seeds": list(study.seeds),
+            "protocol": protocol,
+            "versions": study.facts["versions"],
+            "command": study.facts["command"],
+        },
+        "data": study.facts["data"],
+        "candidates": candidates,
+    }
+    answer["verdict"] = _verdict(study, candidates, scores)
+    answer["verdict"]["sentence"] = findings.sentence(answer)
+    answer["notes"] = findings.notes(answer, {name: values.tolist() for name, values in scores.items()})
+    answer["warnings"] = findings.warnings(answer, _divergences(final))
+    answer["cost"] = dict(cost)
+    return answer
+
+
+def picture_data(study: Study, runs: Runs) -> dict[str, Any]:
+    """Give what the pictures show: schedules, curves with bands, and the tuning of each rate."""
+    return {
+        "plans": {c.name: _plan(study, c, chosen_rate(study, c, runs)) for c in study.candidates},
+        "curves": {c.name: _bands(_final_runs(study, c, runs)) for c in study.candidates},
+        "sweep": {c.name: _sweep(study, c, runs) for c in study.tuned},
+    }
+
+
+def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Name the best set, the simplest of it, and the seeds that would show a difference of the margin."""
+    best = [candidate["name"] for candidate in candidates if candidate["in_best_set"]]
+    if all(candidate["diverged"] == candidate["n"] for candidate in candidates):
+        return {"status": "all_diverged", "best_set": [], "recommended": None, "seeds_needed": None}
+    ranked = {c.name: (*c.simplicity(), i) for i, c in enumerate(study.candidates)}
+    recommended = min(best, key=lambda name: ranked[name])
+    spreads = [
+        compare_paired(scores[name], scores[recommended]).sd or 0.0 for name in scores if name != recommended
+    ]
+    needed = seeds_needed(float(np.median(spreads)), study.margin) if spreads and len(study.seeds) > 1 else None
+    return {
+        "status": "one_best" if len(best) == 1 else "tied",
+        "best_set": best,
+        "recommended": recommended,
+        "seeds_needed": needed,
+    }
+
+
+def _versus(paired: Paired, p_holm: float, margin: float) -> dict[str, Any]:
+    return {
+        "mean": paired.mean,
+        "ci95": _listed(paired.ci95),
+        "p": paired.p,
+        "p_holm": p_holm,
+        "p_better": paired.p_better,
+        "verdict": judge(paired, p_holm, margin),
+    }
+
+
+def _tuning(study: Study) -> dict[str, Any]:
+    return {
+        "seeds": list(study.tuning.seeds),
+        "rates_per_candidate": study.tuning.rates_per_candidate,
+        "first_rates": list(study.tuning.rates),
+    }
+
+
+def _final_runs(study: Study, candidate: Candidate, runs: Runs) -> list[Run]:
+    rate = chosen_rate(study, candidate, runs)
+    return [runs[Job(candidate, rate, seed).key] for seed in study.seeds]
+
+
+def _scores(runs: Sequence[Run]) -> np.ndarray:
+    return np.array([WORST if run.score is None else run.score for run in runs])
+
+
+def _divergences(final: Mapping[str, Sequence[Run]]) -> dict[str, tuple[int, float]]:
+    """Give, for each candidate with diverged runs, the first update that failed and the rate near it."""
+    first: dict[str, tuple[int, float]] = {}
+    for name, own in final.items():
+        lost = [run for run in own if run.diverged_at is not None]
+        if lost:
+            run = min(lost, key=lambda run: run.diverged_at or 0)
+            first[name] = (run.diverged_at or 0, float(np.nanmax(run.curves[3])))
+    return first
+
+
+def _plan(study: Study, candidate: Candidate, rate: float | None) -> dict[str, list[float]]:
+    per_epoch = study.facts["protocol"]["updates_per_epoch"]
+    plan = candidate.at(rate).plan(epochs=study.epochs, updates_per_epoch=per_epoch)
+    at = np.unique(np.linspace(0, plan.horizon - 1, min(POINTS, plan.horizon)).round().astype(int))
+    return {"update": at.tolist(), "lr": plan.values[at].tolist()}
+
+
+def _bands(runs: Sequence[Run]) -> dict[str, Any]:
+    """Give mean and 10-90 % band over seeds of each series; None where every run had diverged."""
+    stacked = np.stack([run.curves for run in runs]).astype(float)
+    curves: dict[str, Any] = {"epoch": list(range(1, stacked.shape[2] + 1))}
+    for row, name in enumerate(("train_loss", "val_loss", "metric")):
+        values = np.ma.masked_invalid(stacked[:, row])
+        low, high = (np.ma.filled(_quantile(values, q), np.nan) for q in (0.1, 0.9))
+        mean = np.ma.filled(values.mean(axis=0), np.nan)
+        curves[name] = {"mean": _nullable(mean), "low": _nullable(low), "high": _nullable(high)}
+    return curves
+
+
+def _quantile(values: np.ma.MaskedArray, q: float) -> np.ma.MaskedArray:
+    columns = [column.compressed() for column in values.T]
+    return np.ma.masked_invalid([np.quantile(column, q) if len(column) else np.nan for column in columns])
+
+
+def _nullable(values: np.ndarray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _sweep(study: Study, candidate: Candidate, runs: Runs) -> list[dict[str, Any]]:
+    chosen = chosen_rate(study, candidate, runs)
+    points = []
+    for rate in tried_rates(study, candidate, study.tuning.rounds + 1, runs):
+        tried = [runs[Job(candidate, rate, seed).key].score for seed in study.tuning.seeds]
+        mean = float(np.mean([WORST if score is None else score for score in tried]))
+        points.append({"lr": rate, "scores": tried, "mean": mean, "chosen": rate == chosen})
+    return points
+
+
+def _listed(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else list(interval)

@@ -1,0 +1,15 @@
+"""One environment for all tests: Keras on JAX, two CPU devices, no results left in the checkout."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+os.environ["COLUMNS"] = "100"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch, request):
+    """Run every test in a folder of its own."""
+    monkeypatch.chdir(tmp_path)

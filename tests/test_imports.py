@@ -1,0 +1,96 @@
+"""Imports: the package loads NumPy only, and its parts know each other in one direction."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stepsize
+
+PACKAGE = Path(stepsize.__file__).parent
+
+# Each part may import those named in the rows above it that it lists, and nothing else of the package.
+ALLOWED = {
+    "errors": set(),
+    "units": {"errors"},
+    "schedules": {"errors", "units"},
+    "stats": {"errors"},
+    "problems": {"errors"},
+    "engine": {"errors", "schedules", "problems"},
+    "study": {"errors", "schedules", "problems", "engine", "stats"},
+    "report": {"errors", "schedules", "stats", "study"},
+    "comparison": {"errors", "schedules", "problems", "study", "report"},
+    "cli": {"errors", "schedules", "problems", "study", "report", "comparison"},
+}
+
+
+def loaded_by(statement):
+    """Give the top-level modules that a statement loads in a fresh interpreter."""
+    code = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def foreign(modules):
+    """Give those of `modules` that are neither ours nor of the standard library."""
+    return {m for m in modules if m not in sys.stdlib_module_names and m not in {"stepsize", "__editable__"}}
+
+
+def test_importing_stepsize_loads_numpy_only():
+    assert foreign(loaded_by("import stepsize")) <= {"numpy"}
+
+
+def test_the_check_above_can_fail():
+    assert "sklearn" in foreign(loaded_by("import stepsize, sklearn"))
+
+
+def test_schedules_need_numpy_only():
+    planning = "import stepsize as ss; (ss.warmup(5 * ss.epochs) >> ss.cosine(0.1)).plan(epochs=9, updates_per_epoch=9)"
+    assert foreign(loaded_by(planning)) <= {"numpy"}
+
+
+def test_every_public_name_exists():
+    assert stepsize.__all__ == sorted(stepsize.__all__)
+    for name in stepsize.__all__:
+        assert getattr(stepsize, name).__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'compar'"):
+        stepsize.compar  # noqa: B018
+
+
+def imports_of(path):
+    """Give the parts of the package that a file imports, type-checking imports included."""
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                above = path.relative_to(PACKAGE).parent.parts[: len(path.relative_to(PACKAGE).parent.parts) - node.level + 1]
+                module = ".".join(["stepsize", *above, *((node.module or "").split("."))]).rstrip(".")
+            else:
+                module = node.module or ""
+            names = [module] if module != "stepsize" else [f"stepsize.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            pieces = name.split(".")
+            if pieces[0] == "stepsize" and len(pieces) > 1 and pieces[1] != part:
+                yield pieces[1]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if part in ("__init__", "__main__"):
+        return
+    assert set(imports_of(path)) <= ALLOWED[part]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_stay_short(path):
+    assert len(path.read_text().splitlines()) <= 300
