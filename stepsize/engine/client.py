@@ -72,8 +72,7 @@ class Engine:
             try:
                 return self._converse(request, on_progress)
             except (EOFError, OSError, pickle.UnpicklingError):
-                said = self._last_message()
-                status = self._process.poll()
+                status, said = self._last_words()
                 self.close()
                 if attempt == ATTEMPTS:
                     raise EngineError(
@@ -114,7 +113,12 @@ class Engine:
             start_new_session=True,  # Ctrl-C is for the caller, who ends this process
         )
 
-    def _last_message(self) -> str:
+    def _last_words(self) -> tuple[int | None, str]:
+        """Give the status of a process that broke off, and the last line it wrote."""
+        try:
+            status = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            status = None
         self._messages.seek(0)
         lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        return f"its last words: {lines[-1][:200]}" if lines else "it said nothing"
+        return status, f"its last words: {lines[-1][:200]}" if lines else "it said nothing"

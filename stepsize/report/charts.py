@@ -214,8 +214,7 @@ def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
         ),
         own.mark_point(opacity=0, size=80).encode(x=x, y=y("mean"), tooltip=_tips("lr", "mean")),
     ]
-    data = {"sweep": records, "sweep_runs": runs}
-    return _panel(layers, data, row, palette, PANEL_HEIGHT)
+    return _panel(layers, {"sweep": records, "sweep_runs": runs}, row, palette, PANEL_HEIGHT)
 
 
 def _estimates(data: str, rows: int, domain: list[float], title: str, palette: Palette) -> list[alt.Chart]:

@@ -10,19 +10,23 @@ from stepsize.stats import compare_paired, judge
 
 Answer = Mapping[str, Any]
 Candidate = Mapping[str, Any]
+Divergences = Mapping[str, tuple[int, float]]  # by candidate: the earliest update, the highest rate of that run
 
 LEAST_SEEDS = 6  # with fewer, no two-sided sign-flip test reaches 5 %
 SHARES_DIFFER = 0.1  # between the parts, for one class
 HALF_A_POINT = 0.005
 
 
-def sentence(answer: Answer) -> str:
+def sentence(answer: Answer, divergences: Divergences) -> str:
     """Say in one sentence what to use, and how sure that is."""
     verdict, candidates = answer["verdict"], answer["candidates"]
     if verdict["status"] == "all_diverged":
-        rates = sorted({c["lr"] for c in candidates if c["lr"] is not None})
-        at = f", also at the lowest rates tried ({rate(rates[0])})" if rates else ""
-        return f"Every run of every candidate diverged{at}; try lower learning rates."
+        gentlest = min(candidates, key=lambda c: divergences[c["name"]][1])
+        update, highest = divergences[gentlest["name"]]
+        return (
+            f"Every run of every candidate diverged, {gentlest['spec']} with the lowest rates (up to "
+            f"{rate(highest)}) from update {update} on; try lower learning rates."
+        )
     scale = scale_of(answer)
     best = _named(candidates, verdict["recommended"])
     baseline = _named(candidates, answer["study"]["protocol"]["baseline"])
@@ -70,8 +74,8 @@ def notes(answer: Answer, scores: Mapping[str, Sequence[float]]) -> list[str]:
     return said
 
 
-def warnings(answer: Answer, divergences: Mapping[str, tuple[int, float]]) -> list[str]:
-    """Say what may make the answer wrong or weak; `divergences` gives the first update and rate of each."""
+def warnings(answer: Answer, divergences: Divergences) -> list[str]:
+    """Say what may make the answer wrong or weak."""
     data, candidates = answer["data"], answer["candidates"]
     scale = scale_of(answer)
     said = []

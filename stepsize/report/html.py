@@ -44,7 +44,7 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
         charts=charts,
         datasets=datasets,
         panel_rows=panel_rows,
-        hidden=f" Shown for the best {PANELS} and the baseline." if left_out > 0 else "",
+        hidden=f" Shown for the best {PANELS}, the baseline and the recommended one." if left_out > 0 else "",
         seeds=answer["study"]["seeds"],
         data_pairs=_data_pairs(shown),
         shares=_shares(shown.data),
@@ -106,7 +106,7 @@ def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> tuple[dict[str,
 
 
 def _panel_rows(shown: View) -> dict[str, list[Row]]:
-    rows = [row for row in shown.rows if row.index < PANELS or row.baseline]
+    rows = [row for row in shown.rows if row.index < PANELS or row.baseline or row.recommended]
     return {
         "curves": [row for row in rows if row.curves],
         "sweep": [row for row in rows if row.sweep],
@@ -136,17 +136,18 @@ def _data_pairs(shown: View) -> list[tuple[str, str]]:
     pairs = [("name", data["name"]), ("rows", f"{data['rows']:,}"), ("features", str(data["features"]))]
     pairs += [(part, f"{about['rows']:,} rows") for part, about in data["parts"].items()]
     if finite(data.get("majority_baseline")) is not None:
-        pairs.append(("always the largest class scores", share(data["majority_baseline"])))
+        pairs.append(("always the largest class scores", share(data["majority_baseline"], decimals=1)))
     if finite(data.get("sample_value")) is not None:
-        value = shown.scale.with_unit(data["sample_value"], difference=True)
-        pairs.append(("one validation sample is worth", value))
+        pairs.append(("one validation sample is worth", shown.scale.step(data["sample_value"])))
     return [*pairs, ("source", data["source"])] if data.get("source") else pairs
 
 
 def _shares(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """The share of each class in each part; of many classes the first few."""
     parts = [part.get("shares") or {} for part in data["parts"].values()]
-    rows = [(name, [share(part.get(name)) for part in parts]) for name in data.get("classes") or []]
+    rows = [
+        (name, [share(part.get(name), decimals=1) for part in parts]) for name in data.get("classes") or []
+    ]
     if len(rows) > CLASSES:
         rows = [*rows[:CLASSES], (f"and {len(rows) - CLASSES} more", ["" for _ in parts])]
     return rows

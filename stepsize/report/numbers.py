@@ -79,10 +79,9 @@ class Scale:
         negative = shown < 0 and float(text) != 0
         return ("−" if negative else "+" if signed else "") + text
 
-    def with_unit(self, value: float | None, difference: bool = False) -> str:
-        """Write a score, or a difference of two, with its unit."""
-        text, unit = self.number(value), self.difference_unit if difference else self.unit
-        return f"{text} {unit}" if unit and text != MISSING else text
+    def step(self, value: float) -> str:
+        """Write a gap between scores with two significant digits and its unit."""
+        return f"{self.shown(value):.2g} {self.difference_unit}".strip()
 
     def plus_minus(self, mean: float | None, interval: Interval, signed: bool = False) -> str:
         """Write a mean with half its interval, or alone when there is no interval."""
@@ -130,14 +129,14 @@ def p_value(value: float | None) -> str:
     return MISSING if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def share(value: float | None) -> str:
-    """Write a share as a whole percentage.
+def share(value: float | None, decimals: int = 0) -> str:
+    """Write a share as a percentage.
 
-    >>> share(0.6333)
-    '63 %'
+    >>> share(0.6333), share(0.6379, decimals=1)
+    ('63 %', '63.8 %')
     """
     value = finite(value)
-    return MISSING if value is None else f"{100 * value:.0f} %"
+    return MISSING if value is None else f"{100 * value:.{decimals}f} %"
 
 
 def duration(seconds: float | None) -> str:

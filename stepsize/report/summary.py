@@ -74,10 +74,11 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
         "data": study.facts["data"],
         "candidates": candidates,
     }
+    divergences = _divergences(final)
     answer["verdict"] = _verdict(study, candidates, scores)
-    answer["verdict"]["sentence"] = findings.sentence(answer)
+    answer["verdict"]["sentence"] = findings.sentence(answer, divergences)
     answer["notes"] = findings.notes(answer, {name: values.tolist() for name, values in scores.items()})
-    answer["warnings"] = findings.warnings(answer, _divergences(final))
+    answer["warnings"] = findings.warnings(answer, divergences)
     answer["cost"] = dict(cost)
     return answer
 
@@ -139,7 +140,7 @@ def _scores(runs: Sequence[Run]) -> np.ndarray:
 
 
 def _divergences(final: Mapping[str, Sequence[Run]]) -> dict[str, tuple[int, float]]:
-    """Give, for each candidate with diverged runs, the first update that failed and the rate near it."""
+    """Give, for each candidate with diverged runs, the earliest update and that run's highest rate."""
     first: dict[str, tuple[int, float]] = {}
     for name, own in final.items():
         lost = [run for run in own if run.diverged_at is not None]

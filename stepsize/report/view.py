@@ -94,7 +94,7 @@ def view(answer: Mapping[str, Any], details: Mapping[str, Any]) -> View:
         scale=scale,
         baseline=protocol["baseline"],
         margin=protocol["margin"],
-        margin_text=_margin(protocol["margin"], scale),
+        margin_text=scale.step(protocol["margin"]),
         sentence=verdict["sentence"],
         recommended=next((row for row in rows if row.recommended), None),
         all_diverged=verdict["status"] == "all_diverged",
@@ -184,16 +184,11 @@ def _facts(answer: Mapping[str, Any], scale: Scale) -> list[tuple[str, str]]:
     facts = [
         ("may be the best", f"{len(verdict['best_set'])} of {len(answer['candidates'])}"),
         ("seeds", str(len(study["seeds"]))),
-        ("smallest gap that matters", _margin(study["protocol"]["margin"], scale)),
+        ("smallest gap that matters", scale.step(study["protocol"]["margin"])),
     ]
     if verdict["seeds_needed"] is not None:
         facts.append(("seeds to see such a gap", f"{verdict['seeds_needed']:,}"))
     return [*facts, ("time", duration(answer["cost"]["seconds"]))]
-
-
-def _margin(margin: float, scale: Scale) -> str:
-    shown = f"{scale.shown(margin):.2g}"
-    return f"{shown} {scale.difference_unit}".strip()
 
 
 _LABELS = {
@@ -207,7 +202,7 @@ _LABELS = {
 
 def _protocol_line(key: str, value: Any, scale: Scale) -> tuple[str, str]:
     if key == "margin":
-        text = _margin(value, scale)
+        text = scale.step(value)
     elif key == "higher_is_better":
         text = "higher" if value else "lower"
     elif key == "tuning":

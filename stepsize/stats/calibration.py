@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from stepsize.stats.best_set import cutoff, none_better_p
-from stepsize.stats.interval import LEVEL as CONFIDENCE
-from stepsize.stats.interval import as_step, bounds
-from stepsize.stats.paired import compare_rows, differences, holm, judge
-from stepsize.stats.scores import Floats
+from stepsize.stats.interval import LEVEL, as_step, bounds
+from stepsize.stats.paired import compare_rows, holm, judge
+from stepsize.stats.scores import Floats, differences
 
 STEP = 1 / 116  # the value of one row in the validation part of the Ionosphere lesson
-LEVEL, SEED_SD, NOISE_SD = 0.9, 0.02, 0.01
+CENTRE, SEED_SD, NOISE_SD = 0.9, 0.02, 0.01
 
 Shape = tuple[int, int, int]  # studies, candidates, seeds
 Draw = Callable[[np.random.Generator, Shape, float], Floats]
@@ -27,11 +26,11 @@ Draw = Callable[[np.random.Generator, Shape, float], Floats]
 class Calibration:
     """Measured rates, each a share of simulated studies or of their comparisons.
 
-    `false_better` and `false_difference` (better or worse): any candidate, no difference anywhere, after Holm.
-    `false_equivalent`: a comparison, when the true difference is the margin itself.
-    `coverage` and `coverage_apart`: the 95 % interval of a paired difference holds the truth, without and with
-    a difference. `best_kept` and `best_kept_apart`: the best set holds a given best candidate when all are
-    equal and when it leads by the margin.
+    `false_better` and `false_difference` (better or worse): any candidate of a study without differences,
+    after Holm. `false_equivalent`: a comparison whose true difference is the margin itself. `coverage` and
+    `coverage_apart`: the 95 % interval of a paired difference holds the truth, without and with a difference.
+    `best_kept` and `best_kept_apart`: the best set holds a given candidate when all are equal, and the best
+    one when it leads by the margin.
     """
 
     false_better: float
@@ -45,20 +44,16 @@ class Calibration:
 
 def normal(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
     """Draw normal scores; the first candidate leads the others by `lead`."""
-    studies, candidates, seeds = shape
-    seed_effect = SEED_SD * generator.standard_normal((studies, 1, seeds))
-    return LEVEL + seed_effect + NOISE_SD * generator.standard_normal(shape) + _led(candidates, lead)
+    seed_effect = SEED_SD * generator.standard_normal((shape[0], 1, shape[2]))
+    noise = NOISE_SD * generator.standard_normal(shape)
+    return CENTRE + seed_effect + noise + _led(shape, lead)
 
 
 def skewed(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
     """Draw scores crowded below a ceiling with a tail of bad seeds and bad runs: minus gamma(2) variables."""
-    studies, candidates, seeds = shape
-    seed_effect = SEED_SD * generator.standard_gamma(2, (studies, 1, seeds))
-    return (
-        LEVEL
-        - (seed_effect + NOISE_SD * generator.standard_gamma(2, shape)) / 2**0.5
-        + _led(candidates, lead)
-    )
+    seed_effect = SEED_SD * generator.standard_gamma(2, (shape[0], 1, shape[2]))
+    noise = NOISE_SD * generator.standard_gamma(2, shape)
+    return CENTRE - (seed_effect + noise) / 2**0.5 + _led(shape, lead)
 
 
 def grainy(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
@@ -69,15 +64,14 @@ def grainy(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
 def crowded(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
     """Draw accuracies at a ceiling of 115/116 that most runs reach, as on the lesson's split.
 
-    The others miss up to four rows more; a lead makes the first candidate miss fewer.
+    The others miss up to four rows more; a lead, at most 0.3 steps, makes the first candidate miss fewer.
     """
-    studies, candidates, seeds = shape
-    missed = np.where(np.arange(candidates) == 0, 0.3 - lead / STEP, 0.3)
-    return (115 - generator.binomial(4, missed[:, None] / 4, shape)) * STEP
+    missed = 0.3 - _led(shape, lead / STEP)
+    return (115 - generator.binomial(4, missed / 4, shape)) * STEP
 
 
-def _led(candidates: int, lead: float) -> Floats:
-    return np.where(np.arange(candidates) == 0, lead, 0.0)[:, None]
+def _led(shape: Shape, lead: float) -> Floats:
+    return lead * np.eye(shape[1], 1)
 
 
 def calibrate(
@@ -91,8 +85,9 @@ def calibrate(
 ) -> Calibration:
     """Measure the rates for `studies` simulated studies of `candidates` with `seeds` runs each.
 
-    The first candidate is the baseline; `lead`, also the margin, is its advantage in the half of the studies
-    that have one; `step` is what the verdict is told as `sample_value`. The same rates come out every time.
+    The first candidate is the baseline. Half of the studies have no differences; in the other half it leads by
+    `lead`, which is also the margin. `step` is what the verdict is told as `sample_value`. The same arguments
+    give the same rates.
 
     >>> rates = calibrate(normal, seeds=10, lead=0.01, studies=200)
     >>> rates.false_difference < 0.1 and rates.best_kept > 0.9
@@ -126,9 +121,8 @@ def _false_findings(equal: Floats) -> tuple[float, float]:
     better = different = 0
     for start in range(0, len(found), family):
         group = found[start : start + family]
-        words = {
-            judge(one, p, margin=0.0) for one, p in zip(group, holm([one.p for one in group]), strict=True)
-        }
+        adjusted = holm([one.p for one in group])
+        words = {judge(one, p, margin=0.0) for one, p in zip(group, adjusted, strict=True)}
         better += "better" in words
         different += bool(words & {"better", "worse"})
     return better / len(equal), different / len(equal)
@@ -147,4 +141,4 @@ def _coverage(scores: Floats, truth: float, step: float) -> float:
 
 def _first_kept(scores: Floats) -> float:
     p = none_better_p(scores - scores[:, :1], np.zeros(len(scores)))
-    return float((p > cutoff(CONFIDENCE)).mean())
+    return float((p > cutoff(LEVEL)).mean())

@@ -18,9 +18,9 @@ BLOCK = 250_000  # sums held at a time: 2 MB stay in the cache
 
 @lru_cache(maxsize=8)
 def _random_patterns(seeds: int) -> Floats:
-    """Return the observed signs (all +1) and then `RANDOM_PATTERNS` random ones, the same in every process."""
+    """Return the observed signs (all +1), then `RANDOM_PATTERNS` random ones, always the same."""
     drawn = np.random.default_rng(0).integers(0, 2, size=(RANDOM_PATTERNS, seeds))
-    return np.vstack([np.ones(seeds), 2.0 * drawn - 1.0])
+    return np.concatenate([np.ones((1, seeds)), 2.0 * drawn - 1.0])
 
 
 def pattern_count(seeds: int, exact_up_to: int) -> int:

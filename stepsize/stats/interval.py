@@ -16,7 +16,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Summary:
-    """The scores of one candidate: `sd` is the sample standard deviation; one seed has neither sd nor ci95."""
+    """The scores of one candidate; `sd` is of the sample. One seed has neither sd nor ci95."""
 
     n: int
     mean: float

@@ -1,6 +1,6 @@
 """Is a candidate better than the baseline? Both ran the same seeds, so each seed gives one difference.
 
-Pairing removes what a seed does to both (its split, its initial weights); only the difference has to stand out.
+Pairing removes what a seed does to both (its split, its initial weights): only the difference must stand out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
-from stepsize.stats.flips import RANDOM_PATTERNS, block_size, flip_sums
+from stepsize.stats.flips import block_size, flip_sums, pattern_count
 from stepsize.stats.interval import Interval, as_step, bounds
 from stepsize.stats.scores import Floats, as_scores, differences
 
@@ -43,9 +43,9 @@ class Paired:
 def compare_paired(candidate: ArrayLike, baseline: ArrayLike, *, sample_value: float | None = None) -> Paired:
     """Compare two candidates' scores [n_seeds], seed by seed; higher is better.
 
-    p is the share of sign patterns of the differences whose |sum| reaches the one observed (Fisher's sign-flip
-    test): all 2^n patterns up to 20 seeds, 20,000 fixed random ones plus the observed one beyond. It assumes no
-    normal distribution, only that the two could be swapped within a seed if there were no difference.
+    p is the share of sign patterns of the differences whose |sum| reaches the one observed (Fisher's
+    sign-flip test): all 2^n patterns up to 20 seeds, beyond that 20,000 fixed random ones and the observed one.
+    It assumes no normal distribution, only that the two could be swapped within a seed if they did not differ.
     ci95 is the t-interval of `summarise`, with the same `sample_value`.
 
     Raises StudyError for scores that are not finite or do not pair up.
@@ -54,10 +54,8 @@ def compare_paired(candidate: ArrayLike, baseline: ArrayLike, *, sample_value: f
     >>> round(found.mean, 4), found.p, found.p_better
     (0.0217, 0.03125, 1.0)
     """
-    ours, theirs = (
-        as_scores("candidate", candidate, "[n_seeds]"),
-        as_scores("baseline", baseline, "[n_seeds]"),
-    )
+    ours = as_scores("candidate", candidate, "[n_seeds]")
+    theirs = as_scores("baseline", baseline, "[n_seeds]")
     if len(ours) != len(theirs):
         raise StudyError(
             f"candidate has {len(ours)} scores and baseline {len(theirs)}; "
@@ -100,11 +98,7 @@ def sign_flip_p(d: Floats, rounding: Floats) -> Floats:
             for i in range(0, m, rows)
         ]
     )
-    if n <= EXACT_SEEDS:
-        return counts / 2 ** (n - 1)
-    return counts / (
-        RANDOM_PATTERNS + 1
-    )  # the unflipped |d|, always counted, stands for the observed pattern
+    return counts / pattern_count(n, EXACT_SEEDS)  # the unflipped |d| is among them: p is never 0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

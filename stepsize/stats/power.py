@@ -11,9 +11,11 @@ MOST_SEEDS = 100_000
 
 
 def practical_margin(sample_value: float | None = None) -> float:
-    """Return the smallest difference of a share (an accuracy) that matters: half a point, or one sample's worth.
+    """Return the smallest difference in an accuracy that matters: half a point or one sample's worth.
 
-    `sample_value` is what one sample of the evaluated part is worth, 1/rows; the larger of the two counts.
+    The larger of the two counts; `sample_value` is what one sample of the evaluated part is worth, 1/rows.
+
+    Raises StudyError for a sample_value that is not positive.
 
     >>> practical_margin(), practical_margin(1 / 116) == 1 / 116
     (0.005, True)
@@ -21,20 +23,18 @@ def practical_margin(sample_value: float | None = None) -> float:
     if sample_value is None:
         return HALF_A_POINT
     if not 0 < sample_value < math.inf:
-        raise StudyError(
-            f"sample_value={sample_value!r} must be a positive number: type 1/rows for an accuracy"
-        )
+        raise StudyError(f"sample_value={sample_value!r} must be a positive number, such as 1/rows")
     return max(HALF_A_POINT, float(sample_value))
 
 
 def seeds_needed(sd: float, margin: float, power: float = 0.8, alpha: float = 0.05) -> int:
     """Return the seeds that show a paired difference of `margin` with probability `power`.
 
-    `sd` is the standard deviation of the paired differences seen so far. The smallest n for which the two-sided
-    t-test rejects, in the right direction, with that probability: P(T > t(n - 1)) >= power, T non-central t
-    with n - 1 degrees of freedom and centre margin * sqrt(n) / sd. Never fewer than the sign-flip test of the
-    verdict can use, 2^(1 - n) <= alpha: 6 for alpha 0.05. For k candidates against one baseline hand over
-    alpha / k. 100,000 means "100,000 or more".
+    `sd` is the standard deviation of the paired differences seen so far. The smallest n for which the
+    two-sided t-test rejects, in the right direction, with that probability: P(T > t(n - 1)) >= power, T
+    non-central t with n - 1 degrees of freedom and centre margin * sqrt(n) / sd. Never fewer than the sign-flip
+    test of the verdict can use, 2^(1 - n) <= alpha: 6 for alpha 0.05, also for sd 0. For k candidates against
+    one baseline hand over alpha / k. 100,000 means "100,000 or more".
 
     Raises StudyError for a number outside its range.
 
@@ -44,22 +44,19 @@ def seeds_needed(sd: float, margin: float, power: float = 0.8, alpha: float = 0.
     6
     """
     if not 0 <= sd < math.inf:
-        raise StudyError(
-            f"sd={sd!r} must be a finite number, 0 or more: the spread of the paired differences"
-        )
+        raise StudyError(f"sd={sd!r} must be a finite number, 0 or more: the sd of paired differences")
     if not 0 < margin < math.inf:
         raise StudyError(f"margin={margin!r} must be a positive number, such as practical_margin()")
     if not 0 < alpha < power < 1:
-        raise StudyError(
-            f"alpha={alpha!r}, power={power!r}: type 0 < alpha < power < 1, such as 0.05 and 0.8"
-        )
+        raise StudyError(f"alpha={alpha!r}, power={power!r}: they must keep 0 < alpha < power < 1")
     few = max(2, 1 + math.ceil(-math.log2(alpha)))
     many = MOST_SEEDS
-    if sd == 0 or _power(few, margin / sd, alpha) >= power:
+    effect = min(margin / sd, 100.0) if sd else 100.0  # 100 is certain to show, and kind to the arithmetic
+    if _power(few, effect, alpha) >= power:
         return few
     while many - few > 1:
         middle = (few + many) // 2
-        if _power(middle, margin / sd, alpha) >= power:
+        if _power(middle, effect, alpha) >= power:
             many = middle
         else:
             few = middle

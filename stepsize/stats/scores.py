@@ -29,16 +29,16 @@ def as_scores(name: str, values: ArrayLike, shape: str) -> Floats:
         )
     if not np.isfinite(scores).all():
         raise StudyError(
-            f"{name} holds {int((~np.isfinite(scores)).sum())} non-finite values; every score must be finite: "
+            f"{name} holds {int((~np.isfinite(scores)).sum())} values that are not finite; "
             "give a diverged run the worst score that the metric allows"
         )
     return scores
 
 
 def differences(candidate: Floats, baseline: Floats) -> tuple[Floats, Floats]:
-    """Return candidate - baseline along the last axis, ties set to 0, and the rounding error of one difference.
+    """Return candidate - baseline along the last axis, ties set to 0, and the rounding error of a difference.
 
-    The error is relative to the median score, so that the score given to a diverged run does not swell it.
+    The error is relative to the median score: the score given to a diverged run must not swell it.
     """
     rounding = NOISE * np.median(np.maximum(np.abs(candidate), np.abs(baseline)), axis=-1)
     difference = candidate - baseline

@@ -1,0 +1,130 @@
+"""`compare` as a caller uses it, with a real training process and a real store."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import stepsize as ss
+from stepsize.errors import StudyError
+
+SCHEDULES = ["constant(0.1)", ss.warmup(1 * ss.epochs) >> ss.cosine(0.2), ss.Candidate("constant(0.1)", momentum=0.0)]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    store = tmp_path_factory.mktemp("store") / "iris.sqlite"
+    return store, ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store)
+
+
+def test_the_answer_has_the_fields_of_the_contract(first):
+    answer = json.loads(first[1].to_json())
+    assert set(answer["study"]) >= {"name", "fingerprint", "seeds", "protocol", "versions"}
+    assert set(answer["data"]) >= {"rows", "classes", "parts", "majority_baseline", "sample_value"}
+    for candidate in answer["candidates"]:
+        fields = {"spec", "lr", "n", "diverged", "mean", "sd", "ci95", "vs_baseline", "in_best_set", "settings"}
+        assert set(candidate) >= fields
+        assert candidate["n"] == len(candidate["scores"]) == 7
+        assert candidate["mean"] == pytest.approx(np.mean(candidate["scores"]))
+    baseline, *others = answer["candidates"]
+    assert baseline["vs_baseline"] is None
+    for other in others:
+        assert set(other["vs_baseline"]) >= {"mean", "ci95", "p", "p_holm", "p_better", "verdict"}
+        assert other["vs_baseline"]["mean"] == pytest.approx(other["mean"] - baseline["mean"])
+    assert set(answer["verdict"]) >= {"status", "best_set", "recommended", "sentence", "seeds_needed"}
+    assert set(answer["cost"]) == {"runs", "seconds", "runs_per_second", "compile_seconds"}
+    assert answer["cost"]["runs"] == 21
+
+
+def test_the_same_call_again_trains_nothing_and_answers_the_same(first):
+    store, result = first
+    again = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store)
+    assert again.answer["cost"]["runs"] == 0
+    assert without_cost(again) == without_cost(result)
+
+
+def test_more_seeds_keep_the_runs_that_are_there(first):
+    store, result = first
+    more = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=9, store=store)
+    assert more.answer["cost"]["runs"] == 6
+    for old, new in zip(result.answer["candidates"], more.answer["candidates"], strict=True):
+        assert new["scores"][:7] == old["scores"]
+
+
+def test_results_do_not_depend_on_the_rivals(first):
+    """Paired by design: a candidate's runs are the same whoever else is in the study."""
+    alone = ss.compare(ss.problem("iris", epochs=4), SCHEDULES[1:2], seeds=7, store=":memory:")
+    ours, theirs = alone.details["curves"], first[1].details["curves"]
+    (name,) = ours
+    np.testing.assert_allclose(ours[name]["val_loss"]["mean"], theirs[name]["val_loss"]["mean"], rtol=1e-4)
+
+
+def test_result_shows_itself(first, tmp_path):
+    result = first[1]
+    assert result.verdict["sentence"] in " ".join(str(result).split())
+    assert "Momentum" in str(result)
+    assert "<table" in result._repr_html_()
+    assert result.report(tmp_path / "deep" / "r.html").stat().st_size > 100_000
+    assert result.to_pandas().shape[0] == 3
+    with pytest.raises(StudyError, match="cannot write the report"):
+        result.report(tmp_path)
+
+
+def test_all_diverged():
+    result = ss.compare(ss.problem("iris", epochs=2), ["constant(1e30)", "linear(1e30)"], seeds=6, store=":memory:")
+    assert result.verdict["status"] == "all_diverged"
+    assert result.verdict["best_set"] == []
+    assert result.verdict["recommended"] is None
+    assert [c["diverged"] for c in result.answer["candidates"]] == [6, 6]
+    assert "diverged" in result.verdict["sentence"]
+    assert "1e" in result.verdict["sentence"]
+
+
+def test_tuning_and_plateau_end_to_end():
+    result = ss.compare(
+        ss.problem("wine", epochs=3, batch_size=50),
+        ["constant(lr)", "constant(lr) * plateau(factor=0.5, patience=0)"],
+        seeds=6,
+        store=":memory:",
+    )
+    assert result.answer["cost"]["runs"] == 2 * 11 * 5 + 2 * 6
+    for candidate in result.answer["candidates"]:
+        assert candidate["spec"].startswith(f"constant({candidate['lr']:g})")
+        sweep = result.details["sweep"][candidate["name"]]
+        assert len(sweep) == 11
+        assert [point["lr"] for point in sweep if point["chosen"]] == [candidate["lr"]]
+
+
+def test_a_metric_that_no_study_measures_is_refused():
+    with pytest.raises(StudyError, match="measures val_loss, val_accuracy, loss"):
+        ss.compare("iris", ['constant(0.1) * plateau(metric="val_auc")'], store=":memory:")
+
+
+def test_a_factory_runs_in_the_training_process(tmp_path, monkeypatch):
+    (tmp_path / "my_nets.py").write_text(
+        "import keras\n"
+        "def small():\n"
+        "    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, 'softmax')])\n"
+        "    model.compile(keras.optimizers.Adam(), 'sparse_categorical_crossentropy')\n"
+        "    return model\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    problem = ss.problem("iris", model="my_nets:small", epochs=2)
+    result = ss.compare(problem, ["constant(0.1)"], seeds=2, store=":memory:")
+    assert 0 <= result.answer["candidates"][0]["mean"] <= 1
+
+
+def without_cost(result):
+    return {key: value for key, value in json.loads(result.to_json()).items() if key != "cost"}
+
+
+def test_json_holds_no_number_that_json_does_not_know(first):
+    def numbers(value):
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            return [n for each in value for n in numbers(each)]
+        return [value] if isinstance(value, float) else []
+
+    assert all(math.isfinite(n) for n in numbers(json.loads(first[1].to_json())))
