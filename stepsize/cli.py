@@ -6,11 +6,13 @@ import os
 import shlex
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+import stepsize
 from stepsize.errors import EngineError, StepsizeError, StudyError
 
 if TYPE_CHECKING:
@@ -30,40 +32,48 @@ app = typer.Typer(
 def main() -> NoReturn:
     """Run the command line and leave with its exit code; bad input is one line on standard error."""
     try:
-        sys.exit(app(standalone_mode=False) or ANSWERED)
+        code = app(standalone_mode=False) or ANSWERED  # typer turns Ctrl-C into 130
     except typer.TyperException as error:
         _leave(error.format_message(), BAD_INPUT)
     except StepsizeError as error:
         _leave(str(error), FAILED if isinstance(error, EngineError) else BAD_INPUT)
-    except (KeyboardInterrupt, typer.Abort):
-        again = shlex.join(["stepsize", *sys.argv[1:]])
-        _leave(f"interrupted; finished runs are kept, the same command continues: {again}", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
+        code = FAILED
+    if code == INTERRUPTED:
+        again = shlex.join(["stepsize", *sys.argv[1:]])
+        _leave(f"interrupted; finished runs are kept, the same command continues: {again}", code)
+    sys.exit(code)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(stepsize.__version__)
+        raise typer.Exit
 
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
 ) -> None:
-    if version:
-        import stepsize
-
-        typer.echo(stepsize.__version__)
-        raise typer.Exit
+    pass
 
 
 @app.command()
 def compare(
     problem: Annotated[str, typer.Argument(help="A built-in name, such as ionosphere, or a CSV file.")],
     schedule: Annotated[
-        list[str] | None, typer.Option("--schedule", "-s", help="A candidate, such as 'cosine(lr)'; repeat it.")
+        list[str] | None,
+        typer.Option("--schedule", "-s", help="A candidate, such as 'cosine(lr)'; repeat it."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of the verdict.")] = None,
     baseline: Annotated[str | None, typer.Option(help="The candidate to compare with.")] = None,
     target: Annotated[str | None, typer.Option(help="The column of a CSV file to predict.")] = None,
-    model: Annotated[str | None, typer.Option(help="mlp(128, 64, dropout=0.2) or package.module:function.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="mlp(128, 64, dropout=0.2) or package.module:function.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows of a batch.")] = None,
     split: Annotated[str | None, typer.Option(help="stratified, lesson (the last rows) or test.")] = None,
@@ -143,10 +153,10 @@ def preview(
         (each.bind(lr=lr) if each.knobs else each).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
         for each in parsed
     ]
-    typer.echo(pictures.text(plans, _width(), ascii=_ascii()))
     if output is not None:
         pictures.draw(plans, output)
         _say(f"Picture: {output}")
+    typer.echo(pictures.text(plans, _width(), ascii=_ascii()))
 
 
 def _show(result: Result, page: Path, as_json: bool) -> None:
@@ -170,14 +180,20 @@ def _tell_what_is_there(store: Any, study: Any) -> None:
         more = "nothing is left to train" if found == total_runs(study) else "continuing"
         _say(f"{found:,} of {total_runs(study):,} runs are in {store.path}; {more}.")
     elif store.fingerprints(study.name) - {study.fingerprint}:
-        _say(f"Settings or versions have changed since the runs in {store.path}; they stay, new ones are added.")
+        _say(f"Settings or versions have changed since the runs in {store.path}; they stay, new ones come.")
 
 
 def _check_writable(page: Path) -> None:
     """Fail before training, not after it, when the report could not be written."""
-    folder = next((each for each in [page.parent, *page.parent.parents] if each.exists()), Path())
-    if page.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise StudyError(f"report {str(page)!r} cannot be written there; give another place with --report")
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=page.parent).close()
+    except OSError as error:
+        raise StudyError(
+            f"report {str(page)!r} cannot be written: {error.strerror}; give another place with --report"
+        ) from None
+    if page.is_dir():
+        raise StudyError(f"report {str(page)!r} is a folder; give a file with --report")
 
 
 def _command() -> str:

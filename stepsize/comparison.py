@@ -62,7 +62,9 @@ class Result:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise StudyError(f"cannot write the report {str(path)!r}: {error.strerror}; give another place") from None
+            raise StudyError(
+                f"cannot write the report {str(path)!r}: {error.strerror}; give another place"
+            ) from None
         return path
 
     def __str__(self) -> str:

@@ -9,7 +9,11 @@ import pytest
 import stepsize as ss
 from stepsize.errors import StudyError
 
-SCHEDULES = ["constant(0.1)", ss.warmup(1 * ss.epochs) >> ss.cosine(0.2), ss.Candidate("constant(0.1)", momentum=0.0)]
+SCHEDULES = [
+    "constant(0.1)",
+    ss.warmup(1 * ss.epochs) >> ss.cosine(0.2),
+    ss.Candidate("constant(0.1)", momentum=0.0),
+]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,18 @@ def test_the_answer_has_the_fields_of_the_contract(first):
     assert set(answer["study"]) >= {"name", "fingerprint", "seeds", "protocol", "versions"}
     assert set(answer["data"]) >= {"rows", "classes", "parts", "majority_baseline", "sample_value"}
     for candidate in answer["candidates"]:
-        fields = {"spec", "lr", "n", "diverged", "mean", "sd", "ci95", "vs_baseline", "in_best_set", "settings"}
+        fields = {
+            "spec",
+            "lr",
+            "n",
+            "diverged",
+            "mean",
+            "sd",
+            "ci95",
+            "vs_baseline",
+            "in_best_set",
+            "settings",
+        }
         assert set(candidate) >= fields
         assert candidate["n"] == len(candidate["scores"]) == 7
         assert candidate["mean"] == pytest.approx(np.mean(candidate["scores"]))
@@ -72,7 +87,9 @@ def test_result_shows_itself(first, tmp_path):
 
 
 def test_all_diverged():
-    result = ss.compare(ss.problem("iris", epochs=2), ["constant(1e30)", "linear(1e30)"], seeds=6, store=":memory:")
+    result = ss.compare(
+        ss.problem("iris", epochs=2), ["constant(1e30)", "linear(1e30)"], seeds=6, store=":memory:"
+    )
     assert result.verdict["status"] == "all_diverged"
     assert result.verdict["best_set"] == []
     assert result.verdict["recommended"] is None

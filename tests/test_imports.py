@@ -47,7 +47,7 @@ def test_the_check_above_can_fail():
 
 
 def test_schedules_need_numpy_only():
-    planning = "import stepsize as ss; (ss.warmup(5 * ss.epochs) >> ss.cosine(0.1)).plan(epochs=9, updates_per_epoch=9)"
+    planning = "import stepsize as ss; (ss.warmup(5 * ss.updates) >> ss.cosine(0.1)).plan(updates=9)"
     assert foreign(loaded_by(planning)) <= {"numpy"}
 
 
@@ -68,7 +68,9 @@ def imports_of(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             if node.level:
-                above = path.relative_to(PACKAGE).parent.parts[: len(path.relative_to(PACKAGE).parent.parts) - node.level + 1]
+                above = path.relative_to(PACKAGE).parent.parts[
+                    : len(path.relative_to(PACKAGE).parent.parts) - node.level + 1
+                ]
                 module = ".".join(["stepsize", *above, *((node.module or "").split("."))]).rstrip(".")
             else:
                 module = node.module or ""

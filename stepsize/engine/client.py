@@ -84,12 +84,12 @@ class Engine:
         raise AssertionError("unreachable")
 
     def _converse(self, request: tuple[Any, ...], on_progress: Callable[[float], None]) -> tuple[Any, ...]:
-        to_worker, from_worker = self._process.stdin, self._process.stdout
-        assert to_worker is not None and from_worker is not None
-        pickle.dump(request, to_worker, protocol=5)
-        to_worker.flush()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        pickle.dump(request, self._process.stdin, protocol=5)
+        self._process.stdin.flush()
         while True:
-            kind, *answer = pickle.load(from_worker)
+            kind, *answer = pickle.load(self._process.stdout)
             if kind == "refused":
                 raise answer[0]
             if kind != "progress":
@@ -102,7 +102,7 @@ class Engine:
                 self._converse(("open", key, task, candidates), lambda share: None)
 
     def _start(self) -> None:
-        self._messages = tempfile.TemporaryFile()
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "stepsize.engine.worker"],

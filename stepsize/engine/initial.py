@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import jax
 import keras
@@ -30,7 +30,7 @@ def recorded_initialisers() -> Iterator[Initialisers]:
         noted[id(variable)] = keras.initializers.get(given or default)
         return variable
 
-    keras.layers.Layer.add_weight = add_weight
+    keras.layers.Layer.add_weight = cast(Any, add_weight)
     try:
         yield noted
     finally:

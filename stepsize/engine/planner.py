@@ -44,4 +44,6 @@ def plan_layout(weights: int, epochs: int, updates_per_epoch: int, candidates: i
     serial = max(1, min(5, CALL_UPDATES // (updates * members * cores)))
     longest = max(1, CALL_UPDATES // (updates_per_epoch * members * cores * serial))
     segment = max(n for n in range(1, epochs + 1) if epochs % n == 0 and n <= max(1, longest))
-    return Layout(cores, cores * serial, members, segment, f"{weights} weights: {members} members side by side")
+    return Layout(
+        cores, cores * serial, members, segment, f"{weights} weights: {members} members side by side"
+    )

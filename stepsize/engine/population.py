@@ -90,13 +90,15 @@ class Population:
         parts = []
         for first in range(0, self.task.epochs, self.layout.segment):
             last = first + self.layout.segment
-            piece = stacked._replace(order=stacked.order[:, first:last], rates=self._piece(stacked, first, last))
+            piece = stacked._replace(
+                order=stacked.order[:, first:last], rates=self._piece(stacked, first, last)
+            )
             state, curves = self._segment(self._data, active, state, piece)
             parts.append(jax.tree.map(np.asarray, curves))
             on_segment(last / self.task.epochs)
         diverged_at = np.asarray(state.diverged_at)
         whole = [np.concatenate(series, axis=-1) for series in zip(*parts, strict=True)]
-        return [Curves(*(series[i] for series in whole), diverged_at[i]) for i in range(len(blocks))]
+        return [Curves(*[*(series[i] for series in whole), diverged_at[i]]) for i in range(len(blocks))]
 
     def _piece(self, stacked: Block, first: int, last: int) -> jax.Array:
         per_epoch = self.task.updates_per_epoch
@@ -127,9 +129,7 @@ class Population:
 
         def member(rule: metric.PlateauRule) -> State:
             never = jnp.int32(-1)
-            return State(
-                weights, others, generators, self._slots, jnp.int32(0), never, metric.init(rule)
-            )
+            return State(weights, others, generators, self._slots, jnp.int32(0), never, metric.init(rule))
 
         return jax.vmap(member, out_axes=MEMBER_AXES)(rules)
 
@@ -155,7 +155,13 @@ class Population:
     # -- one member --------------------------------------------------------------------------------
 
     def _member(
-        self, data: Any, block: Block, state: State, rates: jax.Array, rule: metric.PlateauRule, watch: jax.Array
+        self,
+        data: Any,
+        block: Block,
+        state: State,
+        rates: jax.Array,
+        rule: metric.PlateauRule,
+        watch: jax.Array,
     ) -> tuple[State, tuple[jax.Array, ...]]:
         size, rows = self.task.batch_size, self.task.train_rows
         full = rows // size

@@ -31,6 +31,9 @@ class Task:
         return -(-self.train_rows // self.batch_size)
 
 
+Array = Any  # NumPy on the way in and out, JAX inside the compiled program
+
+
 class Block(NamedTuple):
     """Runs of one seed: they share the start, the rows, the order of batches and the dropout masks.
 
@@ -40,14 +43,14 @@ class Block(NamedTuple):
     observes: 0 validation loss, 1 validation metric, 2 training loss.
     """
 
-    seed: int
-    order: np.ndarray
-    valid: np.ndarray
-    shift: np.ndarray | None
-    scale: np.ndarray | None
-    rates: np.ndarray
+    seed: Array
+    order: Array
+    valid: Array
+    shift: Array | None
+    scale: Array | None
+    rates: Array
     rules: Any
-    watch: np.ndarray
+    watch: Array
 
 
 class Curves(NamedTuple):
@@ -57,8 +60,8 @@ class Curves(NamedTuple):
     whose loss was not finite, or -1.
     """
 
-    train_loss: np.ndarray
-    valid_loss: np.ndarray
-    metric: np.ndarray
-    rate: np.ndarray
-    diverged_at: np.ndarray
+    train_loss: Array
+    valid_loss: Array
+    metric: Array
+    rate: Array
+    diverged_at: Array

@@ -41,7 +41,8 @@ def main() -> None:
         kind, key, *rest = requests.get()
         try:
             if kind == "open":
-                populations[key], layout = _open(*rest, cores)
+                task, candidates = rest
+                populations[key], layout = _open(task, candidates, cores)
                 send(("layout", layout))
             else:
                 _train(send, populations[key], *rest)

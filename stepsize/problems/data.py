@@ -6,13 +6,14 @@ import csv
 import gzip
 import hashlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from stepsize.errors import MissingExtra, ProblemError, unknown
 
@@ -53,12 +54,12 @@ class Data:
             raise ProblemError(f"data {self.name!r} has {len(self.x)} rows; at least 4 are needed")
         if len(self.classes) < 2:
             raise ProblemError(
-                f"data {self.name!r} has one class only ({self.classes[0]!r}); a classifier needs two or more"
+                f"data {self.name!r} has one class only ({', '.join(self.classes)!r}); a classifier needs two"
             )
         if not np.isfinite(self.x).all():
-            row = int(np.argwhere(~np.isfinite(self.x))[0][0])
+            row = int(np.isfinite(self.x.reshape(len(self.x), -1)).all(axis=1).argmin())
             raise ProblemError(
-                f"data {self.name!r}, row {row + 1}: a value is missing or not finite; remove or fill such rows"
+                f"data {self.name!r}, row {row + 1}: a value is missing or not finite; remove or fill it"
             )
 
     @property
@@ -70,7 +71,7 @@ class Data:
         return digest.hexdigest()[:16]
 
 
-def from_arrays(name: str, x: np.ndarray, labels: Sequence[object], source: str, standardise: bool = True) -> Data:
+def from_arrays(name: str, x: np.ndarray, labels: ArrayLike, source: str, standardise: bool = True) -> Data:
     """Make data from rows and one label per row; classes are the sorted labels.
 
     >>> from_arrays("toy", np.eye(4), ["no", "yes", "no", "yes"], "made up").classes
@@ -91,7 +92,9 @@ def ionosphere() -> Data:
     text = resources.files("stepsize.problems").joinpath("tables/ionosphere.csv").read_text()
     rows = list(csv.reader(text.splitlines()))
     x = np.array([row[:-1] for row in rows], np.float32)
-    source = "Ionosphere, UCI Machine Learning Repository, doi:10.24432/C5W01B (Sigillito et al. 1989), CC BY 4.0"
+    source = (
+        "Ionosphere, UCI Machine Learning Repository, doi:10.24432/C5W01B (Sigillito et al. 1989), CC BY 4.0"
+    )
     return from_arrays("ionosphere", x, [row[-1] for row in rows], source, standardise=False)
 
 
@@ -143,7 +146,9 @@ def from_csv(path: str | Path, target: str | None) -> Data:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ProblemError(f"file {str(path)!r} cannot be read as CSV: {error}") from None
     if len(rows) < 2:
-        raise ProblemError(f"file {str(path)!r} is empty; a header row and at least 4 rows of data are needed")
+        raise ProblemError(
+            f"file {str(path)!r} is empty; a header row and at least 4 rows of data are needed"
+        )
     header, body = rows[0], rows[1:]
     if target is None:
         raise ProblemError(f"say which column of {str(path)!r} to predict: --target {header[-1]}")
@@ -155,7 +160,7 @@ def from_csv(path: str | Path, target: str | None) -> Data:
     for number, row in enumerate(body, start=2):
         if len(row) != len(header):
             raise ProblemError(
-                f"file {str(path)!r}, line {number}: {len(row)} values where the header has {len(header)} columns"
+                f"file {str(path)!r}, line {number}: {len(row)} values for the {len(header)} columns"
             )
     at = header.index(target)
     labels = [row[at].strip() for row in body]
@@ -196,7 +201,8 @@ def _numbers(column: list[str], name: str, path: str) -> np.ndarray:
     if not np.isfinite(values).all():
         line = int(np.argmin(np.isfinite(values))) + 2
         raise ProblemError(
-            f"file {path!r}, line {line}, column {name!r}: {column[line - 2]!r} is not finite; fill or remove the row"
+            f"file {path!r}, line {line}, column {name!r}: {column[line - 2]!r} is not finite; "
+            "fill it or remove the row"
         )
     return values
 

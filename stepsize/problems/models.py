@@ -93,7 +93,11 @@ def build(form: Mapping[str, Any], settings: Mapping[str, Any], shape: tuple[int
     else:
         model = _from_factory(form["factory"]) if "factory" in form else _from_config(form["config"])
         model.build((None, *shape))
-        config = {**model.optimizer.get_config(), **settings, "learning_rate": 0.1}  # the engine sets the rate
+        config = {
+            **model.optimizer.get_config(),
+            **settings,
+            "learning_rate": 0.1,
+        }  # the engine sets the rate
         compiled = type(model.optimizer).from_config(config) if name is None else _optimizer(name, settings)
         model.compile(compiled, model.loss)
     model.optimizer.build(model.trainable_variables)
@@ -128,7 +132,9 @@ def _optimizer(name: str, settings: Mapping[str, Any]) -> Any:
     try:
         return keras.optimizers.get({"class_name": name.lower(), "config": dict(settings)})
     except (TypeError, ValueError) as error:
-        raise ProblemError(f"optimizer {name!r} refuses {dict(settings)}: {str(error).splitlines()[0]}") from None
+        raise ProblemError(
+            f"optimizer {name!r} refuses {dict(settings)}: {str(error).splitlines()[0]}"
+        ) from None
 
 
 def _from_factory(path: str) -> Any:

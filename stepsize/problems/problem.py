@@ -90,7 +90,11 @@ BUILT_IN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "digits": ("digits", "mlp(64)", {"epochs": 30}),
     "iris": ("iris", "mlp(16)", {"batch_size": 16}),
     "wine": ("wine", "mlp(16)", {"batch_size": 16}),
-    "fashion-mnist": ("fashion-mnist", "mlp(512, dropout=0.2)", {"epochs": 5, "split": Split("stratified", 1 / 6)}),
+    "fashion-mnist": (
+        "fashion-mnist",
+        "mlp(512, dropout=0.2)",
+        {"epochs": 5, "split": Split("stratified", 1 / 6)},
+    ),
     "lesson-ionosphere": (
         "ionosphere",
         IONOSPHERE_MODEL,

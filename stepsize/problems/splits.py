@@ -75,21 +75,23 @@ def _stratified(rows: np.ndarray, data: Data, validation: float, seed: int) -> P
     if counts.min() < 2:
         rare = data.classes[int(counts.argmin())]
         raise ProblemError(
-            f"class {rare!r} of data {data.name!r} has {counts.min()} row; a stratified split needs 2 of every class"
+            f"class {rare!r} of data {data.name!r} has {counts.min()} row; a stratified split needs 2 of each"
         )
     held = len(rows) - int(len(rows) * (1 - validation))  # as Keras rounds its validation_split
     if min(held, len(rows) - held) < len(data.classes):
         raise ProblemError(
-            f"data {data.name!r}: {len(rows)} rows with validation={validation} leave a part smaller than the "
-            f"{len(data.classes)} classes"
+            f"data {data.name!r}: {len(rows)} rows with validation={validation} leave a part with fewer rows "
+            f"than the {len(data.classes)} classes"
         )
     train, valid = train_test_split(rows, test_size=held, random_state=seed, stratify=data.y[rows])
-    return _checked(Parts(train, np.sort(valid)), data)
+    return _checked(Parts(np.asarray(train), np.sort(valid)), data)
 
 
 def _checked(parts: Parts, data: Data) -> Parts:
     if len(np.unique(data.y[parts.train])) < 2:
-        raise ProblemError(f"data {data.name!r}: the training part holds one class only; use the stratified split")
+        raise ProblemError(
+            f"data {data.name!r}: the training part holds one class only; use the stratified split"
+        )
     return parts
 
 

@@ -10,7 +10,9 @@ from stepsize.stats import compare_paired, judge
 
 Answer = Mapping[str, Any]
 Candidate = Mapping[str, Any]
-Divergences = Mapping[str, tuple[int, float]]  # by candidate: the earliest update, the highest rate of that run
+Divergences = Mapping[
+    str, tuple[int, float]
+]  # by candidate: the earliest update, the highest rate of that run
 
 LEAST_SEEDS = 6  # with fewer, no two-sided sign-flip test reaches 5 %
 SHARES_DIFFER = 0.1  # between the parts, for one class
@@ -37,7 +39,8 @@ def sentence(answer: Answer, divergences: Divergences) -> str:
     if len(candidates) == 1:
         return f"{use}; it had no rival."
     if count == 1:
-        return f"{use}: it is the only one of {len(candidates)} candidates that may be the best{_gain(best, scale)}."
+        only = f"it is the only one of {len(candidates)} candidates that may be the best"
+        return f"{use}: {only}{_gain(best, scale)}."
     among = "all" if count == len(candidates) else str(count)
     simplest = f"{among} of {len(candidates)} candidates may be the best, and it is the simplest of them"
     if best is baseline:
@@ -63,13 +66,14 @@ def notes(answer: Answer, scores: Mapping[str, Sequence[float]]) -> list[str]:
     tuning = protocol["tuning"]
     if tuning:
         said.append(
-            f"Each candidate's lr was the best of {tuning['rates_per_candidate']} rates on {len(tuning['seeds'])} "
-            "seeds of their own; the verdict rests on fresh seeds, with other splits of the same rows."
+            f"Each candidate's lr was the best of {tuning['rates_per_candidate']} rates on "
+            f"{len(tuning['seeds'])} tuning seeds; the verdict rests on fresh seeds."
         )
     if verdict["seeds_needed"] is not None:
         said.append(
-            f"Showing a difference of {_points(scale, protocol['margin'])} takes about {verdict['seeds_needed']} "
-            f"seeds at the spread seen here; there were {len(answer['study']['seeds'])}."
+            f"Showing a difference of {_points(scale, protocol['margin'])} takes about "
+            f"{verdict['seeds_needed']} seeds at the spread seen here; it was run on "
+            f"{len(answer['study']['seeds'])}."
         )
     return said
 
@@ -96,21 +100,24 @@ def warnings(answer: Answer, divergences: Divergences) -> list[str]:
     for candidate in candidates:
         if candidate["lr_at_edge"]:
             said.append(
-                f"{candidate['name']}: its best rate, {rate(candidate['lr'])}, is at the edge of those tried; "
-                "a better one may lie beyond."
+                f"{candidate['name']}: its best rate, {rate(candidate['lr'])}, is at the edge of those "
+                "tried; a better one may lie beyond."
             )
         if candidate["diverged"]:
             update, at_rate = divergences[candidate["name"]]
             said.append(
-                f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the earliest at "
-                f"update {update} (rates up to {rate(at_rate)}); each counts as {scale.number(0.0)} {scale.unit}."
+                f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the first "
+                f"at update {update} (rates up to {rate(at_rate)}); each counts as 0 {scale.unit}."
             )
     means = [candidate["mean"] for candidate in candidates]
     if all(len(set(candidate["scores"])) == 1 for candidate in candidates) and len(set(means)) == 1:
-        said.append(f"The {scale.name} never changed, over seeds and candidates: look at model and data first.")
+        said.append(
+            f"The {scale.name} never changed, over seeds and candidates: look at model and data first."
+        )
     elif max(means) <= data["majority_baseline"]:
         said.append(
-            f"No candidate beats naming the commonest class every time ({100 * data['majority_baseline']:.1f} %)."
+            "No candidate beats naming the commonest class every time "
+            f"({100 * data['majority_baseline']:.1f} %)."
         )
     return said
 
@@ -169,8 +176,8 @@ def _worth(data: Mapping[str, Any]) -> str:
     valid = data["parts"]["validation"]
     name, count = max(valid["counts"].items(), key=lambda item: item[1])
     return (
-        f"The validation part has {valid['rows']} rows, {count} of them of class {name!r}: answering {name!r} "
-        f"every time scores {100 * data['majority_baseline']:.1f} %, and one row is worth "
+        f"The validation part has {valid['rows']} rows, {count} of them of class {name!r}: answering "
+        f"{name!r} every time scores {100 * data['majority_baseline']:.1f} %, and one row is worth "
         f"{100 * data['sample_value']:.2f} points."
     )
 

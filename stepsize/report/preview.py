@@ -21,8 +21,8 @@ def text(plans: Sequence[Plan], width: int, ascii: bool = False) -> str:
     """Write each plan's picture and its rates at the start of the first and last epochs.
 
     >>> from stepsize import inverse_time, epochs
-    >>> plan = inverse_time(0.1, rate=0.001, every=1 * epochs, compounding=True).plan(epochs=2, updates_per_epoch=9)
-    >>> print(text([plan], width=60, ascii=True).splitlines()[-1].split())
+    >>> schedule = inverse_time(0.1, rate=0.001, every=1 * epochs, compounding=True)
+    >>> text([schedule.plan(epochs=2, updates_per_epoch=9)], width=60).splitlines()[-1].split()
     ['2', '0.0999000999']
     """
     return "\n\n".join(_one(plan, width, ascii) for plan in plans)

@@ -52,7 +52,9 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
                 "sd": whole.sd,
                 "ci95": _listed(whole.ci95),
                 "scores": scores[name].tolist(),
-                "vs_baseline": _versus(paired[name], adjusted[name], study.margin) if name in paired else None,
+                "vs_baseline": _versus(paired[name], adjusted[name], study.margin)
+                if name in paired
+                else None,
                 "in_best_set": possible[name] and survivors[name],
             }
         )
@@ -92,7 +94,9 @@ def picture_data(study: Study, runs: Runs) -> dict[str, Any]:
     }
 
 
-def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _verdict(
+    study: Study, candidates: Sequence[Mapping[str, Any]], scores: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
     """Name the best set, the simplest of it, and the seeds that would show a difference of the margin."""
     best = [candidate["name"] for candidate in candidates if candidate["in_best_set"]]
     if all(candidate["diverged"] == candidate["n"] for candidate in candidates):
@@ -102,7 +106,9 @@ def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Mapp
     spreads = [
         compare_paired(scores[name], scores[recommended]).sd or 0.0 for name in scores if name != recommended
     ]
-    needed = seeds_needed(float(np.median(spreads)), study.margin) if spreads and len(study.seeds) > 1 else None
+    needed = (
+        seeds_needed(float(np.median(spreads)), study.margin) if spreads and len(study.seeds) > 1 else None
+    )
     return {
         "status": "one_best" if len(best) == 1 else "tied",
         "best_set": best,

@@ -178,7 +178,10 @@ def plan_run(
     if updates_per_epoch is None:
         raise ScheduleError(f"epochs={epochs} needs updates_per_epoch=, the batches of one epoch")
     whole = _whole("updates_per_epoch", updates_per_epoch)
-    return Plan(schedule, int(Length(number("epochs", epochs), "epochs").resolve(0, whole)), whole, after)
+    horizon = int(Length(number("epochs", epochs), "epochs").resolve(0, whole))
+    if horizon < 1:
+        raise ScheduleError(f"epochs={shown(epochs)} is no update at all; write at least epochs=1")
+    return Plan(schedule, horizon, whole, after)
 
 
 def _whole(name: str, value: Any) -> int:

@@ -60,9 +60,8 @@ def _block_p(d: Floats, rounding: Floats) -> Floats:
     d = np.where(np.abs(d) <= rounding[:, None, None], 0.0, d)
     norm = np.sqrt((d**2).sum(axis=2, keepdims=True))
     norm[norm == 0] = 1.0  # all tied: the sum is 0 as well
-    columns = (d / norm).transpose(2, 1, 0).reshape(n, k * m)
-    flipped = flip_sums(columns, EXACT_SEEDS).reshape(-1, k, m)
-    largest, smallest = flipped.max(axis=1), flipped.min(axis=1)
-    strongest = flipped[0].argmax(axis=0)  # the first pattern is the observed one
-    reach = largest[0] - n * rounding / norm[np.arange(m), strongest, 0]
-    return ((largest >= reach).mean(axis=0) + (-smallest >= reach).mean(axis=0)) / 2
+    flipped = flip_sums((d / norm).swapaxes(0, 1).reshape(k * m, n), EXACT_SEEDS).reshape(k, m, -1)
+    largest, smallest = flipped.max(axis=0), flipped.min(axis=0)
+    strongest = flipped[..., 0].argmax(axis=0)  # the first pattern is the observed one
+    reach = largest[:, 0] - n * rounding / norm[np.arange(m), strongest, 0]
+    return ((largest >= reach[:, None]).mean(axis=1) + (-smallest >= reach[:, None]).mean(axis=1)) / 2

@@ -71,7 +71,7 @@ def crowded(generator: np.random.Generator, shape: Shape, lead: float) -> Floats
 
 
 def _led(shape: Shape, lead: float) -> Floats:
-    return lead * np.eye(shape[1], 1)
+    return np.where(np.arange(shape[1]) == 0, lead, 0.0)[:, None].astype(np.float64)
 
 
 def calibrate(
@@ -85,9 +85,8 @@ def calibrate(
 ) -> Calibration:
     """Measure the rates for `studies` simulated studies of `candidates` with `seeds` runs each.
 
-    The first candidate is the baseline. Half of the studies have no differences; in the other half it leads by
-    `lead`, which is also the margin. `step` is what the verdict is told as `sample_value`. The same arguments
-    give the same rates.
+    The first candidate is the baseline. As many studies again have it lead by `lead`, which is also the margin.
+    `step` is what the verdict is told as `sample_value`. The same arguments give the same rates.
 
     >>> rates = calibrate(normal, seeds=10, lead=0.01, studies=200)
     >>> rates.false_difference < 0.1 and rates.best_kept > 0.9

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
-from stepsize.stats.flips import block_size, flip_sums, pattern_count
+from stepsize.stats.flips import block_size, flip_sums
 from stepsize.stats.interval import Interval, as_step, bounds
 from stepsize.stats.scores import Floats, as_scores, differences
 
@@ -44,8 +44,8 @@ def compare_paired(candidate: ArrayLike, baseline: ArrayLike, *, sample_value: f
     """Compare two candidates' scores [n_seeds], seed by seed; higher is better.
 
     p is the share of sign patterns of the differences whose |sum| reaches the one observed (Fisher's
-    sign-flip test): all 2^n patterns up to 20 seeds, beyond that 20,000 fixed random ones and the observed one.
-    It assumes no normal distribution, only that the two could be swapped within a seed if they did not differ.
+    sign-flip test): all 2^n patterns up to 20 seeds, the observed and 20,000 fixed random ones beyond. It
+    assumes no normal distribution, only that the two could be swapped within a seed if they did not differ.
     ci95 is the t-interval of `summarise`, with the same `sample_value`.
 
     Raises StudyError for scores that are not finite or do not pair up.
@@ -86,19 +86,17 @@ def sign_flip_p(d: Floats, rounding: Floats) -> Floats:
     """Return the two-sided sign-flip p of each row of differences [m, n_seeds].
 
     Only |d| matters for the sums that flips can give, so it is sorted: p does not depend on the seeds' order.
-    Sums that lie within rounding of the observed one count as equal to it.
+    Sums that lie within rounding of the observed one count as equal to it. The unflipped |d| always reaches
+    it, so p is never 0.
     """
     m, n = d.shape
     sizes = np.sort(np.abs(d), axis=1)
     reach = np.abs(d.sum(axis=1)) - n * rounding
-    rows = block_size(n, EXACT_SEEDS)
-    counts = np.concatenate(
-        [
-            (np.abs(flip_sums(sizes[i : i + rows].T, EXACT_SEEDS)) >= reach[i : i + rows]).sum(axis=0)
-            for i in range(0, m, rows)
-        ]
+    size = block_size(n, EXACT_SEEDS)
+    blocks = [slice(i, i + size) for i in range(0, m, size)]
+    return np.concatenate(
+        [(np.abs(flip_sums(sizes[b], EXACT_SEEDS)) >= reach[b, None]).mean(axis=1) for b in blocks]
     )
-    return counts / pattern_count(n, EXACT_SEEDS)  # the unflipped |d| is among them: p is never 0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -32,9 +32,9 @@ def seeds_needed(sd: float, margin: float, power: float = 0.8, alpha: float = 0.
 
     `sd` is the standard deviation of the paired differences seen so far. The smallest n for which the
     two-sided t-test rejects, in the right direction, with that probability: P(T > t(n - 1)) >= power, T
-    non-central t with n - 1 degrees of freedom and centre margin * sqrt(n) / sd. Never fewer than the sign-flip
-    test of the verdict can use, 2^(1 - n) <= alpha: 6 for alpha 0.05, also for sd 0. For k candidates against
-    one baseline hand over alpha / k. 100,000 means "100,000 or more".
+    non-central t with n - 1 degrees of freedom and centre margin * sqrt(n) / sd. Never fewer than the
+    sign-flip test of the verdict can use, 2^(1 - n) <= alpha: 6 for alpha 0.05, also for sd 0. For k
+    candidates against one baseline hand over alpha / k. 100,000 means "100,000 or more".
 
     Raises StudyError for a number outside its range.
 

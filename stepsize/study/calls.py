@@ -129,7 +129,9 @@ class Crew:
         diverged_at = int(curves.diverged_at[member])
         if diverged_at < 0 and not np.isfinite(series[2, -1]):
             diverged_at = self._task.epochs * self._task.updates_per_epoch
-        return Run(job.candidate.key(job.rate), job.seed, job.rate, None if diverged_at < 0 else diverged_at, series)
+        return Run(
+            job.candidate.key(job.rate), job.seed, job.rate, None if diverged_at < 0 else diverged_at, series
+        )
 
 
 def _cut(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

@@ -75,7 +75,9 @@ class Candidate:
 
     def key(self, rate: float | None) -> str:
         """Name the candidate at a rate, in the store."""
-        return _spec(self.schedule, rate) + "".join(f", {key}={self.settings[key]!r}" for key in sorted(self.settings))
+        return _spec(self.schedule, rate) + "".join(
+            f", {key}={self.settings[key]!r}" for key in sorted(self.settings)
+        )
 
     def check(self, epochs: int, updates_per_epoch: int) -> None:
         """Plan the schedule, so that what does not fit the run shows before anything is trained."""
@@ -112,7 +114,11 @@ LESSON_IONOSPHERE = (
     ("constant(0.1)", "constant 0.1", {}),
     ("constant(0.1)", "constant 0.1, momentum 0.8", {"momentum": 0.8}),
     ("inverse_time(0.1, rate=0.002)", "time-based per update, momentum 0.8", {"momentum": 0.8}),
-    ("inverse_time(0.1, rate=0.002, every=1*epochs)", "time-based per epoch, momentum 0.8", {"momentum": 0.8}),
+    (
+        "inverse_time(0.1, rate=0.002, every=1*epochs)",
+        "time-based per epoch, momentum 0.8",
+        {"momentum": 0.8},
+    ),
     (
         "inverse_time(0.1, rate=0.002, every=1*epochs, compounding=True)",
         "time-based compounding, momentum 0.8",

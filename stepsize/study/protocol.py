@@ -104,7 +104,7 @@ def tried_rates(study: Study, candidate: Candidate, rounds: int, runs: Runs) -> 
 
 
 def best_rate(study: Study, candidate: Candidate, rates: Sequence[float], runs: Runs) -> float:
-    """Give the best of `rates`: fewest diverged, then highest mean score, then lowest loss, then lowest rate."""
+    """Give the best of `rates`: fewest diverged, highest mean score, lowest loss, lowest rate in turn."""
 
     def merit(rate: float) -> tuple[float, ...]:
         tried = [runs[Job(candidate, rate, seed).key] for seed in study.tuning.seeds]

@@ -96,4 +96,6 @@ def check_metrics(study: Study) -> None:
     for candidate in study.candidates:
         factor = candidate.schedule.metric_factor
         if factor is not None and factor.metric not in WATCHED:
-            raise StudyError(f"{candidate.name}: a study measures {', '.join(WATCHED)}, not {factor.metric!r}")
+            raise StudyError(
+                f"{candidate.name}: a study measures {', '.join(WATCHED)}, not {factor.metric!r}"
+            )

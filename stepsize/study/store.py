@@ -74,13 +74,17 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"cannot open the store {str(path)!r}: {error}; give another with --store") from None
+            raise StoreError(
+                f"cannot open the store {str(path)!r}: {error}; give another with --store"
+            ) from None
         try:
             self._prepare()
         except sqlite3.Error as error:
             self._db.close()
             if "not a database" in str(error):
-                raise StoreError(f"{str(path)!r} is not a store of stepsize; give another with --store") from None
+                raise StoreError(
+                    f"{str(path)!r} is not a store of stepsize; give another with --store"
+                ) from None
             raise StoreError(
                 f"cannot write the store {str(path)!r}: {error}; give another place with --store"
             ) from None
@@ -94,11 +98,13 @@ class Store:
 
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and pragma("application_id") != APPLICATION:
-            raise StoreError(f"{str(self.path)!r} is a database of another program; give another with --store")
+            raise StoreError(
+                f"{str(self.path)!r} is a database of another program; give another with --store"
+            )
         if pragma("user_version") > FORMAT:
             raise StoreError(
-                f"{str(self.path)!r} has store format {pragma('user_version')}, newer than {FORMAT}, the newest "
-                "this version knows; update with pip install -U stepsize"
+                f"{str(self.path)!r} has store format {pragma('user_version')}, newer than {FORMAT}, the "
+                "newest that this version knows; update with pip install -U stepsize"
             )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -148,7 +154,7 @@ class Store:
 
     def save_study(self, definition: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> None:
         """Note the study as the latest of this file."""
-        text = json.dumps(definition, sort_keys=True)
+        text = json.dumps(definition)
         row = (text, definition["name"], definition["fingerprint"], datetime.now(UTC).isoformat())
         self._db.execute("INSERT OR REPLACE INTO study VALUES (?, ?, ?, ?, ?)", (*row, json.dumps(cost)))
 

@@ -139,7 +139,9 @@ def make_study(
             "batch_size": problem.batch_size,
             "updates_per_epoch": problem.updates_per_epoch,
             "horizon": problem.epochs * problem.updates_per_epoch,
-            "model": str(problem.travel_form().get("text") or problem.travel_form().get("factory") or "Keras model"),
+            "model": str(
+                problem.travel_form().get("text") or problem.travel_form().get("factory") or "Keras model"
+            ),
             "optimizer": settings,
             "metric": "accuracy",
             "higher_is_better": True,
@@ -153,5 +155,3 @@ def make_study(
     identity = json.dumps([problem.digest, versions], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
-
-

@@ -24,7 +24,9 @@ def make_block(members, seed=0):
     order = np.stack([np.random.default_rng(seed).permutation(20) for _ in range(2)]).astype(np.int32)
     rules = PlateauRule(*np.tile(np.array(NEUTRAL, np.float32)[:, None], members))
     rates = np.full((members, 6), 0.1, np.float32)
-    return Block(np.uint32(seed), order, np.arange(20, 30), None, None, rates, rules, np.zeros(members, np.int32))
+    return Block(
+        np.uint32(seed), order, np.arange(20, 30), None, None, rates, rules, np.zeros(members, np.int32)
+    )
 
 
 @pytest.fixture(scope="module")

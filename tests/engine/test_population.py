@@ -69,7 +69,8 @@ def fit(population, seed, spec):
     model, metric = build(task.model, {**task.settings, "learning_rate": Table(rates)}, task.x.shape[1:])
     model.compile(model.optimizer, model.loss, metrics=[metric])
     start = [*model.trainable_variables, *model.non_trainable_variables]
-    for variable, value in zip(start, sum(population.initial(seed), []), strict=True):
+    weights, others = population.initial(seed)
+    for variable, value in zip(start, [*weights, *others], strict=True):
         variable.assign(value)
     valid = slice(ROWS, ROWS + VALID)
     history = []
@@ -187,7 +188,9 @@ def test_plateau_acts_on_the_metric_it_watches():
 
 def test_progress_is_told_by_segment():
     heard = []
-    make_population(make_task(optimizer="sgd"), 1, segment=1).train([make_block(0, ["constant(0.1)"])], heard.append)
+    make_population(make_task(optimizer="sgd"), 1, segment=1).train(
+        [make_block(0, ["constant(0.1)"])], heard.append
+    )
     assert heard == [0.25, 0.5, 0.75, 1.0]
 
 

@@ -30,7 +30,8 @@ def test_ionosphere_is_the_lessons_table():
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "classes"), [("iris", 150, 3), ("wine", 178, 3), ("breast-cancer", 569, 2), ("digits", 1797, 10)]
+    ("name", "rows", "classes"),
+    [("iris", 150, 3), ("wine", 178, 3), ("breast-cancer", 569, 2), ("digits", 1797, 10)],
 )
 def test_bundled_sets(name, rows, classes):
     data = bundled(name)
@@ -52,7 +53,7 @@ def test_csv(tmp_path):
         ("a,kind\n", "kind", ["is empty"]),
         (GOOD, None, ["--target kind"]),
         (GOOD, "kinds", ["unknown target column 'kinds'", "did you mean 'kind'?"]),
-        (GOOD + "1,2\n", "kind", ["line 10", "2 values", "3 columns"]),
+        (GOOD + "1,2\n", "kind", ["line 10", "2 values for the 3 columns"]),
         (GOOD + "1,red,x\n", "kind", ["line 10", "column 'b'", "text 'red' where a number belongs"]),
         (GOOD + "1,,x\n", "kind", ["line 10", "column 'b'", "an empty cell"]),
         (GOOD + "1,nan,x\n", "kind", ["line 10", "column 'b'", "not finite"]),
@@ -106,7 +107,10 @@ def idx(array):
 @pytest.mark.parametrize("zipped", [True, False])
 def test_fashion_mnist_from_idx_files(tmp_path, zipped):
     rng = np.random.default_rng(0)
-    arrays = [rng.integers(0, n, shape, np.uint8) for n, shape in ((256, (6, 28, 28)), (10, 6), (256, (4, 28, 28)), (10, 4))]
+    arrays = [
+        rng.integers(0, n, shape, np.uint8)
+        for n, shape in ((256, (6, 28, 28)), (10, 6), (256, (4, 28, 28)), (10, 4))
+    ]
     for name, array in zip(FASHION_FILES, arrays, strict=True):
         (tmp_path / f"{name}.gz" if zipped else tmp_path / name).write_bytes(
             gzip.compress(idx(array)) if zipped else idx(array)

@@ -61,8 +61,6 @@ def test_a_compiled_keras_model_travels_as_its_config():
     assert (rebuilt.optimizer.momentum, rebuilt.optimizer.nesterov) == (0.5, True)
 
 
-
-
 def test_factories(tmp_path, monkeypatch):
     (tmp_path / "my_models.py").write_text(
         "import keras\n"

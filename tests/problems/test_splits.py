@@ -72,7 +72,7 @@ def test_refusals():
         Split("lesson", 1.5)
     with pytest.raises(ProblemError, match="no test part"):
         Split("test").parts(toy(), 0)
-    with pytest.raises(ProblemError, match="class 'c' .* has 1 row"):
+    with pytest.raises(ProblemError, match=r"class 'c' .* has 1 row"):
         Split().parts(from_arrays("t", np.zeros((9, 1)), [*"aaaabbbb", "c"], "made up"), 0)
     ordered = from_arrays("t", np.zeros((8, 1)), list("aaaaaabb"), "made up")
     with pytest.raises(ProblemError, match="one class only"):

@@ -159,6 +159,12 @@ def test_candidates_are_named_by_spec_and_settings():
 
 
 def test_simplicity_orders_by_pieces_then_by_family():
-    specs = ["constant(0.1)", "cosine(0.1)", "wsd(0.1)", "constant(0.1) * plateau()", "warmup(0.1*run) >> cosine(0.1)"]
+    specs = [
+        "constant(0.1)",
+        "cosine(0.1)",
+        "wsd(0.1)",
+        "constant(0.1) * plateau()",
+        "warmup(0.1*run) >> cosine(0.1)",
+    ]
     order = [Candidate(spec).simplicity() for spec in specs]
     assert order == sorted(order)

@@ -1,0 +1,213 @@
+"""The command line: one clear line for bad input, JSON alone on stdout, exit codes as documented."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stepsize import cli
+
+COMMAND = [sys.executable, "-m", "stepsize"]
+IRIS = ["compare", "iris", "--epochs", "2", "--seeds", "6", "-s", "constant(0.1)", "-s", "cosine(0.2)"]
+
+
+def run(*args, **options):
+    """Run `python -m stepsize` with the arguments."""
+    return subprocess.run([*COMMAND, *args], capture_output=True, text=True, timeout=300, **options)
+
+
+def refuse(monkeypatch, capsys, *args):
+    """Run the command in this process; give the one line that it refuses with."""
+    monkeypatch.setattr(sys, "argv", ["stepsize", *args])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    said = capsys.readouterr()
+    assert caught.value.code == 2, said.err
+    assert said.out == ""
+    assert said.err.startswith("stepsize: ")
+    assert said.err.count("\n") == 1
+    assert "Traceback" not in said.err
+    return said.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["compare", "ionosphre"], "did you mean 'ionosphere'?"),
+        (["compare", "ionosphere", "--sedes", "3"], "--seeds"),
+        (["compar", "ionosphere"], "compar"),
+        (["compare"], "Missing argument"),
+        (["compare", "ionosphere", "--seeds", "many"], "--seeds"),
+        (["compare", "ionosphere", "--seeds", "0"], "seeds=0"),
+        (["compare", "ionosphere", "--epochs", "-1"], "epochs=-1"),
+        (["compare", "ionosphere", "--split", "leson"], "did you mean 'lesson'?"),
+        (["compare", "ionosphere", "--model", "mpl(3)"], "did you mean 'mlp'?"),
+        (["compare", "ionosphere", "--baseline", "zero"], "unknown baseline 'zero'"),
+        (["compare", "ionosphere", "-s", "cosin(0.1)"], "did you mean 'cosine'?"),
+        (["compare", "ionosphere", "-s", "__import__('os')"], "unknown schedule '__import__'"),
+        (["compare", "ionosphere", "-s", "cosine(0.1"], "cosine(0.1"),
+        (["compare", "ionosphere", "-s", "(" * 10_000], "characters"),
+        (["compare", "ionosphere", "-s", "warmup(5) >> cosine(0.1)"], "5*epochs"),
+        (
+            ["compare", "ionosphere", "-s", "warmup(51*epochs) >> cosine(0.1)"],
+            "longer than the run of 450 updates",
+        ),
+        (["compare", "ionosphere", "-s", "constant(-1)"], "above 0"),
+        (["compare", "ionosphere", "-s", "constant(0)"], "above 0"),
+        (["compare", "ionosphere", "-s", "constant(nan)"], "nan"),
+        (["compare", "ionosphere", "-s", "constant(1e999)"], "finite"),
+        (["compare", "ionosphere", "-s", "constant(0.1)", "-s", "constant(0.1)"], "two candidates"),
+        (["compare", "missing.csv"], "does not exist"),
+        (["compare", "fashion-mnist", "--data", "."], "four IDX files"),
+        (["compare", "ionosphere", "--store", "/proc/s.sqlite"], "--store"),
+        (["compare", "ionosphere", "--report", "/proc/r.html"], "--report"),
+        (["report", "missing.sqlite"], "does not exist"),
+        (["preview", "cosine(0.1)", "--output", "picture.gif"], "one of: .html, .png, .svg"),
+        (["preview", "cosine(0.1)", "--epochs", "0"], "epochs"),
+    ],
+)
+def test_bad_input_is_one_line(monkeypatch, capsys, args, words):
+    assert words in refuse(monkeypatch, capsys, *args)
+
+
+def test_bad_csv_and_store_are_one_line(monkeypatch, capsys, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,kind\n1,x\n2,y\n3,x\nred,y\n4,x\n")
+    assert "text 'red' where a number belongs" in refuse(
+        monkeypatch, capsys, "compare", str(table), "--target", "kind"
+    )
+    assert "did you mean 'kind'?" in refuse(monkeypatch, capsys, "compare", str(table), "--target", "kid")
+    assert "is not a store" in refuse(monkeypatch, capsys, "compare", "iris", "--store", str(table))
+    assert "is not a store" in refuse(monkeypatch, capsys, "report", str(table))
+    assert table.read_text().startswith("a,kind")
+
+
+def test_nothing_is_written_when_input_is_bad(monkeypatch, capsys, tmp_path):
+    refuse(monkeypatch, capsys, "compare", "ionosphere", "-s", "constant(-1)")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_alone_on_stdout_and_the_report_on_disk(tmp_path):
+    done = run(*IRIS, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["verdict"]["sentence"]
+    assert answer["study"]["command"] == "stepsize " + " ".join(
+        f"'{arg}'" if "(" in arg else arg for arg in IRIS
+    )
+    assert "of 12 runs" in done.stderr
+    page = tmp_path / "stepsize-results" / "iris.html"
+    assert page.read_text().startswith("<!doctype html>")
+
+    shown = run("report", "stepsize-results/iris.sqlite", "--json", "--output", "again.html")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout) == answer
+    assert Path("again.html").read_text() == page.read_text()
+
+    again = run(*IRIS)
+    assert again.returncode == 0
+    assert "12 of 12 runs are in" in again.stderr
+    assert answer["verdict"]["sentence"] in " ".join(again.stdout.split())
+
+    changed = run(*IRIS, "--batch-size", "30", "--quiet")
+    assert changed.returncode == 0
+    assert "have changed since the runs in" in changed.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+@pytest.mark.parametrize("columns", ["60", "80", "160"])
+def test_terminal_output_fits(encoding, columns):
+    store = Path("s.sqlite")
+    done = run(
+        *IRIS,
+        "--store",
+        str(store),
+        "-q",
+        env={**os.environ, "COLUMNS": columns, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= int(columns)
+
+
+def test_every_run_diverged_is_exit_3():
+    done = run("compare", "iris", "--epochs", "2", "--seeds", "6", "-s", "constant(1e30)", "--quiet")
+    assert done.returncode == 3
+    assert "diverged" in done.stdout
+    assert "up to 1e+30" in done.stdout
+
+
+def interrupted(delay, how, *args):
+    """Start the command, send it a signal after `delay` seconds of training; give the finished process."""
+    process = subprocess.Popen([*COMMAND, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    assert "runs" in first, first + process.stderr.read()
+    time.sleep(delay)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+LONG = ["compare", "wine", "--seeds", "12", "--epochs", "60"]
+
+
+def test_ctrl_c_keeps_runs_and_says_how_to_continue():
+    code, out, err = interrupted(0.5, signal.SIGINT, *LONG)
+    assert code == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "the same command continues: stepsize compare wine" in err
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_answer(tmp_path):
+    whole = run(*LONG, "--json", "--store", "whole.sqlite")
+    assert whole.returncode == 0, whole.stderr
+    expected = json.loads(whole.stdout)
+    for delay in (0.0, 0.3, 0.2, 0.1, 0.4):
+        code, out, _ = interrupted(delay, signal.SIGKILL, *LONG, "--json", "--store", "killed.sqlite")
+        assert (code, out) in ((-9, ""), (0, whole.stdout))
+    last = run(*LONG, "--json", "--store", "killed.sqlite")
+    assert last.returncode == 0, last.stderr
+    found = json.loads(last.stdout)
+    for answer in (found, expected):
+        del answer["cost"]
+        answer["study"]["command"] = re.sub(r"--store \S+", "", answer["study"]["command"])
+    assert found == expected
+
+
+def test_the_worker_ends_when_its_caller_is_killed():
+    process = subprocess.Popen([*COMMAND, *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    process.stderr.readline()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        pytest.skip("this kernel does not list the children of a process")
+    worker = int(children.read_text().split()[0])
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and Path(f"/proc/{worker}").exists():
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def test_preview_draws_the_lessons_table(tmp_path):
+    done = run(
+        "preview", "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)", "--output", "p.png"
+    )
+    assert done.returncode == 0, done.stderr
+    for rate in ("0.1", "0.0999000999", "0.0997006985", "0.09940249103", "0.09900646517"):
+        assert re.search(rf"\s{re.escape(rate)}\n", done.stdout)
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_help_and_version():
+    assert "compare" in run("--help").stdout
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", run("--version").stdout)
