@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -88,7 +89,9 @@ def compare(
     Example: stepsize compare ionosphere
     """
     from stepsize import comparison
+    from stepsize.engine.client import Engine
     from stepsize.problems.problem import problem as named
+    from stepsize.report import html
     from stepsize.report.progress import ProgressLine
     from stepsize.study.candidates import built_in, usual_seeds
     from stepsize.study.store import Store
@@ -96,17 +99,19 @@ def compare(
 
     changes = {"epochs": epochs, "batch_size": batch_size, "split": split}
     given = {name: value for name, value in changes.items() if value is not None}
-    chosen = named(problem, target=target, folder=data, model=model, **given)
-    count = usual_seeds(chosen.name) if seeds is None else seeds
-    study = make_study(chosen, schedule or built_in(chosen.name), count, baseline, _command())
-    page = report or comparison.RESULTS / f"{chosen.name}.html"
-    _check_writable(page)
-    with Store(store or comparison.default_store(chosen)) as opened:
-        _tell_what_is_there(opened, study)
-        with ProgressLine(sys.stderr, quiet) as line:
-            result = comparison.complete(study, chosen, opened, line.show)
-        _show(result, page, as_json)
-        _say(f"Runs: {opened.path}")
+    with Engine() as engine:  # it starts while data and study are prepared
+        chosen = named(problem, target=target, folder=data, model=model, **given)
+        count = usual_seeds(chosen.name) if seeds is None else seeds
+        study = make_study(chosen, schedule or built_in(chosen.name), count, baseline, _command())
+        page = report or comparison.RESULTS / f"{chosen.name}.html"
+        _check_writable(page)
+        threading.Thread(target=html.prepare, daemon=True).start()
+        with Store(store or comparison.default_store(chosen)) as opened:
+            _tell_what_is_there(opened, study)
+            with ProgressLine(sys.stderr, quiet) as line:
+                result = comparison.complete(study, chosen, opened, engine, line.show)
+            _show(result, page, as_json)
+            _say(f"Runs: {opened.path}")
     if result.verdict["status"] == "all_diverged":
         raise typer.Exit(ALL_DIVERGED)
 

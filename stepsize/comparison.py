@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stepsize.engine.client import Engine
 from stepsize.errors import MissingExtra, StudyError
 from stepsize.problems.problem import Problem
 from stepsize.problems.problem import problem as named_problem
@@ -99,16 +100,20 @@ def compare(
     """
     if isinstance(problem, str):
         problem = named_problem(problem)
-    study = make_study(problem, schedules or built_in(problem.name), seeds, baseline, command)
-    with Store(store or default_store(problem)) as opened:
-        return complete(study, problem, opened, listen)
+    with Engine() as engine, Store(store or default_store(problem)) as opened:
+        study = make_study(problem, schedules or built_in(problem.name), seeds, baseline, command)
+        return complete(study, problem, opened, engine, listen)
 
 
 def complete(
-    study: Study, problem: Problem, store: Store, listen: Callable[[Progress], None] = lambda progress: None
+    study: Study,
+    problem: Problem,
+    store: Store,
+    engine: Engine,
+    listen: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Make the runs that `store` lacks and give the result; what the store holds is never made again."""
-    cost = run_study(study, problem, store, listen).as_dict()
+    cost = asdict(run_study(study, problem, store, engine, listen))
     store.save_study(study.definition(), cost)
     return judged(study, store, cost)
 

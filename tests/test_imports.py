@@ -21,8 +21,8 @@ ALLOWED = {
     "engine": {"errors", "schedules", "problems"},
     "study": {"errors", "schedules", "problems", "engine", "stats"},
     "report": {"errors", "schedules", "stats", "study"},
-    "comparison": {"errors", "schedules", "problems", "study", "report"},
-    "cli": {"errors", "schedules", "problems", "study", "report", "comparison"},
+    "comparison": {"errors", "schedules", "problems", "engine", "study", "report"},
+    "cli": {"errors", "schedules", "problems", "engine", "study", "report", "comparison"},
 }
 
 

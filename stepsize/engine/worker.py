@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,10 @@ def _prepare_jax() -> int:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return cores  # compiled anew each time, then
-    jax.config.update("jax_compilation_cache_dir", str(cache))
+        cache = None  # compiled anew each time, then
+    jax.config.update("jax_compilation_cache_dir", cache and str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    import_module("stepsize.engine.population")  # and Keras, while the caller prepares its first request
     return cores
 
 

@@ -55,6 +55,14 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     )
 
 
+def prepare() -> None:
+    """Load what `render` needs, about two seconds' worth; a thread can do it while runs are trained."""
+    from stepsize.report import charts  # noqa: F401
+
+    _library()
+    _template("page.html.jinja")
+
+
 def fragment(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     """Write verdict, table and warnings as HTML without scripts, for `_repr_html_` in a notebook.
 

@@ -58,7 +58,7 @@ def skewed(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
 
 def grainy(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
     """Draw accuracies on 116 rows: normal scores rounded to steps of 1/116, a quarter of the pairs tied."""
-    return np.round(normal(generator, shape, lead) / STEP) * STEP
+    return np.rint(normal(generator, shape, lead) / STEP) * STEP
 
 
 def crowded(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
@@ -71,7 +71,9 @@ def crowded(generator: np.random.Generator, shape: Shape, lead: float) -> Floats
 
 
 def _led(shape: Shape, lead: float) -> Floats:
-    return np.where(np.arange(shape[1]) == 0, lead, 0.0)[:, None].astype(np.float64)
+    led = np.zeros((shape[1], 1))
+    led[0] = lead
+    return led
 
 
 def calibrate(
@@ -85,8 +87,8 @@ def calibrate(
 ) -> Calibration:
     """Measure the rates for `studies` simulated studies of `candidates` with `seeds` runs each.
 
-    The first candidate is the baseline. As many studies again have it lead by `lead`, which is also the margin.
-    `step` is what the verdict is told as `sample_value`. The same arguments give the same rates.
+    The first candidate is the baseline. As many studies again have it lead by `lead`, which is also the
+    margin. `step` is what the verdict is told as `sample_value`. The same arguments give the same rates.
 
     >>> rates = calibrate(normal, seeds=10, lead=0.01, studies=200)
     >>> rates.false_difference < 0.1 and rates.best_kept > 0.9

@@ -51,7 +51,7 @@ def seeds_needed(sd: float, margin: float, power: float = 0.8, alpha: float = 0.
         raise StudyError(f"alpha={alpha!r}, power={power!r}: they must keep 0 < alpha < power < 1")
     few = max(2, 1 + math.ceil(-math.log2(alpha)))
     many = MOST_SEEDS
-    effect = min(margin / sd, 100.0) if sd else 100.0  # 100 is certain to show, and kind to the arithmetic
+    effect = min(margin / sd, 100.0) if sd else 100.0  # 100 is certain to show
     if _power(few, effect, alpha) >= power:
         return few
     while many - few > 1:
@@ -66,5 +66,7 @@ def seeds_needed(sd: float, margin: float, power: float = 0.8, alpha: float = 0.
 def _power(n: int, effect: float, alpha: float) -> float:
     from scipy.special import nctdtr, stdtrit
 
-    critical = stdtrit(n - 1, 1 - alpha / 2)
-    return float(1 - nctdtr(n - 1, effect * math.sqrt(n), critical))
+    critical, centre = stdtrit(n - 1, 1 - alpha / 2), effect * math.sqrt(n)
+    if centre - critical > 8 * math.sqrt(1 + critical**2 / (2 * (n - 1))):
+        return 1.0  # but for 1e-11 or less; nctdtr answers nan far from the centre
+    return float(1 - nctdtr(n - 1, centre, critical))

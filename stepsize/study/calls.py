@@ -47,7 +47,7 @@ class Crew:
     def __init__(
         self, engine: Engine, problem: Problem, study: Study, settings: Mapping[str, Any], judge: bool
     ) -> None:
-        self._engine, self._problem, self._judge = engine, problem, judge
+        self.engine, self._problem, self._judge = engine, problem, judge
         parts = problem.parts(study.seeds[0], judge)
         data = problem.data
         self._task = Task(
@@ -82,7 +82,7 @@ class Crew:
     def train(self, call: Sequence[Job], on_progress: Callable[[float], None]) -> list[Run]:
         """Train the jobs of one call; give their runs."""
         blocks = list(self._blocks(call))
-        curves = self._engine.train(self._key, [self._block(block) for block in blocks], on_progress)
+        curves = self.engine.train(self._key, [self._block(block) for block in blocks], on_progress)
         return [
             self._run(job, block_curves, member)
             for block, block_curves in zip(blocks, curves, strict=True)

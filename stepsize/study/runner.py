@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from stepsize.engine.client import Engine
 from stepsize.errors import StudyError
 from stepsize.problems.problem import Problem
 from stepsize.study.calls import WATCHED, Crew, split_by_settings
-from stepsize.study.protocol import finished_runs, next_round, total_runs
-from stepsize.study.store import Store
+from stepsize.study.protocol import Job, finished_runs, next_round, total_runs
+from stepsize.study.store import Run, Store
 from stepsize.study.study import Study
 
 
@@ -24,12 +23,12 @@ class Progress:
     found: int
     done: float
     stage: str = ""
-    began: float = field(default_factory=time.perf_counter)
+    training: float = 0.0  # seconds in the engine's calls, compilation apart
 
     @property
     def rate(self) -> float:
         """Runs a second, of those trained now."""
-        return (self.done - self.found) / max(time.perf_counter() - self.began, 1e-9)
+        return (self.done - self.found) / self.training if self.training else 0.0
 
     @property
     def remaining(self) -> float | None:
@@ -39,56 +38,56 @@ class Progress:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process spent on a study: runs trained, seconds in all and seconds of compilation in them."""
+    """What a process spent on a study: `seconds` in all, `compile_seconds` in them, runs per second of training."""
 
-    runs: int
-    seconds: float
-    compile_seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give the cost as the answer's JSON names it."""
-        training = self.seconds - self.compile_seconds
-        rate = self.runs / training if training > 0 else 0.0
-        return {
-            "runs": self.runs,
-            "seconds": self.seconds,
-            "runs_per_second": rate,
-            "compile_seconds": self.compile_seconds,
-        }
+    runs: int = 0
+    seconds: float = 0.0
+    runs_per_second: float = 0.0
+    compile_seconds: float = 0.0
 
 
 def run_study(
-    study: Study, problem: Problem, store: Store, listen: Callable[[Progress], None] = lambda progress: None
+    study: Study,
+    problem: Problem,
+    store: Store,
+    engine: Engine,
+    listen: Callable[[Progress], None] = lambda progress: None,
 ) -> Cost:
     """Make every run that `study` asks for and `store` lacks; afterwards the store holds them all."""
     check_metrics(study)
     runs = store.runs(study.fingerprint)
     found = finished_runs(study, runs)
     progress = Progress(total_runs(study), found, found)
-    if next_round(study, runs) is None:
-        return Cost(0, 0.0, 0.0)
     began = time.perf_counter()
-    with Engine() as engine:
-        while (stage := next_round(study, runs)) is not None:
-            progress.stage = stage.name
-            for settings, jobs in split_by_settings(stage):
-                crew = Crew(engine, problem, study, settings, stage.judge)
-                for call in crew.calls(jobs):
-                    missing = [job for job in call if job.key not in runs]
-                    if not missing:
-                        continue
-                    before = progress.done
-
-                    def advance(share: float, before: float = before, count: int = len(missing)) -> None:
-                        progress.done = before + share * count
-                        listen(progress)
-
-                    advance(0.0)
-                    fresh = crew.train(call, advance)
+    while (stage := next_round(study, runs)) is not None:
+        progress.stage = stage.name
+        for settings, jobs in split_by_settings(stage):
+            crew = Crew(engine, problem, study, settings, stage.judge)
+            for call in crew.calls(jobs):
+                missing = sum(job.key not in runs for job in call)
+                if missing:
+                    fresh = _train(crew, call, missing, progress, listen)
                     store.add(study.fingerprint, fresh)
                     runs = {**{(run.candidate, run.seed): run for run in fresh}, **runs}
-                    advance(1.0)
-        return Cost(round(progress.done) - found, time.perf_counter() - began, engine.compile_seconds)
+    return Cost(
+        round(progress.done) - found, time.perf_counter() - began, progress.rate, engine.compile_seconds
+    )
+
+
+def _train(
+    crew: Crew, call: list[Job], missing: int, progress: Progress, listen: Callable[[Progress], None]
+) -> list[Run]:
+    before, began, compiled = progress.done, time.perf_counter(), crew.engine.compile_seconds
+
+    def advance(share: float) -> None:
+        progress.done = before + share * missing
+        listen(progress)
+
+    advance(0.0)
+    fresh = crew.train(call, advance)
+    progress.training += time.perf_counter() - began - (crew.engine.compile_seconds - compiled)
+    advance(1.0)
+    return fresh
 
 
 def check_metrics(study: Study) -> None:

@@ -127,7 +127,7 @@ def test_a_hundred_candidates():
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95, float("nan")])
 def test_a_level_is_a_share(level):
-    with pytest.raises(StudyError, match="level=.* must lie between 0 and 1: type 0.95"):
+    with pytest.raises(StudyError, match=r"level=.* must lie between 0 and 1: type 0.95"):
         best_set([[0.1, 0.2]], level)
 
 

@@ -95,5 +95,5 @@ def test_unusable_scores_are_refused(scores, message):
 
 @pytest.mark.parametrize("value", [0.0, -0.1, np.nan, np.inf])
 def test_unusable_steps_are_refused(value):
-    with pytest.raises(StudyError, match="sample_value=.* must be a positive number: type 1/rows"):
+    with pytest.raises(StudyError, match=r"sample_value=.* must be a positive number: type 1/rows"):
         summarise([0.1, 0.2], sample_value=value)

@@ -74,5 +74,5 @@ def test_the_margin_is_half_a_point_or_one_sample():
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_sample_is_worth_something(value):
-    with pytest.raises(StudyError, match="sample_value=.* must be a positive number"):
+    with pytest.raises(StudyError, match=r"sample_value=.* must be a positive number"):
         practical_margin(value)
