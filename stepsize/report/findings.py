@@ -42,7 +42,7 @@ def sentence(answer: Answer, divergences: Divergences) -> str:
         only = f"it is the only one of {len(candidates)} candidates that may be the best"
         return f"{use}: {only}{_gain(best, scale)}."
     among = "all" if count == len(candidates) else str(count)
-    simplest = f"{among} of {len(candidates)} candidates may be the best, and it is the simplest of them"
+    simplest = f"{among} of {len(candidates)} candidates may be the best, and {verdict['reason']}"
     if best is baseline:
         return f"{use}: no candidate is shown to be better; {simplest}."
     return f"{use}: {simplest}{_gain(best, scale)}."
@@ -71,9 +71,8 @@ def notes(answer: Answer, scores: Mapping[str, Sequence[float]]) -> list[str]:
         )
     if verdict["seeds_needed"] is not None:
         said.append(
-            f"Showing a difference of {_points(scale, protocol['margin'])} takes about "
-            f"{verdict['seeds_needed']} seeds at the spread seen here; it was run on "
-            f"{len(answer['study']['seeds'])}."
+            f"To tell it from the next best by {_points(scale, protocol['margin'])} takes about "
+            f"{verdict['seeds_needed']} seeds at the spread seen; there were {len(answer['study']['seeds'])}."
         )
     return said
 
@@ -175,10 +174,11 @@ def _said(settings: Mapping[str, Any]) -> str:
 def _worth(data: Mapping[str, Any]) -> str:
     valid = data["parts"]["validation"]
     name, count = max(valid["counts"].items(), key=lambda item: item[1])
+    even = count * len(valid["counts"]) == valid["rows"]
+    held = f"{count:,} of each class" if even else f"{count:,} of them of class {name!r}"
     return (
-        f"The validation part has {valid['rows']} rows, {count} of them of class {name!r}: answering "
-        f"{name!r} every time scores {100 * data['majority_baseline']:.1f} %, and one row is worth "
-        f"{100 * data['sample_value']:.2f} points."
+        f"The validation part has {valid['rows']:,} rows, {held}: answering {name!r} every time scores "
+        f"{100 * data['majority_baseline']:.1f} %, and one row is worth {100 * data['sample_value']:.2f} points."
     )
 
 

@@ -17,6 +17,8 @@ from stepsize.study.study import Study
 WORST = 0.0  # what a diverged run scores: the worst accuracy there is
 POINTS = 400  # of a schedule's picture
 
+Scores = Mapping[str, np.ndarray]  # by candidate, [seeds]
+
 
 def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[str, Any]:
     """Give the answer of a finished study; its fields are the contract of `compare --json`.
@@ -94,27 +96,48 @@ def picture_data(study: Study, runs: Runs) -> dict[str, Any]:
     }
 
 
-def _verdict(
-    study: Study, candidates: Sequence[Mapping[str, Any]], scores: Mapping[str, np.ndarray]
-) -> dict[str, Any]:
+def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Scores) -> dict[str, Any]:
     """Name the best set, the simplest of it, and the seeds that would show a difference of the margin."""
-    best = [candidate["name"] for candidate in candidates if candidate["in_best_set"]]
     if all(candidate["diverged"] == candidate["n"] for candidate in candidates):
-        return {"status": "all_diverged", "best_set": [], "recommended": None, "seeds_needed": None}
-    ranked = {c.name: (*c.simplicity(), i) for i, c in enumerate(study.candidates)}
-    recommended = min(best, key=lambda name: ranked[name])
-    spreads = [
-        compare_paired(scores[name], scores[recommended]).sd or 0.0 for name in scores if name != recommended
-    ]
-    needed = (
-        seeds_needed(float(np.median(spreads)), study.margin) if spreads and len(study.seeds) > 1 else None
-    )
+        return {"status": "all_diverged", "best_set": [], "recommended": None, "reason": None, "seeds_needed": None}
+    best = [candidate["name"] for candidate in candidates if candidate["in_best_set"]]
+    recommended, reason = _recommend(study, best, scores)
+    needed = None
+    if len(best) > 1 and len(study.seeds) > 1:
+        rival = max((name for name in best if name != recommended), key=lambda name: scores[name].mean())
+        spread = compare_paired(scores[rival], scores[recommended]).sd
+        needed = seeds_needed(spread or 0.0, study.margin)
     return {
         "status": "one_best" if len(best) == 1 else "tied",
         "best_set": best,
         "recommended": recommended,
+        "reason": reason,
         "seeds_needed": needed,
     }
+
+
+def _recommend(study: Study, best: Sequence[str], scores: Scores) -> tuple[str, str]:
+    """Give the simplest candidate of the best set, and why.
+
+    With few seeds the best set holds nearly everyone. So the simplest is sought among those whose
+    interval against the highest mean reaches zero; among equally simple ones the highest mean wins.
+    """
+    top = max(best, key=lambda name: scores[name].mean())
+
+    def close(name: str) -> bool:
+        interval = compare_paired(scores[name], scores[top]).ci95
+        return name == top or interval is None or interval[1] >= 0
+
+    simplicity = {c.name: c.simplicity() for c in study.candidates}
+    near = [name for name in best if close(name)]
+    simplest = min(simplicity[name] for name in near)
+    rivals = [name for name in near if simplicity[name] == simplest]
+    recommended = max(rivals, key=lambda name: scores[name].mean())
+    if len(rivals) > 1:
+        return recommended, "it has the highest mean of the simplest"
+    if len(near) < len(best):
+        return recommended, "it is the simplest of those near the highest mean"
+    return recommended, "it is the simplest of them"
 
 
 def _versus(paired: Paired, p_holm: float, margin: float) -> dict[str, Any]:

@@ -173,10 +173,12 @@ def _subtitle(study: Mapping[str, Any]) -> str:
 
 
 def _cost(cost: Mapping[str, Any]) -> str:
-    return (
-        f"{cost['runs']:,} runs in {duration(cost['seconds'])} · {cost['runs_per_second']:,.3g} runs a second"
-        f" · compiling {duration(cost['compile_seconds'])}"
-    )
+    if not cost["runs"]:
+        return "nothing was trained now; every run was in the store"
+    rate = cost["runs_per_second"]
+    pace = f"{rate:,.3g} runs a second" if rate >= 1 or not rate else f"{duration(1 / rate)} a run"
+    total = f"{cost['runs']:,} runs in {duration(cost['seconds'])}"
+    return f"{total} · {pace} · compiling {duration(cost['compile_seconds'])}"
 
 
 def _facts(answer: Mapping[str, Any], scale: Scale) -> list[tuple[str, str]]:

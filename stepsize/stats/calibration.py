@@ -1,6 +1,9 @@
 """How often are the verdict's words wrong? Simulated studies whose truth is known, judged by the same code.
 
 Every study has candidates that share a seed effect and add noise of their own, as paired runs do.
+
+Known limit: with equal means, one candidate three times steadier than nine others with a long tail of bad
+runs, a false "better" comes in up to 9 % of studies and the best set loses the steady one in up to 17 %.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ def skewed(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
 
 def grainy(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
     """Draw accuracies on 116 rows: normal scores rounded to steps of 1/116, a quarter of the pairs tied."""
-    return np.rint(normal(generator, shape, lead) / STEP) * STEP
+    return STEP * np.rint(normal(generator, shape, lead) / STEP)
 
 
 def crowded(generator: np.random.Generator, shape: Shape, lead: float) -> Floats:
@@ -67,7 +70,7 @@ def crowded(generator: np.random.Generator, shape: Shape, lead: float) -> Floats
     The others miss up to four rows more; a lead, at most 0.3 steps, makes the first candidate miss fewer.
     """
     missed = 0.3 - _led(shape, lead / STEP)
-    return (115 - generator.binomial(4, missed / 4, shape)) * STEP
+    return STEP * (115.0 - generator.binomial(4, missed / 4, shape).astype(np.float64))
 
 
 def _led(shape: Shape, lead: float) -> Floats:
