@@ -48,7 +48,7 @@ def test_the_answer_has_the_fields_of_the_contract(first):
         assert set(other["vs_baseline"]) >= {"mean", "ci95", "p", "p_holm", "p_better", "verdict"}
         assert other["vs_baseline"]["mean"] == pytest.approx(other["mean"] - baseline["mean"])
     assert set(answer["verdict"]) >= {"status", "best_set", "recommended", "sentence", "seeds_needed"}
-    assert set(answer["cost"]) == {"runs", "seconds", "runs_per_second", "compile_seconds"}
+    assert set(answer["cost"]) == {"runs", "seconds", "runs_per_second", "compile_seconds", "layout"}
     assert answer["cost"]["runs"] == 21
 
 

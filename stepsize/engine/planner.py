@@ -19,6 +19,10 @@ class Layout:
     segment: int
     reason: str
 
+    def __str__(self) -> str:
+        blocks = f"{self.blocks} block{'s' if self.blocks > 1 else ''} a call"
+        return f"{self.reason}, {blocks}, {self.devices} core{'s' if self.devices > 1 else ''}"
+
     @property
     def runs(self) -> int:
         """Runs that one call trains."""
@@ -32,18 +36,16 @@ def plan_layout(weights: int, epochs: int, updates_per_epoch: int, candidates: i
     train side by side (their first-layer products become one), large ones in series, one a device.
 
     >>> plan_layout(1_225, 50, 9, candidates=16, cores=2)
-    Layout(devices=2, blocks=10, members=16, segment=50, reason='1225 weights: 16 members side by side')
+    Layout(devices=2, blocks=10, members=16, segment=50, reason='1,225 weights: 16 side by side')
     >>> plan_layout(407_050, 5, 1_875, candidates=3, cores=2)
-    Layout(devices=2, blocks=2, members=1, segment=1, reason='407050 weights: members in series')
+    Layout(devices=2, blocks=2, members=1, segment=1, reason='407,050 weights: in series')
     """
     if weights > SMALL_MEMBER:
-        return Layout(cores, cores, 1, 1, f"{weights} weights: members in series")
+        return Layout(cores, cores, 1, 1, f"{weights:,} weights: in series")
     groups = -(-candidates // SIDE_BY_SIDE)
     members = -(-candidates // groups)
     updates = epochs * updates_per_epoch
     serial = max(1, min(5, CALL_UPDATES // (updates * members * cores)))
     longest = max(1, CALL_UPDATES // (updates_per_epoch * members * cores * serial))
     segment = max(n for n in range(1, epochs + 1) if epochs % n == 0 and n <= max(1, longest))
-    return Layout(
-        cores, cores * serial, members, segment, f"{weights} weights: {members} members side by side"
-    )
+    return Layout(cores, cores * serial, members, segment, f"{weights:,} weights: {members} side by side")

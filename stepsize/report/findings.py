@@ -178,7 +178,8 @@ def _worth(data: Mapping[str, Any]) -> str:
     held = f"{count:,} of each class" if even else f"{count:,} of them of class {name!r}"
     return (
         f"The validation part has {valid['rows']:,} rows, {held}: answering {name!r} every time scores "
-        f"{100 * data['majority_baseline']:.1f} %, and one row is worth {100 * data['sample_value']:.2f} points."
+        f"{100 * data['majority_baseline']:.1f} %, and one row is worth "
+        f"{100 * data['sample_value']:.2f} points."
     )
 
 

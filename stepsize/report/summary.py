@@ -90,7 +90,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
 def picture_data(study: Study, runs: Runs) -> dict[str, Any]:
     """Give what the pictures show: schedules, curves with bands, and the tuning of each rate."""
     return {
-        "plans": {c.name: _plan(study, c, chosen_rate(study, c, runs)) for c in study.candidates},
+        "plans": {c.name: _plan(study, c, runs) for c in study.candidates},
         "curves": {c.name: _bands(_final_runs(study, c, runs)) for c in study.candidates},
         "sweep": {c.name: _sweep(study, c, runs) for c in study.tuned},
     }
@@ -99,7 +99,13 @@ def picture_data(study: Study, runs: Runs) -> dict[str, Any]:
 def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Scores) -> dict[str, Any]:
     """Name the best set, the simplest of it, and the seeds that would show a difference of the margin."""
     if all(candidate["diverged"] == candidate["n"] for candidate in candidates):
-        return {"status": "all_diverged", "best_set": [], "recommended": None, "reason": None, "seeds_needed": None}
+        return {
+            "status": "all_diverged",
+            "best_set": [],
+            "recommended": None,
+            "reason": None,
+            "seeds_needed": None,
+        }
     best = [candidate["name"] for candidate in candidates if candidate["in_best_set"]]
     recommended, reason = _recommend(study, best, scores)
     needed = None
@@ -129,13 +135,12 @@ def _recommend(study: Study, best: Sequence[str], scores: Scores) -> tuple[str, 
         return name == top or interval is None or interval[1] >= 0
 
     simplicity = {c.name: c.simplicity() for c in study.candidates}
-    near = [name for name in best if close(name)]
-    simplest = min(simplicity[name] for name in near)
-    rivals = [name for name in near if simplicity[name] == simplest]
-    recommended = max(rivals, key=lambda name: scores[name].mean())
-    if len(rivals) > 1:
+    simplest = min(simplicity[name] for name in best if close(name))
+    equals = [name for name in best if simplicity[name] == simplest]
+    recommended = max(equals, key=lambda name: scores[name].mean())
+    if len(equals) > 1:
         return recommended, "it has the highest mean of the simplest"
-    if len(near) < len(best):
+    if simplest > min(simplicity[name] for name in best):
         return recommended, "it is the simplest of those near the highest mean"
     return recommended, "it is the simplest of them"
 
@@ -179,9 +184,14 @@ def _divergences(final: Mapping[str, Sequence[Run]]) -> dict[str, tuple[int, flo
     return first
 
 
-def _plan(study: Study, candidate: Candidate, rate: float | None) -> dict[str, list[float]]:
+def _plan(study: Study, candidate: Candidate, runs: Runs) -> dict[str, list[float]]:
+    """Give the rates to draw: those planned, or, where a metric drives them, the mean of those used."""
     per_epoch = study.facts["protocol"]["updates_per_epoch"]
-    plan = candidate.at(rate).plan(epochs=study.epochs, updates_per_epoch=per_epoch)
+    if candidate.schedule.metric_factor is not None:
+        used = np.stack([run.curves[3] for run in _final_runs(study, candidate, runs)]).astype(float)
+        return {"update": [e * per_epoch for e in range(study.epochs)], "lr": used.mean(axis=0).tolist()}
+    schedule = candidate.at(chosen_rate(study, candidate, runs))
+    plan = schedule.plan(epochs=study.epochs, updates_per_epoch=per_epoch)
     at = np.unique(np.linspace(0, plan.horizon - 1, min(POINTS, plan.horizon)).round().astype(int))
     return {"update": at.tolist(), "lr": plan.values[at].tolist()}
 

@@ -178,7 +178,8 @@ def _cost(cost: Mapping[str, Any]) -> str:
     rate = cost["runs_per_second"]
     pace = f"{rate:,.3g} runs a second" if rate >= 1 or not rate else f"{duration(1 / rate)} a run"
     total = f"{cost['runs']:,} runs in {duration(cost['seconds'])}"
-    return f"{total} · {pace} · compiling {duration(cost['compile_seconds'])}"
+    layout = f" · {cost['layout']}" if cost.get("layout") else ""
+    return f"{total} · {pace} · compiling {duration(cost['compile_seconds'])}{layout}"
 
 
 def _facts(answer: Mapping[str, Any], scale: Scale) -> list[tuple[str, str]]:
@@ -190,7 +191,7 @@ def _facts(answer: Mapping[str, Any], scale: Scale) -> list[tuple[str, str]]:
     ]
     if verdict["seeds_needed"] is not None:
         facts.append(("seeds to see such a gap", f"{verdict['seeds_needed']:,}"))
-    return [*facts, ("time", duration(answer["cost"]["seconds"]))]
+    return [*facts, ("time", duration(answer["cost"]["seconds"]))] if answer["cost"]["runs"] else facts
 
 
 _LABELS = {

@@ -35,7 +35,7 @@ def batch_order(rows: np.ndarray, seed: int, epochs: int) -> np.ndarray:
     Row e is the e-th permutation drawn from `numpy.random.default_rng(seed)`.
 
     >>> batch_order(np.array([10, 20, 30]), seed=0, epochs=2).tolist()
-    [[30, 10, 20], [10, 20, 30]]
+    [[30, 10, 20], [30, 20, 10]]
     """
     order = np.random.default_rng(seed).permuted(np.tile(np.arange(len(rows)), (epochs, 1)), axis=1)
     return rows[order].astype(np.int32)
@@ -61,7 +61,7 @@ class Crew:
         )
         self._key = repr((sorted(settings.items()), len(parts.train), len(parts.valid)))
         own = [candidate for candidate in study.candidates if candidate.settings == settings]
-        self._layout = engine.open(self._key, self._task, len(own))
+        self.layout = engine.open(self._key, self._task, len(own))
         self._rates: dict[str, np.ndarray] = {}
 
     def calls(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
@@ -69,7 +69,7 @@ class Crew:
 
         So a study that continues after a kill makes the very calls that it would have made.
         """
-        for blocks in _cut(self._blocks(jobs), self._layout.blocks):
+        for blocks in _cut(self._blocks(jobs), self.layout.blocks):
             yield [job for block in blocks for job in block]
 
     def _blocks(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, ...]]:
@@ -77,7 +77,7 @@ class Crew:
         for job in jobs:
             by_seed.setdefault(job.seed, []).append(job)
         for own in by_seed.values():
-            yield from _cut(own, self._layout.members)
+            yield from _cut(own, self.layout.members)
 
     def train(self, call: Sequence[Job], on_progress: Callable[[float], None]) -> list[Run]:
         """Train the jobs of one call; give their runs."""
@@ -92,7 +92,7 @@ class Crew:
     def _block(self, jobs: Sequence[Job]) -> Block:
         seed = jobs[0].seed
         parts = self._problem.parts(seed, self._judge)
-        members = [jobs[min(i, len(jobs) - 1)] for i in range(self._layout.members)]  # the last one fills up
+        members = [jobs[min(i, len(jobs) - 1)] for i in range(self.layout.members)]  # the last one fills up
         shift, scale = self._scaling(parts.train)
         factors = [job.candidate.schedule.metric_factor for job in members]
         rules = [factor.rule() if factor is not None else NEUTRAL for factor in factors]

@@ -38,12 +38,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process spent on a study: `seconds` in all, `compile_seconds` in them, runs per second of training."""
+    """What a process spent on a study; compilation is in `seconds` but not in `runs_per_second`."""
 
     runs: int = 0
     seconds: float = 0.0
     runs_per_second: float = 0.0
     compile_seconds: float = 0.0
+    layout: str = ""
 
 
 def run_study(
@@ -59,10 +60,12 @@ def run_study(
     found = finished_runs(study, runs)
     progress = Progress(total_runs(study), found, found)
     began = time.perf_counter()
+    layouts: dict[str, None] = {}  # each once, in order
     while (stage := next_round(study, runs)) is not None:
         progress.stage = stage.name
         for settings, jobs in split_by_settings(stage):
             crew = Crew(engine, problem, study, settings, stage.judge)
+            layouts[str(crew.layout)] = None
             for call in crew.calls(jobs):
                 missing = sum(job.key not in runs for job in call)
                 if missing:
@@ -70,7 +73,11 @@ def run_study(
                     store.add(study.fingerprint, fresh)
                     runs = {**{(run.candidate, run.seed): run for run in fresh}, **runs}
     return Cost(
-        round(progress.done) - found, time.perf_counter() - began, progress.rate, engine.compile_seconds
+        runs=round(progress.done) - found,
+        seconds=time.perf_counter() - began,
+        runs_per_second=progress.rate,
+        compile_seconds=engine.compile_seconds,
+        layout="; ".join(layouts),
     )
 
 

@@ -142,7 +142,7 @@ def make_study(
             "model": str(
                 problem.travel_form().get("text") or problem.travel_form().get("factory") or "Keras model"
             ),
-            "optimizer": settings,
+            "optimizer": {"name": settings.get("optimizer", "as compiled"), **_but(settings, "optimizer")},
             "metric": "accuracy",
             "higher_is_better": True,
             "split": str(problem.split),
@@ -155,3 +155,7 @@ def make_study(
     identity = json.dumps([problem.digest, versions], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
+
+
+def _but(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name != key}
