@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import stepsize
-from stepsize.errors import EngineError, StepsizeError, StudyError
+from stepsize.errors import EngineError, StepsizeError, StudyError, require
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result
@@ -97,6 +97,7 @@ def compare(
     from stepsize.study.store import Store
     from stepsize.study.study import make_study
 
+    require("all", "jax", "keras", "scipy", "sklearn", "altair", "vl_convert", "jinja2")
     changes = {"epochs": epochs, "batch_size": batch_size, "split": split}
     given = {name: value for name, value in changes.items() if value is not None}
     with Engine() as engine:  # it starts while data and study are prepared

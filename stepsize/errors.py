@@ -18,6 +18,7 @@ Every message names the parameter, the value received, the rule, and what to typ
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
@@ -58,6 +59,18 @@ class MissingExtra(StepsizeError, ImportError):
 
 class EngineError(StepsizeError, RuntimeError):
     """Training failed for a reason that is not the caller's input."""
+
+
+def require(extra: str, *packages: str) -> None:
+    """Raise MissingExtra for the first of `packages` that is not installed, without importing any.
+
+    >>> require("train", "json", "no_such_package")
+    Traceback (most recent call last):
+    stepsize.errors.MissingExtra: no_such_package is not installed: pip install "stepsize[train]"
+    """
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(package, extra)
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

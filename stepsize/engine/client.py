@@ -13,7 +13,7 @@ from typing import Any
 
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
-from stepsize.errors import EngineError
+from stepsize.errors import EngineError, require
 
 ATTEMPTS = 3  # of one call, when the process dies under it
 
@@ -25,6 +25,7 @@ class Engine:
     """
 
     def __init__(self) -> None:
+        require("train", "jax", "keras")
         self._opened: dict[str, tuple[Task, int]] = {}
         self._layouts: dict[str, Layout] = {}
         self.compile_seconds = 0.0

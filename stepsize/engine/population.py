@@ -38,7 +38,7 @@ class State(NamedTuple):
     plateau: metric.PlateauState
 
 
-MEMBER_AXES = State(0, 0, None, 0, 0, 0, 0)  # type: ignore[arg-type]
+MEMBER_AXES: Any = State(*[0, 0, None, 0, 0, 0, 0])
 
 
 class Population:
@@ -72,7 +72,7 @@ class Population:
         train = sharded(self._train_blocks, EVERYWHERE, ACROSS, ACROSS, ACROSS)
         self._segment = self._compiled(train, donate=(2,))
 
-    def initial(self, seed: int) -> tuple[list[jax.Array], list[jax.Array]]:
+    def initial(self, seed: int | jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
         """Give the trainable and the non-trainable variables that every run of `seed` starts from."""
         values = self._initial(jnp.uint32(seed))
         trainable = len(self.model.trainable_variables)
@@ -124,7 +124,7 @@ class Population:
         return jax.lax.map(lambda args: self._start_block(*args), (seeds, rules))
 
     def _start_block(self, seed: jax.Array, rules: metric.PlateauRule) -> State:
-        weights, non_trainable = self.initial(seed)  # type: ignore[arg-type]
+        weights, non_trainable = self.initial(seed)
         others, generators = self._parted(non_trainable)
 
         def member(rule: metric.PlateauRule) -> State:
@@ -169,7 +169,10 @@ class Population:
         def epoch(state: State, feed: tuple[jax.Array, jax.Array]) -> Any:
             order, planned = feed
             rates = planned * state.plateau.scale
-            step = lambda state, feed: self._update(data, block, state, *feed)  # noqa: E731
+
+            def step(state: State, feed: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
+                return self._update(data, block, state, *feed)
+
             batches = order[: full * size].reshape(full, size)
             state, losses = jax.lax.scan(step, state, (batches, rates[:full]))
             train_loss = losses.sum() * size

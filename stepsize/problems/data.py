@@ -250,7 +250,7 @@ def _fashion_from_keras() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarr
         raise MissingExtra("keras", "train") from None
     try:
         return keras.datasets.fashion_mnist.load_data()
-    except Exception:
+    except Exception:  # Keras raises no narrower one when a download fails
         raise ProblemError(
             "Fashion-MNIST is not on this machine and could not be downloaded; install Debian's package "
             "dataset-fashion-mnist, or give --data FOLDER with its four IDX files"

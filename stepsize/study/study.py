@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
-from stepsize.errors import StudyError, unknown
+from stepsize.errors import StudyError, require, unknown
 from stepsize.problems.problem import Problem
 from stepsize.problems.splits import describe
 from stepsize.schedules import Schedule
@@ -119,6 +119,7 @@ def make_study(
 
     `seeds` is their number (0, 1, ...) or the seeds themselves.
     """
+    require("train", "scipy", "sklearn")  # before training, not after it
     named = tuple(Candidate.of(each) for each in candidates)
     if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
         raise StudyError(f"seeds={seeds!r} must be a positive whole number or a list of seeds")
