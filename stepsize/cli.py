@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import stepsize
-from stepsize.errors import EngineError, StepsizeError, StudyError, require
+from stepsize.errors import EngineError, ScheduleError, StepsizeError, StudyError, require
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result
@@ -142,21 +142,31 @@ def report(
 @app.command()
 def preview(
     specs: Annotated[list[str], typer.Argument(help="Schedules, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
-    epochs: Annotated[int, typer.Option(help="Epochs of the run.")] = 50,
-    updates_per_epoch: Annotated[int, typer.Option(help="Updates of an epoch.")] = 1,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the run; 50 unless --updates.")] = None,
+    updates: Annotated[int | None, typer.Option(help="Updates of the run, instead of --epochs.")] = None,
+    updates_per_epoch: Annotated[
+        int | None, typer.Option(help="Updates of an epoch; 1 unless --updates.")
+    ] = None,
     lr: Annotated[float, typer.Option(help="The rate for a free lr.")] = 0.1,
     output: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .html file.")] = None,
 ) -> None:
-    """Draw schedules before paying for a run: rate against epoch.
+    """Show schedules before paying for a run: lengths in updates, phases, first and last rates.
 
     Example: stepsize preview "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)"
     """
     from stepsize.report import preview as pictures
     from stepsize.schedules import parse
 
+    if epochs is not None and updates is not None:
+        raise ScheduleError(f"--epochs {epochs} and --updates {updates} both give the run; write one of them")
+    if updates is None:
+        epochs = 50 if epochs is None else epochs
+        updates_per_epoch = 1 if updates_per_epoch is None else updates_per_epoch
     parsed = [parse(spec) for spec in specs]
     plans = [
-        (each.bind(lr=lr) if each.knobs else each).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
+        (each.bind(lr=lr) if each.knobs else each).plan(
+            epochs=epochs, updates=updates, updates_per_epoch=updates_per_epoch
+        )
         for each in parsed
     ]
     if output is not None:

@@ -104,12 +104,47 @@ class Schedule(ABC):
         """
         return plan_run(self, epochs, updates, updates_per_epoch, after)
 
+    def repeat(self, times: int | None = None, growth: float = 1, factor: float = 1) -> Schedule:
+        """Return `repeat(schedule, ...)`: the schedule again and again.
+
+        >>> from stepsize.schedules import cosine
+        >>> from stepsize.units import epochs
+        >>> cosine(0.1, length=5 * epochs).repeat(times=3)
+        repeat(cosine(0.1, length=5*epochs), times=3)
+        """
+        from stepsize.schedules.wrap import repeat  # it needs this module
+
+        return repeat(self, times=times, growth=growth, factor=factor)
+
+    def clip(self, floor: float | None = None, peak: float | None = None) -> Schedule:
+        """Return `clip(schedule, ...)`: the schedule kept between `floor` and `peak`."""
+        from stepsize.schedules.wrap import clip
+
+        return clip(self, floor=floor, peak=peak)
+
+    def per_epoch(self) -> Schedule:
+        """Return `per_epoch(schedule)`: the schedule held within each epoch."""
+        from stepsize.schedules.wrap import per_epoch
+
+        return per_epoch(self)
+
+    def rescale(self, peak: float) -> Schedule:
+        """Return `rescale(schedule, peak=...)`: the schedule scaled so that its greatest value is `peak`."""
+        from stepsize.schedules.wrap import rescale
+
+        return rescale(self, peak=peak)
+
     @final
     def to_json(self) -> str:
         """Return the schedule as a JSON document, for `from_json`."""
         from stepsize.schedules.document import to_json  # it needs this module
 
         return to_json(self)
+
+    def _repr_svg_(self) -> str | None:
+        from stepsize.schedules.picture import of_schedule  # it needs this module
+
+        return of_schedule(self)
 
     def __rshift__(self, follower: Schedule) -> Schedule:
         from stepsize.schedules.compose import join  # it needs this module
@@ -125,6 +160,16 @@ class Schedule(ABC):
         from stepsize.schedules.compose import product
 
         return product(factor, self)
+
+    def __add__(self, other: Schedule) -> Schedule:
+        from stepsize.schedules.compose import total
+
+        return total(self, other)
+
+    def __radd__(self, other: Schedule) -> Schedule:
+        from stepsize.schedules.compose import total
+
+        return total(other, self)
 
     def __truediv__(self, divisor: float) -> Schedule:
         if number("divisor", divisor) == 0:
@@ -156,7 +201,6 @@ class Family(Schedule):
         not_above("floor", getattr(self, "floor", None), "peak", getattr(self, "peak", None))
         self.validate()
 
-    @final
     def evaluate(self, t: Array, clock: Clock) -> Array:
         own = self.duration(clock)
         horizon = clock.horizon if own is None else own
@@ -166,7 +210,6 @@ class Family(Schedule):
         length: Length | None = getattr(self, "length", None)
         return None if length is None else clock.period("length", length)
 
-    @final
     @property
     def sized(self) -> bool:
         return getattr(self, "length", None) is not None

@@ -1,4 +1,4 @@
-"""Schedules out of schedules: one after another, and one times another."""
+"""Schedules out of schedules: one after another, one times another, and one plus another."""
 
 from __future__ import annotations
 
@@ -130,10 +130,7 @@ class Product(Schedule):
         return product(changes["scale"], *changes["factors"])
 
     def duration(self, clock: Clock) -> float | None:
-        durations = {factor.duration(clock) for factor in self.factors} - {None}
-        if len(durations) > 1:
-            raise ScheduleError(f"{self}: its factors last differently; write the same length= on each")
-        return durations.pop() if durations else None
+        return _shared_duration(self, self.factors, clock)
 
     @property
     def sized(self) -> bool:
@@ -146,8 +143,52 @@ class Product(Schedule):
         )
 
     def __repr__(self) -> str:
-        factors = [f"({factor})" if isinstance(factor, Join) else repr(factor) for factor in self.factors]
+        factors = [f"({each})" if isinstance(each, Join | Sum) else repr(each) for each in self.factors]
         return " * ".join(factors if self.scale == 1 else [written(self.scale), *factors])
+
+
+@dataclass(frozen=True, repr=False)
+class Sum(Schedule):
+    """Schedules added up, all on the same clock.
+
+    >>> from stepsize.schedules import constant, linear
+    >>> (constant(0.1) + linear(0.4)).plan(updates=4).values
+    array([0.5, 0.4, 0.3, 0.2])
+    """
+
+    terms: tuple[Schedule, ...]
+
+    def __post_init__(self) -> None:
+        for term in self.terms:
+            if term.incomplete:
+                raise ScheduleError(f"{term} ends in a warmup before +; write ({term} >> schedule) + ...")
+            if term.metric_factor is not None:
+                raise ScheduleError(
+                    f"{term} cannot be added, for a metric drives it; write (a + b) * {term.metric_factor}"
+                )
+
+    def evaluate(self, t: Array, clock: Clock) -> Array:
+        return reduce(np.add, [term.evaluate(t, clock) for term in self.terms])
+
+    def with_fields(self, **changes: Any) -> Schedule:
+        return total(*changes["terms"])
+
+    def duration(self, clock: Clock) -> float | None:
+        return _shared_duration(self, self.terms, clock)
+
+    @property
+    def sized(self) -> bool:
+        return any(term.sized for term in self.terms)
+
+    def __repr__(self) -> str:
+        return " + ".join(f"({term})" if isinstance(term, Join) else repr(term) for term in self.terms)
+
+
+def _shared_duration(schedule: Schedule, parts: tuple[Schedule, ...], clock: Clock) -> float | None:
+    durations = {part.duration(clock) for part in parts} - {None}
+    if len(durations) > 1:
+        raise ScheduleError(f"{schedule}: its parts last differently; write the same length= on each")
+    return durations.pop() if durations else None
 
 
 def join(*schedules: Any) -> Schedule:
@@ -160,6 +201,18 @@ def join(*schedules: Any) -> Schedule:
             )
         pieces += schedule.pieces if isinstance(schedule, Join) else (schedule,)
     return pieces[0] if len(pieces) == 1 else Join(tuple(pieces))
+
+
+def total(*schedules: Any) -> Schedule:
+    """Return the sum of schedules as one flat sum."""
+    terms: list[Schedule] = []
+    for schedule in schedules:
+        if not isinstance(schedule, Schedule):
+            raise ScheduleError(
+                f"+ adds schedules, and {shown(schedule)} is none; write constant(0.1) for a number"
+            )
+        terms += schedule.terms if isinstance(schedule, Sum) else (schedule,)
+    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
 
 
 def product(*operands: Any) -> Schedule:

@@ -143,6 +143,26 @@ class exponential(Family):
 
 
 @family
+class natural_exponential(Family):
+    """Fall as a power of e: peak * exp(-rate * p), with p = t / every, rounded down by `staircase=True`.
+
+    >>> natural_exponential(1, rate=0.5).plan(updates=3).values.round(4)
+    array([1.    , 0.6065, 0.3679])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    rate: NonNegative
+    every: Period = 1 * updates
+    staircase: Flag = False
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        steps = t / clock.period("every", self.every)
+        return self.peak * np.exp(-self.rate * (np.floor(steps) if self.staircase else steps))
+
+
+@family
 class inverse_time(Family):
     """Fall as the inverse of time: peak / (1 + rate * p), with p = floor(t / every).
 
@@ -197,3 +217,24 @@ class inverse_sqrt(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         return self.peak / np.sqrt(1 + t / clock.period("timescale", self.timescale))
+
+
+@family
+class power_law(Family):
+    """Fall as a power of time: peak * (1 + t / timescale)^-power.
+
+    Source: the policy "inv" of Caffe, with gamma = 1 / timescale; the stable phase of Shen et al. 2024 (arXiv
+    2408.13359).
+
+    >>> power_law(1, power=2, timescale=1 * updates).plan(updates=3).values.round(4)
+    array([1.    , 0.25  , 0.1111])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    power: Positive
+    timescale: Period
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        return self.peak * (1 + t / clock.period("timescale", self.timescale)) ** -self.power

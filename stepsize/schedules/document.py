@@ -1,8 +1,9 @@
 """Schedules as JSON documents.
 
 `{"stepsize_schedule": 1, "schedule": {"name": "cosine", "peak": 0.1, "length": {"epochs": 5}}}`: a family
-is an object with its `name` and the parameters that differ from their defaults, `>>` is `{"join": [...]}`
-and `*` is `{"product": [...]}`; a length is `{"epochs": 5}` and a knob `{"knob": "lr", "scale": 0.01}`.
+is an object with its `name` and the parameters that differ from their defaults, `>>` is `{"join": [...]}`,
+`*` is `{"product": [...]}` and `+` is `{"sum": [...]}`; a length is `{"epochs": 5}` and a knob `{"knob":
+"lr", "scale": 0.01}`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Any, get_args
 from stepsize.errors import InputError, SpecError
 from stepsize.schedules.base import Schedule, parameters
 from stepsize.schedules.build import build
-from stepsize.schedules.compose import Join, Product, join, product
+from stepsize.schedules.compose import Join, Product, Sum, join, product, total
 from stepsize.units import Knob, Length, Unit, shown
 
 VERSION = 1
 DEEPEST = 50
+COMBINED = {"join": join, "product": product, "sum": total}
 
 
 def to_json(schedule: Schedule) -> str:
@@ -63,6 +65,8 @@ def _plain(value: Any) -> Any:
     """Return a schedule or parameter as what JSON has words for."""
     if isinstance(value, Join):
         return {"join": [_plain(piece) for piece in value.pieces]}
+    if isinstance(value, Sum):
+        return {"sum": [_plain(term) for term in value.terms]}
     if isinstance(value, Product):
         scale = [] if value.scale == 1 else [_plain(value.scale)]
         return {"product": [*scale, *(_plain(factor) for factor in value.factors)]}
@@ -95,8 +99,8 @@ def _value(plain: Any, depth: int) -> Any:
             ((key, item),) = plain.items()
             if key in get_args(Unit):
                 return Length(item, key)
-            if key in ("join", "product") and isinstance(item, list) and item:
-                return (join if key == "join" else product)(*_value(item, depth - 1))
+            if key in COMBINED and isinstance(item, list) and item:
+                return COMBINED[key](*_value(item, depth - 1))
         if "knob" in plain and set(plain) <= {"knob", "scale"}:
             return Knob(plain["knob"], plain.get("scale", 1.0))
     except SpecError:
@@ -104,5 +108,5 @@ def _value(plain: Any, depth: int) -> Any:
     except InputError as error:
         raise SpecError(f"{shown(plain)}: {error}") from None
     raise SpecError(
-        f"{shown(plain)} is no part of a schedule; write a name, a join, a product, a length or a knob"
+        f"{shown(plain)} is no part of a schedule; write a name, a join, a product, a sum, a length or a knob"
     )

@@ -5,12 +5,13 @@ A family writes `peak: Level` and gets a finite number above 0, or a knob, or an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any
 
 from stepsize.errors import ScheduleError, unknown
-from stepsize.units import Knob, Length, length, number, shown
+from stepsize.units import Knob, Length, is_number, length, number, shown
 
 Check = Callable[[str, Any], Any]
 
@@ -35,12 +36,32 @@ def _factor(name: str, value: Any) -> float:
     return result
 
 
+def _growth(name: str, value: Any) -> float:
+    result = _positive(name, value)
+    if result < 1:
+        raise ScheduleError(f"{name}={shown(value)} would shrink; write a number of at least 1")
+    return result
+
+
+def _signed(name: str, value: Any) -> float:
+    if not is_number(value) or not math.isfinite(value):
+        raise ScheduleError(f"{name}={shown(value)} is no finite number; write for example {name}=-6")
+    return float(value) + 0.0
+
+
 def _share_or_zero(name: str, value: Any) -> float:
     result = number(name, value)
     if result >= 1:
         raise ScheduleError(
             f"{name}={shown(value)} can never reduce a multiplier of 1; write a number below 1"
         )
+    return result
+
+
+def _fraction(name: str, value: Any) -> float:
+    result = _positive(name, value)
+    if result >= 1:
+        raise ScheduleError(f"{name}={shown(value)} is not a part; write a number above 0 and below 1")
     return result
 
 
@@ -53,6 +74,10 @@ def _count(name: str, value: Any) -> int:
     if not result.is_integer():
         raise ScheduleError(f"{name}={shown(value)} is not a whole number; write for example {name}=5")
     return int(result)
+
+
+def _count_above_zero(name: str, value: Any) -> int:
+    return _count(name, _positive(name, value))
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -80,6 +105,28 @@ def _milestones(name: str, value: Any) -> tuple[Length, ...]:
     return result
 
 
+def _levels(name: str, value: Any) -> tuple[float | Knob, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ScheduleError(
+            f"{name}={shown(value)} is no list of one or more numbers; write {name}=[0.1, 0.01]"
+        )
+    return tuple(_or_knob(number)(name, item) for item in value)
+
+
+def plain_name(name: str, value: Any) -> str:
+    """Return `value` if it is a text that a spec can hold between quotes."""
+    if (
+        not isinstance(value, str)
+        or not value.isprintable()
+        or not value.strip()
+        or set(value) & set("\"'\\")
+    ):
+        raise ScheduleError(
+            f'{name}={shown(value)} is no {name}\'s name; write plain text such as {name}="val_loss"'
+        )
+    return value
+
+
 def one_of(*allowed: str) -> Check:
     """Return the check of a parameter that takes one of these words."""
 
@@ -96,14 +143,22 @@ Level = Annotated[float, _or_knob(_positive)]
 LevelOrZero = Annotated[float, _or_knob(number)]
 OptionalLevel = Annotated[float | None, optional(_or_knob(_positive))]
 OptionalLevelOrZero = Annotated[float | None, optional(_or_knob(number))]
+Levels = Annotated[list[float] | tuple[float, ...], _levels]
 # Numbers that shape it.
+Signed = Annotated[float, _signed]
 Positive = Annotated[float, _positive]
 NonNegative = Annotated[float, number]
 Factor = Annotated[float, _factor]
+Growth = Annotated[float, _growth]
 OptionalFactor = Annotated[float | None, optional(_factor)]
+Fraction = Annotated[float, _fraction]
+OptionalFraction = Annotated[float | None, optional(_fraction)]
 Share = Annotated[float, _share]
 ShareOrZero = Annotated[float, _share_or_zero]
 Count = Annotated[int, _count]
+CountAboveZero = Annotated[int, _count_above_zero]
+OptionalCount = Annotated[int | None, optional(_count_above_zero)]
+Name = Annotated[str, plain_name]
 Flag = Annotated[bool, _flag]
 # Lengths: a span may be empty, a period may not.
 Span = Annotated[Length, length]

@@ -1,41 +1,38 @@
-"""Schedules that a metric drives: multipliers with explicit state.
+"""How a metric drives a multiplier: one rule for all of them, as pure functions with explicit state.
 
 `init`, `observe` and the state's `scale` are pure functions of numbers or arrays: the same code runs on
-NumPy, on JAX under `jit` and `vmap`, and for many rules at once when their numbers are stacked.
+NumPy, on JAX under `jit` and `vmap`, and for many rules at once when their numbers are stacked. The rules
+that a spec names, such as `plateau`, are in `driven`.
 """
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family
-from stepsize.schedules.fields import Count, Flag, NonNegative, Share, ShareOrZero, one_of, optional
-from stepsize.schedules.plan import Clock
-from stepsize.schedules.shapes import Array
-from stepsize.units import shown
-
 
 class PlateauRule(NamedTuple):
-    """The numbers of a plateau rule; each may be an array with one entry per candidate."""
+    """The numbers of a rule; each may be an array with one entry per candidate."""
 
     factor: Any
     patience: Any
     cooldown: Any
     threshold: Any
-    relative: Any  # 1: the threshold is a share of |best|, 0: it is absolute
+    relative: Any  # 0: the threshold is absolute, 1: a share of |best|, 2: a share of the best with its sign
     sign: Any  # +1: a lower metric is better, -1: a higher one
     floor: Any
+    growth: Any = 1.0
+    ceiling: Any = 1.0
+    by_change: Any = 0.0  # 1: good is a change of at least the threshold since the last metric
 
 
 class PlateauState(NamedTuple):
-    """What a plateau rule remembers; `scale` is the multiplier."""
+    """What a rule remembers; `scale` is the multiplier."""
 
-    best: Any  # in units of sign * metric, so lower is better
+    best: Any  # in units of sign * metric, so lower is better; the last metric for a rule by change
     bad: Any
+    good: Any
     cooling: Any
     scale: Any
 
@@ -47,29 +44,39 @@ NEUTRAL = PlateauRule(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 def init(rule: PlateauRule) -> PlateauState:
     """Return the state before the first metric."""
     zero = rule.factor * 0.0
-    return PlateauState(best=zero + np.inf, bad=zero, cooling=zero, scale=zero + 1.0)
+    return PlateauState(best=zero + np.inf, bad=zero, good=zero, cooling=zero, scale=zero + 1.0)
 
 
 def observe(rule: PlateauRule, state: PlateauState, metric: Any) -> PlateauState:
-    """Return the state after one more metric; NaN counts as no improvement.
+    """Return the state after one more metric.
 
-    The rule is PyTorch's: the multiplier is cut when more than `patience` metrics in a row fail to beat the
-    best by the threshold, and `cooldown` metrics after a cut are not counted. A relative threshold is a
-    share of |best|, so it also works for negative metrics.
+    A metric is good if it beats the best by more than the threshold, or for a rule by change if it differs
+    from the last one by at least the threshold. NaN and infinity never beat anything, and are no
+    small change.
+
+    The multiplier is cut by `factor` when more than `patience` metrics in a row are not good, and raised by
+    `growth` when more than `patience` in a row are. The `cooldown` metrics after a cut do not count as bad.
     """
     xp = _namespace(metric, *state, *rule)
     value = rule.sign * metric
-    size = xp.where(xp.isfinite(state.best), xp.abs(state.best), 0.0)
+    known = xp.isfinite(state.best)
+    best = xp.where(known, state.best, 0.0)
+    size = xp.where(rule.relative > 1, rule.sign * best, xp.abs(best))
     margin = rule.threshold * xp.where(rule.relative > 0, size, 1.0)
-    better = value < state.best - margin
+    finite = xp.isfinite(value)
+    stuck = known & finite & (xp.abs(xp.where(finite, value, 0.0) - best) < margin)
+    better = xp.where(rule.by_change > 0, ~stuck, finite & (value < state.best - margin))
     resting = state.cooling > 0
     bad = xp.where(better | resting, 0.0, state.bad + 1)
-    fires = bad > rule.patience
+    good = xp.where(better, state.good + 1, 0.0)
+    cut, rise = bad > rule.patience, good > rule.patience
+    raised = xp.where(rise, xp.minimum(state.scale * rule.growth, rule.ceiling), state.scale)
     new = PlateauState(
-        best=xp.where(better, value, state.best),
-        bad=xp.where(fires, 0.0, bad),
-        cooling=xp.where(fires, rule.cooldown, state.cooling - resting),
-        scale=xp.where(fires, xp.maximum(state.scale * rule.factor, rule.floor), state.scale),
+        best=xp.where(xp.where(rule.by_change > 0, finite, better), value, state.best),
+        bad=xp.where(cut, 0.0, bad),
+        good=xp.where(rise, 0.0, good),
+        cooling=xp.where(cut, rule.cooldown, state.cooling - resting),
+        scale=xp.where(cut, xp.maximum(state.scale * rule.factor, rule.floor), raised),
     )
     return PlateauState(*(part[()] for part in new)) if xp is np else new  # numbers stay numbers
 
@@ -96,79 +103,3 @@ def direction(metric: str) -> str | None:
     if name.endswith(LOWER_IS_BETTER):
         return "min"
     return "max" if any(part in name for part in HIGHER_IS_BETTER) else None
-
-
-def _metric_name(name: str, value: Any) -> str:
-    if (
-        not isinstance(value, str)
-        or not value.isprintable()
-        or not value.strip()
-        or set(value) & set("\"'\\")
-    ):
-        raise ScheduleError(
-            f'{name}={shown(value)} is no metric\'s name; write for example {name}="val_loss"'
-        )
-    return value
-
-
-@family
-class plateau(Family):
-    """Multiply by `factor` when `metric` has stopped improving, as a factor of another schedule.
-
-    The multiplier starts at 1 and is cut after more than `patience` checks without an improvement of
-    `threshold` (a share of the best value, or absolute with `relative=False`), never below `floor`. After a
-    cut, `cooldown` checks are not counted. `mode` is "min" or "max"; the names of usual metrics say it
-    themselves.
-
-    Source: the rule of PyTorch's ReduceLROnPlateau.
-
-    >>> rule = plateau(factor=0.5, patience=1)
-    >>> state = rule.init()
-    >>> for loss in (1.0, 0.8, 0.9, 0.9):
-    ...     state = rule.observe(state, loss)
-    >>> float(rule.multiplier(state))
-    0.5
-    """
-
-    _: KW_ONLY
-    factor: Share = 0.1
-    patience: Count = 10
-    cooldown: Count = 0
-    threshold: NonNegative = 1e-4
-    relative: Flag = True
-    floor: ShareOrZero = 0.0
-    metric: Annotated[str, _metric_name] = "val_loss"
-    mode: Annotated[str | None, optional(one_of("min", "max"))] = None
-
-    def validate(self) -> None:
-        if self.mode is None and direction(self.metric) is None:
-            raise ScheduleError(
-                f'metric="{self.metric}" does not say whether lower is better; write mode="min" or mode="max"'
-            )
-
-    @property
-    def metric_factor(self) -> plateau:
-        return self
-
-    def curve(self, t: Array, clock: Clock) -> Array:
-        raise ScheduleError(f"{self} cannot stand alone; write constant(0.1) * {self}")
-
-    def rule(self) -> PlateauRule:
-        """Return the rule as numbers, for `init` and `observe`."""
-        lower = (self.mode or direction(self.metric)) == "min"
-        counts = float(self.patience), float(self.cooldown)
-        return PlateauRule(
-            self.factor, *counts, self.threshold, float(self.relative), 1.0 if lower else -1.0, self.floor
-        )
-
-    def init(self) -> PlateauState:
-        """Return the state before the first metric."""
-        return init(self.rule())
-
-    def observe(self, state: PlateauState, metric: Any) -> PlateauState:
-        """Return the state after one more metric."""
-        return observe(self.rule(), state, metric)
-
-    def multiplier(self, state: PlateauState) -> Any:
-        """Return what the schedule is multiplied by."""
-        return state.scale

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
@@ -11,13 +13,15 @@ import numpy as np
 
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules.shapes import Array
-from stepsize.units import Length, is_number, number, shown
+from stepsize.units import Length, is_number, number, shown, spell
 
 if TYPE_CHECKING:
     from stepsize.schedules.base import Schedule
 
 After = Literal["hold", "error", "repeat"]
 LONGEST = 10**8  # a plan keeps every value: 0.8 GB here
+PASS = 2**16  # values that are evaluated at once: what they pass through then stays in the processor's cache
+PASSES = 16  # at most, for the schedules that look at the whole run in each pass
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Clock:
                 f"{name}={length} is 0 updates in a run of {self.run}; write at least 1*updates"
             )
         return result
+
+    def times(self, name: str, lengths: Sequence[Length]) -> list[float]:
+        """Return times in updates, none of them 0, which must come out in rising order."""
+        times = [self.period(name, item) for item in lengths]
+        if times != sorted(times):
+            found = ", ".join(map(spell, times))
+            raise ScheduleError(
+                f"{name}={list(lengths)} comes to updates {found}; write them in rising order"
+            )
+        return times
 
     def part(self, name: str, length: Length) -> float:
         """Return `length` in updates, which must fit into the horizon."""
@@ -99,7 +113,7 @@ class Plan:
         """The values at t = 0 ... horizon, both included."""
         clock = Clock(self.horizon, self.horizon, self.updates_per_epoch)
         with np.errstate(all="ignore"):  # the check below says what went wrong, and where
-            table = self.schedule.evaluate(np.arange(self.horizon + 1, dtype=np.float64), clock)
+            table = _in_passes(self.schedule, clock, self.horizon + 1)
         wrong = np.flatnonzero(~(np.isfinite(table) & (table >= 0)))
         if wrong.size:
             raise ScheduleError(
@@ -117,6 +131,24 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what was planned, not the values; they come out the same."""
         return Plan, (self.schedule, self.horizon, self.updates_per_epoch, self.after)
+
+    def _repr_svg_(self) -> str:
+        from stepsize.schedules.picture import svg  # only a notebook needs it
+
+        return svg([self])
+
+    def falls_to(self, value: float) -> int | None:
+        """Return the first update at which the rate has come down to `value` or below, or None.
+
+        A climb that begins below `value` does not count; the end value belongs to t = horizon.
+
+        >>> from stepsize.schedules import inverse_time
+        >>> inverse_time(0.1, rate=0.01).plan(updates=10**6).falls_to(1e-4)
+        99900
+        """
+        low = self._table <= number("value", value)
+        found = np.flatnonzero(low & ~np.concatenate([[not low.all()], low[:-1]]))
+        return int(found[0]) if found.size else None
 
     @property
     def metric_factor(self) -> Any:
@@ -182,6 +214,16 @@ def plan_run(
     if horizon < 1:
         raise ScheduleError(f"epochs={shown(epochs)} is no update at all; write at least epochs=1")
     return Plan(schedule, horizon, whole, after)
+
+
+def _in_passes(schedule: Schedule, clock: Clock, count: int) -> Array:
+    """Return the values at the first `count` updates."""
+    values = np.empty(count)
+    each = max(PASS, math.ceil(count / PASSES))
+    for start in range(0, count, each):
+        t = np.arange(start, min(start + each, count), dtype=np.float64)
+        values[start : start + len(t)] = schedule.evaluate(t, clock)
+    return values
 
 
 def _whole(name: str, value: Any) -> int:

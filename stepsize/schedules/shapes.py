@@ -17,6 +17,7 @@ WEIGHTS: dict[str, Callable[[Array], Array]] = {
     "cosine": lambda u: (1 - np.cos(np.pi * u)) / 2,
     "1-sqrt": np.sqrt,
     "square": np.square,
+    "mirror-cosine": lambda u: 2 * u - (1 - np.cos(np.pi * u)) / 2,  # as far from "linear" as the cosine
 }
 
 
@@ -41,6 +42,18 @@ def progress(t: Array, length: float, closed: bool = False) -> Array:
 def between(start: float, end: float, weight: Array) -> Array:
     """Return start + (end - start) * weight, exact at both ends and never outside them."""
     return np.clip(start * (1 - weight) + end * weight, min(start, end), max(start, end))
+
+
+def powers(base: float, counts: Array) -> Array:
+    """Return base^counts for whole numbers; each power is worked out once, for they are few and repeated.
+
+    >>> powers(0.5, np.array([2.0, 2.0, 3.0]))
+    array([0.25 , 0.25 , 0.125])
+    """
+    if base == 1 or not counts.size:
+        return np.ones_like(counts)
+    first = counts.min()
+    return (base ** np.arange(first, counts.max() + 1))[(counts - first).astype(np.int64)]
 
 
 def shaped(shape: str, start: float, end: float, u: Array) -> Array:

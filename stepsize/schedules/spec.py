@@ -16,14 +16,19 @@ from stepsize.units import Knob, Length, epochs, is_number, lr, run, shown, upda
 LONGEST = 2_000
 DEEPEST = 50
 NAMES: dict[str, Any] = {"epochs": epochs, "updates": updates, "run": run, "lr": lr}
-OPERATORS = {ast.RShift: join, ast.Mult: operator.mul, ast.Div: operator.truediv}
+OPERATORS = {
+    ast.RShift: join,
+    ast.Add: operator.add,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 
 
 def parse(text: str) -> Schedule:
     """Return the schedule that a spec describes.
 
     A spec has calls of families, numbers, texts, lists, lengths such as `5*epochs`, the knob `lr`, `>>`,
-    `*` and `/`. It is at most 2,000 characters long and 50 levels deep.
+    `+`, `*` and `/`. It is at most 2,000 characters long and 50 levels deep.
 
     Raises: SpecError, which shows the part that cannot be read.
 
@@ -90,14 +95,14 @@ class _Reader:
             return self._call(node, node.func.id, depth - 1)
         raise SpecError(
             f"{self._part(node)} is not part of a spec; "
-            "write calls of schedules, numbers, lengths such as 5*epochs, lists, >>, * and /"
+            "write calls of schedules, numbers, lengths such as 5*epochs, lists, >>, +, * and /"
         )
 
     def _name(self, name: str) -> Any:
         if name in FAMILIES:
             raise SpecError(f"{name} is a schedule; write its arguments, as in {name}(...)")
         if name not in NAMES:
-            raise SpecError(unknown("name", name, [*NAMES, *sorted(FAMILIES)]))
+            raise SpecError(unknown("name", name, NAMES))
         return NAMES[name]
 
     def _chain(self, node: ast.expr, depth: int) -> Any:

@@ -15,6 +15,7 @@ from stepsize.schedules.fields import (
     Level,
     LevelOrZero,
     Milestones,
+    OptionalFraction,
     OptionalPeriod,
     OptionalSpan,
     Period,
@@ -22,8 +23,8 @@ from stepsize.schedules.fields import (
     one_of,
 )
 from stepsize.schedules.plan import Clock
-from stepsize.schedules.shapes import WEIGHTS, Array, progress, shaped
-from stepsize.units import Length, epochs, length, run, spell
+from stepsize.schedules.shapes import WEIGHTS, Array, between, powers, progress, shaped
+from stepsize.units import Length, epochs, length, run
 
 
 def _warmup_length(name: str, value: Any) -> Length:
@@ -35,7 +36,9 @@ class warmup(Family):
     """Climb from `start` to the first value of the schedule that follows, reached at t = length.
 
     The value is start + (B - start) * w(t / length), with B the first value of the follower, and w(u) = u for
-    "linear", (1 - cos(pi * u)) / 2 for "cosine"; "exponential" climbs by a constant factor.
+    "linear", (1 - cos(pi * u)) / 2 for "cosine", 1 - sqrt(1 - u) for "1-sqrt", log(1 + t) / log(1 + length)
+    for "log"; "exponential" climbs by a constant factor. `closed=True` reaches B on the last update of the
+    warmup, at t = length - 1.
 
     >>> from stepsize.schedules import constant
     >>> from stepsize.units import updates
@@ -46,7 +49,8 @@ class warmup(Family):
     length: Annotated[Length, _warmup_length]
     _: KW_ONLY
     start: LevelOrZero = 0.0
-    shape: Annotated[str, one_of("linear", "cosine", "exponential")] = "linear"
+    shape: Annotated[str, one_of("linear", "cosine", "exponential", "log", "1-sqrt")] = "linear"
+    closed: Flag = False
 
     def validate(self) -> None:
         if self.shape == "exponential" and self.start == 0:
@@ -68,7 +72,13 @@ class warmup(Family):
             raise ScheduleError(
                 f"{self} cannot lead to 0, the first value that follows; write another shape="
             )
-        return shaped(self.shape, self.start, target, progress(t, clock.horizon))
+        u = progress(t, clock.horizon, self.closed)
+        if self.shape == "1-sqrt":
+            return between(self.start, target, 1 - np.sqrt(1 - u))
+        if self.shape == "log":
+            last = clock.horizon - self.closed
+            return between(self.start, target, np.log1p(u * last) / np.log1p(last))
+        return shaped(self.shape, self.start, target, u)
 
 
 @family
@@ -93,7 +103,7 @@ class step_decay(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         offset = 0.0 if self.offset is None else clock.updates("offset", self.offset)
         drops = np.floor((t + offset) / clock.period("every", self.every))
-        return np.maximum(self.peak * self.factor**drops, self.floor)
+        return np.maximum(self.peak * powers(self.factor, drops), self.floor)
 
 
 @family
@@ -114,12 +124,8 @@ class multistep(Family):
     length: OptionalPeriod = None
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        times = [clock.period("at", item) for item in self.at]
-        if times != sorted(times):
-            found = ", ".join(map(spell, times))
-            raise ScheduleError(f"at={list(self.at)} comes to updates {found}; write them in rising order")
-        drops = np.searchsorted(times, t, side="right").astype(np.float64)
-        return self.peak * self.factor**drops
+        drops = np.searchsorted(clock.times("at", self.at), t, side="right").astype(np.float64)
+        return self.peak * powers(self.factor, drops)
 
 
 @family
@@ -127,8 +133,9 @@ class wsd(Family):
     """Stay at the peak, then decay to the floor in the last `decay` updates (warmup-stable-decay).
 
     With u the progress of the decay, the value is floor + (peak - floor) * w(u): 1 - u for "linear", (1 +
-    cos(pi * u)) / 2 for "cosine", 1 - sqrt(u) for "1-sqrt", 1 - u^2 for "square"; "exponential" falls by a
-    constant factor and needs a floor above 0. `closed=True` reaches the floor on the last update.
+    cos(pi * u)) / 2 for "cosine", 1 - sqrt(u) for "1-sqrt", 1 - u^2 for "square", 2 * (1 - u) less the w of
+    "cosine" for "mirror-cosine". "exponential" falls by a constant factor and needs a floor above 0, or a
+    `ratio` r: then w(u) = (r^u - r) / (1 - r). `closed=True` reaches the floor on the last update.
 
     Source: Hägele et al. 2024 (arXiv 2405.18392).
 
@@ -141,14 +148,47 @@ class wsd(Family):
     decay: Span = 0.2 * run
     floor: LevelOrZero = 0.0
     shape: Annotated[str, one_of(*WEIGHTS, "exponential")] = "linear"
+    ratio: OptionalFraction = None
     length: OptionalPeriod = None
     closed: Flag = False
 
     def validate(self) -> None:
-        if self.shape == "exponential" and self.floor == 0:
-            raise ScheduleError('shape="exponential" never reaches 0; write floor= above 0')
+        if self.ratio is not None and self.shape != "exponential":
+            raise ScheduleError(
+                f'ratio= belongs to shape="exponential", not to shape="{self.shape}"; leave it out'
+            )
+        if self.shape == "exponential" and self.floor == 0 and self.ratio is None:
+            raise ScheduleError('shape="exponential" never reaches 0; write floor= above 0, or ratio=')
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        decay = clock.part("decay", self.decay)
-        u = progress(np.maximum(t - (clock.horizon - decay), 0), decay, self.closed)
+        u = _tail(t, clock, self.decay, self.closed)
+        if self.ratio is not None:
+            return between(self.floor, self.peak, (self.ratio**u - self.ratio) / (1 - self.ratio))
         return shaped(self.shape, self.peak, self.floor, u)
+
+
+@family
+class flat_cosine(Family):
+    """Stay at the peak, then fall along half a cosine to the floor in the last `decay` updates.
+
+    Source: fastai's fit_flat_cos, whose pct_start is the share before the decay.
+
+    >>> flat_cosine(1, decay=0.5 * run).plan(updates=8).values.round(4)
+    array([1.    , 1.    , 1.    , 1.    , 1.    , 0.8536, 0.5   , 0.1464])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    decay: Span = 0.25 * run
+    floor: LevelOrZero = 0.0
+    length: OptionalPeriod = None
+    closed: Flag = False
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        return shaped("cosine", self.peak, self.floor, _tail(t, clock, self.decay, self.closed))
+
+
+def _tail(t: Array, clock: Clock, decay: Length, closed: bool) -> Array:
+    """Return the progress of a decay that takes the last updates of the horizon."""
+    lasts = clock.part("decay", decay)
+    return progress(np.maximum(t - (clock.horizon - lasts), 0), lasts, closed)

@@ -10,7 +10,8 @@ from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
 from stepsize.problems.models import build
 from stepsize.schedules import parse
-from stepsize.schedules.metric import NEUTRAL, PlateauRule, plateau
+from stepsize.schedules.driven import plateau
+from stepsize.schedules.metric import NEUTRAL, PlateauRule
 from stepsize.study.calls import batch_order
 
 EPOCHS, BATCH, ROWS, VALID, FEATURES = 4, 16, 70, 30, 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import stepsize.schedules as ss
 from stepsize.errors import ScheduleError
 from stepsize.schedules import FAMILIES
+from stepsize.schedules.driven import Driven
 from stepsize.units import epochs, lr, run
 
 
@@ -37,7 +39,13 @@ def test_schedules_are_values() -> None:
 def test_only_the_first_parameter_goes_without_a_name() -> None:
     for name, family in FAMILIES.items():
         free = [field.name for field in dataclasses.fields(family) if not field.kw_only]
-        assert len(free) == (0 if name == "plateau" else 1)
+        assert len(free) == (0 if issubclass(family, Driven) else 1), name
+
+
+def test_the_page_of_schedules_names_every_family() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text()
+    for name, family in FAMILIES.items():
+        assert name in page or not family.__module__.startswith("stepsize.schedules."), name
 
 
 def test_knobs_are_found_everywhere_and_bound() -> None:

@@ -9,13 +9,33 @@ import pytest
 
 import stepsize.schedules as ss
 from stepsize.errors import ScheduleError
-from stepsize.schedules import Join, Product, Schedule
+from stepsize.schedules import Join, Product, Schedule, Sum
 from stepsize.units import epochs, lr, run, updates
 
 
 def test_a_fraction_of_the_run_is_of_the_whole_run_in_a_piece_too() -> None:
     joined = ss.constant(0.4, length=0.5 * run) >> ss.linear(0.2, length=0.25 * run)
     assert joined.plan(updates=8).values.tolist() == pytest.approx([0.4] * 4 + [0.2, 0.1, 0, 0])
+
+
+def test_the_shape_of_a_sum_is_flat() -> None:
+    a, b, c = ss.constant(1), ss.linear(1), ss.cosine(2)
+    assert (a + b) + c == a + (b + c) == Sum((a, b, c))
+    assert repr(a + 2 * b) == "constant(1) + 2 * linear(1)"
+    assert repr((a + b) * 2) == "2 * (constant(1) + linear(1))"
+    climb = ss.warmup(1 * updates) >> a
+    assert repr(climb + b) == "(warmup(1*updates) >> constant(1)) + linear(1)"
+    assert repr(ss.warmup(1 * updates) >> (a + b)) == "warmup(1*updates) >> constant(1) + linear(1)"
+    for schedule in (a + 2 * b, (a + b) * 2, climb + b, ss.warmup(1 * updates) >> (a + b)):
+        assert ss.parse(repr(schedule)) == schedule == ss.from_json(schedule.to_json())
+    assert (lr * a + b).bind(lr=1) == a + b
+
+
+def test_a_sum_lasts_as_long_as_its_terms_say() -> None:
+    piece = ss.constant(1, length=2 * updates) + ss.linear(1)
+    assert (piece >> ss.constant(3)).plan(updates=4).values.tolist() == pytest.approx([2, 1.5, 3, 3])
+    with pytest.raises(ScheduleError, match=r"its parts last differently"):
+        (piece + ss.constant(1, length=3 * updates) >> ss.constant(1)).plan(updates=9)
 
 
 def test_pieces_that_fill_the_run_leave_the_last_one_only_the_end() -> None:
@@ -61,7 +81,7 @@ def test_a_product_inside_a_join_lasts_as_long_as_its_factors_say() -> None:
     piece = 0.5 * ss.constant(1, length=2 * updates) * ss.linear(1)
     assert (piece >> ss.constant(3)).plan(updates=4).values.tolist() == pytest.approx([0.5, 0.25, 3, 3])
     unequal = ss.constant(1, length=2 * updates) * ss.linear(1, length=3 * updates)
-    with pytest.raises(ScheduleError, match=r"its factors last differently; write the same length= on each"):
+    with pytest.raises(ScheduleError, match=r"its parts last differently; write the same length= on each"):
         (unequal >> ss.constant(1)).plan(updates=9)
     join_inside = (ss.constant(1, length=1 * updates) >> ss.linear(1, length=2 * updates)) * ss.constant(2)
     assert (join_inside >> ss.constant(9)).plan(updates=4).values.tolist() == pytest.approx([2, 2, 1, 9])
@@ -85,6 +105,13 @@ def test_a_product_inside_a_join_lasts_as_long_as_its_factors_say() -> None:
             r"cannot be joined.*write \(a >> b\) \* plateau\(\)",
         ),
         (lambda: ss.plateau() >> ss.constant(0.1), "cannot be joined"),
+        (
+            lambda: ss.constant(0.1) * ss.plateau() + ss.constant(1),
+            r"cannot be added.*write \(a \+ b\) \* plateau\(\)",
+        ),
+        (lambda: ss.warmup(5 * epochs) + ss.cosine(1), r"ends in a warmup before \+"),
+        (lambda: ss.cosine(1) + 1, r"\+ adds schedules, and 1 is none; write constant\(0.1\)"),
+        (lambda: 1 + ss.cosine(1), r"\+ adds schedules, and 1 is none"),
     ],
 )
 def test_what_cannot_be_combined(build: Any, said: str) -> None:

@@ -77,6 +77,17 @@ def test_the_rule_is_pytorchs_on_positive_metrics() -> None:
     assert cut > 100  # the series do make it fire
 
 
+def test_with_the_sign_of_the_best_it_is_pytorchs_on_negative_metrics_too() -> None:
+    draw = np.random.default_rng(5)
+    differs = 0
+    for _ in range(60):
+        spec = random_rule(draw).with_fields(relative=True, signed=True, threshold=0.1)
+        metrics = np.round(draw.normal(size=60), 1)
+        assert_same(spec, metrics)
+        differs += scales(spec.rule(), metrics) != scales(spec.with_fields(signed=False).rule(), metrics)
+    assert differs > 10
+
+
 def test_another_rule_would_be_seen() -> None:
     draw = np.random.default_rng(0)
     spec, metrics = ss.plateau(patience=1, mode="min"), random_metrics(draw)
@@ -145,7 +156,7 @@ def test_nan_and_infinity_never_improve_and_spoil_nothing() -> None:
     assert scales(rule, [math.nan, math.inf, 1.0, 0.9, 0.8, 0.7]) == [1] * 6
     assert scales(rule, [math.nan] * 4) == [1, 1, 1, 0.5]
     state = observe(rule, observe(rule, init(rule), 1.0), math.nan)
-    assert state == PlateauState(best=1.0, bad=1.0, cooling=0.0, scale=1.0)
+    assert state == PlateauState(best=1.0, bad=1.0, good=0.0, cooling=0.0, scale=1.0)
 
 
 def test_the_neutral_rule_never_changes_anything() -> None:

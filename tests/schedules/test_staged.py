@@ -23,6 +23,21 @@ def test_warmup_shapes_in_plain_python(t: int) -> None:
     assert value("linear") == pytest.approx(0.01 + 0.49 * u)
     assert value("cosine") == pytest.approx(0.01 + 0.49 * (1 - math.cos(math.pi * u)) / 2)
     assert value("exponential") == pytest.approx(0.01 * 50**u)
+    assert value("log") == pytest.approx(0.01 + 0.49 * math.log(1 + t) / math.log(11))
+    assert value("1-sqrt") == pytest.approx(0.01 + 0.49 * (1 - math.sqrt(1 - u)))
+
+
+def test_a_closed_warmup_reaches_its_target_on_its_last_update() -> None:
+    for shape in ("linear", "cosine", "exponential", "log", "1-sqrt"):
+        plan = (ss.warmup(5 * updates, start=0.1, shape=shape, closed=True) >> ss.linear(0.5)).plan(updates=9)
+        assert (plan(0), plan(4), plan(5)) == (0.1, 0.5, 0.5)
+        assert plan(3) < 0.5
+
+
+def test_a_warmup_may_start_at_its_share_of_the_first_update() -> None:
+    """(t + 1) / W of the rate, as some libraries do."""
+    plan = (ss.warmup(4 * updates, start=0.1, closed=True) >> ss.constant(0.4)).plan(updates=6)
+    assert plan.values.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
 
 
 def test_a_warmup_of_nothing_is_no_warmup() -> None:
@@ -87,12 +102,17 @@ def test_wsd_shapes_in_plain_python(t: int) -> None:
         "cosine": (1 + math.cos(math.pi * u)) / 2,
         "1-sqrt": 1 - math.sqrt(u),
         "square": 1 - u**2,
+        "mirror-cosine": 2 * (1 - u) - (1 + math.cos(math.pi * u)) / 2,
     }
     for shape, tail in tails.items():
         schedule = ss.wsd(0.5, decay=0.4 * run, floor=0.1, shape=shape)
         assert schedule.plan(updates=100)(t) == pytest.approx(0.1 + 0.4 * tail), shape
     geometric = ss.wsd(0.5, decay=0.4 * run, floor=0.1, shape="exponential")
     assert geometric.plan(updates=100)(t) == pytest.approx(0.5 * 0.2**u)
+    to_zero = ss.wsd(0.5, decay=0.4 * run, shape="exponential", ratio=0.5)
+    assert to_zero.plan(updates=100)(t) == pytest.approx(0.5 * (2 * 0.5**u - 1))
+    flat = ss.flat_cosine(0.5, decay=0.4 * run, floor=0.1)
+    assert flat.plan(updates=100)(t) == pytest.approx(0.1 + 0.4 * tails["cosine"])
 
 
 def test_wsd_after_a_warmup_decays_in_the_last_part_of_the_run() -> None:
@@ -106,8 +126,8 @@ def test_wsd_after_a_warmup_decays_in_the_last_part_of_the_run() -> None:
     [
         (lambda: ss.warmup(5), r"warmup: 5 has no unit"),  # type: ignore[arg-type]
         (
-            lambda: ss.warmup(5 * epochs, shape="log"),
-            "unknown shape 'log'; one of: linear, cosine, exponential",
+            lambda: ss.warmup(5 * epochs, shape="sqrt"),
+            "unknown shape 'sqrt'; did you mean '1-sqrt'",
         ),
         (lambda: ss.warmup(5 * epochs, shape="cosin"), "did you mean 'cosine'"),
         (lambda: ss.warmup(5 * epochs, shape="exponential"), "cannot climb from 0; write start= above 0"),
@@ -115,6 +135,7 @@ def test_wsd_after_a_warmup_decays_in_the_last_part_of_the_run() -> None:
         (lambda: ss.wsd(0.1, shape="sqrt"), "unknown shape 'sqrt'; did you mean '1-sqrt'"),
         (lambda: ss.wsd(0.1, shape=3), "unknown shape '3'"),  # type: ignore[arg-type]
         (lambda: ss.wsd(0.1, shape="exponential"), "never reaches 0; write floor= above 0"),
+        (lambda: ss.wsd(0.1, ratio=0.5), 'ratio= belongs to shape="exponential", not to shape="linear"'),
         (lambda: ss.multistep(0.1, at=[]), "at=.. is no list of one or more lengths"),
         (lambda: ss.multistep(0.1, at=30 * epochs), "is no list of one or more lengths"),  # type: ignore[arg-type]
         (lambda: ss.multistep(0.1, at=[30]), "at: 30 has no unit"),  # type: ignore[list-item]

@@ -1,0 +1,14 @@
+"""Other libraries' schedules, exactly as they behave, as schedules of this package.
+
+`keras`, `torch`, `transformers`, `timm` and `optax` read an object or a name. What is said by the shared
+families is said by them; `convention` and the `rules_*` hold what only one library does, under its name.
+No library is imported before its objects are handed over.
+"""
+
+from stepsize.dialects.keras import from_keras
+from stepsize.dialects.optax import from_optax
+from stepsize.dialects.timm import from_timm
+from stepsize.dialects.torch import from_torch
+from stepsize.dialects.transformers import from_transformers
+
+__all__ = ["from_keras", "from_optax", "from_timm", "from_torch", "from_transformers"]

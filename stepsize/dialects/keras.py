@@ -1,0 +1,131 @@
+"""Keras' learning-rate schedules, as schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from stepsize.dialects.convention import geometric, power_curve
+from stepsize.dialects.rules_keras import cycle_in_float32, keras_polynomial, keras_restarts
+from stepsize.dialects.wording import after_warmup, warn
+from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules import (
+    Schedule,
+    constant,
+    cosine,
+    exponential,
+    inverse_time,
+    linear,
+    piecewise_constant,
+    polynomial,
+)
+from stepsize.schedules.waves import cosine_restarts
+from stepsize.units import is_number, updates
+
+
+def from_keras(schedule: Any) -> Schedule:
+    """Return a Keras schedule as a schedule with the same value at every update.
+
+    `schedule` is a LearningRateSchedule, an optimizer that has one, or a plain rate. Keras counts batches:
+    with gradient_accumulation_steps=k there are k of them for each update of the weights.
+
+    Keras computes in float32, this in float64, so values agree to float32 rounding. The updates at which
+    CosineDecayRestarts starts again depend there on a float32 logarithm; NumPy's is used here, and other
+    backends' may differ in its last bit. What Keras does wrong is reproduced and warned about.
+
+    Raises: ScheduleError for what cannot be read, such as a subclass of one's own.
+
+    Source: learning_rate_schedule.py of Keras 3.15; tf_keras has the same rules.
+
+    >>> from_keras(0.1)
+    constant(0.1)
+    """
+    schedule = getattr(schedule, "_learning_rate", schedule)  # an optimizer
+    name, module = type(schedule).__name__, type(schedule).__module__
+    if name in READERS and "keras" in module:
+        config = schedule.get_config()
+        return READERS[name](**{key: _plain(value) for key, value in config.items() if key != "name"})
+    if is_number(schedule) or (hasattr(schedule, "shape") and tuple(schedule.shape) == ()):
+        return constant(float(schedule))
+    raise ScheduleError(unknown("schedule", name, sorted(READERS)))
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of NumPy and of the backend as Python's."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else float(value)
+
+
+def _exponential(
+    initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool
+) -> Schedule:
+    family = exponential if 0 < decay_rate <= 1 else geometric
+    every = decay_steps * updates
+    return family(initial_learning_rate, factor=decay_rate, every=every, staircase=staircase)
+
+
+def _inverse_time(
+    initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool
+) -> Schedule:
+    every = decay_steps * updates
+    return inverse_time(initial_learning_rate, rate=decay_rate, every=every, staircase=staircase)
+
+
+def _piecewise(boundaries: list[float], values: list[float]) -> Schedule:
+    """The value changes one update after its boundary, a fraction of which is cut off."""
+    return piecewise_constant(values, at=[(int(boundary) + 1) * updates for boundary in boundaries])
+
+
+def _polynomial(
+    initial_learning_rate: float, decay_steps: float, end_learning_rate: float, power: float, cycle: bool
+) -> Schedule:
+    start, end, length = initial_learning_rate, end_learning_rate, decay_steps * updates
+    falls = power_curve(start, end=end, power=power, length=length)
+    if start >= end:
+        falls = polynomial(start, power=power, floor=end, length=length)
+        falls = linear(start, floor=end, length=length) if power == 1 else falls
+    if not cycle:
+        return falls
+    warn("PolynomialDecay with cycle=True never comes back to its start", falls.repeat())
+    return keras_polynomial(start, end=end, power=power, decay_steps=length)
+
+
+def _cosine(
+    initial_learning_rate: float,
+    decay_steps: float,
+    alpha: float,
+    warmup_target: float | None,
+    warmup_steps: float,
+) -> Schedule:
+    peak = initial_learning_rate if warmup_target is None else warmup_target
+    falls = cosine(peak, floor=alpha * peak, length=decay_steps * updates)
+    return falls if warmup_target is None else after_warmup(warmup_steps, initial_learning_rate, falls)
+
+
+def _restarts(
+    initial_learning_rate: float, first_decay_steps: float, t_mul: float, m_mul: float, alpha: float
+) -> Schedule:
+    peak, first = initial_learning_rate, first_decay_steps * updates
+    if t_mul >= 1 and 0 < m_mul <= 1 and alpha <= 1:
+        clean = cosine_restarts(peak, first=first, growth=t_mul, factor=m_mul, floor=alpha * peak)
+        if t_mul == 1:
+            return clean
+        cycles = np.arange(1, 20, dtype=np.float64)
+        starts = np.ceil(np.round(first_decay_steps * (t_mul**cycles - 1) / (t_mul - 1), 9))
+        missed = starts[cycle_in_float32(starts / first_decay_steps, t_mul) < cycles]
+        if missed.size:
+            warn(f"CosineDecayRestarts misses the restart at update {missed[0]:g}", clean)
+    return keras_restarts(peak, first_decay_steps=first, t_mul=t_mul, m_mul=m_mul, alpha=alpha)
+
+
+READERS: dict[str, Callable[..., Schedule]] = {
+    "CosineDecay": _cosine,
+    "CosineDecayRestarts": _restarts,
+    "ExponentialDecay": _exponential,
+    "InverseTimeDecay": _inverse_time,
+    "PiecewiseConstantDecay": _piecewise,
+    "PolynomialDecay": _polynomial,
+}

@@ -1,0 +1,170 @@
+"""Rules of PyTorch's schedulers that no shared family has, the values after their end included."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from itertools import accumulate
+from typing import Annotated, Any, get_args
+
+import numpy as np
+
+from stepsize.errors import ScheduleError
+from stepsize.schedules import Schedule
+from stepsize.schedules.base import Family, family
+from stepsize.schedules.fields import (
+    Flag,
+    Level,
+    LevelOrZero,
+    NonNegative,
+    OptionalLevelOrZero,
+    OptionalPeriod,
+    OptionalSpan,
+    Period,
+    one_of,
+)
+from stepsize.schedules.plan import Clock
+from stepsize.schedules.shapes import Array
+from stepsize.schedules.waves import cosine_restarts, exp_range, triangular, triangular2
+from stepsize.schedules.wrap import Inner
+from stepsize.units import shown
+
+
+@family
+class torch_cosine(Family):
+    """Swing as a cosine for ever: eta_min + (peak - eta_min) * (1 + cos(pi * (t + offset) / t_max)) / 2.
+
+    Unlike `cosine` it rises again after t_max and is back at the peak at 2 * t_max.
+
+    Source: CosineAnnealingLR of PyTorch, and the cosine schedules of transformers.
+
+    >>> from stepsize.units import updates
+    >>> torch_cosine(1, t_max=2 * updates).plan(updates=5).values.round(4)
+    array([1. , 0.5, 0. , 0.5, 1. ])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    t_max: Period
+    eta_min: LevelOrZero = 0.0
+    offset: OptionalSpan = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        offset = 0.0 if self.offset is None else clock.updates("offset", self.offset)
+        wave = (1 + np.cos(np.pi * (t + offset) / clock.period("t_max", self.t_max))) / 2
+        return self.eta_min + (self.peak - self.eta_min) * wave
+
+
+@family
+class torch_one_cycle(Family):
+    """Rise to the peak at t = pct_start * T - 1 and fall to `end` at t = T - 1, with T = length.
+
+    The phases end between updates where pct_start * T is no whole number. `three_phase=True` falls as long as
+    it rose, to the start, and then to `end`. By default `start` is peak / 25 and `end` is start / 10,000. At
+    t = T the curve goes on: a cosine bounces up, a line falls on, here to 0 at most.
+
+    Source: OneCycleLR of PyTorch; `one_cycle` has its peak and its end where they are asked for.
+
+    >>> from stepsize.units import updates
+    >>> torch_one_cycle(1, pct_start=0.5, end=0, shape="linear", length=4 * updates).plan(updates=4).values
+    array([0.04, 1.  , 0.5 , 0.  ])
+    """
+
+    peak: Level
+    _: KW_ONLY
+    pct_start: NonNegative = 0.3
+    start: OptionalLevelOrZero = None
+    end: OptionalLevelOrZero = None
+    shape: Annotated[str, one_of("cosine", "linear")] = "cosine"
+    three_phase: Flag = False
+    length: OptionalPeriod = None
+
+    def validate(self) -> None:
+        if self.pct_start > 1:
+            raise ScheduleError(
+                f"pct_start={self.pct_start} is above 1; write a share of the run such as 0.3"
+            )
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        start = self.peak / 25 if self.start is None else self.start
+        end = start / 10_000 if self.end is None else self.end
+        total = clock.horizon
+        rise, back = self.pct_start * total - 1, 2 * self.pct_start * total - 2
+        if self.three_phase:
+            phases = [(rise, start, self.peak), (back, self.peak, start), (total - 1, start, end)]
+        else:
+            phases = [(rise, start, self.peak), (total - 1, self.peak, end)]
+        values = np.full_like(t, np.nan)
+        before = 0.0
+        for until, low, high in phases:
+            last = until == phases[-1][0]
+            here = np.isnan(values) & ((t <= until) | last)
+            if here.any() and until == before:
+                raise ScheduleError(
+                    f"{self} has a phase without length, as PyTorch refuses it; write another pct_start="
+                )
+            u = (t[here] - before) / (until - before)
+            weight = u if self.shape == "linear" else (1 - np.cos(np.pi * u)) / 2
+            values[here] = np.maximum(low + (high - low) * weight, 0)
+            before = until
+        return values
+
+
+def _stages(name: str, value: Any) -> tuple[Schedule, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ScheduleError(f"{name}={shown(value)} is no list of schedules; write {name}=[linear(0.1)]")
+    return tuple(get_args(Inner)[1](name, item) for item in value)
+
+
+OVERWRITING = (torch_one_cycle, cosine_restarts, triangular, triangular2, exp_range)
+"""Families of schedulers that set the rate anew at each step, whatever it was."""
+
+
+@family
+class torch_chained(Family):
+    """Let several schedulers change one rate in turn, each by its own step, from `base`.
+
+    A stage is the schedule that its scheduler would make alone from `base`. Most multiply the rate by the
+    ratio of their last two values; a `torch_cosine` scales the part above eta_min; restarts, triangles and
+    `torch_one_cycle` overwrite what the stages before them did. It goes update by update, because nothing
+    shorter gives the same numbers.
+
+    Source: ChainedScheduler of PyTorch; a product such as `linear(1) * cosine(0.1)` multiplies the curves.
+
+    >>> from stepsize.schedules import exponential
+    >>> from stepsize.units import updates
+    >>> halves = exponential(1, factor=0.5, every=1 * updates)
+    >>> swing = triangular(1, up=2 * updates)
+    >>> torch_chained([swing, halves], base=1).plan(updates=4).values
+    array([0.  , 0.25, 0.5 , 0.25])
+    """
+
+    stages: Annotated[list[Schedule] | tuple[Schedule, ...], _stages]
+    _: KW_ONLY
+    base: Level
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        steps = np.arange(int(t.max(initial=0)) + 1, dtype=np.float64)
+        factor, addend = np.ones_like(steps), np.zeros_like(steps)
+        for stage in self.stages:
+            scale, shift = self._moves(stage, stage.evaluate(steps, clock), steps, clock)
+            factor, addend = scale * factor, scale * addend + shift
+        moves = zip(factor.tolist(), addend.tolist(), strict=True)
+        rates = accumulate(moves, lambda rate, move: move[0] * rate + move[1], initial=self.base)
+        return np.fromiter(rates, np.float64)[1:][t.astype(np.int64)]
+
+    def _moves(self, stage: Schedule, alone: Array, t: Array, clock: Clock) -> tuple[Array, Array]:
+        """Return what each of its steps multiplies the rate by, and what it adds."""
+        if isinstance(stage, OVERWRITING):
+            scale, shift = np.zeros_like(t), alone
+        elif isinstance(stage, torch_cosine):
+            t_max = clock.period("t_max", stage.t_max)
+            wave = 1 + np.cos(np.pi * t / t_max)
+            scale = np.append(1.0, wave[1:] / wave[:-1])
+            shift = stage.eta_min * (1 - scale)
+            bottom = (t > 0) & ((t - 1 - t_max) % (2 * t_max) == 0)  # there the ratio would be x / 0
+            scale[bottom] = 1.0
+            shift[bottom] = (stage.peak - stage.eta_min) * (1 - np.cos(np.pi / t_max)) / 2
+        else:
+            before = np.append(self.base, alone[:-1])
+            scale, shift = np.where(before > 0, alone / before, 1.0), np.zeros_like(t)
+        return scale, shift

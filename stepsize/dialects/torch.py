@@ -1,0 +1,270 @@
+"""PyTorch's learning-rate schedulers, as schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from stepsize.dialects.convention import geometric
+from stepsize.dialects.rules_torch import OVERWRITING, torch_chained, torch_cosine, torch_one_cycle
+from stepsize.dialects.transformers import from_lambda
+from stepsize.dialects.wording import climb, held, of_groups, on_plateau, sequence, warn
+from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules import (
+    Schedule,
+    constant,
+    cosine,
+    exponential,
+    multistep,
+    one_cycle,
+    piecewise_constant,
+    polynomial,
+    step_decay,
+)
+from stepsize.schedules.compose import product
+from stepsize.schedules.waves import cosine_restarts, exp_range, triangular, triangular2
+from stepsize.units import number, updates
+
+
+def from_torch(
+    scheduler: Any, *, peak: float | None = None, group: int | None = None, **settings: Any
+) -> Schedule:
+    """Return a PyTorch scheduler as a schedule with the same value at every update.
+
+    `scheduler` is one that is built, or a class with the `settings` to build it and the `peak` that its
+    optimizer would have; it is read, never stepped. The schedule is that of the whole run, wherever the
+    scheduler now is; it counts in updates whatever the loop steps it by. Parameter groups must agree, or
+    `group` chooses one. ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with
+    mode="max"; another metric is a matter of its name.
+
+    What PyTorch does wrong is reproduced and warned about. Not exact: OneCycleLR with straight lines is
+    negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused:
+    functions of one's own in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which
+    PyTorch shifts by an update or cannot step at all; restarts and cycles that begin below their minimum;
+    and, when planned, rates that get negative.
+
+    Raises: ScheduleError for what cannot be read.
+
+    Source: torch/optim/lr_scheduler.py of PyTorch 2.13.
+
+    >>> from torch.optim.lr_scheduler import StepLR
+    >>> from_torch(StepLR, peak=0.1, step_size=30)
+    step_decay(0.1, factor=0.1, every=30*updates)
+    """
+    if isinstance(scheduler, type):
+        scheduler = _built(scheduler, peak, settings)
+    elif peak is not None or settings:
+        said = ", ".join(["peak"] * (peak is not None) + list(settings))
+        raise ScheduleError(f"{said}: a scheduler that is built has its own numbers; leave them out")
+    groups = scheduler.optimizer.param_groups if hasattr(scheduler, "optimizer") else [None]
+    return of_groups(lambda index: _read(scheduler, index), len(groups), group)
+
+
+def _built(kind: type, peak: float | None, settings: dict[str, Any]) -> Any:
+    """Return a scheduler of this class on an optimizer of its own."""
+    if kind.__name__ not in READERS:
+        raise ScheduleError(unknown("scheduler", kind.__name__, sorted(READERS)))
+    given = settings.get("max_lr", settings.get("base_lr")) if peak is None else peak
+    if given is None:
+        raise ScheduleError(f"{kind.__name__} needs the rate of its optimizer; write peak=0.1")
+    torch = import_module("torch")
+    weight = torch.zeros(1, requires_grad=True)
+    try:
+        return kind(torch.optim.SGD([weight], lr=number("peak", given), momentum=0.9), **settings)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise ScheduleError(f"PyTorch refuses this {kind.__name__}: {error}") from None
+
+
+def _read(scheduler: Any, group: int, base: float | None = None) -> Schedule:
+    """Return the schedule of one parameter group, from its own base rate or another one."""
+    name = type(scheduler).__name__
+    if name not in READERS or not type(scheduler).__module__.startswith("torch."):
+        raise ScheduleError(unknown("scheduler", name, sorted(READERS)))
+    if base is None and hasattr(scheduler, "base_lrs"):
+        base = float(scheduler.base_lrs[group])
+    return READERS[name](scheduler, group, base)
+
+
+def _step(scheduler: Any, group: int, base: float) -> Schedule:
+    factor, every = scheduler.gamma, scheduler.step_size * updates
+    if 0 < factor <= 1:
+        return step_decay(base, factor=factor, every=every)
+    return geometric(base, factor=factor, every=every, staircase=True)
+
+
+def _multistep(scheduler: Any, group: int, base: float) -> Schedule:
+    gamma, milestones = scheduler.gamma, sorted(scheduler.milestones.elements())
+    base *= gamma ** milestones.count(0)
+    at = [item * updates for item in milestones if item > 0]
+    if not at:
+        return constant(base)
+    if 0 < gamma <= 1:
+        return multistep(base, factor=gamma, at=at)
+    return piecewise_constant([base * gamma**drops for drops in range(len(at) + 1)], at=at)
+
+
+def _constant(scheduler: Any, group: int, base: float) -> Schedule:
+    factor, size = scheduler.factor, scheduler.total_iters
+    if factor == 0:
+        raise ScheduleError("ConstantLR with factor=0 divides by zero at total_iters; write a factor above 0")
+    if size <= 0 and factor != 1:
+        warn(f"ConstantLR with total_iters={size} never takes its factor back", constant(base))
+        return constant(base * factor)
+    return constant(base) if factor == 1 else constant(base * factor, length=size * updates) >> constant(base)
+
+
+def _linear(scheduler: Any, group: int, base: float) -> Schedule:
+    start, end, size = base * scheduler.start_factor, base * scheduler.end_factor, scheduler.total_iters
+    if size <= 0 and start != end:
+        warn(f"LinearLR with total_iters={size} stays at its start_factor", held(end))
+        return constant(start)
+    return climb(start, end, size)
+
+
+def _exponential(scheduler: Any, group: int, base: float) -> Schedule:
+    family = exponential if 0 < scheduler.gamma <= 1 else geometric
+    return family(base, factor=scheduler.gamma, every=1 * updates)
+
+
+def _polynomial(scheduler: Any, group: int, base: float) -> Schedule:
+    if scheduler.total_iters <= 0 or scheduler.power == 0:
+        return constant(base)
+    return polynomial(base, power=scheduler.power, length=scheduler.total_iters * updates)
+
+
+def _cosine(scheduler: Any, group: int, base: float) -> Schedule:
+    ours = torch_cosine(base, t_max=scheduler.T_max * updates, eta_min=scheduler.eta_min)
+    warn(f"CosineAnnealingLR rises again after T_max={scheduler.T_max}", clean(ours))
+    return ours
+
+
+def _restarts(scheduler: Any, group: int, base: float) -> Schedule:
+    first = scheduler.T_0 * updates
+    return cosine_restarts(base, first=first, growth=scheduler.T_mult, floor=scheduler.eta_min)
+
+
+def _cyclic(scheduler: Any, group: int, base: float) -> Schedule:
+    if scheduler._scale_fn_custom is not None:
+        raise ScheduleError("CyclicLR with scale_fn is a function of one's own; choose one of its modes")
+    rise = round(scheduler.total_size * scheduler.step_ratio)
+    times = {"up": rise * updates, "down": round(scheduler.total_size - rise) * updates}
+    peak = float(scheduler.max_lrs[group])
+    if scheduler.mode == "exp_range":
+        return exp_range(peak, factor=scheduler.gamma, floor=base, **times)
+    return (triangular if scheduler.mode == "triangular" else triangular2)(peak, floor=base, **times)
+
+
+def _one_cycle(scheduler: Any, group: int, base: float) -> Schedule:
+    values, phases = scheduler.optimizer.param_groups[group], scheduler._schedule_phases
+    peak, start, end = (float(values[name]) for name in ("max_lr", "initial_lr", "min_lr"))
+    total = scheduler.total_steps
+    ours = torch_one_cycle(
+        peak,
+        pct_start=round((phases[0]["end_step"] + 1) / total, 12),  # what was written, without the noise
+        start=None if start == peak / 25 else start,
+        end=None if end == start / 10_000 else end,
+        shape=SHAPES[scheduler._anneal_func_type],
+        three_phase=len(phases) == 3,
+        length=total * updates,
+    )
+    warn(f"OneCycleLR reaches its end at update {total - 1} and leaves it at {total}", clean(ours))
+    return ours
+
+
+def _swa(scheduler: Any, group: int, base: float) -> Schedule:
+    end = float(scheduler.optimizer.param_groups[group]["swa_lr"])
+    return climb(base, end, scheduler.anneal_epochs, SHAPES[scheduler._anneal_strategy])
+
+
+def _plateau(scheduler: Any, group: int, base: None) -> Schedule:
+    return on_plateau(
+        float(scheduler.optimizer.param_groups[group]["lr"]),
+        scheduler.mode,
+        scheduler.factor,
+        scheduler.patience,
+        scheduler.threshold,
+        scheduler.threshold_mode,
+        scheduler.cooldown,
+        scheduler.min_lrs[group],
+        scheduler.eps,
+    )
+
+
+def _sequential(scheduler: Any, group: int, base: None) -> Schedule:
+    def read(child: Any) -> Schedule:
+        if getattr(child, "total_iters", 1) <= 0:
+            raise ScheduleError(f"{type(child).__name__} with total_iters=0 fails in a SequentialLR; write 1")
+        # The sequence begins at initial_lr, which a OneCycleLR built later has changed.
+        begins = child is scheduler._schedulers[0] and type(child).__name__ not in OVERWRITES
+        initial = float(scheduler.optimizer.param_groups[group]["initial_lr"])
+        return _read(_single(child), group, initial if begins else None)
+
+    return sequence(scheduler._schedulers, scheduler._milestones, read)
+
+
+def _chained(scheduler: Any, group: int, base: None) -> Schedule:
+    children = [_single(child) for child in scheduler._schedulers]
+    start = float(children[0].base_lrs[group])
+    stages = [_read(child, group) for child in children]
+    own = [stage for stage in stages if isinstance(stage, (torch_cosine, *OVERWRITING))]
+    ratios = [
+        _read(child, group, 1.0) for child, stage in zip(children, stages, strict=True) if stage not in own
+    ]
+    if not own:
+        return product(start, *ratios)
+    if len(stages) == 1:
+        return stages[0]
+    warn("ChainedScheduler lets schedulers change each other's rate", product(*ratios, clean(own[-1])))
+    return torch_chained(stages, base=start)
+
+
+def clean(schedule: Schedule) -> Schedule:
+    """Return the family of ours that does what a rule of PyTorch was meant to do."""
+    if isinstance(schedule, torch_cosine):
+        return cosine(schedule.peak, floor=min(schedule.eta_min, schedule.peak), length=schedule.t_max)
+    if isinstance(schedule, torch_one_cycle) and schedule.length is not None:
+        return one_cycle(
+            schedule.peak,
+            warmup=schedule.pct_start * schedule.length,
+            start=schedule.start,
+            floor=schedule.end,
+            shape=schedule.shape,
+            length=schedule.length,
+        )
+    return schedule
+
+
+def _single(child: Any) -> Any:
+    if hasattr(child, "_schedulers"):
+        raise ScheduleError(
+            f"{type(child).__name__} inside a combination goes wrong in PyTorch; read its parts and write "
+            "first >> second, or first * second"
+        )
+    return child
+
+
+def _lambda(scheduler: Any, group: int, base: float) -> Schedule:
+    return from_lambda(scheduler.lr_lambdas[group], base)
+
+
+OVERWRITES = ("CosineAnnealingWarmRestarts", "CyclicLR", "LambdaLR", "OneCycleLR")
+SHAPES = {"cos": "cosine", "linear": "linear"}
+READERS: dict[str, Callable[[Any, int, Any], Schedule]] = {
+    "ChainedScheduler": _chained,
+    "ConstantLR": _constant,
+    "CosineAnnealingLR": _cosine,
+    "CosineAnnealingWarmRestarts": _restarts,
+    "CyclicLR": _cyclic,
+    "ExponentialLR": _exponential,
+    "LambdaLR": _lambda,
+    "LinearLR": _linear,
+    "MultiStepLR": _multistep,
+    "MultiplicativeLR": _lambda,
+    "OneCycleLR": _one_cycle,
+    "PolynomialLR": _polynomial,
+    "ReduceLROnPlateau": _plateau,
+    "SWALR": _swa,
+    "SequentialLR": _sequential,
+    "StepLR": _step,
+}

@@ -1,0 +1,166 @@
+"""Every timm scheduler against its own steps, in epochs and in updates."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stepsize.dialects import from_timm
+from stepsize.errors import ScheduleError
+
+torch = pytest.importorskip("torch")
+
+DRAWS = 200
+TICKS = 130
+Draw = np.random.Generator
+Case = tuple[str, dict[str, Any]]  # the class, and its arguments
+
+
+def optimizer(*rates: float, **group: Any) -> Any:
+    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": rate, **group} for rate in rates]
+    return torch.optim.SGD(groups, momentum=0.9)
+
+
+def stepped(scheduler: Any, ticks: int) -> list[float]:
+    """Return the rate of each tick: what the constructor leaves, then what is set before the next."""
+    move = scheduler.step if scheduler.t_in_epochs else scheduler.step_update
+    used = []
+    for tick in range(ticks):
+        if tick:
+            move(tick)
+        used.append(scheduler.optimizer.param_groups[0]["lr"])
+    return used
+
+
+def whole(draw: Draw, least: int, most: int) -> int:
+    return int(draw.integers(least, most))
+
+
+def warm(draw: Draw) -> dict[str, Any]:
+    both = {"warmup_t": whole(draw, 0, 20), "warmup_lr_init": draw.choice([0, draw.uniform(0, 0.1)])}
+    return both | {"t_in_epochs": bool(draw.integers(2))}
+
+
+def prefixed(draw: Draw) -> dict[str, Any]:
+    return warm(draw) | {"warmup_prefix": bool(draw.integers(2))}
+
+
+def cycles(draw: Draw) -> dict[str, Any]:
+    return prefixed(draw) | {
+        "t_initial": whole(draw, 1, 60),
+        "lr_min": draw.choice([0, draw.uniform(0, 0.1)]),
+        "cycle_mul": draw.choice([1, 2, 3, 10, draw.uniform(1, 3)]),
+        "cycle_decay": draw.choice([1, draw.uniform(0.3, 1)]),
+        "cycle_limit": whole(draw, 1, 6),
+    }
+
+
+def cosine(draw: Draw) -> Case:
+    return "CosineLRScheduler", cycles(draw) | {"k_decay": draw.choice([1, draw.uniform(0.5, 2)])}
+
+
+def poly(draw: Draw) -> Case:
+    return "PolyLRScheduler", cycles(draw) | {"k_decay": draw.uniform(0.5, 2), "power": draw.uniform(0.3, 3)}
+
+
+def tanh(draw: Draw) -> Case:
+    return "TanhLRScheduler", cycles(draw) | {"lb": draw.uniform(-8, -1), "ub": draw.uniform(0, 4)}
+
+
+def step(draw: Draw) -> Case:
+    every = draw.choice([whole(draw, 1, 30), draw.uniform(1, 30)])
+    return "StepLRScheduler", prefixed(draw) | {"decay_t": every, "decay_rate": draw.uniform(0, 1.2)}
+
+
+def multistep(draw: Draw) -> Case:
+    at = sorted(draw.integers(1, 100, size=whole(draw, 1, 6)).tolist())
+    return "MultiStepLRScheduler", prefixed(draw) | {"decay_t": at, "decay_rate": draw.uniform(0, 1.2)}
+
+
+def wsd(draw: Draw) -> Case:
+    total = whole(draw, 1, 80)
+    return "WSDLRScheduler", warm(draw) | {
+        "t_initial": total,
+        "decay_t": whole(draw, 1, total + 1),
+        "lr_min": draw.uniform(0, 0.3),
+        "stable_fn": str(draw.choice(["constant", "rsqrt", "power"])),
+        "stable_timescale": draw.uniform(1, 50),
+        "stable_power": draw.uniform(0.1, 2),
+        "decay_fn": str(draw.choice(["linear", "1-sqrt", "cosine", "power", "exp"])),
+        "decay_power": draw.uniform(0.2, 3),
+        "decay_ratio": draw.uniform(0.01, 0.9),
+    }
+
+
+@pytest.mark.parametrize("case", [cosine, poly, tanh, step, multistep, wsd], ids=lambda f: f.__name__)
+def test_rates_are_those_of_its_own_steps(
+    case: Callable[[Draw], Case], timm_scheduler: ModuleType, assert_follows: Callable[..., None]
+) -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(DRAWS):
+        kind, arguments = case(draw)
+        scale = {"lr_scale": 0.5} if draw.integers(2) else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler = getattr(timm_scheduler, kind)(optimizer(0.5, **scale), **arguments)
+            schedule = from_timm(scheduler)
+        rates = stepped(scheduler, TICKS)
+        per_tick = 3 if scheduler.t_in_epochs else 1
+        assert_follows(schedule, np.repeat(rates, per_tick), per_epoch=per_tick)
+
+
+def test_the_text_says_the_convention(timm_scheduler: ModuleType) -> None:
+    scheduler = timm_scheduler.CosineLRScheduler(optimizer(0.1), t_initial=90, warmup_t=5, lr_min=1e-5)
+    with pytest.warns(UserWarning, match="drops to what ran underneath.*warmup_prefix=True"):
+        ours = from_timm(scheduler)
+    assert repr(ours) == "timm_cosine(0.1, warmup_t=5*epochs, t_initial=90*epochs, lr_min=1e-05)"
+
+
+def test_milestones_come_a_tick_early(timm_scheduler: ModuleType) -> None:
+    scheduler = timm_scheduler.MultiStepLRScheduler(optimizer(0.1), decay_t=[30, 60], decay_rate=0.1)
+    with pytest.warns(UserWarning, match=r"one tick before each milestone.*multistep\(0.1, at=\[30\*epochs"):
+        from_timm(scheduler)
+
+
+def test_groups_agree_or_are_chosen(timm_scheduler: ModuleType) -> None:
+    scheduler = timm_scheduler.StepLRScheduler(optimizer(0.1, 0.2), decay_t=30, decay_rate=0.1)
+    assert repr(from_timm(scheduler, group=1)) == "timm_step(0.2, decay_t=30*epochs, decay_rate=0.1)"
+    with pytest.raises(ScheduleError, match="the 2 parameter groups differ; write group=0"):
+        from_timm(scheduler)
+    with pytest.raises(ScheduleError, match="group=2 is not one of the 2 groups"):
+        from_timm(scheduler, group=2)
+
+
+@pytest.mark.filterwarnings("ignore:PlateauLRScheduler is deprecated")
+def test_the_plateau_is_that_of_pytorch(timm_scheduler: ModuleType) -> None:
+    scheduler = timm_scheduler.PlateauLRScheduler(optimizer(0.1), decay_rate=0.5, patience_t=3, lr_min=0.001)
+    assert repr(from_timm(scheduler)) == (
+        'constant(0.1) * plateau(factor=0.5, patience=3, signed=True, floor=0.01, metric="val_accuracy")'
+    )
+    with pytest.raises(ScheduleError, match="warmup_t=0"):
+        from_timm(timm_scheduler.PlateauLRScheduler(optimizer(0.1), warmup_t=3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        ("CosineLRScheduler", {"t_initial": 9, "noise_range_t": 3}, "noise_range_t"),
+        ("CosineLRScheduler", {"t_initial": 9, "cycle_mul": 0.5}, "cycle_mul=0.5"),
+        ("WSDLRScheduler", {"t_initial": 9, "decay_t": 3, "decay_fn": lambda u: 1 - u}, "decay_fn"),
+    ],
+)
+def test_what_is_refused_says_why(
+    kind: str, arguments: dict[str, Any], message: str, timm_scheduler: ModuleType
+) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        from_timm(getattr(timm_scheduler, kind)(optimizer(0.1), **arguments))
+
+
+def test_other_objects_are_refused() -> None:
+    with pytest.raises(ScheduleError, match="unknown scheduler 'StepLR'; one of: CosineLRScheduler, "):
+        from_timm(torch.optim.lr_scheduler.StepLR(optimizer(0.1), 3))

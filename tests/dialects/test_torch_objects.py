@@ -1,0 +1,173 @@
+"""What `from_torch` reads and refuses: classes, groups, states, combinations, metrics, mistakes."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stepsize.schedules as ss
+from stepsize.dialects import from_torch
+from stepsize.dialects.torch import READERS
+from stepsize.errors import ScheduleError
+
+torch = pytest.importorskip("torch")
+from torch.optim import lr_scheduler as theirs  # noqa: E402
+
+
+def optimizer(*rates: float) -> Any:
+    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": rate} for rate in rates]
+    return torch.optim.SGD(groups, momentum=0.9)
+
+
+def test_a_class_is_read_with_its_own_defaults() -> None:
+    assert (
+        repr(from_torch(theirs.StepLR, peak=0.1, step_size=30))
+        == "step_decay(0.1, factor=0.1, every=30*updates)"
+    )
+    cycle = from_torch(theirs.CyclicLR, base_lr=0.1, max_lr=0.5)
+    assert repr(cycle) == "triangular(0.5, floor=0.1, up=2000*updates, down=2000*updates)"
+
+
+def test_the_text_says_the_convention() -> None:
+    with pytest.warns(UserWarning, match=r"rises again after T_max=90; .* cosine\(0.1, length=90\*updates\)"):
+        cosine = from_torch(theirs.CosineAnnealingLR, peak=0.1, T_max=90)
+    assert repr(cosine) == "torch_cosine(0.1, t_max=90*updates)"
+    with pytest.warns(UserWarning, match=r"its end at update 99 and leaves it at 100; .* one_cycle\(0.1, "):
+        cycle = from_torch(theirs.OneCycleLR, max_lr=0.1, total_steps=100)
+    assert repr(cycle) == "torch_one_cycle(0.1, length=100*updates)"
+
+
+def test_a_sequence_reads_as_its_pieces() -> None:
+    owner = optimizer(0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = [theirs.LinearLR(owner, 0.5, total_iters=5), theirs.CosineAnnealingLR(owner, 20)]
+        ours = from_torch(theirs.SequentialLR(owner, parts, [5]))
+    assert repr(ours) == "warmup(5*updates, start=0.05) >> torch_cosine(0.1, t_max=20*updates)"
+
+
+@pytest.mark.parametrize("kind", [theirs.LinearLR, functools.partial(theirs.CosineAnnealingLR, T_max=9)])
+def test_a_sequence_begins_where_its_one_cycle_says(kind: Any) -> None:
+    """OneCycleLR changes initial_lr, to which SequentialLR goes back, whatever was built before."""
+    owner = optimizer(0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = [kind(owner), theirs.OneCycleLR(owner, max_lr=0.5, total_steps=20)]
+        ours = from_torch(theirs.SequentialLR(owner, parts, [5])).plan(updates=6).values
+    assert ours[0] == pytest.approx(owner.param_groups[0]["lr"])
+    assert ours[5] == pytest.approx(0.02)
+
+
+def test_a_chain_reads_as_a_product() -> None:
+    owner = optimizer(0.1)
+    parts = [theirs.ConstantLR(owner, 0.5, total_iters=4), theirs.ExponentialLR(owner, 0.9)]
+    assert repr(from_torch(theirs.ChainedScheduler(parts))) == (
+        "0.1 * (constant(0.5, length=4*updates) >> constant(1)) * exponential(1, factor=0.9, every=1*updates)"
+    )
+
+
+def test_reading_changes_nothing() -> None:
+    owner = optimizer(0.1)
+    scheduler = theirs.StepLR(owner, 3)
+    for _ in range(5):
+        owner.step()
+        scheduler.step()
+    before = copy.deepcopy((scheduler.state_dict(), owner.state_dict()["param_groups"]))
+    assert repr(from_torch(scheduler)) == "step_decay(0.1, factor=0.1, every=3*updates)"
+    assert (scheduler.state_dict(), owner.state_dict()["param_groups"]) == before
+
+
+def test_groups_agree_or_are_chosen() -> None:
+    scheduler = theirs.ExponentialLR(optimizer(0.1, 0.2), 0.9)
+    assert from_torch(scheduler, group=1) == ss.parse("exponential(0.2, factor=0.9, every=1*updates)")
+    with pytest.raises(ScheduleError, match="the 2 parameter groups differ; write group=0"):
+        from_torch(scheduler)
+    assert from_torch(theirs.ExponentialLR(optimizer(0.1, 0.1), 0.9)) == from_torch(
+        theirs.ExponentialLR(optimizer(0.1), 0.9)
+    )
+
+
+def test_groups_that_agree_warn_once() -> None:
+    with pytest.warns(UserWarning, match="rises again") as caught:
+        from_torch(theirs.CosineAnnealingLR(optimizer(0.1, 0.1, 0.1), 9))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_lengths_of_zero_are_reproduced_and_warned_about() -> None:
+    with pytest.warns(
+        UserWarning, match=r"never takes its factor back; the clean schedule is constant\(0.1\)"
+    ):
+        assert from_torch(theirs.ConstantLR, peak=0.1, factor=0.5, total_iters=0) == ss.constant(0.05)
+    with pytest.warns(UserWarning, match=r"stays at its start_factor; the clean schedule is constant\(0.1\)"):
+        assert from_torch(theirs.LinearLR, peak=0.1, start_factor=0.5, total_iters=0) == ss.constant(0.05)
+
+
+def test_a_plateau_cuts_when_its_own_does() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(200):
+        rate, mode = draw.uniform(1e-7, 1), str(draw.choice(["min", "max"]))
+        owner = optimizer(rate)
+        scheduler = theirs.ReduceLROnPlateau(
+            owner,
+            mode,
+            factor=draw.uniform(0.1, 0.9),
+            patience=int(draw.integers(0, 4)),
+            threshold=draw.choice([0, draw.uniform(0, 0.1)]),
+            threshold_mode=str(draw.choice(["rel", "abs"])),
+            cooldown=int(draw.integers(0, 4)),
+            min_lr=rate * draw.choice([0, draw.uniform(0, 1.2)]),
+            eps=draw.choice([1e-8, 1e-3]),
+        )
+        ours = from_torch(scheduler)
+        assert ours == ss.parse(repr(ours))
+        rule = ours.metric_factor
+        state = rule.init() if rule else None
+        for metric in draw.normal(size=40).cumsum().tolist():
+            scheduler.step(metric)
+            state = rule.observe(state, metric) if rule else None
+            mine = rate * float(rule.multiplier(state)) if rule else rate
+            assert mine == pytest.approx(owner.param_groups[0]["lr"], rel=1e-12)
+
+
+def test_every_scheduler_of_pytorch_is_known() -> None:
+    names = {
+        name
+        for name, kind in vars(theirs).items()
+        if isinstance(kind, type) and issubclass(kind, theirs.LRScheduler) and not name.startswith("_")
+    }
+    assert names - {"LRScheduler"} == set(READERS) - {"SWALR"}
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: theirs.LambdaLR(optimizer(0.1), lambda t: 1), "write the schedule it follows"),
+        (lambda: theirs.MultiplicativeLR(optimizer(0.1), lambda t: 1), "write the schedule it follows"),
+        (lambda: theirs.CyclicLR(optimizer(0.1), 0.1, 0.5, scale_fn=lambda x: 1.0), "scale_fn"),
+        (lambda: theirs.ConstantLR(optimizer(0.1), 0.0), "divides by zero"),
+        (lambda: torch.optim.SGD, "unknown scheduler 'SGD'"),
+        (lambda: "StepLR", "unknown scheduler 'str'"),
+        (lambda: theirs.StepLR, "StepLR needs the rate of its optimizer; write peak=0.1"),
+        (lambda: functools.partial(theirs.StepLR, step_size=3), "unknown scheduler 'partial'"),
+    ],
+)
+def test_what_is_refused_says_what_to_write(build: Any, message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        from_torch(build())
+
+
+def test_bad_settings_are_refused() -> None:
+    with pytest.raises(ScheduleError, match="PyTorch refuses this OneCycleLR"):
+        from_torch(theirs.OneCycleLR, max_lr=0.1, total_steps=10, pct_start=0.1)
+    with pytest.raises(ScheduleError, match="peak, step_size: a scheduler that is built has its own numbers"):
+        from_torch(theirs.StepLR(optimizer(0.1), 3), peak=0.1, step_size=3)
+    with pytest.raises(ScheduleError, match="group=3 is not one of the 1 groups"):
+        from_torch(theirs.StepLR(optimizer(0.1), 3), group=3)
+    nested = theirs.ChainedScheduler([theirs.ChainedScheduler([theirs.StepLR(optimizer(0.1), 3)])])
+    with pytest.raises(ScheduleError, match="ChainedScheduler inside a combination goes wrong in PyTorch"):
+        from_torch(nested)

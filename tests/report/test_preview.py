@@ -1,0 +1,245 @@
+"""Previews: what the text says of lengths, phases and rates, and what the picture shows."""
+
+from __future__ import annotations
+
+import re
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stepsize as ss
+from stepsize import cli
+from stepsize.errors import MissingExtra, ScheduleError
+from stepsize.report import preview
+from stepsize.schedules import Plan, Schedule, picture
+from stepsize.schedules.phases import phases, resolved
+from stepsize.units import epochs, lr, run, updates
+
+WARMED = ss.warmup(5 * epochs) >> ss.cosine(0.1)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def planned(schedule: Schedule = WARMED, per_epoch: int = 9) -> Plan:
+    return schedule.plan(epochs=50, updates_per_epoch=per_epoch)
+
+
+def rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_the_text_says_lengths_phases_and_both_ends() -> None:
+    text = preview.text([planned()], width=80)
+    assert "1 epoch = 9 updates, warmup = 45 updates" in text
+    assert "50 epochs = 450 updates" in text
+    assert ["0", "to", "44", "0", "0.0977778", "warmup(5*epochs)"] in rows(text)
+    assert ["45", "to", "449", "0.1", "1.50428e-06", "cosine(0.1)"] in rows(text)
+    table = rows(text)[-12:]
+    assert [row[0] for row in table] == [*"12345", "...", "46", "47", "48", "49", "50", "end"]
+    assert table[1] == ["2", "9", "0.02"]
+    assert table[-1] == ["end", "449", "1.504276012e-06"]
+
+
+def test_a_run_in_updates_is_counted_in_updates() -> None:
+    text = preview.text([ss.linear(0.4).plan(updates=4)], width=60)
+    assert rows(text)[1] == ["4", "updates"]
+    assert rows(text)[-4:] == [["0", "0.4"], ["1", "0.3"], ["2", "0.2"], ["3", "0.1"]]
+
+
+def test_an_epoch_that_is_not_whole_is_said() -> None:
+    text = preview.text([ss.linear(0.4).plan(updates=5, updates_per_epoch=2)], width=60)
+    assert "2 epochs = 4 updates, and 1 more" in text
+    assert [row[:2] for row in rows(text)[-4:]] == [["1", "0"], ["2", "2"], ["3", "4"], ["end", "4"]]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (ss.cosine(0.1), [(0, 99)]),
+        (ss.one_cycle(0.1), [(0, 29), (30, 99)]),
+        (ss.wsd(0.1), [(0, 79), (80, 99)]),
+        (ss.warmup(2.5 * updates) >> ss.linear(0.1), [(0, 2), (3, 99)]),
+        (ss.warmup(0 * updates) >> ss.linear(0.1), [(0, 99)]),
+        (0.5 * (ss.warmup(10 * updates) >> ss.wsd(0.1, decay=0.5 * run)), [(0, 9), (10, 49), (50, 99)]),
+        (ss.warmup(10 * updates) >> ss.wsd(0.1, decay=0.1 * run, length=50 * updates) >> ss.constant(0.1),
+         [(0, 9), (10, 49), (50, 59), (60, 99)]),
+    ],
+)  # fmt: skip
+def test_phases_follow_one_another(schedule: Schedule, expected: list[tuple[int, int]]) -> None:
+    assert [(phase.first, phase.last) for phase in phases(schedule.plan(updates=100))] == expected
+
+
+def test_resolved_lengths_are_named_and_said_once() -> None:
+    schedule = ss.warmup(1 * epochs) >> ss.multistep(0.1, at=[2 * epochs, 0.5 * run])
+    assert resolved(schedule.plan(epochs=10, updates_per_epoch=3)) == [
+        "1 epoch = 3 updates",
+        "warmup = 3 updates",
+        "at = 6, 15 updates",
+    ]
+    assert resolved((ss.warmup(7 * updates) >> ss.linear(0.1)).plan(updates=9)) == []
+
+
+@pytest.mark.parametrize("ascii", [True, False])
+@pytest.mark.parametrize("width", [60, 100])
+def test_the_text_fits(width: int, ascii: bool) -> None:
+    names = "abcdefgh"
+    long = ss.multistep(0.1, at=[n * epochs for n in range(1, 30)]) * ss.plateau(
+        metric=f"loss_é{names * 4}_loss"
+    )
+    text = preview.text([planned(long), planned()], width, ascii)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.isascii() == ascii
+
+
+def drawn(plans: list[Plan], path: Path) -> ET.Element:
+    preview.draw(plans, path)
+    return ET.parse(path).getroot()
+
+
+def test_a_picture_has_one_line_per_plan_and_every_spec(tmp_path: Path) -> None:
+    specs = [ss.cosine(level / 10) for level in range(1, 10)]
+    root = drawn([planned(each) for each in specs], tmp_path / "new" / "p.svg")
+    strokes = [(path.get("stroke"), path.get("stroke-dasharray")) for path in root.iter(f"{SVG}path")]
+    lines = [stroke for stroke in strokes if stroke[1]]
+    assert len(lines) == 2 * len(specs)  # a curve and a sample beside its spec
+    assert len(set(lines)) == len(specs)
+    said = [text.text for text in root.iter(f"{SVG}text")]
+    assert {str(each) for each in specs} <= set(said)
+    assert {"0", "1", "learning rate", "epoch"} <= set(said)
+
+
+def points(plan: Plan) -> Iterator[tuple[float, float]]:
+    """The points of the only curve of a picture, as shares of the plot."""
+    root = ET.fromstring(picture.svg([plan]))
+    curve = next(path.get("d", "") for path in root.iter(f"{SVG}path") if path.get("stroke-dasharray"))
+    for pair in curve[1:].split("L"):
+        x, y = map(float, pair.split(","))
+        yield (x - picture.LEFT) / picture.WIDTH, 1 - (y - picture.TOP) / picture.HEIGHT
+
+
+def test_a_curve_is_where_its_rates_are() -> None:
+    found = list(points(ss.linear(1).plan(updates=4)))
+    assert np.allclose(found, [(0, 1), (0.25, 0.75), (0.5, 0.5), (0.75, 0.25)], atol=0.001)
+
+
+def test_long_specs_are_broken_and_escaped(tmp_path: Path) -> None:
+    long = ss.multistep(0.1, at=[n * epochs for n in range(1, 40)]) * ss.plateau(metric="a<b&c_loss")
+    root = drawn([planned(long)], tmp_path / "p.svg")
+    said = [str(text.text) for text in root.iter(f"{SVG}text") if text.get("font-family")]
+    assert len(said) > 3
+    assert max(map(len, said)) <= picture.LETTERS
+    assert " ".join(said) == str(long)
+
+
+def test_html_holds_picture_and_text_and_png_is_one(tmp_path: Path) -> None:
+    preview.draw([planned()], tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert picture.svg([planned()]) in page
+    assert "warmup = 45 updates" in page
+    pytest.importorskip("vl_convert")
+    preview.draw([planned()], tmp_path / "p.png")
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ScheduleError, match=re.escape("one of: .html, .png, .svg")):
+        preview.draw([planned()], tmp_path / "p.gif")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ScheduleError, match="another --output"):
+        preview.draw([planned()], tmp_path / "file" / "p.svg")
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(MissingExtra, match=re.escape('pip install "stepsize[report]"')):
+        preview.draw([planned()], tmp_path / "p.png")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=5_000), st.integers(1, 600))
+def test_thinning_keeps_ends_and_extremes(values: list[float], columns: int) -> None:
+    array = np.array(values)
+    kept = picture.thinned(array, columns)
+    assert len(kept) <= 2 * columns + 2
+    assert (np.diff(kept) > 0).all()
+    assert {kept[0], kept[-1]} == {0, len(array) - 1}
+    assert (array[kept].min(), array[kept].max()) == (array.min(), array.max())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "title"),
+    [
+        (ss.cosine(0.1), "learning rate, in a run of 50 epochs of 20 updates"),
+        (ss.cosine(lr), "learning rate / lr, in a run of 50 epochs of 20 updates"),
+        (ss.step_decay(0.1, every=40 * epochs), "learning rate, in a run of 80 epochs of 13 updates"),
+        (ss.multistep(0.1, at=[3000 * updates]), "learning rate, in a run of 50 epochs of 120 updates"),
+        (ss.constant(1e-300), "learning rate, in a run of 50 epochs of 20 updates"),
+    ],
+)
+def test_a_notebook_shows_a_schedule_for_a_run_that_holds_it(schedule: Any, title: str) -> None:
+    drawing = schedule._repr_svg_()
+    assert f">{title}<" in drawing
+    assert str(schedule) in [text.text for text in ET.fromstring(drawing).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize(
+    "schedule", [ss.warmup(5 * epochs), ss.plateau(), ss.constant(1, length=1e308 * updates)]
+)
+def test_a_schedule_that_has_no_picture_is_shown_as_text(schedule: Any) -> None:
+    assert schedule._repr_svg_() is None
+
+
+def test_a_notebook_shows_a_plan_as_it_is() -> None:
+    assert planned()._repr_svg_() == picture.svg([planned()])
+
+
+def asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str
+) -> tuple[int, str, str]:
+    """Run `stepsize preview` in this process; give its exit code and what it said."""
+    monkeypatch.setattr(sys, "argv", ["stepsize", "preview", *args])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return int(str(caught.value.code)), *capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("args", "run"),
+    [
+        ([], "50 epochs = 50 updates"),
+        (["--epochs", "3", "--updates-per-epoch", "9"], "3 epochs = 27 updates"),
+        (["--updates", "30"], "30 updates"),
+        (["--updates", "30", "--updates-per-epoch", "9"], "3 epochs = 27 updates, and 3 more"),
+    ],
+)
+def test_the_command_takes_the_run_in_epochs_or_updates(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], run: str
+) -> None:
+    code, out, err = asked(monkeypatch, capsys, "cosine(lr)", *args)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "cosine(0.1)"
+    assert out.splitlines()[1].strip().startswith(run)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--epochs", "3", "--updates", "30"], "--epochs 3 and --updates 30 both give the run; write one"),
+        (["--updates", "0"], "updates=0 is not allowed"),
+        (["--updates-per-epoch", "0"], "updates_per_epoch=0 is not allowed"),
+        (["--lr", "-1"], "lr=-1"),
+        (["--output", "p.gif"], "one of: .html, .png, .svg"),
+    ],
+)
+def test_the_command_refuses_a_run_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], words: str
+) -> None:
+    code, out, err = asked(monkeypatch, capsys, "cosine(lr)", *args)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1

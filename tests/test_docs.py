@@ -1,0 +1,114 @@
+"""The generated pages: made again they come out the same, and every spec on them is true."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stepsize as ss
+from stepsize.schedules import FAMILIES
+
+DOCS = Path(__file__).parents[1] / "docs"
+UPDATES = 100
+
+
+def script(name: str) -> ModuleType:
+    """Load a script of the docs as a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(DOCS))
+        return importlib.import_module(name)
+
+
+libraries, gallery = script("make_libraries"), script("make_gallery")
+
+
+def test_the_library_page_is_up_to_date() -> None:
+    assert (DOCS / "libraries.md").read_text(encoding="utf-8") == libraries.page()
+
+
+def test_the_gallery_is_up_to_date_and_has_every_family() -> None:
+    assert set(gallery.EXAMPLES) == set(FAMILIES)
+    assert (DOCS / "gallery.md").read_text(encoding="utf-8") == gallery.page()
+    pictures = gallery.pictures()
+    assert set(pictures) == set(gallery.IMAGES.iterdir())
+    for path, drawn in pictures.items():
+        assert path.read_text(encoding="utf-8") == drawn, path.name
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_the_gallery_shows_a_family_by_its_own_example(name: str) -> None:
+    assert f"{name}(" in gallery.EXAMPLES[name]
+
+
+def ours(spec: str) -> np.ndarray:
+    """The rates of a spec."""
+    return ss.parse(spec).plan(updates=UPDATES, updates_per_epoch=10).values
+
+
+@pytest.mark.parametrize("row", libraries.rows(), ids=lambda row: f"{row.library}-{row.call}")
+def test_every_spec_of_the_library_page_plans_its_family(row: Any) -> None:
+    assert f"{row.family}(" in row.spec
+    assert np.ptp(ours(row.spec)) > 0 or "constant(" in row.spec
+
+
+def an_optimizer() -> Any:
+    torch = pytest.importorskip("torch")
+    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+
+
+def stepped(module: str, call: str, numbered: bool = False) -> list[float]:
+    """The rates that a PyTorch optimizer uses under a scheduler; timm's is told the number of the update."""
+    optimizer = an_optimizer()
+    rates = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SequentialLR steps in a way that PyTorch itself calls deprecated
+        scheduler = eval(call, {"optimizer": optimizer, "exp": math.exp, **vars(pytest.importorskip(module))})
+        for t in range(UPDATES):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step(*[t + 1] * numbered)
+    return rates
+
+
+def called(module: str, call: str, scale: int = 1) -> list[float]:
+    """The rates of a schedule that is a function of the update, or of a share of the run."""
+    schedule = eval(call, dict(vars(pytest.importorskip(module))))
+    return [float(schedule(t / scale if scale > 1 else t)) for t in range(UPDATES)]
+
+
+THEIRS: dict[str, Callable[[str], list[float]]] = {
+    "Keras": lambda call: called("keras.optimizers.schedules", call),
+    "PyTorch": lambda call: stepped("torch.optim.lr_scheduler", call),
+    "optax": lambda call: called("optax", call),
+    "transformers": lambda call: stepped("transformers.optimization", call),
+    "timm": lambda call: stepped("timm.scheduler", call, numbered=True),
+    "fastai": lambda call: called("fastai.callback.schedule", call, scale=UPDATES),
+}
+CHECKED = [row for row in libraries.rows() if not row.unchecked]
+
+
+def assert_same_rates(theirs: list[float], spec: str) -> None:
+    """Check rates against a spec; Keras and optax count in single precision."""
+    np.testing.assert_allclose(theirs, ours(spec), rtol=2e-6, atol=2e-9)
+
+
+@pytest.mark.parametrize("row", CHECKED, ids=lambda row: f"{row.library}-{row.call}")
+def test_both_sides_of_the_library_page_have_the_same_rates(row: Any) -> None:
+    assert_same_rates(THEIRS[row.library](row.call), row.spec)
+
+
+def test_the_check_above_can_fail() -> None:
+    theirs = called("optax", "cosine_decay_schedule(0.1, 100)")
+    assert_same_rates(theirs, "cosine(0.1)")
+    with pytest.raises(AssertionError):
+        assert_same_rates(theirs, "cosine(0.1, closed=True)")
+    with pytest.raises(AssertionError):
+        assert_same_rates([math.nan, *theirs[1:]], "cosine(0.1)")
