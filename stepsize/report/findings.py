@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def notes(answer: Answer, scores: Mapping[str, Sequence[float]]) -> list[str]:
     if protocol["split_kind"] == "lesson":
         said.append(
             "The validation rows are the last of the table, unshuffled and the same for every seed; the same "
-            f"candidates on fair splits: {answer['study']['command']} --split stratified"
+            f"candidates on fair splits: {_on_fair_splits(answer['study'])}"
         )
     if protocol["split_kind"] == "test":
         said.append(
@@ -169,6 +170,13 @@ def _attributions(answer: Answer, scores: Mapping[str, Sequence[float]], scale: 
 
 def _said(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def _on_fair_splits(study: Mapping[str, Any]) -> str:
+    command = study["command"]
+    if not command.startswith("stepsize compare "):
+        command = f"stepsize compare {study['name']}"
+    return re.sub(r" --split[= ]\S+", "", command) + " --split stratified"
 
 
 def _worth(data: Mapping[str, Any]) -> str:
