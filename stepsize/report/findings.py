@@ -42,8 +42,8 @@ def sentence(answer: Answer, divergences: Divergences) -> str:
     if count == 1:
         only = f"it is the only one of {len(candidates)} candidates that may be the best"
         return f"{use}: {only}{_gain(best, scale)}."
-    among = "all" if count == len(candidates) else str(count)
-    simplest = f"{among} of {len(candidates)} candidates may be the best, and {verdict['reason']}"
+    among = f"all {count}" if count == len(candidates) else f"{count} of {len(candidates)}"
+    simplest = f"{among} candidates may be the best, and {verdict['reason']}"
     if best is baseline:
         return f"{use}: no candidate is shown to be better; {simplest}."
     return f"{use}: {simplest}{_gain(best, scale)}."
