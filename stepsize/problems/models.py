@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from stepsize.errors import InputError, MissingExtra, ProblemError, unknown
@@ -180,7 +181,7 @@ def _compiled(form: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Any, str
         name, arguments = type(model.optimizer).__name__, model.optimizer.get_config()
         loss = model.loss
     else:
-        model = keras.saving.deserialize_keras_object(form["config"])
+        model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))  # Keras empties it
         name, arguments = form["optimizer"]
         loss = keras.saving.deserialize_keras_object(form["loss"])
     model.build((None, *shape))
