@@ -79,9 +79,10 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
         "candidates": candidates,
     }
     divergences = _divergences(final)
+    listed = {name: values.tolist() for name, values in scores.items()}
     answer["verdict"] = _verdict(study, candidates, scores)
-    answer["verdict"]["sentence"] = findings.sentence(answer, divergences)
-    answer["notes"] = findings.notes(answer, {name: values.tolist() for name, values in scores.items()})
+    answer["verdict"]["sentence"] = findings.sentence(answer, divergences, listed)
+    answer["notes"] = findings.notes(answer, listed)
     answer["warnings"] = findings.warnings(answer, divergences)
     answer["cost"] = dict(cost)
     return answer
