@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from stepsize.engine.client import Engine
 from stepsize.errors import MissingExtra, StudyError
 from stepsize.problems.problem import Problem
 from stepsize.problems.problem import problem as named_problem
+from stepsize.report import html, text
+from stepsize.report.progress import ProgressLine
 from stepsize.report.summary import picture_data, summarise_study
 from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate, built_in
@@ -55,28 +58,25 @@ class Result:
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one HTML file that needs no network; give its path."""
-        from stepsize.report import html
-
         path = Path(path)
-        text = html.render(self.answer, self.details)
+        page = html.render(self.answer, self.details)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_text(page, encoding="utf-8")
         except OSError as error:
             raise StudyError(
                 f"cannot write the report {str(path)!r}: {error.strerror}; give another place"
             ) from None
         return path
 
-    def __str__(self) -> str:
-        from stepsize.report import text
-
+    def __repr__(self) -> str:
         return text.render(self.answer, self.details)
 
-    def _repr_html_(self) -> str:
-        from stepsize.report import html
-
-        return html.fragment(self.answer, self.details)
+    def _repr_html_(self) -> str | None:
+        try:
+            return html.fragment(self.answer, self.details)
+        except MissingExtra:
+            return None  # the notebook shows the text, then
 
 
 def compare(
@@ -86,23 +86,29 @@ def compare(
     *,
     baseline: str | None = None,
     store: str | Path | None = None,
-    listen: Callable[[Progress], None] = lambda progress: None,
-    command: str | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Train every schedule on every seed and say what can and cannot be told apart.
 
     `problem` is a `Problem` or the name of one; `schedules` are schedules, their text, or `Candidate`s
     (default: those of the problem); `seeds` their number or the seeds themselves; `baseline` the name of
     the candidate that the others are compared with (default: the first constant). Finished runs are kept
-    in `store` (default: a file in stepsize-results/), so the same call continues after a stop.
+    in `store` (default: a file in stepsize-results/), so the same call continues after a stop. Progress is
+    written to standard error unless `quiet`.
 
     Raises: InputError for what does not fit together, EngineError when training fails.
     """
     if isinstance(problem, str):
         problem = named_problem(problem)
+    candidates = (
+        [Candidate.of(each) for each in schedules] if schedules is not None else built_in(problem.name)
+    )
+    named = [candidate.name for candidate in candidates]
+    call = f"stepsize.compare({problem.name!r}, {named}, seeds={seeds})"
     with Engine() as engine, Store(store or default_store(problem)) as opened:
-        study = make_study(problem, schedules or built_in(problem.name), seeds, baseline, command)
-        return complete(study, problem, opened, engine, listen)
+        study = make_study(problem, candidates, seeds, baseline, call)
+        with ProgressLine(sys.stderr, quiet) as line:
+            return complete(study, problem, opened, engine, line.show)
 
 
 def complete(

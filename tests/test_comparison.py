@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ SCHEDULES = [
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     store = tmp_path_factory.mktemp("store") / "iris.sqlite"
-    return store, ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store)
+    return store, ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store, quiet=True)
 
 
 def test_the_answer_has_the_fields_of_the_contract(first):
@@ -54,14 +57,14 @@ def test_the_answer_has_the_fields_of_the_contract(first):
 
 def test_the_same_call_again_trains_nothing_and_answers_the_same(first):
     store, result = first
-    again = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store)
+    again = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store, quiet=True)
     assert again.answer["cost"]["runs"] == 0
     assert without_cost(again) == without_cost(result)
 
 
 def test_more_seeds_keep_the_runs_that_are_there(first):
     store, result = first
-    more = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=9, store=store)
+    more = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=9, store=store, quiet=True)
     assert more.answer["cost"]["runs"] == 6
     for old, new in zip(result.answer["candidates"], more.answer["candidates"], strict=True):
         assert new["scores"][:7] == old["scores"]
@@ -69,7 +72,7 @@ def test_more_seeds_keep_the_runs_that_are_there(first):
 
 def test_results_do_not_depend_on_the_rivals(first):
     """Paired by design: a candidate's runs are the same whoever else is in the study."""
-    alone = ss.compare(ss.problem("iris", epochs=4), SCHEDULES[1:2], seeds=7, store=":memory:")
+    alone = ss.compare(ss.problem("iris", epochs=4), SCHEDULES[1:2], seeds=7, store=":memory:", quiet=True)
     ours, theirs = alone.details["curves"], first[1].details["curves"]
     (name,) = ours
     np.testing.assert_allclose(ours[name]["val_loss"]["mean"], theirs[name]["val_loss"]["mean"], rtol=1e-4)
@@ -104,6 +107,7 @@ def test_tuning_and_plateau_end_to_end():
         ["constant(lr)", "constant(lr) * plateau(factor=0.5, patience=0)"],
         seeds=6,
         store=":memory:",
+        quiet=True,
     )
     assert result.answer["cost"]["runs"] == 2 * 11 * 5 + 2 * 6
     for candidate in result.answer["candidates"]:
@@ -115,7 +119,7 @@ def test_tuning_and_plateau_end_to_end():
 
 def test_a_metric_that_no_study_measures_is_refused():
     with pytest.raises(StudyError, match="measures val_loss, val_accuracy, loss"):
-        ss.compare("iris", ['constant(0.1) * plateau(metric="val_auc")'], store=":memory:")
+        ss.compare("iris", ['constant(0.1) * plateau(metric="val_auc")'], store=":memory:", quiet=True)
 
 
 def test_a_factory_runs_in_the_training_process(tmp_path, monkeypatch):
@@ -128,8 +132,9 @@ def test_a_factory_runs_in_the_training_process(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(tmp_path)
     problem = ss.problem("iris", model="my_nets:small", epochs=2)
-    result = ss.compare(problem, ["constant(0.1)"], seeds=2, store=":memory:")
+    result = ss.compare(problem, ["constant(0.1)"], seeds=2, store=":memory:", quiet=True)
     assert 0 <= result.answer["candidates"][0]["mean"] <= 1
+    assert result.answer["study"]["protocol"]["optimizer"] == {"name": "as compiled"}
 
 
 def without_cost(result):
@@ -145,3 +150,33 @@ def test_json_holds_no_number_that_json_does_not_know(first):
         return [value] if isinstance(value, float) else []
 
     assert all(math.isfinite(n) for n in numbers(json.loads(first[1].to_json())))
+
+
+CELL = """
+import keras, stepsize as ss
+inputs = keras.Input((4,))
+hidden = keras.layers.Dropout(0.1)(keras.layers.BatchNormalization()(keras.layers.Dense(8, "relu")(inputs)))
+model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(hidden))
+model.compile(keras.optimizers.{optimizer}, "sparse_categorical_crossentropy")
+before = [w.copy() for w in model.get_weights()]
+problem = ss.Problem(model, "iris", epochs=2)
+result = ss.compare(problem, ["constant(0.1)"], seeds=2, store=":memory:", quiet=True)
+assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+print(keras.backend.backend(), result.answer["candidates"][0]["scores"])
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["SGD(momentum=0.9)", "Adam()"])
+def test_a_keras_model_on_another_backend(optimizer):
+    """The model travels as its config: the caller's Keras may run on PyTorch, and its weights stay."""
+
+    def scores(backend):
+        code = CELL.replace("{optimizer}", optimizer)
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        name, _, said = done.stdout.partition(" ")
+        assert name == backend
+        return said
+
+    assert scores("torch") == scores("jax")

@@ -25,7 +25,7 @@ def assert_agrees(candidate, mean, sd):
 
 @pytest.fixture(scope="module")
 def lesson():
-    return ss.compare("lesson-ionosphere", store=":memory:").answer
+    return ss.compare("lesson-ionosphere", store=":memory:", quiet=True).answer
 
 
 @pytest.mark.slow
@@ -50,7 +50,7 @@ def test_ionosphere_says_what_is_true(lesson):
 @pytest.mark.slow
 def test_on_fair_splits_the_lessons_schedules_show_no_gain():
     problem = ss.problem("lesson-ionosphere", split="stratified")
-    answer = ss.compare(problem, store=":memory:").answer
+    answer = ss.compare(problem, store=":memory:", quiet=True).answer
     assert all(0.86 < each["mean"] < 0.93 for each in answer["candidates"])
     assert answer["notes"][0].startswith("Momentum made the difference")
     assert "no schedule is shown to add anything that matters" in answer["notes"][1]
@@ -61,7 +61,9 @@ def test_fashion_mnist_trains_as_the_lesson_does():
     if not any(Path(folder).is_dir() for folder in FASHION_FOLDERS):
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
     problem = ss.problem("lesson-fashion-mnist", epochs=1)
-    answer = ss.compare(problem, ["constant(0.1)", "constant(0.01)"], seeds=2, store=":memory:").answer
+    answer = ss.compare(
+        problem, ["constant(0.1)", "constant(0.01)"], seeds=2, store=":memory:", quiet=True
+    ).answer
     high, low = answer["candidates"]
     assert low["mean"] > 0.8
     assert low["mean"] > high["mean"]

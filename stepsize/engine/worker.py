@@ -87,13 +87,13 @@ def _prepare_jax() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     jax.config.update("jax_num_cpu_devices", cores)
     jax.config.update("jax_platforms", "cpu")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepsize" / "compiled"
     try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepsize" / "compiled"
         cache.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        cache = None  # compiled anew each time, then
-    jax.config.update("jax_compilation_cache_dir", cache and str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    except (OSError, RuntimeError):
+        pass  # no place to keep programs: they are compiled anew each time
     import_module("stepsize.engine.population")  # and Keras, while the caller prepares its first request
     return cores
 

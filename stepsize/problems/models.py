@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from stepsize.errors import InputError, MissingExtra, ProblemError, unknown
@@ -49,16 +50,21 @@ def parse_model(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     return name, args, options
 
 
+def is_text(model: Any) -> bool:
+    """Say whether a model is text such as `mlp(34)`, which has no optimizer of its own."""
+    return isinstance(model, str) and not (":" in model and "(" not in model)
+
+
 def travel_form(model: Any, outputs: int) -> dict[str, Any]:
     """Give a model's plain-data form: text, factory path or the config of a compiled Keras model.
 
     `outputs` is the number of classes; two classes are one sigmoid output.
     """
-    if isinstance(model, str):
-        if ":" in model and "(" not in model:
-            return {"factory": model}
+    if is_text(model):
         parse_model(model)
         return {"text": model, "outputs": 1 if outputs == 2 else outputs}
+    if isinstance(model, str):
+        return {"factory": model}
     if not hasattr(model, "get_compile_config"):
         raise ProblemError(
             f"model must be text such as 'mlp(34)' or 'package.module:function', or a compiled Keras model; "
@@ -68,7 +74,40 @@ def travel_form(model: Any, outputs: int) -> dict[str, Any]:
         raise ProblemError("model is not compiled; call model.compile(optimizer, loss) first")
     import keras
 
-    return {"config": keras.saving.serialize_keras_object(model)}
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)  # it names classes of the backend that Keras runs on here
+    optimizer = {key: value for key, value in model.optimizer.get_config().items() if key != "learning_rate"}
+    return {
+        "config": config,
+        "optimizer": [type(model.optimizer).__name__, optimizer],
+        "loss": keras.saving.serialize_keras_object(model.loss),
+    }
+
+
+def nameless(form: Any) -> Any:
+    """Give a travel form with its layers' names numbered in order, for Keras counts them up (`dense_7`).
+
+    >>> nameless({"name": "dense_7", "inbound": ["input_3", "dense_7"]})
+    {'name': '#0', 'inbound': ['input_3', '#0']}
+    """
+    names: dict[str, str] = {}
+
+    def collect(value: Any) -> None:
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            if key == "name" and isinstance(item, str):
+                names.setdefault(item, f"#{len(names)}")
+            elif isinstance(item, Mapping | list | tuple):
+                collect(item)
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: renamed(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [renamed(item) for item in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    collect(form)
+    return renamed(form)
 
 
 def build(form: Mapping[str, Any], settings: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
@@ -91,15 +130,11 @@ def build(form: Mapping[str, Any], settings: Mapping[str, Any], shape: tuple[int
             "binary_crossentropy" if binary else "sparse_categorical_crossentropy",
         )
     else:
-        model = _from_factory(form["factory"]) if "factory" in form else _from_config(form["config"])
-        model.build((None, *shape))
-        config = {
-            **model.optimizer.get_config(),
-            **settings,
-            "learning_rate": 0.1,
-        }  # the engine sets the rate
-        compiled = type(model.optimizer).from_config(config) if name is None else _optimizer(name, settings)
-        model.compile(compiled, model.loss)
+        model, own_name, own, loss = _compiled(form, shape)
+        arguments = settings if name else {**own, **settings}
+        model.compile(
+            _optimizer(name or own_name, {**arguments, "learning_rate": 0.1}), loss
+        )  # we set the rate
     model.optimizer.build(model.trainable_variables)
     binary = model.output_shape[-1] == 1
     return model, keras.metrics.BinaryAccuracy() if binary else keras.metrics.SparseCategoricalAccuracy()
@@ -137,6 +172,22 @@ def _optimizer(name: str, settings: Mapping[str, Any]) -> Any:
         ) from None
 
 
+def _compiled(form: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Any, str, dict[str, Any], Any]:
+    """Give a built model with the name and the arguments of its optimizer, and its loss."""
+    import keras
+
+    if "factory" in form:
+        model = _from_factory(form["factory"])
+        name, arguments = type(model.optimizer).__name__, model.optimizer.get_config()
+        loss = model.loss
+    else:
+        model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))  # Keras empties it
+        name, arguments = form["optimizer"]
+        loss = keras.saving.deserialize_keras_object(form["loss"])
+    model.build((None, *shape))
+    return model, name, arguments, loss
+
+
 def _from_factory(path: str) -> Any:
     module, _, function = path.partition(":")
     try:
@@ -146,9 +197,3 @@ def _from_factory(path: str) -> Any:
     if not getattr(model, "compiled", False):
         raise ProblemError(f"model factory {path!r} must return a compiled Keras model")
     return model
-
-
-def _from_config(config: Mapping[str, Any]) -> Any:
-    import keras
-
-    return keras.saving.deserialize_keras_object(config)

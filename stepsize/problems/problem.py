@@ -11,7 +11,7 @@ from typing import Any
 
 from stepsize.errors import ProblemError, unknown
 from stepsize.problems.data import NAMES, Data, load
-from stepsize.problems.models import travel_form
+from stepsize.problems.models import is_text, nameless, travel_form
 from stepsize.problems.splits import Parts, Split
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
@@ -49,7 +49,7 @@ class Problem:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ProblemError(f"{name}={value!r} must be a positive whole number")
         if self.settings is None:
-            object.__setattr__(self, "settings", dict(SGD) if isinstance(self.model, str) else {})
+            object.__setattr__(self, "settings", dict(SGD) if is_text(self.model) else {})
         object.__setattr__(self, "name", self.name or self.data.name)
         self.travel_form()
 
@@ -70,7 +70,7 @@ class Problem:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything here that changes results."""
         parts = (
-            self.travel_form(), self.data.digest, self.epochs, self.batch_size,
+            nameless(self.travel_form()), self.data.digest, self.epochs, self.batch_size,
             self.split.kind, self.split.validation, dict(self.settings or {}),
         )  # fmt: skip
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -118,6 +118,8 @@ def problem(
     if name in BUILT_IN:
         data, default_model, defaults = BUILT_IN[name]
         made = {**defaults, **_with_split(changes, defaults.get("split", Split()))}
+        if model is not None and not is_text(model) and "settings" not in changes:
+            made.pop("settings", None)  # a compiled model brings its own optimizer
         return Problem(model or default_model, load(data, folder=folder), name, **made)
     if name.lower().endswith(".csv"):
         data = load(name, target)

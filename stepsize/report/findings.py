@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from stepsize.report.numbers import Scale, rate, scale_for
@@ -10,6 +12,7 @@ from stepsize.stats import compare_paired, judge
 
 Answer = Mapping[str, Any]
 Candidate = Mapping[str, Any]
+Scores = Mapping[str, Sequence[float]]  # by candidate, [seeds]
 Divergences = Mapping[
     str, tuple[int, float]
 ]  # by candidate: the earliest update, the highest rate of that run
@@ -19,7 +22,7 @@ SHARES_DIFFER = 0.1  # between the parts, for one class
 HALF_A_POINT = 0.005
 
 
-def sentence(answer: Answer, divergences: Divergences) -> str:
+def sentence(answer: Answer, divergences: Divergences, scores: Scores) -> str:
     """Say in one sentence what to use, and how sure that is."""
     verdict, candidates = answer["verdict"], answer["candidates"]
     if verdict["status"] == "all_diverged":
@@ -40,23 +43,23 @@ def sentence(answer: Answer, divergences: Divergences) -> str:
         return f"{use}; it had no rival."
     if count == 1:
         only = f"it is the only one of {len(candidates)} candidates that may be the best"
-        return f"{use}: {only}{_gain(best, scale)}."
-    among = "all" if count == len(candidates) else str(count)
-    simplest = f"{among} of {len(candidates)} candidates may be the best, and {verdict['reason']}"
+        return f"{use}: {only}{_gain(best, scale)}{_credit(answer, scores, best)}."
+    among = f"all {count}" if count == len(candidates) else f"{count} of {len(candidates)}"
+    simplest = f"{among} candidates may be the best, and {verdict['reason']}"
     if best is baseline:
         return f"{use}: no candidate is shown to be better; {simplest}."
-    return f"{use}: {simplest}{_gain(best, scale)}."
+    return f"{use}: {simplest}{_gain(best, scale)}{_credit(answer, scores, best)}."
 
 
-def notes(answer: Answer, scores: Mapping[str, Sequence[float]]) -> list[str]:
+def notes(answer: Answer, scores: Scores) -> list[str]:
     """Say what made the difference, what the split is worth, how rates were chosen, what to run next."""
     protocol, verdict = answer["study"]["protocol"], answer["verdict"]
     scale = scale_of(answer)
-    said = [*_attributions(answer, scores, scale), _worth(answer["data"])]
+    said = [*_attributions(answer, scores), _worth(answer["data"])]
     if protocol["split_kind"] == "lesson":
         said.append(
             "The validation rows are the last of the table, unshuffled and the same for every seed; the same "
-            f"candidates on fair splits: {answer['study']['command']} --split stratified"
+            f"candidates on fair splits: {_on_fair_splits(answer['study'])}"
         )
     if protocol["split_kind"] == "test":
         said.append(
@@ -128,39 +131,90 @@ def scale_of(answer: Answer) -> Scale:
     return scale_for(protocol["metric"], protocol["higher_is_better"], None, halves)
 
 
-def _attributions(answer: Answer, scores: Mapping[str, Sequence[float]], scale: Scale) -> Iterator[str]:
-    """Where the baseline's schedule met other optimizer settings, tell their effect from the schedules'."""
-    protocol, candidates = answer["study"]["protocol"], answer["candidates"]
-    plain = _named(candidates, protocol["baseline"])
-    changed = next((c for c in candidates if c["spec"] == plain["spec"] and c is not plain), None)
-    if changed is None:
-        return
+@dataclass(frozen=True)
+class _Attribution:
+    """One schedule that met two settings of the optimizer: what is due to the settings, what to schedules."""
 
-    def effect(candidate: Candidate, against: Candidate = changed) -> tuple[str, str]:
+    plain: Candidate  # the baseline
+    changed: Candidate  # its schedule with other settings
+    answer: Answer
+    scores: Scores
+
+    @property
+    def words(self) -> str:
+        """The settings that were changed, by name."""
+        return " and ".join(sorted(self.changed["settings"]))
+
+    @property
+    def schedules(self) -> list[Candidate]:
+        """The candidates that share the changed settings and have another schedule."""
+        own = self.changed["settings"]
+        return [c for c in self.answer["candidates"] if c["settings"] == own and c is not self.changed]
+
+    def effect(self, candidate: Candidate, against: Candidate) -> tuple[str, str]:
         """Give the verdict on a difference, and the difference in words."""
-        step = answer["data"]["sample_value"]
-        found = compare_paired(scores[candidate["name"]], scores[against["name"]], sample_value=step)
+        step, scale = self.answer["data"]["sample_value"], scale_of(self.answer)
+        pair = (self.scores[each["name"]] for each in (candidate, against))
+        found = compare_paired(*pair, sample_value=step)
         interval = None if found.ci95 is None else list(found.ci95)
         size = f"{scale.plus_minus(found.mean, interval, signed=True)} {scale.difference_unit}"
-        return judge(found, found.p, protocol["margin"]), size
+        return judge(found, found.p, self.answer["study"]["protocol"]["margin"]), size
 
-    own = changed["settings"]
-    words = " and ".join(sorted(own))
-    now, before = _said(own), _said({key: protocol["optimizer"].get(key, "default") for key in own})
-    verdict, size = effect(changed, plain)
-    shown = verdict in ("better", "worse")
+    @property
+    def settings_matter(self) -> bool:
+        """Whether the settings alone are shown to change the score."""
+        return self.effect(self.changed, self.plain)[0] in ("better", "worse")
+
+    @property
+    def schedules_add(self) -> bool:
+        """Whether any schedule is shown to be better than the plain one at the same settings."""
+        return any(self.effect(c, self.changed)[0] == "better" for c in self.schedules)
+
+
+def _attribution(answer: Answer, scores: Scores) -> _Attribution | None:
+    candidates = answer["candidates"]
+    plain = _named(candidates, answer["study"]["protocol"]["baseline"])
+    changed = next((c for c in candidates if c["spec"] == plain["spec"] and c is not plain), None)
+    return None if changed is None else _Attribution(plain, changed, answer, scores)
+
+
+def _credit(answer: Answer, scores: Scores, best: Candidate) -> str:
+    """Say it when the recommended candidate owes its gain to its settings."""
+    found = _attribution(answer, scores)
+    if found is None or best["settings"] != found.changed["settings"] or best["spec"] == found.plain["spec"]:
+        return ""
+    due = found.settings_matter and not found.schedules_add
+    return f", by its {found.words} and not by its schedule" if due else ""
+
+
+def _attributions(answer: Answer, scores: Scores) -> Iterator[str]:
+    """Tell the effect of settings from that of schedules, where a schedule met two settings."""
+    found = _attribution(answer, scores)
+    if found is None:
+        return
+    plain, changed = found.plain, found.changed
+    usual = answer["study"]["protocol"]["optimizer"]
+    now, before = (
+        _said(changed["settings"]),
+        _said({key: usual.get(key, "default") for key in changed["settings"]}),
+    )
+    head = "made the difference" if found.settings_matter else "is not shown to make a difference"
     yield (
-        f"{words.capitalize()} made the difference: " if shown else f"No difference by {words} is shown: "
-    ) + f"{plain['spec']} with {now} instead of {before} changes the {scale.name} by {size}."
-    same = {c["spec"]: effect(c) for c in candidates if c["settings"] == own and c is not changed}
-    if same:
-        adds = any(verdict == "better" for verdict, _ in same.values())
-        sum_up = "a schedule adds to it" if adds else "no schedule is shown to add anything that matters"
-        each = "; ".join(f"{spec} {size} ({verdict})" for spec, (verdict, size) in same.items())
+        f"{found.words.capitalize()} {head}: {plain['spec']} with {now} instead of {before} changes the "
+        f"{scale_of(answer).name} by {found.effect(changed, plain)[1]}."
+    )
+    if found.schedules:
+        sum_up = (
+            "a schedule adds to it"
+            if found.schedules_add
+            else "no schedule is shown to add anything that matters"
+        )
+        effects = ((c["spec"], *found.effect(c, changed)) for c in found.schedules)
+        each = "; ".join(f"{spec} {size} ({verdict})" for spec, verdict, size in effects)
         yield f"With {now} throughout, {sum_up}; against {changed['spec']}: {each}."
-    for c in candidates:
-        if c["spec"] != plain["spec"] and c["settings"] not in (own, plain["settings"]):
-            verdict, size = effect(c)
+    for c in answer["candidates"]:
+        if c["spec"] != plain["spec"] and c["settings"] not in (changed["settings"], plain["settings"]):
+            verdict, size = found.effect(c, changed)
             yield (
                 f"{c['spec']} with {_said(c['settings'])} changes schedule and settings at once; against "
                 f"{changed['spec']} with {now} it is {size} ({verdict})."
@@ -169,6 +223,13 @@ def _attributions(answer: Answer, scores: Mapping[str, Sequence[float]], scale: 
 
 def _said(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def _on_fair_splits(study: Mapping[str, Any]) -> str:
+    command = study["command"]
+    if not command.startswith("stepsize compare "):
+        command = f"stepsize compare {study['name']}"
+    return re.sub(r" --split[= ]\S+", "", command) + " --split stratified"
 
 
 def _worth(data: Mapping[str, Any]) -> str:

@@ -154,6 +154,18 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def pace(runs_per_second: float) -> str:
+    """Write a speed: runs a second, or the time of one run when it takes longer.
+
+    >>> pace(1071.6), pace(82.4), pace(0.05)
+    ('1,072 runs a second', '82.4 runs a second', '20.0 s a run')
+    """
+    if 0 < runs_per_second < 1:
+        return f"{duration(1 / runs_per_second)} a run"
+    number = f"{runs_per_second:,.0f}" if runs_per_second >= 100 else f"{runs_per_second:.3g}"
+    return f"{number} runs a second"
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Write whole numbers as ranges, in order.
 

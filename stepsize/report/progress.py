@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from stepsize.report.numbers import duration
+from stepsize.report.numbers import duration, pace
 from stepsize.study.runner import Progress
 
 EVERY = 10.0  # seconds between lines where there is no terminal
@@ -54,4 +54,4 @@ def describe(progress: Progress) -> str:
     text = f"{progress.stage}: {progress.done:,.0f} of {progress.total:,} runs"
     if progress.remaining is None:
         return text
-    return f"{text}, {progress.rate:,.3g} a second, {duration(progress.remaining)} to go"
+    return f"{text}, {pace(progress.rate)}, {duration(progress.remaining)} to go"

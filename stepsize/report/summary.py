@@ -79,9 +79,10 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
         "candidates": candidates,
     }
     divergences = _divergences(final)
+    listed = {name: values.tolist() for name, values in scores.items()}
     answer["verdict"] = _verdict(study, candidates, scores)
-    answer["verdict"]["sentence"] = findings.sentence(answer, divergences)
-    answer["notes"] = findings.notes(answer, {name: values.tolist() for name, values in scores.items()})
+    answer["verdict"]["sentence"] = findings.sentence(answer, divergences, listed)
+    answer["notes"] = findings.notes(answer, listed)
     answer["warnings"] = findings.warnings(answer, divergences)
     answer["cost"] = dict(cost)
     return answer
@@ -125,14 +126,15 @@ def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Scor
 def _recommend(study: Study, best: Sequence[str], scores: Scores) -> tuple[str, str]:
     """Give the simplest candidate of the best set, and why.
 
-    With few seeds the best set holds nearly everyone. So the simplest is sought among those whose
-    interval against the highest mean reaches zero; among equally simple ones the highest mean wins.
+    With few seeds the best set holds nearly everyone. So candidates that trail the highest mean by more
+    than the margin, with an interval that stays below zero, are passed over; among equally simple ones
+    the highest mean wins.
     """
     top = max(best, key=lambda name: scores[name].mean())
 
     def close(name: str) -> bool:
-        interval = compare_paired(scores[name], scores[top]).ci95
-        return name == top or interval is None or interval[1] >= 0
+        gap = compare_paired(scores[name], scores[top])
+        return gap.mean >= -study.margin or gap.ci95 is None or gap.ci95[1] >= 0
 
     simplicity = {c.name: c.simplicity() for c in study.candidates}
     simplest = min(simplicity[name] for name in best if close(name))

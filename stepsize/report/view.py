@@ -9,7 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .numbers import MISSING, Scale, duration, finite, half_width, p_value, ranges, rate, scale_for, share
+from .numbers import (
+    MISSING,
+    Scale,
+    duration,
+    finite,
+    half_width,
+    p_value,
+    pace,
+    ranges,
+    rate,
+    scale_for,
+    share,
+)
 
 Band = Mapping[str, list[float | None]]
 
@@ -175,11 +187,13 @@ def _subtitle(study: Mapping[str, Any]) -> str:
 def _cost(cost: Mapping[str, Any]) -> str:
     if not cost["runs"]:
         return "nothing was trained now; every run was in the store"
-    rate = cost["runs_per_second"]
-    pace = f"{rate:,.3g} runs a second" if rate >= 1 or not rate else f"{duration(1 / rate)} a run"
-    total = f"{cost['runs']:,} runs in {duration(cost['seconds'])}"
-    layout = f" · {cost['layout']}" if cost.get("layout") else ""
-    return f"{total} · {pace} · compiling {duration(cost['compile_seconds'])}{layout}"
+    parts = [
+        f"{cost['runs']:,} runs in {duration(cost['seconds'])}",
+        pace(cost["runs_per_second"]),
+        f"compiling {duration(cost['compile_seconds'])}",
+        cost.get("layout", ""),
+    ]
+    return " · ".join(filter(None, parts))
 
 
 def _facts(answer: Mapping[str, Any], scale: Scale) -> list[tuple[str, str]]:

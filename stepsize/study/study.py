@@ -113,11 +113,11 @@ def make_study(
     candidates: Iterable[Schedule | Candidate | str],
     seeds: int | Sequence[int] = 30,
     baseline: str | None = None,
-    command: str | None = None,
+    command: str = "",
 ) -> Study:
     """Plan a study of `problem`: every candidate on every seed, the first `constant` as the baseline.
 
-    `seeds` is their number (0, 1, ...) or the seeds themselves.
+    `seeds` is their number (0, 1, ...) or the seeds themselves; `command` is what the report says to repeat.
     """
     require("train", "scipy", "sklearn")  # before training, not after it
     named = tuple(Candidate.of(each) for each in candidates)
@@ -151,7 +151,7 @@ def make_study(
         },
         "data": describe(problem.data, judged),
         "versions": versions,
-        "command": command or f"stepsize compare {problem.name}",
+        "command": command,
     }
     identity = json.dumps([problem.digest, versions], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]

@@ -1,5 +1,7 @@
 """A member of a population is the run that Keras' own `fit` makes."""
 
+import dataclasses
+
 import jax
 import keras
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from stepsize.engine.planner import Layout, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
-from stepsize.problems.models import build
+from stepsize.problems.models import build, travel_form
 from stepsize.schedules import parse
 from stepsize.schedules.driven import plateau
 from stepsize.schedules.metric import NEUTRAL, PlateauRule
@@ -67,7 +69,8 @@ def fit(population, seed, spec):
     """Train one run by `fit` from the population's start: same weights, batches, dropout masks and rates."""
     task = population.task
     rates = parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH).values
-    model, metric = build(task.model, {**task.settings, "learning_rate": Table(rates)}, task.x.shape[1:])
+    model, metric = build(task.model, task.settings, task.x.shape[1:])
+    model.optimizer.learning_rate = Table(rates)
     model.compile(model.optimizer, model.loss, metrics=[metric])
     start = [*model.trainable_variables, *model.non_trainable_variables]
     weights, others = population.initial(seed)
@@ -115,6 +118,25 @@ def test_member_equals_fit(model, classes, settings):
     curves = population.train([make_block(seed, SPECS) for seed in (3, 4)])
     assert_same_run(curves[0], 1, fit(population, 3, SPECS[1]))
     assert_same_run(curves[1], 2, fit(population, 4, SPECS[2]))
+
+
+def test_member_equals_fit_with_state_in_the_layers():
+    """Batch normalisation keeps moving means, which every member has for itself."""
+    inputs = keras.Input((FEATURES,))
+    hidden = keras.layers.BatchNormalization()(keras.layers.Dense(6, "relu")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(keras.layers.Dropout(0.2)(hidden)))
+    model.compile(keras.optimizers.RMSprop(rho=0.8), keras.losses.BinaryCrossentropy())
+    task = dataclasses.replace(make_task(), model=travel_form(model, 2))
+    population = make_population(task, len(SPECS))
+    (curves,) = population.train([make_block(3, SPECS)])
+    assert_same_run(curves, 1, fit(population, 3, SPECS[1]))
+
+
+def test_a_batch_may_be_larger_than_the_training_part():
+    task = dataclasses.replace(make_task(optimizer="sgd"), batch_size=ROWS + 1)
+    block = make_block(1, SPECS)._replace(rates=np.full((len(SPECS), EPOCHS), 0.1, np.float32))
+    (curves,) = make_population(task, len(SPECS)).train([block])
+    assert (np.diff(curves.train_loss[0]) < 0).all()
 
 
 def test_the_comparison_can_fail():

@@ -61,6 +61,20 @@ def test_a_compiled_keras_model_travels_as_its_config():
     assert (rebuilt.optimizer.momentum, rebuilt.optimizer.nesterov) == (0.5, True)
 
 
+def test_building_a_model_again_keeps_its_digest():
+    """Keras counts layer names up; the same cell run twice is still the same problem."""
+
+    def digest(width):
+        inputs = keras.Input((34,))
+        hidden = keras.layers.Dense(width, "relu")(inputs)
+        model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
+        model.compile("adam", "binary_crossentropy")
+        return Problem(model, "ionosphere").digest
+
+    assert digest(5) == digest(5)
+    assert digest(5) != digest(6)
+
+
 def test_factories(tmp_path, monkeypatch):
     (tmp_path / "my_models.py").write_text(
         "import keras\n"

@@ -63,7 +63,7 @@ def test_a_tie_recommends_the_simplest():
     assert answer["verdict"]["status"] == "tied"
     assert answer["verdict"]["recommended"] == "constant(0.1)"
     assert (
-        "no candidate is shown to be better; all of 3 candidates may be the best"
+        "no candidate is shown to be better; all 3 candidates may be the best"
         in answer["verdict"]["sentence"]
     )
     assert "it is the simplest of them" in answer["verdict"]["sentence"]
@@ -77,6 +77,14 @@ def test_few_seeds_do_not_recommend_what_looks_far_worse():
     assert answer["verdict"]["recommended"] == "constant(0.01)"
     assert any("fewer than 6 seeds" in warning for warning in answer["warnings"])
     assert {c["vs_baseline"]["verdict"] for c in answer["candidates"][1:]} == {"not shown"}
+
+
+def test_a_difference_within_the_margin_does_not_pass_over_the_simplest():
+    lead = {"constant(0.1)": 0.9, "one_cycle(0.1)": 0.9012}
+    answer = answer_of(lead, lambda name, seed: lead[name] + noise(seed), seeds=3)
+    assert answer["verdict"]["best_set"] == list(lead)
+    assert answer["candidates"][1]["vs_baseline"]["ci95"][0] > 0
+    assert answer["verdict"]["recommended"] == "constant(0.1)"
 
 
 def test_diverged_runs_count_and_are_told():
@@ -104,6 +112,7 @@ def test_the_lesson_tells_momentum_from_schedules():
         return means.get(name, 0.988) + noise(seed, 0.002)
 
     answer = answer_of(built_in("lesson-ionosphere"), score, name="lesson-ionosphere")
+    assert answer["verdict"]["recommended"] != "constant 0.1"
     first, second, third, worth, fair, *_ = answer["notes"]
     assert first.startswith(
         "Momentum made the difference: constant(0.1) with momentum=0.8 instead of momentum=0.0"
@@ -125,7 +134,7 @@ def test_the_lesson_tells_momentum_from_schedules():
 def test_when_settings_change_nothing_the_note_says_so():
     candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", momentum=0.5)]
     answer = answer_of(candidates, lambda name, seed: 0.9 + noise(seed))
-    assert answer["notes"][0].startswith("No difference by momentum is shown")
+    assert answer["notes"][0].startswith("Momentum is not shown to make a difference")
 
 
 def test_warnings_of_a_constant_metric_and_of_the_majority():

@@ -1,0 +1,47 @@
+"""Progress: one line rewritten on a terminal, a line now and then elsewhere, silence when asked."""
+
+import io
+
+import pytest
+
+from stepsize.report.progress import ProgressLine, describe
+from stepsize.study.runner import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def show(stream, quiet=False):
+    with ProgressLine(stream, quiet) as line:
+        for stage in ("tuning rates", "comparing"):
+            for done in range(0, 100, 10):
+                line.show(Progress(total=200, found=0, done=done, stage=stage, training=1.0))
+    return stream.getvalue()
+
+
+def test_a_terminal_has_one_line_that_is_cleared_at_the_end():
+    shown = show(Terminal())
+    assert "\n" not in shown
+    assert shown.count("\r") == 21
+    assert shown.endswith("\r\x1b[K")
+
+
+def test_elsewhere_each_stage_has_its_line():
+    assert [line.partition(":")[0] for line in show(io.StringIO()).splitlines()] == [
+        "tuning rates",
+        "comparing",
+    ]
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_quiet_is_silent(stream):
+    assert show(stream(), quiet=True) == ""
+
+
+def test_rate_and_remaining_time_count_what_was_trained_now():
+    progress = Progress(total=100, found=40, done=60, stage="comparing", training=2.0)
+    assert progress.rate == 10
+    assert progress.remaining == 4
+    assert describe(progress) == "comparing: 60 of 100 runs, 10 runs a second, 4.0 s to go"
