@@ -21,6 +21,8 @@ import difflib
 import importlib.util
 from collections.abc import Iterable
 
+FEW = 20  # names that a message lists
+
 
 class StepsizeError(Exception):
     """The base of every error this package raises on purpose."""
@@ -74,7 +76,7 @@ def require(extra: str, *packages: str) -> None:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that `name` is no known `what`, with the nearest name or all of them.
+    """Say that `name` is no known `what`, with the nearest name, or all of them if they are few.
 
     >>> unknown("schedule", "cosin", ["cosine", "constant"])
     "unknown schedule 'cosin'; did you mean 'cosine'?"
@@ -84,5 +86,6 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     known = list(known)
     shown = name if len(name) <= 60 else name[:57] + "..."
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "one of: " + ", ".join(known)
+    some = ", ".join(known) if len(known) <= FEW else ", ".join(known[:FEW]) + f" and {len(known) - FEW} more"
+    hint = f"did you mean {near[0]!r}?" if near else f"one of: {some}"
     return f"unknown {what} {shown!r}; {hint}"

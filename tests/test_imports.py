@@ -16,6 +16,7 @@ ALLOWED = {
     "errors": set(),
     "units": {"errors"},
     "schedules": {"errors", "units"},
+    "dialects": {"errors", "units", "schedules"},
     "stats": {"errors"},
     "problems": {"errors"},
     "engine": {"errors", "schedules", "problems"},

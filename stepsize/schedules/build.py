@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from importlib import import_module
 from typing import Any
 
 from stepsize.errors import SpecError, unknown
@@ -23,6 +24,8 @@ def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> S
     Traceback (most recent call last):
     stepsize.errors.SpecError: cosine: unknown argument 'flor'; did you mean 'floor'?
     """
+    if isinstance(name, str) and name not in FAMILIES:
+        import_module("stepsize.dialects")  # the rules of other libraries join the families there
     if not isinstance(name, str) or name not in FAMILIES:
         raise SpecError(unknown("schedule", name if isinstance(name, str) else shown(name), sorted(FAMILIES)))
     declared = fields(FAMILIES[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ from stepsize.schedules import Schedule, from_json, parse
 # From the simplest to the most elaborate: among equals, the earlier one is recommended.
 SIMPLICITY = (
     "constant", "linear", "cosine", "exponential", "polynomial", "inverse_time", "inverse_sqrt",
-    "step_decay", "multistep", "one_cycle", "wsd",
+    "step_decay", "multistep", "one_cycle", "wsd", "flat_cosine", "cosine_restarts",
 )  # fmt: skip
 
 DEFAULT = (
@@ -86,9 +87,9 @@ class Candidate:
 
     def simplicity(self) -> tuple[int, int]:
         """Order candidates by the number of pieces, then by the declared order of families."""
-        words = [word for word in SIMPLICITY if f"{word}(" in str(self.schedule)]
-        pieces = str(self.schedule).count(">>") + str(self.schedule).count(" * ")
-        return pieces, max((SIMPLICITY.index(word) for word in words), default=len(SIMPLICITY))
+        text = str(self.schedule)
+        ranks = [SIMPLICITY.index(word) for word in re.findall(r"\w+(?=\()", text) if word in SIMPLICITY]
+        return sum(text.count(sign) for sign in (">>", " * ", " + ")), max(ranks, default=len(SIMPLICITY))
 
     def definition(self) -> dict[str, Any]:
         """Give the candidate as JSON values."""
