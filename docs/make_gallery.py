@@ -8,10 +8,10 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
-from make_libraries import DOCS, LIBRARIES, code, names
+from make_libraries import DOCS, LIBRARIES, OURS, code, names
 from numpy.typing import NDArray
 
-from stepsize.schedules import FAMILIES, Schedule, parse, picture, register
+from stepsize.schedules import Schedule, parse, picture, register
 from stepsize.schedules.base import Family
 
 IMAGES = DOCS / "images" / "gallery"
@@ -76,8 +76,8 @@ FOOT = "\nThis page is made by `python docs/make_gallery.py` from the code.\n"
 
 def page() -> str:
     """Return the text of gallery.md."""
-    contents = ", ".join(f"[{name}](#{name})" for name in sorted(FAMILIES))
-    sections = [_section(name, family) for name, family in sorted(FAMILIES.items())]
+    contents = ", ".join(f"[{name}](#{name})" for name in sorted(OURS))
+    sections = [_section(name, family) for name, family in sorted(OURS.items())]
     return HEAD + contents + "\n\n" + "\n\n".join(sections) + "\n" + FOOT
 
 

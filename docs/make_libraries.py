@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stepsize.schedules import FAMILIES
 
+OURS = {name: made for name, made in FAMILIES.items() if made.__module__.startswith("stepsize.schedules.")}
 DOCS = Path(__file__).parent
 LIBRARIES = ("Keras", "PyTorch", "optax", "transformers", "timm", "fastai")
 HEAD = """# Schedules in other libraries
@@ -71,7 +72,7 @@ def page() -> str:
     """Return the text of libraries.md."""
     overview = [
         [code(family), *(", ".join(map(code, names(family, each))) or "–" for each in LIBRARIES)]
-        for family in sorted(FAMILIES)
+        for family in sorted(OURS)
     ]
     calls = [[code(r.family), r.library, code(r.call), code(r.spec), r.note] for r in rows()]
     return HEAD.format(

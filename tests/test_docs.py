@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import stepsize as ss
-from stepsize.schedules import FAMILIES
 
 DOCS = Path(__file__).parents[1] / "docs"
 UPDATES = 100
@@ -35,7 +34,7 @@ def test_the_library_page_is_up_to_date() -> None:
 
 
 def test_the_gallery_is_up_to_date_and_has_every_family() -> None:
-    assert set(gallery.EXAMPLES) == set(FAMILIES)
+    assert set(gallery.EXAMPLES) == set(gallery.OURS)
     assert (DOCS / "gallery.md").read_text(encoding="utf-8") == gallery.page()
     pictures = gallery.pictures()
     assert set(pictures) == set(gallery.IMAGES.iterdir())
@@ -43,7 +42,7 @@ def test_the_gallery_is_up_to_date_and_has_every_family() -> None:
         assert path.read_text(encoding="utf-8") == drawn, path.name
 
 
-@pytest.mark.parametrize("name", sorted(FAMILIES))
+@pytest.mark.parametrize("name", sorted(gallery.OURS))
 def test_the_gallery_shows_a_family_by_its_own_example(name: str) -> None:
     assert f"{name}(" in gallery.EXAMPLES[name]
 
