@@ -20,7 +20,7 @@ from stepsize.schedules.fields import (
     Positive,
 )
 from stepsize.schedules.plan import Clock
-from stepsize.schedules.shapes import Array, between, progress, shaped
+from stepsize.schedules.shapes import Array, between, decaying, progress, shaped
 from stepsize.units import updates
 
 
@@ -139,7 +139,7 @@ class exponential(Family):
         assert self.factor is not None  # validate
         assert self.every is not None
         steps = t / clock.period("every", self.every)
-        return self.peak * self.factor ** (np.floor(steps) if self.staircase else steps)
+        return self.peak * decaying(self.factor, np.floor(steps) if self.staircase else steps)
 
 
 @family

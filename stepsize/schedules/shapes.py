@@ -56,6 +56,20 @@ def powers(base: float, counts: Array) -> Array:
     return (base ** np.arange(first, counts.max() + 1))[(counts - first).astype(np.int64)]
 
 
+def decaying(base: float, exponents: Array) -> Array:
+    """Return base^exponents for a base of at most 1, and 0 below the smallest normal number.
+
+    Working such tiny powers out would cost ten times as much as all the others.
+
+    >>> decaying(0.5, np.array([0.0, 1.0, 2000.0]))
+    array([1. , 0.5, 0. ])
+    """
+    if not 0 < base < 1:
+        return base**exponents
+    last = np.log(np.finfo(np.float64).tiny) / np.log(base)
+    return np.power(base, exponents, where=exponents <= last, out=np.zeros_like(exponents))
+
+
 def shaped(shape: str, start: float, end: float, u: Array) -> Array:
     """Return the way from `start` to `end` at progress `u`, in one of `WEIGHTS` or geometrically.
 

@@ -20,7 +20,7 @@ from stepsize.schedules.fields import (
     one_of,
 )
 from stepsize.schedules.plan import Clock
-from stepsize.schedules.shapes import WEIGHTS, Array, between, powers
+from stepsize.schedules.shapes import WEIGHTS, Array, between, decaying, powers
 from stepsize.units import Length
 
 
@@ -128,7 +128,7 @@ class exp_range(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         _, height = _triangle(t, clock, self.up, self.down)
-        return between(self.floor, self.peak, height * self.factor**t)
+        return between(self.floor, self.peak, height * decaying(self.factor, t))
 
 
 @family
@@ -157,7 +157,7 @@ class sine(Family):
         index, since, length = cycles(t, 2 * clock.period("up", self.up))
         height = np.sin(np.pi * since / length)
         return between(
-            self.floor, self.peak, height * powers(self.cycle_factor, index) * self.update_factor**t
+            self.floor, self.peak, height * powers(self.cycle_factor, index) * decaying(self.update_factor, t)
         )
 
 
@@ -190,7 +190,7 @@ class sawtooth(Family):
         left = 1 - since / length
         height = np.sin(np.pi * left / 2) if self.shape == "sine" else WEIGHTS[self.shape](left)
         return between(
-            self.floor, self.peak, height * powers(self.cycle_factor, index) * self.update_factor**t
+            self.floor, self.peak, height * powers(self.cycle_factor, index) * decaying(self.update_factor, t)
         )
 
 
