@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import abstractmethod
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, TypeVar
 
@@ -43,9 +44,9 @@ class Driven(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         raise ScheduleError(f"{self} cannot stand alone; write constant(0.1) * {self}")
 
+    @abstractmethod
     def rule(self) -> PlateauRule:
         """Return the rule as numbers, for `metric.init` and `metric.observe`."""
-        raise NotImplementedError
 
     def init(self) -> PlateauState:
         """Return the state before the first metric."""
