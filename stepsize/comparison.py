@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from stepsize.errors import MissingExtra, StudyError
 from stepsize.problems.problem import Problem
 from stepsize.problems.problem import problem as named_problem
 from stepsize.report import html, text
+from stepsize.report.numbers import plain
 from stepsize.report.progress import ProgressLine
 from stepsize.report.summary import picture_data, summarise_study
 from stepsize.schedules import Schedule
@@ -46,7 +46,7 @@ class Result:
 
     def to_json(self) -> str:
         """Give the answer as one JSON document; a number that is not finite becomes null."""
-        return json.dumps(_finite(self.answer), indent=1, ensure_ascii=False)
+        return json.dumps(plain(self.answer), indent=1, ensure_ascii=False)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the candidates as a table, one row each, the comparison with the baseline in columns."""
@@ -133,11 +133,3 @@ def judged(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
 def default_store(problem: Problem) -> Path:
     """Give the file that keeps a problem's runs unless another is named."""
     return RESULTS / f"{problem.name}.sqlite"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

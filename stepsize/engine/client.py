@@ -105,14 +105,20 @@ class Engine:
     def _start(self) -> None:
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "stepsize.engine.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._messages,
-            env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths},
-            start_new_session=True,  # Ctrl-C is for the caller, who ends this process
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "stepsize.engine.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._messages,
+                env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths},
+                start_new_session=True,  # Ctrl-C is for the caller, who ends this process
+            )
+        except OSError as error:
+            self._messages.close()
+            raise EngineError(
+                f"cannot start a training process by {sys.executable!r}: {error.strerror}"
+            ) from None
 
     def _last_words(self) -> tuple[int | None, str]:
         """Give the status of a process that broke off, and the last line it wrote."""

@@ -23,11 +23,6 @@ class Layout:
         blocks = f"{self.blocks} block{'s' if self.blocks > 1 else ''} a call"
         return f"{self.reason}, {blocks}, {self.devices} core{'s' if self.devices > 1 else ''}"
 
-    @property
-    def runs(self) -> int:
-        """Runs that one call trains."""
-        return self.blocks * self.members
-
 
 def plan_layout(weights: int, epochs: int, updates_per_epoch: int, candidates: int, cores: int) -> Layout:
     """Choose the layout for a population.

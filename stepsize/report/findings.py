@@ -9,6 +9,8 @@ from typing import Any
 
 from stepsize.report.numbers import Scale, rate, scale_for
 from stepsize.stats import compare_paired, judge
+from stepsize.stats.paired import LEAST_SEEDS
+from stepsize.stats.power import HALF_A_POINT
 
 Answer = Mapping[str, Any]
 Candidate = Mapping[str, Any]
@@ -17,9 +19,7 @@ Divergences = Mapping[
     str, tuple[int, float]
 ]  # by candidate: the earliest update, the highest rate of that run
 
-LEAST_SEEDS = 6  # with fewer, no two-sided sign-flip test reaches 5 %
 SHARES_DIFFER = 0.1  # between the parts, for one class
-HALF_A_POINT = 0.005
 
 
 def sentence(answer: Answer, divergences: Divergences, scores: Scores) -> str:

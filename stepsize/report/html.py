@@ -10,13 +10,13 @@ import base64
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from importlib import import_module, resources
 from typing import Any
 
 from ..errors import MissingExtra
 from .cells import safe
 from .chartdata import thin
-from .numbers import finite, rate, share
+from .numbers import finite, plain, rate, share
 from .view import Row, View, view
 from .words import Words
 
@@ -57,8 +57,7 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
 
 def prepare() -> None:
     """Load what `render` needs, about two seconds' worth; a thread can do it while runs are trained."""
-    from stepsize.report import charts  # noqa: F401
-
+    import_module("stepsize.report.charts")
     _library()
     _template("page.html.jinja")
 
@@ -162,17 +161,8 @@ def _shares(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _download(answer: Mapping[str, Any]) -> str:
-    text = json.dumps(_plain(answer), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(plain(answer), indent=1, allow_nan=False, ensure_ascii=False)
     return base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
-
-
-def _plain(value: Any) -> Any:
-    """JSON knows no NaN and no infinity: they become null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return finite(value) if isinstance(value, float) else value
 
 
 @cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 MISSING = "–"
 Interval = Sequence[float] | None
@@ -17,6 +18,19 @@ def finite(value: float | None) -> float | None:
     (0.5, None, None)
     """
     return value if value is not None and math.isfinite(value) else None
+
+
+def plain(value: Any) -> Any:
+    """Give nested values as JSON knows them: a number that is not finite becomes None.
+
+    >>> plain({"mean": float("nan"), "ci95": (0.5, 1.0)})
+    {'mean': None, 'ci95': [0.5, 1.0]}
+    """
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return finite(value) if isinstance(value, float) else value
 
 
 def half_width(interval: Interval) -> float | None:

@@ -68,7 +68,7 @@ class Candidate:
     @classmethod
     def of(cls, each: Schedule | Candidate | str) -> Candidate:
         """Make a candidate of a schedule or its text; a candidate stays what it is."""
-        return each if isinstance(each, cls) else cls(each)  # type: ignore[arg-type]
+        return each if isinstance(each, Candidate) else cls(each)
 
     def at(self, rate: float | None) -> Schedule:
         """Give the schedule with its free learning rate set to `rate`, if it has one."""

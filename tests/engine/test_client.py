@@ -65,6 +65,12 @@ def test_dying_every_time_is_an_error(monkeypatch):
         engine.open("a", make_task(), 3)
 
 
+def test_a_process_that_cannot_start_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(EngineError, match="cannot start a training process by '/no/such/python'"):
+        Engine()
+
+
 def test_refusals_arrive_as_they_are_and_the_process_lives_on():
     with Engine() as engine:
         pid = engine.pid
