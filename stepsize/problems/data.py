@@ -6,11 +6,12 @@ import csv
 import gzip
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,47 +32,87 @@ SKLEARN_SETS = {"breast-cancer": "breast_cancer", "digits": "digits", "iris": "i
 QUANTITY = 20  # a numeric target with more distinct values than this is a quantity, no set of classes
 
 
+Kind = Literal["binary", "multiclass", "multilabel", "regression"]
+
+
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A table or a stack of images, with its classes.
+    """Rows to learn from, and what is to be said of each.
 
-    `x` [rows, features...] float32; `y` [rows] class numbers; `test` the rows of the data's own test
-    part, or None; `standardise` asks for scaling by the mean and spread of the training rows.
+    `x` [rows, features...], or several inputs by name; float32, or integers for embeddings. `y` is [rows] class
+    numbers, [rows, labels] of 0 and 1 for several labels at once, or [rows, outputs] quantities; `kind` says
+    which. `classes` are the names of classes or labels, and empty for quantities. `prepare` asks for filling
+    missing numbers and scaling by what the training rows of each seed show. `test` holds the rows of the data's
+    own test part, `groups` [rows] which rows belong together, `order` [rows] their time, `part` [rows] "train",
+    "valid" or "test" as a column says it, `weights` [rows] what each counts in the training loss; each may be
+    None. `notes` say what was recognised, for the report.
     """
 
     name: str
-    x: np.ndarray
+    x: np.ndarray | Mapping[str, np.ndarray]
     y: np.ndarray
     classes: tuple[str, ...]
     source: str
-    standardise: bool = True
+    kind: Kind
+    prepare: bool = True
     test: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    order: np.ndarray | None = None
+    part: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
-            raise ProblemError(f"data {self.name!r}: x has {len(self.x)} rows and y has {len(self.y)}")
-        if len(self.x) < 4:
-            raise ProblemError(f"data {self.name!r} has {len(self.x)} rows; at least 4 are needed")
-        if len(self.classes) < 2:
+        for name, array in self.inputs.items():
+            if len(array) != self.rows:
+                said = "x" if name == "" else f"x[{name!r}]"
+                raise ProblemError(f"data {self.name!r}: {said} has {len(array)} rows and y has {self.rows}")
+        if self.rows < 4:
+            raise ProblemError(f"data {self.name!r} has {self.rows} rows; at least 4 are needed")
+        if self.kind in ("binary", "multiclass") and len(self.classes) < 2:
             raise ProblemError(
                 f"data {self.name!r} has one class only ({', '.join(self.classes)!r}); a classifier needs two"
             )
-        if not np.isfinite(self.x).all():
-            row = int(np.isfinite(self.x.reshape(len(self.x), -1)).all(axis=1).argmin())
-            raise ProblemError(
-                f"data {self.name!r}, row {row + 1}: a value is missing or not finite; remove or fill it"
-            )
+        for array in self.inputs.values():
+            finite = np.isfinite(array) | (np.isnan(array) & self.prepare)
+            if not finite.all():
+                row = int(finite.reshape(self.rows, -1).all(axis=1).argmin())
+                raise ProblemError(
+                    f"data {self.name!r}, row {row + 1}: a value is missing or not finite; remove or fill it"
+                )
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.y)
+
+    @property
+    def inputs(self) -> Mapping[str, np.ndarray]:
+        """The inputs by name; a single one has the name ""."""
+        return self.x if isinstance(self.x, Mapping) else {"": self.x}
+
+    @property
+    def outputs(self) -> int:
+        """The numbers that a network gives for a row: one for two classes or one quantity."""
+        if self.kind == "binary":
+            return 1
+        return len(self.classes) if self.kind == "multiclass" else int(np.prod(self.y.shape[1:]))
 
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with any value of the data."""
-        digest = hashlib.sha256(repr((self.x.shape, self.classes, self.standardise)).encode())
-        for array in (self.x, self.y, self.test if self.test is not None else np.zeros(0)):
-            digest.update(np.ascontiguousarray(array).data)
+        optional = (self.test, self.groups, self.order, self.part, self.weights)
+        shapes = {name: array.shape for name, array in self.inputs.items()}
+        digest = hashlib.sha256(repr((shapes, self.classes, self.kind, self.prepare)).encode())
+        for array in (*self.inputs.values(), self.y, *optional):
+            array = np.zeros(0) if array is None else array
+            digest.update(
+                repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array)
+            )
         return digest.hexdigest()[:16]
 
 
-def from_arrays(name: str, x: np.ndarray, labels: ArrayLike, source: str, standardise: bool = True) -> Data:
+def from_arrays(name: str, x: np.ndarray, labels: ArrayLike, source: str, prepare: bool = True) -> Data:
     """Make data from rows and one label per row; classes are the sorted labels.
 
     >>> from_arrays("toy", np.eye(4), ["no", "yes", "no", "yes"], "made up").classes
@@ -79,7 +120,8 @@ def from_arrays(name: str, x: np.ndarray, labels: ArrayLike, source: str, standa
     """
     names, y = np.unique(np.asarray(labels), return_inverse=True)
     classes = tuple(str(name) for name in names)
-    return Data(name, np.asarray(x, np.float32), y.astype(np.int32), classes, source, standardise)
+    kind = "binary" if len(classes) == 2 else "multiclass"
+    return Data(name, np.asarray(x, np.float32), y.astype(np.int32), classes, source, kind, prepare)
 
 
 def ionosphere() -> Data:
@@ -95,7 +137,7 @@ def ionosphere() -> Data:
     source = (
         "Ionosphere, UCI Machine Learning Repository, doi:10.24432/C5W01B (Sigillito et al. 1989), CC BY 4.0"
     )
-    return from_arrays("ionosphere", x, [row[-1] for row in rows], source, standardise=False)
+    return from_arrays("ionosphere", x, [row[-1] for row in rows], source, prepare=False)
 
 
 def bundled(name: str) -> Data:
@@ -132,7 +174,7 @@ def fashion_mnist(folder: str | Path | None = None) -> Data:
     y = np.concatenate([labels, test_labels]).astype(np.int32)
     source = "Fashion-MNIST, Zalando Research (Xiao, Rasul and Vollgraf 2017), MIT licence"
     test = np.arange(len(images), len(x))
-    return Data("fashion-mnist", x, y, FASHION_CLASSES, source, standardise=False, test=test)
+    return Data("fashion-mnist", x, y, FASHION_CLASSES, source, "multiclass", prepare=False, test=test)
 
 
 def from_csv(path: str | Path, target: str | None) -> Data:

@@ -55,10 +55,10 @@ class Split:
         if self.kind == "test" and data.test is None:
             raise ProblemError(f"split 'test': data {data.name!r} has no test part; use 'stratified'")
         if self.kind == "lesson":
-            count = int(len(data.x) * (1 - self.validation))
-            rows = np.arange(len(data.x))
+            count = int(data.rows * (1 - self.validation))
+            rows = np.arange(data.rows)
             return _checked(Parts(rows[:count], rows[count:]), data)
-        own = np.arange(len(data.x)) if data.test is None else np.setdiff1d(np.arange(len(data.x)), data.test)
+        own = np.arange(data.rows) if data.test is None else np.setdiff1d(np.arange(data.rows), data.test)
         if self.kind == "test" and judge:
             assert data.test is not None
             return Parts(own, data.test)
@@ -117,8 +117,8 @@ def describe(data: Data, parts: Parts) -> dict[str, object]:
     valid = np.bincount(data.y[parts.valid], minlength=len(data.classes))
     return {
         "name": data.name,
-        "rows": len(data.x),
-        "features": int(np.prod(data.x.shape[1:])),
+        "rows": data.rows,
+        "features": sum(int(np.prod(each.shape[1:])) for each in data.inputs.values()),
         "classes": list(data.classes),
         "parts": {"train": part(parts.train), "validation": part(parts.valid)},
         "majority_baseline": float(valid.max() / len(parts.valid)),

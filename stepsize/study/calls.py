@@ -54,7 +54,7 @@ class Crew:
             model=problem.travel_form(),
             settings={**(problem.settings or {}), **settings},
             x=data.x,
-            y=data.y.astype(np.float32)[:, None] if len(data.classes) == 2 else data.y,
+            y=data.y.astype(np.float32)[:, None] if data.kind == "binary" else data.y,
             train_rows=len(parts.train),
             batch_size=problem.batch_size,
             epochs=problem.epochs,
@@ -118,7 +118,7 @@ class Crew:
 
     def _scaling(self, rows: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Give mean and spread of the training rows, per feature; a constant feature keeps its scale."""
-        if not self._problem.data.standardise:
+        if not self._problem.data.prepare:
             return None, None
         x = self._problem.data.x[rows]
         spread = x.std(axis=0)

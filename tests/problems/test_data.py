@@ -90,7 +90,7 @@ def test_unknown_name():
 
 def test_data_refuses_what_does_not_fit():
     with pytest.raises(ProblemError, match="x has 5 rows and y has 4"):
-        Data("d", np.zeros((5, 1), np.float32), np.zeros(4, np.int32), ("a", "b"), "made up")
+        Data("d", np.zeros((5, 1), np.float32), np.zeros(4, np.int32), ("a", "b"), "made up", "binary")
 
 
 def test_digest_changes_with_a_value():

@@ -10,7 +10,8 @@ from stepsize.problems.splits import Split, describe
 
 def toy(rows=40, test=None, classes=("a", "b")):
     y = np.arange(rows) % len(classes)
-    return Data("toy", np.zeros((rows, 2), np.float32), y, classes, "made up", test=test)
+    kind = "binary" if len(classes) == 2 else "multiclass"
+    return Data("toy", np.zeros((rows, 2), np.float32), y, classes, "made up", kind, test=test)
 
 
 def assert_parts(parts, rows):
