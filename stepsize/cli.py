@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -64,20 +65,44 @@ def _root(
 
 @app.command()
 def compare(
-    problem: Annotated[str, typer.Argument(help="A built-in name, such as ionosphere, or a CSV file.")],
+    problem: Annotated[
+        str,
+        typer.Argument(
+            help="A built-in name, such as ionosphere, data (table.csv), a study file (study.toml), or a "
+            "training function (package.module:train)."
+        ),
+    ],
     schedule: Annotated[
         list[str] | None,
         typer.Option("--schedule", "-s", help="A candidate, such as 'cosine(lr)'; repeat it."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of the verdict.")] = None,
     baseline: Annotated[str | None, typer.Option(help="The candidate to compare with.")] = None,
-    target: Annotated[str | None, typer.Option(help="The column of a CSV file to predict.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column to predict; several as a,b.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="binary, multiclass, multilabel or regression, if not as recognised.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="A column to leave out; repeat it.")] = None,
+    groups: Annotated[str | None, typer.Option(help="Column of rows that stay on one side.")] = None,
+    order: Annotated[str | None, typer.Option(help="Column of time: judge on the latest rows.")] = None,
+    part: Annotated[str | None, typer.Option(help="Column that says train, valid or test.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Column of weights in the training loss.")] = None,
     model: Annotated[
         str | None, typer.Option(help="mlp(128, 64, dropout=0.2) or package.module:function.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows of a batch.")] = None,
-    split: Annotated[str | None, typer.Option(help="stratified, lesson (the last rows) or test.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="stratified, random, groups, time, column, kfold, lesson or test.")
+    ] = None,
+    validation: Annotated[float | None, typer.Option(help="Share of rows to judge on: 0.25.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validate; seeds are a multiple of it.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What scores a run, such as accuracy or auc.")] = None,
+    mode: Annotated[str | None, typer.Option(help="max or min: which metric is better.")] = None,
+    margin: Annotated[float | None, typer.Option(help="The smallest difference that matters.")] = None,
+    updates_per_epoch: Annotated[
+        int | None, typer.Option(help="Optimizer updates of an epoch of a training function.")
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Folder with the IDX files of Fashion-MNIST.")] = None,
     store: Annotated[Path | None, typer.Option(help="File that keeps the runs.")] = None,
     report: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
@@ -90,27 +115,35 @@ def compare(
     """
     from stepsize import comparison
     from stepsize.engine.client import Engine
-    from stepsize.problems.problem import problem as named
     from stepsize.report import html
     from stepsize.report.progress import ProgressLine
-    from stepsize.study.candidates import built_in, usual_seeds
+    from stepsize.study.description import describe, keep_resolved, problem_of, study_of
     from stepsize.study.store import Store
-    from stepsize.study.study import make_study
 
     require("all", "jax", "keras", "scipy", "sklearn", "altair", "vl_convert", "jinja2")
-    changes = {"epochs": epochs, "batch_size": batch_size, "split": split}
-    given = {name: value for name, value in changes.items() if value is not None}
-    with Engine() as engine:  # it starts while data and study are prepared
-        chosen = named(problem, target=target, folder=data, model=model, **given)
-        count = usual_seeds(chosen.name) if seeds is None else seeds
-        study = make_study(chosen, schedule or built_in(chosen.name), count, baseline, _command())
+    flags = {
+        "target": target, "kind": kind, "drop": drop or None, "groups": groups, "order": order,
+        "part": part, "weights": weights, "split": split, "validation": validation, "folds": folds,
+        "model": model, "epochs": epochs, "batch_size": batch_size, "folder": data, "metric": metric,
+        "mode": mode, "updates_per_epoch": updates_per_epoch, "candidates": schedule, "seeds": seeds,
+        "baseline": baseline, "margin": margin,
+    }  # fmt: skip
+    said = describe(problem, {key: value for key, value in flags.items() if value is not None})
+    with ExitStack() as stack:
+        engine = None if "train" in said else stack.enter_context(Engine())  # starts while data are prepared
+        chosen = problem_of(said)
+        trainer = engine or stack.enter_context(comparison.trainer_of(chosen))
+        study = study_of(said, chosen, _command())
+        for note in () if quiet else getattr(getattr(chosen, "data", None), "notes", ()):
+            _say(f"Data: {note}.")
         page = report or comparison.RESULTS / f"{chosen.name}.html"
         _check_writable(page)
         threading.Thread(target=html.prepare, daemon=True).start()
         with Store(store or comparison.default_store(chosen)) as opened:
+            keep_resolved(opened.path.with_suffix(".toml"), problem, said, chosen, study)
             _tell_what_is_there(opened, study)
             with ProgressLine(sys.stderr, quiet) as line:
-                result = comparison.complete(study, chosen, opened, engine, line.show)
+                result = comparison.complete(study, chosen, opened, trainer, line.show)
             _show(result, page, as_json)
             _say(f"Runs: {opened.path}")
     if result.verdict["status"] == "all_diverged":

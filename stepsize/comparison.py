@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 from stepsize.engine.client import Engine
 from stepsize.errors import MissingExtra, StudyError
 from stepsize.problems.problem import Problem
-from stepsize.problems.problem import problem as named_problem
 from stepsize.report import html, text
 from stepsize.report.numbers import plain
 from stepsize.report.progress import ProgressLine
 from stepsize.report.summary import picture_data, summarise_study
 from stepsize.schedules import Schedule
-from stepsize.study.candidates import Candidate, built_in
-from stepsize.study.runner import Progress, run_study
+from stepsize.study.calls import Crews
+from stepsize.study.candidates import Candidate
+from stepsize.study.description import describe, problem_of, study_of
+from stepsize.study.runner import Maker, Progress, run_study
 from stepsize.study.store import Store
-from stepsize.study.study import Study, make_study
+from stepsize.study.study import Study
+from stepsize.study.training import Training
+from stepsize.study.workers import Workers
 
 if TYPE_CHECKING:
     import pandas
@@ -80,48 +83,64 @@ class Result:
 
 
 def compare(
-    problem: Problem | str,
+    problem: Problem | Training | str,
     schedules: Iterable[Schedule | Candidate | str] | None = None,
-    seeds: int | Sequence[int] = 30,
+    seeds: int | Sequence[int] | None = None,
     *,
     baseline: str | None = None,
+    margin: float | None = None,
     store: str | Path | None = None,
     quiet: bool = False,
 ) -> Result:
     """Train every schedule on every seed and say what can and cannot be told apart.
 
-    `problem` is a `Problem` or the name of one; `schedules` are schedules, their text, or `Candidate`s
-    (default: those of the problem); `seeds` their number or the seeds themselves; `baseline` the name of
-    the candidate that the others are compared with (default: the first constant). Finished runs are kept
-    in `store` (default: a file in stepsize-results/), so the same call continues after a stop. Progress is
-    written to standard error unless `quiet`.
+    `problem` is a `Problem`, a `Training`, or the name of a problem, data or study file; `schedules` are
+    schedules, their text, or `Candidate`s (default: those of the problem); `seeds` their number (default:
+    30) or the seeds themselves; `baseline` the name of the candidate that the others are compared with
+    (default: the first constant); `margin` the smallest difference that matters, in units of the metric.
+    Finished runs are kept in `store` (default: a file in stepsize-results/), so the same call continues
+    after a stop. Progress is written to standard error unless `quiet`.
 
     Raises: InputError for what does not fit together, EngineError when training fails.
     """
-    if isinstance(problem, str):
-        problem = named_problem(problem)
-    candidates = (
-        [Candidate.of(each) for each in schedules] if schedules is not None else built_in(problem.name)
-    )
-    named = [candidate.name for candidate in candidates]
-    call = f"stepsize.compare({problem.name!r}, {named}, seeds={seeds})"
-    with Engine() as engine, Store(store or default_store(problem)) as opened:
-        study = make_study(problem, candidates, seeds, baseline, call)
+    said: dict[str, Any] = describe(problem) if isinstance(problem, str) else {"problem": problem.name}
+    chosen = problem_of(said) if isinstance(problem, str) else problem
+    if schedules is not None:
+        said["candidates"] = [Candidate.of(each) for each in schedules]
+    given = {"seeds": seeds, "baseline": baseline, "margin": margin}
+    said |= {key: value for key, value in given.items() if value is not None}
+    named = [candidate.name for candidate in said.get("candidates", ()) if isinstance(candidate, Candidate)]
+    what = problem if isinstance(problem, str) else chosen.name
+    call = f"stepsize.compare({what!r}, {named}, seeds={said.get('seeds', 30)})"
+    with trainer_of(chosen) as trainer, Store(store or default_store(chosen)) as opened:
+        study = study_of(said, chosen, call)
         with ProgressLine(sys.stderr, quiet) as line:
-            return complete(study, problem, opened, engine, line.show)
+            return complete(study, chosen, opened, trainer, line.show)
+
+
+def trainer_of(problem: Problem | Training) -> Engine | Workers:
+    """Start what trains a problem: the engine, or workers for a function; both are context managers."""
+    return Workers(problem) if isinstance(problem, Training) else Engine()
 
 
 def complete(
     study: Study,
-    problem: Problem,
+    problem: Problem | Training,
     store: Store,
-    engine: Engine,
+    trainer: Engine | Workers,
     listen: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Make the runs that `store` lacks and give the result; what the store holds is never made again."""
-    cost = asdict(run_study(study, problem, store, engine, listen))
+    cost = asdict(run_study(study, store, _maker(study, problem, trainer), listen))
     store.save_study(study.definition(), cost)
     return judged(study, store, cost)
+
+
+def _maker(study: Study, problem: Problem | Training, trainer: Engine | Workers) -> Maker:
+    if isinstance(trainer, Workers):
+        return trainer
+    assert isinstance(problem, Problem)
+    return Crews(trainer, problem, study)
 
 
 def judged(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
@@ -130,6 +149,6 @@ def judged(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
     return Result(summarise_study(study, runs, cost), picture_data(study, runs))
 
 
-def default_store(problem: Problem) -> Path:
+def default_store(problem: Problem | Training) -> Path:
     """Give the file that keeps a problem's runs unless another is named."""
     return RESULTS / f"{problem.name}.sqlite"

@@ -20,7 +20,7 @@ ALLOWED = {
     "stats": {"errors"},
     "problems": {"errors"},
     "engine": {"errors", "schedules", "problems"},
-    "study": {"errors", "schedules", "problems", "engine", "stats"},
+    "study": {"errors", "units", "schedules", "problems", "engine", "stats"},
     "report": {"errors", "schedules", "stats", "study"},
     "comparison": {"errors", "schedules", "problems", "engine", "study", "report"},
     "cli": {"errors", "schedules", "problems", "engine", "study", "report", "comparison"},

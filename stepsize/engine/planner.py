@@ -24,19 +24,23 @@ class Layout:
         return f"{self.reason}, {blocks}, {self.devices} core{'s' if self.devices > 1 else ''}"
 
 
-def plan_layout(weights: int, epochs: int, updates_per_epoch: int, candidates: int, cores: int) -> Layout:
+def plan_layout(
+    weights: int, epochs: int, updates_per_epoch: int, candidates: int, cores: int, series: str | None = None
+) -> Layout:
     """Choose the layout for a population.
 
     `weights` is the size of one member, `candidates` the number of runs that share a seed. Small members
-    train side by side (their first-layer products become one), large ones in series, one a device.
+    train side by side (their first-layer products become one), large ones in series, one a device; `series`
+    is a reason why small ones must do so too.
 
     >>> plan_layout(1_225, 50, 9, candidates=16, cores=2)
     Layout(devices=2, blocks=10, members=16, segment=50, reason='1,225 weights: 16 side by side')
     >>> plan_layout(407_050, 5, 1_875, candidates=3, cores=2)
     Layout(devices=2, blocks=2, members=1, segment=1, reason='407,050 weights: in series')
     """
-    if weights > SMALL_MEMBER:
-        return Layout(cores, cores, 1, 1, f"{weights:,} weights: in series")
+    if weights > SMALL_MEMBER or series:
+        why = f" ({series})" if series else ""
+        return Layout(cores, cores, 1, 1, f"{weights:,} weights: in series{why}")
     groups = -(-candidates // SIDE_BY_SIDE)
     members = -(-candidates // groups)
     updates = epochs * updates_per_epoch

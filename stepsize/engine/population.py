@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from stepsize.engine.initial import is_generator_state, recorded_initialisers, starter
 from stepsize.engine.planner import Layout
+from stepsize.engine.rows import Batch, Rows, Scoring, rows_of, taken
+from stepsize.engine.settings import build_task, driven_momentum, factors_of, scaled
 from stepsize.engine.task import Block, Curves, Task
-from stepsize.problems.models import build
 from stepsize.schedules import metric
 
 ACROSS = PartitionSpec("devices")
 EVERYWHERE = PartitionSpec()
+EVALUATED = 512  # validation rows of a piece, or a batch's if those are more
 
 
 class State(NamedTuple):
@@ -38,6 +42,13 @@ class State(NamedTuple):
     plateau: metric.PlateauState
 
 
+class Driven(NamedTuple):
+    """What schedules drive: the rate, and the momentum where it has a schedule; of one update or of many."""
+
+    rate: jax.Array
+    momentum: jax.Array | None
+
+
 MEMBER_AXES: Any = State(*[0, 0, None, 0, 0, 0, 0])
 
 
@@ -47,13 +58,15 @@ class Population:
     def __init__(self, task: Task) -> None:
         self.task = task
         with recorded_initialisers() as noted:
-            self.model, self.metric = build(task.model, task.settings, task.x.shape[1:])
-        self.optimizer = self.model.optimizer
+            self.built = build_task(task)
+        self.model, self.optimizer = self.built.model, self.built.model.optimizer
+        self._scoring = Scoring(self.built)
+        self._factors = factors_of(self.model, task.multipliers)
         self._generator = [is_generator_state(v) for v in self.model.non_trainable_variables]
         self._rate_slot = [v is self.optimizer._learning_rate for v in self.optimizer.variables].index(True)
         self._slots = [v.value for v in self.optimizer.variables]
         variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
-        self._initial = starter(variables, noted)
+        self._initial = starter(variables, {} if task.model.get("from_weights") else noted)
         self.weights = sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
         self.traces = 0
         self.compile_seconds = 0.0
@@ -63,7 +76,7 @@ class Population:
         self.layout = layout
         mesh = Mesh(np.array(jax.devices()[: layout.devices]), ("devices",))
         self._across = NamedSharding(mesh, ACROSS)
-        self._data = jax.device_put((self.task.x, self.task.y), NamedSharding(mesh, EVERYWHERE))
+        self._data = jax.device_put(rows_of(self.task, self.built), NamedSharding(mesh, EVERYWHERE))
 
         def sharded(function: Callable[..., Any], *specs: PartitionSpec) -> Callable[..., Any]:
             return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=ACROSS, check_vma=False)
@@ -82,6 +95,12 @@ class Population:
         self, blocks: Sequence[Block], on_segment: Callable[[float], None] = lambda share: None
     ) -> list[Curves]:
         """Train up to `layout.blocks` blocks; give the curves of each, [members, epochs]."""
+        return self.run(blocks, on_segment)[0]
+
+    def run(
+        self, blocks: Sequence[Block], on_segment: Callable[[float], None] = lambda share: None
+    ) -> tuple[list[Curves], State]:
+        """Train as `train` does; give the curves, and the state that all blocks end with."""
         active = np.arange(self.layout.blocks) < len(blocks)
         padded = [blocks[min(i, len(blocks) - 1)] for i in range(self.layout.blocks)]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
@@ -91,18 +110,21 @@ class Population:
         for first in range(0, self.task.epochs, self.layout.segment):
             last = first + self.layout.segment
             piece = stacked._replace(
-                order=stacked.order[:, first:last], rates=self._piece(stacked, first, last)
+                order=stacked.order[:, first:last],
+                rates=self._piece(stacked.rates, first, last),
+                momenta=None if stacked.momenta is None else self._piece(stacked.momenta, first, last),
             )
-            state, curves = self._segment(self._data, active, state, piece)
-            parts.append(jax.tree.map(np.asarray, curves))
+            state, series = self._segment(self._data, active, state, piece)
+            parts.append(jax.tree.map(np.asarray, series))
             on_segment(last / self.task.epochs)
         diverged_at = np.asarray(state.diverged_at)
         whole = [np.concatenate(series, axis=-1) for series in zip(*parts, strict=True)]
-        return [Curves(*[*(series[i] for series in whole), diverged_at[i]]) for i in range(len(blocks))]
+        curves = [Curves(*[*(series[i] for series in whole), diverged_at[i]]) for i in range(len(blocks))]
+        return curves, state
 
-    def _piece(self, stacked: Block, first: int, last: int) -> jax.Array:
+    def _piece(self, table: jax.Array, first: int, last: int) -> jax.Array:
         per_epoch = self.task.updates_per_epoch
-        return stacked.rates[:, :, first * per_epoch : last * per_epoch]
+        return table[:, :, first * per_epoch : last * per_epoch]
 
     def _compiled(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
         """Compile at the first call, and keep the time it took apart from training."""
@@ -121,9 +143,9 @@ class Population:
     # -- one block: a seed and its members ---------------------------------------------------------
 
     def _start_blocks(self, seeds: jax.Array, rules: metric.PlateauRule) -> State:
-        return jax.lax.map(lambda args: self._start_block(*args), (seeds, rules))
+        return jax.lax.map(lambda args: self.start_block(*args), (seeds, rules))
 
-    def _start_block(self, seed: jax.Array, rules: metric.PlateauRule) -> State:
+    def start_block(self, seed: jax.Array, rules: metric.PlateauRule) -> State:
         weights, non_trainable = self.initial(seed)
         others, generators = self._parted(non_trainable)
 
@@ -138,12 +160,13 @@ class Population:
 
         def train(args: Any) -> Any:
             state, block = args
-            run = jax.vmap(
-                lambda state, rates, rule, watch: self._member(data, block, state, rates, rule, watch),
-                in_axes=(MEMBER_AXES, 0, 0, 0),
-                out_axes=(MEMBER_AXES, 0),
-            )
-            return run(state, block.rates, block.rules, block.watch)
+            members = (block.rates, block.rules, block.watch, block.momenta)
+            run = partial(self._member, data, block)
+            if self.layout.members == 1:  # in series: not even a vmap of one, which some models cannot take
+                state, curves = run(alone(state), *jax.tree.map(lambda leaf: leaf[0], members))
+                return alone(state, back=True), jax.tree.map(lambda leaf: leaf[None], curves)
+            axes = (MEMBER_AXES, 0)
+            return jax.vmap(run, in_axes=(*axes, 0, 0, 0), out_axes=axes)(state, *members)
 
         def skip(args: Any) -> Any:
             state, block = args
@@ -162,49 +185,53 @@ class Population:
         rates: jax.Array,
         rule: metric.PlateauRule,
         watch: jax.Array,
+        momenta: jax.Array | None,
     ) -> tuple[State, tuple[jax.Array, ...]]:
         size, rows = self.task.batch_size, self.task.train_rows
         full = rows // size
 
-        def epoch(state: State, feed: tuple[jax.Array, jax.Array]) -> Any:
-            order, planned = feed
+        def epoch(state: State, feed: tuple[jax.Array, jax.Array, jax.Array | None]) -> Any:
+            order, planned, momenta = feed
             rates = planned * state.plateau.scale
+            driven = Driven(rates, momenta)
 
-            def step(state: State, feed: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
-                return self._update(data, block, state, *feed)
+            def step(state: State, feed: tuple[jax.Array, Driven]) -> tuple[State, jax.Array]:
+                rows, driven = feed
+                return self.update(taken(data, block, rows), state, driven)
 
             batches = order[: full * size].reshape(full, size)
-            state, losses = jax.lax.scan(step, state, (batches, rates[:full]))
+            state, losses = jax.lax.scan(step, state, (batches, jax.tree.map(lambda v: v[:full], driven)))
             train_loss = losses.sum() * size
             if rows % size:
-                state, loss = step(state, (order[full * size :], rates[full]))
+                last = jax.tree.map(lambda v: v[full], driven)
+                state, loss = step(state, (order[full * size :], last))
                 train_loss += loss * (rows % size)
             valid_loss, score = self._evaluate(data, block, state)
             curves = (train_loss / rows, valid_loss, score, rates[-1])
             watched = jnp.stack([valid_loss, score, train_loss / rows])[watch]
             return state._replace(plateau=metric.observe(rule, state.plateau, watched)), curves
 
-        return jax.lax.scan(epoch, state, (block.order, rates.reshape(len(block.order), -1)))
+        by_epoch = jax.tree.map(lambda v: v.reshape(len(block.order), -1), Driven(rates, momenta))
+        return jax.lax.scan(epoch, state, (block.order, *by_epoch))
 
-    def _update(
-        self, data: Any, block: Block, state: State, rows: jax.Array, rate: jax.Array
-    ) -> tuple[State, jax.Array]:
+    def update(self, batch: Batch, state: State, driven: Driven) -> tuple[State, jax.Array]:
         """Make one optimizer update; a run whose loss is not finite keeps its last state for good."""
-        x, y = self._rows(data, block, rows)
         grad = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
         (loss, (_, _, non_trainable, _)), gradients = grad(
             state.weights,
             self._joined(state),
             [],
-            x,
-            y,
-            None,
+            batch.x,
+            batch.y,
+            batch.weights,
             training=True,
             optimizer_variables=state.slots,
         )
         slots = list(state.slots)
-        slots[self._rate_slot] = rate.astype(slots[self._rate_slot].dtype)
-        weights, slots = self.optimizer.stateless_apply(slots, gradients, state.weights)
+        slots[self._rate_slot] = driven.rate.astype(slots[self._rate_slot].dtype)
+        with driven_momentum(self.optimizer, driven.momentum):
+            weights, slots = self.optimizer.stateless_apply(slots, gradients, state.weights)
+        weights = scaled(weights, state.weights, self._factors)
         others, generators = self._parted(non_trainable)
         sound = (state.diverged_at < 0) & jnp.isfinite(loss)
         first = ~sound & (state.diverged_at < 0)
@@ -223,19 +250,39 @@ class Population:
         )
         return after, loss
 
-    def _evaluate(self, data: Any, block: Block, state: State) -> tuple[jax.Array, jax.Array]:
-        x, y = self._rows(data, block, block.valid)
-        loss, (_, predicted, _, _) = self.model.compute_loss_and_updates(
-            state.weights, self._joined(state), [], x, y, None, training=False
-        )
-        fresh = [jnp.zeros(v.shape, v.dtype) for v in self.metric.variables]
-        score = self.metric.stateless_result(self.metric.stateless_update_state(fresh, y, predicted))
+    def _evaluate(self, data: Rows, block: Block, state: State) -> tuple[jax.Array, jax.Array]:
+        """Give loss and metric on the validation part, in pieces that keep memory small."""
+        weights, others = self._judged(state), self._joined(state)
+
+        def piece(so_far: Any, rows: jax.Array) -> Any:
+            batch = taken(data, block, rows)
+            loss, (_, predicted, _, _) = self.model.compute_loss_and_updates(
+                weights, others, [], batch.x, batch.y, None, training=False
+            )
+            scored = self._scoring.add(so_far[1], batch.scored, predicted, block.target)
+            return (so_far[0] + loss * len(rows), scored), None
+
+        count, size = len(block.valid), max(self.task.batch_size, EVALUATED)
+        whole = count - count % size
+        sums: Any = (jnp.float32(0), self._scoring.start())
+        if whole:
+            sums, _ = jax.lax.scan(piece, sums, block.valid[:whole].reshape(-1, size))
+        if whole < count:
+            sums, _ = piece(sums, block.valid[whole:])
         lost = state.diverged_at >= 0
+        loss, score = sums[0] / count, self._scoring.result(sums[1])
         return jnp.where(lost, jnp.nan, loss), jnp.where(lost, jnp.nan, score)
 
-    def _rows(self, data: Any, block: Block, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
-        x, y = data[0][rows], data[1][rows]
-        return (x if block.shift is None else (x - block.shift) / block.scale), y
+    def _judged(self, state: State) -> list[jax.Array]:
+        """Give the weights that `fit` would leave behind: the averages where the optimizer keeps them."""
+        if not self.optimizer.use_ema:
+            return state.weights
+        variables = self.model.trainable_variables
+        present = [*zip(variables, state.weights, strict=True)]
+        present += zip(self.optimizer.variables, state.slots, strict=True)
+        with keras.StatelessScope(state_mapping=present) as scope:
+            self.optimizer.finalize_variable_values(variables)
+            return [cast(jax.Array, scope.get_current_value(variable)) for variable in variables]
 
     def _parted(self, non_trainable: Sequence[jax.Array]) -> tuple[list[jax.Array], list[jax.Array]]:
         pairs = list(zip(self._generator, non_trainable, strict=True))
@@ -244,3 +291,9 @@ class Population:
     def _joined(self, state: State) -> list[jax.Array]:
         others, generators = iter(state.others), iter(state.generators)
         return [next(generators if is_state else others) for is_state in self._generator]
+
+
+def alone(state: State, back: bool = False) -> State:
+    """Take the only member out of a block's state, or make it a block's state again."""
+    own = jax.tree.map(lambda leaf: leaf[None] if back else leaf[0], state._replace(generators=[]))
+    return own._replace(generators=state.generators)

@@ -12,7 +12,6 @@ import pickle
 import queue
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from stepsize.engine.planner import plan_layout
 from stepsize.engine.task import Task
 from stepsize.errors import EngineError, InputError, MissingExtra
+from stepsize.problems.travel import first_line, kept_traceback
 
 Send = Callable[[tuple[Any, ...]], None]
 
@@ -50,9 +50,9 @@ def main() -> None:
         except (InputError, MissingExtra) as error:
             send(("refused", error))
         except Exception as error:
-            traceback.print_exc()
-            first = (str(error).splitlines() or [""])[0]
-            send(("refused", EngineError(f"training failed with {type(error).__name__}: {first}")))
+            said = f"{type(error).__name__}: {first_line(error)}"
+            where = f"the whole message is in {kept_traceback()}"
+            send(("refused", EngineError(f"training failed with {said}; {where}")))
 
 
 def _receive(requests: queue.SimpleQueue[tuple[Any, ...]]) -> None:
@@ -66,9 +66,12 @@ def _receive(requests: queue.SimpleQueue[tuple[Any, ...]]) -> None:
 
 def _open(task: Task, candidates: int, cores: int) -> tuple[Any, Any]:
     from stepsize.engine.population import Population
+    from stepsize.engine.trial import why_series
 
     population = Population(task)
-    layout = plan_layout(population.weights, task.epochs, task.updates_per_epoch, candidates, cores)
+    layout = plan_layout(
+        population.weights, task.epochs, task.updates_per_epoch, candidates, cores, why_series(population)
+    )
     population.compile(layout)
     return population, layout
 

@@ -1,117 +1,66 @@
-"""Models as text (`mlp(34)`), as a factory (`package.module:function`), or as a compiled Keras model.
-
-A model travels to the worker as plain data, its *travel form*, and is built there by Keras on JAX. This
-module is imported on both sides; Keras is imported only where a model is built.
-"""
+"""From a travel form to a compiled Keras model that fits the data; used in the training process."""
 
 from __future__ import annotations
 
-import ast
 import importlib
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
-from stepsize.errors import InputError, MissingExtra, ProblemError, unknown
+import numpy as np
 
-NAMED = ("mlp",)
-MLP_OPTIONS = ("activation", "dropout", "initializer")
+from stepsize.errors import MissingExtra, ProblemError, unknown
+from stepsize.problems import metrics
+from stepsize.problems.encode import wants_numbers
+from stepsize.problems.named_models import named_model
+from stepsize.problems.optimizers import make_optimizer, travel_optimizer
+from stepsize.problems.travel import REGISTER, call_factory, check_precision, first_line
+
+WANTED = {  # of a model's output, by kind of data
+    "binary": "one output a row, such as Dense(1, 'sigmoid'), or one for each of the 2 classes",
+    "multiclass": "one output for each of the {} classes, such as Dense({}, 'softmax')",
+    "multilabel": "one output for each of the {} labels, such as Dense({}, 'sigmoid')",
+    "regression": "one output for each of the {} quantities, such as Dense({})",
+}
 
 
-def parse_model(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """Read `name(numbers, option=value)` without evaluating it.
+class Asked(NamedTuple):
+    """What the data ask of a model: their inputs (arrays), kind, number of classes, and outputs a row."""
 
-    >>> parse_model("mlp(128, 64, dropout=0.2)")
-    ('mlp', (128, 64), {'dropout': 0.2})
+    x: Any
+    kind: str
+    classes: int
+    outputs: int
+
+    @property
+    def inputs(self) -> Mapping[str, np.ndarray]:
+        """The inputs by name; a single one has the name ""."""
+        return self.x if isinstance(self.x, Mapping) else {"": self.x}
+
+
+class Built(NamedTuple):
+    """A compiled, built Keras model, its metric, and how the two want targets and predictions.
+
+    `width` is the number of outputs a row. `link` is "sigmoid" or "softmax" where the model gives logits
+    and the metric takes probabilities.
     """
-    problem = f"model {text[:60]!r} is not of the form mlp(128, 64, dropout=0.2) or package.module:function"
-    if len(text) > 500:
-        raise ProblemError(problem)
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
-            raise ProblemError(problem)
-        name = call.func.id
-        args = tuple(ast.literal_eval(arg) for arg in call.args)
-        options = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        raise error if isinstance(error, InputError) else ProblemError(problem) from None
-    if name not in NAMED:
-        raise ProblemError(unknown("model", name, NAMED))
-    for option in options:
-        if option not in MLP_OPTIONS:
-            raise ProblemError(unknown(f"option of {name}", option, MLP_OPTIONS))
-    for width in args:
-        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-            raise ProblemError(f"model {text!r}: a layer's width is a positive whole number, not {width!r}")
-    dropout = options.get("dropout", 0.0)
-    if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ProblemError(f"model {text!r}: dropout is a share from 0 to below 1, not {dropout!r}")
-    return name, args, options
+
+    model: Any
+    metric: Any
+    width: int
+    loss_numbers: bool
+    metric_numbers: bool
+    link: str | None
 
 
-def is_text(model: Any) -> bool:
-    """Say whether a model is text such as `mlp(34)`, which has no optimizer of its own."""
-    return isinstance(model, str) and not (":" in model and "(" not in model)
-
-
-def travel_form(model: Any, outputs: int) -> dict[str, Any]:
-    """Give a model's plain-data form: text, factory path or the config of a compiled Keras model.
-
-    `outputs` is the number of classes; two classes are one sigmoid output.
-    """
-    if is_text(model):
-        parse_model(model)
-        return {"text": model, "outputs": 1 if outputs == 2 else outputs}
-    if isinstance(model, str):
-        return {"factory": model}
-    if not hasattr(model, "get_compile_config"):
-        raise ProblemError(
-            f"model must be text such as 'mlp(34)' or 'package.module:function', or a compiled Keras model; "
-            f"got {type(model).__name__}"
-        )
-    if not getattr(model, "compiled", False):
-        raise ProblemError("model is not compiled; call model.compile(optimizer, loss) first")
-    import keras
-
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)  # it names classes of the backend that Keras runs on here
-    optimizer = {key: value for key, value in model.optimizer.get_config().items() if key != "learning_rate"}
-    return {
-        "config": config,
-        "optimizer": [type(model.optimizer).__name__, optimizer],
-        "loss": keras.saving.serialize_keras_object(model.loss),
-    }
-
-
-def nameless(form: Any) -> Any:
-    """Give a travel form with its layers' names numbered in order, for Keras counts them up (`dense_7`).
-
-    >>> nameless({"name": "dense_7", "inbound": ["input_3", "dense_7"]})
-    {'name': '#0', 'inbound': ['input_3', '#0']}
-    """
-    names: dict[str, str] = {}
-
-    def collect(value: Any) -> None:
-        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            if key == "name" and isinstance(item, str):
-                names.setdefault(item, f"#{len(names)}")
-            elif isinstance(item, Mapping | list | tuple):
-                collect(item)
-
-    def renamed(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: renamed(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [renamed(item) for item in value]
-        return names.get(value, value) if isinstance(value, str) else value
-
-    collect(form)
-    return renamed(form)
-
-
-def build(form: Mapping[str, Any], settings: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """Build a travel form into a compiled, built Keras model and the metric that scores it.
+def build(
+    form: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    asked: Asked,
+    metric: metrics.Metric | None = None,
+) -> Built:
+    """Build a travel form into a compiled Keras model for the data, and the metric that scores it.
 
     `settings` are optimizer arguments (with `optimizer`, its name, for models given as text); they
     override what the model was compiled with.
@@ -123,77 +72,148 @@ def build(form: Mapping[str, Any], settings: Mapping[str, Any], shape: tuple[int
     settings = dict(settings)
     name = settings.pop("optimizer", None)
     if "text" in form:
-        model = _mlp(form["text"], form["outputs"], shape)
-        binary = form["outputs"] == 1
-        model.compile(
-            _optimizer(name or "sgd", settings),
-            "binary_crossentropy" if binary else "sparse_categorical_crossentropy",
-        )
+        shapes = {each: array.shape[1:] for each, array in asked.inputs.items()}
+        model, loss = named_model(form["text"], form["outputs"], asked.kind, shapes)
+        width = form["outputs"]
+        model.compile(make_optimizer(name or "sgd", settings, model), loss)
     else:
-        model, own_name, own, loss = _compiled(form, shape)
+        model, optimizer, loss = _own_model(form)
+        width = _fitted(model, asked)
+        if "weights" in form:
+            model.set_weights(form["weights"])
+        own_name, own, *exclusions = optimizer or travel_optimizer(model.optimizer, model.trainable_variables)
         arguments = settings if name else {**own, **settings}
-        model.compile(
-            _optimizer(name or own_name, {**arguments, "learning_rate": 0.1}), loss
-        )  # we set the rate
-    model.optimizer.build(model.trainable_variables)
-    binary = model.output_shape[-1] == 1
-    return model, keras.metrics.BinaryAccuracy() if binary else keras.metrics.SparseCategoricalAccuracy()
+        built = make_optimizer(name or own_name, arguments, model, *exclusions)
+        weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
+        model.compile(built, loss, loss_weights=weights)
+    chosen = metric or metrics.metric_of(None, None, asked.kind)
+    scorer = metrics.make(chosen, asked.kind, width)
+    logits = _from_logits(loss)
+    link = None if not logits or asked.kind == "regression" else _link(asked, width)
+    if not isinstance(scorer, keras.metrics.Mean):
+        _prepare(scorer, asked, width)
+    return Built(model, scorer, width, wants_numbers(loss), wants_numbers(scorer), link)
 
 
-def _mlp(text: str, outputs: int, shape: tuple[int, ...]) -> Any:
-    import keras
-
-    _, widths, options = parse_model(text)
-    initializer = options.get("initializer", "glorot_uniform")
-    activation = options.get("activation", "relu")
-    layers: list[Any] = [keras.Input(shape)]
-    if len(shape) > 1:
-        layers.append(keras.layers.Flatten())
-    for width in widths:
-        layers.append(keras.layers.Dense(width, activation=activation, kernel_initializer=initializer))
-        if options.get("dropout"):
-            layers.append(keras.layers.Dropout(options["dropout"]))
-    last = "sigmoid" if outputs == 1 else "softmax"
-    layers.append(keras.layers.Dense(outputs, activation=last, kernel_initializer=initializer))
-    return keras.Sequential(layers)
-
-
-def _optimizer(name: str, settings: Mapping[str, Any]) -> Any:
-    import keras
-
-    known = sorted(keras.optimizers.deserialize.__globals__["ALL_OBJECTS_DICT"])
-    if name.lower() not in known:
-        raise ProblemError(unknown("optimizer", name, known))
-    try:
-        return keras.optimizers.get({"class_name": name.lower(), "config": dict(settings)})
-    except (TypeError, ValueError) as error:
-        raise ProblemError(
-            f"optimizer {name!r} refuses {dict(settings)}: {str(error).splitlines()[0]}"
-        ) from None
-
-
-def _compiled(form: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Any, str, dict[str, Any], Any]:
-    """Give a built model with the name and the arguments of its optimizer, and its loss."""
+def _own_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
+    """Give the user's model, the form of its optimizer if that travelled apart, and its loss."""
     import keras
 
     if "factory" in form:
         model = _from_factory(form["factory"])
-        name, arguments = type(model.optimizer).__name__, model.optimizer.get_config()
-        loss = model.loss
-    else:
-        model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))  # Keras empties it
-        name, arguments = form["optimizer"]
-        loss = keras.saving.deserialize_keras_object(form["loss"])
-    model.build((None, *shape))
-    return model, name, arguments, loss
+        check_precision(model)
+        return model, None, model.loss
+    try:
+        with keras.saving.custom_object_scope(_custom_objects(form.get("custom", ()))):
+            if "file" in form:
+                with warnings.catch_warnings(action="ignore"):  # the optimizer's state, which starts afresh
+                    model: Any = keras.saving.load_model(form["file"], safe_mode=True)
+                check_precision(model)
+                return model, None, model.loss
+            model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))  # Keras empties it
+            loss = keras.saving.deserialize_keras_object(deepcopy(form["loss"]))
+    except (TypeError, ValueError, ImportError, AttributeError) as error:
+        raise ProblemError(
+            f"the model cannot be rebuilt: {first_line(error)[:160]}; layer classes of your own need "
+            f"get_config() and {REGISTER}, in a module that can be imported"
+        ) from error
+    return model, form["optimizer"], loss
+
+
+def _custom_objects(custom: Any) -> dict[str, Any]:
+    """Import the classes and functions that are not Keras' own."""
+    objects = {}
+    for module, name, registered in custom:
+        try:
+            objects[registered] = objects[name] = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            raise ProblemError(
+                f"{name!r} of module {module!r} cannot be imported by the training process; put it into a "
+                f"module beside your script, decorated with {REGISTER}"
+            ) from None
+    return objects
 
 
 def _from_factory(path: str) -> Any:
     module, _, function = path.partition(":")
+    return call_factory(lambda: getattr(importlib.import_module(module), function)(), path)
+
+
+def _fitted(model: Any, asked: Asked) -> int:
+    """Build the model on the data's shapes; give its outputs a row."""
+    import keras
+
+    if type(model).train_step is not keras.Model.train_step:
+        raise ProblemError(
+            f"model {type(model).__name__!r} has a train_step of its own; a study makes the updates of "
+            "Keras' own train_step: say what differs in compute_loss, or in a layer"
+        )
+    _match(model, asked)
+    taken = [each.shape for each in getattr(model, "inputs", None) or []]
+    rows = {}
+    for name, array in asked.inputs.items():
+        shape = array.shape[1:]
+        if len(taken) == 1 and tuple(taken[0][1:]) == (*shape, 1):
+            shape = (*shape, 1)  # as Keras adds it to images of one colour
+        rows[name] = keras.KerasTensor((None, *shape), dtype=str(array.dtype))
     try:
-        model = getattr(importlib.import_module(module), function)()
+        outputs = model(rows if len(rows) > 1 else next(iter(rows.values())))
+    except Exception as error:  # a user's layer may raise anything
+        said = ", ".join(f"{name} {x.shape[1:]}".strip() for name, x in asked.inputs.items())
+        raise ProblemError(f"the model does not take rows of shape {said}: {first_line(error)}") from error
+    if isinstance(outputs, list | tuple | dict):
+        raise ProblemError(f"the model has {len(outputs)} outputs; a study trains models of one output")
+    width = outputs.shape[-1] if len(outputs.shape) == 2 else 0
+    allowed = (1, 2) if asked.kind == "binary" else (asked.outputs,)
+    if width not in allowed:
+        wanted = WANTED[asked.kind].format(asked.outputs, asked.outputs)
+        raise ProblemError(
+            f"the model's output has the shape {tuple(outputs.shape[1:])} a row; {asked.kind} data need "
+            f"{wanted}"
+        )
+    return width
+
+
+def _match(model: Any, asked: Asked) -> None:
+    """Check that the data's inputs are the model's, by name."""
+    given = tuple(asked.inputs)
+    taken = [each.name for each in getattr(model, "inputs", None) or []]
+    if len(given) == 1 and len(taken) <= 1:
+        return
+    if given == ("",):
+        raise ProblemError(
+            f"the model has {len(taken)} inputs ({', '.join(taken)}) and the data have one; give x as a dict "
+            "with these names"
+        )
+    for name in given:
+        if taken and name not in taken:
+            raise ProblemError(unknown("input of the model", name, taken))
+    for name in taken:
+        if name not in given:
+            raise ProblemError(f"the model's input {name!r} is not among the data's: {', '.join(given)}")
+
+
+def _from_logits(loss: Any) -> bool:
+    try:
+        return bool(loss.get_config().get("from_logits", False))
+    except (AttributeError, NotImplementedError):
+        return False
+
+
+def _link(asked: Asked, width: int) -> str:
+    return "sigmoid" if asked.kind == "multilabel" or width == 1 else "softmax"
+
+
+def _prepare(scorer: Any, asked: Asked, width: int) -> None:
+    """Let a metric make its variables, which some do only when they first see targets."""
+    numbers = wants_numbers(scorer) and asked.kind in ("binary", "multiclass") and width > 1
+    targets = np.zeros(2, np.int32) if numbers else np.zeros((2, width), np.float32)
+    try:
+        scorer.update_state(targets, np.full((2, width), 0.5, np.float32))
     except Exception as error:
-        raise ProblemError(f"model factory {path!r} raised {type(error).__name__}: {error}") from error
-    if not getattr(model, "compiled", False):
-        raise ProblemError(f"model factory {path!r} must return a compiled Keras model")
-    return model
+        raise ProblemError(
+            f"metric {scorer.name!r} does not fit {asked.kind} data: {first_line(error)}"
+        ) from error
+    if np.ndim(scorer.result()) > 0:
+        raise ProblemError(f"metric {scorer.name!r} gives several numbers; give it average='macro'")
+    scorer.reset_state()

@@ -5,7 +5,7 @@ Every renderer reads the same two dicts and computes no statistics of its own. `
 
 ```
 details = {
-  "plans":  {name: {"update": [...], "lr": [...]}},
+  "plans":  {name: {"epoch": [...], "lr": [...]}},
   "curves": {name: {"epoch": [...], "train_loss": BAND, "val_loss": BAND, "metric": BAND}},
   "sweep":  {name: [{"lr": ..., "scores": [...], "mean": ..., "chosen": ...}]},
 }                                              BAND = {"mean": [...], "low": [...], "high": [...]}

@@ -7,19 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepsize.report import judged_data
 from stepsize.report.numbers import Scale, rate, scale_for
 from stepsize.stats import compare_paired, judge
 from stepsize.stats.paired import LEAST_SEEDS
-from stepsize.stats.power import HALF_A_POINT
 
 Answer = Mapping[str, Any]
 Candidate = Mapping[str, Any]
-Scores = Mapping[str, Sequence[float]]  # by candidate, [seeds]
+Scores = Mapping[str, Sequence[float]]  # by candidate, [seeds]; higher is better: a loss has its sign turned
 Divergences = Mapping[
     str, tuple[int, float]
 ]  # by candidate: the earliest update, the highest rate of that run
-
-SHARES_DIFFER = 0.1  # between the parts, for one class
 
 
 def sentence(answer: Answer, divergences: Divergences, scores: Scores) -> str:
@@ -35,8 +33,8 @@ def sentence(answer: Answer, divergences: Divergences, scores: Scores) -> str:
     scale = scale_of(answer)
     best = _named(candidates, verdict["recommended"])
     baseline = _named(candidates, answer["study"]["protocol"]["baseline"])
-    n = best["n"]
-    reached = f"{_percent(scale, best['mean'], best['ci95'])} over {n} seed{'s' if n > 1 else ''}"
+    over = _replication(best, answer["study"]["protocol"].get("folds"))
+    reached = f"{_percent(scale, best['mean'], best['ci95'])} over {over}"
     use = f"Use {_full_spec(best)} ({scale.name} {reached})"
     count = len(verdict["best_set"])
     if len(candidates) == 1:
@@ -55,7 +53,7 @@ def notes(answer: Answer, scores: Scores) -> list[str]:
     """Say what made the difference, what the split is worth, how rates were chosen, what to run next."""
     protocol, verdict = answer["study"]["protocol"], answer["verdict"]
     scale = scale_of(answer)
-    said = [*_attributions(answer, scores), _worth(answer["data"])]
+    said = [*_attributions(answer, scores), *judged_data.notes(answer["data"], protocol)]
     if protocol["split_kind"] == "lesson":
         said.append(
             "The validation rows are the last of the table, unshuffled and the same for every seed; the same "
@@ -84,21 +82,13 @@ def warnings(answer: Answer, divergences: Divergences) -> list[str]:
     """Say what may make the answer wrong or weak."""
     data, candidates = answer["data"], answer["candidates"]
     scale = scale_of(answer)
-    said = []
-    train, valid = data["parts"]["train"]["shares"], data["parts"]["validation"]["shares"]
-    name = max(train, key=lambda each: abs(train[each] - valid[each]))
-    if abs(train[name] - valid[name]) > SHARES_DIFFER:
-        said.append(
-            f"The parts differ: class {name!r} is {100 * train[name]:.0f} % of the training rows and "
-            f"{100 * valid[name]:.0f} % of the validation rows."
-        )
-    if data["sample_value"] > HALF_A_POINT:
-        said.append(
-            f"The validation part is small: one of its {data['parts']['validation']['rows']} rows is worth "
-            f"{100 * data['sample_value']:.2f} points, so no smaller difference counts."
-        )
-    if len(answer["study"]["seeds"]) < LEAST_SEEDS and len(candidates) > 1:
-        said.append(f"With fewer than {LEAST_SEEDS} seeds no difference can be shown, whatever its size.")
+    protocol = answer["study"]["protocol"]
+    said = list(judged_data.doubts(data, protocol))
+    worst = protocol.get("worst", 0.0)
+    counts_as = "the worst score of all" if worst is None else f"{scale.shown(worst):g} {scale.unit}".strip()
+    if candidates[0]["replicates"] < LEAST_SEEDS and len(candidates) > 1:
+        units = "repeats" if protocol.get("folds") else "seeds"
+        said.append(f"With fewer than {LEAST_SEEDS} {units} no difference can be shown, whatever its size.")
     for candidate in candidates:
         if candidate["lr_at_edge"]:
             said.append(
@@ -109,18 +99,15 @@ def warnings(answer: Answer, divergences: Divergences) -> list[str]:
             update, at_rate = divergences[candidate["name"]]
             said.append(
                 f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the first "
-                f"at update {update} (rates up to {rate(at_rate)}); each counts as 0 {scale.unit}."
+                f"at update {update} (rates up to {rate(at_rate)}); each counts as {counts_as}."
             )
     means = [candidate["mean"] for candidate in candidates]
     if all(len(set(candidate["scores"])) == 1 for candidate in candidates) and len(set(means)) == 1:
         said.append(
             f"The {scale.name} never changed, over seeds and candidates: look at model and data first."
         )
-    elif max(means) <= data["majority_baseline"]:
-        said.append(
-            "No candidate beats naming the commonest class every time "
-            f"({100 * data['majority_baseline']:.1f} %)."
-        )
+    elif nothing := judged_data.beats_nothing(data, protocol, max(means)):
+        said.append(nothing)
     return said
 
 
@@ -128,7 +115,7 @@ def scale_of(answer: Answer) -> Scale:
     """Give the way this answer writes its scores."""
     protocol = answer["study"]["protocol"]
     halves = [(c["ci95"][1] - c["ci95"][0]) / 2 for c in answer["candidates"] if c["ci95"]]
-    return scale_for(protocol["metric"], protocol["higher_is_better"], None, halves)
+    return scale_for(protocol["metric"], protocol["higher_is_better"], protocol.get("share"), halves)
 
 
 @dataclass(frozen=True)
@@ -157,7 +144,8 @@ class _Attribution:
         pair = (self.scores[each["name"]] for each in (candidate, against))
         found = compare_paired(*pair, sample_value=step)
         interval = None if found.ci95 is None else list(found.ci95)
-        size = f"{scale.plus_minus(found.mean, interval, signed=True)} {scale.difference_unit}"
+        change = found.mean if scale.higher_is_better else -found.mean
+        size = f"{scale.plus_minus(change, interval, signed=True)} {scale.difference_unit}".strip()
         return judge(found, found.p, self.answer["study"]["protocol"]["margin"]), size
 
     @property
@@ -193,7 +181,8 @@ def _attributions(answer: Answer, scores: Scores) -> Iterator[str]:
     if found is None:
         return
     plain, changed = found.plain, found.changed
-    usual = answer["study"]["protocol"]["optimizer"]
+    protocol = answer["study"]["protocol"]
+    usual = {**protocol["optimizer"], "batch_size": protocol.get("batch_size")}
     now, before = (
         _said(changed["settings"]),
         _said({key: usual.get(key, "default") for key in changed["settings"]}),
@@ -232,24 +221,20 @@ def _on_fair_splits(study: Mapping[str, Any]) -> str:
     return re.sub(r" --split[= ]\S+", "", command) + " --split stratified"
 
 
-def _worth(data: Mapping[str, Any]) -> str:
-    valid = data["parts"]["validation"]
-    name, count = max(valid["counts"].items(), key=lambda item: item[1])
-    even = count * len(valid["counts"]) == valid["rows"]
-    held = f"{count:,} of each class" if even else f"{count:,} of them of class {name!r}"
-    return (
-        f"The validation part has {valid['rows']:,} rows, {held}: answering {name!r} every time scores "
-        f"{100 * data['majority_baseline']:.1f} %, and one row is worth "
-        f"{100 * data['sample_value']:.2f} points."
-    )
-
-
 def _gain(candidate: Candidate, scale: Scale) -> str:
     versus = candidate["vs_baseline"]
     if versus is None:
         return ""
-    change = f"{scale.plus_minus(versus['mean'], versus['ci95'], signed=True)} {scale.difference_unit}"
+    change = (
+        f"{scale.plus_minus(versus['mean'], versus['ci95'], signed=True)} {scale.difference_unit}".strip()
+    )
     return f"; against the baseline it is {change} ({versus['verdict']})"
+
+
+def _replication(candidate: Candidate, folds: int | None) -> str:
+    """Say what the statistics count: seeds, or repeats of a cross-validation."""
+    count = candidate["replicates"]
+    return f"{count} × {folds}-fold cross-validation" if folds else f"{count} seed{'s' if count > 1 else ''}"
 
 
 def _percent(scale: Scale, mean: float, interval: Sequence[float] | None) -> str:
@@ -257,7 +242,7 @@ def _percent(scale: Scale, mean: float, interval: Sequence[float] | None) -> str
 
 
 def _points(scale: Scale, value: float) -> str:
-    return f"{100 * value:.2f} points" if scale.percent else f"{value:g}"
+    return f"{100 * value:.2f} points" if scale.percent else f"{value:.2g}"
 
 
 def _full_spec(candidate: Candidate) -> str:

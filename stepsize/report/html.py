@@ -140,9 +140,11 @@ def _sections(shown: View, charts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _data_pairs(shown: View) -> list[tuple[str, str]]:
     data = shown.data
-    pairs = [("name", data["name"]), ("rows", f"{data['rows']:,}"), ("features", str(data["features"]))]
+    pairs = [("name", data["name"])]
+    if data["rows"] is not None:
+        pairs += [("rows", f"{data['rows']:,}"), ("features", str(data["features"]))]
     pairs += [(part, f"{about['rows']:,} rows") for part, about in data["parts"].items()]
-    if finite(data.get("majority_baseline")) is not None:
+    if finite(data.get("majority_baseline")) is not None and data.get("kind") != "regression":
         pairs.append(("always the largest class scores", share(data["majority_baseline"], decimals=1)))
     if finite(data.get("sample_value")) is not None:
         pairs.append(("one validation sample is worth", shown.scale.step(data["sample_value"])))

@@ -8,16 +8,26 @@ from typing import Any
 import numpy as np
 
 from stepsize.report import findings
-from stepsize.stats import Paired, best_set, compare_paired, holm, judge, seeds_needed, summarise
+from stepsize.stats import (
+    Paired,
+    best_set,
+    by_repeat,
+    compare_paired,
+    holm,
+    judge,
+    seeds_needed,
+    summarise,
+)
 from stepsize.study.candidates import Candidate
 from stepsize.study.protocol import Job, at_edge, chosen_rate, tried_rates
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 
-WORST = 0.0  # what a diverged run scores: the worst accuracy there is
 POINTS = 400  # of a schedule's picture
 
-Scores = Mapping[str, np.ndarray]  # by candidate, [seeds]
+Scores = Mapping[
+    str, np.ndarray
+]  # by candidate, [seeds or repeats]; higher is better: a loss has its sign turned
 
 
 def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,8 +36,12 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
     A diverged run counts with the worst score there is; it is never left out.
     """
     final = {candidate.name: _final_runs(study, candidate, runs) for candidate in study.candidates}
-    scores = {name: _scores(own) for name, own in final.items()}
+    worst = _worst(study, [run for own in final.values() for run in own])
+    folds = study.facts["protocol"].get("folds")
+    by_run = {name: study.sign * _scores(own, worst) for name, own in final.items()}
+    scores = {name: by_repeat(values, study.seeds, folds) for name, values in by_run.items()}
     step = study.facts["data"]["sample_value"]
+    margin = study.margin(float(scores[study.baseline].mean()))
     paired = {
         name: compare_paired(values, scores[study.baseline], sample_value=step)
         for name, values in scores.items()
@@ -39,7 +53,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
     candidates = []
     for candidate in study.candidates:
         name = candidate.name
-        whole = summarise(scores[name], sample_value=step)
+        whole = summarise(study.sign * scores[name], sample_value=step)
         rate = chosen_rate(study, candidate, runs)
         candidates.append(
             {
@@ -48,13 +62,14 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
                 "settings": dict(candidate.settings),
                 "lr": rate,
                 "lr_at_edge": rate is not None and at_edge(study, candidate, runs),
-                "n": whole.n,
+                "n": len(final[name]),
+                "replicates": whole.n,
                 "diverged": sum(run.score is None for run in final[name]),
                 "mean": whole.mean,
                 "sd": whole.sd,
-                "ci95": _listed(whole.ci95),
-                "scores": scores[name].tolist(),
-                "vs_baseline": _versus(paired[name], adjusted[name], study.margin)
+                "ci95": whole.ci95 and list(whole.ci95),
+                "scores": (study.sign * by_run[name]).tolist(),
+                "vs_baseline": _versus(study.sign, paired[name], adjusted[name], margin)
                 if name in paired
                 else None,
                 "in_best_set": possible[name] and survivors[name],
@@ -63,7 +78,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
     protocol = {
         **study.facts["protocol"],
         "baseline": study.baseline,
-        "margin": study.margin,
+        "margin": margin,
         "tuning": _tuning(study) if study.tuned else None,
     }
     answer: dict[str, Any] = {
@@ -80,7 +95,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
     }
     divergences = _divergences(final)
     listed = {name: values.tolist() for name, values in scores.items()}
-    answer["verdict"] = _verdict(study, candidates, scores)
+    answer["verdict"] = _verdict(study, candidates, scores, margin)
     answer["verdict"]["sentence"] = findings.sentence(answer, divergences, listed)
     answer["notes"] = findings.notes(answer, listed)
     answer["warnings"] = findings.warnings(answer, divergences)
@@ -97,7 +112,9 @@ def picture_data(study: Study, runs: Runs) -> dict[str, Any]:
     }
 
 
-def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Scores) -> dict[str, Any]:
+def _verdict(
+    study: Study, candidates: Sequence[Mapping[str, Any]], scores: Scores, margin: float
+) -> dict[str, Any]:
     """Name the best set, the simplest of it, and the seeds that would show a difference of the margin."""
     if all(candidate["diverged"] == candidate["n"] for candidate in candidates):
         return {
@@ -108,12 +125,12 @@ def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Scor
             "seeds_needed": None,
         }
     best = [candidate["name"] for candidate in candidates if candidate["in_best_set"]]
-    recommended, reason = _recommend(study, best, scores)
+    recommended, reason = _recommend(study, best, scores, margin)
     needed = None
-    if len(best) > 1 and len(study.seeds) > 1:
+    if len(best) > 1 and len(scores[recommended]) > 1:
         rival = max((name for name in best if name != recommended), key=lambda name: scores[name].mean())
         spread = compare_paired(scores[rival], scores[recommended]).sd
-        needed = seeds_needed(spread or 0.0, study.margin)
+        needed = seeds_needed(spread or 0.0, margin) * (study.facts["protocol"].get("folds") or 1)
     return {
         "status": "one_best" if len(best) == 1 else "tied",
         "best_set": best,
@@ -123,7 +140,7 @@ def _verdict(study: Study, candidates: Sequence[Mapping[str, Any]], scores: Scor
     }
 
 
-def _recommend(study: Study, best: Sequence[str], scores: Scores) -> tuple[str, str]:
+def _recommend(study: Study, best: Sequence[str], scores: Scores, margin: float) -> tuple[str, str]:
     """Give the simplest candidate of the best set, and why.
 
     With few seeds the best set holds nearly everyone. So candidates that trail the highest mean by more
@@ -134,7 +151,7 @@ def _recommend(study: Study, best: Sequence[str], scores: Scores) -> tuple[str, 
 
     def close(name: str) -> bool:
         gap = compare_paired(scores[name], scores[top])
-        return gap.mean >= -study.margin or gap.ci95 is None or gap.ci95[1] >= 0
+        return gap.mean >= -margin or gap.ci95 is None or gap.ci95[1] >= 0
 
     simplicity = {c.name: c.simplicity() for c in study.candidates}
     simplest = min(simplicity[name] for name in best if close(name))
@@ -147,10 +164,12 @@ def _recommend(study: Study, best: Sequence[str], scores: Scores) -> tuple[str, 
     return recommended, "it is the simplest of them"
 
 
-def _versus(paired: Paired, p_holm: float, margin: float) -> dict[str, Any]:
+def _versus(sign: int, paired: Paired, p_holm: float, margin: float) -> dict[str, Any]:
+    """Give the comparison with the baseline; a difference is in units of the metric, whatever is better."""
+    interval = paired.ci95 and sorted(sign * end for end in paired.ci95)
     return {
-        "mean": paired.mean,
-        "ci95": _listed(paired.ci95),
+        "mean": sign * paired.mean,
+        "ci95": interval,
         "p": paired.p,
         "p_holm": p_holm,
         "p_better": paired.p_better,
@@ -171,8 +190,15 @@ def _final_runs(study: Study, candidate: Candidate, runs: Runs) -> list[Run]:
     return [runs[Job(candidate, rate, seed).key] for seed in study.seeds]
 
 
-def _scores(runs: Sequence[Run]) -> np.ndarray:
-    return np.array([WORST if run.score is None else run.score for run in runs])
+def _scores(runs: Sequence[Run], worst: float) -> np.ndarray:
+    return np.array([worst if run.score is None else run.score for run in runs])
+
+
+def _worst(study: Study, runs: Sequence[Run]) -> float:
+    """Give what a diverged run scores: the worst value of the metric, or where it has none, of these runs."""
+    worst = study.facts["protocol"].get("worst")
+    scores = [run.score for run in runs if run.score is not None]
+    return worst if worst is not None else study.sign * min((study.sign * s for s in scores), default=0.0)
 
 
 def _divergences(final: Mapping[str, Sequence[Run]]) -> dict[str, tuple[int, float]]:
@@ -188,14 +214,14 @@ def _divergences(final: Mapping[str, Sequence[Run]]) -> dict[str, tuple[int, flo
 
 def _plan(study: Study, candidate: Candidate, runs: Runs) -> dict[str, list[float]]:
     """Give the rates to draw: those planned, or, where a metric drives them, the mean of those used."""
-    per_epoch = study.facts["protocol"]["updates_per_epoch"]
+    per_epoch = study.updates_per_epoch(candidate)
     if candidate.schedule.metric_factor is not None:
         used = np.stack([run.curves[3] for run in _final_runs(study, candidate, runs)]).astype(float)
-        return {"update": [e * per_epoch for e in range(study.epochs)], "lr": used.mean(axis=0).tolist()}
+        return {"epoch": [float(epoch) for epoch in range(study.epochs)], "lr": used.mean(axis=0).tolist()}
     schedule = candidate.at(chosen_rate(study, candidate, runs))
     plan = schedule.plan(epochs=study.epochs, updates_per_epoch=per_epoch)
     at = np.unique(np.linspace(0, plan.horizon - 1, min(POINTS, plan.horizon)).round().astype(int))
-    return {"update": at.tolist(), "lr": plan.values[at].tolist()}
+    return {"epoch": (at / per_epoch).tolist(), "lr": plan.values[at].tolist()}
 
 
 def _bands(runs: Sequence[Run]) -> dict[str, Any]:
@@ -221,13 +247,15 @@ def _nullable(values: np.ndarray) -> list[float | None]:
 
 def _sweep(study: Study, candidate: Candidate, runs: Runs) -> list[dict[str, Any]]:
     chosen = chosen_rate(study, candidate, runs)
-    points = []
-    for rate in tried_rates(study, candidate, study.tuning.rounds + 1, runs):
-        tried = [runs[Job(candidate, rate, seed).key].score for seed in study.tuning.seeds]
-        mean = float(np.mean([WORST if score is None else score for score in tried]))
-        points.append({"lr": rate, "scores": tried, "mean": mean, "chosen": rate == chosen})
-    return points
-
-
-def _listed(interval: tuple[float, float] | None) -> list[float] | None:
-    return None if interval is None else list(interval)
+    rates = tried_rates(study, candidate, study.tuning.rounds + 1, runs)
+    tried = {rate: [runs[Job(candidate, rate, seed).key] for seed in study.tuning.seeds] for rate in rates}
+    worst = _worst(study, [run for own in tried.values() for run in own])
+    return [
+        {
+            "lr": rate,
+            "scores": [run.score for run in own],
+            "mean": float(_scores(own, worst).mean()),
+            "chosen": rate == chosen,
+        }
+        for rate, own in tried.items()
+    ]

@@ -90,7 +90,7 @@ def view(answer: Mapping[str, Any], details: Mapping[str, Any]) -> View:
     protocol = study["protocol"]
     halves = [half_width(c["ci95"]) for c in answer["candidates"]]
     halves += [half_width(c["vs_baseline"]["ci95"]) for c in answer["candidates"] if c["vs_baseline"]]
-    scale = scale_for(protocol["metric"], protocol["higher_is_better"], protocol.get("percent"), halves)
+    scale = scale_for(protocol["metric"], protocol["higher_is_better"], protocol.get("share"), halves)
     sign = -1 if scale.higher_is_better else 1
 
     def rank(candidate: Mapping[str, Any]) -> tuple[bool, float]:
@@ -134,7 +134,7 @@ def _row(
     name, n, diverged = candidate["name"], candidate["n"], candidate["diverged"]
     lost = n > 0 and diverged >= n  # its scores are only the worst there is: nothing to show
     protocol, gap = answer["study"]["protocol"], {} if lost else candidate["vs_baseline"] or {}
-    plan = details.get("plans", {}).get(name, {"update": [], "lr": []})
+    plan = details.get("plans", {}).get(name, {"epoch": [], "lr": []})
     is_baseline = name == protocol["baseline"]
     return Row(
         index=index,
@@ -159,7 +159,7 @@ def _row(
         scores=[None if lost else finite(score) for score in candidate["scores"]],
         gap=finite(gap.get("mean")),
         gap_ci95=_interval(gap.get("ci95")),
-        plan_epochs=[update / protocol["updates_per_epoch"] for update in plan["update"]],
+        plan_epochs=list(plan["epoch"]),
         plan=list(plan["lr"]),
         curves=details.get("curves", {}).get(name, {}),
         sweep=list(details.get("sweep", {}).get(name, [])),
@@ -213,7 +213,8 @@ _LABELS = {
     "margin": "smallest gap that matters",
     "updates_per_epoch": "updates an epoch",
     "horizon": "horizon, updates",
-    "percent": "shown in percent",
+    "share": "shown in percent",
+    "worst": "a diverged run counts as",
 }
 
 
@@ -222,6 +223,8 @@ def _protocol_line(key: str, value: Any, scale: Scale) -> tuple[str, str]:
         text = scale.step(value)
     elif key == "higher_is_better":
         text = "higher" if value else "lower"
+    elif key == "worst":
+        text = "the worst score of all" if value is None else f"{scale.number(value)} {scale.unit}".strip()
     elif key == "tuning":
         text = _tuning(value)
     elif isinstance(value, Mapping):

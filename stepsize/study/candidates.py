@@ -10,7 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from stepsize.errors import StudyError
+from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.schedules import Schedule, from_json, parse
+from stepsize.study.settings import checked_settings
+from stepsize.units import shown
 
 # From the simplest to the most elaborate: among equals, the earlier one is recommended.
 SIMPLICITY = (
@@ -18,6 +21,7 @@ SIMPLICITY = (
     "step_decay", "multistep", "one_cycle", "wsd", "flat_cosine", "cosine_restarts",
 )  # fmt: skip
 
+SEEDS = 30  # of a verdict, unless more or fewer are asked for
 DEFAULT = (
     "constant(lr)",
     "linear(lr)",
@@ -40,13 +44,21 @@ DEFAULT = (
 
 @dataclass(frozen=True, init=False)
 class Candidate:
-    """A schedule, with optimizer settings of its own and a name.
+    """A schedule, with settings of its own and a name.
 
-    `settings` are Keras optimizer arguments and replace those of the problem. Without a name, a candidate
-    is called by its spec and settings.
+    `settings` are Keras optimizer arguments, such as `weight_decay`, and replace those of the problem; and
+    three more: `batch_size`; `momentum` as a schedule, which drives `beta_1` where an optimizer has that
+    instead; and `multipliers` of the rate by the beginning of a layer's name, the longest that fits. They
+    are kept as JSON values. Without a name, a candidate is called by its spec and settings.
+
+    Raises: StudyError for settings that cannot be.
 
     >>> Candidate("constant(0.1)", momentum=0.8).name
     'constant(0.1), momentum=0.8'
+    >>> Candidate("one_cycle(lr)", momentum="one_cycle_momentum(0.95)", batch_size=64).settings["momentum"]
+    'one_cycle_momentum(0.95)'
+    >>> Candidate("constant(lr)", multipliers={"dense": 0.1}).key(0.5)
+    "constant(0.5), multipliers={'dense': 0.1}"
     """
 
     schedule: Schedule
@@ -60,6 +72,7 @@ class Candidate:
             raise StudyError(
                 f"a candidate is a schedule or its text, such as 'cosine(lr)'; got {type(schedule).__name__}"
             )
+        settings = checked_settings(settings)
         own = "".join(f", {key}={value!r}" for key, value in settings.items())
         object.__setattr__(self, "schedule", schedule)
         object.__setattr__(self, "name", name or f"{schedule}{own}")
@@ -81,9 +94,19 @@ class Candidate:
         )
 
     def check(self, epochs: int, updates_per_epoch: int) -> None:
-        """Plan the schedule, so that what does not fit the run shows before anything is trained."""
+        """Plan the schedules, so that what does not fit the run shows before anything is trained."""
         rate = 0.1 if self.schedule.knobs else None
         self.at(rate).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
+        if self.momentum is not None:
+            highest = self.momentum.plan(epochs=epochs, updates_per_epoch=updates_per_epoch).values.max()
+            if highest >= 1:
+                raise StudyError(f"momentum={self.momentum} reaches {highest:g}; it must stay below 1")
+
+    @property
+    def momentum(self) -> Schedule | None:
+        """The schedule of the momentum, or None when it has none."""
+        given = self.settings.get("momentum")
+        return parse(given) if isinstance(given, str) else None
 
     def simplicity(self) -> tuple[int, int]:
         """Order candidates by the number of pieces, then by the declared order of families."""
@@ -111,38 +134,25 @@ def _spec(schedule: Schedule, rate: float | None) -> str:
     return str(_bound(schedule, rate))
 
 
-LESSON_IONOSPHERE = (
-    ("constant(0.1)", "constant 0.1", {}),
-    ("constant(0.1)", "constant 0.1, momentum 0.8", {"momentum": 0.8}),
-    ("inverse_time(0.1, rate=0.002)", "time-based per update, momentum 0.8", {"momentum": 0.8}),
-    (
-        "inverse_time(0.1, rate=0.002, every=1*epochs)",
-        "time-based per epoch, momentum 0.8",
-        {"momentum": 0.8},
-    ),
-    (
-        "inverse_time(0.1, rate=0.002, every=1*epochs, compounding=True)",
-        "time-based compounding, momentum 0.8",
-        {"momentum": 0.8},
-    ),
-    (
-        "step_decay(0.1, factor=0.5, every=10*epochs, offset=1*epochs)",
-        "drop-based, momentum 0.9",
-        {"momentum": 0.9},
-    ),
-)
-LESSON_FASHION = (("constant(0.1)", None, {}), ("constant(0.01)", None, {}), ("constant(0.001)", None, {}))
-
-
 def built_in(problem: str) -> tuple[Candidate, ...]:
     """Give the candidates that a named problem starts with."""
-    if problem == "lesson-ionosphere":
-        return tuple(Candidate(spec, name, **settings) for spec, name, settings in LESSON_IONOSPHERE)
-    if problem == "lesson-fashion-mnist":
-        return tuple(Candidate(spec, name, **settings) for spec, name, settings in LESSON_FASHION)
-    return tuple(Candidate(spec) for spec in DEFAULT)
+    said = built_in_study(problem) if problem in BUILT_IN else {}
+    return tuple(map(described, said.get("candidates", DEFAULT)))
+
+
+def described(said: Any) -> Candidate:
+    """Make a candidate of what a study file says: a schedule's text, or a table with `schedule`.
+
+    >>> described({"schedule": "constant(0.1)", "momentum": 0.8}).name
+    'constant(0.1), momentum=0.8'
+    """
+    if not isinstance(said, Mapping):
+        return Candidate.of(said)
+    if not isinstance(said.get("schedule"), str):
+        raise StudyError(f'candidate {shown(dict(said))} has no schedule; write {{schedule = "cosine(lr)"}}')
+    return Candidate(**said)
 
 
 def usual_seeds(problem: str) -> int:
     """Give the number of seeds that a named problem's verdict rests on."""
-    return 3 if problem == "lesson-fashion-mnist" else 30
+    return built_in_study(problem).get("seeds", SEEDS) if problem in BUILT_IN else SEEDS

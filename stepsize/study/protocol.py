@@ -104,16 +104,17 @@ def tried_rates(study: Study, candidate: Candidate, rounds: int, runs: Runs) -> 
 
 
 def best_rate(study: Study, candidate: Candidate, rates: Sequence[float], runs: Runs) -> float:
-    """Give the best of `rates`: fewest diverged, highest mean score, lowest loss, lowest rate in turn."""
+    """Give the best of `rates`: fewest diverged, best mean score, lowest loss, lowest rate in turn."""
 
     def merit(rate: float) -> tuple[float, ...]:
         tried = [runs[Job(candidate, rate, seed).key] for seed in study.tuning.seeds]
         scores = [run.score for run in tried if run.score is not None]
         losses = [run.valid_loss for run in tried if run.score is not None]
+        losses = [math.inf if math.isnan(loss) else loss for loss in losses]  # a function may report none
         if not scores:
             return (-len(tried), -math.inf, -math.inf, -rate)
         mean_score, mean_loss = (sum(values) / len(values) for values in (scores, losses))
-        return (len(scores) - len(tried), round(mean_score, 9), -mean_loss, -rate)
+        return (len(scores) - len(tried), round(study.sign * mean_score, 9), -mean_loss, -rate)
 
     return max(rates, key=merit)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from stepsize.engine.client import Engine
 from stepsize.errors import StudyError
-from stepsize.problems.problem import Problem
-from stepsize.study.calls import WATCHED, Crew, split_by_settings
-from stepsize.study.protocol import Job, finished_runs, next_round, total_runs
-from stepsize.study.store import Run, Store
+from stepsize.study.protocol import Round, finished_runs, next_round, total_runs
+from stepsize.study.store import Run, Runs, Store
 from stepsize.study.study import Study
 
 
@@ -47,61 +45,72 @@ class Cost:
     layout: str = ""
 
 
+class Maker(Protocol):
+    """What makes runs: the training process with its populations, or workers with a function."""
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """What a factor that a metric drives can observe."""
+        ...
+
+    @property
+    def training_seconds(self) -> float:
+        """Seconds that training has taken so far, compilation apart."""
+        ...
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds that compiling has taken so far."""
+        ...
+
+    @property
+    def layout(self) -> str:
+        """How the runs are laid out, in words."""
+        ...
+
+    def make(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
+        """Make the runs of a round that are not in `runs`; tell how many are done, parts of runs included."""
+        ...
+
+
 def run_study(
-    study: Study,
-    problem: Problem,
-    store: Store,
-    engine: Engine,
-    listen: Callable[[Progress], None] = lambda progress: None,
+    study: Study, store: Store, maker: Maker, listen: Callable[[Progress], None] = lambda progress: None
 ) -> Cost:
     """Make every run that `study` asks for and `store` lacks; afterwards the store holds them all."""
-    check_metrics(study)
+    check_metrics(study, maker.watched)
     runs = store.runs(study.fingerprint)
     found = finished_runs(study, runs)
     progress = Progress(total_runs(study), found, found)
     began = time.perf_counter()
-    layouts: dict[str, None] = {}  # each once, in order
     while (stage := next_round(study, runs)) is not None:
         progress.stage = stage.name
-        for settings, jobs in split_by_settings(stage):
-            crew = Crew(engine, problem, study, settings, stage.judge)
-            layouts[str(crew.layout)] = None
-            for call in crew.calls(jobs):
-                missing = sum(job.key not in runs for job in call)
-                if missing:
-                    fresh = _train(crew, call, missing, progress, listen)
-                    store.add(study.fingerprint, fresh)
-                    runs = {**{(run.candidate, run.seed): run for run in fresh}, **runs}
+        before = finished_runs(study, runs)
+
+        def advance(done: float, before: int = before) -> None:
+            progress.done = before + done
+            progress.training = maker.training_seconds
+            listen(progress)
+
+        advance(0)
+        for fresh in maker.make(stage, runs, advance):
+            store.add(study.fingerprint, fresh)
+            for run in fresh:
+                runs.setdefault((run.candidate, run.seed), run)
+    progress.done, progress.training = finished_runs(study, runs), maker.training_seconds
     return Cost(
         runs=round(progress.done) - found,
         seconds=time.perf_counter() - began,
         runs_per_second=progress.rate,
-        compile_seconds=engine.compile_seconds,
-        layout="; ".join(layouts),
+        compile_seconds=maker.compile_seconds,
+        layout=maker.layout,
     )
 
 
-def _train(
-    crew: Crew, call: list[Job], missing: int, progress: Progress, listen: Callable[[Progress], None]
-) -> list[Run]:
-    before, began, compiled = progress.done, time.perf_counter(), crew.engine.compile_seconds
-
-    def advance(share: float) -> None:
-        progress.done = before + share * missing
-        listen(progress)
-
-    advance(0.0)
-    fresh = crew.train(call, advance)
-    progress.training += time.perf_counter() - began - (crew.engine.compile_seconds - compiled)
-    advance(1.0)
-    return fresh
-
-
-def check_metrics(study: Study) -> None:
+def check_metrics(study: Study, watched: Sequence[str]) -> None:
     """Refuse candidates whose metric-driven factor observes what a study does not measure."""
     for candidate in study.candidates:
         factor = candidate.schedule.metric_factor
-        if factor is not None and factor.metric not in WATCHED:
+        if factor is not None and factor.metric not in watched:
             raise StudyError(
-                f"{candidate.name}: a study measures {', '.join(WATCHED)}, not {factor.metric!r}"
+                f"{candidate.name}: a study measures {', '.join(watched)}, not {factor.metric!r}"
             )

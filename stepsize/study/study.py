@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,12 +13,14 @@ from typing import Any
 
 from stepsize.errors import StudyError, require, unknown
 from stepsize.problems.problem import Problem
-from stepsize.problems.splits import describe
+from stepsize.problems.worth import describe
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin
 from stepsize.study.candidates import Candidate
+from stepsize.study.training import Training, check_margin
 
-SOFTWARE = ("jax", "keras", "numpy", "stepsize")
+SOFTWARE = ("jax", "keras", "numpy")
+RELATIVE_MARGIN = 0.01  # of the baseline's mean score, for a metric that is no share
 TUNING_SEEDS = 1_000_000  # tuning seeds count from here, so no seed of the verdict is ever tuned on
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
 ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
@@ -30,6 +33,18 @@ class Tuning:
     rates: tuple[float, ...] = SGD_GRID
     rounds: int = 2
     seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 5))
+
+    def __post_init__(self) -> None:
+        if len(set(self.rates)) < max(2, len(self.rates)) or not all(
+            0 < rate < math.inf for rate in self.rates
+        ):
+            raise StudyError(
+                f"tuning rates={list(self.rates)} must be two or more positive numbers, each once"
+            )
+        if self.rounds < 0 or not self.seeds:
+            raise StudyError(
+                f"tuning rounds={self.rounds} and seeds={len(self.seeds)} must be at least 0 and at least 1"
+            )
 
     @property
     def rates_per_candidate(self) -> int:
@@ -71,15 +86,34 @@ class Study:
         """Epochs of every run."""
         return self.facts["protocol"]["epochs"]
 
+    def margin(self, baseline: float) -> float:
+        """Return the smallest difference that matters: as given, or by what the metric is.
+
+        Half a point for a share, or one sample's worth if that is more; else 1 % of the baseline's mean.
+        """
+        protocol = self.facts["protocol"]
+        if protocol.get("margin") is not None:
+            return protocol["margin"]
+        if protocol.get("share", True):
+            return practical_margin(self.facts["data"]["sample_value"])
+        return abs(baseline) * RELATIVE_MARGIN or RELATIVE_MARGIN
+
     @property
-    def margin(self) -> float:
-        """The smallest difference that matters in practice."""
-        return practical_margin(self.facts["data"]["sample_value"])
+    def sign(self) -> int:
+        """+1 where a higher score is better, -1 where a lower one is."""
+        return 1 if self.facts["protocol"]["higher_is_better"] else -1
 
     @property
     def tuned(self) -> tuple[Candidate, ...]:
         """The candidates with a free learning rate."""
         return tuple(candidate for candidate in self.candidates if candidate.schedule.knobs)
+
+    def updates_per_epoch(self, candidate: Candidate) -> int:
+        """Updates that an epoch has for a candidate, which may have a batch size of its own."""
+        size, parts = candidate.settings.get("batch_size"), self.facts["data"]["parts"]
+        if size is None or not parts:
+            return self.facts["protocol"]["updates_per_epoch"]
+        return -(-parts["train"]["rows"] // size)
 
     def definition(self) -> dict[str, Any]:
         """Give the study as JSON values, enough to judge its runs without problem or data."""
@@ -109,32 +143,59 @@ class Study:
 
 
 def make_study(
-    problem: Problem,
+    problem: Problem | Training,
     candidates: Iterable[Schedule | Candidate | str],
     seeds: int | Sequence[int] = 30,
     baseline: str | None = None,
     command: str = "",
+    *,
+    margin: float | None = None,
+    tuning: Tuning | None = None,
 ) -> Study:
     """Plan a study of `problem`: every candidate on every seed, the first `constant` as the baseline.
 
-    `seeds` is their number (0, 1, ...) or the seeds themselves; `command` is what the report says to repeat.
+    `seeds` is their number (0, 1, ...) or the seeds themselves; `command` is what the report says to repeat;
+    `margin` and `tuning` replace those of the problem.
     """
     require("train", "scipy", "sklearn")  # before training, not after it
     named = tuple(Candidate.of(each) for each in candidates)
     if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
         raise StudyError(f"seeds={seeds!r} must be a positive whole number or a list of seeds")
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    settings = dict(problem.settings or {})
+    if isinstance(problem, Problem):
+        problem.split.check_seeds(numbers)
     for candidate in named:
-        candidate.check(problem.epochs, problem.updates_per_epoch)
+        _check(candidate, problem)
     constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
     if baseline is None and constant is None and named:
         constant = named[0].name
-    versions = {**{name: metadata.version(name) for name in SOFTWARE}, "python": platform.python_version()}
-    grid = SGD_GRID if settings.get("optimizer", "sgd") == "sgd" else ADAPTIVE_GRID
-    tuning = Tuning(grid)
+    if isinstance(problem, Training):
+        found, software = problem.facts(), {"numpy": metadata.version("numpy"), **problem.software()}
+    else:
+        found, software = _facts(problem), {name: metadata.version(name) for name in SOFTWARE}
+    versions = {**software, "stepsize": metadata.version("stepsize"), "python": platform.python_version()}
+    margin = problem.margin if margin is None else margin
+    if margin is not None:
+        check_margin(margin)
+        found["protocol"]["margin"] = margin
+    facts = {**found, "versions": versions, "command": command}
+    identity = json.dumps([problem.digest, versions], sort_keys=True)
+    fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    tuning = tuning or usual_tuning(problem)
+    return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
+
+
+def usual_tuning(problem: Problem | Training) -> Tuning:
+    """Give the tuning of a problem unless another is asked for: lower rates for adaptive optimizers."""
+    name = "sgd" if isinstance(problem, Training) else problem.optimizer or "sgd"
+    return Tuning(SGD_GRID if name == "sgd" else ADAPTIVE_GRID)
+
+
+def _facts(problem: Problem) -> dict[str, Any]:
+    """Give what the answer says about the problem, as JSON values."""
+    settings = dict(problem.settings or {})
     judged = problem.parts(0)  # other seeds have other rows, in the same shares
-    facts = {
+    return {
         "protocol": {
             "epochs": problem.epochs,
             "batch_size": problem.batch_size,
@@ -144,18 +205,26 @@ def make_study(
                 problem.travel_form().get("text") or problem.travel_form().get("factory") or "Keras model"
             ),
             "optimizer": {"name": settings.get("optimizer", "as compiled"), **_but(settings, "optimizer")},
-            "metric": "accuracy",
-            "higher_is_better": True,
+            "metric": problem.scored_by.name,
+            "higher_is_better": problem.scored_by.higher_is_better,
+            "share": problem.scored_by.share,
+            "worst": 0.0 if problem.scored_by.name == "accuracy" else None,
             "split": str(problem.split),
             "split_kind": problem.split.kind,
+            "folds": problem.split.folds if problem.split.kind == "kfold" else None,
         },
-        "data": describe(problem.data, judged),
-        "versions": versions,
-        "command": command,
+        "data": describe(problem.data, judged, problem.split),
     }
-    identity = json.dumps([problem.digest, versions], sort_keys=True)
-    fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
+
+
+def _check(candidate: Candidate, problem: Problem | Training) -> None:
+    """Refuse a candidate that does not fit the run."""
+    if isinstance(problem, Training):
+        problem.check_settings(candidate.settings)
+        candidate.check(problem.epochs, problem.updates_per_epoch)
+    else:
+        size = candidate.settings.get("batch_size", problem.batch_size)
+        candidate.check(problem.epochs, -(-len(problem.parts(0).train) // size))
 
 
 def _but(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The training process: it survives its own death, and its errors arrive as one line."""
 
+import dataclasses
 import os
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +14,15 @@ from stepsize.engine.task import Block, Task
 from stepsize.errors import EngineError, ProblemError
 from stepsize.schedules.metric import NEUTRAL, PlateauRule
 
+TESTS = Path(__file__).parents[1]  # with user_models.py
+
 
 def make_task(**settings):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(30, 3)).astype(np.float32)
-    y = (x[:, :1] > 0).astype(np.float32)
-    return Task({"text": "mlp(4)", "outputs": 1}, {"optimizer": "sgd", **settings}, x, y, 20, 8, 2)
+    y = (x[:, 0] > 0).astype(np.int32)
+    form = {"text": "mlp(4)", "outputs": 1}
+    return Task(form, {"optimizer": "sgd", **settings}, x, y, "binary", 2, 1, 20, 8, 2)
 
 
 def make_block(members, seed=0):
@@ -25,7 +30,7 @@ def make_block(members, seed=0):
     rules = PlateauRule(*np.tile(np.array(NEUTRAL, np.float32)[:, None], members))
     rates = np.full((members, 6), 0.1, np.float32)
     return Block(
-        np.uint32(seed), order, np.arange(20, 30), None, None, rates, rules, np.zeros(members, np.int32)
+        np.uint32(seed), order, np.arange(20, 30), {}, None, rates, rules, np.zeros(members, np.int32)
     )
 
 
@@ -91,3 +96,29 @@ def test_the_process_ends_with_its_caller():
     engine.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_what_cannot_sit_side_by_side_trains_in_series(monkeypatch):
+    monkeypatch.syspath_prepend(TESTS)
+    x = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    y = (np.arange(30) % 3).astype(np.int32)
+    form = {"factory": "user_models:lonely"}
+    task = Task(form, {}, x, y, "multiclass", 3, 3, 20, 8, 2)
+    with Engine() as engine:
+        layout = engine.open("lonely", task, 3)
+        assert layout.members == 1
+        assert "in series (not side by side: " in str(layout)
+        (curves,) = engine.train("lonely", [make_block(1)])
+        assert np.isfinite(curves.valid_loss).all()
+        together = engine.open("good", dataclasses.replace(task, model={"factory": "user_models:good"}), 3)
+        assert together.members == 3
+
+
+def test_what_cannot_be_traced_says_where_the_whole_message_is(monkeypatch):
+    monkeypatch.syspath_prepend(TESTS)
+    task = dataclasses.replace(make_task(), model={"factory": "user_models:untraceable"}, settings={})
+    task = dataclasses.replace(task, x=np.zeros((30, 4), np.float32))
+    with Engine() as engine, pytest.raises(ProblemError, match="cannot be trained on JAX") as caught:
+        engine.open("untraceable", task, 3)
+    with open(str(caught.value).split()[-1]) as file:
+        assert "Traceback" in file.read()

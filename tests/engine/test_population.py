@@ -10,7 +10,9 @@ import pytest
 from stepsize.engine.planner import Layout, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
-from stepsize.problems.models import build, travel_form
+from stepsize.problems.encode import encode
+from stepsize.problems.models import Asked, build
+from stepsize.problems.travel import travel_form
 from stepsize.schedules import parse
 from stepsize.schedules.driven import plateau
 from stepsize.schedules.metric import NEUTRAL, PlateauRule
@@ -24,13 +26,14 @@ def make_data(classes):
     rng = np.random.default_rng(7)
     x = rng.normal(size=(ROWS + VALID, FEATURES)).astype(np.float32)
     y = (x @ rng.normal(size=(FEATURES, classes))).argmax(axis=1)
-    return x, (y.astype(np.float32)[:, None] if classes == 2 else y.astype(np.int32))
+    return x, y.astype(np.int32)
 
 
 def make_task(model="mlp(8)", classes=2, **settings):
     x, y = make_data(classes)
-    form = {"text": model, "outputs": 1 if classes == 2 else classes}
-    return Task(form, settings, x, y, ROWS, BATCH, EPOCHS)
+    kind, outputs = ("binary", 1) if classes == 2 else ("multiclass", classes)
+    form = {"text": model, "outputs": outputs}
+    return Task(form, settings, x, y, kind, classes, outputs, ROWS, BATCH, EPOCHS)
 
 
 def make_block(seed, specs, epochs=EPOCHS):
@@ -41,7 +44,7 @@ def make_block(seed, specs, epochs=EPOCHS):
         np.uint32(seed),
         batch_order(np.arange(ROWS), seed, epochs),
         np.arange(ROWS, ROWS + VALID, dtype=np.int32),
-        None,
+        {},
         None,
         np.stack([plan.values.astype(np.float32) for plan in plans]),
         PlateauRule(*np.array(rules, np.float32).T),
@@ -69,9 +72,11 @@ def fit(population, seed, spec):
     """Train one run by `fit` from the population's start: same weights, batches, dropout masks and rates."""
     task = population.task
     rates = parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH).values
-    model, metric = build(task.model, task.settings, task.x.shape[1:])
+    built = build(task.model, task.settings, Asked(task.x, task.kind, task.classes, task.outputs))
+    model = built.model
+    y = encode(task.y, task.kind, task.classes, built.width, built.loss_numbers)
     model.optimizer.learning_rate = Table(rates)
-    model.compile(model.optimizer, model.loss, metrics=[metric])
+    model.compile(model.optimizer, model.loss, metrics=[built.metric])
     start = [*model.trainable_variables, *model.non_trainable_variables]
     weights, others = population.initial(seed)
     for variable, value in zip(start, [*weights, *others], strict=True):
@@ -81,11 +86,11 @@ def fit(population, seed, spec):
     for rows in batch_order(np.arange(ROWS), seed, EPOCHS):
         logs = model.fit(
             task.x[rows],
-            task.y[rows],
+            y[rows],
             batch_size=BATCH,
             shuffle=False,
             verbose=0,
-            validation_data=(task.x[valid], task.y[valid]),
+            validation_data=(task.x[valid], y[valid]),
             validation_batch_size=VALID,
         ).history
         score = next(values[0] for name, values in logs.items() if name.startswith("val_") and "acc" in name)
@@ -126,7 +131,7 @@ def test_member_equals_fit_with_state_in_the_layers():
     hidden = keras.layers.BatchNormalization()(keras.layers.Dense(6, "relu")(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(keras.layers.Dropout(0.2)(hidden)))
     model.compile(keras.optimizers.RMSprop(rho=0.8), keras.losses.BinaryCrossentropy())
-    task = dataclasses.replace(make_task(), model=travel_form(model, 2))
+    task = dataclasses.replace(make_task(), model=travel_form(model, 1))
     population = make_population(task, len(SPECS))
     (curves,) = population.train([make_block(3, SPECS)])
     assert_same_run(curves, 1, fit(population, 3, SPECS[1]))

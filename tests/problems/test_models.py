@@ -1,11 +1,25 @@
-"""Models: text is read, not evaluated; what cannot be built says why."""
+"""Models: text is read, not evaluated; a user's model is rebuilt and fits the data; what cannot says why."""
 
 import keras
+import numpy as np
 import pytest
+from user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
 
 from stepsize.errors import ProblemError
-from stepsize.problems.models import build, parse_model, travel_form
+from stepsize.problems.models import Asked, build
+from stepsize.problems.named_models import parse_model
 from stepsize.problems.problem import Problem, problem
+from stepsize.problems.travel import travel_form
+
+IRIS = Asked(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
+
+
+def rebuilt(model, asked=IRIS, settings=None, **options):
+    return build(travel_form(model, asked.outputs, **options), settings or {}, asked)
+
+
+def asked(shape, kind="binary", outputs=1, classes=2):
+    return Asked(np.zeros((6, *shape), np.float32), kind, classes, outputs)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +35,8 @@ from stepsize.problems.problem import Problem, problem
         ("mlp(__import__('os'))", "not of the form"),
         ("(" * 10_000, "not of the form"),
         ("mlp", "not of the form"),
+        ("logistic(3)", "no hidden layer"),
+        ("convnet(8, initializer='zeros')", "unknown option of convnet"),
     ],
 )
 def test_bad_text(text, words):
@@ -31,69 +47,238 @@ def test_bad_text(text, words):
 
 
 def test_the_lessons_networks():
-    model, metric = build(problem("lesson-ionosphere").travel_form(), {"optimizer": "sgd"}, (34,))
-    assert [layer.units for layer in model.layers] == [34, 1]
-    assert model.count_params() == 34 * 34 + 34 + 34 + 1
-    assert model.layers[0].kernel_initializer.stddev == 0.05
-    assert isinstance(metric, keras.metrics.BinaryAccuracy)
-    model, _ = build({"text": "mlp(512, dropout=0.2)", "outputs": 10}, {"optimizer": "sgd"}, (28, 28))
+    lesson = problem("lesson-ionosphere")
+    built = rebuilt(lesson.model, asked((34,)), {"optimizer": "sgd"})
+    assert [layer.units for layer in built.model.layers] == [34, 1]
+    assert built.model.count_params() == 34 * 34 + 34 + 34 + 1
+    assert built.model.layers[0].kernel_initializer.stddev == 0.05
+    assert isinstance(built.metric, keras.metrics.BinaryAccuracy)
+    images = asked((28, 28), "multiclass", 10, 10)
+    model = rebuilt("mlp(512, dropout=0.2)", images, {"optimizer": "sgd"}).model
     assert [type(layer).__name__ for layer in model.layers] == ["Flatten", "Dense", "Dropout", "Dense"]
     assert model.count_params() == 784 * 512 + 512 + 512 * 10 + 10
 
 
+@pytest.mark.parametrize(
+    ("kind", "outputs", "classes", "activation", "loss", "metric"),
+    [
+        ("binary", 1, 2, "sigmoid", "binary_crossentropy", "BinaryAccuracy"),
+        ("multiclass", 3, 3, "softmax", "sparse_categorical_crossentropy", "SparseCategoricalAccuracy"),
+        ("multilabel", 4, 4, "sigmoid", "binary_crossentropy", "BinaryAccuracy"),
+        ("regression", 2, 0, "linear", "mean_squared_error", "R2Score"),
+    ],
+)
+def test_the_last_layer_follows_the_kind_of_data(kind, outputs, classes, activation, loss, metric):
+    for text in ("mlp(5)", "logistic", "linear"):
+        built = rebuilt(text, asked((4,), kind, outputs, classes))
+        assert built.model.layers[-1].activation.__name__ == activation
+        assert built.model.output_shape == (None, outputs)
+        assert built.model.loss == loss
+        assert type(built.metric).__name__ == metric
+        assert len(built.model.layers) == (2 if text == "mlp(5)" else 1)
+
+
+def test_convnet():
+    model = rebuilt("convnet(4, 8, dropout=0.5)", asked((9, 9), "multiclass", 3, 3)).model
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds.count("Conv2D") == kinds.count("BatchNormalization") == kinds.count("MaxPooling2D") == 2
+    assert [layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)] == [4, 8]
+    with pytest.raises(ProblemError, match=r"needs images.*\(4,\)"):
+        rebuilt("convnet")
+
+
 def test_optimizers_by_name():
-    model, _ = build({"text": "mlp(3)", "outputs": 1}, {"optimizer": "Adam", "beta_1": 0.8}, (2,))
-    assert model.optimizer.beta_1 == 0.8
+    assert rebuilt("mlp(3)", settings={"optimizer": "Adam", "beta_1": 0.8}).model.optimizer.beta_1 == 0.8
     with pytest.raises(ProblemError, match="did you mean 'adam'"):
-        build({"text": "mlp(3)", "outputs": 1}, {"optimizer": "adamm"}, (2,))
+        rebuilt("mlp(3)", settings={"optimizer": "adamm"})
     with pytest.raises(ProblemError, match="refuses"):
-        build({"text": "mlp(3)", "outputs": 1}, {"optimizer": "sgd", "momentun": 0.8}, (2,))
+        rebuilt("mlp(3)", settings={"optimizer": "sgd", "momentun": 0.8})
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mixed precision"),
+        (lambda: keras.optimizers.ScheduleFreeAdamW(), "without a schedule"),
+        (lambda: keras.optimizers.SGD(gradient_accumulation_steps=4), "batch_size 4 times as large"),
+    ],
+)
+def test_optimizers_that_are_refused(optimizer, words):
+    with pytest.raises(ProblemError, match=words):
+        travel_form(compiled(optimizer=optimizer()), 3)
+    with pytest.raises(ProblemError, match="without a schedule"):
+        rebuilt("mlp(3)", settings={"optimizer": "schedulefreeadamw"})
+
+
+def test_exclusions_from_weight_decay_travel():
+    optimizer = keras.optimizers.AdamW(weight_decay=0.1)
+    model = compiled(keras.layers.Dense(5), optimizer=optimizer)
+    optimizer.exclude_from_weight_decay([model.trainable_variables[0]], ["bias"])
+    again = rebuilt(model).model
+    kept = [again.optimizer._use_weight_decay(variable) for variable in again.trainable_variables]
+    assert kept == [False, False, True, False]
 
 
 def test_a_compiled_keras_model_travels_as_its_config():
-    model = keras.Sequential([keras.Input((34,)), keras.layers.Dense(5), keras.layers.Dense(1, "sigmoid")])
-    with pytest.raises(ProblemError, match="not compiled"):
-        travel_form(model, 2)
-    model.compile(keras.optimizers.SGD(0.3, momentum=0.7, nesterov=True), "binary_crossentropy")
-    rebuilt, _ = build(Problem(model, "ionosphere").travel_form(), {"momentum": 0.5}, (34,))
-    assert [layer.units for layer in rebuilt.layers] == [5, 1]
-    assert rebuilt.loss == "binary_crossentropy"
-    assert (rebuilt.optimizer.momentum, rebuilt.optimizer.nesterov) == (0.5, True)
+    model = compiled(keras.layers.Dense(5), optimizer=keras.optimizers.SGD(0.3, momentum=0.7, nesterov=True))
+    again = rebuilt(model, settings={"momentum": 0.5}).model
+    assert [layer.units for layer in again.layers] == [5, 3]
+    assert again.loss == "sparse_categorical_crossentropy"
+    assert (again.optimizer.momentum, again.optimizer.nesterov) == (0.5, True)
+
+
+def test_from_weights():
+    model = compiled(keras.layers.Dense(5))
+    form = travel_form(model, 3, from_weights=True)
+    before = model.get_weights()
+    model.set_weights([0 * weight for weight in before])  # the form holds the weights of its own moment
+    for found, expected in zip(build(form, {}, IRIS).model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ProblemError, match="no weights yet"):
+        travel_form("mlp(3)", 3, from_weights=True)
+    base = Problem(model, "iris", from_weights=True)
+    model.set_weights(before)
+    assert base.digest != Problem(model, "iris", from_weights=True).digest
+    assert base.digest != Problem(model, "iris").digest
 
 
 def test_building_a_model_again_keeps_its_digest():
     """Keras counts layer names up; the same cell run twice is still the same problem."""
-
-    def digest(width):
-        inputs = keras.Input((34,))
-        hidden = keras.layers.Dense(width, "relu")(inputs)
-        model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
-        model.compile("adam", "binary_crossentropy")
-        return Problem(model, "ionosphere").digest
-
-    assert digest(5) == digest(5)
-    assert digest(5) != digest(6)
+    digests = [Problem(compiled(keras.layers.Dense(width)), "iris").digest for width in (5, 5, 6)]
+    assert digests[0] == digests[1] != digests[2]
 
 
-def test_factories(tmp_path, monkeypatch):
-    (tmp_path / "my_models.py").write_text(
-        "import keras\n"
-        "def good():\n"
-        "    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, 'sigmoid')])\n"
-        "    model.compile('adam', 'binary_crossentropy')\n"
-        "    return model\n"
-        "def bare():\n    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
-        "def broken():\n    raise RuntimeError('no such thing')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    model, _ = build(travel_form("my_models:good", 2), {}, (2,))
-    assert type(model.optimizer).__name__ == "Adam"
+def test_layers_of_the_users_own():
+    assert rebuilt(good()).model.layers[0].__class__.__name__ == "Doubled"
+    assert rebuilt(compiled(Plain())).model.layers[0].__class__.__name__ == "Plain"
+    assert rebuilt(good).width == 3  # a function that can be imported, and one that cannot
+    assert rebuilt(lambda: compiled(Plain())).width == 3
+    model = Subclassed()
+    model.compile("sgd", squared)
+    built = rebuilt(model)
+    assert built.model.loss.__name__ == "squared"
+    assert built.loss_numbers
+    assert len(built.model.trainable_variables) == 4
+
+
+class Local(keras.layers.Layer):
+    """As if it were defined in a notebook."""
+
+    def call(self, x):
+        return x
+
+
+def test_layers_that_cannot_be_rebuilt(monkeypatch):
+    monkeypatch.setattr(Local, "__module__", "__main__")
+    with pytest.raises(ProblemError, match=r"'Local', defined in the notebook.*register_keras_serializable"):
+        travel_form(compiled(Local()), 3)
+    with pytest.raises(ProblemError, match=r"Unwritable|cannot be (written|rebuilt)"):
+        rebuilt(compiled(Unwritable(object())))
+    with pytest.raises(ProblemError, match="a lambda"):
+        travel_form(compiled(keras.layers.Lambda(lambda x: x)), 3)
+    form = travel_form(compiled(Plain()), 3)
+    form["custom"] = [["no_such_module", "Plain", "Plain"]]
+    with pytest.raises(ProblemError, match="'Plain' of module 'no_such_module' cannot be imported"):
+        build(form, {}, IRIS)
+
+
+def test_models_that_do_not_fit():
+    with pytest.raises(ProblemError, match="not compiled"):
+        travel_form(keras.Sequential([keras.layers.Dense(1)]), 1)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd")
+    with pytest.raises(ProblemError, match="without a loss"):
+        travel_form(model, 3)
+    with pytest.raises(ProblemError, match=r"output has the shape \(7,\).*Dense\(3, 'softmax'\)"):
+        rebuilt(compiled(outputs=7))
+    with pytest.raises(ProblemError, match=r"does not take rows of shape \(4,\)"):
+        rebuilt(compiled(shape=(9,)))
+    inputs = keras.Input((4,))
+    two = keras.Model(inputs, [keras.layers.Dense(3)(inputs), keras.layers.Dense(3)(inputs)])
+    two.compile("sgd", "mse")
+    with pytest.raises(ProblemError, match="2 outputs"):
+        rebuilt(two)
+    own = OwnStep(inputs, keras.layers.Dense(3)(inputs))
+    own.compile("sgd", "mse")
+    with pytest.raises(ProblemError, match="train_step of its own"):
+        rebuilt(own)
+
+
+def test_inputs_are_matched_by_name():
+    left, right = keras.Input((4,), name="left"), keras.Input((2,), name="right")
+    joined = keras.layers.Concatenate()([left, right])
+    model = keras.Model({"left": left, "right": right}, keras.layers.Dense(3, "softmax")(joined))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+
+    def rows(**widths):
+        x = {name: np.zeros((6, width), np.float32) for name, width in widths.items()}
+        return IRIS._replace(x=x)
+
+    assert rebuilt(model, rows(left=4, right=2)).width == 3
+    with pytest.raises(ProblemError, match="unknown input of the model 'rigth'; did you mean 'right'"):
+        rebuilt(model, rows(left=4, rigth=2))
+    with pytest.raises(ProblemError, match=r"2 inputs \(left, right\) and the data have one"):
+        rebuilt(model)
+    with pytest.raises(ProblemError, match="does not take rows"):
+        rebuilt(model, rows(left=4, right=5))
+    with pytest.raises(ProblemError, match="takes one input and the data have 2"):
+        rebuilt("mlp(3)", rows(left=4, right=2))
+
+
+def test_mixed_precision_is_refused():
+    model = compiled(keras.layers.Dense(4, dtype="mixed_bfloat16"), optimizer="sgd")
+    with pytest.raises(ProblemError, match="policy 'mixed_bfloat16'; mixed precision cannot be compared"):
+        travel_form(model, 3)
+
+
+def test_factories():
+    assert type(rebuilt("user_models:good").model.optimizer).__name__ == "Adam"
     with pytest.raises(ProblemError, match="must return a compiled Keras model"):
-        build(travel_form("my_models:bare", 2), {}, (2,))
-    with pytest.raises(ProblemError, match="raised RuntimeError: no such thing"):
-        build(travel_form("my_models:broken", 2), {}, (2,))
-    with pytest.raises(ProblemError, match="ModuleNotFoundError"):
-        build(travel_form("no_models:good", 2), {}, (2,))
+        rebuilt("user_models:bare")
+    with pytest.raises(ProblemError, match="raised ModuleNotFoundError"):
+        rebuilt("no_models:good")
+    with pytest.raises(ProblemError, match="not of the form"):
+        travel_form("my models:good", 2)
+    with pytest.raises(
+        ProblemError, match="raised RuntimeError: no such thing; its traceback is in"
+    ) as caught:
+        rebuilt("user_models:broken")
+    with open(str(caught.value).split()[-1]) as file:
+        assert 'raise RuntimeError("no such thing")' in file.read()
+
+
+def test_an_edited_factory_is_another_problem(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "edited.py"
+    digests = []
+    for width in (3, 4):
+        file.write_text(f"def make():\n    return {width}\n")
+        digests.append(Problem("edited:make", "iris").digest)
+    assert digests[0] != digests[1]
+
+
+def test_keras_files(tmp_path):
+    path = tmp_path / "m.keras"
+    model = compiled(keras.layers.Dense(5), optimizer=keras.optimizers.SGD(momentum=0.6))
+    model.save(path)
+    built = rebuilt(str(path), from_weights=True)
+    assert built.model.optimizer.momentum == 0.6
+    np.testing.assert_array_equal(built.model.get_weights()[0], model.get_weights()[0])
+    assert Problem(path, "iris").digest == Problem(str(path), "iris").digest
+    compiled(keras.layers.Lambda(lambda x: 2 * x)).save(path)
+    with pytest.raises(ProblemError, match="holds code"):
+        travel_form(str(path), 3)
+    good().save(path)
+    with pytest.raises(ProblemError, match="'Doubled', which is not Keras' own; give a factory"):
+        travel_form(str(path), 3)
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(path)
+    with pytest.raises(ProblemError, match=r"not compiled; call model\.compile"):
+        travel_form(str(path), 3)
+    path.write_text("no archive")
+    with pytest.raises(ProblemError, match=r"not a \.keras file"):
+        travel_form(str(path), 3)
+    with pytest.raises(ProblemError, match="does not exist"):
+        travel_form(str(tmp_path / "none.keras"), 3)
 
 
 def test_problem_refuses():
@@ -110,5 +295,6 @@ def test_problem_refuses():
 def test_digest_follows_what_changes_results():
     base = problem("ionosphere")
     assert base.digest == problem("ionosphere").digest
-    for change in ({"epochs": 49}, {"batch_size": 29}, {"split": "lesson"}, {"model": "mlp(33)"}):
+    changes = [{"epochs": 49}, {"batch_size": 29}, {"split": "lesson"}, {"model": "mlp(33)"}]
+    for change in [*changes, {"metric": "auc"}, {"class_weight": {"g": 2.0}}]:
         assert problem("ionosphere", **change).digest != base.digest

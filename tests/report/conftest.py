@@ -110,7 +110,10 @@ def make_study(k: int = 6, n: int = 30, names: list[str] | None = None, tuned: b
         base = scores if base is None else base
         count = EPOCHS * UPDATES + 1
         updates = [round(j * (count - 1) / 399) for j in range(400)]
-        plans[name] = {"update": updates, "lr": [lr * shapes[i % 12](u / (count - 1)) for u in updates]}
+        plans[name] = {
+            "epoch": [u / UPDATES for u in updates],
+            "lr": [lr * shapes[i % 12](u / (count - 1)) for u in updates],
+        }
         all_curves[name] = curves(level, 0.08 + 0.02 * (i % 5), rng)
         sweeps[name] = sweep(lr, level, rng)
     best = [c["name"] for c in candidates if c["in_best_set"]]

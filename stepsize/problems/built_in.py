@@ -1,0 +1,46 @@
+"""The studies that come along, as study files: what is trained, and what is compared."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+BUILT_IN = (
+    "ionosphere", "breast-cancer", "digits", "iris", "wine", "fashion-mnist", "lesson-ionosphere",
+    "lesson-fashion-mnist",
+)  # fmt: skip
+
+
+@cache
+def built_in_study(name: str) -> dict[str, Any]:
+    """Read the study called `name`; the keys are those of a study file.
+
+    >>> built_in_study("digits")["epochs"]
+    30
+    """
+    text = resources.files("stepsize.problems").joinpath(f"studies/{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def usual_problem(name: str) -> dict[str, Any]:
+    """Give the fields of `Problem` that a built-in study sets, but for data and model.
+
+    >>> usual_problem("lesson-fashion-mnist")["epochs"]
+    5
+    """
+    said = built_in_study(name)
+    made = {key: said[key] for key in ("epochs", "batch_size", "split") if key in said}
+    if "optimizer" in said:
+        made["settings"] = optimizer_settings(said["optimizer"])
+    return made
+
+
+def optimizer_settings(table: dict[str, Any]) -> dict[str, Any]:
+    """Give a study file's `optimizer` table as the `settings` of a problem.
+
+    >>> optimizer_settings({"name": "sgd", "momentum": 0.9})
+    {'optimizer': 'sgd', 'momentum': 0.9}
+    """
+    return {"optimizer" if key == "name" else key: value for key, value in table.items()}

@@ -1,0 +1,131 @@
+"""Models as text: `mlp(128, 64, dropout=0.2)`, `logistic`, `linear`, `convnet(16, 32)`.
+
+The last layer and the loss follow the kind of the data.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from stepsize.errors import InputError, ProblemError, unknown
+
+FILTERS = (16, 32)  # of a convnet that names none
+
+# Keras' word for the last layer's activation, and for the loss, by kind of data.
+ENDINGS = {
+    "binary": ("sigmoid", "binary_crossentropy"),
+    "multiclass": ("softmax", "sparse_categorical_crossentropy"),
+    "multilabel": ("sigmoid", "binary_crossentropy"),
+    "regression": ("linear", "mean_squared_error"),
+}
+
+
+def parse_model(text: str) -> tuple[str, tuple[int, ...], dict[str, Any]]:
+    """Read `name(numbers, option=value)`, or a name alone, without evaluating it.
+
+    >>> parse_model("mlp(128, 64, dropout=0.2)")
+    ('mlp', (128, 64), {'dropout': 0.2})
+    >>> parse_model("logistic")
+    ('logistic', (), {})
+    """
+    problem = f"model {text[:60]!r} is not of the form mlp(128, 64, dropout=0.2) or package.module:function"
+    if len(text) > 500:
+        raise ProblemError(problem)
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if isinstance(call, ast.Name) and call.id != "mlp":
+            call = ast.Call(call, [], [])
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+            raise ProblemError(problem)
+        name = call.func.id
+        args = tuple(ast.literal_eval(arg) for arg in call.args)
+        options = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise error if isinstance(error, InputError) else ProblemError(problem) from None
+    if name not in NAMED:
+        raise ProblemError(unknown("model", name, NAMED))
+    known = NAMED[name][1]
+    for option in options:
+        if option not in known:
+            raise ProblemError(unknown(f"option of {name}", option, known))
+    if args and name in ("logistic", "linear"):
+        raise ProblemError(f"model {text!r} has no hidden layer, so no widths; mlp{args} has")
+    for width in args:
+        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+            raise ProblemError(f"model {text!r}: a layer's width is a positive whole number, not {width!r}")
+    dropout = options.get("dropout", 0.0)
+    if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+        raise ProblemError(f"model {text!r}: dropout is a share from 0 to below 1, not {dropout!r}")
+    return name, args, options
+
+
+def named_model(text: str, outputs: int, kind: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, str]:
+    """Build the Keras model that `text` names, for rows of these shapes, and give it with its loss."""
+    import keras
+
+    if len(shapes) > 1:
+        raise ProblemError(
+            f"model {text!r} takes one input and the data have {len(shapes)} ({', '.join(shapes)}); "
+            "hand over a compiled Keras model whose inputs have these names"
+        )
+    name, widths, options = parse_model(text)
+    (shape,) = shapes.values()
+    activation, loss = ENDINGS[kind]
+    initializer = options.get("initializer", "glorot_uniform")
+    try:
+        hidden = NAMED[name][0](shape, widths, options)
+        last = keras.layers.Dense(outputs, activation, kernel_initializer=initializer, name="output")
+        return keras.Sequential([keras.Input(shape), *hidden, last]), loss
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise ProblemError(f"model {text!r}: {str(error).splitlines()[0]}") from None
+
+
+def _mlp(shape: tuple[int, ...], widths: Sequence[int], options: Mapping[str, Any]) -> list[Any]:
+    import keras
+
+    layers: list[Any] = [keras.layers.Flatten()] if len(shape) > 1 else []
+    for width in widths:
+        layers.append(
+            keras.layers.Dense(
+                width,
+                activation=options.get("activation", "relu"),
+                kernel_initializer=options.get("initializer", "glorot_uniform"),
+            )
+        )
+        if options.get("dropout"):
+            layers.append(keras.layers.Dropout(options["dropout"]))
+    return layers
+
+
+def _convnet(shape: tuple[int, ...], filters: Sequence[int], options: Mapping[str, Any]) -> list[Any]:
+    import keras
+
+    if len(shape) not in (2, 3):
+        raise ProblemError(f"model 'convnet' needs images, rows of 2 or 3 axes; these have shape {shape}")
+    layers: list[Any] = [keras.layers.Reshape((*shape, 1))] if len(shape) == 2 else []
+    for count in filters or FILTERS:
+        layers += [
+            keras.layers.Conv2D(count, 3, padding="same", use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.MaxPooling2D(padding="same"),
+        ]
+    layers.append(keras.layers.Flatten())
+    if options.get("dropout"):
+        layers.append(keras.layers.Dropout(options["dropout"]))
+    return layers
+
+
+Layers = Callable[[tuple[int, ...], Sequence[int], Mapping[str, Any]], list[Any]]
+
+# For each name: what makes the layers before the last, and the options.
+NAMED: dict[str, tuple[Layers, tuple[str, ...]]] = {
+    "mlp": (_mlp, ("activation", "dropout", "initializer")),
+    "logistic": (_mlp, ("initializer",)),
+    "linear": (_mlp, ("initializer",)),
+    "convnet": (_convnet, ("dropout",)),
+}

@@ -1,0 +1,78 @@
+"""Optimizers: how one travels, and how it is built again with the settings of a study."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from stepsize.errors import ProblemError, unknown
+
+REFUSED = {
+    "LossScaleOptimizer": "it belongs to mixed precision; a study trains in float32",
+    "MultiOptimizer": "it has several learning rates, and a schedule sets one",
+    "ScheduleFreeAdamW": "it does without a schedule, so there is nothing to compare",
+}
+
+
+def travel_optimizer(optimizer: Any, variables: list[Any]) -> list[Any]:
+    """Give name, arguments and exclusions from weight decay of a compiled model's optimizer, as plain data.
+
+    `variables` are the model's trainable ones; the learning rate stays behind, for the schedule sets it.
+    """
+    check_optimizer(optimizer)
+    excluded = getattr(optimizer, "_exclude_from_weight_decay", set())
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    exclusions = {
+        "variables": [i for i, variable in enumerate(variables) if id(variable) in excluded],
+        "pattern": pattern.pattern if pattern is not None else None,
+    }
+    arguments = {key: value for key, value in optimizer.get_config().items() if key != "learning_rate"}
+    given = [type(optimizer).__name__, arguments]
+    return [*given, exclusions] if any(exclusions.values()) else given
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse optimizers that no schedule of one rate drives, and gradient accumulation."""
+    name = type(optimizer).__name__
+    if name in REFUSED:
+        raise ProblemError(f"optimizer {name!r} cannot be used: {REFUSED[name]}")
+    steps = optimizer.gradient_accumulation_steps
+    if steps:
+        raise ProblemError(
+            f"optimizer {name!r}: gradient_accumulation_steps={steps} cannot be used, for schedules count "
+            f"updates; make batch_size {steps} times as large instead"
+        )
+
+
+def make_optimizer(
+    name: str, settings: Mapping[str, Any], model: Any, exclusions: Mapping[str, Any] | None = None
+) -> Any:
+    """Build the Keras optimizer called `name` for a built model; its rate is set at every update."""
+    import keras
+
+    known = {
+        each.lower(): kind
+        for each, kind in vars(keras.optimizers).items()
+        if inspect.isclass(kind) and issubclass(kind, keras.optimizers.Optimizer) and each != "Optimizer"
+    }
+    own: Any = type(getattr(model, "optimizer", None))
+    kind = own if own.__name__.lower() == name.lower() else known.get(name.lower())
+    if kind is None:
+        raise ProblemError(unknown("optimizer", name, sorted(known)))
+    if kind.__name__ in REFUSED:
+        raise ProblemError(f"optimizer {name!r} cannot be used: {REFUSED[kind.__name__]}")
+    try:
+        optimizer = kind.from_config({**settings, "learning_rate": 0.1})
+    except (TypeError, ValueError) as error:
+        raise ProblemError(
+            f"optimizer {name!r} refuses {dict(settings)}: {str(error).splitlines()[0]}"
+        ) from None
+    check_optimizer(optimizer)
+    if exclusions:
+        optimizer.exclude_from_weight_decay(
+            [model.trainable_variables[i] for i in exclusions["variables"]],
+            [exclusions["pattern"]] if exclusions["pattern"] else None,
+        )
+    optimizer.build(model.trainable_variables)
+    return optimizer

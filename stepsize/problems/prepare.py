@@ -1,0 +1,68 @@
+"""Filling and scaling, fitted on the training rows of a seed alone by a scikit-learn pipeline."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stepsize.errors import require
+from stepsize.problems.data import Data
+
+
+class Prepared(NamedTuple):
+    """What the training rows say of an input, float32 arrays of the shape of one row.
+
+    A row becomes (row, with `fill` where a number is missing, - shift) / scale. `fill` is None for an input
+    in which nothing is missing, on any row, so that all seeds prepare alike.
+    """
+
+    fill: np.ndarray | None
+    shift: np.ndarray
+    scale: np.ndarray
+
+
+def prepare(data: Data, rows: np.ndarray) -> dict[str, Prepared | None]:
+    """Fit the pipeline on the training `rows`; None for an input that is left as it is.
+
+    Whole numbers are left alone, and everything where the data asks for no preparation. A column without a
+    single value in `rows` is filled with 0; one that is constant there keeps its scale.
+
+    >>> from stepsize.problems.data import from_arrays
+    >>> x = np.array([[1.0], [np.nan], [3.0], [8.0]])
+    >>> fit = prepare(from_arrays("toy", x, [0, 1, 0, 1], "made up"), np.array([0, 1, 2]))[""]
+    >>> float(fit.fill[0]), float(fit.shift[0]), round(float(fit.scale[0]), 4)
+    (2.0, 2.0, 0.8165)
+    """
+    return {
+        name: _fitted(array[rows], name in data.missing) if data.prepare and array.dtype.kind == "f" else None
+        for name, array in data.inputs.items()
+    }
+
+
+def _fitted(x: np.ndarray, missing: bool) -> Prepared:
+    require("train", "sklearn")
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    shape = x.shape[1:]
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    pipeline = make_pipeline(*([imputer] if missing else []), StandardScaler())
+    pipeline.fit(x.reshape(len(x), -1).astype(np.float64))
+    scaler: Any = pipeline[-1]
+
+    def row(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, np.float32).reshape(shape)
+
+    return Prepared(
+        row(np.asarray(imputer.statistics_)) if missing else None, row(scaler.mean_), row(scaler.scale_)
+    )
+
+
+def words(data: Data) -> list[str]:
+    """Say what is done to the inputs, for the report."""
+    if not data.prepare or not any(array.dtype.kind == "f" for array in data.inputs.values()):
+        return []
+    steps = ["SimpleImputer(strategy='median')"] * bool(data.missing) + ["StandardScaler()"]
+    return [f"fitted on the training rows of each seed: {', '.join(steps)}"]

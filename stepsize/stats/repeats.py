@@ -1,0 +1,34 @@
+"""Cross-validation: the repeat is what the statistics count, not the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stepsize.errors import StudyError
+from stepsize.stats.scores import Floats, as_scores
+
+
+def by_repeat(scores: Floats, seeds: Sequence[int], folds: int | None) -> Floats:
+    """Return the mean over the folds of each repeat, given one score a run; seed = repeat * folds + fold.
+
+    The folds of a repeat part one table between them and share most of their training rows, so their scores
+    depend on each other, and an interval that took them for independent runs could be wrong either way
+    (Nadeau and Bengio, Machine Learning 52, 2003). Repeats shuffle the table anew. Without `folds` every run
+    counts.
+
+    Raises StudyError when the seeds are no whole repeats.
+
+    >>> by_repeat(np.array([0.8, 1.0, 0.6, 0.7]), seeds=[0, 1, 2, 3], folds=2)
+    array([0.9 , 0.65])
+    """
+    values = as_scores("scores", scores, "[n_seeds]")
+    if not folds:
+        return values
+    repeats, repeat, counts = np.unique(np.asarray(seeds) // folds, return_inverse=True, return_counts=True)
+    if len(seeds) != len(values) or (counts != folds).any():
+        raise StudyError(
+            f"{len(seeds)} seeds with {len(values)} scores are no whole repeats of {folds} folds"
+        )
+    return np.array([values[repeat == each].mean() for each in range(len(repeats))])

@@ -1,0 +1,111 @@
+"""Study files: everything about a study in one TOML file, checked key by key before anything is trained."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stepsize.errors import StudyError, unknown
+from stepsize.problems.splits import Split
+from stepsize.study.writing import relocated
+from stepsize.units import shown
+
+
+class TuningTable(BaseModel):
+    """How a free `lr` is chosen: the first rates, rounds of two more, the number of seeds."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rates: list[float] | None = None
+    rounds: int | None = None
+    seeds: int | None = None
+
+
+class StudyFile(BaseModel):
+    """The keys of a study file; the examples are what messages say to write."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+    name: str | None = Field(None, examples=['"wine"'])
+    problem: str | None = Field(None, examples=['"ionosphere"'])
+    data: str | None = Field(None, examples=['"table.csv"'])
+    target: str | None = Field(None, examples=['"kind"'])
+    kind: str | None = Field(None, examples=['"multiclass"'])
+    groups: str | None = Field(None, examples=['"patient"'])
+    order: str | None = Field(None, examples=['"day"'])
+    part: str | None = Field(None, examples=['"part"'])
+    weights: str | None = Field(None, examples=['"weight"'])
+    drop: list[str] | None = Field(None, examples=['["id"]'])
+    prepare: bool | None = Field(None, examples=["true"])
+    folder: str | None = Field(None, examples=['"/usr/share/datasets/fashion-mnist"'])
+    split: str | dict[str, Any] | None = Field(
+        None, examples=['"stratified"', '{ kind = "stratified", validation = 0.33 }']
+    )
+    model: str | None = Field(None, examples=['"mlp(64)"'])
+    optimizer: dict[str, Any] | None = Field(None, examples=['{ name = "sgd", momentum = 0.9 }'])
+    epochs: int | None = Field(None, examples=["50"])
+    batch_size: int | None = Field(None, examples=["32"])
+    metric: str | None = Field(None, examples=['"accuracy"'])
+    mode: Literal["max", "min"] | None = Field(None, examples=['"max"'])
+    class_weight: dict[str, float] | None = Field(None, examples=["{ rare = 2.0 }"])
+    from_weights: bool | None = Field(None, examples=["true"])
+    train: str | None = Field(None, examples=['"package.module:function"'])
+    updates_per_epoch: int | None = Field(None, examples=["9"])
+    candidates: list[str | dict[str, Any]] | None = Field(
+        None, examples=['["constant(lr)", { schedule = "cosine(lr)", momentum = 0.8 }]']
+    )
+    seeds: int | list[int] | None = Field(None, examples=["30"])
+    baseline: str | None = Field(None, examples=['"constant(lr)"'])
+    margin: float | None = Field(None, examples=["0.01"])
+    tuning: TuningTable | None = Field(None, examples=["{ rates = [0.01, 0.1, 1.0] }"])
+
+
+def read_study_file(path: str | Path) -> dict[str, Any]:
+    """Read a study file; paths in it, which are relative to it, come out relative to the working folder.
+
+    Raises: StudyError for what cannot be read, unknown keys, wrong values, and keys that exclude each other.
+    """
+    path = Path(path)
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"study file {str(path)!r} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"study file {str(path)!r} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"study file {str(path)!r} is not TOML: {error}") from None
+    try:
+        checked = StudyFile(**said).model_dump(exclude_none=True)
+        check_split(checked.get("split"))
+    except ValidationError as error:
+        raise StudyError(f"study file {str(path)!r}: {_said(error, said)}") from None
+    except StudyError as error:
+        raise StudyError(f"study file {str(path)!r}: {error}") from None
+    sources = [key for key in ("problem", "data", "train") if key in checked]
+    if len(sources) != 1:
+        found = " and ".join(sources) or "none of them is there"
+        raise StudyError(f"study file {str(path)!r}: write one of problem, data and train; {found}")
+    return relocated(checked, lambda place: str(path.parent / place))
+
+
+def check_split(split: Any) -> None:
+    """Raise StudyError for a `split` table with a key that no split has."""
+    known = [each.name for each in fields(Split) if each.name != "rows"]
+    for key in split if isinstance(split, Mapping) else ():
+        if key not in known:
+            raise StudyError(unknown("key in split", key, known))
+
+
+def _said(error: ValidationError, said: Mapping[str, Any]) -> str:
+    first = error.errors()[0]
+    key, last = str(first["loc"][0]), str(first["loc"][-1])
+    if first["type"] == "extra_forbidden":
+        known = TuningTable.model_fields if len(first["loc"]) > 1 else StudyFile.model_fields
+        return unknown("key" if len(first["loc"]) == 1 else f"key in {key}", last, known)
+    example = (StudyFile.model_fields[key].examples or [""])[-1]
+    return f"{key}={shown(said[key])} cannot be used ({first['msg']}); write for example {key} = {example}"

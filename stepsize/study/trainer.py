@@ -1,0 +1,97 @@
+"""One process that runs a training function: receives runs on standard input, answers with their curves.
+
+Started by `workers.Workers` as `python -m stepsize.study.trainer`. Requests and answers are pickles, which
+never leave these two processes.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stepsize.errors import InputError
+from stepsize.problems.travel import first_line, kept_traceback
+from stepsize.schedules import Schedule, parse
+from stepsize.study.functions import Function, unpack
+from stepsize.study.live import Diverged, LivePlan, Report
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One run to make; `spec` is the schedule with its rate."""
+
+    spec: str
+    settings: Mapping[str, Any]
+    seed: int
+    epochs: int
+    updates_per_epoch: int
+    metric: str
+    share: bool
+
+
+def main() -> None:
+    """Serve one caller until it is gone."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the function prints must not mix with the answers
+
+    def send(*answer: Any) -> None:
+        pickle.dump(answer, answers, protocol=5)
+        answers.flush()
+
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    try:
+        function = unpack(requests.get())
+    except Exception as error:
+        send("raised", _said(error), kept_traceback())
+        return
+    while True:
+        errand = requests.get()
+        try:
+            send("made", *make_run(function, errand, lambda: send("epoch")))
+        except InputError as error:
+            send("refused", error)
+        except Exception as error:
+            send("raised", _said(error), kept_traceback())
+
+
+def make_run(function: Function, errand: Errand, heard: Any = lambda: None) -> tuple[Any, int | None]:
+    """Run the function once; give the curves [4, epochs] and the update at which it diverged, or None."""
+    plan = LivePlan(parse(errand.spec), errand.epochs, errand.updates_per_epoch)
+    report = Report(plan, errand.epochs, errand.metric, errand.share, heard)
+    settings = {name: _setting(value, plan) for name, value in errand.settings.items()}
+    try:
+        function(plan, errand.seed, report, **settings)
+    except Diverged:
+        return report.curves, report.count * errand.updates_per_epoch
+    report.check_complete()
+    return report.curves, None
+
+
+def _setting(value: Any, plan: LivePlan) -> Any:
+    if isinstance(value, Schedule):
+        return value.plan(updates=plan.horizon, updates_per_epoch=plan.updates_per_epoch)
+    return value
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _receive(requests: queue.SimpleQueue[Any]) -> None:
+    """Pass requests on; end this process when the caller is gone, even amid a long run."""
+    while True:
+        try:
+            requests.put(pickle.load(sys.stdin.buffer))
+        except EOFError:
+            os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

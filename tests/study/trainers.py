@@ -1,0 +1,78 @@
+"""Training functions for the tests: quick, deterministic, right or wrong on purpose."""
+
+import os
+from pathlib import Path
+
+EPOCHS = 4
+
+
+def quick(schedule, seed, report, slope=1.0):
+    """Score highest at a rate of 0.1."""
+    for epoch in range(EPOCHS):
+        rate = schedule(2 * epoch + 1)
+        report(0.9 - slope * abs(rate - 0.1) + 0.001 * (seed % 7), loss=1 / (1 + epoch), val_loss=rate)
+
+
+def loses(schedule, seed, report):
+    """Report a loss, which is better when lower."""
+    for epoch in range(EPOCHS):
+        report(1 + abs(schedule(2 * epoch) - 0.1) + 0.01 * (seed % 5))
+
+
+def diverges(schedule, seed, report):
+    """Report a number that is not finite at a high rate."""
+    for epoch in range(EPOCHS):
+        report(float("nan") if schedule(0) > 1 and epoch == 2 else 0.5 + 0.01 * (seed % 3))
+
+
+def raises(schedule, seed, report):
+    """Fail as user code does."""
+    if schedule(0) > 0:
+        raise KeyError("no such column")
+
+
+def dies_once(schedule, seed, report):
+    """End its process the first time that it meets seed 1."""
+    quick_marker = Path("died")
+    if seed == 1 and not quick_marker.exists():
+        quick_marker.touch()
+        os._exit(7)
+    quick(schedule, seed, report)
+
+
+def dies(schedule, seed, report):
+    """End its process every time."""
+    os._exit(7)
+
+
+def forgets_the_schedule(schedule, seed, report):
+    """Never ask for a rate."""
+    for _ in range(EPOCHS):
+        report(0.5)
+
+
+def stops_early(schedule, seed, report):
+    """Report too few epochs."""
+    report(0.5 + 0 * schedule(0))
+
+
+def goes_on(schedule, seed, report):
+    """Report too many epochs."""
+    for _ in range(EPOCHS + 1):
+        report(0.5 + 0 * schedule(0))
+
+
+def in_percent(schedule, seed, report):
+    """Report an accuracy in percent."""
+    report(93.5 + 0 * schedule(0))
+
+
+def says_nothing(schedule, seed, report):
+    """Report what is no number."""
+    report(str(schedule(0)))
+
+
+def follows_values(schedule, seed, report):
+    """Read all rates beforehand, as some adapters do."""
+    for epoch in range(EPOCHS):
+        report(0.5 + 0.1 * schedule.values[epoch])

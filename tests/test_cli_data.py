@@ -1,0 +1,78 @@
+"""The command line on data of one's own: options reach the data, and bad input is one line."""
+
+import json
+import sys
+
+import numpy as np
+import pandas
+import pytest
+
+from stepsize import cli
+from stepsize.study.description import describe, problem_of, study_of
+
+SHORT = ["-s", "constant(0.1)", "--epochs", "2", "--json", "--quiet"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(
+        {"a": rng.normal(size=60), "b": rng.normal(size=60), "who": np.arange(60) // 6, "day": np.arange(60),
+         "use": ["train"] * 40 + ["valid"] * 20, "trust": 1.0, "id": [f"row {i}" for i in range(60)],
+         "grade": rng.integers(1, 4, 60)}
+    )  # fmt: skip
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    return tmp_path / "t.csv"
+
+
+def compare(monkeypatch, capsys, *args):
+    """Run `stepsize compare` in this process; give its exit code and what it wrote."""
+    monkeypatch.setattr(sys, "argv", ["stepsize", "compare", *args])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    said = capsys.readouterr()
+    return caught.value.code, said.out, said.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["t.csv"], "--target grade"),
+        (["t.csv", "--target", "grade"], "column 'id' holds a different text in every row"),
+        (["t.csv", "--target", "grade", "--drop", "id", "--kind", "many"], "unknown kind 'many'"),
+        (["t.csv", "--target", "grade", "--drop", "id", "--groups", "whom"], "unknown groups column 'whom'"),
+        (["t.csv", "--target", "grade", "--drop", "id", "--split", "groups"], "has no groups"),
+        (["t.csv", "--target", "grade", "--drop", "id", "--groups", "who", "--folds", "11", "--seeds", "11"],
+         "there are 10 groups, fewer than the 11 folds"),
+        (["iris", "--folds", "10", "--seeds", "15"], "15 seeds are no whole repeats of 10 folds"),
+        (["iris", "--validation", "1"], "validation=1"),
+        (["iris", "--folds", "60"], "has 50 rows; 60 folds need 60 of each"),
+        (["t.xlsx", "--target", "grade"], "ending '.xlsx' is not known"),
+        (["."], "holds no sub-folders"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(monkeypatch, capsys, table, args, words):
+    code, out, err = compare(monkeypatch, capsys, *args, *SHORT)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_options_reach_data_and_split(monkeypatch, capsys, table):
+    roles = ["--target", "grade", "--drop", "id", "--order", "day", "--part", "use", "--weights", "trust"]
+    chosen = ["--kind", "regression", "--groups", "who", "--split", "groups", "--validation", "0.2"]
+    code, out, err = compare(monkeypatch, capsys, str(table), *roles, *chosen, "--seeds", "2", *SHORT)
+    assert code == 0, err
+    answer = json.loads(out)
+    assert answer["data"]["kind"] == "regression"
+    assert answer["data"]["features"] == 2
+    assert answer["data"]["parts"]["validation"]["rows"] == 12
+    assert answer["study"]["protocol"]["split"].startswith("whole groups drawn by seed, about 20 %")
+
+
+def test_cross_validation_takes_ten_repeats_unless_told():
+    said = describe("iris", {"folds": 2})
+    study = study_of(said, problem_of(said))
+    assert study.seeds == tuple(range(20))
+    assert study.facts["protocol"]["folds"] == 2

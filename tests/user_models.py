@@ -1,0 +1,115 @@
+"""Layers, losses and factories as a user's own module holds them, for the tests of models."""
+
+import jax
+import keras
+import numpy as np
+
+
+@keras.saving.register_keras_serializable("mine")
+class Doubled(keras.layers.Layer):
+    """A registered layer that any process can import."""
+
+    def call(self, x):
+        return 2 * x
+
+
+class Plain(keras.layers.Layer):
+    """A layer that nobody registered."""
+
+    def call(self, x):
+        return x + 1
+
+
+class OnlyAlone(keras.layers.Layer):
+    """Calls back into Python by an operation that has no rule for several members at once."""
+
+    def call(self, x):
+        shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
+        halved = jax.pure_callback(lambda value: np.asarray(value) / 2, shape, jax.lax.stop_gradient(x))
+        return x + halved
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+class Untraceable(keras.layers.Layer):
+    """Looks at numbers while it is compiled."""
+
+    def call(self, x):
+        return x * float(np.asarray(x).max())
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+class Unwritable(keras.layers.Layer):
+    """A layer whose arguments no config holds."""
+
+    def __init__(self, thing):
+        super().__init__()
+        self.thing = thing
+
+    def call(self, x):
+        return x
+
+
+class OwnStep(keras.Model):
+    """A model with a train_step of its own."""
+
+    def train_step(self, *args):
+        return {}
+
+
+@keras.saving.register_keras_serializable("mine")
+class Subclassed(keras.Model):
+    """A subclassed model, unbuilt until it sees rows."""
+
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.hidden = keras.layers.Dense(4, "relu")
+        self.out = keras.layers.Dense(units, "softmax")
+
+    def call(self, x):
+        return self.out(self.hidden(x))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def squared(y, predicted):
+    """A loss of the user's own, which takes class numbers."""
+    return keras.ops.mean((keras.ops.one_hot(y, predicted.shape[-1]) - predicted) ** 2, axis=-1)
+
+
+def compiled(*layers, loss="sparse_categorical_crossentropy", optimizer="adam", shape=(4,), outputs=3):
+    """A compiled model with these hidden layers."""
+    last = keras.layers.Dense(outputs, "softmax" if outputs > 1 else "sigmoid")
+    model = keras.Sequential([keras.Input(shape), *layers, last])
+    model.compile(optimizer, loss)
+    return model
+
+
+def good():
+    """A factory as it should be."""
+    return compiled(Doubled())
+
+
+def lonely():
+    """A factory of a model that cannot train side by side."""
+    return compiled(keras.layers.Dense(3), OnlyAlone())
+
+
+def untraceable():
+    """A factory of a model that no compiler can take."""
+    return compiled(Untraceable(), loss="binary_crossentropy", outputs=1)
+
+
+def bare():
+    """A factory that forgot to compile."""
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+
+
+def broken():
+    """A factory that raises."""
+    raise RuntimeError("no such thing")
