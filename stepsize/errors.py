@@ -5,6 +5,7 @@ StepsizeError
 ├── InputError (ValueError)      something the caller typed or handed over; exit code 2
 │   ├── ScheduleError            a schedule, a length or a plan
 │   ├── SpecError                the text or JSON of a schedule
+│   ├── StateError               the state of a run, or how to go on from it
 │   ├── ProblemError             data, model, split
 │   ├── StudyError               candidates, seeds, protocol
 │   └── StoreError               the file that keeps the runs
@@ -38,6 +39,10 @@ class ScheduleError(InputError):
 
 class SpecError(InputError):
     """The text or JSON of a schedule cannot be read."""
+
+
+class StateError(InputError):
+    """The state of a run cannot be read, or does not fit the plan."""
 
 
 class ProblemError(InputError):

@@ -128,6 +128,11 @@ class Plan:
         """One value per update, float64 and read-only."""
         return self._table[:-1]
 
+    @property
+    def end(self) -> float:
+        """The value at t = horizon, one step after the last update."""
+        return float(self._table[-1])
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what was planned, not the values; they come out the same."""
         return Plan, (self.schedule, self.horizon, self.updates_per_epoch, self.after)
