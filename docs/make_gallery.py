@@ -48,6 +48,7 @@ EXAMPLES = {
     "power_law": "power_law(0.1, power=0.7, timescale=5*epochs)",
     "repeat": "repeat(linear(0.1, length=10*epochs), factor=0.7)",
     "rescale": "rescale(warmup(5*epochs) >> cosine(0.1), peak=0.2)",
+    "resumed": ('resumed(cosine(0.1), then=linear(1), at=20*epochs, planned=50*epochs, policy="branch")'),
     "rex": "rex(0.1)",
     "sawtooth": "sawtooth(0.1, floor=0.01, every=10*epochs, cycle_factor=0.8)",
     "sigmoid": "sigmoid(0.1)",

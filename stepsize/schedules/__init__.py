@@ -1,8 +1,9 @@
 """Schedules: immutable values that turn the updates of a run into learning rates.
 
 Read `base` for what a schedule is; `decay`, `papers`, `staged`, `piecewise`, `cyclic`, `waves`, `custom` and
-`driven` for the families; `compose` for `>>`, `*` and `+`, `wrap` for schedules around one, `resumed` for one that was changed in the
-middle of a run; `plan` for the numbers of one run, `spec` and `document` for text and JSON.
+`driven` for the families; `compose` for `>>`, `*` and `+`, `wrap` for schedules around one, `resumed` for
+one that was changed in the middle of a run; `plan` for the numbers of one run, `spec` and `document` for
+text and JSON.
 """
 
 from stepsize.schedules.base import FAMILIES, Schedule

@@ -54,10 +54,11 @@ class resumed(Family):
         at = clock.part("at", self.at)
         planned = round(clock.period("planned", self.planned))
         before = Clock(planned, planned, self.updates_per_epoch or clock.updates_per_epoch)
-        values = self.schedule.evaluate(np.minimum(t, at), before)
         level = float(self.schedule.evaluate(np.array([at]), before)[0]) * self.scale
-        after = t >= at
-        values[after] = self._after(t[after], at, level, before, clock)
+        ran = t < at
+        values = np.empty_like(t)
+        values[ran] = self.schedule.evaluate(t[ran], before)
+        values[~ran] = self._after(t[~ran], at, level, before, clock)
         return values
 
     def _after(self, t: Array, at: float, level: float, before: Clock, clock: Clock) -> Array:

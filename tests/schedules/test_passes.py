@@ -28,6 +28,13 @@ EVERY = 1000 * updates
         ss.repeat(ss.linear(0.1, length=EVERY)) + ss.triangular2(0.1, up=EVERY),
         ss.chebyshev(0.1, floor=0.01, every=EVERY),
         ss.hyperbolic(0.1),
+        ss.resumed(
+            ss.cosine(0.1),
+            then=ss.linear(1),
+            at=10**5 * updates,
+            planned=2 * 10**5 * updates,
+            policy="branch",
+        ),
         ss.multistep(0.1, at=[3 * epochs, 0.5 * run]) * ss.plateau(),
     ],
     ids=str,
