@@ -175,6 +175,45 @@ def preview(
     typer.echo(pictures.text(plans, _width(), ascii=_ascii()))
 
 
+@app.command()
+def export(
+    spec: Annotated[str, typer.Argument(help="A schedule, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
+    to: Annotated[str, typer.Option(help="keras, torch, optax, transformers or plain.")],
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the run; 50 unless --updates.")] = None,
+    updates: Annotated[int | None, typer.Option(help="Updates of the run, instead of --epochs.")] = None,
+    updates_per_epoch: Annotated[
+        int | None, typer.Option(help="Updates of an epoch; 1 unless --updates.")
+    ] = None,
+    lr: Annotated[float, typer.Option(help="The rate for a free lr.")] = 0.1,
+    output: Annotated[Path | None, typer.Option(help="Write a file instead of standard output.")] = None,
+) -> None:
+    """Write a schedule as code of another library, which needs nothing of stepsize.
+
+    Example: stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --epochs 50 --updates-per-epoch 9
+    """
+    from stepsize.export import export as code
+    from stepsize.schedules import parse
+
+    if epochs is not None and updates is not None:
+        raise ScheduleError(f"--epochs {epochs} and --updates {updates} both give the run; write one of them")
+    if updates is None:
+        epochs = 50 if epochs is None else epochs
+        updates_per_epoch = 1 if updates_per_epoch is None else updates_per_epoch
+    schedule = parse(spec)
+    bound = schedule.bind(lr=lr) if schedule.knobs else schedule
+    text = code(bound.plan(epochs=epochs, updates=updates, updates_per_epoch=updates_per_epoch), to)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ScheduleError(
+            f"output {str(output)!r} cannot be written: {error.strerror}; give another place with --output"
+        ) from None
+    _say(f"Code: {output}")
+
+
 def _show(result: Result, page: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(result.to_json())

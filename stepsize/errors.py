@@ -10,7 +10,8 @@ StepsizeError
 │   ├── StudyError               candidates, seeds, protocol
 │   └── StoreError               the file that keeps the runs
 ├── MissingExtra (ImportError)   an optional package is not installed; exit code 2
-└── EngineError (RuntimeError)   training itself failed; exit code 1
+├── EngineError (RuntimeError)   training itself failed; exit code 1
+└── AuditError (RuntimeError)    an update used another rate than the plan's
 ```
 
 Every message names the parameter, the value received, the rule, and what to type instead.
@@ -66,6 +67,10 @@ class MissingExtra(StepsizeError, ImportError):
 
 class EngineError(StepsizeError, RuntimeError):
     """Training failed for a reason that is not the caller's input."""
+
+
+class AuditError(StepsizeError, RuntimeError):
+    """An update used another rate than the plan's, under a strict audit."""
 
 
 def require(extra: str, *packages: str) -> None:

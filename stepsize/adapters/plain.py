@@ -91,10 +91,10 @@ class PlainSchedule:
         self._place = place
 
 
-def check_plan(plan: Any) -> None:
-    """Raise ScheduleError unless `plan` is a plan."""
+def check_plan(plan: Any, name: str = "plan") -> None:
+    """Raise ScheduleError unless `plan` is a plan; `name` is the parameter, for the message."""
     if not isinstance(plan, Plan):
         raise ScheduleError(
-            f"plan={shown(plan)} is no plan; write for example cosine(0.1).plan(updates=450), or "
+            f"{name}={shown(plan)} is no plan; write for example cosine(0.1).plan(updates=450), or "
             "plan(epochs=50, updates_per_epoch=9)"
         )

@@ -30,10 +30,10 @@ class Place(NamedTuple):
     @property
     def rate(self) -> float:
         """The rate of the next update; under after="error", the end value once the run is complete."""
-        plan = self.plan
-        if plan.after == "error" and self.update == plan.horizon:
-            return plan.end * self.multiplier
-        return plan(self.update) * self.multiplier
+        plan, update, metric = self
+        over = update == plan.horizon and plan.after == "error"
+        planned = plan.end if over else plan(update)
+        return planned if metric is None else planned * self.multiplier
 
     @property
     def multiplier(self) -> float:

@@ -169,6 +169,8 @@ class Plan:
 
         Raises: ScheduleError if `t` is negative or not an integer, or past the run under after="error".
         """
+        if type(t) is int and 0 <= t < self.horizon:  # what a training loop asks for, at every update
+            return self._table.item(t)
         if isinstance(t, int) and not isinstance(t, bool):  # also beyond the integers of NumPy
             self._check(t, t)
             return float(self._table[t % self.horizon if self.after == "repeat" else min(t, self.horizon)])
