@@ -11,7 +11,7 @@ import numpy as np
 from make_libraries import DOCS, LIBRARIES, OURS, code, names
 from numpy.typing import NDArray
 
-from stepsize.schedules import Schedule, parse, picture, register
+from stepsize.schedules import Schedule, one_cycle_momentum, parse, picture, register
 from stepsize.schedules.base import Family
 
 IMAGES = DOCS / "images" / "gallery"
@@ -125,7 +125,8 @@ def markdown(doc: str) -> str:
 def _picture(schedule: Schedule) -> str:
     plan = schedule.plan(epochs=EPOCHS, updates_per_epoch=UPDATES_PER_EPOCH)
     if schedule.metric_factor is None:
-        return picture.svg([plan])
+        shown = "momentum" if isinstance(schedule, one_cycle_momentum) else "learning rate"
+        return picture.svg([plan], shown)
     losses = _losses()
     rule = schedule.metric_factor
     state, multipliers = rule.init(), []

@@ -142,12 +142,14 @@ def report(
 @app.command()
 def preview(
     specs: Annotated[list[str], typer.Argument(help="Schedules, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the run; 50 unless --updates.")] = None,
-    updates: Annotated[int | None, typer.Option(help="Updates of the run, instead of --epochs.")] = None,
-    updates_per_epoch: Annotated[
-        int | None, typer.Option(help="Updates of an epoch; 1 unless --updates.")
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the run; 50 unless --updates.")] = None,
+    updates: Annotated[
+        int | None, typer.Option(min=1, help="Updates of the run, instead of --epochs.")
     ] = None,
-    lr: Annotated[float, typer.Option(help="The rate for a free lr.")] = 0.1,
+    updates_per_epoch: Annotated[
+        int | None, typer.Option(min=1, help="Updates of an epoch; 1 unless --updates.")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="The rate for a free lr; 0.1 unless given.")] = None,
     output: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .html file.")] = None,
 ) -> None:
     """Show schedules before paying for a run: lengths in updates, phases, first and last rates.
@@ -156,15 +158,27 @@ def preview(
     """
     from stepsize.report import preview as pictures
     from stepsize.schedules import parse
+    from stepsize.schedules.phases import counts_epochs
 
+    parsed = [parse(spec) for spec in specs]
     if epochs is not None and updates is not None:
         raise ScheduleError(f"--epochs {epochs} and --updates {updates} both give the run; write one of them")
     if updates is None:
         epochs = 50 if epochs is None else epochs
         updates_per_epoch = 1 if updates_per_epoch is None else updates_per_epoch
-    parsed = [parse(spec) for spec in specs]
+    in_epochs = [str(each) for each in parsed if counts_epochs(each)]
+    if in_epochs and updates_per_epoch is None:
+        raise ScheduleError(
+            f"{in_epochs[0]} counts epochs; write --updates {updates} --updates-per-epoch N, "
+            "with N the updates of one epoch"
+        )
+    if lr is not None and not any(each.knobs for each in parsed):
+        raise ScheduleError(f"--lr {lr:g} has nothing to set; write lr in a schedule, such as cosine(lr)")
+    rate = 0.1 if lr is None else lr
+    if not 0 < rate < float("inf"):
+        raise ScheduleError(f"--lr {rate:g} is not allowed; write a finite number above 0")
     plans = [
-        (each.bind(lr=lr) if each.knobs else each).plan(
+        (each.bind(lr=rate) if each.knobs else each).plan(
             epochs=epochs, updates=updates, updates_per_epoch=updates_per_epoch
         )
         for each in parsed

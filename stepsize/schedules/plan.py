@@ -113,7 +113,7 @@ class Plan:
         """The values at t = 0 ... horizon, both included."""
         clock = Clock(self.horizon, self.horizon, self.updates_per_epoch)
         with np.errstate(all="ignore"):  # the check below says what went wrong, and where
-            table = _in_passes(self.schedule, clock, self.horizon + 1)
+            table = in_passes(self.schedule, clock, self.horizon + 1)
         wrong = np.flatnonzero(~(np.isfinite(table) & (table >= 0)))
         if wrong.size:
             raise ScheduleError(
@@ -223,7 +223,7 @@ def plan_run(
     return Plan(schedule, horizon, whole, after)
 
 
-def _in_passes(schedule: Schedule, clock: Clock, count: int) -> Array:
+def in_passes(schedule: Schedule, clock: Clock, count: int) -> Array:
     """Return the values at the first `count` updates."""
     values = np.empty(count)
     each = max(PASS, math.ceil(count / PASSES))

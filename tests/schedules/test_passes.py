@@ -26,7 +26,11 @@ EVERY = 1000 * updates
         ss.per_epoch(ss.cosine(0.1)),
         ss.cosine_restarts(0.1, first=EVERY, growth=1.5, factor=0.9),
         ss.repeat(ss.linear(0.1, length=EVERY)) + ss.triangular2(0.1, up=EVERY),
+        ss.sine(0.1, up=EVERY, cycle_factor=0.9, update_factor=0.9999),
+        ss.sawtooth(0.1, every=7 * updates, cycle_factor=0.999),
+        ss.cosine_restarts(0.1, first=33.3 * updates, cycles=900),
         ss.chebyshev(0.1, floor=0.01, every=EVERY),
+        ss.chebyshev(0.1, floor=0.01, steps=2 * PASS),
         ss.hyperbolic(0.1),
         ss.resumed(
             ss.cosine(0.1),
