@@ -18,6 +18,7 @@ from stepsize.errors import EngineError, ScheduleError, StepsizeError, StudyErro
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result
+    from stepsize.schedules import Plan
 
 ANSWERED, FAILED, BAD_INPUT, ALL_DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -139,17 +140,19 @@ def report(
     _show(result, output or store.with_suffix(".html"), as_json)
 
 
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run; 50 unless --updates.")]
+Updates = Annotated[int | None, typer.Option(min=1, help="Updates of the run, instead of --epochs.")]
+PerEpoch = Annotated[int | None, typer.Option(min=1, help="Updates of an epoch; 1 unless --updates.")]
+FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr; 0.1 unless given.")]
+
+
 @app.command()
 def preview(
     specs: Annotated[list[str], typer.Argument(help="Schedules, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the run; 50 unless --updates.")] = None,
-    updates: Annotated[
-        int | None, typer.Option(min=1, help="Updates of the run, instead of --epochs.")
-    ] = None,
-    updates_per_epoch: Annotated[
-        int | None, typer.Option(min=1, help="Updates of an epoch; 1 unless --updates.")
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="The rate for a free lr; 0.1 unless given.")] = None,
+    epochs: Epochs = None,
+    updates: Updates = None,
+    updates_per_epoch: PerEpoch = None,
+    lr: FreeRate = None,
     output: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .html file.")] = None,
 ) -> None:
     """Show schedules before paying for a run: lengths in updates, phases, first and last rates.
@@ -157,6 +160,52 @@ def preview(
     Example: stepsize preview "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)"
     """
     from stepsize.report import preview as pictures
+
+    plans = _planned(specs, epochs, updates, updates_per_epoch, lr)
+    if output is not None:
+        pictures.draw(plans, output)
+        _say(f"Picture: {output}")
+    typer.echo(pictures.text(plans, _width(), ascii=_ascii()))
+
+
+@app.command()
+def export(
+    spec: Annotated[str, typer.Argument(help="A schedule, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
+    to: Annotated[str, typer.Option(help="keras, torch, optax, transformers or plain.")],
+    epochs: Epochs = None,
+    updates: Updates = None,
+    updates_per_epoch: PerEpoch = None,
+    lr: FreeRate = None,
+    output: Annotated[Path | None, typer.Option(help="Write a file instead of standard output.")] = None,
+) -> None:
+    """Write a schedule as code of another library, which needs nothing of stepsize.
+
+    Example: stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --epochs 50 --updates-per-epoch 9
+    """
+    from stepsize.export import export as code
+
+    (plan,) = _planned([spec], epochs, updates, updates_per_epoch, lr)
+    text = code(plan, to)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ScheduleError(
+            f"output {str(output)!r} cannot be written: {error.strerror}; give another place with --output"
+        ) from None
+    _say(f"Code: {output}")
+
+
+def _planned(
+    specs: list[str],
+    epochs: int | None,
+    updates: int | None,
+    updates_per_epoch: int | None,
+    lr: float | None,
+) -> list[Plan]:
+    """Read schedules and plan them for the run that the flags describe."""
     from stepsize.schedules import parse
     from stepsize.schedules.phases import counts_epochs
 
@@ -177,55 +226,12 @@ def preview(
     rate = 0.1 if lr is None else lr
     if not 0 < rate < float("inf"):
         raise ScheduleError(f"--lr {rate:g} is not allowed; write a finite number above 0")
-    plans = [
+    return [
         (each.bind(lr=rate) if each.knobs else each).plan(
             epochs=epochs, updates=updates, updates_per_epoch=updates_per_epoch
         )
         for each in parsed
     ]
-    if output is not None:
-        pictures.draw(plans, output)
-        _say(f"Picture: {output}")
-    typer.echo(pictures.text(plans, _width(), ascii=_ascii()))
-
-
-@app.command()
-def export(
-    spec: Annotated[str, typer.Argument(help="A schedule, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
-    to: Annotated[str, typer.Option(help="keras, torch, optax, transformers or plain.")],
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the run; 50 unless --updates.")] = None,
-    updates: Annotated[int | None, typer.Option(help="Updates of the run, instead of --epochs.")] = None,
-    updates_per_epoch: Annotated[
-        int | None, typer.Option(help="Updates of an epoch; 1 unless --updates.")
-    ] = None,
-    lr: Annotated[float, typer.Option(help="The rate for a free lr.")] = 0.1,
-    output: Annotated[Path | None, typer.Option(help="Write a file instead of standard output.")] = None,
-) -> None:
-    """Write a schedule as code of another library, which needs nothing of stepsize.
-
-    Example: stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --epochs 50 --updates-per-epoch 9
-    """
-    from stepsize.export import export as code
-    from stepsize.schedules import parse
-
-    if epochs is not None and updates is not None:
-        raise ScheduleError(f"--epochs {epochs} and --updates {updates} both give the run; write one of them")
-    if updates is None:
-        epochs = 50 if epochs is None else epochs
-        updates_per_epoch = 1 if updates_per_epoch is None else updates_per_epoch
-    schedule = parse(spec)
-    bound = schedule.bind(lr=lr) if schedule.knobs else schedule
-    text = code(bound.plan(epochs=epochs, updates=updates, updates_per_epoch=updates_per_epoch), to)
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ScheduleError(
-            f"output {str(output)!r} cannot be written: {error.strerror}; give another place with --output"
-        ) from None
-    _say(f"Code: {output}")
 
 
 def _show(result: Result, page: Path, as_json: bool) -> None:

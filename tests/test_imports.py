@@ -18,7 +18,7 @@ ALLOWED = {
     "schedules": {"errors", "units"},
     "dialects": {"errors", "units", "schedules"},
     "adapters": {"errors", "units", "schedules"},
-    "audit": {"errors", "schedules"},
+    "audit": {"errors", "units", "schedules", "adapters"},
     "export": {"errors", "units", "schedules"},
     "stats": {"errors"},
     "problems": {"errors"},
@@ -26,7 +26,7 @@ ALLOWED = {
     "study": {"errors", "schedules", "problems", "engine", "stats"},
     "report": {"errors", "schedules", "stats", "study"},
     "comparison": {"errors", "schedules", "problems", "engine", "study", "report"},
-    "cli": {"errors", "schedules", "problems", "engine", "study", "report", "comparison"},
+    "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
 }
 
 

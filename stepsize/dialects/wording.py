@@ -174,6 +174,6 @@ def of_groups(read: Callable[[int], Schedule], count: int, group: int | None) ->
 def warn(defect: str, instead: object) -> None:
     """Warn the caller of the dialects that a library does what nobody asks for."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("stepsize.dialects"):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("stepsize.dialects"):
         level, frame = level + 1, frame.f_back
     warnings.warn(f"{defect}; the clean schedule is {instead}", UserWarning, stacklevel=level)

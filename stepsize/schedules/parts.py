@@ -13,6 +13,7 @@ from stepsize.schedules.decay import exponential, natural_exponential
 from stepsize.schedules.papers import chebyshev
 from stepsize.schedules.piecewise import piecewise_constant, piecewise_interpolated
 from stepsize.schedules.plan import Clock
+from stepsize.schedules.resumed import resumed
 from stepsize.schedules.staged import flat_cosine, multistep, step_decay, wsd
 from stepsize.schedules.waves import (
     cosine_restarts,
@@ -75,6 +76,8 @@ def parts_of(schedule: Schedule, clock: Clock) -> Iterator[tuple[float, str]]:
         case cosine_restarts():
             first = clock.updates("first", schedule.first)
             yield from _cycles(first, clock, schedule.growth, schedule.cycles)
+        case resumed():
+            yield from [(0.0, "as it was"), (clock.updates("at", schedule.at), schedule.policy)]
         case repeat():
             first = schedule.schedule.duration(clock)
             assert first is not None  # a schedule without an end cannot be repeated

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from stepsize.errors import ScheduleError
 from stepsize.schedules.base import Family, family
-from stepsize.schedules.fields import OptionalCount, Period, Positive, one_of, optional
+from stepsize.schedules.fields import OptionalCount, Period, Positive, one_of
 from stepsize.schedules.plan import Clock
 from stepsize.schedules.shapes import Array
-from stepsize.schedules.wrap import Inner
+from stepsize.schedules.wrap import Inner, OptionalInner
 
 
 @family
@@ -38,7 +38,7 @@ class resumed(Family):
 
     schedule: Inner
     _: KW_ONLY
-    then: Annotated[Any, optional(Inner.__metadata__[0])] = None
+    then: OptionalInner = None
     at: Period
     planned: Period
     policy: Annotated[str, one_of("stretch", "rebase", "branch")]
@@ -70,8 +70,11 @@ class resumed(Family):
                 )
             pace = (before.horizon - at) / left if left else 0.0
             return self.schedule.evaluate(at + (t - at) * pace, before) * self.scale
-        since, local = (t, clock) if self.policy == "rebase" else (t - at, replace(clock, horizon=left))
-        start = float(self.then.evaluate(np.array([at if self.policy == "rebase" else 0.0]), local)[0])
+        then = self.then
+        assert then is not None  # validate
+        own = self.policy == "rebase"  # then it stands where the run is, and does not begin there
+        since, local = (t, clock) if own else (t - at, replace(clock, horizon=left))
+        start = float(then.evaluate(np.array([at if own else 0.0]), local)[0])
         if start == 0 and level > 0:
-            raise ScheduleError(f"{self.then} is 0 where it would go on from {level:g}; write another")
-        return self.then.evaluate(since, local) * (level / start if start else 1.0)
+            raise ScheduleError(f"{then} is 0 where it would go on from {level:g}; write another")
+        return then.evaluate(since, local) * (level / start if start else 1.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from stepsize.errors import ScheduleError
 from stepsize.schedules.base import Family, Schedule, family
-from stepsize.schedules.fields import Factor, Growth, Level, OptionalCount, OptionalLevelOrZero
+from stepsize.schedules.fields import Factor, Growth, Level, OptionalCount, OptionalLevelOrZero, optional
 from stepsize.schedules.plan import Clock, in_passes
 from stepsize.schedules.shapes import Array, powers
 from stepsize.schedules.waves import cycles
@@ -31,6 +31,7 @@ def _inner(name: str, value: Any) -> Schedule:
 
 
 Inner = Annotated[Schedule, _inner]
+OptionalInner = Annotated[Schedule | None, optional(_inner)]
 
 
 class Wrapper(Family):
