@@ -18,6 +18,7 @@ require("train", "keras")
 import keras  # noqa: E402
 
 Logs = dict[str, Any] | None
+IMMUTABLE = keras.backend.backend() == "jax"  # there a variable gets another array when it is written
 
 
 class ScheduleCallback(keras.callbacks.Callback):
@@ -52,6 +53,7 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._state: Any = None  # loaded before the plan is known
         self._count = 0  # the optimizer's own count of updates; ours may have begun before it
         self._applied = 0.0
+        self._held: Any = None  # the array that the last update left in the optimizer
         self._begun = False
         self._warned = False
 
@@ -90,7 +92,8 @@ class ScheduleCallback(keras.callbacks.Callback):
         plan, update = self._run.plan, self._run.update
         if plan.after == "error" and update >= plan.horizon:
             plan(update)  # it says that the run is over, and what to write
-        self._check_owner(_rate_of(self.model))
+        if not IMMUTABLE or _held(self.model) is not self._held:  # else nobody has written since
+            self._check_owner(_rate_of(self.model))
         self._apply()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
@@ -99,7 +102,8 @@ class ScheduleCallback(keras.callbacks.Callback):
         if new > 1:
             _refuse_blocks()
         if new == 1:  # not if gradients were only accumulated, or the update was skipped
-            used = _rate_of(model)
+            self._held = _held(model)
+            used = float(self._held)
             self.history.append((self._run.update, used))
             self._check_owner(used)
             self._run.step()
@@ -214,8 +218,12 @@ def _accumulate(model: Any) -> int:
     return _inner(model).gradient_accumulation_steps or 1
 
 
+def _held(model: Any) -> Any:
+    return model.optimizer.learning_rate.value
+
+
 def _rate_of(model: Any) -> float:
-    return float(model.optimizer.learning_rate.value)
+    return float(_held(model))
 
 
 def _updates_of(model: Any) -> int:
