@@ -175,6 +175,10 @@ CASES = [
         "per_epoch(cosine(0.1))", "LambdaLR(optimizer, lambda t: (1 + cos(pi * (t - t % (N//100)) / N)) / 2)"
     ),
     Case(
+        'resumed(cosine(0.1), then=linear(1), at=0.5*run, planned=1*run, policy="branch")',
+        "LambdaLR(optimizer, lambda t: (1 + cos(pi * t / N)) / 2 if t < N//2 else (N - t) / N)",
+    ),
+    Case(
         "rescale(warmup(0.1*run) >> linear(0.1), peak=0.2)",
         "LambdaLR(optimizer, lambda t: 2 * min(t / (N//10), (N - t) / (N//10*9)))",
     ),

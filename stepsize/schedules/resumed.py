@@ -19,13 +19,10 @@ from stepsize.schedules.wrap import Inner, OptionalInner
 class resumed(Family):
     """Follow `schedule`, planned for `planned`, up to `at`, and from there go on by another rule.
 
-    With s the schedule, a = at, P = planned and T the updates of the run:
-
-    - "stretch": s(a + (t - a) * (P - a) / (T - a)), what was left of it, over what is left of the run;
-    - "rebase": then(t) * s(a) / then(a), another schedule where it stands at `at`, from the present rate;
-    - "branch": then(t - a) * s(a) / then(0), another schedule from its beginning, from the present rate.
-
-    All three go on from s(a) * `scale`, where `scale` is what a metric had made of the rate.
+    With s the schedule, a = at, P = planned and T the updates of the run, "stretch" goes on with what was
+    left of it, s(a + (t - a) * (P - a) / (T - a)). "rebase" takes another schedule where it stands at `at`,
+    then(t) * s(a) / then(a), and "branch" takes one from its beginning, then(t - a) * s(a) / then(0). All
+    three go on from s(a) * `scale`, where `scale` is what a metric had made of the rate.
 
     Source: our own; `stepsize.adapters.resume` writes it from the state of a run.
 
