@@ -11,7 +11,7 @@ import numpy as np
 from make_libraries import DOCS, LIBRARIES, OURS, code, names
 from numpy.typing import NDArray
 
-from stepsize.schedules import Schedule, parse, picture, register
+from stepsize.schedules import Schedule, one_cycle_momentum, parse, picture, register
 from stepsize.schedules.base import Family
 
 IMAGES = DOCS / "images" / "gallery"
@@ -48,6 +48,7 @@ EXAMPLES = {
     "power_law": "power_law(0.1, power=0.7, timescale=5*epochs)",
     "repeat": "repeat(linear(0.1, length=10*epochs), factor=0.7)",
     "rescale": "rescale(warmup(5*epochs) >> cosine(0.1), peak=0.2)",
+    "resumed": ('resumed(cosine(0.1), then=linear(1), at=20*epochs, planned=50*epochs, policy="branch")'),
     "rex": "rex(0.1)",
     "sawtooth": "sawtooth(0.1, floor=0.01, every=10*epochs, cycle_factor=0.8)",
     "sigmoid": "sigmoid(0.1)",
@@ -124,7 +125,8 @@ def markdown(doc: str) -> str:
 def _picture(schedule: Schedule) -> str:
     plan = schedule.plan(epochs=EPOCHS, updates_per_epoch=UPDATES_PER_EPOCH)
     if schedule.metric_factor is None:
-        return picture.svg([plan])
+        shown = "momentum" if isinstance(schedule, one_cycle_momentum) else "learning rate"
+        return picture.svg([plan], shown)
     losses = _losses()
     rule = schedule.metric_factor
     state, multipliers = rule.init(), []

@@ -5,11 +5,13 @@ StepsizeError
 ├── InputError (ValueError)      something the caller typed or handed over; exit code 2
 │   ├── ScheduleError            a schedule, a length or a plan
 │   ├── SpecError                the text or JSON of a schedule
+│   ├── StateError               the state of a run, or how to go on from it
 │   ├── ProblemError             data, model, split
 │   ├── StudyError               candidates, seeds, protocol
 │   └── StoreError               the file that keeps the runs
 ├── MissingExtra (ImportError)   an optional package is not installed; exit code 2
-└── EngineError (RuntimeError)   training itself failed; exit code 1
+├── EngineError (RuntimeError)   training itself failed; exit code 1
+└── AuditError (RuntimeError)    an update used another rate than the plan's
 ```
 
 Every message names the parameter, the value received, the rule, and what to type instead.
@@ -40,6 +42,10 @@ class SpecError(InputError):
     """The text or JSON of a schedule cannot be read."""
 
 
+class StateError(InputError):
+    """The state of a run cannot be read, or does not fit the plan."""
+
+
 class ProblemError(InputError):
     """The data, the model or the split cannot be trained on."""
 
@@ -61,6 +67,10 @@ class MissingExtra(StepsizeError, ImportError):
 
 class EngineError(StepsizeError, RuntimeError):
     """Training failed for a reason that is not the caller's input."""
+
+
+class AuditError(StepsizeError, RuntimeError):
+    """An update used another rate than the plan's, under a strict audit."""
 
 
 def require(extra: str, *packages: str) -> None:

@@ -68,8 +68,16 @@ def refuse(monkeypatch, capsys, *args):
         (["compare", "ionosphere", "--store", "/proc/s.sqlite"], "--store"),
         (["compare", "ionosphere", "--report", "/proc/r.html"], "--report"),
         (["report", "missing.sqlite"], "does not exist"),
-        (["preview", "cosine(0.1)", "--output", "picture.gif"], "one of: .html, .png, .svg"),
-        (["preview", "cosine(0.1)", "--epochs", "0"], "epochs"),
+        (["preview", "cosine(0.1)", "--output", "picture.gif"], "does not end in .html, .png or .svg"),
+        (["preview", "cosine(0.1)", "--output", "/proc/p/p.svg"], "--output"),
+        (["preview", "cosine(0.1)", "--epochs", "0"], "--epochs"),
+        (["preview", "cosin(0.1)"], "did you mean 'cosine'?"),
+        (["preview", "cosine(0.1"], "never closed"),
+        (["preview", "cosine"], "cosine is a schedule; write its arguments"),
+        (["preview", ""], "write a text such as cosine(0.1)"),
+        (["preview"], "Missing argument"),
+        (["preview", "plateau()"], "write constant(0.1) * plateau()"),
+        (["preview", "warmup(5*epochs)"], "write warmup(5*epochs) >> constant(0.1)"),
     ],
 )
 def test_bad_input_is_one_line(monkeypatch, capsys, args, words):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +47,26 @@ def test_the_gallery_is_up_to_date_and_has_every_family() -> None:
 @pytest.mark.parametrize("name", sorted(gallery.OURS))
 def test_the_gallery_shows_a_family_by_its_own_example(name: str) -> None:
     assert f"{name}(" in gallery.EXAMPLES[name]
+
+
+def assert_told_in_full(doc: str) -> None:
+    """Check that a docstring has a formula and a source."""
+    told = doc.partition(">>>")[0]
+    formula, _, source = told.partition("Source: ")
+    assert re.search(r" [*/+=-] |\^", formula), f"no formula in: {formula}"
+    assert len(source) > 10, f"no source in: {told}"
+
+
+@pytest.mark.parametrize("name", sorted(gallery.OURS))
+def test_every_family_has_a_formula_and_a_source(name: str) -> None:
+    assert_told_in_full(inspect.getdoc(gallery.OURS[name]) or "")
+
+
+def test_a_family_without_them_is_found() -> None:
+    assert_told_in_full("Fall: 1 - u.\n\nSource: a paper of 1951.")
+    for doc in ("Fall.\n\nSource: a paper of 1951.", "Fall: 1 - u.", "Fall: 1 - u.\n\nSource: \n\n>>> 1"):
+        with pytest.raises(AssertionError):
+            assert_told_in_full(doc)
 
 
 def ours(spec: str) -> np.ndarray:

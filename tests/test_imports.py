@@ -17,13 +17,16 @@ ALLOWED = {
     "units": {"errors"},
     "schedules": {"errors", "units"},
     "dialects": {"errors", "units", "schedules"},
+    "adapters": {"errors", "units", "schedules"},
+    "audit": {"errors", "units", "schedules", "adapters"},
+    "export": {"errors", "units", "schedules"},
     "stats": {"errors"},
     "problems": {"errors"},
     "engine": {"errors", "schedules", "problems"},
     "study": {"errors", "units", "schedules", "problems", "engine", "stats"},
     "report": {"errors", "schedules", "stats", "study"},
     "comparison": {"errors", "schedules", "problems", "engine", "study", "report"},
-    "cli": {"errors", "schedules", "problems", "engine", "study", "report", "comparison"},
+    "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
 }
 
 

@@ -23,7 +23,7 @@ from stepsize.schedules.fields import (
     one_of,
 )
 from stepsize.schedules.plan import Clock
-from stepsize.schedules.shapes import Array, progress
+from stepsize.schedules.shapes import Array, decaying, progress
 from stepsize.schedules.wrap import Inner
 
 
@@ -69,7 +69,7 @@ class geometric(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         steps = t / clock.period("every", self.every)
-        return self.start * self.factor ** (np.floor(steps) if self.staircase else steps)
+        return self.start * decaying(self.factor, np.floor(steps) if self.staircase else steps)
 
 
 @family

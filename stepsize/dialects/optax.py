@@ -9,7 +9,7 @@ from operator import mul
 from typing import Any
 
 from stepsize.dialects.convention import geometric, power_curve
-from stepsize.dialects.wording import climb, first_value, held, sequence, warn
+from stepsize.dialects.wording import METRICS, climb, first_value, held, sequence, warn
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
     Schedule,
@@ -18,6 +18,7 @@ from stepsize.schedules import (
     exponential,
     piecewise_constant,
     piecewise_interpolated,
+    plateau,
     polynomial,
 )
 from stepsize.units import Length, is_number, updates
@@ -30,18 +31,23 @@ def from_optax(schedule: Any) -> Schedule:
     one-cycle or a warmup schedule this gives the phases, whose ends optax has cut off to whole updates. Other
     functions, and schedules with numbers that are traced, cannot be read.
 
+    contrib.reduce_on_plateau becomes a factor that follows "val_loss"; another metric is a matter of its
+    name. Refused there: patience=0, which cuts on an improvement; rtol=1, whose first bound is no number;
+    rtol and atol both; and means of several values.
+
     optax computes in float32, this in float64, so values agree to float32 rounding. A schedule that stays
     where it begins because its length is 0 is reproduced and warned about.
 
     Raises: ScheduleError for what cannot be read.
 
-    Source: optax/schedules of optax 0.2.8.
+    Source: optax/schedules and optax/contrib/_reduce_on_plateau.py of optax 0.2.8.
 
     >>> from_optax(0.1)
     constant(0.1)
     """
     if is_number(schedule):
         return constant(schedule)
+    schedule = getattr(schedule, "update", schedule)  # a transformation
     code = getattr(schedule, "__code__", None)
     maker = getattr(code, "co_qualname", type(schedule).__name__).partition(".")[0]
     if code is None or maker not in READERS or not schedule.__module__.startswith("optax."):
@@ -139,6 +145,33 @@ def _join(numbers: dict[str, Any]) -> Schedule:
     return sequence(numbers["schedules"][: len(boundaries) + 1], boundaries, from_optax)
 
 
+def _plateau(numbers: dict[str, Any]) -> Schedule:
+    if _number(numbers["accumulation_size"]) != 1:
+        raise ScheduleError(
+            "accumulation_size: a metric is observed as it is; build it without, and pass means"
+        )
+    rule = {name: _number(value) for name, value in _remembered(numbers["_update_scale"]).items()}
+    patience, rtol, atol = rule["patience"], rule["rtol"], rule["atol"]
+    if patience < 1:
+        raise ScheduleError("patience=0 of optax cuts on each improvement and never else; write patience=1")
+    if rtol == 1:
+        raise ScheduleError("rtol=1 of optax makes a bound of 0 * infinity, which nothing beats; write less")
+    if rtol > 0 and atol > 0:
+        raise ScheduleError(
+            f"rtol={rtol} and atol={atol}: a threshold is one of them; write rtol=0 or atol=0"
+        )
+    return plateau(
+        factor=rule["factor"],
+        patience=patience - 1,
+        cooldown=rule["cooldown"],
+        threshold=rtol or atol,
+        relative=rtol > 0,
+        signed=rtol > 0,
+        floor=rule["min_scale"],
+        metric=METRICS["min"],
+    )
+
+
 READERS: dict[str, Callable[[dict[str, Any]], Schedule]] = {
     "constant_schedule": _constant,
     "cosine_decay_schedule": _cosine,
@@ -147,4 +180,5 @@ READERS: dict[str, Callable[[dict[str, Any]], Schedule]] = {
     "piecewise_constant_schedule": _steps,
     "piecewise_interpolate_schedule": _interpolated,
     "polynomial_schedule": _polynomial,
+    "reduce_on_plateau": _plateau,
 }

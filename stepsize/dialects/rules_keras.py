@@ -10,6 +10,7 @@ from stepsize.schedules.base import Family, family
 from stepsize.schedules.fields import Level, LevelOrZero, NonNegative, Period, Positive
 from stepsize.schedules.plan import Clock
 from stepsize.schedules.shapes import Array
+from stepsize.schedules.waves import shared
 
 
 @family
@@ -64,11 +65,12 @@ class keras_restarts(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         done = t / clock.period("first_decay_steps", self.first_decay_steps)
         if self.t_mul == 1:
-            cycle = np.floor(done)
+            cycle = shared(np.floor(done))
             u = done - cycle
         else:
-            cycle = cycle_in_float32(done, self.t_mul)
-            u = (done - (1 - self.t_mul**cycle) / (1 - self.t_mul)) / self.t_mul**cycle
+            cycle = shared(cycle_in_float32(done, self.t_mul))
+            length = self.t_mul**cycle
+            u = (done - (1 - length) / (1 - self.t_mul)) / length
         fall = self.m_mul**cycle * (1 + np.cos(np.pi * u)) / 2
         return np.maximum(self.peak * ((1 - self.alpha) * fall + self.alpha), 0)
 

@@ -32,7 +32,8 @@ from stepsize.schedules.fields import (
     one_of,
 )
 from stepsize.schedules.plan import Clock
-from stepsize.schedules.shapes import Array
+from stepsize.schedules.shapes import Array, decaying, powers
+from stepsize.schedules.waves import shared
 from stepsize.units import Length, epochs
 
 
@@ -65,6 +66,13 @@ class Ticking(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         per_tick = clock.updates("epochs", 1 * epochs) if _lengths(self)[0].unit == "epochs" else 1.0
         ticks = np.floor(t / per_tick)
+        if per_tick == 1 or not t.size:
+            return self._at(ticks)
+        first = ticks.min()  # each tick is worked out once
+        return self._at(np.arange(first, ticks.max() + 1))[(ticks - first).astype(np.int64)]
+
+    def _at(self, ticks: Array) -> Array:
+        """Return the values at ticks, the warmup included."""
         warm = 0.0 if self.warmup_t is None else self.warmup_t.value
         values = self.after_warmup(np.maximum(ticks - warm, 0) if self.warmup_prefix else ticks)
         if warm == 0:
@@ -102,18 +110,29 @@ class Cycling(Ticking):
     def after_warmup(self, t: Array) -> Array:
         first, growth = self.t_initial.value, self.cycle_mul
         if growth == 1:
-            cycle, length = np.floor(t / first), np.full_like(t, first)
+            cycle, length = shared(np.floor(t / first)), np.array(first)
             since = t - first * cycle
         else:
-            cycle = np.array(
-                [math.floor(math.log(1 - tick / first * (1 - growth), growth)) for tick in t], float
-            )
-            length = growth**cycle * first
-            since = t - (1 - growth**cycle) / (1 - growth) * first
-        height = self.peak * self.cycle_decay**cycle - self.lr_min
+            cycle = shared(_floor_of_log(1 - t / first * (1 - growth), growth))
+            longer = powers(growth, cycle)
+            length = longer * first
+            since = t - (1 - longer) / (1 - growth) * first
+        height = self.peak * powers(self.cycle_decay, cycle) - self.lr_min
         with np.errstate(invalid="ignore"):  # in cycles past the limit
             values = self.lr_min + height * self.fall(since, length)
         return np.where(cycle < self.cycle_limit, values, self.lr_min)
+
+
+def _floor_of_log(values: Array, base: float) -> Array:
+    """Return floor(math.log(value, base)) of each, by NumPy where the last digit of its log does not matter.
+
+    >>> _floor_of_log(np.array([7.0, 1000.0]), 10.0)
+    array([0., 2.])
+    """
+    logs = np.log(values) / math.log(base)
+    for index in np.flatnonzero(abs(logs - np.rint(logs)) < 1e-12 * (1 + logs)):
+        logs[index] = math.log(values[index], base)
+    return np.floor(logs)
 
 
 @family
@@ -196,7 +215,9 @@ class timm_step(Ticking):
     decay_rate: NonNegative = 1.0
 
     def after_warmup(self, t: Array) -> Array:
-        return self.peak * self.decay_rate ** (t // self.decay_t.value)
+        every = self.decay_t.value
+        drops = np.floor(t / every) if every.is_integer() else t // every  # exact, as Python's // is
+        return self.peak * decaying(self.decay_rate, drops)
 
 
 @family

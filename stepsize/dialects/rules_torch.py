@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
+from functools import lru_cache
 from itertools import accumulate
 from typing import Annotated, Any, get_args
 
@@ -22,7 +23,7 @@ from stepsize.schedules.fields import (
     Period,
     one_of,
 )
-from stepsize.schedules.plan import Clock
+from stepsize.schedules.plan import Clock, in_passes
 from stepsize.schedules.shapes import Array
 from stepsize.schedules.waves import cosine_restarts, exp_range, triangular, triangular2
 from stepsize.schedules.wrap import Inner
@@ -125,8 +126,7 @@ class torch_chained(Family):
 
     A stage is the schedule that its scheduler would make alone from `base`. Most multiply the rate by the
     ratio of their last two values; a `torch_cosine` scales the part above eta_min; restarts, triangles and
-    `torch_one_cycle` overwrite what the stages before them did. It goes update by update, because nothing
-    shorter gives the same numbers.
+    `torch_one_cycle` overwrite what the stages before them did.
 
     Source: ChainedScheduler of PyTorch; a product such as `linear(1) * cosine(0.1)` multiplies the curves.
 
@@ -143,28 +143,61 @@ class torch_chained(Family):
     base: Level
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        steps = np.arange(int(t.max(initial=0)) + 1, dtype=np.float64)
-        factor, addend = np.ones_like(steps), np.zeros_like(steps)
-        for stage in self.stages:
-            scale, shift = self._moves(stage, stage.evaluate(steps, clock), steps, clock)
-            factor, addend = scale * factor, scale * addend + shift
-        moves = zip(factor.tolist(), addend.tolist(), strict=True)
-        rates = accumulate(moves, lambda rate, move: move[0] * rate + move[1], initial=self.base)
-        return np.fromiter(rates, np.float64)[1:][t.astype(np.int64)]
+        return _rates(self, clock)[t.astype(np.int64)]
 
-    def _moves(self, stage: Schedule, alone: Array, t: Array, clock: Clock) -> tuple[Array, Array]:
-        """Return what each of its steps multiplies the rate by, and what it adds."""
-        if isinstance(stage, OVERWRITING):
-            scale, shift = np.zeros_like(t), alone
-        elif isinstance(stage, torch_cosine):
+    def moves(self, clock: Clock) -> tuple[Array, Array]:
+        """Return what each step of all stages multiplies the rate by, and what it then adds."""
+        factor, addend = self._moves_of(self.stages[0], clock)
+        for stage in self.stages[1:]:
+            scale, shift = self._moves_of(stage, clock)
+            factor, addend = scale * factor, scale * addend + shift
+        return factor, addend
+
+    def _moves_of(self, stage: Schedule, clock: Clock) -> tuple[Array, Array]:
+        """Return the same of one stage; zeros are said once for all steps."""
+        count = int(clock.horizon) + 1
+        if isinstance(stage, torch_cosine):
             t_max = clock.period("t_max", stage.t_max)
-            wave = 1 + np.cos(np.pi * t / t_max)
+            wave = in_passes(torch_cosine(2, t_max=stage.t_max), clock, count)
             scale = np.append(1.0, wave[1:] / wave[:-1])
-            shift = stage.eta_min * (1 - scale)
-            bottom = (t > 0) & ((t - 1 - t_max) % (2 * t_max) == 0)  # there the ratio would be x / 0
+            bottom = np.arange(t_max + 1, count, 2 * t_max)  # there the ratio would be x / 0
+            bottom = bottom[bottom % 1 == 0].astype(np.int64)
             scale[bottom] = 1.0
+            shift = stage.eta_min * (1 - scale)
             shift[bottom] = (stage.peak - stage.eta_min) * (1 - np.cos(np.pi / t_max)) / 2
-        else:
-            before = np.append(self.base, alone[:-1])
-            scale, shift = np.where(before > 0, alone / before, 1.0), np.zeros_like(t)
-        return scale, shift
+            return scale, shift
+        alone = in_passes(stage, clock, count)
+        if isinstance(stage, OVERWRITING):
+            return np.zeros(1), alone
+        scale = np.ones_like(alone)
+        scale[0] = alone[0] / self.base
+        np.divide(alone[1:], alone[:-1], out=scale[1:], where=alone[:-1] > 0)
+        return scale, np.zeros(1)
+
+
+@lru_cache(maxsize=2)
+def _rates(chain: torch_chained, clock: Clock) -> Array:
+    """Return the rates of a whole run; remembered, for a long plan is evaluated in passes."""
+    return _recursion(*chain.moves(clock), chain.base)
+
+
+CHUNK = 128  # steps that are taken one by one, at once in all chunks of a run
+
+
+def _recursion(factor: Array, addend: Array, first: float) -> Array:
+    """Return r_t = factor_t * r_(t-1) + addend_t for all t, with r_(-1) = first.
+
+    >>> _recursion(np.array([1.0, 0.5, 2.0]), np.array([0.0, 1.0, 0.0]), 4.0)
+    array([4., 3., 6.])
+    """
+    count = max(factor.size, addend.size)
+    chunks = -(-count // CHUNK)
+    scale, shift = np.ones(chunks * CHUNK), np.zeros(chunks * CHUNK)
+    scale[:count], shift[:count] = factor, addend
+    scale, shift = (np.ascontiguousarray(part.reshape(chunks, CHUNK).T) for part in (scale, shift))
+    for step in range(1, CHUNK):  # what the steps of a chunk up to this one do to the rate before it
+        shift[step] += scale[step] * shift[step - 1]
+        scale[step] *= scale[step - 1]
+    ends = zip(scale[-1].tolist(), shift[-1].tolist(), strict=True)
+    begins = [*accumulate(ends, lambda rate, move: move[0] * rate + move[1], initial=first)]
+    return (scale * begins[:-1] + shift).T.ravel()[:count]

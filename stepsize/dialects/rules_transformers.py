@@ -32,5 +32,6 @@ class transformers_restarts(Family):
     length: OptionalPeriod = None
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        fall = (1 + np.cos(np.pi * ((self.cycles * (t / clock.horizon)) % 1))) / 2
+        done = self.cycles * (t / clock.horizon)
+        fall = (1 + np.cos(np.pi * (done - np.floor(done)))) / 2
         return np.where(t < clock.horizon, self.peak * fall, 0.0)

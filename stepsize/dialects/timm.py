@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from stepsize.dialects.rules_timm import (
     Cycling,
     timm_cosine,
@@ -15,9 +17,9 @@ from stepsize.dialects.rules_timm import (
     timm_tanh,
     timm_wsd,
 )
-from stepsize.dialects.wording import of_groups, on_plateau, warn
+from stepsize.dialects.wording import JOINED_CYCLES, of_groups, on_plateau, restarts, warn
 from stepsize.errors import ScheduleError, unknown
-from stepsize.schedules import Schedule, multistep
+from stepsize.schedules import Schedule, cosine, k_decay, multistep, tanh, warmup
 from stepsize.units import Length, epochs, updates
 
 
@@ -28,9 +30,9 @@ def from_timm(scheduler: Any, *, group: int | None = None) -> Schedule:
     step_update(t) after update t - 1; its lengths then are epochs or updates, as t_in_epochs says. Each
     parameter group has its rate times its lr_scale. They must agree, or `group` chooses one.
 
-    What surprises is reproduced and warned about: a schedule that runs underneath its warmup, and drops a
-    tick before the milestone. Refused: noise, which PyTorch's generator draws, a decay_fn of one's own, and
-    PlateauLRScheduler with a warmup, during which it does not look at the metric.
+    What surprises is reproduced and warned about: a schedule that runs underneath its warmup, drops a tick
+    before the milestone, and restarts that are missed. Refused: noise, which PyTorch's generator draws, a
+    decay_fn of one's own, and PlateauLRScheduler with a warmup, during which it does not look at the metric.
 
     Raises: ScheduleError for what cannot be read.
 
@@ -76,9 +78,43 @@ def _cycling(family: type[Cycling], *names: str) -> Callable[[Any, int], Schedul
             warn(
                 "timm climbs to the peak and drops to what ran underneath", replace(ours, warmup_prefix=True)
             )
+        if (missed := _missed(ours)) is not None:
+            warn(f"timm misses the restart at tick {missed:.0f} and has the minimum there", _restarting(ours))
         return _scaled(scheduler, group, ours)
 
     return read
+
+
+def _missed(ours: Cycling) -> float | None:
+    """Return the first tick that should begin a cycle and does not."""
+    if ours.cycle_mul == 1:
+        return None
+    starts = restarts(ours.t_initial.value, ours.cycle_mul)[: ours.cycle_limit - 1]
+    starts = starts[starts == np.round(starts)]  # between two ticks there is no start to miss
+    plain = replace(ours, peak=1.0, lr_min=0.0, cycle_decay=1.0)
+    values = plain.after_warmup(np.array([0.0, *starts]))
+    climbs = ours.warmup_t.value if ours.warmup_t else 0.0
+    ticks = starts + climbs if ours.warmup_prefix else starts
+    missed = ticks[~np.isclose(values[1:], values[0]) & (ticks >= climbs)]
+    return float(missed[0]) if missed.size else None
+
+
+def _restarting(ours: Cycling) -> Schedule | str:
+    """Return the schedule of ours that misses no restart."""
+    more: dict[str, Any] = {"floor": ours.lr_min, "length": ours.t_initial}
+    try:
+        if isinstance(ours, timm_tanh):
+            once: Schedule = tanh(ours.peak, lower=ours.lb, upper=ours.ub, **more)
+        elif isinstance(ours, timm_poly):
+            once = k_decay(ours.peak, k=ours.k_decay, power=ours.power, shape="linear", **more)
+        elif isinstance(ours, timm_cosine) and ours.k_decay != 1:
+            once = k_decay(ours.peak, k=ours.k_decay, **more)
+        else:
+            once = cosine(ours.peak, **more)
+        cycles = once.repeat(times=ours.cycle_limit, growth=ours.cycle_mul, factor=ours.cycle_decay)
+    except ScheduleError:  # cycles that rise
+        return JOINED_CYCLES
+    return warmup(ours.warmup_t, start=ours.warmup_lr_init) >> cycles if ours.warmup_t else cycles
 
 
 def _step(scheduler: Any, group: int) -> Schedule:

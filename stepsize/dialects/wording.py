@@ -28,11 +28,14 @@ from stepsize.schedules import (
 )
 from stepsize.schedules.compose import join
 from stepsize.schedules.plan import LONGEST, Clock
+from stepsize.schedules.shapes import Array
 from stepsize.units import updates
 
 CLOCK = Clock(LONGEST, LONGEST, None)
 OPEN = (constant, exponential, geometric, inverse_sqrt, multistep, piecewise_constant, step_decay)
 """Families whose values do not depend on their length, so that any length may be written on them."""
+JOINED_CYCLES = "its cycles one after another, joined by >>"
+"""What is written instead of restarts that no family of ours has."""
 
 
 def sequence(pieces: list[Any], boundaries: list[int], read: Callable[[Any], Schedule]) -> Schedule:
@@ -100,6 +103,18 @@ def after_warmup(size: float, start: Any, follower: Schedule, shape: str = "line
     return warmup(size * updates, start=start, shape=shape) >> follower if size > 0 else follower
 
 
+def restarts(first: float, growth: float) -> Array:
+    """Return when the cycles after the first one begin, as far as a plan can get, and at most 20 of them.
+
+    >>> restarts(10, 2)[:3]
+    array([10., 30., 70.])
+    """
+    with np.errstate(over="ignore"):
+        done = (growth ** np.arange(1, 21.0) - 1) / (growth - 1)
+    starts = np.round(first * done, 9)  # without the noise of the powers
+    return starts[starts <= LONGEST]
+
+
 def on_plateau(
     peak: float,
     mode: str = "min",
@@ -159,6 +174,6 @@ def of_groups(read: Callable[[int], Schedule], count: int, group: int | None) ->
 def warn(defect: str, instead: object) -> None:
     """Warn the caller of the dialects that a library does what nobody asks for."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("stepsize.dialects"):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("stepsize.dialects"):
         level, frame = level + 1, frame.f_back
     warnings.warn(f"{defect}; the clean schedule is {instead}", UserWarning, stacklevel=level)

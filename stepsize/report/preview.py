@@ -3,33 +3,67 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
-from stepsize.errors import MissingExtra, ScheduleError, unknown
+import numpy as np
+
+from stepsize.errors import MissingExtra, ScheduleError
 from stepsize.report.cells import ascii_only, pad, shorten, wrap
 from stepsize.report.text import schedule_sparkline
 from stepsize.schedules import Plan, picture
-from stepsize.schedules.phases import counted, phases, resolved
+from stepsize.schedules.phases import Phase, counted, phases, resolved
 
 ENDS = 5  # rows shown from the start and from the end
 FORMATS = (".html", ".png", ".svg")
-PAGE = """<!doctype html>
+READ = 600  # rates of a schedule that the page has ready to be read at the pointer
+PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
+<title>$title</title>
 <style>
-body {{ max-width: 720px; margin: 2rem auto; padding: 0 1rem; color: #1f2328; background: #ffffff; }}
-svg {{ max-width: 100%; height: auto; }}
-pre {{ overflow-x: auto; font-size: 0.8rem; line-height: 1.35; }}
+body { max-width: 720px; margin: 2rem auto; padding: 0 1rem; color: #1f2328; background: #fff; }
+svg { max-width: 100%; height: auto; }
+pre { overflow-x: auto; font-size: 0.8rem; line-height: 1.35; }
+@media (prefers-color-scheme: dark) {
+  body { color: #e6e6e6; background: #1a1a1a; }
+  svg { filter: invert(0.9) hue-rotate(180deg); }
+}
 </style>
-{picture}<pre>{text}</pre>
+$picture<pre id="read"></pre>
+<pre>$text</pre>
+<script>
+const drawn = $data;
+const picture = document.querySelector("svg"), said = document.getElementById("read");
+const line = document.createElementNS(picture.namespaceURI, "path");
+line.setAttribute("stroke", "#59636e");
+picture.append(line);
+function read(share) {
+  const time = Math.min(Math.max(share, 0), 1) * drawn.end;
+  const found = drawn.curves.map(({ spec, unit, at, rates }) => {
+    const next = at.findIndex(t => t / unit > time), index = (next < 0 ? at.length : next) - 1;
+    return { spec, at: at[index], rate: rates[index] };
+  });
+  const x = drawn.left + drawn.width * Math.min(Math.max(share, 0), 1);
+  line.setAttribute("d", "M" + x + "," + drawn.top + "v" + drawn.height);
+  const rows = found.map(each => "update " + each.at + ": " + each.rate.padEnd(12) + "  " + each.spec);
+  const head = "rates at " + drawn.counted + " " + time.toFixed(drawn.counted == "epoch" ? 2 : 0);
+  said.textContent = [head + "; move over the picture for others", ...rows].join("\\n");
+}
+picture.addEventListener("pointermove", event => {
+  const box = picture.getBoundingClientRect();
+  read(((event.clientX - box.left) / box.width * picture.viewBox.baseVal.width - drawn.left) / drawn.width);
+});
+read(0);
+</script>
 </html>
-"""
+""")
 
 
 def text(plans: Sequence[Plan], width: int, ascii: bool = False) -> str:
@@ -52,14 +86,16 @@ def draw(plans: Sequence[Plan], path: Path) -> None:
     Raises: ScheduleError for another kind of file, or one that cannot be written; MissingExtra for a .png
     without vl-convert-python.
     """
-    if path.suffix not in FORMATS:
-        raise ScheduleError(f"output {str(path)!r}: {unknown('picture format', path.suffix, FORMATS)}")
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise ScheduleError(
+            f"output {str(path)!r} does not end in .html, .png or .svg; write for example preview.html"
+        )
     drawn = picture.svg(plans)
-    if path.suffix == ".png":
+    if ending == ".png":
         content = _png(drawn)
-    elif path.suffix == ".html":
-        title = escape(", ".join(str(plan.schedule) for plan in plans))
-        content = PAGE.format(title=title, picture=drawn, text=escape(text(plans, 100))).encode()
+    elif ending == ".html":
+        content = _page(plans, drawn).encode()
     else:
         content = drawn.encode()
     try:
@@ -67,6 +103,35 @@ def draw(plans: Sequence[Plan], path: Path) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise ScheduleError(f"cannot write {str(path)!r}: {error.strerror}; give another --output") from None
+
+
+def _page(plans: Sequence[Plan], drawn: str) -> str:
+    """Return a page with the picture, whose rates are read at the pointer, and the text."""
+    curves = [picture.curve(plan) for plan in plans]
+    counted_in, units, end = picture.axis(curves)
+    data = {
+        "left": picture.LEFT,
+        "top": picture.TOP,
+        "width": picture.WIDTH,
+        "height": picture.HEIGHT,
+        "counted": counted_in,
+        "end": end,
+        "curves": [_readable(curve, unit) for curve, unit in zip(curves, units, strict=True)],
+    }
+    return PAGE.substitute(
+        title=escape(", ".join(curve.label for curve in curves)),
+        picture=drawn,
+        text=escape(text(plans, 88)),
+        data=json.dumps(data).replace("<", "\\u003c"),  # no end of the script inside a text
+    )
+
+
+def _readable(curve: picture.Curve, unit: int) -> dict[str, Any]:
+    """Return rates of a curve as they are said: all of them, or as many as a reader can point at."""
+    last = len(curve.values) - 1
+    at = np.unique(np.linspace(0, last, min(READ, last + 1)).round().astype(np.int64))
+    rates = [f"{rate:.6g}" for rate in curve.values[at]]
+    return {"spec": curve.label, "unit": unit, "at": at.tolist(), "rates": rates}
 
 
 def _png(drawn: str) -> bytes:
@@ -83,9 +148,19 @@ def _lines(plan: Plan, width: int, ascii: bool) -> list[str]:
         *wrap(str(plan.schedule), width, rest="    "),
         *wrap(", ".join(units), width, "  ", "    "),
         f"  {schedule_sparkline(plan.values.tolist(), max(1, min(64, width - 2)), ascii)}",
+        *_driven(plan, width),
         *_phase_table(plan, width, ascii),
         *_rates(plan),
     ]
+
+
+def _driven(plan: Plan, width: int) -> list[str]:
+    """Say what the rates leave out, if a metric drives the schedule."""
+    factor = plan.metric_factor
+    if factor is None:
+        return []
+    said = f"{factor} counts as 1 here: {factor.metric} moves it while training"
+    return wrap(said, width, "  ", "    ")
 
 
 def _run(plan: Plan) -> str:
@@ -101,17 +176,46 @@ def _phase_table(plan: Plan, width: int, ascii: bool) -> list[str]:
     found = phases(plan)
     if len(found) == 1:
         return []
-    rows = [["updates", "first rate", "last rate", "phase"]]
-    rows += [
-        [f"{each.first} to {each.last}", f"{plan(each.first):.6g}", f"{plan(each.last):.6g}", each.name]
-        for each in found
-    ]
-    sizes = [max(len(row[column]) for row in rows) for column in range(3)]
+    rows = [[*_counts(plan), "first rate", "last rate", "phase"]]
+    above = ""
+    for each in found:
+        rates = [f"{plan(at):.6g}" for at in (each.first, each.last)]
+        rows.append([*_stretch(plan, each), *rates, _named(each, above)])
+        above = each.piece
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for *cells, name in rows:
-        start = "  " + "  ".join(pad(cell, size, right=True) for cell, size in zip(cells, sizes, strict=True))
+        start = "".join(f"  {pad(cell, size, right=True)}" for cell, size in zip(cells, sizes, strict=False))
         lines.append(f"{start}  {shorten(name, max(4, width - len(start) - 2), '...' if ascii else '…')}")
-    return lines
+    return [*lines, ""]
+
+
+def _counts(plan: Plan) -> list[str]:
+    """Return what the time of a plan is counted in; an epoch of one update needs no second count."""
+    if not plan.updates_per_epoch:
+        return ["updates"]
+    return ["epochs"] if plan.updates_per_epoch == 1 else ["epochs", "updates"]
+
+
+def _stretch(plan: Plan, phase: Phase) -> list[str]:
+    """Return the epochs, counted from 1, and the updates, counted from 0, that a phase has a part in."""
+    each = plan.updates_per_epoch or 1
+    ends = {
+        "epochs": (phase.first // each + 1, phase.last // each + 1),
+        "updates": (phase.first, phase.last),
+    }
+    return [_from_to(*ends[count]) for count in _counts(plan)]
+
+
+def _from_to(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _named(phase: Phase, above: str) -> str:
+    """Return the piece and its part, or the part alone under another part of the same piece."""
+    if phase.piece == above:
+        return f"  {phase.part}"
+    return f"{phase.piece}, {phase.part}" if phase.part else phase.piece
 
 
 def _rates(plan: Plan) -> list[str]:

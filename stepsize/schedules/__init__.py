@@ -1,8 +1,9 @@
 """Schedules: immutable values that turn the updates of a run into learning rates.
 
 Read `base` for what a schedule is; `decay`, `papers`, `staged`, `piecewise`, `cyclic`, `waves`, `custom` and
-`driven` for the families; `compose` for `>>`, `*` and `+`, `wrap` for schedules around one; `plan` for the
-numbers of one run, `spec` and `document` for text and JSON.
+`driven` for the families; `compose` for `>>`, `*` and `+`, `wrap` for schedules around one, `resumed` for
+one that was changed in the middle of a run; `plan` for the numbers of one run, `spec` and `document` for
+text and JSON.
 """
 
 from stepsize.schedules.base import FAMILIES, Schedule
@@ -25,6 +26,7 @@ from stepsize.schedules.driven import on_threshold, plateau, two_way
 from stepsize.schedules.papers import chebyshev, hyperbolic, k_decay, linear_cosine, rex, sigmoid, tanh
 from stepsize.schedules.piecewise import piecewise_constant, piecewise_interpolated
 from stepsize.schedules.plan import Plan
+from stepsize.schedules.resumed import resumed
 from stepsize.schedules.spec import parse
 from stepsize.schedules.staged import flat_cosine, multistep, step_decay, warmup, wsd
 from stepsize.schedules.waves import cosine_restarts, exp_range, sawtooth, sine, triangular, triangular2
@@ -70,6 +72,7 @@ __all__ = [
     "register",
     "repeat",
     "rescale",
+    "resumed",
     "rex",
     "sawtooth",
     "sigmoid",

@@ -232,6 +232,18 @@ def product(*operands: Any) -> Schedule:
     return factors[0] if len(factors) == 1 and scale == 1 else Product(scale, tuple(factors))
 
 
+def planned_part(schedule: Schedule) -> Schedule:
+    """Return the schedule without the factor that a metric drives.
+
+    >>> from stepsize.schedules import cosine, plateau
+    >>> planned_part(0.5 * cosine(0.1) * plateau(factor=0.5))
+    0.5 * cosine(0.1)
+    """
+    if not isinstance(schedule, Product) or schedule.metric_factor is None:
+        return schedule
+    return product(schedule.scale, *(each for each in schedule.factors if each.metric_factor is None))
+
+
 def _times(left: float | Knob, right: Any) -> float | Knob:
     if isinstance(left, Knob) and isinstance(right, Knob):
         raise ScheduleError(f"{left} * {right}: a product takes one knob; write it once")

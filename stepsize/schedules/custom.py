@@ -52,6 +52,10 @@ def _known(name: str, value: Any) -> str:
 class custom(Family):
     """Take the values of a registered function of the updates t and the horizon.
 
+    rate(t) = function(t, horizon).
+
+    Source: PyTorch's LambdaLR, where the function gives a multiplier and is not told the horizon.
+
     Raises: ScheduleError if no function is registered by that name.
 
     >>> register("halves", lambda t, horizon: 0.5**t)
@@ -77,7 +81,10 @@ class custom(Family):
 class noise(Family):
     """Multiply by chance: numbers between 1 - share and 1 + share, a new one after each `every`.
 
-    They are uniform and depend on the seed and the update only. A factor of another schedule.
+    The value is 1 + share * x, with x uniform from -1 to 1; it depends on the seed and the update only. A
+    factor of another schedule.
+
+    Source: the noise of timm's schedulers.
 
     >>> noise(0.1, seed=1).plan(updates=3).values.round(4)
     array([1.0024, 1.0901, 0.9288])
@@ -91,5 +98,8 @@ class noise(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         index = np.floor(t / clock.period("every", self.every)).astype(np.int64)
-        drawn = np.random.default_rng(self.seed).uniform(-1, 1, int(index.max(initial=0)) + 1)
-        return 1 + self.share * drawn[index]
+        last = int(index.max(initial=0))
+        first = int(index.min(initial=last))
+        chance = np.random.PCG64(self.seed).advance(first)  # that of default_rng, moved on to the first
+        drawn = np.random.Generator(chance).uniform(-1, 1, last - first + 1)
+        return 1 + self.share * drawn[index - first]

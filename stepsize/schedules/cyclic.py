@@ -38,6 +38,9 @@ class one_cycle(Family):
     to `start` in `down` updates, then to the floor in the rest. `closed=True` reaches the floor on the last
     update.
 
+    With v the progress of a phase from a to b, the value is a + (b - a) * v for shape="linear", and
+    a + (b - a) * (1 - cos(pi * v)) / 2 for "cosine".
+
     Source: Smith and Topin 2018 (arXiv 1708.07120), three phases; the two phases that fastai and PyTorch made
     usual are the default.
 
@@ -89,7 +92,10 @@ class one_cycle(Family):
 class one_cycle_momentum(Family):
     """Fall from `high` to `low` at t = warmup, then rise to `high` again: a momentum beside `one_cycle`.
 
-    With `down=`, it is back at `high` after `down` updates and stays there; else at t = length.
+    With `down=`, it is back at `high` after `down` updates and stays there; else at t = length. The way
+    from a to b is that of `one_cycle`: a + (b - a) * v for shape="linear".
+
+    Source: Smith and Topin 2018 (arXiv 1708.07120), as PyTorch's OneCycleLR cycles momentum.
 
     >>> one_cycle_momentum(0.95, warmup=0.5 * run, shape="linear").plan(updates=4).values
     array([0.95, 0.9 , 0.85, 0.9 ])
@@ -142,6 +148,9 @@ def _through(stations: list[tuple[float, float]], shape: str, closed: bool, t: A
 @family
 class slanted_triangular(Family):
     """Rise in a straight line from peak / ratio to the peak at t = warmup, then fall back until t = length.
+
+    The value is peak * (1 + v * (ratio - 1)) / ratio, with v the share of the rise that is done, then that of
+    the fall that is left.
 
     Source: Howard and Ruder 2018 (arXiv 1801.06146).
 

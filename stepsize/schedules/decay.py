@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,7 +27,9 @@ from stepsize.units import updates
 
 @family
 class constant(Family):
-    """Keep one value.
+    """Keep one value: rate(t) = value.
+
+    Source: optax' constant_schedule; elsewhere a plain number is enough.
 
     >>> constant(0.1).plan(updates=3).values
     array([0.1, 0.1, 0.1])
@@ -46,6 +49,8 @@ class linear(Family):
 
     `closed=True` reaches the floor on the last update instead of one update later.
 
+    Source: transformers' get_linear_schedule_with_warmup after its warmup; Keras' PolynomialDecay at power 1.
+
     >>> linear(0.4).plan(updates=4).values, linear(0.4, closed=True).plan(updates=5).values
     (array([0.4, 0.3, 0.2, 0.1]), array([0.4, 0.3, 0.2, 0.1, 0. ]))
     """
@@ -63,6 +68,8 @@ class linear(Family):
 @family
 class polynomial(Family):
     """Fall as a power of the time left: floor + (peak - floor) * (1 - u)^power, with u = t / length.
+
+    Source: Keras' PolynomialDecay, which ends at 0.0001 unless told otherwise.
 
     >>> polynomial(1, power=2).plan(updates=4).values
     array([1.    , 0.5625, 0.25  , 0.0625])
@@ -107,6 +114,8 @@ class exponential(Family):
     With a floor: peak * (floor / peak)^(t / length). With a factor: peak * factor^(t / every), where
     `staircase=True` rounds t / every down.
 
+    Source: Keras' ExponentialDecay by `factor` and `every`; fastai's SchedExp by `floor`.
+
     >>> exponential(1, floor=0.01).plan(updates=4).values.round(4)
     array([1.    , 0.3162, 0.1   , 0.0316])
     >>> exponential(1, factor=0.5, every=2 * updates, staircase=True).plan(updates=4).values
@@ -146,6 +155,8 @@ class exponential(Family):
 class natural_exponential(Family):
     """Fall as a power of e: peak * exp(-rate * p), with p = t / every, rounded down by `staircase=True`.
 
+    Source: TensorFlow 1's natural_exp_decay.
+
     >>> natural_exponential(1, rate=0.5).plan(updates=3).values.round(4)
     array([1.    , 0.6065, 0.3679])
     """
@@ -170,6 +181,8 @@ class inverse_time(Family):
     tables worked out by hand often do: value_p = value_(p-1) / (1 + rate * p). `staircase=False` keeps p =
     t / every.
 
+    Source: Keras' InverseTimeDecay, and the `decay=` of Keras optimizers before it.
+
     >>> inverse_time(0.1, rate=0.5).plan(updates=3).values.round(4)
     array([0.1   , 0.0667, 0.05  ])
     >>> inverse_time(0.1, rate=0.5, compounding=True).plan(updates=3).values.round(4)
@@ -189,14 +202,17 @@ class inverse_time(Family):
             raise ScheduleError("compounding=True goes in whole steps; leave staircase=False out")
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        steps = t / clock.period("every", self.every)
-        if self.staircase:
-            steps = np.floor(steps)
+        every = clock.period("every", self.every)
+        steps = np.floor(t / every) if self.staircase else t / every
         if not self.compounding:
             return self.peak / (1 + self.rate * steps)
-        last = int(steps.max(initial=0))
-        divisors = np.cumprod(1 + self.rate * np.arange(last + 1), dtype=np.float64)
-        return self.peak / divisors[steps.astype(np.int64)]
+        return self.peak / _divisors(self.rate, int(clock.horizon / every) + 1)[steps.astype(np.int64)]
+
+
+@lru_cache(maxsize=2)
+def _divisors(rate: float, count: int) -> Array:
+    """Return the products of 1 + rate * p; remembered, for a long plan is evaluated in passes."""
+    return np.cumprod(1 + rate * np.arange(count), dtype=np.float64)
 
 
 @family

@@ -116,11 +116,11 @@ def _needs_direction(factor: plateau | two_way) -> None:
 class plateau(Driven):
     """Multiply by `factor` when `metric` has stopped improving, as a factor of another schedule.
 
-    The multiplier starts at 1 and is cut after more than `patience` checks without an improvement of
-    `threshold` (a share of the best value, or absolute with `relative=False`), never below `floor`. After a
-    cut, `cooldown` checks are not counted. `mode` is "min" or "max"; the names of usual metrics say it
-    themselves. The share is of |best|; `signed=True` takes the best with its sign, as PyTorch and optax do,
-    and so counts slightly worse as better where the metric is negative.
+    The multiplier m starts at 1 and is cut to max(m * factor, floor) after more than `patience` checks
+    without an improvement of `threshold` (a share of the best value, or absolute with `relative=False`).
+    After a cut, `cooldown` checks are not counted. `mode` is "min" or "max"; the names of usual metrics say
+    it themselves. The share is of |best|; `signed=True` takes the best with its sign, as PyTorch and optax
+    do, and so counts slightly worse as better where the metric is negative.
 
     PyTorch's patience p and cooldown c are ours; Keras' p is our max(p, 1) - 1 and its c our max(c - 1, 0),
     with `relative=False`; optax' p is our p - 1; fastai's factor is a divisor.
@@ -169,8 +169,10 @@ class on_threshold(Driven):
     """Multiply by `factor` when `metric` changes by less than `threshold` from one check to the next.
 
     The change counts in both directions, absolute or as a share of the last value with `relative=True`. The
-    multiplier is cut after more than `patience` such checks in a row, never below `floor`; after a cut,
-    `cooldown` checks are not counted.
+    multiplier m is cut to max(m * factor, floor) after more than `patience` such checks in a row; after a
+    cut, `cooldown` checks are not counted.
+
+    Source: our own, for `plateau` compares with the best value and this with the last one.
 
     >>> rule = on_threshold(factor=0.5, threshold=0.01)
     >>> state = rule.init()
@@ -207,9 +209,11 @@ class on_threshold(Driven):
 class two_way(Driven):
     """Multiply by `factor` while `metric` does not improve, and by `growth` while it does.
 
-    More than `patience` checks in a row without an improvement of `threshold` cut the multiplier, never below
-    `floor`; more than `patience` with one raise it, never above `ceiling`: by default the planned rate
-    itself. `threshold`, `relative`, `cooldown`, `metric` and `mode` are those of `plateau`.
+    More than `patience` checks in a row without an improvement of `threshold` cut the multiplier m to
+    max(m * factor, floor); more than `patience` with one raise it to min(m * growth, ceiling): by default the
+    planned rate itself. `threshold`, `relative`, `cooldown`, `metric` and `mode` are those of `plateau`.
+
+    Source: the idea of transformers' GreedyLR.
 
     >>> rule = two_way(factor=0.5, growth=1.5)
     >>> state, seen = rule.init(), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -227,20 +228,30 @@ class chebyshev(Family):
             )
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        low, high = 1 / self.peak, 1 / self.floor
-        angle = (_fractal_order(self.steps) + 0.5) * np.pi / self.steps
-        taken = between(low, high, (1 - np.cos(angle)) / 2)
-        index = np.floor(t / clock.period("every", self.every)).astype(np.int64) % self.steps
-        return np.clip(1 / taken, self.floor, self.peak)[index]
+        index = np.floor(t / clock.period("every", self.every)).astype(np.int64) & (self.steps - 1)
+        order = _fractal_order(self.steps)
+        if self.steps > t.size:  # then each step is worked out where it is taken, else once
+            return self._steps(order[index])
+        return self._steps(order)[index]
+
+    def _steps(self, i: Array) -> Array:
+        angle = (i + 0.5) * np.pi / self.steps
+        taken = between(1 / self.peak, 1 / self.floor, (1 - np.cos(angle)) / 2)
+        return np.clip(1 / taken, self.floor, self.peak)
 
 
+@lru_cache(maxsize=2)
 def _fractal_order(count: int) -> Array:
     """Return 0 ... count - 1 in an order in which large steps stand next to small ones.
 
     >>> _fractal_order(8).tolist()
     [0.0, 7.0, 3.0, 4.0, 1.0, 6.0, 2.0, 5.0]
     """
-    order = np.zeros(1)
-    while order.size < count:
-        order = np.column_stack([order, 2 * order.size - 1 - order]).ravel()
+    order = np.zeros(count)
+    size = 1  # of the shorter order that is spread over this one
+    while size < count:
+        apart = count // size
+        order[apart // 2 :: apart] = 2 * size - 1 - order[::apart]
+        size *= 2
+    order.flags.writeable = False
     return order

@@ -4,41 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from stepsize.schedules.base import Schedule, parameters
-from stepsize.schedules.compose import Join
+from stepsize.schedules.compose import Join, Product, Sum
+from stepsize.schedules.parts import HELD, parts_of
 from stepsize.schedules.plan import Clock, Plan
 from stepsize.schedules.staged import warmup
+from stepsize.schedules.wrap import Wrapper, per_epoch, repeat
 from stepsize.units import Length, spell
+
+Start = tuple[float, str, str]
+"""When a phase begins, in updates, with its piece and its part."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """The updates from `first` to `last`, both included, ruled by one piece of a schedule."""
+    """The updates from `first` to `last`, both included, ruled by one piece of a schedule or a part of it."""
 
-    name: str
+    piece: str
+    part: str  # such as "decay" or "cycle 2"; empty for a piece of one part
     first: int
     last: int
 
 
 def phases(plan: Plan) -> list[Phase]:
-    """Return the phases of a plan in order; a schedule of one piece has one.
+    """Return the phases of a plan in order; a schedule of one piece without parts has one.
 
-    >>> from stepsize.schedules import cosine
-    >>> from stepsize.units import epochs
-    >>> plan = (warmup(5 * epochs) >> cosine(0.1)).plan(epochs=50, updates_per_epoch=9)
-    >>> [(phase.name, phase.first, phase.last) for phase in phases(plan)]
-    [('warmup(5*epochs)', 0, 44), ('cosine(0.1)', 45, 449)]
+    The parts are stages, drops and cycles; the middle of a long list of them is one phase, "... 12 more".
+
+    >>> from stepsize.schedules import warmup, wsd
+    >>> from stepsize.units import epochs, run
+    >>> plan = (warmup(5 * epochs) >> wsd(0.1, decay=0.2 * run)).plan(epochs=50, updates_per_epoch=9)
+    >>> [(phase.piece[:6], phase.part, phase.first, phase.last) for phase in phases(plan)]
+    [('warmup', '', 0, 44), ('wsd(0.', 'stable', 45, 359), ('wsd(0.', 'decay', 360, 449)]
     """
-    begun = list(_begun(plan.schedule, 0.0, _clock(plan)))
+    begun = _begun(plan.schedule, _clock(plan))
     found: list[Phase] = []
-    for (start, name), (end, _) in pairwise([*begun, (float(plan.horizon), "")]):
+    for (start, piece, part), (end, *_) in pairwise([*begun, (float(plan.horizon), "", "")]):
         first, last = math.ceil(start), min(math.ceil(end), plan.horizon) - 1
         if first <= last:
-            found.append(Phase(name, first, last))
+            found.append(Phase(piece, part, first, last))
     return found
 
 
@@ -72,38 +80,72 @@ def _clock(plan: Plan) -> Clock:
     return Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
 
 
-def _begun(schedule: Schedule, start: float, clock: Clock) -> Iterator[tuple[float, str]]:
-    """Yield when each phase of a schedule that begins at `start` begins, in updates, with its name."""
-    own = schedule.duration(clock)
-    end = clock.run if own is None else start + own
-    staged = [each for each in getattr(schedule, "factors", ()) if isinstance(each, Join)]
+def _begun(schedule: Schedule, clock: Clock) -> list[Start]:
+    """Return when each phase of a schedule begins, counted from its own beginning."""
     if isinstance(schedule, Join):
-        for piece in schedule.pieces:
-            yield from _begun(piece, start, clock)
-            start += piece.duration(clock) or 0.0
-    elif staged:
-        yield from _begun(staged[0], start, clock)
-    else:
-        yield from _inside(schedule, start, end, clock)
+        return list(_joined(schedule, clock))
+    own = schedule.duration(clock)
+    local = clock if own is None else replace(clock, horizon=own)
+    found = [start for start in _inside(schedule, local) if start[0] < local.horizon]
+    if len(found) < 2:
+        found = [(0.0, str(schedule), "")]
+    return found if own is None else [*found, (own, str(schedule), HELD)]
 
 
-def _inside(schedule: Schedule, start: float, end: float, clock: Clock) -> Iterator[tuple[float, str]]:
-    """Yield the phases of one family: its warmup, itself, and its decay."""
-    rise, fall = getattr(schedule, "warmup", None), getattr(schedule, "decay", None)
-    if isinstance(rise, Length):
-        yield start, f"{schedule}, warmup"
-        start += clock.updates("warmup", rise)
-    yield start, str(schedule)
-    if isinstance(fall, Length):
-        yield end - clock.updates("decay", fall), f"{schedule}, decay"
+def _joined(schedule: Join, clock: Clock) -> Iterator[Start]:
+    begin = 0.0
+    for piece in schedule.pieces:
+        for at, name, part in _begun(piece, replace(clock, horizon=clock.horizon - begin)):
+            yield begin + at, name, part
+        begin += piece.duration(clock) or 0.0
+
+
+def _inside(schedule: Schedule, clock: Clock) -> list[Start]:
+    """Return the phases of a schedule other than a join; none if it has no parts."""
+    inner: tuple[Schedule, ...] = ()
+    if isinstance(schedule, Product):
+        inner = schedule.factors
+    elif isinstance(schedule, Sum):
+        inner = schedule.terms
+    elif isinstance(schedule, Wrapper) and not isinstance(schedule, repeat):
+        inner = (schedule.schedule,)
+    for each in inner:
+        found = [start for start in _begun(each, clock) if start[0] < clock.horizon]
+        if len(found) > 1:
+            return _at_epochs(found, clock) if isinstance(schedule, per_epoch) else found
+    return [(at, str(schedule), part) for at, part in parts_of(schedule, clock)]
+
+
+def _at_epochs(found: list[Start], clock: Clock) -> list[Start]:
+    """Return the starts as `per_epoch` sees them, when the next epoch begins."""
+    each = clock.updates_per_epoch or 1
+    return [(math.ceil(at / each) * each, piece, part) for at, piece, part in found]
+
+
+def counts_epochs(schedule: Schedule) -> bool:
+    """Tell whether a schedule needs to know the updates of an epoch.
+
+    >>> from stepsize.units import epochs, updates
+    >>> counts_epochs(warmup(5 * epochs)), counts_epochs(warmup(5 * updates))
+    (True, False)
+    """
+    inside = [item for value in parameters(schedule).values() for item in _items(value)]
+    return isinstance(schedule, per_epoch) or any(
+        counts_epochs(item) if isinstance(item, Schedule) else getattr(item, "unit", None) == "epochs"
+        for item in inside
+    )
 
 
 def lengths(schedule: Schedule) -> Iterator[tuple[str, tuple[Length, ...]]]:
     """Yield the lengths that the parts of a schedule have, by the names users know them by."""
     for name, value in parameters(schedule).items():
-        items: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)
+        items = _items(value)
         if items and all(isinstance(item, Length) for item in items):
             yield ("warmup" if isinstance(schedule, warmup) else name), items
         for item in items:
             if isinstance(item, Schedule):
                 yield from lengths(item)
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

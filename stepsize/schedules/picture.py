@@ -49,21 +49,43 @@ def svg(plans: Sequence[Plan], title: str = "learning rate") -> str:
     >>> svg([linear(0.4).plan(updates=4)]).startswith("<svg ")
     True
     """
-    return curves([Curve(str(plan.schedule), plan.values, plan.updates_per_epoch) for plan in plans], title)
+    return curves([curve(plan) for plan in plans], title + _left_out([plan.schedule for plan in plans]))
+
+
+def curve(plan: Plan) -> Curve:
+    """Return the curve of a plan, with its spec."""
+    return Curve(str(plan.schedule), plan.values, plan.updates_per_epoch)
+
+
+def _left_out(schedules: Sequence[Schedule]) -> str:
+    """Name the factors that only a metric moves, for the title."""
+    names = sorted(
+        {type(each.metric_factor).__name__ for each in schedules if each.metric_factor is not None}
+    )
+    return f", {' and '.join(names)} counted as 1" if names else ""
+
+
+def axis(drawn: Sequence[Curve]) -> tuple[str, list[int], float]:
+    """Return what time is counted in, the updates in one of it for each curve, and where the time ends.
+
+    It is counted in epochs if all curves know theirs, else in updates.
+    """
+    in_epochs = all(curve.updates_per_epoch for curve in drawn)
+    units = [curve.updates_per_epoch or 1 if in_epochs else 1 for curve in drawn]
+    end = max(len(curve.values) / unit for curve, unit in zip(drawn, units, strict=True))
+    return "epoch" if in_epochs else "update", units, end
 
 
 def curves(drawn: Sequence[Curve], title: str) -> str:
-    """Return curves over each other; time is in epochs if all of them know theirs, else in updates."""
-    in_epochs = all(curve.updates_per_epoch for curve in drawn)
-    units = [curve.updates_per_epoch or 1 if in_epochs else 1 for curve in drawn]
-    right = max(len(curve.values) / unit for curve, unit in zip(drawn, units, strict=True))
+    """Return curves over each other, with their labels below."""
+    counted, units, right = axis(drawn)
     levels = _ticks(max(float(curve.values.max()) for curve in drawn) or 1.0)
     top = levels[-1]
     parts = [
         *(_level(tick, _down(tick, top)) for tick in levels),
         *(_moment(tick, _across(tick, right)) for tick in _ticks(right) if tick <= right * (1 + 1e-9)),
         _words(LEFT, TOP - 14, title, "start"),
-        _words(LEFT + WIDTH, TOP + HEIGHT + 34, "epoch" if in_epochs else "update", "end"),
+        _words(LEFT + WIDTH, TOP + HEIGHT + 34, counted, "end"),
     ]
     for index, (curve, unit) in enumerate(zip(drawn, units, strict=True)):
         kept = thinned(curve.values)
@@ -105,7 +127,7 @@ def of_schedule(schedule: Schedule) -> str | None:
     except ScheduleError:
         return None  # such as a warmup that leads to nothing: its repr is all there is to show
     unit = " / ".join(["learning rate", *knobs])
-    title = f"{unit}, in a run of {epochs} epochs of {updates_per_epoch} updates"
+    title = f"{unit}{_left_out([schedule])}, in a run of {epochs} epochs of {updates_per_epoch} updates"
     return curves([Curve(str(schedule), plan.values, updates_per_epoch)], title)
 
 

@@ -18,7 +18,10 @@ from stepsize.schedules.shapes import Array, shaped
 class piecewise_constant(Family):
     """Take the values one after another: the first until the first of the times `at`, which has the second.
 
-    Keras' boundaries belong to the value before them: its boundary b is `(b + 1)*updates` here.
+    The value is values[k], with k = the number of times <= t.
+
+    Source: Keras' PiecewiseConstantDecay, whose boundaries belong to the value before them: its boundary b is
+    `(b + 1)*updates` here.
 
     >>> from stepsize.units import updates
     >>> piecewise_constant([0.4, 0.2, 0.1], at=[1 * updates, 3 * updates]).plan(updates=4).values
@@ -42,7 +45,10 @@ class piecewise_constant(Family):
 class piecewise_interpolated(Family):
     """Go from the first value, at t = 0, to each of the others at its time in `at`; the last one holds.
 
-    The ways between are straight, half cosines, or of a constant factor, by `shape`.
+    With v the progress of the way from a to b, the value is a + (b - a) * v for shape="linear",
+    a + (b - a) * (1 - cos(pi * v)) / 2 for "cosine", and a * (b / a)^v for "exponential".
+
+    Source: optax' piecewise_interpolate_schedule, which has the first two shapes.
 
     >>> from stepsize.units import updates
     >>> ways = piecewise_interpolated([0, 0.4, 0.2], at=[2 * updates, 4 * updates])

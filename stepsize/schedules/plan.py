@@ -113,7 +113,7 @@ class Plan:
         """The values at t = 0 ... horizon, both included."""
         clock = Clock(self.horizon, self.horizon, self.updates_per_epoch)
         with np.errstate(all="ignore"):  # the check below says what went wrong, and where
-            table = _in_passes(self.schedule, clock, self.horizon + 1)
+            table = in_passes(self.schedule, clock, self.horizon + 1)
         wrong = np.flatnonzero(~(np.isfinite(table) & (table >= 0)))
         if wrong.size:
             raise ScheduleError(
@@ -127,6 +127,11 @@ class Plan:
     def values(self) -> Array:
         """One value per update, float64 and read-only."""
         return self._table[:-1]
+
+    @property
+    def end(self) -> float:
+        """The value at t = horizon, one step after the last update."""
+        return float(self._table[-1])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what was planned, not the values; they come out the same."""
@@ -164,6 +169,8 @@ class Plan:
 
         Raises: ScheduleError if `t` is negative or not an integer, or past the run under after="error".
         """
+        if type(t) is int and 0 <= t < self.horizon:  # what a training loop asks for, at every update
+            return self._table.item(t)
         if isinstance(t, int) and not isinstance(t, bool):  # also beyond the integers of NumPy
             self._check(t, t)
             return float(self._table[t % self.horizon if self.after == "repeat" else min(t, self.horizon)])
@@ -216,7 +223,7 @@ def plan_run(
     return Plan(schedule, horizon, whole, after)
 
 
-def _in_passes(schedule: Schedule, clock: Clock, count: int) -> Array:
+def in_passes(schedule: Schedule, clock: Clock, count: int) -> Array:
     """Return the values at the first `count` updates."""
     values = np.empty(count)
     each = max(PASS, math.ceil(count / PASSES))

@@ -53,7 +53,7 @@ def powers(base: float, counts: Array) -> Array:
     if base == 1 or not counts.size:
         return np.ones_like(counts)
     first = counts.min()
-    return (base ** np.arange(first, counts.max() + 1))[(counts - first).astype(np.int64)]
+    return decaying(base, np.arange(first, counts.max() + 1))[(counts - first).astype(np.int64)]
 
 
 def decaying(base: float, exponents: Array) -> Array:
@@ -67,6 +67,8 @@ def decaying(base: float, exponents: Array) -> Array:
     if not 0 < base < 1:
         return base**exponents
     last = np.log(np.finfo(np.float64).tiny) / np.log(base)
+    if exponents.max(initial=0) <= last:
+        return base**exponents
     return np.power(base, exponents, where=exponents <= last, out=np.zeros_like(exponents))
 
 

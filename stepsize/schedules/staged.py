@@ -40,6 +40,9 @@ class warmup(Family):
     for "log"; "exponential" climbs by a constant factor. `closed=True` reaches B on the last update of the
     warmup, at t = length - 1.
 
+    Source: optax' warmup_constant_schedule for "linear", transformers' get_wsd_schedule for "cosine" and
+    "1-sqrt", DeepSpeed's WarmupLR for "log".
+
     >>> from stepsize.schedules import constant
     >>> from stepsize.units import updates
     >>> (warmup(4 * updates) >> constant(0.4)).plan(updates=6).values
@@ -85,6 +88,8 @@ class warmup(Family):
 class step_decay(Family):
     """Drop by `factor` at regular times: peak * factor^floor((t + offset) / every), never below the floor.
 
+    Source: PyTorch's StepLR, whose step_size is `every`.
+
     >>> from stepsize.units import epochs
     >>> step_decay(0.4, every=2 * epochs).plan(epochs=5, updates_per_epoch=1).values
     array([0.4, 0.4, 0.2, 0.2, 0.1])
@@ -111,6 +116,8 @@ class multistep(Family):
     """Drop by `factor` at each of the times `at`: peak * factor^(number of times <= t).
 
     A time that is given twice drops twice.
+
+    Source: PyTorch's MultiStepLR, whose milestones are `at`.
 
     >>> from stepsize.units import updates
     >>> multistep(1, factor=0.5, at=[2 * updates, 0.75 * run]).plan(updates=4).values
@@ -170,6 +177,8 @@ class wsd(Family):
 @family
 class flat_cosine(Family):
     """Stay at the peak, then fall along half a cosine to the floor in the last `decay` updates.
+
+    With u the progress of the decay, the value is floor + (peak - floor) * (1 + cos(pi * u)) / 2.
 
     Source: fastai's fit_flat_cos, whose pct_start is the share before the decay.
 

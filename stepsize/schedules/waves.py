@@ -37,20 +37,32 @@ def cycles(
     """
     if first < 1:
         raise ScheduleError(f"a cycle of {first:g} updates is too short; write at least 1*updates")
-    longest = t.max(initial=0) / first
-    needed = longest if growth == 1 else np.log1p(longest * (growth - 1)) / np.log(growth)
-    number = np.arange(int(needed) + 2, dtype=np.float64)
-    lengths = first * growth**number
-    # Multiplied where that is exact; the binary noise of the sums is taken off, so that no restart is missed.
-    starts = first * number if growth == 1 else np.round(np.cumsum(lengths) - lengths, 9)
-    # In most passes of a long plan all times are in one cycle, and no search is needed for each.
-    index, last = np.searchsorted(starts, [t.min(initial=np.inf), t.max(initial=0)], side="right") - 1
-    if index != last:
-        index = np.searchsorted(starts, t, side="right") - 1
+    if growth == 1:
+        index = np.floor(t / first)
+        index += first * (index + 1) <= t  # where rounding moved t / first across a whole number
+        index -= first * index > t
+        index = shared(index if count is None else np.minimum(index, count - 1))
+        return index, np.minimum(t - first * index, first), np.array(first)
+    needed = np.log1p(t.max(initial=0) / first * (growth - 1)) / np.log(growth)
+    lengths = first * growth ** np.arange(int(needed) + 2, dtype=np.float64)
+    # The binary noise of the sums is taken off, so that no restart is missed.
+    starts = np.round(np.cumsum(lengths) - lengths, 9)
+    # Few cycles are within reach of one pass of a long plan, and often it is a single one.
+    low, high = np.searchsorted(starts, [t.min(initial=np.inf), t.max(initial=0)], side="right")
+    index = low - 1 + np.searchsorted(starts[low:high], t if low < high else t[:1], side="right")
     if count is not None:
         index = np.minimum(index, count - 1)
     length = lengths[index]
     return index.astype(np.float64), np.minimum(t - starts[index], length), length
+
+
+def shared(numbers: Array) -> Array:
+    """Return the one number that all of them are, or the array; in most passes of a long plan it is one.
+
+    >>> shared(np.array([2.0, 2.0])), shared(np.array([2.0, 3.0]))
+    (array([2.]), array([2., 3.]))
+    """
+    return numbers[:1] if (numbers == numbers[:1]).all() else numbers
 
 
 def _triangle(t: Array, clock: Clock, up: Length, down: Length | None) -> tuple[Array, Array]:
@@ -64,6 +76,9 @@ def _triangle(t: Array, clock: Clock, up: Length, down: Length | None) -> tuple[
 @family
 class triangular(Family):
     """Climb from the floor to the peak in `up` updates, fall back in `down` (default: as many), and repeat.
+
+    The value is floor + (peak - floor) * v, with s the time since the cycle began and v = s / up while it
+    climbs, 1 - (s - up) / down while it falls.
 
     Source: Smith 2017 (arXiv 1506.01186), as in PyTorch's CyclicLR.
 
@@ -88,6 +103,8 @@ class triangular(Family):
 class triangular2(Family):
     """Repeat `triangular`, each cycle half as high above the floor as the one before.
 
+    The value is floor + (peak - floor) * v * 0.5^i in cycle i, from 0, with the v of `triangular`.
+
     Source: Smith 2017 (arXiv 1506.01186).
 
     >>> from stepsize.units import updates
@@ -110,6 +127,8 @@ class triangular2(Family):
 @family
 class exp_range(Family):
     """Repeat `triangular`, its height above the floor times factor^t.
+
+    The value is floor + (peak - floor) * v * factor^t, with the v of `triangular`.
 
     Source: Smith 2017 (arXiv 1506.01186); the factor counts updates, not cycles.
 
@@ -156,9 +175,7 @@ class sine(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         index, since, length = cycles(t, 2 * clock.period("up", self.up))
         height = np.sin(np.pi * since / length)
-        return between(
-            self.floor, self.peak, height * powers(self.cycle_factor, index) * decaying(self.update_factor, t)
-        )
+        return between(self.floor, self.peak, height * _shrinking(self, index, t))
 
 
 @family
@@ -189,9 +206,13 @@ class sawtooth(Family):
         index, since, length = cycles(t, clock.period("every", self.every))
         left = 1 - since / length
         height = np.sin(np.pi * left / 2) if self.shape == "sine" else WEIGHTS[self.shape](left)
-        return between(
-            self.floor, self.peak, height * powers(self.cycle_factor, index) * decaying(self.update_factor, t)
-        )
+        return between(self.floor, self.peak, height * _shrinking(self, index, t))
+
+
+def _shrinking(wave: sine | sawtooth, index: Array, t: Array) -> Array:
+    """Return how high a wave is in cycle `index` at update `t`, as a share of its first height."""
+    share = powers(wave.cycle_factor, index)
+    return share if wave.update_factor == 1 else share * decaying(wave.update_factor, t)
 
 
 @family
@@ -200,6 +221,8 @@ class cosine_restarts(Family):
 
     Each cycle lasts `growth` times as long as the one before, and its height above the floor is `factor`
     times as large. Without `cycles` it goes on to the end of the run; after the last one, the floor holds.
+    In cycle i, from 0, the value is floor + (peak - floor) * factor^i * (1 + cos(pi * v)) / 2, with v the
+    share that is done of its first * growth^i updates.
 
     Source: Loshchilov and Hutter 2017 (arXiv 1608.03983).
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from stepsize.errors import ScheduleError
 from stepsize.schedules.base import Family, Schedule, family
-from stepsize.schedules.fields import Factor, Growth, Level, OptionalCount, OptionalLevelOrZero
-from stepsize.schedules.plan import Clock
+from stepsize.schedules.fields import Factor, Growth, Level, OptionalCount, OptionalLevelOrZero, optional
+from stepsize.schedules.plan import Clock, in_passes
 from stepsize.schedules.shapes import Array, powers
 from stepsize.schedules.waves import cycles
 from stepsize.units import shown
@@ -31,6 +31,7 @@ def _inner(name: str, value: Any) -> Schedule:
 
 
 Inner = Annotated[Schedule, _inner]
+OptionalInner = Annotated[Schedule | None, optional(_inner)]
 
 
 class Wrapper(Family):
@@ -53,7 +54,10 @@ class Wrapper(Family):
 class repeat(Wrapper):
     """Run a schedule again and again: `times` times and then hold its end value, or to the end of the run.
 
-    Each cycle lasts `growth` times as long as the one before, and is `factor` times as high.
+    Each cycle lasts `growth` times as long as the one before, and is `factor` times as high:
+    factor^i * schedule(s / growth^i), with s the time since cycle i began, from 0.
+
+    Source: the cycle_mul and cycle_decay of timm's schedulers, for any schedule.
 
     Raises: ScheduleError if the schedule has no length of its own.
 
@@ -98,7 +102,9 @@ class repeat(Wrapper):
 
 @family
 class clip(Wrapper):
-    """Keep a schedule between `floor` and `peak`.
+    """Keep a schedule between `floor` and `peak`: rate(t) = min(max(schedule(t), floor), peak).
+
+    Source: the end_value of optax' exponential_decay, for any schedule.
 
     >>> from stepsize.schedules import linear
     >>> clip(linear(0.4), floor=0.15, peak=0.35).plan(updates=4).values
@@ -124,6 +130,10 @@ class clip(Wrapper):
 class per_epoch(Wrapper):
     """Hold within each epoch the value of its first update; epochs count from the beginning of the schedule.
 
+    The value is schedule(n * floor(t / n)), with n the updates of an epoch.
+
+    Source: Keras' LearningRateScheduler, which sets the rate when an epoch begins.
+
     >>> from stepsize.schedules import linear
     >>> per_epoch(linear(0.4)).plan(epochs=2, updates_per_epoch=2).values
     array([0.4, 0.4, 0.2, 0.2])
@@ -144,6 +154,10 @@ class per_epoch(Wrapper):
 class rescale(Wrapper):
     """Scale a schedule so that the greatest of its values, from t = 0 to its end, is `peak`.
 
+    The value is schedule(t) * peak / greatest.
+
+    Source: our own; PyTorch's LambdaLR scales a function by the rate of its optimizer instead.
+
     >>> from stepsize.schedules import linear, warmup
     >>> from stepsize.units import updates
     >>> rescale(warmup(2 * updates) >> linear(0.1), peak=0.4).plan(updates=4).values
@@ -155,13 +169,16 @@ class rescale(Wrapper):
     peak: Level
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        greatest = _greatest(self.schedule, clock)
+        values, greatest = _whole(self.schedule, clock)
         if not greatest > 0:
             raise ScheduleError(f"{self.schedule} is 0 throughout and has no peak; write another schedule")
-        return self.schedule.evaluate(t, clock) * (self.peak / greatest)
+        index = t.astype(np.int64)
+        known = np.array_equal(index, t)  # a repeat around it also asks for times between updates
+        return (values[index] if known else self.schedule.evaluate(t, clock)) * (self.peak / greatest)
 
 
-@lru_cache(maxsize=8)
-def _greatest(schedule: Schedule, clock: Clock) -> float:
-    """Return the greatest value of a whole run; remembered, for a long plan is evaluated in passes."""
-    return float(schedule.evaluate(np.arange(int(clock.horizon) + 1, dtype=np.float64), clock).max())
+@lru_cache(maxsize=1)
+def _whole(schedule: Schedule, clock: Clock) -> tuple[Array, float]:
+    """Return a whole run and its greatest value; remembered, for a long plan is evaluated in passes."""
+    values = in_passes(schedule, clock, int(clock.horizon) + 1)
+    return values, float(values.max())

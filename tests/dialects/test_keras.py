@@ -127,6 +127,20 @@ def test_missed_restarts_are_warned_about() -> None:
     assert theirs.CosineDecayRestarts(0.1, 10, t_mul=1.2)(22) < 1e-6
 
 
+def test_the_restart_that_its_default_misses_is_named() -> None:
+    schedule = theirs.CosineDecayRestarts(0.1, 20)
+    with pytest.warns(UserWarning, match="misses the restart at update 655340;"):
+        ours = from_keras(schedule)
+    assert float(schedule(655_340)) < 1e-6 < 0.09 < float(schedule(655_341))
+    assert ours.plan(updates=655_342)(655_340) < 1e-6
+    with pytest.warns(UserWarning, match="its cycles one after another, joined by >>"):
+        from_keras(theirs.CosineDecayRestarts(0.1, 20, m_mul=1.5))
+
+
+def test_restarts_that_come_are_not_warned_about() -> None:
+    assert from_keras(theirs.CosineDecayRestarts(0.1, 20, t_mul=3.0)).plan(updates=21)(20) == 0.1
+
+
 def test_a_cycle_that_never_comes_back_is_warned_about() -> None:
     with pytest.warns(UserWarning, match=r"never comes back.*repeat\(linear\(0.1, length=5\*updates\)\)"):
         from_keras(theirs.PolynomialDecay(0.1, 5, 0.0, cycle=True))

@@ -129,7 +129,7 @@ CASES = [
 
 def called(schedule: Any) -> np.ndarray:
     """Return the rate of each update; one-cycle schedules take one step at a time, or many through `vmap`."""
-    t = np.arange(220)
+    t = np.arange(290)
     if schedule.__code__.co_qualname.startswith("piecewise_interpolate"):
         return np.asarray(jax.vmap(schedule)(t))
     return np.broadcast_to(np.asarray(schedule(t)), t.shape)

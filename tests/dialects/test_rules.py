@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import subprocess
 import sys
@@ -12,9 +13,12 @@ import pytest
 
 import stepsize.dialects  # noqa: F401
 from stepsize.dialects.convention import cut
+from stepsize.dialects.rules_timm import _floor_of_log
+from stepsize.dialects.rules_torch import CHUNK, _recursion
 from stepsize.dialects.wording import sequence
 from stepsize.errors import ScheduleError, SpecError
 from stepsize.schedules import FAMILIES, Schedule, constant, cosine, from_json, linear, parse
+from stepsize.schedules.plan import PASS, Clock
 from stepsize.units import updates
 
 EXAMPLES = {
@@ -107,3 +111,44 @@ def test_a_cut_ends_where_the_other_schedule_is() -> None:
     assert cut(linear(0.4, length=4 * updates), length=2 * updates).plan(updates=4).values.tolist() == (
         pytest.approx([0.4, 0.3, 0.2, 0.2])
     )
+
+
+LONG = [
+    "keras_restarts(0.1, first_decay_steps=900*updates, t_mul=1.5, m_mul=0.9)",
+    "timm_cosine(0.1, t_initial=30*epochs, warmup_t=5*epochs, cycle_mul=1.5, cycle_decay=0.9, cycle_limit=4)",
+    "timm_poly(0.1, t_initial=700*updates, cycle_mul=2, cycle_limit=5)",
+    "timm_step(0.1, decay_t=333.3*updates, decay_rate=0.9)",
+    "torch_chained([torch_cosine(1, t_max=40000*updates), linear(1, floor=0.5, length=900*updates)], base=1)",
+    "transformers_restarts(0.1, cycles=7)",
+]
+
+
+@pytest.mark.parametrize("spec", LONG)
+def test_passes_make_no_difference(spec: str) -> None:
+    plan = parse(spec).plan(updates=2 * PASS + 7, updates_per_epoch=1000)
+    clock = Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
+    whole = plan.schedule.evaluate(np.arange(plan.horizon + 1, dtype=np.float64), clock)
+    assert np.array_equal(plan.values, whole[:-1])
+
+
+@pytest.mark.parametrize("count", [1, CHUNK, 7 * CHUNK + 5])
+def test_a_recursion_in_chunks_is_that_of_a_loop(count: int) -> None:
+    draw = np.random.default_rng(0)
+    factor = draw.uniform(0.9, 1.1, count) * (draw.uniform(size=count) > 0.01)
+    addend = draw.uniform(0, 0.1, count)
+    rate, rates = 0.5, []
+    for scale, shift in zip(factor, addend, strict=True):
+        rate = scale * rate + shift
+        rates.append(rate)
+    np.testing.assert_allclose(_recursion(factor, addend, 0.5), rates, rtol=1e-12)
+
+
+@pytest.mark.parametrize("base", [1.1, 1.5, 2.0, 3.0, 10.0])
+def test_the_floor_of_a_log_is_that_of_python(base: float) -> None:
+    """At a power of the base the last digit decides, and there timm misses some restarts."""
+    powers = base ** np.arange(60)
+    values = np.concatenate(
+        [powers, np.nextafter(powers, 0)[1:], np.nextafter(powers, np.inf), powers * 1.05]
+    )
+    expected = [math.floor(math.log(value, base)) for value in values]
+    assert _floor_of_log(values, base).tolist() == expected

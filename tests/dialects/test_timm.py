@@ -127,6 +127,83 @@ def test_milestones_come_a_tick_early(timm_scheduler: ModuleType) -> None:
         from_timm(scheduler)
 
 
+@pytest.mark.filterwarnings("ignore:timm climbs to the peak")
+def test_each_missed_restart_is_reproduced_and_warned_about(
+    timm_scheduler: ModuleType, assert_follows: Callable[..., None]
+) -> None:
+    """At the ticks around the beginning of each cycle, where the rate is near 0.5."""
+    draw, misses = np.random.default_rng(0), 0
+    for _ in range(DRAWS):
+        kind, arguments = [cosine, poly, tanh][whole(draw, 0, 3)](draw)
+        growth, first, limit = float(draw.choice([2, 3, 10])), whole(draw, 1, 20), whole(draw, 2, 8)
+        arguments |= {"cycle_mul": growth, "t_initial": first, "cycle_limit": limit, "t_in_epochs": False}
+        arguments |= {"cycle_decay": 1, "lr_min": 0, "warmup_prefix": True}
+        scheduler = getattr(timm_scheduler, kind)(optimizer(0.5), **arguments)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            ours = from_timm(scheduler)
+        warm = arguments["warmup_t"]
+        starts = [warm + round(first * (growth**cycle - 1) / (growth - 1)) for cycle in range(1, limit + 1)]
+        starts = [start for start in starts if start < 5000]
+        ticks = sorted({tick for start in starts for tick in (start - 1, start, start + 1)} - {0})
+        rates = {}
+        for tick in ticks:
+            scheduler.step_update(tick)
+            rates[tick] = scheduler.optimizer.param_groups[0]["lr"]
+        assert_follows(ours, list(rates.values()), t=ticks)
+        missed = [start for start in starts[: limit - 1] if rates[start] < 0.3]
+        misses += len(missed)
+        if missed:
+            assert f"misses the restart at tick {missed[0]} " in str(said[-1].message)
+        elif len(starts) == limit:
+            assert not said
+    assert misses > 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "clean"),
+    [
+        (
+            "CosineLRScheduler",
+            {"lr_min": 0.01},
+            r"repeat\(cosine\(0.1, floor=0.01, length=1\*epochs\), times=7",
+        ),
+        (
+            "CosineLRScheduler",
+            {"k_decay": 1.5},
+            r"repeat\(k_decay\(0.1, k=1.5, length=1\*epochs\), times=7, gr",
+        ),
+        ("PolyLRScheduler", {"power": 2}, r'k_decay\(0.1, k=1, power=2, shape="linear", length=1\*epochs'),
+        ("TanhLRScheduler", {}, r"repeat\(tanh\(0.1, lower=-7, length=1\*epochs\), times=7, growth=3\)"),
+        ("CosineLRScheduler", {"warmup_t": 5, "warmup_prefix": True}, r"warmup\(5\*epochs\) >> repeat"),
+        ("CosineLRScheduler", {"cycle_decay": 1.1}, "its cycles one after another, joined by >>"),
+    ],
+)
+def test_a_missed_restart_names_what_misses_none(
+    kind: str, more: dict[str, Any], clean: str, timm_scheduler: ModuleType
+) -> None:
+    arguments = {"t_initial": 1, "cycle_mul": 3, "cycle_limit": 7} | more
+    with pytest.warns(UserWarning, match="timm misses the restart at tick 12[16] .*; the clean.*" + clean):
+        from_timm(getattr(timm_scheduler, kind)(optimizer(0.1), **arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"t_initial": 1, "cycle_mul": 1.2, "cycle_limit": 6},  # the start at 3.64 would be missed, no tick is
+        {"t_initial": 1, "cycle_mul": 3, "cycle_limit": 5},  # the cycle from 121 on is the sixth
+        {"t_initial": 1, "cycle_mul": 3, "cycle_limit": 7, "warmup_t": 122},  # underneath the warmup
+    ],
+)
+def test_no_restart_is_missed_where_none_is_due(
+    arguments: dict[str, Any], timm_scheduler: ModuleType
+) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        from_timm(timm_scheduler.CosineLRScheduler(optimizer(0.1), **arguments))
+    assert not [each for each in said if "misses" in str(each.message)]
+
+
 def test_groups_agree_or_are_chosen(timm_scheduler: ModuleType) -> None:
     scheduler = timm_scheduler.StepLRScheduler(optimizer(0.1, 0.2), decay_t=30, decay_rate=0.1)
     assert repr(from_timm(scheduler, group=1)) == "timm_step(0.2, decay_t=30*epochs, decay_rate=0.1)"
@@ -144,6 +221,34 @@ def test_the_plateau_is_that_of_pytorch(timm_scheduler: ModuleType) -> None:
     )
     with pytest.raises(ScheduleError, match="warmup_t=0"):
         from_timm(timm_scheduler.PlateauLRScheduler(optimizer(0.1), warmup_t=3))
+
+
+@pytest.mark.filterwarnings("ignore:PlateauLRScheduler is deprecated")
+def test_a_plateau_cuts_when_its_own_does(timm_scheduler: ModuleType) -> None:
+    draw = np.random.default_rng(0)
+    cut = 0
+    for _ in range(DRAWS):
+        scheduler = timm_scheduler.PlateauLRScheduler(
+            optimizer(0.5),
+            decay_rate=draw.uniform(0.1, 0.9),
+            patience_t=whole(draw, 0, 4),
+            threshold=draw.choice([1e-4, draw.uniform(0, 0.1)]),
+            cooldown_t=whole(draw, 0, 4),
+            mode=str(draw.choice(["min", "max"])),
+            lr_min=draw.choice([0, draw.uniform(0, 0.6)]),
+        )
+        ours = from_timm(scheduler)
+        rule = ours.metric_factor
+        state = rule.init() if rule else None
+        metrics = draw.normal(size=40).cumsum().round(1)
+        metrics[draw.uniform(size=40) < 0.05] = np.nan
+        for epoch, metric in enumerate(metrics.tolist(), start=1):  # step(0) would begin a warmup
+            scheduler.step(epoch, metric)
+            state = rule.observe(state, metric) if rule else None
+            mine = 0.5 * float(rule.multiplier(state)) if rule else 0.5
+            assert mine == pytest.approx(scheduler.optimizer.param_groups[0]["lr"], rel=1e-12)
+        cut += mine < 0.5
+    assert cut > 100
 
 
 @pytest.mark.parametrize(

@@ -104,10 +104,23 @@ def test_all_names_of_the_library_are_known() -> None:
 
 
 def test_the_plateau_has_the_arguments_of_pytorch() -> None:
-    arguments = {"factor": 0.5, "patience": 3, "cooldown": 1, "mode": "max", "min_lr": 1e-3}
-    ours = from_transformers("reduce_lr_on_plateau", peak=PEAK, **arguments)
-    assert ours == from_torch(scheduler("reduce_lr_on_plateau", arguments))
-    assert 'metric="val_accuracy"' in repr(ours)
+    """It is PyTorch's class, whose cuts are compared where `from_torch` is tested."""
+    draw = np.random.default_rng(0)
+    for _ in range(DRAWS):
+        arguments = {
+            "mode": str(draw.choice(["min", "max"])),
+            "factor": draw.uniform(0.1, 0.9),
+            "patience": int(draw.integers(0, 9)),
+            "threshold": draw.uniform(0, 0.1),
+            "threshold_mode": str(draw.choice(["rel", "abs"])),
+            "cooldown": int(draw.integers(0, 5)),
+            "min_lr": PEAK * draw.choice([0, draw.uniform(0, 1.2)]),
+            "eps": draw.choice([1e-8, 1e-3]),
+        }
+        given = dict(list(arguments.items())[: int(draw.integers(0, 9))])  # the rest are defaults
+        ours = from_transformers("reduce_lr_on_plateau", peak=PEAK, **given)
+        assert ours == from_torch(scheduler("reduce_lr_on_plateau", given))
+    assert 'metric="val_accuracy"' in repr(from_transformers("reduce_lr_on_plateau", peak=PEAK, mode="max"))
 
 
 def test_the_text_says_the_convention() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -19,8 +20,7 @@ from stepsize import cli
 from stepsize.errors import MissingExtra, ScheduleError
 from stepsize.report import preview
 from stepsize.schedules import Plan, Schedule, picture
-from stepsize.schedules.phases import phases, resolved
-from stepsize.units import epochs, lr, run, updates
+from stepsize.units import epochs, lr, updates
 
 WARMED = ss.warmup(5 * epochs) >> ss.cosine(0.1)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,8 +38,8 @@ def test_the_text_says_lengths_phases_and_both_ends() -> None:
     text = preview.text([planned()], width=80)
     assert "1 epoch = 9 updates, warmup = 45 updates" in text
     assert "50 epochs = 450 updates" in text
-    assert ["0", "to", "44", "0", "0.0977778", "warmup(5*epochs)"] in rows(text)
-    assert ["45", "to", "449", "0.1", "1.50428e-06", "cosine(0.1)"] in rows(text)
+    assert ["1", "to", "5", "0", "to", "44", "0", "0.0977778", "warmup(5*epochs)"] in rows(text)
+    assert ["6", "to", "50", "45", "to", "449", "0.1", "1.50428e-06", "cosine(0.1)"] in rows(text)
     table = rows(text)[-12:]
     assert [row[0] for row in table] == [*"12345", "...", "46", "47", "48", "49", "50", "end"]
     assert table[1] == ["2", "9", "0.02"]
@@ -58,31 +58,19 @@ def test_an_epoch_that_is_not_whole_is_said() -> None:
     assert [row[:2] for row in rows(text)[-4:]] == [["1", "0"], ["2", "2"], ["3", "4"], ["end", "4"]]
 
 
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        (ss.cosine(0.1), [(0, 99)]),
-        (ss.one_cycle(0.1), [(0, 29), (30, 99)]),
-        (ss.wsd(0.1), [(0, 79), (80, 99)]),
-        (ss.warmup(2.5 * updates) >> ss.linear(0.1), [(0, 2), (3, 99)]),
-        (ss.warmup(0 * updates) >> ss.linear(0.1), [(0, 99)]),
-        (0.5 * (ss.warmup(10 * updates) >> ss.wsd(0.1, decay=0.5 * run)), [(0, 9), (10, 49), (50, 99)]),
-        (ss.warmup(10 * updates) >> ss.wsd(0.1, decay=0.1 * run, length=50 * updates) >> ss.constant(0.1),
-         [(0, 9), (10, 49), (50, 59), (60, 99)]),
-    ],
-)  # fmt: skip
-def test_phases_follow_one_another(schedule: Schedule, expected: list[tuple[int, int]]) -> None:
-    assert [(phase.first, phase.last) for phase in phases(schedule.plan(updates=100))] == expected
-
-
-def test_resolved_lengths_are_named_and_said_once() -> None:
-    schedule = ss.warmup(1 * epochs) >> ss.multistep(0.1, at=[2 * epochs, 0.5 * run])
-    assert resolved(schedule.plan(epochs=10, updates_per_epoch=3)) == [
-        "1 epoch = 3 updates",
-        "warmup = 3 updates",
-        "at = 6, 15 updates",
+def test_the_phases_of_one_piece_are_named_below_each_other() -> None:
+    text = preview.text([ss.multistep(0.1, at=[3 * epochs]).plan(epochs=5, updates_per_epoch=1)], width=80)
+    assert text.splitlines()[3:6] == [
+        "  epochs  first rate  last rate  phase",
+        "  1 to 3         0.1        0.1  multistep(0.1, at=[3*epochs])",
+        "  4 to 5        0.01       0.01    drop 1",
     ]
-    assert resolved((ss.warmup(7 * updates) >> ss.linear(0.1)).plan(updates=9)) == []
+
+
+def test_a_factor_that_a_metric_moves_is_said_to_count_as_1() -> None:
+    text = preview.text([planned(ss.constant(0.1) * ss.plateau(patience=3))], width=100)
+    assert "plateau(patience=3) counts as 1 here: val_loss moves it while training" in text
+    assert "learning rate, plateau counted as 1<" in picture.svg([planned(ss.constant(0.1) * ss.plateau())])
 
 
 @pytest.mark.parametrize("ascii", [True, False])
@@ -143,13 +131,32 @@ def test_html_holds_picture_and_text_and_png_is_one(tmp_path: Path) -> None:
     assert page.startswith("<!doctype html>")
     assert picture.svg([planned()]) in page
     assert "warmup = 45 updates" in page
+    preview.draw([planned()], tmp_path / "p.SVG")
+    assert (tmp_path / "p.SVG").read_text() == picture.svg([planned()])
     pytest.importorskip("vl_convert")
     preview.draw([planned()], tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_page_has_rates_to_read(tmp_path: Path) -> None:
+    plans = [planned(), ss.linear(0.4).plan(epochs=100, updates_per_epoch=100)]
+    driven = planned(ss.constant(0.1) * ss.plateau(metric="</script>_loss"))
+    preview.draw([*plans, driven], tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text()
+    assert page.count("</script>") == 1
+    found = json.loads(next(line for line in page.splitlines() if line.startswith("const drawn = "))[14:-1])
+    assert (found["counted"], found["end"]) == ("epoch", 100)
+    assert found["curves"][2]["spec"] == str(driven.schedule)
+    for curve, plan in zip(found["curves"], plans, strict=False):
+        assert (curve["at"][0], curve["at"][-1]) == (0, plan.horizon - 1)
+        assert curve["unit"] == plan.updates_per_epoch
+        assert curve["rates"] == [f"{plan(t):.6g}" for t in curve["at"]]
+    assert found["curves"][0]["at"] == list(range(450))
+    assert len(found["curves"][1]["at"]) == preview.READ
+
+
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ScheduleError, match=re.escape("one of: .html, .png, .svg")):
+    with pytest.raises(ScheduleError, match=re.escape("does not end in .html, .png or .svg")):
         preview.draw([planned()], tmp_path / "p.gif")
     (tmp_path / "file").write_text("")
     with pytest.raises(ScheduleError, match="another --output"):
@@ -205,7 +212,8 @@ def asked(
     monkeypatch.setattr(sys, "argv", ["stepsize", "preview", *args])
     with pytest.raises(SystemExit) as caught:
         cli.main()
-    return int(str(caught.value.code)), *capsys.readouterr()
+    said = capsys.readouterr()
+    return int(str(caught.value.code)), said.out, said.err
 
 
 @pytest.mark.parametrize(
@@ -230,10 +238,14 @@ def test_the_command_takes_the_run_in_epochs_or_updates(
     ("args", "words"),
     [
         (["--epochs", "3", "--updates", "30"], "--epochs 3 and --updates 30 both give the run; write one"),
-        (["--updates", "0"], "updates=0 is not allowed"),
-        (["--updates-per-epoch", "0"], "updates_per_epoch=0 is not allowed"),
-        (["--lr", "-1"], "lr=-1"),
-        (["--output", "p.gif"], "one of: .html, .png, .svg"),
+        (["--updates", "0"], "'--updates'"),
+        (["--epochs", "0"], "'--epochs'"),
+        (["--updates-per-epoch", "0"], "'--updates-per-epoch'"),
+        (["--lr", "-1"], "--lr -1 is not allowed; write a finite number above 0"),
+        (["--lr", "inf"], "--lr inf is not allowed"),
+        (["--lr", "0"], "--lr 0 is not allowed"),
+        (["--output", "p.gif"], "does not end in .html, .png or .svg; write for example preview.html"),
+        (["--output", "p"], "does not end in .html, .png or .svg"),
     ],
 )
 def test_the_command_refuses_a_run_that_is_none(
@@ -243,3 +255,26 @@ def test_the_command_refuses_a_run_that_is_none(
     assert (code, out) == (2, "")
     assert words in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "spec", ["warmup(5*epochs) >> cosine(0.1)", "0.1 * per_epoch(cosine(1))", "step_decay(lr)"]
+)
+def test_the_command_asks_for_the_updates_of_an_epoch_by_its_flag(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], spec: str
+) -> None:
+    code, _, err = asked(monkeypatch, capsys, "cosine(0.1)", spec, "--updates", "450")
+    assert code == 2
+    assert f"{spec} counts epochs; write --updates 450 --updates-per-epoch N" in err
+    assert asked(monkeypatch, capsys, spec, "--updates", "450", "--updates-per-epoch", "9")[0] == 0
+
+
+def test_the_command_refuses_a_rate_that_nothing_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = asked(monkeypatch, capsys, "cosine(0.1)", "--lr", "0.3")
+    assert code == 2
+    assert "--lr 0.3 has nothing to set; write lr in a schedule, such as cosine(lr)" in err
+    code, out, _ = asked(monkeypatch, capsys, "cosine(0.1)", "linear(lr)", "--lr", "0.3")
+    assert code == 0
+    assert "linear(0.3)" in out

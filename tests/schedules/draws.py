@@ -210,6 +210,22 @@ wrapped = st.one_of(
         st.floats(1, 2),
         factors,
     ),
+    st.builds(
+        lambda past, then, at, planned, policy, scale: ss.resumed(
+            past,
+            then=None if policy == "stretch" else then,
+            at=at * updates,
+            planned=planned * updates,
+            policy=policy,
+            scale=scale,
+        ),
+        leaves | joins,
+        leaves | joins,
+        st.integers(1, 100),
+        st.integers(101, 300),
+        st.sampled_from(["stretch", "rebase", "branch"]),
+        st.floats(0.1, 2),
+    ),
 )
 products = st.builds(
     lambda scale, parts, factor: factor(scale * parts[0] * parts[-1]),

@@ -141,7 +141,7 @@ def test_restarts_are_missed(growth: float) -> None:
     """PyTorch and timm find a cycle by floor(log), Keras in float32: they miss restarts."""
     plan = ss.cosine_restarts(1, first=5 * updates, growth=growth, floor=0.1).plan(updates=600_000)
     begin, length = 0.0, 5.0
-    for _ in range(6):
+    for _ in range(7):  # timm's and PyTorch's miss the 5th of growth 3, the 3rd and 6th of growth 10
         if begin == round(begin, 6) and begin.is_integer():
             assert plan(int(begin)) == pytest.approx(1, abs=1e-12)
         begin, length = round(begin + length, 9), length * growth

@@ -192,6 +192,20 @@ def test_bounds_are_shares_of_the_plan() -> None:
     assert 1e-5 * ss.two_way().multiplier(state) == 5e-6
 
 
+def test_a_tiny_rate_is_cut_too() -> None:
+    """PyTorch leaves out a cut of less than eps=1e-8, and so never cuts a rate of 1e-8."""
+    assert 1e-9 * scales(ss.plateau(factor=0.1, patience=0), [1, 1, 1])[-1] == pytest.approx(1e-11)
+
+
+def test_the_multiplier_has_the_precision_of_its_state() -> None:
+    """optax keeps the scale in the lowest precision among the parameters, such as bfloat16."""
+    rule = ss.plateau(factor=0.7, patience=0)
+    state = rule.init()
+    for metric in np.ones(3, dtype=np.float16):
+        state = rule.observe(state, metric)
+    assert rule.multiplier(state) == 0.7**2
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

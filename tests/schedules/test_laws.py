@@ -30,7 +30,7 @@ from tests.schedules.draws import (
     timely,
 )
 
-WRAPPERS = {"clip", "per_epoch", "repeat", "rescale"}
+WRAPPERS = {"clip", "per_epoch", "repeat", "rescale", "resumed"}
 DRIVEN = {"plateau", "on_threshold", "two_way"}
 NO_PEAK = {"custom"}  # whose values nobody knows
 FROM_THE_PEAK = [  # those that begin at their peak and never rise

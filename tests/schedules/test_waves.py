@@ -64,7 +64,7 @@ def test_the_height_above_the_floor_in_plain_python(
 def test_every_restart_is_at_its_update(first: int, growth: float, data: st.DataObject) -> None:
     begins, length, number = 0.0, float(first), 0
     t = np.arange(5000.0)
-    index, since, lasts = cycles(t, first, growth)
+    index, since, lasts = np.broadcast_arrays(*cycles(t, first, growth))
     while begins < 5000:
         at = math.ceil(round(begins, 6))
         if at >= 5000:
@@ -75,6 +75,16 @@ def test_every_restart_is_at_its_update(first: int, growth: float, data: st.Data
         if at:
             assert index[at - 1] == number - 1
         begins, length, number = begins + length, length * growth, number + 1
+
+
+@LAW
+@given(st.floats(1, 50))
+def test_cycles_of_one_length_begin_at_its_multiples(first: float) -> None:
+    t = np.arange(2000.0)
+    index, since, _ = np.broadcast_arrays(*cycles(t, first))
+    assert np.all(first * index <= t)
+    assert np.all(t < first * (index + 1))
+    np.testing.assert_allclose(since, t - first * index, atol=1e-9)
 
 
 def test_cosine_restarts_in_plain_python() -> None:

@@ -1,0 +1,100 @@
+"""A plan in Keras: compiled with the model as its learning rate, or set by a callback before every update.
+
+Both run on the TensorFlow, JAX and PyTorch backends, and both count completed optimizer updates. A plan for
+momentum has no adapter here: Keras builds the momentum into the training function as a constant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stepsize.adapters.plain import check_plan
+from stepsize.errors import ScheduleError, StateError, require
+from stepsize.schedules import Plan, parse
+from stepsize.units import shown
+
+require("train", "keras")
+
+import keras  # noqa: E402
+
+from stepsize.adapters.keras_callback import ScheduleCallback  # noqa: E402
+
+__all__ = ["KerasSchedule", "ScheduleCallback"]
+
+
+@keras.saving.register_keras_serializable(package="stepsize")
+class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Use a plan as the learning rate of an optimizer; it is saved with the model.
+
+    The rates are the plan's in float32, looked up with integers. With `gradient_accumulation_steps=k` Keras
+    hands over the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
+    updates. To load a saved model, import this module first.
+
+    Raises: ScheduleError if `plan` is no plan, follows a metric, or has after="error".
+
+    >>> from stepsize.schedules import linear
+    >>> rate = KerasSchedule(linear(1).plan(updates=4))
+    >>> optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    >>> [float(rate(update)) for update in range(6)]
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+
+    def __init__(self, plan: Plan, accumulate: int = 1) -> None:
+        check_plan(plan)
+        if plan.metric_factor is not None:
+            raise ScheduleError(
+                f"{plan.metric_factor} follows a metric, which a compiled schedule never sees; "
+                "write fit(callbacks=[ScheduleCallback(plan)]) and a number as the optimizer's learning_rate"
+            )
+        if plan.after == "error":
+            raise ScheduleError(
+                'after="error" cannot raise inside compiled training; plan with after="hold" or '
+                'after="repeat", or write ScheduleCallback(plan)'
+            )
+        if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
+            raise ScheduleError(
+                f"accumulate={shown(accumulate)} is not allowed; write the optimizer's "
+                "gradient_accumulation_steps, or leave it out"
+            )
+        self.plan = plan
+        self.accumulate = accumulate
+        self._table = keras.ops.convert_to_tensor(np.append(plan.values, plan.end).astype(np.float32))
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of the update that begins when `step` micro-batches are complete."""
+        update: Any = keras.ops.convert_to_tensor(step)
+        if "int" not in keras.backend.standardize_dtype(update.dtype):
+            update = keras.ops.cast(update, "int32")
+        if self.accumulate > 1:
+            update = keras.ops.floor_divide(update, self.accumulate)
+        if self.plan.after == "repeat":
+            update = keras.ops.mod(update, self.plan.horizon)
+        else:
+            update = keras.ops.minimum(update, self.plan.horizon)
+        return keras.ops.take(self._table, update)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the plan as plain JSON data."""
+        return {
+            "schedule": str(self.plan.schedule),
+            "updates": self.plan.horizon,
+            "updates_per_epoch": self.plan.updates_per_epoch,
+            "after": self.plan.after,
+            "accumulate": self.accumulate,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> KerasSchedule:
+        """Return the schedule that `get_config` described.
+
+        Raises: StateError if the data is damaged.
+        """
+        try:
+            plan = Plan(
+                parse(config["schedule"]), config["updates"], config["updates_per_epoch"], config["after"]
+            )
+            return cls(plan, config["accumulate"])
+        except KeyError as error:
+            raise StateError(f"the saved KerasSchedule lacks {error}; load what get_config() gave") from None

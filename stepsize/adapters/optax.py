@@ -1,0 +1,96 @@
+"""A plan in optax: a function of the update count, and a transformation that a metric drives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from stepsize.adapters.plain import check_plan
+from stepsize.errors import ScheduleError, require
+from stepsize.schedules import Plan
+from stepsize.schedules.driven import Driven
+from stepsize.schedules.metric import PlateauState
+from stepsize.units import shown
+
+require("optax", "jax", "optax")
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import optax  # noqa: E402
+
+
+def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
+    """Return a plan as an optax schedule: from the count of completed updates to a float32 rate.
+
+    It runs under `jit` and `vmap`. The rate is float32 whatever the parameters are; `optax.sgd` and the like
+    round it to the type of each parameter, and `optax.inject_hyperparams(optax.sgd)` keeps it. A factor that
+    follows a metric counts as 1: chain `scale_by_metric(plan.metric_factor)` behind.
+
+    Raises: ScheduleError if `plan` is no plan or has after="error"; when called, if the count is no integer.
+
+    >>> from stepsize.schedules import linear
+    >>> rate = optax_schedule(linear(1).plan(updates=4))
+    >>> optimizer = optax.sgd(rate, momentum=0.9)
+    >>> rate(jnp.arange(6))
+    Array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ], dtype=float32)
+    """
+    check_plan(plan)
+    if plan.after == "error":
+        raise ScheduleError(
+            'after="error" cannot raise inside compiled training; plan with after="hold" or after="repeat"'
+        )
+    table = jnp.asarray(np.append(plan.values, plan.end).astype(np.float32))
+
+    def rate(count: Any) -> jax.Array:
+        index = jnp.asarray(count)
+        if not jnp.issubdtype(index.dtype, jnp.integer):
+            raise ScheduleError(f"count={shown(count)} is no integer; it counts completed updates from 0")
+        index = index % plan.horizon if plan.after == "repeat" else jnp.minimum(index, plan.horizon)
+        return table.at[index].get(mode="promise_in_bounds")
+
+    return rate
+
+
+def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
+    """Return a transformation that multiplies updates by what a metric has made of the rate.
+
+    `update(..., value=metric)` observes a new metric and applies it at once; without `value` nothing is
+    observed. Where the metric is there at some updates only, say so in one compiled function with
+    `observe=`, a bool or an array of one. The state is the factor's, in float32 whatever the parameters are.
+
+    Raises: ScheduleError if `factor` is not one that a metric drives.
+
+    >>> from stepsize.schedules import constant, plateau
+    >>> plan = (constant(0.1) * plateau(factor=0.5, patience=0, metric="loss")).plan(updates=9)
+    >>> optimizer = optax.chain(optax.sgd(optax_schedule(plan)), scale_by_metric(plan.metric_factor))
+    >>> state = optimizer.init(jnp.ones(2))
+    >>> for loss in (1.0, 2.0):
+    ...     updates, state = optimizer.update(jnp.ones(2), state, value=loss)
+    >>> updates
+    Array([-0.05, -0.05], dtype=float32)
+    """
+    if not isinstance(factor, Driven):
+        raise ScheduleError(
+            f"factor={shown(factor)} follows no metric; write for example plateau(factor=0.5), or "
+            "plan.metric_factor of a plan that has one"
+        )
+
+    def init(params: Any) -> PlateauState:
+        return _single(factor.init())
+
+    def update(
+        updates: Any, state: Any, params: Any = None, *, value: Any = None, observe: Any = True, **extra: Any
+    ) -> tuple[Any, PlateauState]:
+        if value is not None:
+            new = _single(factor.observe(state, jnp.asarray(value, jnp.float32)))
+            state = jax.tree.map(lambda old, moved: jnp.where(observe, moved, old), state, new)
+        scaled = jax.tree.map(lambda each: (each * state.scale).astype(each.dtype), updates)
+        return scaled, state
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _single(state: PlateauState) -> PlateauState:
+    return PlateauState(*(jnp.asarray(part, jnp.float32) for part in state))

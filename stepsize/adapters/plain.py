@@ -1,0 +1,100 @@
+"""A plan in a training loop of one's own, and the clock that the other adapters share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepsize.adapters.state import Place, differences, read_state, write_state
+from stepsize.errors import ScheduleError, StateError
+from stepsize.schedules import Plan
+from stepsize.units import shown
+
+
+class PlainSchedule:
+    """Follow a plan: `rate` is for the next update, `step()` says that an update is complete.
+
+    The clock counts completed optimizer updates, not batches: a skipped update is no `step()`, and neither
+    is a batch whose gradients are only accumulated.
+
+    Raises: ScheduleError if `plan` is no plan, or an update is past a plan with after="error".
+
+    >>> from stepsize.schedules import linear
+    >>> schedule = PlainSchedule(linear(1).plan(updates=4))
+    >>> for batch in range(3):
+    ...     print(schedule.rate)
+    ...     schedule.step()
+    1.0
+    0.75
+    0.5
+    >>> again = PlainSchedule(schedule.plan)
+    >>> again.load_state_dict(schedule.state_dict())
+    >>> again.update, again.rate
+    (3, 0.25)
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        check_plan(plan)
+        factor = plan.metric_factor
+        self._place = Place(plan, 0, None if factor is None else factor.init())
+
+    @property
+    def plan(self) -> Plan:
+        """The plan it follows."""
+        return self._place.plan
+
+    @property
+    def update(self) -> int:
+        """The updates completed so far."""
+        return self._place.update
+
+    @property
+    def rate(self) -> float:
+        """The rate of the next update."""
+        return self._place.rate
+
+    @property
+    def multiplier(self) -> float:
+        """What the metric has made of the planned rate; 1 without a metric factor."""
+        return self._place.multiplier
+
+    def step(self) -> None:
+        """Say that one more update is complete."""
+        plan, update, metric = self._place
+        if plan.after == "error" and update >= plan.horizon:
+            plan(update)  # it says that the run is over, and what to write
+        self._place = Place(plan, update + 1, metric)
+
+    def observe(self, metric: float) -> None:
+        """Hand over one more value of the metric that the plan's factor, such as `plateau`, follows."""
+        plan, update, state = self._place
+        if plan.metric_factor is None:
+            raise ScheduleError(
+                f"{plan.schedule} follows no metric; write for example {plan.schedule} * plateau(factor=0.5)"
+            )
+        self._place = Place(plan, update, plan.metric_factor.observe(state, float(metric)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the run is, as plain JSON data."""
+        return write_state(self._place)
+
+    def load_state_dict(self, state: Any) -> None:
+        """Go on where a run of the same plan was.
+
+        Raises: StateError if `state` is no state, damaged, or of another plan; then it says what differs.
+        """
+        place = read_state(state)
+        if place.plan != self.plan:
+            raise StateError(
+                "the state is of another plan: " + "; ".join(differences(place.plan, self.plan)) + ". Plan "
+                'the same, or choose how to go on: stepsize.adapters.resume(state, plan, policy="stretch")'
+            )
+        self._place = place
+
+
+def check_plan(plan: Any, name: str = "plan") -> None:
+    """Raise ScheduleError unless `plan` is a plan; `name` is the parameter, for the message."""
+    if not isinstance(plan, Plan):
+        raise ScheduleError(
+            f"{name}={shown(plan)} is no plan; write for example cosine(0.1).plan(updates=450), or "
+            "plan(epochs=50, updates_per_epoch=9)"
+        )

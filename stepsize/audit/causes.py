@@ -1,0 +1,26 @@
+"""Why the applied rates are not the planned ones: the simplest rules that explain every rate seen."""
+
+from __future__ import annotations
+
+from stepsize.audit.clocks import CLOCKS
+from stepsize.audit.evidence import Cause, Evidence
+from stepsize.audit.factors import FACTORS_AND_CURVES
+
+
+def causes(seen: Evidence) -> list[Cause]:
+    """Return the causes that explain every rate with the fewest fitted numbers; none is an answer too.
+
+    Several come back while the rates seen cannot tell them apart.
+    """
+    found = [cause for rule in (*CLOCKS, *FACTORS_AND_CURVES) for cause in rule(seen)]
+    fewest = min((cause.fitted for cause in found), default=0)
+    return [cause for cause in found if cause.fitted == fewest]
+
+
+def sentence(found: list[Cause]) -> str:
+    """Return the causes as one sentence for people."""
+    if not found:
+        return "unknown; no rule of the audit explains all of these rates"
+    if len(found) == 1:
+        return found[0].sentence
+    return "either " + "; or ".join(cause.sentence for cause in found)

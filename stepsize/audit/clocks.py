@@ -1,0 +1,158 @@
+"""Causes that are a matter of counting: the rate is one of the plan's, but of another update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepsize.audit.evidence import Cause, Evidence
+
+PROBES = 9  # rows that a pace must explain before all rows are compared
+TRIED = 5  # paces that pass the probes and are compared in full
+JUMPS = 20  # places at most where a clock may have jumped
+ROWS_PER_JUMP = 3  # that a further jump must explain
+
+
+def never(seen: Evidence) -> Iterator[Cause]:
+    """`step()` is never called."""
+    if seen.explained(seen.at(np.full_like(seen.t, seen.t[0])), fitted=0):
+        yield Cause(
+            "no step",
+            f"the rate stays what it was at update {seen.t[0]}: the schedule's step() is not called",
+            0,
+        )
+
+
+def slower(seen: Evidence) -> Iterator[Cause]:
+    """The schedule moves once in several updates, such as once an epoch."""
+    for k in _paces(seen, lambda t, k: t // k, _slow(seen)):
+        epoch = k == seen.plan.updates_per_epoch
+        often = f"once an epoch ({k} updates)" if epoch else f"once in {k} updates"
+        yield Cause(
+            "epoch for update",
+            f"the schedule moves one update of the plan {often}: step() is called {often}, and its lengths "
+            "are in updates",
+            0 if epoch else 1,
+        )
+        return
+
+
+def faster(seen: Evidence) -> Iterator[Cause]:
+    """The schedule moves by several updates at each update."""
+    fits = _paces(seen, lambda t, k: t * k, np.arange(2, seen.plan.horizon + 1))
+    per_epoch = seen.plan.updates_per_epoch
+    if per_epoch in fits:
+        yield Cause(
+            "update for epoch",
+            f"the schedule moves an epoch of the plan ({per_epoch} updates) at every update: its lengths are "
+            "in epochs, and step() is called at every update",
+            0,
+        )
+    if 2 in fits:
+        yield Cause(
+            "double step",
+            "the schedule moves two updates of the plan at every update: step() is called twice, or once in "
+            "each of 2 processes or micro-batches",
+            0,
+        )
+    elif fits and per_epoch not in fits:
+        k = fits[0]
+        yield Cause(
+            "several steps",
+            f"the schedule moves {k} updates of the plan at every update: step() is called once in each of "
+            f"{k} processes or micro-batches, or its lengths are {k} times too short",
+            1,
+        )
+
+
+def by_batches(seen: Evidence) -> Iterator[Cause]:
+    """The schedule moves at every micro-batch of a gradient accumulation."""
+    fits = _paces(seen, lambda t, k: (t + 1) * k - 1, np.arange(2, seen.plan.horizon + 1))
+    for k in fits[:1]:
+        yield Cause(
+            "micro-batches",
+            f"the schedule counts micro-batches, {k} in each update: step() is called at every batch of a "
+            "gradient accumulation, or the schedule is one that Keras asks by batches",
+            1,
+        )
+
+
+def held(seen: Evidence) -> Iterator[Cause]:
+    """The rate is held for several updates, such as an epoch."""
+    for k in _paces(seen, lambda t, k: t // k * k, _slow(seen)):
+        epoch = k == seen.plan.updates_per_epoch
+        yield Cause(
+            "held",
+            f"the rate is held for {'an epoch' if epoch else 'each'} of {k} updates: the schedule is applied "
+            "once an epoch; plan it with .per_epoch() if that is meant",
+            0 if epoch else 1,
+        )
+        return
+
+
+def _slow(seen: Evidence) -> NDArray[np.int64]:
+    """Return the paces that may be seen by now; that of an epoch is one before the epoch's end."""
+    return np.arange(2, max(int(seen.t[-1]), seen.plan.updates_per_epoch or 0) + 1)
+
+
+def _paces(seen: Evidence, index: Callable[[Any, Any], Any], paces: NDArray[np.int64]) -> list[int]:
+    """Return the paces that explain all rows, that of an epoch first; few are compared in full."""
+    for row in np.unique(np.linspace(seen.first, len(seen.t) - 1, PROBES).astype(int)):
+        rates = seen.at(index(seen.t[row], paces), row)
+        silent = np.isnan(rates) & (row > seen.first)
+        paces = paces[silent | ~seen.far(rates, seen.applied[row])]
+    usual = seen.plan.updates_per_epoch
+    ordered: list[int] = sorted(paces.tolist(), key=lambda k: (k != usual, k))[:TRIED]
+    return [
+        k for k in ordered if seen.explained(seen.at(index(seen.t, k)), fitted=0 if k in (2, usual) else 1)
+    ]
+
+
+def jumped(seen: Evidence) -> Iterator[Cause]:
+    """The schedule's count and that of the updates part at one update, or at a few."""
+    t, offset, row = seen.t, 0, seen.first
+    rates, jumps, kinds = seen.at(t), [], []
+    while row < len(t):
+        offsets = {"ahead": offset + 1, "behind": offset - 1, "restart": -int(t[row])}
+        ends = {kind: _agreeing(seen, t + offset, row) for kind, offset in offsets.items()}
+        kind = max(ends, key=lambda kind: ends[kind])
+        if ends[kind] == row or len(jumps) == JUMPS:
+            return
+        jumps.append(int(t[row]))
+        kinds.append(kind)
+        offset = offsets[kind]
+        rates[row:] = seen.at(t + offset)[row:]
+        row = ends[kind]
+    fitted = len(jumps) - 1  # one jump by one update at the first difference leaves nothing to choose
+    if seen.explained(rates, ROWS_PER_JUMP * fitted):
+        kind = kinds[0] if len(set(kinds)) == 1 else "both"
+        if kinds == ["ahead"] and jumps == [0]:
+            kind = "early"
+        name, words = JUMPED[kind]
+        yield Cause(name, f"at update {', '.join(map(str, jumps))} the schedule {words}", fitted)
+
+
+def _agreeing(seen: Evidence, t: NDArray[np.int64], row: int) -> int:
+    """Return the first row from `row` on that does not have the rate of update `t`."""
+    rates = seen.at(t)[row:]
+    silent = np.isnan(rates) & (np.arange(len(rates)) > 0)
+    wrong = seen.far(rates, seen.applied[row:]) & ~silent
+    return row + (int(np.argmax(wrong)) if wrong.any() else len(rates))
+
+
+JUMPED = {
+    "early": ("off by one", "is one update ahead from the start: step() is called before the first update"),
+    "ahead": (
+        "skipped update",
+        "gets one update ahead: step() was called for an update that was skipped, as mixed precision does, "
+        "or twice for one update",
+    ),
+    "behind": ("missed step", "falls one update behind: a step() was missed there"),
+    "restart": ("restart", "starts again from its beginning: its state was not loaded"),
+    "both": ("jumps", "jumps, ahead and back: it does not count completed updates"),
+}
+
+CLOCKS = (never, slower, faster, by_batches, held, jumped)

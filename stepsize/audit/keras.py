@@ -1,0 +1,94 @@
+"""An audit of a Keras optimizer in `fit`, whatever schedules it, on every backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepsize.audit.record import Audit, check_audit
+from stepsize.errors import ScheduleError, require
+
+require("train", "keras")
+
+import keras  # noqa: E402
+
+
+class AuditCallback(keras.callbacks.Callback):
+    """Record the rate of every completed update of `fit`; put it last in `callbacks`.
+
+    The rate may come from a number that callbacks set or from a schedule object, which is asked for the rate
+    of the step that made the update. The batches of a gradient accumulation and the updates that a loss scale
+    skips do not count. A plan's metric factor observes its metric at the end of each epoch. A rate that is
+    set at the end of an epoch and gone before the next update is added to the audit's notes.
+
+    Raises: AuditError in `fit` after the first update that differs, under a strict audit; ScheduleError if
+    `audit` is none, or the epoch's logs lack the metric of the plan.
+
+    >>> from stepsize.schedules import linear
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(0.1), "mse")
+    >>> audit = Audit(linear(0.1).plan(updates=4))
+    >>> ones = keras.ops.ones((4, 1))
+    >>> _ = model.fit(ones, ones, batch_size=1, verbose=0, callbacks=[AuditCallback(audit)])
+    >>> audit.first_difference.update, audit.causes[0].name
+    (1, 'no step')
+    """
+
+    def __init__(self, audit: Audit) -> None:
+        super().__init__()
+        check_audit(audit)
+        self._audit = audit
+        self._completed, self._rate = 0, 0.0
+        self._left: float | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._completed, self._left = int(self._optimizer.iterations), None
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self._schedule is None:
+            used, self._rate = self._rate, _number(self._optimizer.learning_rate)
+            if self._left is not None and self._left not in (used, self._rate):
+                self._audit.notes.append(
+                    f"After update {self._completed - 1} something, such as ReduceLROnPlateau, set the rate "
+                    f"from {used:.6g} to {self._left:.6g}, and it was lost: update {self._completed} uses "
+                    f"{self._rate:.6g}."
+                )
+            self._left = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        before, self._completed = self._completed, int(self._optimizer.iterations)
+        for update in range(before, self._completed):
+            self._audit.record(self._rate if self._schedule is None else self._scheduled(update))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self._schedule is None:
+            self._left = _number(self._optimizer.learning_rate)
+        factor = self._audit.plan.metric_factor
+        if factor is not None:
+            if factor.metric not in (logs or {}):
+                known = ", ".join(logs or {})
+                raise ScheduleError(
+                    f"{factor} follows {factor.metric}, and an epoch's logs have only {known}"
+                )
+            self._audit.observe(logs[factor.metric])
+
+    @property
+    def _optimizer(self) -> Any:
+        optimizer: Any = self.model.optimizer  # pyright: ignore[reportOptionalMemberAccess]
+        return getattr(optimizer, "inner_optimizer", optimizer)  # a LossScaleOptimizer has one
+
+    @property
+    def _schedule(self) -> Any:
+        rate = self._optimizer._learning_rate  # the property evaluates it at the coming step
+        return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
+
+    def _scheduled(self, update: int) -> float:
+        """Return what the schedule gave to an update; Keras asks it by batches, not by updates."""
+        optimizer = self._optimizer
+        batches = optimizer.gradient_accumulation_steps or 1
+        step = keras.ops.convert_to_tensor((update + 1) * batches - 1, dtype=optimizer._iterations.dtype)
+        return _number(self._schedule(step))
+
+
+def _number(rate: Any) -> float:
+    value: Any = keras.ops.convert_to_numpy(rate)
+    return float(value)

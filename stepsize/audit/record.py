@@ -1,0 +1,198 @@
+"""The record of an audit: at every update the planned rate, and the one that the optimizer used."""
+
+from __future__ import annotations
+
+import csv
+import operator
+from array import array
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stepsize.adapters import PlainSchedule
+from stepsize.adapters.state import Place, write_state
+from stepsize.audit.causes import causes, sentence
+from stepsize.audit.evidence import Cause, Evidence, far, peak
+from stepsize.errors import AuditError, ScheduleError, StateError
+from stepsize.schedules import Plan
+from stepsize.schedules.picture import Curve, curves
+from stepsize.schedules.shapes import Array
+from stepsize.units import shown
+
+
+class Row(NamedTuple):
+    """One update, counted from 0, with the rate that was planned for it and the one applied."""
+
+    update: int
+    planned: float
+    applied: float
+
+
+class Audit:
+    """Compare the rate that every completed update used with the plan's.
+
+    `record` takes one rate per update, read back from the optimizer. The rates may differ by `tolerance`, as
+    a share of them: 1e-6 allows for float32; write 1e-4 for the curves that Keras and optax compute in
+    float32. `strict=True` raises at the first difference. `start` is the update at which a resumed run goes
+    on, or the state that an adapter's `state_dict()` gave.
+
+    Raises: ScheduleError if `plan` is no plan, or `tolerance` is not above 0 and below 1.
+
+    >>> from stepsize.schedules import linear
+    >>> audit = Audit(linear(1).plan(updates=8))
+    >>> for rate in [1, 0.75, 0.5, 0.25]:
+    ...     audit.record(rate)
+    >>> audit.first_difference
+    Row(update=1, planned=0.875, applied=0.75)
+    >>> audit.causes[0].name
+    'double step'
+    """
+
+    def __init__(self, plan: Plan, *, strict: bool = False, tolerance: float = 1e-6, start: Any = 0) -> None:
+        self._schedule = PlainSchedule(plan)
+        if start != 0:
+            self._schedule.load_state_dict(_state(plan, start))
+        if not isinstance(tolerance, float) or not 0 < tolerance < 1:
+            raise ScheduleError(f"tolerance={shown(tolerance)} is no share; write for example tolerance=1e-6")
+        self._strict, self._tolerance, self._peak = strict, tolerance, peak(plan)
+        self._start = self._schedule.update
+        self._planned, self._applied = array("d"), array("d")
+        self._first: Row | None = None
+        self.notes: list[str] = []  # what is worth knowing, and no difference
+
+    @property
+    def plan(self) -> Plan:
+        """The plan it compares with."""
+        return self._schedule.plan
+
+    @property
+    def update(self) -> int:
+        """The updates completed so far."""
+        return self._schedule.update
+
+    def record(self, rate: Any, multiplier: float = 1.0) -> None:
+        """Say that one more update is made, and with which rate; its parameters' own `multiplier` is planned.
+
+        Raises: AuditError under strict=True at the first difference; ScheduleError if `rate` is no number,
+        or the update is past a plan with after="error".
+        """
+        try:
+            applied = float(rate)
+        except (TypeError, ValueError):
+            raise ScheduleError(f"rate={shown(rate)} is no number; record for example 0.1") from None
+        row = Row(self.update, self._schedule.rate * multiplier, applied)
+        self._schedule.step()
+        self._planned.append(row.planned)
+        self._applied.append(row.applied)
+        if abs(row.planned - row.applied) <= self._tolerance * row.planned:
+            return  # at every update of a run that goes well, so before anything that costs more
+        if self._first is None and far(row.planned, row.applied, self._tolerance, self._peak):
+            self._first = row
+            if self._strict:
+                raise AuditError(self.summary())
+
+    def observe(self, metric: float) -> None:
+        """Hand over one more value of the metric that the plan's factor, such as `plateau`, follows."""
+        self._schedule.observe(metric)
+
+    @property
+    def planned(self) -> Array:
+        """The planned rate of every update so far."""
+        return np.array(self._planned)
+
+    @property
+    def applied(self) -> Array:
+        """The applied rate of every update so far."""
+        return np.array(self._applied)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every update so far."""
+        updates = range(self._start, self.update)
+        return [Row(*row) for row in zip(updates, self._planned, self._applied, strict=True)]
+
+    @property
+    def first_difference(self) -> Row | None:
+        """The first update with another rate than planned, or None."""
+        return self._first
+
+    @property
+    def differences(self) -> int:
+        """The updates with another rate than planned."""
+        return int(np.sum(far(self.planned, self.applied, self._tolerance, self._peak)))
+
+    @property
+    def causes(self) -> list[Cause]:
+        """What explains every rate so far; several while they cannot be told apart, none if nothing does."""
+        if self._first is None:
+            return []
+        updates = np.arange(self._start, self.update)
+        return causes(Evidence(self.plan, updates, self.planned, self.applied, self._tolerance))
+
+    @property
+    def cause(self) -> str | None:
+        """The likely cause of the differences as a sentence, or None if there are none."""
+        return None if self._first is None else sentence(self.causes)
+
+    def summary(self) -> str:
+        """Return what was found, in one or two sentences.
+
+        >>> from stepsize.schedules import linear
+        >>> audit = Audit(linear(0.4).plan(updates=2))
+        >>> audit.record(0.4), audit.record(0.2)
+        (None, None)
+        >>> audit.summary()
+        'All 2 of 2 planned updates used the rate of linear(0.4).'
+        """
+        seen, row, horizon = len(self._applied), self._first, self.plan.horizon
+        if not seen:
+            found = "No update was recorded."
+        elif row is None:
+            which = f"All {seen} of {horizon} planned updates"
+            part = f"All {seen} recorded updates, of {horizon} planned,"
+            found = f"{which if seen == horizon else part} used the rate of {self.plan.schedule}."
+        else:
+            found = (
+                f"Update {row.update} used the rate {row.applied:.6g}, planned was {row.planned:.6g}; "
+                f"{self.differences} of {seen} updates differ. Likely cause: {self.cause}."
+            )
+        return " ".join([found, *self.notes])
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write every update so far, with the columns update, planned and applied."""
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(Row._fields)
+            writer.writerows(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<Audit: {self.summary()}>"
+
+    def _repr_svg_(self) -> str | None:
+        if not self._applied:
+            return None
+        per_epoch = self.plan.updates_per_epoch
+        drawn = [
+            Curve(f"planned: {self.plan.schedule}", self.planned, per_epoch),
+            Curve("applied", np.nan_to_num(self.applied, posinf=0.0, neginf=0.0), per_epoch),
+        ]
+        since = f", from update {self._start} on" if self._start else ""
+        return curves(drawn, f"learning rate, planned and applied{since}")
+
+
+def check_audit(audit: Any) -> None:
+    """Raise ScheduleError unless `audit` is an audit."""
+    if not isinstance(audit, Audit):
+        raise ScheduleError(f"audit={shown(audit)} is no audit; write Audit(plan)")
+
+
+def _state(plan: Plan, start: Any) -> Any:
+    """Return the state of a run at `start`."""
+    if not hasattr(start, "__index__"):
+        return start
+    start = operator.index(start)
+    if start < 0:
+        raise StateError(f"start={start} is no count of completed updates; write an integer from 0")
+    factor = plan.metric_factor
+    return write_state(Place(plan, start, None if factor is None else factor.init()))

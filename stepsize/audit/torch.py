@@ -1,0 +1,63 @@
+"""An audit of a PyTorch optimizer, whatever schedules it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from stepsize.audit.record import Audit, check_audit
+from stepsize.errors import ScheduleError, require
+from stepsize.units import shown
+
+require("torch", "torch")
+
+from torch.optim import Optimizer  # noqa: E402
+
+
+def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0) -> ExitStack:
+    """Record the rate of one parameter group at every update, as the update is about to use it.
+
+    Updates that mixed precision skips do not count, nor do micro-batches. A group whose rate is the plan's
+    times a number has that `multiplier`, and an audit of its own. What changes rates in a hook of the
+    optimizer, as `TorchScheduler` does, must be attached before. The watch ends with the `with` that it is
+    used in, or with `.close()`.
+
+    Raises: ScheduleError if `optimizer` is none, or lacks the group; AuditError from `optimizer.step()`
+    before the first update that differs, under a strict audit.
+
+    >>> import torch
+    >>> from stepsize.schedules import linear
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    >>> audit = Audit(linear(0.5).plan(updates=4))
+    >>> with watch(optimizer, audit):
+    ...     optimizer.step(), optimizer.step()
+    (None, None)
+    >>> audit.first_difference
+    Row(update=1, planned=0.375, applied=0.5)
+    """
+    check_audit(audit)
+    while (inner := getattr(optimizer, "optimizer", None)) is not None:
+        optimizer = inner  # Accelerate wraps the optimizer that makes the updates
+    if not isinstance(optimizer, Optimizer):
+        raise ScheduleError(
+            f"optimizer={shown(optimizer)} is no PyTorch optimizer; hand over for example SGD"
+        )
+    groups = len(optimizer.param_groups)
+    if group not in range(groups):
+        raise ScheduleError(f"group={shown(group)}: the optimizer has the groups 0 to {groups - 1}")
+    updating = False  # a subclass that calls its parent's step() begins twice
+
+    def begin(optimizer: Any, args: Any, kwargs: Any) -> None:
+        nonlocal updating
+        if not updating and not getattr(optimizer, "found_inf", None):  # a fused update skips itself
+            updating = True
+            audit.record(optimizer.param_groups[group]["lr"], multiplier)
+
+    def end(optimizer: Any, args: Any, kwargs: Any) -> None:
+        nonlocal updating
+        updating = False
+
+    watching = ExitStack()
+    watching.callback(optimizer.register_step_pre_hook(begin).remove)
+    watching.callback(optimizer.register_step_post_hook(end).remove)
+    return watching

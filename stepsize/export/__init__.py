@@ -1,0 +1,61 @@
+"""A plan as code of another library, which needs nothing of this package.
+
+Where the library has a schedule of its own with the same rates, the code calls it; else it is the formula in
+plain Python (`plain`) in the shape that the library takes. `formulas` and `waves` have one formula for each
+family, `functions` puts them together, and every formula is run and compared with the plan when it is
+exported. Each target is a module of its own; none of them imports its library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stepsize.errors import ScheduleError, unknown
+from stepsize.export import keras, optax, plain, torch, transformers
+from stepsize.export.module import Module
+from stepsize.schedules import Plan
+from stepsize.units import shown
+
+TARGETS: dict[str, Callable[[Plan], Module]] = {
+    "keras": keras.module,
+    "optax": optax.module,
+    "plain": plain.module,
+    "torch": torch.module,
+    "transformers": transformers.module,
+}
+
+
+def export(plan: Plan, to: str) -> str:
+    """Return Python code with the rates of a plan, for "keras", "torch", "optax", "transformers" or "plain".
+
+    The rates are those of the plan, rounded to float32 by Keras and optax. After the run, a schedule that the
+    library has itself goes by its own rule.
+
+    Raises: ScheduleError for an unknown target, and with the reason for a plan that it cannot express.
+
+    >>> from stepsize.schedules import cosine
+    >>> print(export(cosine(0.1).plan(updates=450), to="torch"))
+    # cosine(0.1)
+    # The run has 450 updates (steps of the optimizer), counted from 0.
+    # After it, CosineAnnealingLR goes by a rule of its own.
+    #
+    # Use:
+    #     optimizer = torch.optim.SGD(model.parameters(), lr=BASE_RATE)
+    #     scheduler = make_scheduler(optimizer)
+    #     then scheduler.step() after every optimizer.step()
+    <BLANKLINE>
+    from torch.optim.lr_scheduler import CosineAnnealingLR
+    <BLANKLINE>
+    BASE_RATE = 0.1
+    <BLANKLINE>
+    <BLANKLINE>
+    def make_scheduler(optimizer):
+        \"""Return the scheduler of an optimizer that was made with lr=BASE_RATE.\"""
+        return CosineAnnealingLR(optimizer, T_max=450, eta_min=0)
+    <BLANKLINE>
+    """
+    if not isinstance(plan, Plan):
+        raise ScheduleError(f"plan={shown(plan)} is no plan; write for example cosine(0.1).plan(updates=450)")
+    if not isinstance(to, str) or to not in TARGETS:
+        raise ScheduleError(unknown("target", to if isinstance(to, str) else shown(to), sorted(TARGETS)))
+    return TARGETS[to](plan).text(plan)

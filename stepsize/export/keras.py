@@ -1,0 +1,192 @@
+"""A plan as a schedule of Keras: its own class where that is exact, else a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from stepsize.export.metrics import keras_plateau, refusal
+from stepsize.export.module import (
+    FEW,
+    Module,
+    Piece,
+    Unfit,
+    fits,
+    laid_out,
+    piece,
+    real,
+    regular_times,
+    whole,
+    whole_run,
+)
+from stepsize.export.plain import function, imports
+from stepsize.schedules import Join, Plan, constant, cosine, warmup
+from stepsize.schedules.plan import Clock
+from stepsize.units import spell
+
+USE = """optimizer = keras.optimizers.SGD(learning_rate=schedule)"""
+ON_METRIC = USE.replace("schedule", "rate") + "\nmodel.fit(..., callbacks=[callback])"
+TABLE = '''
+RATES = np.array([learning_rate(update) for update in range({count})], "float32")
+
+
+@keras.saving.register_keras_serializable(package="exported")
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """Look the rate of each step up: worked out in float32, it would be less exact."""
+
+    def __call__(self, step):
+        index = {index}
+        return keras.ops.take(keras.ops.convert_to_tensor(RATES), index)
+
+    def get_config(self):
+        return {{}}
+
+
+schedule = LearningRate()'''
+
+
+def module(plan: Plan) -> Module:
+    """Return the file of a plan."""
+    if plan.metric_factor is not None:
+        rate, arguments = keras_plateau(plan)
+        callback = laid_out(f"keras.callbacks.ReduceLROnPlateau({arguments})", "")
+        return Module(ON_METRIC, "import keras", f"rate = {rate}\ncallback = {callback}")
+    with suppress(Unfit):
+        return _of_call(_call(plan))
+    return _of_function(plan)
+
+
+def _of_call(call: str) -> Module:
+    name = call.partition("(")[0].removeprefix("keras.optimizers.schedules.") if "(" in call else ""
+    return Module(USE, "import keras", f"schedule = {laid_out(call, '')}", name)
+
+
+def _of_function(plan: Plan) -> Module:
+    code = function(plan)
+    if plan.after == "error":
+        reason = 'a compiled schedule cannot raise an error; plan with after="hold"'
+        raise refusal(plan, "keras", reason, "keras.KerasSchedule")
+    step = 'keras.ops.cast(step, "int32")'
+    count, index = plan.horizon + 1, f"keras.ops.minimum({step}, {plan.horizon})"
+    if plan.after == "repeat":
+        count, index = plan.horizon, f"keras.ops.mod({step}, {plan.horizon})"
+    code = f"{code}\n\n{TABLE.format(count=count, index=index)}"
+    return Module(USE, imports(code, "import keras"), code)
+
+
+def _call(plan: Plan) -> str:
+    """Return the call of a class, or the rate itself if it is constant."""
+    schedule, clock = whole_run(plan)
+    if isinstance(schedule, Join):
+        first, *rest = schedule.pieces
+        fits(isinstance(first, warmup) and len(rest) == 1 and isinstance(rest[0], cosine))
+        return _warmup_cosine(schedule.pieces[0], rest[0], plan)
+    if isinstance(schedule, constant):
+        return str(schedule.value)
+    if type(schedule).__name__ not in CALLS:
+        raise Unfit
+    call = CALLS[type(schedule).__name__](schedule, piece(schedule, clock))
+    return f"keras.optimizers.schedules.{call}"
+
+
+def _warmup_cosine(climb: Any, falls: Any, plan: Plan) -> str:
+    """Return the one class that has a warmup of its own."""
+    clock = Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
+    steps = whole(clock.updates("warmup", climb.length))
+    fits(climb.shape == "linear" and not climb.closed and steps > 0)
+    at = piece(falls, replace(clock, horizon=clock.horizon - steps))
+    return "keras.optimizers.schedules." + (
+        f"CosineDecay(initial_learning_rate={real(climb.start)}, decay_steps={at.phase}, "
+        f"{_alpha(falls)}, warmup_target={real(falls.peak)}, warmup_steps={steps})"
+    )
+
+
+def _cosine(s: Any, at: Piece) -> str:
+    return f"CosineDecay({real(s.peak)}, decay_steps={at.phase}, {_alpha(s)})"
+
+
+def _linear(s: Any, at: Piece) -> str:
+    return f"PolynomialDecay({real(s.peak)}, decay_steps={at.phase}, end_learning_rate={real(s.floor)})"
+
+
+def _polynomial(s: Any, at: Piece) -> str:
+    fits(s.power.is_integer() and s.power <= FEW)  # a rounding error below 0 to such a power is no nan
+    end = f"end_learning_rate={real(s.floor)}, power={real(s.power)}"
+    return f"PolynomialDecay({real(s.peak)}, decay_steps={at.phase}, {end})"
+
+
+def _exponential(s: Any, at: Piece) -> str:
+    if s.staircase:
+        return _regular_stairs(s, at)
+    if s.floor is not None:
+        fits(at.phase >= at.last)  # it falls on
+        factor = real(s.floor / s.peak)
+        return f"ExponentialDecay({real(s.peak)}, decay_steps={at.phase}, decay_rate={factor})"
+    at.open()
+    every = whole(at.clock.period("every", s.every))
+    fits(at.last <= FEW * every)
+    return f"ExponentialDecay({real(s.peak)}, decay_steps={every}, decay_rate={real(s.factor)})"
+
+
+def _inverse_time(s: Any, at: Piece) -> str:
+    fits(not s.staircase)
+    at.open()
+    every = whole(at.clock.period("every", s.every))
+    return f"InverseTimeDecay({real(s.peak)}, decay_steps={every}, decay_rate={real(s.rate)})"
+
+
+def _step_decay(s: Any, at: Piece) -> str:
+    fits(s.offset is None and s.floor == 0)
+    return _regular_stairs(s, at)
+
+
+def _multistep(s: Any, at: Piece) -> str:
+    return _stairs(at, at.clock.times("at", s.at), _powers(s, len(s.at)))
+
+
+def _piecewise_constant(s: Any, at: Piece) -> str:
+    return _stairs(at, at.clock.times("at", s.at), [str(value) for value in s.values])
+
+
+def _regular_stairs(s: Any, at: Piece) -> str:
+    """Return drops at regular times; a compiled staircase=True can be late."""
+    times = regular_times(s, at)
+    return _stairs(at, times, _powers(s, len(times)))
+
+
+def _stairs(at: Piece, times: list[float], rates: list[str]) -> str:
+    """Return a class whose boundaries are the last steps of the rates before them."""
+    at.open()
+    boundaries = [whole(time) - 1 for time in times]
+    return f"PiecewiseConstantDecay(boundaries={boundaries}, values=[{', '.join(rates)}])"
+
+
+def _powers(s: Any, drops: int) -> list[str]:
+    """Return the rates after each drop."""
+    return [real(s.peak), *(f"{real(s.peak)} * {real(s.factor)}**{count + 1}" for count in range(drops))]
+
+
+def _keras_restarts(s: Any, at: Piece) -> str:
+    first = spell(at.clock.period("first_decay_steps", s.first_decay_steps))
+    cycle = f"t_mul={real(s.t_mul)}, m_mul={real(s.m_mul)}, alpha={real(s.alpha)}"
+    return f"CosineDecayRestarts({real(s.peak)}, first_decay_steps={first}, {cycle})"
+
+
+def _alpha(s: Any) -> str:
+    """Return the floor as a share of the peak."""
+    return f"alpha={real(s.floor / s.peak)}"
+
+
+CALLS: dict[str, Callable[[Any, Piece], str]] = {
+    "cosine": _cosine,
+    "exponential": _exponential,
+    "inverse_time": _inverse_time,
+    "keras_restarts": _keras_restarts,
+    "linear": _linear,
+    "multistep": _multistep,
+    "piecewise_constant": _piecewise_constant,
+    "polynomial": _polynomial,
+    "step_decay": _step_decay,
+}

@@ -1,0 +1,118 @@
+"""What an exported file is made of, and the rates that a library has itself."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Any
+
+from stepsize.export.wording import comment
+from stepsize.schedules import Plan, Schedule
+from stepsize.schedules.compose import planned_part
+from stepsize.schedules.plan import Clock
+
+FEW = 16
+"""How often a rate may be multiplied in float32, before the rounding errors show."""
+
+
+class Unfit(Exception):
+    """A library has no schedule of its own with these rates."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """The parts of an exported file: how to use it, imports, code, and what it calls of the library."""
+
+    use: str
+    imports: str
+    code: str
+    call: str = ""
+
+    def text(self, plan: Plan) -> str:
+        """Return the file, which says first what it is."""
+        epochs = f", {plan.updates_per_epoch} an epoch" if plan.updates_per_epoch else ""
+        run = f"# The run has {plan.horizon} updates (steps of the optimizer){epochs}, counted from 0."
+        after = [f"# After it, {self.call} goes by a rule of its own."] if self.call else []
+        use = [f"#     {line}" for line in self.use.splitlines()]
+        head = "\n".join([comment(plan.schedule), run, *after, "#", "# Use:", *use])
+        gap = "\n\n\n" if self.code.startswith(("def ", "# ")) else "\n\n"
+        return gap.join(["\n\n".join(filter(None, [head, self.imports])), self.code]) + "\n"
+
+
+def whole(value: float) -> int:
+    """Return a number of updates that has no fraction."""
+    fits(float(value).is_integer())
+    return int(value)
+
+
+def fits(condition: bool) -> None:
+    """Raise Unfit unless a condition of the library's schedule holds."""
+    if not condition:
+        raise Unfit
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A schedule with the clock it knows, the updates it lasts, and the last of them that the run has."""
+
+    schedule: Schedule
+    clock: Clock
+    lasts: float
+    last: float
+
+    @property
+    def phase(self) -> int:
+        """The updates from its first value to its end value."""
+        return whole(self.lasts - getattr(self.schedule, "closed", False))
+
+    def open(self) -> None:
+        """Ask that its values go on to the end of the run."""
+        fits(self.lasts > self.last)
+
+
+def piece(schedule: Schedule, clock: Clock) -> Piece:
+    """Return a schedule that has all the updates of a clock."""
+    own = schedule.duration(clock)
+    return Piece(schedule, clock, clock.horizon if own is None else own, clock.horizon - 1)
+
+
+def whole_run(plan: Plan) -> tuple[Schedule, Clock]:
+    """Return the planned schedule and its clock, if its end value holds after the run."""
+    fits(plan.after == "hold")
+    return planned_part(plan.schedule), Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
+
+
+def regular_times(schedule: Any, at: Piece) -> list[float]:
+    """Return the times at which a schedule drops in the run, if those are few."""
+    every = whole(at.clock.period("every", schedule.every))
+    fits(at.last <= FEW * every)
+    return [float(time) for time in range(every, int(at.last) + 1, every)]
+
+
+def real(value: float) -> str:
+    """Return a number with a point: Keras takes the type of all its numbers from the first rate.
+
+    >>> real(1), real(0.1)
+    ('1.0', '0.1')
+    """
+    return repr(float(value))
+
+
+def quoted(text: str) -> str:
+    """Return a text between quotes; the names of a schedule have none, nor backslashes."""
+    return f'"{text}"'
+
+
+def laid_out(call: str, indent: str = "    ") -> str:
+    """Return a call, over several lines if it is long.
+
+    >>> laid_out("f(x, y=2)")
+    'f(x, y=2)'
+    """
+    if len(call) <= 88:
+        return call
+    tree = ast.parse(call, mode="eval").body
+    assert isinstance(tree, ast.Call)
+    parts = [ast.get_source_segment(call, part) for part in (*tree.args, *tree.keywords)]
+    name = ast.get_source_segment(call, tree.func)
+    return "\n".join([f"{name}(", *(f"{indent}    {part}," for part in parts), f"{indent})"])

@@ -1,0 +1,95 @@
+"""KerasSchedule on JAX: what it refuses, how it is saved, and one compilation for a run."""
+
+import json
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+import stepsize as ss
+from stepsize.adapters.keras import KerasSchedule
+from stepsize.errors import ScheduleError, SpecError, StateError
+
+PLAN = (ss.warmup(3 * ss.updates) >> ss.cosine(0.3)).plan(epochs=4, updates_per_epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: KerasSchedule(0.1), r"plan=0\.1 is no plan"),
+        (lambda: KerasSchedule(None), "plan=None is no plan"),
+        (lambda: KerasSchedule(ss.cosine(0.1)), r"plan=cosine\(0\.1\) is no plan"),
+        (lambda: KerasSchedule(ss.cosine(0.1).plan(epochs=5)), "needs updates_per_epoch="),
+        (lambda: KerasSchedule((ss.constant(0.1) * ss.plateau()).plan(updates=9)), "ScheduleCallback"),
+        (lambda: KerasSchedule(ss.linear(1).plan(updates=9, after="error")), 'after="hold"'),
+        (lambda: KerasSchedule(PLAN, accumulate=0), "accumulate=0 is not allowed"),
+        (lambda: KerasSchedule(PLAN, accumulate=2.0), r"accumulate=2\.0 is not allowed"),
+        (lambda: KerasSchedule(PLAN, accumulate=True), "accumulate=True is not allowed"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_construction(make, message):
+    with pytest.raises(ScheduleError, match=message):
+        make()
+
+
+def test_the_config_is_plain_data_that_builds_the_same_schedule():
+    first = KerasSchedule(PLAN, accumulate=2)
+    config = json.loads(json.dumps(first.get_config()))
+    again = KerasSchedule.from_config(config)
+    assert (again.plan, again.accumulate) == (first.plan, first.accumulate)
+    np.testing.assert_array_equal(again(np.arange(40)), first(np.arange(40)))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"schedule": "cosin(0.1)"}, SpecError, "did you mean 'cosine'"),
+        ({"updates": -1}, ScheduleError, "updates=-1"),
+        ({"after": "error"}, ScheduleError, "cannot raise inside compiled training"),
+    ],
+)
+def test_a_damaged_config_is_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        KerasSchedule.from_config({**KerasSchedule(PLAN).get_config(), **change})
+
+
+def test_a_config_without_a_field_is_refused():
+    config = KerasSchedule(PLAN).get_config()
+    del config["updates"]
+    with pytest.raises(StateError, match="lacks 'updates'"):
+        KerasSchedule.from_config(config)
+
+
+def test_a_loop_of_ones_own_gets_the_planned_rates_in_one_compilation():
+    optimizer = keras.optimizers.SGD(KerasSchedule(PLAN))
+    weight = keras.Variable(np.zeros(1, np.float32))
+    optimizer.build([weight])
+    traces = []
+
+    @jax.jit
+    def update(state, weights):
+        traces.append(None)
+        weights, state = optimizer.stateless_apply(state, [np.ones(1, np.float32)], weights)
+        return state, weights
+
+    state, used = [each.value for each in optimizer.variables], []
+    for _ in range(PLAN.horizon + 2):
+        state, weights = update(state, [np.zeros(1, np.float32)])
+        used.append(-float(weights[0][0]))  # one step from 0 with a gradient of 1 is the rate itself
+    np.testing.assert_array_equal(np.float32(used), np.float32([*PLAN.values, PLAN.end, PLAN.end]))
+    assert len(traces) == 1
+
+
+def test_a_scaled_loss_that_overflows_does_not_move_the_clock():
+    inner = keras.optimizers.SGD(KerasSchedule(PLAN))
+    optimizer = keras.optimizers.LossScaleOptimizer(inner, initial_scale=1.0)
+    optimizer.build([keras.Variable(np.zeros(1, np.float32))])
+    state, used = [each.value for each in optimizer.variables], []
+    scale = [each.name for each in optimizer.variables].index("dynamic_scale")
+    for gradient in (1.0, 1.0, np.inf, np.nan, 1.0, 1.0):
+        scaled = np.float32([gradient * float(state[scale])])
+        weights, state = optimizer.stateless_apply(state, [scaled], [np.zeros(1, np.float32)])
+        used.append(-float(weights[0][0]))
+    rates = PLAN.values[:4].tolist()
+    np.testing.assert_array_equal(np.float32(used), np.float32([*rates[:2], 0.0, 0.0, *rates[2:]]))

@@ -1,0 +1,71 @@
+"""The momentum that PyTorch's cycles drive is not read; the page of dialects says what to write for it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stepsize.schedules as ss
+from stepsize.units import updates
+
+torch = pytest.importorskip("torch")
+from torch.optim import lr_scheduler as theirs  # noqa: E402
+
+DRAWS = 200
+
+
+def momenta(build: Any, count: int) -> list[float]:
+    """Return the momentum that each update uses."""
+    owner = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = build(owner)
+        used = []
+        for update in range(count):
+            if update:
+                owner.step()
+                scheduler.step()
+            used.append(owner.param_groups[0]["momentum"])
+    return used
+
+
+def assert_same(schedule: ss.Schedule, used: list[float]) -> None:
+    np.testing.assert_allclose(schedule.plan(updates=len(used)).values, used, rtol=1e-10)
+
+
+def test_one_cycle() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(DRAWS):
+        total, three, linear = int(draw.integers(4, 80)), bool(draw.integers(2)), bool(draw.integers(2))
+        share, low, high = draw.uniform(1.01 / total, 0.5), draw.uniform(0.5, 0.8), draw.uniform(0.8, 0.99)
+        way = {"anneal_strategy": "linear" if linear else "cos", "three_phase": three}
+        bounds = {"base_momentum": low, "max_momentum": high, "pct_start": share}
+        used = momenta(lambda o, n=total, more=way | bounds: theirs.OneCycleLR(o, 0.5, n, **more), total)
+        rise = (share * total - 1) * updates
+        ours = ss.one_cycle_momentum(
+            high,
+            low=low,
+            warmup=rise,
+            down=rise if three else None,
+            shape="linear" if linear else "cosine",
+            closed=True,
+        )
+        assert_same(ours, used)
+    with pytest.raises(AssertionError):
+        assert_same(ours.with_fields(closed=False), used)
+
+
+def test_a_triangle() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(DRAWS):
+        up, down = int(draw.integers(1, 20)), int(draw.integers(1, 20))
+        low, high = draw.uniform(0.5, 0.8), draw.uniform(0.8, 0.99)
+        settings = {"base_momentum": low, "max_momentum": high}
+        used = momenta(
+            lambda o, up=up, down=down, more=settings: theirs.CyclicLR(o, 0.1, 0.5, up, down, **more), 90
+        )
+        at = [up * updates, (up + down) * updates]
+        assert_same(ss.piecewise_interpolated([high, low, high], at=at, length=at[-1]).repeat(), used)

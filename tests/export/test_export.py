@@ -1,0 +1,166 @@
+"""The page of exports, what is refused, texts that could become code, and training with what came out."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stepsize.dialects
+from stepsize.errors import ScheduleError
+from stepsize.export import TARGETS, export
+from stepsize.export.functions import FORMULAS, REFUSED
+from stepsize.schedules import FAMILIES, constant, parse, plateau
+from stepsize.schedules.driven import Driven
+from stepsize.units import run as whole_run
+from tests.export.running import run
+
+DOCS = Path(stepsize.__file__).parents[1] / "docs"
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script that writes the page."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    return importlib.import_module("make_export")
+
+
+def test_the_page_is_up_to_date(page: ModuleType) -> None:
+    assert (DOCS / "export.md").read_text(encoding="utf-8") == page.page()
+
+
+def test_every_family_has_a_formula_or_a_reason() -> None:
+    driven = {name for name, family in FAMILIES.items() if issubclass(family, Driven)}
+    within = {"constant", "warmup"}  # a number, and a part of its join
+    assert set(FAMILIES) - driven - within == set(FORMULAS) | set(REFUSED)
+    assert not set(FORMULAS) & set(REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("spec", "to", "reason"),
+    [
+        (
+            '0.1 * custom("wavy_export")',
+            "keras",
+            "its function is code of your own; use that function itself",
+        ),
+        ("torch_chained([linear(0.1)], base=0.1)", "torch", "changes the rate that the others left"),
+        ("timm_step(0.1, decay_t=9*updates)", "plain", "a scheduler of timm; construct that one"),
+        ("keras_restarts(0.1, first_decay_steps=9*updates)", "optax", "export it --to keras"),
+        ("warmup(5*updates) >> keras_restarts(0.1, first_decay_steps=9*updates)", "keras", "write cosine_re"),
+    ],
+)
+def test_what_has_no_formula_is_refused_with_the_reason(spec: str, to: str, reason: str) -> None:
+    stepsize.register("wavy_export", lambda t, horizon: 1 + t)
+    with pytest.raises(ScheduleError, match=f"cannot be exported: .*{reason}"):
+        export(parse(spec).plan(updates=100), to)
+
+
+@pytest.mark.parametrize(
+    ("plan", "to", "message"),
+    [
+        (constant(0.1), "torch", "is no plan; write for example"),
+        (constant(0.1).plan(updates=9), "pytorch", "unknown target 'pytorch'; did you mean 'torch'"),
+        (constant(0.1).plan(updates=9), None, "unknown target 'None'"),
+        (constant(0.1).plan(updates=9), ["torch"], "unknown target"),
+    ],
+)
+def test_wrong_objects_are_named(plan: Any, to: Any, message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        export(plan, to)
+
+
+@pytest.mark.parametrize("metric", ["loss, mode=1", "a); import os; f(b", "#", "{x}", "ünï"])
+@pytest.mark.parametrize("to", ["torch", "keras", "transformers"])
+def test_a_name_stays_a_text(metric: str, to: str) -> None:
+    rule = plateau(metric=metric, mode="min", relative=False, threshold=0.25)
+    code = export((constant(0.1) * rule).plan(updates=9), to)
+    imports = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert len(imports) == 1
+    texts = {node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)}
+    assert (metric in texts) == (to == "keras")
+
+
+@pytest.mark.parametrize("to", TARGETS)
+def test_a_spec_of_many_parts_stays_in_its_comments(to: str) -> None:
+    spec = " + ".join(f"cosine({peak}, length=0.5*run)" for peak in range(1, 20))
+    code = export(parse(spec).plan(updates=100), to)
+    assert max(map(len, code.splitlines())) < 600
+    assert code.splitlines()[1].startswith("#     ")
+    compile(code, "exported.py", "exec")
+
+
+@pytest.mark.parametrize("to", TARGETS)
+def test_no_library_is_loaded_to_export(to: str) -> None:
+    heavy = ["jax", "keras", "torch", "transformers", "optax", "tensorflow"]
+    command = (
+        "import sys; from stepsize.export import export; from stepsize.schedules import parse; "
+        f"export(parse('warmup(5*updates) >> rex(0.1)').plan(updates=9), {to!r}); "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+TRAINING = """
+import keras, numpy as np
+x = np.linspace(0, 1, 24, dtype="float32").reshape(12, 2)
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile(keras.optimizers.SGD(schedule), "mse")
+rates = []
+class Used(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        rates.append(float(self.model.optimizer.learning_rate))  # self.model is up to date, on JAX too
+model.fit(x, x[:, :1], epochs=3, batch_size=4, verbose=0, callbacks=[Used()])
+again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+assert [float(again(t)) for t in range(9)] == [float(schedule(t)) for t in range(9)]
+print(keras.backend.backend(), *rates)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_keras_trains_with_the_exported_rates(backend: str, tmp_path: Path) -> None:
+    pytest.importorskip(backend)
+    plan = parse("warmup(3*updates) >> rex(0.1)").plan(updates=9)
+    (tmp_path / "training.py").write_text(export(plan, "keras") + TRAINING)
+    environment = {**os.environ, "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "training.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    name, *rates = done.stdout.splitlines()[-1].split()
+    assert name == backend
+    np.testing.assert_allclose(np.array(rates, float), plan.values, rtol=1e-6)
+
+
+def test_optax_trains_with_the_exported_rates() -> None:
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    plan = parse("warmup(3*updates) >> rex(0.1)").plan(updates=9)
+    optimizer = optax.sgd(run(export(plan, "optax"))["schedule"])
+    weights = jnp.zeros(1)
+    state = optimizer.init(weights)
+    update = jax.jit(optimizer.update)
+    moved = []
+    for _ in range(9):
+        change, state = update(jnp.ones(1), state, weights)
+        moved.append(-float(change[0]))
+    np.testing.assert_allclose(moved, plan.values, rtol=1e-6)
+
+
+def test_lengths_are_resolved_in_the_code() -> None:
+    schedule = parse("warmup(2*epochs) >> rex(0.1, length=0.5*run)")
+    code = export(schedule.plan(epochs=20, updates_per_epoch=9), "plain")
+    assert "t / 18" in code
+    assert f"t / {(0.5 * whole_run).resolve(180):g}" in code

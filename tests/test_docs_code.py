@@ -1,0 +1,71 @@
+"""The code on the page about adapters runs as it stands, section by section."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stepsize as ss
+
+PAGE = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+SECTIONS = {
+    section.partition("\n")[0]: re.findall(r"```python\n(.*?)```", section, re.S)
+    for section in PAGE.split("\n## ")[1:]
+}
+NEEDS_A_FILE = "state.json"
+
+
+def run(blocks: list[str], **names: Any) -> dict[str, Any]:
+    """Run blocks of code one after another in one namespace."""
+    for block in blocks:
+        exec(block, names)
+    return names
+
+
+def test_a_loop_of_ones_own_and_going_on() -> None:
+    made = run(SECTIONS["A loop of your own"] + SECTIONS["Going on"])
+    assert made["schedule"].update == 225
+    assert made["going_on"].plan.horizon == 900
+    assert made["schedule"].rate == pytest.approx(made["state"]["rate"])
+
+
+def test_pytorch() -> None:
+    made = run(SECTIONS["PyTorch"])
+    assert made["optimizer"].param_groups[0]["lr"] == 0
+    made["optimizer"].step()
+    assert made["optimizer"].param_groups[0]["lr"] == made["plan"](1) > 0
+
+
+def test_keras() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    x, y = np.zeros((225, 4), np.float32), np.zeros((225, 1), np.float32)
+    blocks = [block for block in SECTIONS["Keras"] if NEEDS_A_FILE not in block]
+    assert len(blocks) == len(SECTIONS["Keras"]) - 1
+    keras.utils.disable_interactive_logging()
+    made = run(blocks, keras=keras, model=model, x=x, y=y)
+    rates = [rate for _, rate in made["callback"].history]
+    horizon = made["callback"].state_dict()["updates"]
+    assert len(rates) == horizon > 0
+    schedule = made["schedule"].plan(epochs=50, updates_per_epoch=horizon // 50)
+    assert rates[: horizon // 10] == pytest.approx(schedule.values[: horizon // 10], rel=1e-6)
+
+
+def test_optax() -> None:
+    import jax.numpy as jnp
+    import optax
+
+    first, second = SECTIONS["optax"]
+    build, _, use = second.strip().partition("\n\n")
+    made = run([first, build], optax=optax)
+    params = grads = jnp.ones(2)
+    made |= {"params": params, "grads": grads, "loss": 1.0, "step": 9}
+    made["state"] = made["optimizer"].init(params)
+    made = run(use.splitlines(), **made)
+    assert made["updates"].tolist() == pytest.approx([-made["plan"](2)] * 2)
+    assert ss.plateau(factor=0.5, patience=3, metric="val_loss") == made["plan"].metric_factor
