@@ -42,10 +42,9 @@ def train(schedule, seed, report):
 if __name__ == "__main__":
     import stepsize as ss
     from stepsize import epochs
-    from stepsize.study.training import Training
 
     rows = int(np.ceil(0.7 * len(X)))
-    training = Training(train, epochs=EPOCHS, updates_per_epoch=-(-rows // BATCH), name="pytorch-wine")
+    training = ss.Training(train, epochs=EPOCHS, updates_per_epoch=-(-rows // BATCH), name="pytorch-wine")
     schedules = [
         "constant(0.1)",
         ss.cosine(0.1),

@@ -65,10 +65,12 @@ from stepsize.units import epochs, lr, run, updates
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result, compare
+    from stepsize.problems.catalog import load
     from stepsize.problems.data import Data
     from stepsize.problems.problem import Problem, problem
     from stepsize.problems.splits import Split
     from stepsize.study.candidates import Candidate
+    from stepsize.study.training import Training
 
 __version__ = "0.1.0"
 
@@ -81,6 +83,7 @@ __all__ = [
     "Schedule",
     "Split",
     "StepsizeError",
+    "Training",
     "chebyshev",
     "clip",
     "compare",
@@ -99,6 +102,7 @@ __all__ = [
     "k_decay",
     "linear",
     "linear_cosine",
+    "load",
     "lr",
     "multistep",
     "natural_exponential",
@@ -141,7 +145,9 @@ _ON_DEMAND = {
     "Problem": "stepsize.problems.problem",
     "Result": "stepsize.comparison",
     "Split": "stepsize.problems.splits",
+    "Training": "stepsize.study.training",
     "compare": "stepsize.comparison",
+    "load": "stepsize.problems.catalog",
     "problem": "stepsize.problems.problem",
 }
 

@@ -1,70 +1,27 @@
-"""The command `stepsize`: parse, call, print. One command is one function of the library."""
+"""`stepsize compare` and `stepsize report`: make a study, and show its answer."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 import tempfile
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import stepsize
-from stepsize.errors import EngineError, ScheduleError, StepsizeError, StudyError, require
+from stepsize.cli.terminal import plain, say, width
+from stepsize.errors import StudyError, require
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result
-    from stepsize.schedules import Plan
 
-ANSWERED, FAILED, BAD_INPUT, ALL_DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
-
-app = typer.Typer(
-    help="Which learning rate, and which schedule, should I use on my model and my data?",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+ALL_DIVERGED = 3  # the exit code
 
 
-def main() -> NoReturn:
-    """Run the command line and leave with its exit code; bad input is one line on standard error."""
-    try:
-        code = app(standalone_mode=False) or ANSWERED  # typer turns Ctrl-C into 130
-    except typer.TyperException as error:
-        _leave(error.format_message(), BAD_INPUT)
-    except StepsizeError as error:
-        _leave(str(error), FAILED if isinstance(error, EngineError) else BAD_INPUT)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FAILED
-    if code == INTERRUPTED:
-        again = shlex.join(["stepsize", *sys.argv[1:]])
-        _leave(f"interrupted; finished runs are kept, the same command continues: {again}", code)
-    sys.exit(code)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(stepsize.__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
-    ] = False,
-) -> None:
-    pass
-
-
-@app.command()
 def compare(
     problem: Annotated[
         str,
@@ -136,7 +93,7 @@ def compare(
         trainer = engine or stack.enter_context(comparison.trainer_of(chosen))
         study = study_of(said, chosen, _command())
         for note in () if quiet else getattr(getattr(chosen, "data", None), "notes", ()):
-            _say(f"Data: {note}.")
+            say(f"Data: {note}.")
         page = report or comparison.RESULTS / f"{chosen.name}.html"
         _check_writable(page)
         threading.Thread(target=html.prepare, daemon=True).start()
@@ -146,12 +103,11 @@ def compare(
             with ProgressLine(sys.stderr, quiet) as line:
                 result = comparison.complete(study, chosen, opened, trainer, line.show)
             _show(result, page, as_json)
-            _say(f"Runs: {opened.path}")
+            say(f"Runs: {opened.path}")
     if result.verdict["status"] == "all_diverged":
         raise typer.Exit(ALL_DIVERGED)
 
 
-@app.command()
 def report(
     store: Annotated[Path, typer.Argument(help="The file that keeps a study's runs.")],
     output: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
@@ -173,100 +129,6 @@ def report(
     _show(result, output or store.with_suffix(".html"), as_json)
 
 
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run; 50 unless --updates.")]
-Updates = Annotated[int | None, typer.Option(min=1, help="Updates of the run, instead of --epochs.")]
-PerEpoch = Annotated[int | None, typer.Option(min=1, help="Updates of an epoch; 1 unless --updates.")]
-FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr; 0.1 unless given.")]
-
-
-@app.command()
-def preview(
-    specs: Annotated[list[str], typer.Argument(help="Schedules, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
-    epochs: Epochs = None,
-    updates: Updates = None,
-    updates_per_epoch: PerEpoch = None,
-    lr: FreeRate = None,
-    output: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .html file.")] = None,
-) -> None:
-    """Show schedules before paying for a run: lengths in updates, phases, first and last rates.
-
-    Example: stepsize preview "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)"
-    """
-    from stepsize.report import preview as pictures
-
-    plans = _planned(specs, epochs, updates, updates_per_epoch, lr)
-    if output is not None:
-        pictures.draw(plans, output)
-        _say(f"Picture: {output}")
-    typer.echo(pictures.text(plans, _width(), ascii=_ascii()))
-
-
-@app.command()
-def export(
-    spec: Annotated[str, typer.Argument(help="A schedule, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
-    to: Annotated[str, typer.Option(help="keras, torch, optax, transformers or plain.")],
-    epochs: Epochs = None,
-    updates: Updates = None,
-    updates_per_epoch: PerEpoch = None,
-    lr: FreeRate = None,
-    output: Annotated[Path | None, typer.Option(help="Write a file instead of standard output.")] = None,
-) -> None:
-    """Write a schedule as code of another library, which needs nothing of stepsize.
-
-    Example: stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --epochs 50 --updates-per-epoch 9
-    """
-    from stepsize.export import export as code
-
-    (plan,) = _planned([spec], epochs, updates, updates_per_epoch, lr)
-    text = code(plan, to)
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ScheduleError(
-            f"output {str(output)!r} cannot be written: {error.strerror}; give another place with --output"
-        ) from None
-    _say(f"Code: {output}")
-
-
-def _planned(
-    specs: list[str],
-    epochs: int | None,
-    updates: int | None,
-    updates_per_epoch: int | None,
-    lr: float | None,
-) -> list[Plan]:
-    """Read schedules and plan them for the run that the flags describe."""
-    from stepsize.schedules import parse
-    from stepsize.schedules.phases import counts_epochs
-
-    parsed = [parse(spec) for spec in specs]
-    if epochs is not None and updates is not None:
-        raise ScheduleError(f"--epochs {epochs} and --updates {updates} both give the run; write one of them")
-    if updates is None:
-        epochs = 50 if epochs is None else epochs
-        updates_per_epoch = 1 if updates_per_epoch is None else updates_per_epoch
-    in_epochs = [str(each) for each in parsed if counts_epochs(each)]
-    if in_epochs and updates_per_epoch is None:
-        raise ScheduleError(
-            f"{in_epochs[0]} counts epochs; write --updates {updates} --updates-per-epoch N, "
-            "with N the updates of one epoch"
-        )
-    if lr is not None and not any(each.knobs for each in parsed):
-        raise ScheduleError(f"--lr {lr:g} has nothing to set; write lr in a schedule, such as cosine(lr)")
-    rate = 0.1 if lr is None else lr
-    if not 0 < rate < float("inf"):
-        raise ScheduleError(f"--lr {rate:g} is not allowed; write a finite number above 0")
-    return [
-        (each.bind(lr=rate) if each.knobs else each).plan(
-            epochs=epochs, updates=updates, updates_per_epoch=updates_per_epoch
-        )
-        for each in parsed
-    ]
-
-
 def _show(result: Result, page: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(result.to_json())
@@ -274,9 +136,9 @@ def _show(result: Result, page: Path, as_json: bool) -> None:
         from stepsize.report import text
 
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        typer.echo(text.render(result.answer, result.details, _width(), colour, _ascii()))
+        typer.echo(text.render(result.answer, result.details, width(), colour, plain()))
     result.report(page)
-    _say(f"Report: {page}")
+    say(f"Report: {page}")
 
 
 def _tell_what_is_there(store: Any, study: Any) -> None:
@@ -286,9 +148,9 @@ def _tell_what_is_there(store: Any, study: Any) -> None:
     found = finished_runs(study, store.runs(study.fingerprint))
     if found:
         more = "nothing is left to train" if found == total_runs(study) else "continuing"
-        _say(f"{found:,} of {total_runs(study):,} runs are in {store.path}; {more}.")
+        say(f"{found:,} of {total_runs(study):,} runs are in {store.path}; {more}.")
     elif store.fingerprints(study.name) - {study.fingerprint}:
-        _say(f"Settings or versions have changed since the runs in {store.path}; they stay, new ones come.")
+        say(f"Settings or versions have changed since the runs in {store.path}; they stay, new ones come.")
 
 
 def _check_writable(page: Path) -> None:
@@ -306,24 +168,3 @@ def _check_writable(page: Path) -> None:
 
 def _command() -> str:
     return shlex.join(["stepsize", *(arg for arg in sys.argv[1:] if arg not in ("--json", "--quiet", "-q"))])
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
-
-
-def _ascii() -> bool:
-    try:
-        "█→≈".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
-
-
-def _leave(message: str, code: int) -> NoReturn:
-    typer.echo(f"stepsize: {' '.join(message.split())}", err=True)
-    sys.exit(code)

@@ -1,0 +1,65 @@
+"""The command `stepsize`: parse, call, print. One command is one function of the library."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+import stepsize
+from stepsize.cli import schedules, studies
+from stepsize.errors import EngineError, StepsizeError
+
+ANSWERED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # and studies.ALL_DIVERGED
+
+app = typer.Typer(
+    help="Which learning rate, and which schedule, should I use on my model and my data?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code; bad input is one line on standard error."""
+    try:
+        code = app(standalone_mode=False) or ANSWERED  # typer turns Ctrl-C into 130
+    except typer.TyperException as error:
+        _leave(error.format_message(), BAD_INPUT)
+    except StepsizeError as error:
+        _leave(str(error), FAILED if isinstance(error, EngineError) else BAD_INPUT)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    if code == INTERRUPTED:
+        again = shlex.join(["stepsize", *sys.argv[1:]])
+        _leave(f"interrupted; finished runs are kept, the same command continues: {again}", code)
+    sys.exit(code)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(stepsize.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (studies.compare, studies.report, schedules.preview, schedules.export):
+    app.command()(command)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    typer.echo(f"stepsize: {' '.join(message.split())}", err=True)
+    sys.exit(code)

@@ -1,0 +1,105 @@
+"""`stepsize preview` and `stepsize export`: schedules before any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stepsize.cli.terminal import plain, say, width
+from stepsize.errors import ScheduleError
+
+if TYPE_CHECKING:
+    from stepsize.schedules import Plan
+
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run; 50 unless --updates.")]
+Updates = Annotated[int | None, typer.Option(min=1, help="Updates of the run, instead of --epochs.")]
+PerEpoch = Annotated[int | None, typer.Option(min=1, help="Updates of an epoch; 1 unless --updates.")]
+FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr; 0.1 unless given.")]
+
+
+def preview(
+    specs: Annotated[list[str], typer.Argument(help="Schedules, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
+    epochs: Epochs = None,
+    updates: Updates = None,
+    updates_per_epoch: PerEpoch = None,
+    lr: FreeRate = None,
+    output: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .html file.")] = None,
+) -> None:
+    """Show schedules before paying for a run: lengths in updates, phases, first and last rates.
+
+    Example: stepsize preview "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)"
+    """
+    from stepsize.report import preview as pictures
+
+    plans = _planned(specs, epochs, updates, updates_per_epoch, lr)
+    if output is not None:
+        pictures.draw(plans, output)
+        say(f"Picture: {output}")
+    typer.echo(pictures.text(plans, width(), ascii=plain()))
+
+
+def export(
+    spec: Annotated[str, typer.Argument(help="A schedule, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
+    to: Annotated[str, typer.Option(help="keras, torch, optax, transformers or plain.")],
+    epochs: Epochs = None,
+    updates: Updates = None,
+    updates_per_epoch: PerEpoch = None,
+    lr: FreeRate = None,
+    output: Annotated[Path | None, typer.Option(help="Write a file instead of standard output.")] = None,
+) -> None:
+    """Write a schedule as code of another library, which needs nothing of stepsize.
+
+    Example: stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --epochs 50 --updates-per-epoch 9
+    """
+    from stepsize.export import export as code
+
+    (plan,) = _planned([spec], epochs, updates, updates_per_epoch, lr)
+    text = code(plan, to)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ScheduleError(
+            f"output {str(output)!r} cannot be written: {error.strerror}; give another place with --output"
+        ) from None
+    say(f"Code: {output}")
+
+
+def _planned(
+    specs: list[str],
+    epochs: int | None,
+    updates: int | None,
+    updates_per_epoch: int | None,
+    lr: float | None,
+) -> list[Plan]:
+    """Read schedules and plan them for the run that the flags describe."""
+    from stepsize.schedules import parse
+    from stepsize.schedules.phases import counts_epochs
+
+    parsed = [parse(spec) for spec in specs]
+    if epochs is not None and updates is not None:
+        raise ScheduleError(f"--epochs {epochs} and --updates {updates} both give the run; write one of them")
+    if updates is None:
+        epochs = 50 if epochs is None else epochs
+        updates_per_epoch = 1 if updates_per_epoch is None else updates_per_epoch
+    in_epochs = [str(each) for each in parsed if counts_epochs(each)]
+    if in_epochs and updates_per_epoch is None:
+        raise ScheduleError(
+            f"{in_epochs[0]} counts epochs; write --updates {updates} --updates-per-epoch N, "
+            "with N the updates of one epoch"
+        )
+    if lr is not None and not any(each.knobs for each in parsed):
+        raise ScheduleError(f"--lr {lr:g} has nothing to set; write lr in a schedule, such as cosine(lr)")
+    rate = 0.1 if lr is None else lr
+    if not 0 < rate < float("inf"):
+        raise ScheduleError(f"--lr {rate:g} is not allowed; write a finite number above 0")
+    return [
+        (each.bind(lr=rate) if each.knobs else each).plan(
+            epochs=epochs, updates=updates, updates_per_epoch=updates_per_epoch
+        )
+        for each in parsed
+    ]
