@@ -151,8 +151,14 @@ CASES = [
         "linear_cosine(0.1, periods=3)",
         "LambdaLR(optimizer, lambda t: (1 - t / N) * (1 + cos(6 * pi * t / N)) / 2 + 0.001)",
     ),
-    Case("chebyshev(0.1, floor=0.01)", "LambdaLR(optimizer, lambda t: 1)", same=False),
-    Case("chebyshev(0.1, floor=0.01, steps=1048576)", "LambdaLR(optimizer, lambda t: 1)", same=False),
+    Case(
+        "chebyshev(0.1, floor=0.01)",
+        "LambdaLR(optimizer, lambda t: 1 / (1 + 9 * (1 - cos((fractal(8)[t % 8] + 0.5) * pi / 8)) / 2))",
+    ),
+    Case(
+        "chebyshev(0.1, floor=0.01, steps=1048576)",
+        "LambdaLR(optimizer, lambda t: 1 / (1 + 9 * (1 - cos((fractal(2**20)[t] + 0.5) * pi / 2**20)) / 2))",
+    ),
     Case("constant(0.1) * noise(0.2)", "LambdaLR(optimizer, lambda t: 1)", same=False),
     Case('0.1 * custom("cubed")', "LambdaLR(optimizer, lambda t: (1 - t / N) ** 3)"),
     Case(

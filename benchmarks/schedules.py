@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,22 @@ def forget() -> None:
                 value.cache_clear()
 
 
+@lru_cache
+def fractal(count: int) -> list[int]:
+    """Return the order of Chebyshev steps, made once: large steps stand next to small ones."""
+    order = [0]
+    while len(order) < count:
+        order = [index for each in order for index in (each, 2 * len(order) - 1 - each)]
+    return order
+
+
 def stepped(case: Case) -> Contender:
     """Step PyTorch's scheduler once per update, reading the rate from the optimizer before each step."""
 
     def rates(updates: int) -> Rates:
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
-        names = {**vars(math), **vars(torch.optim.lr_scheduler), "optimizer": optimizer, "N": updates}
+        names = {**vars(math), **vars(torch.optim.lr_scheduler), "fractal": fractal}
+        names |= {"optimizer": optimizer, "N": updates}
         found = np.empty(updates)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SequentialLR calls step in a way that PyTorch deprecated

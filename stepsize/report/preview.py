@@ -17,7 +17,7 @@ from stepsize.errors import MissingExtra, ScheduleError
 from stepsize.report.cells import ascii_only, pad, shorten, wrap
 from stepsize.report.text import schedule_sparkline
 from stepsize.schedules import Plan, picture
-from stepsize.schedules.phases import Phase, counted, phases, resolved
+from stepsize.schedules.phases import Phase, phases, resolved
 
 ENDS = 5  # rows shown from the start and from the end
 FORMATS = (".html", ".png", ".svg")
@@ -143,7 +143,7 @@ def _png(drawn: str) -> bytes:
 
 
 def _lines(plan: Plan, width: int, ascii: bool) -> list[str]:
-    units = dict.fromkeys([_run(plan), *resolved(plan)])  # they say the same of a run of one epoch
+    units = resolved(plan)
     return [
         *wrap(str(plan.schedule), width, rest="    "),
         *wrap(", ".join(units), width, "  ", "    "),
@@ -161,14 +161,6 @@ def _driven(plan: Plan, width: int) -> list[str]:
         return []
     said = f"{factor} counts as 1 here: {factor.metric} moves it while training"
     return wrap(said, width, "  ", "    ")
-
-
-def _run(plan: Plan) -> str:
-    if not plan.updates_per_epoch:
-        return counted(plan.horizon, "update")
-    whole, rest = divmod(plan.horizon, plan.updates_per_epoch)
-    run = f"{counted(whole, 'epoch')} = {counted(whole * plan.updates_per_epoch, 'update')}"
-    return run if not rest else f"{run}, and {rest} more"
 
 
 def _phase_table(plan: Plan, width: int, ascii: bool) -> list[str]:

@@ -51,20 +51,30 @@ def phases(plan: Plan) -> list[Phase]:
 
 
 def resolved(plan: Plan) -> list[str]:
-    """Return what every length of the schedule comes to in updates, each said once.
+    """Return how long the run is, and what every length of the schedule comes to in updates, each said once.
 
-    >>> from stepsize.schedules import cosine
+    >>> from stepsize.schedules import cosine, warmup
     >>> from stepsize.units import epochs
     >>> resolved((warmup(5 * epochs) >> cosine(0.1)).plan(epochs=50, updates_per_epoch=9))
-    ['1 epoch = 9 updates', 'warmup = 45 updates']
+    ['50 epochs = 450 updates', '1 epoch = 9 updates', 'warmup = 45 updates']
     """
-    said = [f"1 epoch = {counted(plan.updates_per_epoch, 'update')}"] if plan.updates_per_epoch else []
+    said = [_run(plan)]
+    if plan.updates_per_epoch:
+        said.append(f"1 epoch = {counted(plan.updates_per_epoch, 'update')}")
     clock = _clock(plan)
     for name, written in lengths(plan.schedule):
         if any(length.unit != "updates" for length in written):
             amounts = [spell(length.resolve(clock.run, clock.updates_per_epoch)) for length in written]
             said.append(f"{name} = {', '.join(amounts)} {'update' if amounts == ['1'] else 'updates'}")
     return list(dict.fromkeys(said))
+
+
+def _run(plan: Plan) -> str:
+    if not plan.updates_per_epoch:
+        return counted(plan.horizon, "update")
+    whole, rest = divmod(plan.horizon, plan.updates_per_epoch)
+    run = f"{counted(whole, 'epoch')} = {counted(whole * plan.updates_per_epoch, 'update')}"
+    return run if not rest else f"{run}, and {rest} more"
 
 
 def counted(count: int, noun: str) -> str:

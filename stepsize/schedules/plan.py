@@ -137,6 +137,18 @@ class Plan:
         """Pickle what was planned, not the values; they come out the same."""
         return Plan, (self.schedule, self.horizon, self.updates_per_epoch, self.after)
 
+    def __str__(self) -> str:
+        """Return the schedule, and what its lengths and those of the run come to in updates.
+
+        >>> from stepsize.schedules import cosine, warmup
+        >>> from stepsize.units import epochs
+        >>> print((warmup(5 * epochs) >> cosine(0.1)).plan(epochs=50, updates_per_epoch=9))
+        warmup(5*epochs) >> cosine(0.1): 50 epochs = 450 updates, 1 epoch = 9 updates, warmup = 45 updates
+        """
+        from stepsize.schedules.phases import resolved  # only what is shown needs it
+
+        return f"{self.schedule}: {', '.join(resolved(self))}"
+
     def _repr_svg_(self) -> str:
         from stepsize.schedules.picture import svg  # only a notebook needs it
 

@@ -129,8 +129,9 @@ def test_the_check_of_staircases_can_fail() -> None:
 def test_resolved_lengths_are_named_and_said_once() -> None:
     schedule = ss.warmup(1 * epochs) >> ss.multistep(0.1, at=[2 * epochs, 0.5 * run])
     assert resolved(schedule.plan(epochs=10, updates_per_epoch=3)) == [
+        "10 epochs = 30 updates",
         "1 epoch = 3 updates",
         "warmup = 3 updates",
         "at = 6, 15 updates",
     ]
-    assert resolved((ss.warmup(7 * updates) >> ss.linear(0.1)).plan(updates=9)) == []
+    assert resolved((ss.warmup(7 * updates) >> ss.linear(0.1)).plan(updates=9)) == ["9 updates"]
