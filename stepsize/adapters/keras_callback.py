@@ -54,6 +54,7 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._count = 0  # the optimizer's own count of updates; ours may have begun before it
         self._applied = 0.0
         self._held: Any = None  # the array that the last update left in the optimizer
+        self._steady = False  # every batch is one update, so Keras' count need not be read
         self._begun = False
         self._warned = False
 
@@ -78,6 +79,7 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         _check(self.model)
+        self._steady = _steady(self.model)
         if isinstance(self._given, Schedule):
             self._plan_fit(self._given)
         self._begun = False
@@ -85,24 +87,26 @@ class ScheduleCallback(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if not self._begun:  # only now has every callback restored what it restores
             self._check_start(epoch)
-            self._apply()
+            self._apply(self._optimizer)
             self._begun = True
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         plan, update = self._run.plan, self._run.update
         if plan.after == "error" and update >= plan.horizon:
             plan(update)  # it says that the run is over, and what to write
-        if not IMMUTABLE or _held(self.model) is not self._held:  # else nobody has written since
-            self._check_owner(_rate_of(self.model))
-        self._apply()
+        optimizer = self._optimizer
+        held = optimizer.learning_rate.value
+        if not IMMUTABLE or held is not self._held:  # else nobody has written since
+            self._check_owner(float(held))
+        self._apply(optimizer)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        model = self.model  # on JAX, asking for it brings the variables back from the running epoch
-        new = _updates_of(model) - self._count
+        optimizer = self._optimizer
+        new = 1 if self._steady else _updates_of(optimizer) - self._count
         if new > 1:
             _refuse_blocks()
         if new == 1:  # not if gradients were only accumulated, or the update was skipped
-            self._held = _held(model)
+            self._held = optimizer.learning_rate.value
             used = float(self._held)
             self.history.append((self._run.update, used))
             self._check_owner(used)
@@ -150,7 +154,7 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def _check_start(self, epoch: int) -> None:
         """Raise StateError if the optimizer or `fit` is further than the schedule."""
-        update, count = self._run.update, _updates_of(self.model)
+        update, count = self._run.update, _updates_of(self._optimizer)
         going_on = bool(self.history) and count == self._count
         if count not in (0, update) and not going_on:
             raise StateError(
@@ -164,10 +168,14 @@ class ScheduleCallback(keras.callbacks.Callback):
             )
         self._count = count
 
-    def _apply(self) -> None:
-        model: Any = self.model
-        rate = np.array(self._run.rate, model.optimizer.learning_rate.dtype)
-        model.optimizer.learning_rate = rate  # an array of its type is what Keras assigns fastest
+    @property
+    def _optimizer(self) -> Any:
+        model: Any = self.model  # on JAX, asking for it brings the variables back from the running epoch
+        return model.optimizer
+
+    def _apply(self, optimizer: Any) -> None:
+        rate = np.array(self._run.rate, optimizer.learning_rate.dtype)
+        optimizer.learning_rate = rate  # an array of its type is what Keras assigns fastest
         self._applied = float(rate)
 
     def _check_owner(self, found: float) -> None:
@@ -218,14 +226,12 @@ def _accumulate(model: Any) -> int:
     return _inner(model).gradient_accumulation_steps or 1
 
 
-def _held(model: Any) -> Any:
-    return model.optimizer.learning_rate.value
+def _steady(model: Any) -> bool:
+    """Tell whether Keras itself makes exactly one update of every batch."""
+    plain = _inner(model) is model.optimizer and _accumulate(model) == 1
+    return plain and type(model).train_step is keras.Model.train_step
 
 
-def _rate_of(model: Any) -> float:
-    return float(_held(model))
-
-
-def _updates_of(model: Any) -> int:
-    count = model.optimizer.iterations  # a variable, or a tensor where gradients are accumulated
+def _updates_of(optimizer: Any) -> int:
+    count = optimizer.iterations  # a variable, or a tensor where gradients are accumulated
     return int(count.value if isinstance(count, keras.Variable) else count)
