@@ -71,7 +71,7 @@ class Scale:
     @property
     def name(self) -> str:
         """The metric in words."""
-        return self.metric.replace("_", " ")
+        return "R2" if self.metric == "r2" else self.metric.replace("_", " ")
 
     @property
     def title(self) -> str:
