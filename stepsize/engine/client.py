@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+from stepsize.engine.child import BROKEN, Child
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
@@ -29,7 +25,7 @@ class Engine:
         self._opened: dict[str, tuple[Task, int]] = {}
         self._layouts: dict[str, Layout] = {}
         self.compile_seconds = 0.0
-        self._start()
+        self._child = _start()
 
     def __enter__(self) -> Engine:
         return self
@@ -42,7 +38,7 @@ class Engine:
     @property
     def pid(self) -> int:
         """The process number of the training process."""
-        return self._process.pid
+        return self._child.pid
 
     def open(self, key: str, task: Task, candidates: int) -> Layout:
         """Prepare a population called `key`, of blocks with up to `candidates` runs; give its layout.
@@ -64,33 +60,24 @@ class Engine:
 
     def close(self) -> None:
         """End the training process."""
-        self._process.kill()
-        self._process.communicate()
-        self._messages.close()
+        self._child.end()
 
     def _ask(self, request: tuple[Any, ...], on_progress: Callable[[float], None]) -> tuple[Any, ...]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._converse(request, on_progress)
-            except (EOFError, OSError, pickle.UnpicklingError):
-                status, said = self._last_words()
-                self.close()
+            except BROKEN:
+                said = self._child.last_words()
                 if attempt == ATTEMPTS:
-                    raise EngineError(
-                        f"the training process died {ATTEMPTS} times (status {status}"
-                        f"{', probably out of memory' if status == -9 else ''}); {said}"
-                    ) from None
-                self._start()
+                    raise EngineError(f"the training process died {ATTEMPTS} times {said}") from None
+                self._child = _start()
                 self._reopen(but=request)
         raise AssertionError("unreachable")
 
     def _converse(self, request: tuple[Any, ...], on_progress: Callable[[float], None]) -> tuple[Any, ...]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        pickle.dump(request, self._process.stdin, protocol=5)
-        self._process.stdin.flush()
+        self._child.send(request)
         while True:
-            kind, *answer = pickle.load(self._process.stdout)
+            kind, *answer = self._child.receive()
             if kind == "refused":
                 raise answer[0]
             if kind != "progress":
@@ -102,30 +89,6 @@ class Engine:
             if but[:2] != ("open", key):
                 self._converse(("open", key, task, candidates), lambda share: None)
 
-    def _start(self) -> None:
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "stepsize.engine.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._messages,
-                env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths},
-                start_new_session=True,  # Ctrl-C is for the caller, who ends this process
-            )
-        except OSError as error:
-            self._messages.close()
-            raise EngineError(
-                f"cannot start a training process by {sys.executable!r}: {error.strerror}"
-            ) from None
 
-    def _last_words(self) -> tuple[int | None, str]:
-        """Give the status of a process that broke off, and the last line it wrote."""
-        try:
-            status = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            status = None
-        self._messages.seek(0)
-        lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        return status, f"its last words: {lines[-1][:200]}" if lines else "it said nothing"
+def _start() -> Child:
+    return Child("stepsize.engine.worker", KERAS_BACKEND="jax")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import pickle
 import queue
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
+from stepsize.engine.child import BROKEN, Child
 from stepsize.errors import EngineError, require
 from stepsize.study.functions import pack
 from stepsize.study.protocol import Job, Round
@@ -117,38 +114,41 @@ class Worker:
 
     def __init__(self, packed: str | bytes, name: str) -> None:
         self._packed, self._name = packed, name
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._closed = False
 
     def make(self, errand: Errand, on_epoch: Callable[[str], None], candidate: str) -> tuple[Any, int | None]:
         """Make one run; give its curves and the update at which it diverged, or None."""
-        status, said = None, ""
+        said = ""
         for _ in range(ATTEMPTS):
+            fresh = self._child is None
+            child = self._child or self._start()
             try:
-                return self._converse(errand, on_epoch, f"{candidate}, seed {errand.seed}")
-            except (EOFError, OSError, pickle.UnpicklingError):
-                status, said = self._last_words()
-        hint = ", probably out of memory" if status == -9 else ""
-        raise EngineError(
-            f"the process that trains {self._name!r} died {ATTEMPTS} times (status {status}{hint}); {said}"
-        )
+                if fresh:
+                    child.send(self._packed)
+                return self._converse(child, errand, on_epoch, f"{candidate}, seed {errand.seed}")
+            except BROKEN:
+                self._child, said = None, child.last_words()
+        raise EngineError(f"the process that trains {self._name!r} died {ATTEMPTS} times {said}")
 
     def close(self) -> None:
         """End the process for good."""
         self._closed = True
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._messages.close()
+        if self._child is not None:
+            self._child.end()
 
-    def _converse(self, errand: Errand, on_epoch: Callable[[str], None], run: str) -> tuple[Any, int | None]:
-        process = self._process or self._start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        pickle.dump(errand, process.stdin, protocol=5)
-        process.stdin.flush()
+    def _start(self) -> Child:
+        if self._closed:
+            raise EngineError("training was ended")
+        self._child = Child("stepsize.study.trainer", **dict.fromkeys(ONE_THREAD, "1"))
+        return self._child
+
+    def _converse(
+        self, child: Child, errand: Errand, on_epoch: Callable[[str], None], run: str
+    ) -> tuple[Any, int | None]:
+        child.send(errand)
         while True:
-            kind, *answer = pickle.load(process.stdout)
+            kind, *answer = child.receive()
             if kind == "made":
                 return answer[0], answer[1]
             if kind == "refused":
@@ -157,38 +157,3 @@ class Worker:
                 said, where = answer
                 raise EngineError(f"{self._name} raised {said} ({run}); its traceback is in {where}")
             on_epoch(kind)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        if self._closed:
-            raise EngineError("training was ended")
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": paths}
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "stepsize.study.trainer"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._messages,
-                env=environment,
-                start_new_session=True,  # Ctrl-C is for the caller, who ends this process
-            )
-        except OSError as error:
-            self._messages.close()
-            raise EngineError(
-                f"cannot start a training process by {sys.executable!r}: {error.strerror}"
-            ) from None
-        assert self._process.stdin is not None
-        pickle.dump(self._packed, self._process.stdin, protocol=5)
-        return self._process
-
-    def _last_words(self) -> tuple[int | None, str]:
-        """Give the status of a process that broke off, and the last line it wrote; forget the process."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.communicate()
-        status, self._process = self._process.returncode, None
-        self._messages.seek(0)
-        lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        self._messages.close()
-        return status, f"its last words: {lines[-1][:200]}" if lines else "it said nothing"

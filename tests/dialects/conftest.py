@@ -1,11 +1,8 @@
-"""What all comparisons share, and timm without the image libraries that its top module imports."""
+"""What all comparisons share."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,17 +29,3 @@ def assert_follows() -> Callable[..., None]:
     with pytest.raises(AssertionError):
         check(constant(1), [1.0, 0.999])
     return check
-
-
-@pytest.fixture(scope="session")
-def timm_scheduler() -> ModuleType:
-    """Return timm.scheduler itself, imported under a bare parent, for timm's own imports torchvision."""
-    pytest.importorskip("torch")
-    found = importlib.util.find_spec("timm")
-    if found is None or found.submodule_search_locations is None:
-        pytest.skip("timm is not installed")
-    if "timm" not in sys.modules:
-        bare = ModuleType("timm")
-        bare.__path__, bare.__spec__ = list(found.submodule_search_locations), found
-        sys.modules["timm"] = bare
-    return importlib.import_module("timm.scheduler")
