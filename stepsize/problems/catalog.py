@@ -74,14 +74,24 @@ def load(
         read = loaders.from_torch if loaders.is_torch(source) else loaders.from_tf
         name = name or type(source).__name__
         return from_rows(read(source), name=name, source=name, kind=kind, roles=roles, prepare=prepare)
-    if hasattr(source, "to_pandas") or hasattr(source, "iloc"):
-        frame = source.to_pandas() if hasattr(source, "to_pandas") else source
-        labels = loaders.class_names(getattr(source, "features", None) or {}, target)
-        made = f"a {type(source).__module__.partition('.')[0]} table"
-        name = name or "table"
-        return from_frame(frame, target, name=name, source=made, kind=kind, roles=roles, labels=labels)
+    tables = source.values() if isinstance(source, Mapping) else [source]
+    if tables and all(hasattr(each, "to_pandas") or hasattr(each, "iloc") for each in tables):
+        return _of_tables(source, target, kind, name, roles)
     rows = _rows(source)
     return from_rows(rows, name=name or "arrays", source="arrays", kind=kind, roles=roles, prepare=prepare)
+
+
+def _of_tables(source: Any, target: str | None, kind: str | None, name: str | None, roles: Roles) -> Data:
+    """Make data of a frame, or of several by their parts, such as a `DatasetDict` of Hugging Face."""
+    parts = dict(source) if isinstance(source, Mapping) else {"": source}
+    frames = {part: each.to_pandas() if hasattr(each, "to_pandas") else each for part, each in parts.items()}
+    first = next(iter(parts.values()))
+    labels = loaders.class_names(getattr(first, "features", None) or {}, target)
+    made = f"a {type(first).__module__.partition('.')[0]} table"
+    if isinstance(source, Mapping):
+        roles = roles.with_part(loaders.PART_COLUMN)
+    frame = loaders.joined(frames) if isinstance(source, Mapping) else frames[""]
+    return from_frame(frame, target, name=name or "table", source=made, kind=kind, roles=roles, labels=labels)
 
 
 def is_source(text: str) -> bool:

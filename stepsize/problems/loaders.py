@@ -105,8 +105,6 @@ def from_saved(folder: Path, target: str | None) -> tuple[Any, Sequence[str], st
     Parts (train, validation, test) become a column of their own.
     """
     require("train", "pandas", "pyarrow")
-    import pandas
-
     try:
         if (folder / "state.json").is_file():
             frame, features = _arrow(folder)
@@ -116,9 +114,20 @@ def from_saved(folder: Path, target: str | None) -> tuple[Any, Sequence[str], st
     except (OSError, ValueError, KeyError) as error:
         said = str(error).splitlines()[0]
         raise ProblemError(f"{str(folder)!r} is no complete Hugging Face dataset: {said}") from None
-    frames = [frame.assign(**{PART_COLUMN: part}) for part, (frame, _) in read.items()]
     features = next(iter(read.values()))[1]
-    return pandas.concat(frames, ignore_index=True), class_names(features, target), PART_COLUMN
+    return (
+        joined({part: frame for part, (frame, _) in read.items()}),
+        class_names(features, target),
+        PART_COLUMN,
+    )
+
+
+def joined(frames: Mapping[str, Any]) -> Any:
+    """Give the frames of several parts as one, in which a column says the part."""
+    import pandas
+
+    said = [frame.assign(**{PART_COLUMN: part}) for part, frame in frames.items()]
+    return pandas.concat(said, ignore_index=True)
 
 
 def _arrow(folder: Path) -> tuple[Any, Mapping[str, Any]]:

@@ -1,7 +1,9 @@
 """Tables with columns of any type: what becomes a number, what is dropped or refused, and what is said."""
 
+import datasets
 import numpy as np
 import pandas
+import polars
 import pyarrow
 import pytest
 
@@ -141,11 +143,27 @@ def test_frames_refused():
         load(table())
 
 
-def test_tables_of_other_libraries_by_their_to_pandas():
-    """Arrow tables stand for polars frames and Hugging Face datasets, which convert by the same method."""
-    data = load(pyarrow.Table.from_pandas(table(c=["a", "b", "c"] * 4)), "kind")
-    assert data.x.shape == (12, 4)
-    assert data.source == "a pyarrow table"
+def test_tables_of_other_libraries():
+    frame = table(c=["a", "b", "c"] * 4)
+    for made, source in (
+        (pyarrow.Table.from_pandas(frame), "a pyarrow table"),
+        (polars.from_pandas(frame), "a polars table"),
+        (datasets.Dataset.from_pandas(frame), "a datasets table"),
+    ):
+        data = load(made, "kind")
+        assert data.x.shape == (12, 4)
+        assert data.source == source
+
+
+def test_parts_of_a_hugging_face_dataset(tmp_path):
+    whole = datasets.Dataset.from_pandas(table(c=["a", "b", "c"] * 4))
+    parts = datasets.DatasetDict({"train": whole.select(range(9)), "test": whole.select(range(9, 12))})
+    datasets.disable_progress_bars()
+    parts.save_to_disk(tmp_path / "saved")
+    for source in (parts, str(tmp_path / "saved"), {"train": table().head(9), "test": table().tail(3)}):
+        data = load(source, "kind")
+        assert data.rows == 12
+        assert data.test.tolist() == [9, 10, 11]
 
 
 def test_targets_of_every_type():
