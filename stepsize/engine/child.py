@@ -1,12 +1,18 @@
-"""A process of our own that is spoken to by pickles through its pipes; it may die without taking us along."""
+"""A process of our own that is spoken to by pickles through its pipes; it may die without taking us along.
+
+`Child` is the caller's side; `answers` and `requests` are those of the process itself.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from stepsize.errors import EngineError
@@ -73,3 +79,35 @@ class Child:
         hint = ", probably out of memory" if status == -9 else ""
         said = f"its last words: {lines[-1][:200]}" if lines else "it said nothing"
         return f"(status {status}{hint}); {said}"
+
+
+def answers() -> Callable[..., None]:
+    """Give the function by which this process answers; what else it prints goes to standard error."""
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+
+    def send(*answer: Any) -> None:
+        pickle.dump(answer, pipe, protocol=5)
+        pipe.flush()
+
+    return send
+
+
+def requests() -> queue.SimpleQueue[Any]:
+    """Give the requests to this process as they come; it ends when the caller is gone, whatever it does."""
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def receive() -> None:
+        while True:
+            try:
+                waiting.put(pickle.load(sys.stdin.buffer))
+            except EOFError:
+                os._exit(0)
+
+    threading.Thread(target=receive, daemon=True).start()
+    return waiting
+
+
+def cores() -> int:
+    """Give the processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,69 +8,49 @@ answers are pickles, which never leave these two processes.
 from __future__ import annotations
 
 import os
-import pickle
-import queue
-import sys
-import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from stepsize.engine.child import answers, cores, requests
 from stepsize.engine.planner import plan_layout
 from stepsize.engine.task import Task
 from stepsize.errors import EngineError, InputError, MissingExtra
 from stepsize.problems.travel import first_line, kept_traceback
 
-Send = Callable[[tuple[Any, ...]], None]
+Send = Callable[..., None]
 
 
 def main() -> None:
     """Serve one caller until it is gone."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not mix with the answers
-
-    def send(answer: tuple[Any, ...]) -> None:
-        pickle.dump(answer, answers, protocol=5)
-        answers.flush()
-
-    requests: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
-    cores = _prepare_jax()
+    send, waiting = answers(), requests()
+    devices = _prepare_jax()
     populations: dict[str, Any] = {}
     while True:
-        kind, key, *rest = requests.get()
+        kind, key, *rest = waiting.get()
         try:
             if kind == "open":
                 task, candidates = rest
-                populations[key], layout = _open(task, candidates, cores)
-                send(("layout", layout))
+                populations[key], layout = _open(task, candidates, devices)
+                send("layout", layout)
             else:
                 _train(send, populations[key], *rest)
         except (InputError, MissingExtra) as error:
-            send(("refused", error))
+            send("refused", error)
         except Exception as error:
             said = f"{type(error).__name__}: {first_line(error)}"
             where = f"the whole message is in {kept_traceback()}"
-            send(("refused", EngineError(f"training failed with {said}; {where}")))
+            send("refused", EngineError(f"training failed with {said}; {where}"))
 
 
-def _receive(requests: queue.SimpleQueue[tuple[Any, ...]]) -> None:
-    """Pass requests on; end this process when the caller is gone, even amid a long computation."""
-    while True:
-        try:
-            requests.put(pickle.load(sys.stdin.buffer))
-        except EOFError:
-            os._exit(0)
-
-
-def _open(task: Task, candidates: int, cores: int) -> tuple[Any, Any]:
+def _open(task: Task, candidates: int, devices: int) -> tuple[Any, Any]:
     from stepsize.engine.population import Population
     from stepsize.engine.trial import why_series
 
     population = Population(task)
     layout = plan_layout(
-        population.weights, task.epochs, task.updates_per_epoch, candidates, cores, why_series(population)
+        population.weights, task.epochs, task.updates_per_epoch, candidates, devices, why_series(population)
     )
     population.compile(layout)
     return population, layout
@@ -78,8 +58,8 @@ def _open(task: Task, candidates: int, cores: int) -> tuple[Any, Any]:
 
 def _train(send: Send, population: Any, blocks: list[Any]) -> None:
     before = population.compile_seconds
-    curves = population.train(blocks, lambda share: send(("progress", share)))
-    send(("curves", curves, population.compile_seconds - before))
+    curves = population.train(blocks, lambda share: send("progress", share))
+    send("curves", curves, population.compile_seconds - before)
 
 
 def _prepare_jax() -> int:
@@ -87,8 +67,8 @@ def _prepare_jax() -> int:
     os.environ["KERAS_BACKEND"] = "jax"
     import jax
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jax.config.update("jax_num_cpu_devices", cores)
+    devices = cores()
+    jax.config.update("jax_num_cpu_devices", devices)
     jax.config.update("jax_platforms", "cpu")
     try:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepsize" / "compiled"
@@ -98,7 +78,7 @@ def _prepare_jax() -> int:
     except (OSError, RuntimeError):
         pass  # no place to keep programs: they are compiled anew each time
     import_module("stepsize.engine.population")  # and Keras, while the caller prepares its first request
-    return cores
+    return devices
 
 
 if __name__ == "__main__":

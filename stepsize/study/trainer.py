@@ -6,15 +6,11 @@ never leave these two processes.
 
 from __future__ import annotations
 
-import os
-import pickle
-import queue
-import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepsize.engine.child import answers, requests
 from stepsize.errors import InputError
 from stepsize.problems.travel import first_line, kept_traceback
 from stepsize.schedules import Schedule, parse
@@ -37,22 +33,14 @@ class Errand:
 
 def main() -> None:
     """Serve one caller until it is gone."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the function prints must not mix with the answers
-
-    def send(*answer: Any) -> None:
-        pickle.dump(answer, answers, protocol=5)
-        answers.flush()
-
-    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    send, waiting = answers(), requests()
     try:
-        function = unpack(requests.get())
+        function = unpack(waiting.get())
     except Exception as error:
         send("raised", _said(error), kept_traceback())
         return
     while True:
-        errand = requests.get()
+        errand = waiting.get()
         try:
             send("made", *make_run(function, errand, lambda: send("epoch")))
         except InputError as error:
@@ -82,15 +70,6 @@ def _setting(value: Any, plan: LivePlan) -> Any:
 
 def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
-
-
-def _receive(requests: queue.SimpleQueue[Any]) -> None:
-    """Pass requests on; end this process when the caller is gone, even amid a long run."""
-    while True:
-        try:
-            requests.put(pickle.load(sys.stdin.buffer))
-        except EOFError:
-            os._exit(0)
 
 
 if __name__ == "__main__":

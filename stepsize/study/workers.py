@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
-from stepsize.engine.child import BROKEN, Child
+from stepsize.engine.child import BROKEN, Child, cores
 from stepsize.errors import EngineError, require
 from stepsize.study.functions import pack
 from stepsize.study.protocol import Job, Round
@@ -34,10 +33,9 @@ class Workers:
 
     def __init__(self, training: Training, count: int | None = None) -> None:
         require("train", "scipy", "sklearn")
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.training = training
         packed = pack(training.function)
-        self._workers = [Worker(packed, training.name) for _ in range(count or cores)]
+        self._workers = [Worker(packed, training.name) for _ in range(count or cores())]
 
     def __enter__(self) -> Workers:
         return self

@@ -100,7 +100,8 @@ def test_repeating_plans_go_round() -> None:
 def test_numbers_of_numpy_may_be_observed() -> None:
     follower = PlainSchedule(PLATEAU.plan(updates=9))
     follower.observe(np.float32(0.5))
-    json.dumps(follower.state_dict())
+    state = json.loads(json.dumps(follower.state_dict()))
+    assert state["metric"]["best"] == 0.5
 
 
 @pytest.mark.parametrize(

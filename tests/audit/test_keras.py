@@ -26,7 +26,7 @@ def found(audit):
     return update, plan, pytest.approx(applied, rel=1e-4), [cause.name for cause in audit.causes]
 
 
-def check(results):
+def assert_each_way(results):
     """Assert what each way of training must give: the updates, the first difference, the causes."""
     assert results["schedule object"] == (24, None, [])
     assert results["callback"] == (24, None, [])
@@ -41,7 +41,7 @@ def check(results):
 
 
 def test_schedule_objects_and_callbacks_in_this_process():
-    check(
+    assert_each_way(
         {
             name: (audit.update, audit.first_difference, [cause.name for cause in audit.causes])
             for name, audit in each_way().items()
@@ -51,7 +51,7 @@ def test_schedule_objects_and_callbacks_in_this_process():
 
 def test_the_check_above_can_fail():
     with pytest.raises(AssertionError):
-        check({"schedule object": (24, Row(3, 0.1, 0.2), [])})
+        assert_each_way({"schedule object": (24, Row(3, 0.1, 0.2), [])})
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_schedule_objects_and_callbacks_on_another_backend(backend):
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed["backend"] == backend
-    check({name: tuple(result) for name, result in printed["found"].items()})
+    assert_each_way({name: tuple(result) for name, result in printed["found"].items()})
 
 
 def test_a_schedule_object_read_by_our_own_dialect():
