@@ -15,6 +15,7 @@ from stepsize.problems.problem import Problem
 from stepsize.report import html, text
 from stepsize.report.numbers import plain
 from stepsize.report.progress import ProgressLine
+from stepsize.report.selection import shown_candidates
 from stepsize.report.summary import picture_data, summarise_study
 from stepsize.schedules import Schedule
 from stepsize.study.calls import Crews
@@ -146,7 +147,9 @@ def _maker(study: Study, problem: Problem | Training, trainer: Engine | Workers)
 def judged(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
     """Judge the runs of a finished study."""
     runs = store.runs(study.fingerprint)
-    return Result(summarise_study(study, runs, cost), picture_data(study, runs))
+    answer = summarise_study(study, runs, cost)
+    shown = {candidate["name"] for candidate in shown_candidates(answer)}
+    return Result(answer, picture_data(study, runs, shown))
 
 
 def default_store(problem: Problem | Training) -> Path:

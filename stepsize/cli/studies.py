@@ -71,12 +71,7 @@ def compare(
 
     Example: stepsize compare ionosphere
     """
-    from stepsize import comparison
     from stepsize.engine.client import Engine
-    from stepsize.report import html
-    from stepsize.report.progress import ProgressLine
-    from stepsize.study.description import describe, keep_resolved, problem_of, study_of
-    from stepsize.study.store import Store
 
     require("all", "jax", "keras", "scipy", "sklearn", "altair", "vl_convert", "jinja2")
     flags = {
@@ -86,9 +81,19 @@ def compare(
         "mode": mode, "updates_per_epoch": updates_per_epoch, "candidates": schedule, "seeds": seeds,
         "baseline": baseline, "margin": margin,
     }  # fmt: skip
-    said = describe(problem, {key: value for key, value in flags.items() if value is not None})
+    given = {key: value for key, value in flags.items() if value is not None}
     with ExitStack() as stack:
-        engine = None if "train" in said else stack.enter_context(Engine())  # starts while data are prepared
+        # The training process takes longest to get ready, so it starts before anything else is even imported.
+        engine = None if _may_be_a_function(problem) else stack.enter_context(Engine())
+        from stepsize import comparison
+        from stepsize.report import html
+        from stepsize.report.progress import ProgressLine
+        from stepsize.study.description import describe, keep_resolved, problem_of, study_of
+        from stepsize.study.store import Store
+
+        said = describe(problem, given)
+        if engine is None and "train" not in said:
+            engine = stack.enter_context(Engine())
         chosen = problem_of(said)
         trainer = engine or stack.enter_context(comparison.trainer_of(chosen))
         study = study_of(said, chosen, _command())
@@ -127,6 +132,11 @@ def report(
         definition, cost = opened.latest_study()
         result = judged(Study.from_definition(definition), opened, cost or {})
     _show(result, output or store.with_suffix(".html"), as_json)
+
+
+def _may_be_a_function(problem: str) -> bool:
+    """Say whether training may need no engine, as far as the text tells: a function or a study file."""
+    return ":" in problem or problem.lower().endswith(".toml")
 
 
 def _show(result: Result, page: Path, as_json: bool) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from stepsize.engine.population import MEMBER_AXES, Driven, Population, State, alone
+from stepsize.engine.population import Population
 from stepsize.engine.rows import Rows, rows_of, taken
+from stepsize.engine.side_by_side import replicated, side_by_side
 from stepsize.engine.task import Block
 from stepsize.errors import InputError, ProblemError
 from stepsize.problems.travel import first_line, kept_traceback
-from stepsize.schedules import metric
 
 
 def why_series(population: Population) -> str | None:
@@ -25,17 +25,20 @@ def why_series(population: Population) -> str | None:
     if "text" in task.model:
         return None
     rows = jax.ShapeDtypeStruct((min(task.batch_size, task.train_rows),), jnp.int32)
-    rules = metric.PlateauRule(*np.array(metric.NEUTRAL, np.float32)[:, None])
-    data = rows_of(task, population.built)
-    block = Block(rows, rows, rows, {}, None, rows, rules, rows)
+    data = rows_of(task, population.member.built)
+    block = Block(rows, rows, rows, {}, None, rows, rows, rows)
+    own, generators = population.one()
 
-    def update(state: State, rate: jax.Array, data: Rows, rows: jax.Array) -> Any:
-        return population.update(taken(data, block, rows), state, Driven(rate, None))
+    def update(members: int, own: Any, generators: Any, data: Rows, rows: jax.Array) -> Any:
+        together = side_by_side(population.member.update, members, population.one()[0])
+        return together(own, generators, taken(data, block, rows))
 
-    state = jax.eval_shape(population.start_block, np.uint32(0), rules)
-    rates = jax.ShapeDtypeStruct((1,), jnp.float32)
+    def traced(members: int) -> None:
+        several = jax.eval_shape(lambda: replicated(jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), own), members))
+        jax.eval_shape(partial(update, members), several, generators, data, rows)
+
     try:
-        jax.eval_shape(lambda s, r, *feed: update(alone(s), r[0], *feed), state, rates, data, rows)
+        traced(1)
     except InputError:
         raise
     except Exception as error:  # a user's layer may raise anything
@@ -44,9 +47,7 @@ def why_series(population: Population) -> str | None:
             f"message is in {kept_traceback()}"
         ) from error
     try:
-        jax.eval_shape(
-            jax.vmap(update, (MEMBER_AXES, 0, None, None), (MEMBER_AXES, 0)), state, rates, data, rows
-        )
+        traced(2)
     except Exception as error:  # whatever an operation raises that has no rule for several at once
         return f"not side by side: {first_line(error)[:100]}"
     return None

@@ -50,7 +50,7 @@ def _open(task: Task, candidates: int, devices: int) -> tuple[Any, Any]:
 
     population = Population(task)
     layout = plan_layout(
-        population.weights, task.epochs, task.updates_per_epoch, candidates, devices, why_series(population)
+        population.member.weights, task.epochs, task.updates_per_epoch, candidates, devices, why_series(population)
     )
     population.compile(layout)
     return population, layout

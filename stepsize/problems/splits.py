@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from stepsize.errors import ProblemError, StudyError, require, unknown
 from stepsize.problems.data import Data
 from stepsize.problems.groups import deal_groups, draw_groups
+from stepsize.problems.strata import draw_stratified
 
 KINDS = ("auto", "stratified", "random", "lesson", "test", "groups", "time", "column", "kfold", "given")
 REPEATS = 10  # of a cross-validation, unless the number of seeds is given
@@ -91,6 +92,11 @@ class Split:
         """What makes two splits give the same parts."""
         more = {"kfold": (self.folds,), "given": (self.rows,)}.get(self.kind, ())
         return (self.kind, self.validation, *more)
+
+    @property
+    def sizes_vary(self) -> bool:
+        """Whether the parts of one seed can be larger than those of another."""
+        return self.kind in ("auto", "groups", "kfold")
 
     @property
     def usual_seeds(self) -> int | None:
@@ -176,9 +182,6 @@ class Split:
 
 
 def _stratified(rows: np.ndarray, data: Data, held: int, seed: int) -> Parts:
-    require("train", "sklearn")
-    from sklearn.model_selection import train_test_split
-
     rare, count = _rarest(rows, data)
     if count < 2:
         raise ProblemError(
@@ -190,8 +193,8 @@ def _stratified(rows: np.ndarray, data: Data, held: int, seed: int) -> Parts:
             f"data {data.name!r}: {len(rows)} rows with validation={held / len(rows):.3g} leave a part with "
             f"fewer rows than the {len(data.classes)} classes"
         )
-    train, valid = train_test_split(rows, test_size=held, random_state=seed, stratify=data.y[rows])
-    return Parts(np.asarray(train), np.sort(valid))
+    train, valid = draw_stratified(rows, data.y[rows], held, seed)
+    return Parts(train, np.sort(valid))
 
 
 def _rarest(rows: np.ndarray, data: Data) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from .view import Row, View
 POINTS = 100  # of a curve: one drawn 250 pixels wide shows no more
 ALL_POINTS = 1500  # of all curves together, so that many candidates still make a small file
 MARK, LABEL = 0.18, 0.26  # marks sit a little below the middle of a row, its name a little above
+MOST_DOTS = 4000  # of a picture; more runs than that are counted in bars
 BINS = 60  # dots closer than a sixtieth of the picture are stacked
 
 
@@ -140,16 +142,26 @@ def sweep_runs(view: View) -> list[dict[str, Any]]:
     ]
 
 
-def scores(view: View) -> tuple[list[dict[str, Any]], list[float]]:
-    """One record a run with its place in the row (equal scores stack), and the range to draw."""
-    domain = padded(limits(view.scale.shown(s) for row in view.rows for s in row.scores))
+def many_runs(view: View) -> bool:
+    """Say whether there are more runs than anyone could tell apart as dots."""
+    return sum(len(row.scores) for row in view.rows) > MOST_DOTS
+
+
+def score_domain(view: View) -> list[float]:
+    """The range of scores to draw."""
+    return padded(limits(view.scale.shown(s) for row in view.rows for s in row.scores))
+
+
+def scores(view: View) -> list[dict[str, Any]]:
+    """One record a run with its place in the row: equal scores stack."""
+    domain = score_domain(view)
     size = (domain[1] - domain[0]) / BINS
     records = []
     for row in view.rows:
-        stacked: dict[int, int] = {}
         shown = [(seed, view.scale.shown(score)) for seed, score in enumerate(row.scores)]
-        bins = [math.floor((s - domain[0]) / size) for _, s in shown if s is not None]
-        step = min(0.08, 0.5 / max((bins.count(b) for b in set(bins)), default=1))
+        bins = Counter(math.floor((s - domain[0]) / size) for _, s in shown if s is not None)
+        step = min(0.08, 0.5 / max(bins.values(), default=1))
+        stacked: dict[int, int] = {}
         for seed, score in shown:
             if score is None:
                 continue
@@ -159,7 +171,28 @@ def scores(view: View) -> tuple[list[dict[str, Any]], list[float]]:
             records.append(
                 {"name": row.name, "run": seed + 1, "score": round5(score), "y": round5(y)}
             )  # fmt: skip
-    return records, domain
+    return records
+
+
+def score_bars(view: View) -> list[dict[str, Any]]:
+    """One record a candidate and bin of scores, with the runs in it: what the dots of many runs become.
+
+    A bin holds whole steps of the score, so that none holds a step more than its neighbours.
+    """
+    domain = score_domain(view)
+    size = (domain[1] - domain[0]) / BINS
+    step = view.scale.shown(finite(view.data.get("sample_value"))) or 0.0
+    size = step * math.ceil(size / step) if step else size
+    records = []
+    for row in view.rows:
+        known = [s for s in map(view.scale.shown, row.scores) if s is not None]
+        bins = Counter(round(s / size) for s in known)
+        for place, count in sorted(bins.items()):
+            half = 0.25 * count / max(bins.values())
+            y = {"top": round5(row.index + MARK - half), "bottom": round5(row.index + MARK + half)}
+            ends = {"low": round5((place - 0.5) * size), "high": round5((place + 0.5) * size)}
+            records.append({"name": row.name, **ends, "runs": count, **y})
+    return records
 
 
 def majority(view: View, domain: list[float]) -> float | None:

@@ -1,8 +1,7 @@
 """One Altair chart per picture, in one hand: grey for context, ink for the subject, one accent for advice.
 
 Colour never carries meaning alone: the recommended candidate is also named, lost runs are crosses, a band
-is labelled in its caption. `PAGE` uses the page's CSS variables, so a chart follows light, dark and print
-without being drawn again; `LIGHT` has the same colours as numbers, for PNG and SVG files.
+is labelled in its caption.
 
 The panel charts (`plan`, `curve`, `sweep`) draw one candidate each; its place in `view.rows` is the
 parameter `row`, so that a page can reuse one specification for every panel.
@@ -10,75 +9,32 @@ parameter `row`, so that a page can reuse one specification for every panel.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
-from ..errors import MissingExtra
 from . import chartdata
+from .look import LIGHT, Data, Palette, alt, finish
 from .view import View
 
-try:
-    import altair as alt
-    from altair.utils.schemapi import debug_mode
-except ImportError as error:  # pragma: no cover - the message is all there is
-    raise MissingExtra("altair", "report") from error
-
-
-@dataclass(frozen=True)
-class Palette:
-    """The colours of a picture."""
-
-    ink: str
-    muted: str
-    context: str
-    grid: str
-    accent: str
-    warn: str
-
-
-LIGHT = Palette("#1f2328", "#59636e", "#c3c9d0", "#e6e9ec", "#0a63b0", "#a8480a")
-PAGE = Palette(*(f"var(--{name})" for name in ("ink", "muted", "context", "grid", "accent", "warn")))
-
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
-Data = dict[str, list[dict[str, Any]]]
 ROW_HEIGHT = 50
 PANEL_HEIGHT = 132
 
 
-def unchecked() -> AbstractContextManager[None]:
-    """Make charts without checking each piece against Altair's schema: the same charts, twice as fast."""
-    return debug_mode(False)
-
-
-def apart(chart: alt.LayerChart) -> tuple[dict[str, Any], Data]:
-    """Give the specification without its data, and the data by name, so that charts can share them."""
-    bare = chart.copy(deep=False)
-    bare["datasets"] = alt.Undefined
-    return bare.to_dict(validate=False), chart["datasets"]
-
-
 def results(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw every run as a dot under its candidate's name, with the mean and its 95 % interval."""
-    runs, domain = chartdata.scores(view)
+    """Draw every run as a dot under its candidate's name, with the mean and its 95 % interval.
+
+    Of many runs, bars count those of about the same score.
+    """
+    domain = chartdata.score_domain(view)
     rows, title = len(view.rows), view.scale.title
-    dots = (
-        _chart("runs")
-        .mark_circle(size=16, opacity=0.5, clip=True)
-        .encode(
-            x=_x("score", title, domain),
-            y=_y(rows),
-            color=alt.ColorValue(palette.muted),
-            tooltip=_tips("name", "run", "score"),
-        )
-    )
-    layers = [dots, *_estimates("means", rows, domain, title, palette)]
+    drawn = _bars if chartdata.many_runs(view) else _dots
+    layers = [drawn(rows, domain, title, palette), *_estimates("means", rows, domain, title, palette)]
     majority = chartdata.majority(view, domain)
+    runs = chartdata.score_bars(view) if chartdata.many_runs(view) else chartdata.scores(view)
     data = {"runs": runs, "means": chartdata.means(view)}
     if majority is not None:
         data["majority"] = [{"at": majority}]
         layers.insert(0, _upright("majority", domain, title, palette))
-    return _finish(layers, data, palette, ROW_HEIGHT * rows)
+    return finish(layers, data, palette, ROW_HEIGHT * rows)
 
 
 def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -98,7 +54,7 @@ def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
     estimates = _estimates("gaps", len(records), domain, title, palette)
     layers = [band, _upright("zero", domain, title, palette), *estimates]
     data = {"gaps": records, "margin": [{"low": -margin, "high": margin}], "zero": [{"at": 0}]}
-    return _finish(layers, data, palette, ROW_HEIGHT * len(records))
+    return finish(layers, data, palette, ROW_HEIGHT * len(records))
 
 
 def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -121,7 +77,7 @@ def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
     if view.recommended:
         own = lines.transform_filter(alt.FieldEqualPredicate(field="c", equal=view.recommended.index))
         layers.append(own.mark_line(strokeWidth=3, clip=True).encode(color=alt.ColorValue(palette.accent)))
-    return _finish(layers, {"plans": records}, palette, 220)
+    return finish(layers, {"plans": records}, palette, 220)
 
 
 def plan(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -217,6 +173,30 @@ def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
     return _panel(layers, {"sweep": records, "sweep_runs": runs}, row, palette, PANEL_HEIGHT)
 
 
+def _dots(rows: int, domain: list[float], title: str, palette: Palette) -> alt.Chart:
+    """Draw one dot a run."""
+    dots = _chart("runs").mark_circle(size=16, opacity=0.5, clip=True)
+    return dots.encode(
+        x=_x("score", title, domain),
+        y=_y(rows),
+        color=alt.ColorValue(palette.muted),
+        tooltip=_tips("name", "run", "score"),
+    )
+
+
+def _bars(rows: int, domain: list[float], title: str, palette: Palette) -> alt.Chart:
+    """Draw bars as high as the number of runs with about the same score."""
+    bars = _chart("runs").mark_rect(opacity=0.5, clip=True)
+    return bars.encode(
+        x=_x("low", title, domain),
+        x2=alt.X2("high:Q"),
+        y=_y(rows, "top"),
+        y2=alt.Y2("bottom:Q"),
+        color=alt.ColorValue(palette.muted),
+        tooltip=_tips("name", "runs", "low", "high"),
+    )
+
+
 def _estimates(data: str, rows: int, domain: list[float], title: str, palette: Palette) -> list[alt.Chart]:
     """Draw name, number, interval and mean of each row; names give way to numbers when space is short."""
     base, x = _chart(data), _x("mean", title, domain)
@@ -247,7 +227,7 @@ def _upright(data: str, domain: list[float], title: str, palette: Palette) -> al
 
 
 def _chart(data: str) -> alt.Chart:
-    """Begin a layer on data by name; `_finish` brings the data, once for all layers."""
+    """Begin a layer on data by name; `finish` brings the data, once for all layers."""
     return alt.Chart(alt.NamedData(data))
 
 
@@ -275,26 +255,6 @@ def _tips(*fields: str) -> list[alt.Tooltip]:
 
 
 def _panel(layers: list[alt.Chart], data: Data, row: int, palette: Palette, height: int) -> alt.LayerChart:
-    finished = _finish(layers, data, palette, height)
+    finished = finish(layers, data, palette, height)
     finished["params"] = [alt.VariableParameter(name="row", value=row)]
-    return finished
-
-
-def _finish(layers: list[alt.Chart], data: Data, palette: Palette, height: int) -> alt.LayerChart:
-    """Put the layers together and give them data, size and the look that all pictures share."""
-    axis = alt.AxisConfig(
-        domain=False, ticks=False, gridColor=palette.grid, labelColor=palette.muted, titleColor=palette.muted,
-        labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelPadding=5, titlePadding=6,
-    )  # fmt: skip
-    config = alt.Config(
-        background="transparent",
-        font=FONT,
-        axis=axis,
-        padding=2,
-        aria=False,
-        view=alt.ViewConfig(stroke=None),
-    )
-    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-    finished = alt.LayerChart(layer=layers, width="container", height=height, autosize=fit, config=config)
-    finished["datasets"] = data  # set as it is: Altair would check every number against its schema
     return finished

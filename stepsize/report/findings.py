@@ -12,6 +12,8 @@ from stepsize.report.numbers import Scale, rate, scale_for
 from stepsize.stats import compare_paired, judge
 from stepsize.stats.paired import LEAST_SEEDS
 
+LISTED = 20  # warnings or notes of one kind; of more, the rest are counted
+
 Answer = Mapping[str, Any]
 Candidate = Mapping[str, Any]
 Scores = Mapping[str, Sequence[float]]  # by candidate, [seeds]; higher is better: a loss has its sign turned
@@ -73,7 +75,8 @@ def notes(answer: Answer, scores: Scores) -> list[str]:
     if verdict["seeds_needed"] is not None:
         said.append(
             f"To tell it from the next best by {_points(scale, protocol['margin'])} takes about "
-            f"{verdict['seeds_needed']} seeds at the spread seen; there were {len(answer['study']['seeds'])}."
+            f"{verdict['seeds_needed']:,} seeds at the spread seen; there were "
+            f"{len(answer['study']['seeds']):,}."
         )
     return said
 
@@ -89,18 +92,25 @@ def warnings(answer: Answer, divergences: Divergences) -> list[str]:
     if candidates[0]["replicates"] < LEAST_SEEDS and len(candidates) > 1:
         units = "repeats" if protocol.get("folds") else "seeds"
         said.append(f"With fewer than {LEAST_SEEDS} {units} no difference can be shown, whatever its size.")
-    for candidate in candidates:
-        if candidate["lr_at_edge"]:
-            said.append(
-                f"{candidate['name']}: its best rate, {rate(candidate['lr'])}, is at the edge of those "
-                "tried; a better one may lie beyond."
-            )
-        if candidate["diverged"]:
-            update, at_rate = divergences[candidate["name"]]
-            said.append(
-                f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the first "
-                f"at update {update} (rates up to {rate(at_rate)}); each counts as {counts_as}."
-            )
+    at_edge = [candidate for candidate in candidates if candidate["lr_at_edge"]]
+    for candidate in _first(at_edge):
+        said.append(
+            f"{candidate['name']}: its best rate, {rate(candidate['lr'])}, is at the edge of those "
+            "tried; a better one may lie beyond."
+        )
+    if len(at_edge) > LISTED:
+        said.append(f"So it is with {len(at_edge) - LISTED:,} more candidates.")
+    lost = [candidate for candidate in candidates if candidate["diverged"]]
+    listed = _first(lost)
+    for candidate in listed:
+        update, at_rate = divergences[candidate["name"]]
+        said.append(
+            f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the first "
+            f"at update {update} (rates up to {rate(at_rate)}); each counts as {counts_as}."
+        )
+    if len(lost) > LISTED:
+        runs = sum(candidate["diverged"] for candidate in lost if candidate not in listed)
+        said.append(f"So did {runs:,} runs of {len(lost) - LISTED:,} more candidates.")
     means = [candidate["mean"] for candidate in candidates]
     if all(len(set(candidate["scores"])) == 1 for candidate in candidates) and len(set(means)) == 1:
         said.append(
@@ -109,6 +119,13 @@ def warnings(answer: Answer, divergences: Divergences) -> list[str]:
     elif nothing := judged_data.beats_nothing(data, protocol, max(means)):
         said.append(nothing)
     return said
+
+
+def _first(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Give those to list: all, or of many the ones that may be the best before the others."""
+    if len(candidates) <= LISTED:
+        return candidates
+    return sorted(candidates, key=lambda candidate: not candidate["in_best_set"])[:LISTED]
 
 
 def scale_of(answer: Answer) -> Scale:
@@ -126,6 +143,7 @@ class _Attribution:
     changed: Candidate  # its schedule with other settings
     answer: Answer
     scores: Scores
+    scale: Scale
 
     @property
     def words(self) -> str:
@@ -140,7 +158,7 @@ class _Attribution:
 
     def effect(self, candidate: Candidate, against: Candidate) -> tuple[str, str]:
         """Give the verdict on a difference, and the difference in words."""
-        step, scale = self.answer["data"]["sample_value"], scale_of(self.answer)
+        step, scale = self.answer["data"]["sample_value"], self.scale
         pair = (self.scores[each["name"]] for each in (candidate, against))
         found = compare_paired(*pair, sample_value=step)
         interval = None if found.ci95 is None else list(found.ci95)
@@ -163,7 +181,7 @@ def _attribution(answer: Answer, scores: Scores) -> _Attribution | None:
     candidates = answer["candidates"]
     plain = _named(candidates, answer["study"]["protocol"]["baseline"])
     changed = next((c for c in candidates if c["spec"] == plain["spec"] and c is not plain), None)
-    return None if changed is None else _Attribution(plain, changed, answer, scores)
+    return None if changed is None else _Attribution(plain, changed, answer, scores, scale_of(answer))
 
 
 def _credit(answer: Answer, scores: Scores, best: Candidate) -> str:
@@ -190,7 +208,7 @@ def _attributions(answer: Answer, scores: Scores) -> Iterator[str]:
     head = "made the difference" if found.settings_matter else "is not shown to make a difference"
     yield (
         f"{found.words.capitalize()} {head}: {plain['spec']} with {now} instead of {before} changes the "
-        f"{scale_of(answer).name} by {found.effect(changed, plain)[1]}."
+        f"{found.scale.name} by {found.effect(changed, plain)[1]}."
     )
     if found.schedules:
         sum_up = (
@@ -198,16 +216,20 @@ def _attributions(answer: Answer, scores: Scores) -> Iterator[str]:
             if found.schedules_add
             else "no schedule is shown to add anything that matters"
         )
-        effects = ((c["spec"], *found.effect(c, changed)) for c in found.schedules)
+        effects = ((c["spec"], *found.effect(c, changed)) for c in found.schedules[:LISTED])
         each = "; ".join(f"{spec} {size} ({verdict})" for spec, verdict, size in effects)
-        yield f"With {now} throughout, {sum_up}; against {changed['spec']}: {each}."
-    for c in answer["candidates"]:
-        if c["spec"] != plain["spec"] and c["settings"] not in (changed["settings"], plain["settings"]):
-            verdict, size = found.effect(c, changed)
-            yield (
-                f"{c['spec']} with {_said(c['settings'])} changes schedule and settings at once; against "
-                f"{changed['spec']} with {now} it is {size} ({verdict})."
-            )
+        more = f"; and {len(found.schedules) - LISTED:,} more" if len(found.schedules) > LISTED else ""
+        yield f"With {now} throughout, {sum_up}; against {changed['spec']}: {each}{more}."
+    alike = (changed["settings"], plain["settings"])
+    others = [c for c in answer["candidates"] if c["spec"] != plain["spec"] and c["settings"] not in alike]
+    for c in others[:LISTED]:
+        verdict, size = found.effect(c, changed)
+        yield (
+            f"{c['spec']} with {_said(c['settings'])} changes schedule and settings at once; against "
+            f"{changed['spec']} with {now} it is {size} ({verdict})."
+        )
+    if len(others) > LISTED:
+        yield f"So do {len(others) - LISTED:,} more candidates."
 
 
 def _said(settings: Mapping[str, Any]) -> str:
@@ -234,7 +256,9 @@ def _gain(candidate: Candidate, scale: Scale) -> str:
 def _replication(candidate: Candidate, folds: int | None) -> str:
     """Say what the statistics count: seeds, or repeats of a cross-validation."""
     count = candidate["replicates"]
-    return f"{count} × {folds}-fold cross-validation" if folds else f"{count} seed{'s' if count > 1 else ''}"
+    return (
+        f"{count:,} × {folds}-fold cross-validation" if folds else f"{count:,} seed{'s' if count > 1 else ''}"
+    )
 
 
 def _percent(scale: Scale, mean: float, interval: Sequence[float] | None) -> str:

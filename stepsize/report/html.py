@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import MissingExtra
 from .cells import safe
-from .chartdata import thin
+from .chartdata import many_runs, thin
 from .numbers import finite, plain, rate, share
 from .view import Row, View, view
 from .words import Words
@@ -45,6 +45,7 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
         datasets=datasets,
         panel_rows=panel_rows,
         hidden=f" Shown for the best {PANELS}, the baseline and the recommended one." if left_out > 0 else "",
+        many_runs=many_runs(shown),
         seeds=answer["study"]["seeds"],
         data_pairs=_data_pairs(shown),
         shares=_shares(shown.data),
@@ -88,26 +89,26 @@ def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
 
 def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """One specification per kind of picture that has something to show, and the data of all."""
-    from . import charts
+    from . import charts, look
 
     made: dict[str, Any] = {}
     datasets: dict[str, Any] = {}
     # Altair checks every piece against its schema as it is made; the tests do that once for all readers.
-    with charts.unchecked():
+    with look.unchecked():
         if any(row.mean is not None for row in shown.rows):
-            made["results"] = charts.results(shown, charts.PAGE)
+            made["results"] = charts.results(shown, look.PAGE)
         if any(row.gap is not None for row in shown.rows):
-            made["differences"] = charts.differences(shown, charts.PAGE)
+            made["differences"] = charts.differences(shown, look.PAGE)
         if rows := panel_rows["curves"]:
-            made["metric"] = charts.curve(shown, "metric", rows[0].index, charts.PAGE)
-            made["loss"] = charts.curve(shown, "loss", rows[0].index, charts.PAGE)
+            made["metric"] = charts.curve(shown, "metric", rows[0].index, look.PAGE)
+            made["loss"] = charts.curve(shown, "loss", rows[0].index, look.PAGE)
         if rows := panel_rows["sweep"]:
-            made["sweep"] = charts.sweep(shown, rows[0].index, charts.PAGE)
+            made["sweep"] = charts.sweep(shown, rows[0].index, look.PAGE)
         if rows := panel_rows["plans"]:
-            made["plans"] = charts.all_plans(shown, charts.PAGE)
-            made["plan"] = charts.plan(shown, rows[0].index, charts.PAGE)
+            made["plans"] = charts.all_plans(shown, look.PAGE)
+            made["plan"] = charts.plan(shown, rows[0].index, look.PAGE)
         for key, chart in made.items():
-            made[key], data = charts.apart(chart)
+            made[key], data = look.apart(chart)
             datasets |= data
     return made, datasets
 
@@ -163,7 +164,7 @@ def _shares(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _download(answer: Mapping[str, Any]) -> str:
-    text = json.dumps(plain(answer), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(plain(answer), allow_nan=False, ensure_ascii=False)
     return base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
 
 

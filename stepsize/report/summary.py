@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from stepsize.stats import (
     summarise,
 )
 from stepsize.study.candidates import Candidate
-from stepsize.study.protocol import Job, at_edge, chosen_rate, tried_rates
+from stepsize.study.protocol import Job, Tuned, tuned
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 
@@ -35,7 +35,8 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
 
     A diverged run counts with the worst score there is; it is never left out.
     """
-    final = {candidate.name: _final_runs(study, candidate, runs) for candidate in study.candidates}
+    rates = {candidate.name: tuned(study, candidate, runs) for candidate in study.candidates}
+    final = {c.name: _final_runs(study, c, rates[c.name].chosen, runs) for c in study.candidates}
     worst = _worst(study, [run for own in final.values() for run in own])
     folds = study.facts["protocol"].get("folds")
     by_run = {name: study.sign * _scores(own, worst) for name, own in final.items()}
@@ -54,14 +55,14 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
     for candidate in study.candidates:
         name = candidate.name
         whole = summarise(study.sign * scores[name], sample_value=step)
-        rate = chosen_rate(study, candidate, runs)
+        rate = rates[name].chosen
         candidates.append(
             {
                 "name": name,
                 "spec": str(candidate.at(rate)),
                 "settings": dict(candidate.settings),
                 "lr": rate,
-                "lr_at_edge": rate is not None and at_edge(study, candidate, runs),
+                "lr_at_edge": rates[name].at_edge,
                 "n": len(final[name]),
                 "replicates": whole.n,
                 "diverged": sum(run.score is None for run in final[name]),
@@ -103,13 +104,20 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
     return answer
 
 
-def picture_data(study: Study, runs: Runs) -> dict[str, Any]:
-    """Give what the pictures show: schedules, curves with bands, and the tuning of each rate."""
-    return {
-        "plans": {c.name: _plan(study, c, runs) for c in study.candidates},
-        "curves": {c.name: _bands(_final_runs(study, c, runs)) for c in study.candidates},
-        "sweep": {c.name: _sweep(study, c, runs) for c in study.tuned},
-    }
+def picture_data(study: Study, runs: Runs, names: Collection[str]) -> dict[str, Any]:
+    """Give what the pictures of the candidates `names` show: schedules, curves with bands, tuning."""
+    drawn: dict[str, Any] = {"plans": {}, "curves": {}, "sweep": {}}
+    for candidate in study.candidates:
+        name = candidate.name
+        if name not in names:
+            continue
+        rates = tuned(study, candidate, runs)
+        final = _final_runs(study, candidate, rates.chosen, runs)
+        drawn["plans"][name] = _plan(study, candidate, rates.chosen, final)
+        drawn["curves"][name] = _bands(final)
+        if rates.tried:
+            drawn["sweep"][name] = _sweep(study, candidate, rates, runs)
+    return drawn
 
 
 def _verdict(
@@ -185,8 +193,7 @@ def _tuning(study: Study) -> dict[str, Any]:
     }
 
 
-def _final_runs(study: Study, candidate: Candidate, runs: Runs) -> list[Run]:
-    rate = chosen_rate(study, candidate, runs)
+def _final_runs(study: Study, candidate: Candidate, rate: float | None, runs: Runs) -> list[Run]:
     return [runs[Job(candidate, rate, seed).key] for seed in study.seeds]
 
 
@@ -212,14 +219,15 @@ def _divergences(final: Mapping[str, Sequence[Run]]) -> dict[str, tuple[int, flo
     return first
 
 
-def _plan(study: Study, candidate: Candidate, runs: Runs) -> dict[str, list[float]]:
+def _plan(
+    study: Study, candidate: Candidate, rate: float | None, final: Sequence[Run]
+) -> dict[str, list[float]]:
     """Give the rates to draw: those planned, or, where a metric drives them, the mean of those used."""
     per_epoch = study.updates_per_epoch(candidate)
     if candidate.schedule.metric_factor is not None:
-        used = np.stack([run.curves[3] for run in _final_runs(study, candidate, runs)]).astype(float)
+        used = np.stack([run.curves[3] for run in final]).astype(float)
         return {"epoch": [float(epoch) for epoch in range(study.epochs)], "lr": used.mean(axis=0).tolist()}
-    schedule = candidate.at(chosen_rate(study, candidate, runs))
-    plan = schedule.plan(epochs=study.epochs, updates_per_epoch=per_epoch)
+    plan = candidate.at(rate).plan(epochs=study.epochs, updates_per_epoch=per_epoch)
     at = np.unique(np.linspace(0, plan.horizon - 1, min(POINTS, plan.horizon)).round().astype(int))
     return {"epoch": (at / per_epoch).tolist(), "lr": plan.values[at].tolist()}
 
@@ -230,32 +238,33 @@ def _bands(runs: Sequence[Run]) -> dict[str, Any]:
     curves: dict[str, Any] = {"epoch": list(range(1, stacked.shape[2] + 1))}
     for row, name in enumerate(("train_loss", "val_loss", "metric")):
         values = np.ma.masked_invalid(stacked[:, row])
-        low, high = (np.ma.filled(_quantile(values, q), np.nan) for q in (0.1, 0.9))
+        low, high = _quantiles(values, (0.1, 0.9))
         mean = np.ma.filled(values.mean(axis=0), np.nan)
         curves[name] = {"mean": _nullable(mean), "low": _nullable(low), "high": _nullable(high)}
     return curves
 
 
-def _quantile(values: np.ma.MaskedArray, q: float) -> np.ma.MaskedArray:
+def _quantiles(values: np.ma.MaskedArray, q: Sequence[float]) -> np.ndarray:
+    """Give the quantiles of each column's finite values, [len(q), columns]; nan where there are none."""
     columns = [column.compressed() for column in values.T]
-    return np.ma.masked_invalid([np.quantile(column, q) if len(column) else np.nan for column in columns])
+    lost = np.full(len(q), np.nan)
+    return np.stack([np.quantile(column, q) if len(column) else lost for column in columns], axis=1)
 
 
 def _nullable(values: np.ndarray) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
 
 
-def _sweep(study: Study, candidate: Candidate, runs: Runs) -> list[dict[str, Any]]:
-    chosen = chosen_rate(study, candidate, runs)
-    rates = tried_rates(study, candidate, study.tuning.rounds + 1, runs)
-    tried = {rate: [runs[Job(candidate, rate, seed).key] for seed in study.tuning.seeds] for rate in rates}
+def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list[dict[str, Any]]:
+    seeds = study.tuning.seeds
+    tried = {rate: [runs[Job(candidate, rate, seed).key] for seed in seeds] for rate in rates.tried}
     worst = _worst(study, [run for own in tried.values() for run in own])
     return [
         {
             "lr": rate,
             "scores": [run.score for run in own],
             "mean": float(_scores(own, worst).mean()),
-            "chosen": rate == chosen,
+            "chosen": rate == rates.chosen,
         }
         for rate, own in tried.items()
     ]

@@ -159,4 +159,5 @@ def _legend(
     unit = f" in {shown.scale.difference_unit}" if shown.scale.difference_unit else ""
     better = "" if shown.scale.higher_is_better else "; lower is better"
     marks.append(f"differences{unit} to {shown.baseline}{better}")
-    return [paint(line, _DIM) for line in cells.wrap(spell(", ".join(marks)), width)]
+    said = [", ".join(marks), *([shown.left_out] if shown.left_out else [])]
+    return [paint(line, _DIM) for text in said for line in cells.wrap(spell(text), width)]

@@ -22,6 +22,7 @@ from .numbers import (
     scale_for,
     share,
 )
+from .selection import left_out, shown_candidates
 
 Band = Mapping[str, list[float | None]]
 
@@ -72,6 +73,7 @@ class View:
     recommended: Row | None
     all_diverged: bool
     rows: list[Row]
+    left_out: str
     warnings: list[str]
     notes: list[str]
     cost: str
@@ -85,21 +87,13 @@ class View:
 
 
 def view(answer: Mapping[str, Any], details: Mapping[str, Any]) -> View:
-    """Arrange the two dicts for reading: candidates with the best mean first, wholly diverged ones last."""
+    """Arrange the two dicts for reading: the candidates of `shown_candidates`, in its order."""
     study, verdict = answer["study"], answer["verdict"]
     protocol = study["protocol"]
     halves = [half_width(c["ci95"]) for c in answer["candidates"]]
     halves += [half_width(c["vs_baseline"]["ci95"]) for c in answer["candidates"] if c["vs_baseline"]]
     scale = scale_for(protocol["metric"], protocol["higher_is_better"], protocol.get("share"), halves)
-    sign = -1 if scale.higher_is_better else 1
-
-    def rank(candidate: Mapping[str, Any]) -> tuple[bool, float]:
-        mean = finite(candidate["mean"])
-        lost = mean is None or (candidate["n"] > 0 and candidate["diverged"] >= candidate["n"])
-        return lost, 0.0 if mean is None else sign * mean
-
-    ordered = sorted(answer["candidates"], key=rank)
-    rows = [_row(i, c, answer, details, scale) for i, c in enumerate(ordered)]
+    rows = [_row(i, c, answer, details, scale) for i, c in enumerate(shown_candidates(answer))]
     return View(
         title=study["name"],
         subtitle=_subtitle(study),
@@ -111,6 +105,7 @@ def view(answer: Mapping[str, Any], details: Mapping[str, Any]) -> View:
         recommended=next((row for row in rows if row.recommended), None),
         all_diverged=verdict["status"] == "all_diverged",
         rows=rows,
+        left_out=left_out(answer),
         warnings=list(answer["warnings"]),
         notes=list(answer["notes"]),
         cost=_cost(answer["cost"]),
@@ -179,7 +174,7 @@ def _subtitle(study: Mapping[str, Any]) -> str:
     parts = [
         str(protocol["model"]),
         f"{protocol['epochs']} epochs × {protocol['updates_per_epoch']} updates",
-        f"{seeds} seed" + ("s" if seeds != 1 else ""),
+        f"{seeds:,} seed" + ("s" if seeds != 1 else ""),
     ]
     return " · ".join(parts)
 
@@ -200,7 +195,7 @@ def _facts(answer: Mapping[str, Any], scale: Scale) -> list[tuple[str, str]]:
     study, verdict = answer["study"], answer["verdict"]
     facts = [
         ("may be the best", f"{len(verdict['best_set'])} of {len(answer['candidates'])}"),
-        ("seeds", str(len(study["seeds"]))),
+        ("seeds", f"{len(study['seeds']):,}"),
         ("smallest gap that matters", scale.step(study["protocol"]["margin"])),
     ]
     if verdict["seeds_needed"] is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .chartdata import majority, scores
+from .chartdata import majority, many_runs, score_domain
 from .numbers import finite, rate
 from .view import Row, View
 
@@ -21,17 +21,27 @@ class Words:
         paired = f"differences are paired by seed, to {self.view.baseline}"
         return f"Mean with half its 95 % interval; {paired}.{better}"
 
+    def results_caption(self) -> str:
+        """What the marks of the picture of final results are."""
+        runs = "Each dot is one run on a fresh seed, equal scores stacked"
+        if many_runs(self.view):
+            runs = "The grey bars count the runs on fresh seeds by their score"
+        return f"{runs}; the diamond is the mean, the bar its 95 % interval."
+
     def results_notes(self) -> str:
         """What the picture of final results leaves out or adds, if anything."""
-        runs, domain = scores(self.view)
-        beyond = sum(not domain[0] <= run["score"] <= domain[1] for run in runs)
-        lost = sum(score is None for row in self.view.rows for score in row.scores)
+        domain = score_domain(self.view)
+        known = [s for row in self.view.rows for s in map(self.view.scale.shown, row.scores) if s is not None]
+        beyond = sum(not domain[0] <= score <= domain[1] for score in known)
+        lost = sum(len(row.scores) for row in self.view.rows) - len(known)
+        table = "JSON" if many_runs(self.view) else "table"
         notes = {
             " The dashed line is the score of always answering the largest class.": majority(
                 self.view, domain
             ),
-            f" {beyond} runs lie beyond the picture; the table below has them.": beyond or None,
-            f" {lost} runs diverged and have no dot.": lost or None,
+            f" {beyond:,} runs lie beyond the picture; the {table} below has them.": beyond or None,
+            f" {lost:,} runs diverged and have no mark.": lost or None,
+            " The score of every run is in the JSON below.": many_runs(self.view) or None,
         }
         return "".join(note for note, holds in notes.items() if holds is not None)
 

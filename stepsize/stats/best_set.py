@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
 from stepsize.stats.flips import block_size, flip_sums
+from stepsize.stats.many import none_better
 from stepsize.stats.scores import NOISE, Floats, as_scores
 
 STRICTER = 0.8
+MANY = 200_000  # numbers in all differences; beyond, `many` decides, which is the same and spares memory
 EXACT_SEEDS = 14  # with both directions of each pattern about as many sums as the random sample has
 
 
@@ -37,9 +39,11 @@ def best_set(scores: ArrayLike, level: float = 0.95) -> list[bool]:
     values = as_scores("scores", scores, "[candidates, n_seeds]")
     if not 0 < level < 1:
         raise StudyError(f"level={level!r} must lie between 0 and 1: type 0.95 for 95 %")
-    cut = cutoff(level)
-    rounding = np.full(len(values), NOISE * np.median(np.abs(values)))
-    return [bool(p > cut) for p in none_better_p(values[None] - values[:, None], rounding)]
+    cut, rounding = cutoff(level), NOISE * float(np.median(np.abs(values)))
+    if len(values) * values.size > MANY:
+        return none_better(values, rounding, cut, EXACT_SEEDS)
+    p = none_better_p(values[None] - values[:, None], np.full(len(values), rounding))
+    return [bool(each > cut) for each in p]
 
 
 def cutoff(level: float) -> float:

@@ -56,10 +56,12 @@ def _signed_sums(start: Floats, values: Floats) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def _random_picks(seeds: int) -> NDArray[np.intp]:
+def _random_picks(seeds: int) -> NDArray[np.int16]:
     """Return one row a group of seeds: which of its signed sums each pattern takes; always the same."""
     generator = np.random.default_rng(0)
     sizes = [min(GROUP, seeds - start) for start in range(0, seeds, GROUP)]
-    picks = np.stack([generator.integers(0, 2**size, RANDOM_PATTERNS + 1) for size in sizes])
+    picks = np.empty((len(sizes), RANDOM_PATTERNS + 1), np.int16)  # of thousands of seeds they are many
+    for pick, size in zip(picks, sizes, strict=True):
+        pick[:] = generator.integers(0, 2**size, len(pick))
     picks[:, 0] = 0  # no flip at all
     return picks

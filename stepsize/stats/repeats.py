@@ -26,9 +26,10 @@ def by_repeat(scores: Floats, seeds: Sequence[int], folds: int | None) -> Floats
     values = as_scores("scores", scores, "[n_seeds]")
     if not folds:
         return values
-    repeats, repeat, counts = np.unique(np.asarray(seeds) // folds, return_inverse=True, return_counts=True)
+    repeat = np.asarray(seeds) // folds
+    counts = np.unique(repeat, return_counts=True)[1]
     if len(seeds) != len(values) or (counts != folds).any():
         raise StudyError(
             f"{len(seeds)} seeds with {len(values)} scores are no whole repeats of {folds} folds"
         )
-    return np.array([values[repeat == each].mean() for each in range(len(repeats))])
+    return values[np.argsort(repeat, kind="stable")].reshape(-1, folds).mean(axis=1)

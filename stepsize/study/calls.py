@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, TypeVar
 
 import numpy as np
@@ -77,10 +78,13 @@ def parts_of(problem: Problem, seed: int, judge: bool) -> Parts:
 def split_jobs(problem: Problem, stage: Round) -> list[tuple[dict[str, Any], list[Job]]]:
     """Part a round into jobs that share a compiled program: same optimizer settings, parts of one size."""
     groups: dict[Any, tuple[dict[str, Any], list[Job]]] = {}
-    for job in stage.jobs:
-        settings = dict(job.candidate.settings)
-        sizes = tuple(len(rows) for rows in parts_of(problem, job.seed, stage.judge))
-        groups.setdefault((repr(sorted(settings.items())), sizes), (settings, []))[1].append(job)
+    for seed, jobs in groupby(stage.jobs, key=lambda job: job.seed):
+        # Drawing the parts of thousands of seeds only to count their rows would take a while.
+        drawn = seed if problem.split.sizes_vary else stage.jobs[0].seed
+        sizes = tuple(len(rows) for rows in parts_of(problem, drawn, stage.judge))
+        for job in jobs:
+            settings = job.candidate.settings
+            groups.setdefault((job.candidate.settings_text, sizes), (dict(settings), []))[1].append(job)
     return list(groups.values())
 
 

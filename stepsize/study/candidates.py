@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -64,6 +63,7 @@ class Candidate:
     schedule: Schedule
     name: str
     settings: Mapping[str, Any]
+    _keys: dict[float | None, str] = field(init=False, repr=False, compare=False)
 
     def __init__(self, schedule: Schedule | str, name: str | None = None, **settings: Any) -> None:
         if isinstance(schedule, str):
@@ -77,6 +77,7 @@ class Candidate:
         object.__setattr__(self, "schedule", schedule)
         object.__setattr__(self, "name", name or f"{schedule}{own}")
         object.__setattr__(self, "settings", MappingProxyType(dict(settings)))
+        object.__setattr__(self, "_keys", {})
 
     @classmethod
     def of(cls, each: Schedule | Candidate | str) -> Candidate:
@@ -85,13 +86,18 @@ class Candidate:
 
     def at(self, rate: float | None) -> Schedule:
         """Give the schedule with its free learning rate set to `rate`, if it has one."""
-        return _bound(self.schedule, rate)
+        return self.schedule if rate is None else self.schedule.bind(lr=rate)
 
     def key(self, rate: float | None) -> str:
         """Name the candidate at a rate, in the store."""
-        return _spec(self.schedule, rate) + "".join(
-            f", {key}={self.settings[key]!r}" for key in sorted(self.settings)
-        )
+        if rate not in self._keys:  # a study asks for it with each of its runs, again and again
+            self._keys[rate] = f"{self.at(rate)}{self.settings_text}"
+        return self._keys[rate]
+
+    @property
+    def settings_text(self) -> str:
+        """The settings in the key: equal for candidates with equal settings."""
+        return "".join(f", {key}={self.settings[key]!r}" for key in sorted(self.settings))
 
     def check(self, epochs: int, updates_per_epoch: int) -> None:
         """Plan the schedules, so that what does not fit the run shows before anything is trained."""
@@ -122,16 +128,6 @@ class Candidate:
     def from_definition(cls, definition: Mapping[str, Any]) -> Candidate:
         """Rebuild the candidate of `definition`."""
         return cls(from_json(definition["schedule"]), definition["name"], **definition["settings"])
-
-
-@lru_cache(4096)  # a study asks for each of its runs again and again
-def _bound(schedule: Schedule, rate: float | None) -> Schedule:
-    return schedule if rate is None else schedule.bind(lr=rate)
-
-
-@lru_cache(4096)
-def _spec(schedule: Schedule, rate: float | None) -> str:
-    return str(_bound(schedule, rate))
 
 
 def built_in(problem: str) -> tuple[Candidate, ...]:

@@ -44,30 +44,27 @@ class Round:
 
 
 def rounds(study: Study, runs: Runs) -> Iterator[Round]:
-    """Give the rounds of a study up to the first that is not finished, that one included."""
+    """Give the rounds of a study up to the first that is not finished, that one included.
+
+    Runs that come while the rounds are gone through count: whoever makes those of a round gets the next.
+    """
     last = study.tuning.rounds + 1
+    tried: dict[str, list[float]] = {candidate.name: [] for candidate in study.tuned}
     for number in range(last if study.tuned else 0):
+        rates = {c.name: next_rates(study, c, tried[c.name], runs) for c in study.tuned}
         jobs = tuple(
             Job(candidate, rate, seed)
             for seed in study.tuning.seeds
             for candidate in study.tuned
-            for rate in rates_of_round(study, candidate, number, runs)
+            for rate in rates[candidate.name]
         )
         yield Round(f"tuning rates, round {number + 1} of {last}", jobs, judge=False)
         if any(job.key not in runs for job in jobs):
             return
-    jobs = tuple(
-        Job(candidate, chosen_rate(study, candidate, runs), seed)
-        for seed in study.seeds
-        for candidate in study.candidates
-    )
+        tried = {name: sorted([*before, *rates[name]]) for name, before in tried.items()}
+    chosen = [(candidate, tuned(study, candidate, runs).chosen) for candidate in study.candidates]
+    jobs = tuple(Job(candidate, rate, seed) for seed in study.seeds for candidate, rate in chosen)
     yield Round("comparing on fresh seeds", jobs, judge=True)
-
-
-def next_round(study: Study, runs: Runs) -> Round | None:
-    """Give the first round that is not finished, whole; None when the study is complete."""
-    unfinished = (each for each in rounds(study, runs) if any(job.key not in runs for job in each.jobs))
-    return next(unfinished, None)
 
 
 def finished_runs(study: Study, runs: Runs) -> int:
@@ -81,11 +78,10 @@ def total_runs(study: Study) -> int:
     return tuning + len(study.candidates) * len(study.seeds)
 
 
-def rates_of_round(study: Study, candidate: Candidate, number: int, runs: Runs) -> tuple[float, ...]:
-    """Give the rates that a candidate tries in a tuning round, counted from 0."""
-    if number == 0:
+def next_rates(study: Study, candidate: Candidate, tried: Sequence[float], runs: Runs) -> tuple[float, ...]:
+    """Give the rates that a candidate tries next, after those `tried` in rising order."""
+    if not tried:
         return study.tuning.rates
-    tried = tried_rates(study, candidate, number, runs)
     best = best_rate(study, candidate, tried, runs)
     at = tried.index(best)
     if at == 0:
@@ -93,14 +89,6 @@ def rates_of_round(study: Study, candidate: Candidate, number: int, runs: Runs) 
     if at == len(tried) - 1:
         return _rounded(best * STEP), _rounded(best * STEP**2)
     return _rounded(math.sqrt(tried[at - 1] * best)), _rounded(math.sqrt(best * tried[at + 1]))
-
-
-def tried_rates(study: Study, candidate: Candidate, rounds: int, runs: Runs) -> list[float]:
-    """Give the rates tried in the first `rounds` rounds, in rising order."""
-    rates: list[float] = []
-    for number in range(rounds):
-        rates += rates_of_round(study, candidate, number, runs)
-    return sorted(rates)
 
 
 def best_rate(study: Study, candidate: Candidate, rates: Sequence[float], runs: Runs) -> float:
@@ -119,17 +107,26 @@ def best_rate(study: Study, candidate: Candidate, rates: Sequence[float], runs: 
     return max(rates, key=merit)
 
 
-def chosen_rate(study: Study, candidate: Candidate, runs: Runs) -> float | None:
-    """Give the rate that tuning chose for a candidate; None where none is free."""
+class Tuned(NamedTuple):
+    """What tuning made of a candidate's free rate: the rates tried, in rising order, and the one chosen."""
+
+    tried: list[float]
+    chosen: float | None
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the chosen rate is the lowest or the highest that was tried."""
+        return self.chosen is not None and self.chosen in (self.tried[0], self.tried[-1])
+
+
+def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
+    """Give the rates of a candidate, chosen from the finished runs; none where none is free."""
     if not candidate.schedule.knobs:
-        return None
-    return best_rate(study, candidate, tried_rates(study, candidate, study.tuning.rounds + 1, runs), runs)
-
-
-def at_edge(study: Study, candidate: Candidate, runs: Runs) -> bool:
-    """Say whether the chosen rate is the lowest or the highest that was tried."""
-    tried = tried_rates(study, candidate, study.tuning.rounds + 1, runs)
-    return chosen_rate(study, candidate, runs) in (tried[0], tried[-1])
+        return Tuned([], None)
+    tried: list[float] = []
+    for _ in range(study.tuning.rounds + 1):
+        tried = sorted([*tried, *next_rates(study, candidate, tried, runs)])
+    return Tuned(tried, best_rate(study, candidate, tried, runs))
 
 
 def _rounded(rate: float) -> float:

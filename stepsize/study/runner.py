@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stepsize.errors import StudyError
-from stepsize.study.protocol import Round, finished_runs, next_round, total_runs
+from stepsize.study.protocol import Round, rounds, total_runs
 from stepsize.study.store import Run, Runs, Store
 from stepsize.study.study import Study
 
@@ -79,26 +79,30 @@ def run_study(
     """Make every run that `study` asks for and `store` lacks; afterwards the store holds them all."""
     check_metrics(study, maker.watched)
     runs = store.runs(study.fingerprint)
-    found = finished_runs(study, runs)
-    progress = Progress(total_runs(study), found, found)
-    began = time.perf_counter()
-    while (stage := next_round(study, runs)) is not None:
+    progress = Progress(total_runs(study), 0, 0)
+    made, began = 0, time.perf_counter()
+    for stage in rounds(study, runs):
+        found = sum(job.key in runs for job in stage.jobs)
         progress.stage = stage.name
-        before = finished_runs(study, runs)
+        progress.found += found
+        before = progress.found + made
 
         def advance(done: float, before: int = before) -> None:
             progress.done = before + done
             progress.training = maker.training_seconds
             listen(progress)
 
+        if found == len(stage.jobs):
+            continue
         advance(0)
         for fresh in maker.make(stage, runs, advance):
             store.add(study.fingerprint, fresh)
             for run in fresh:
                 runs.setdefault((run.candidate, run.seed), run)
-    progress.done, progress.training = finished_runs(study, runs), maker.training_seconds
+        made += len(stage.jobs) - found
+    progress.done, progress.training = progress.found + made, maker.training_seconds
     return Cost(
-        runs=round(progress.done) - found,
+        runs=made,
         seconds=time.perf_counter() - began,
         runs_per_second=progress.rate,
         compile_seconds=maker.compile_seconds,

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,7 +42,7 @@ CREATE TABLE IF NOT EXISTS run (
 """
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Run:
     """One candidate trained on one seed; `curves` [4, epochs] as in the store."""
 
@@ -145,12 +147,7 @@ class Store:
             "SELECT candidate, seed, rate, diverged_at, epochs, curves FROM run WHERE fingerprint = ?",
             (fingerprint,),
         )
-        return {
-            (candidate, seed): Run(
-                candidate, seed, rate, diverged_at, np.frombuffer(curves, "<f4").reshape(4, epochs)
-            )
-            for candidate, seed, rate, diverged_at, epochs, curves in rows
-        }
+        return {(run.candidate, run.seed): run for run in starmap(_run, rows)}
 
     def save_study(self, definition: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> None:
         """Note the study as the latest of this file."""
@@ -168,3 +165,11 @@ class Store:
     def fingerprints(self, name: str) -> set[str]:
         """Give the fingerprints under which studies called `name` were saved."""
         return {row[0] for row in self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,))}
+
+
+def _run(
+    candidate: str, seed: int, rate: float | None, diverged_at: int | None, epochs: int, curves: bytes
+) -> Run:
+    """Make a run of its row; runs of a candidate share its name, as they may be many."""
+    series = np.ndarray((4, epochs), "<f4", curves)
+    return Run(sys.intern(candidate), seed, rate, diverged_at, series)

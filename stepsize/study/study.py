@@ -6,8 +6,10 @@ import hashlib
 import json
 import math
 import platform
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import metadata
 from typing import Any
 
@@ -71,8 +73,8 @@ class Study:
         names = [candidate.name for candidate in self.candidates]
         if not names:
             raise StudyError("schedules is empty; give at least one, such as constant(lr)")
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(names).items():
+            if count > 1:
                 raise StudyError(f"two candidates are called {name!r}; give one another name")
         if self.baseline not in names:
             raise StudyError(unknown("baseline", self.baseline, names))
@@ -103,7 +105,7 @@ class Study:
         """+1 where a higher score is better, -1 where a lower one is."""
         return 1 if self.facts["protocol"]["higher_is_better"] else -1
 
-    @property
+    @cached_property
     def tuned(self) -> tuple[Candidate, ...]:
         """The candidates with a free learning rate."""
         return tuple(candidate for candidate in self.candidates if candidate.schedule.knobs)
@@ -164,8 +166,7 @@ def make_study(
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if isinstance(problem, Problem):
         problem.split.check_seeds(numbers)
-    for candidate in named:
-        _check(candidate, problem)
+    _check(named, problem)
     constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
     if baseline is None and constant is None and named:
         constant = named[0].name
@@ -217,14 +218,16 @@ def _facts(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _check(candidate: Candidate, problem: Problem | Training) -> None:
-    """Refuse a candidate that does not fit the run."""
-    if isinstance(problem, Training):
-        problem.check_settings(candidate.settings)
-        candidate.check(problem.epochs, problem.updates_per_epoch)
-    else:
-        size = candidate.settings.get("batch_size", problem.batch_size)
-        candidate.check(problem.epochs, -(-len(problem.parts(0).train) // size))
+def _check(candidates: Iterable[Candidate], problem: Problem | Training) -> None:
+    """Refuse candidates that do not fit the run."""
+    rows = 0 if isinstance(problem, Training) else len(problem.parts(0).train)
+    for candidate in candidates:
+        if isinstance(problem, Training):
+            problem.check_settings(candidate.settings)
+            candidate.check(problem.epochs, problem.updates_per_epoch)
+        else:
+            size = candidate.settings.get("batch_size", problem.batch_size)
+            candidate.check(problem.epochs, -(-rows // size))
 
 
 def _but(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

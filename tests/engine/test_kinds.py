@@ -36,9 +36,9 @@ def run(kind, form, rate=0.1, x=X, prepared=None, target=None, metric=None):
     rows, valid = batch_order(np.arange(ROWS), 1, EPOCHS), np.arange(ROWS, ROWS + VALID, dtype=np.int32)
     block = Block(np.uint32(1), rows, valid, prepared or {}, target, rates, rules, np.zeros(1, np.int32))
     (curves,), state = population.run([block])
-    for variable, value in zip(population.model.trainable_variables, state.weights, strict=True):
+    for variable, value in zip(population.member.model.trainable_variables, state.weights, strict=True):
         variable.assign(value[0, 0])
-    return curves, population.model.predict(X[ROWS:], verbose=0)
+    return curves, population.member.model.predict(X[ROWS:], verbose=0)
 
 
 @pytest.mark.parametrize("kind", TARGETS)

@@ -78,7 +78,7 @@ def fit(population, seed, spec):
     model.optimizer.learning_rate = Table(rates)
     model.compile(model.optimizer, model.loss, metrics=[built.metric])
     start = [*model.trainable_variables, *model.non_trainable_variables]
-    weights, others = population.initial(seed)
+    weights, others = population.member.initial(seed)
     for variable, value in zip(start, [*weights, *others], strict=True):
         variable.assign(value)
     valid = slice(ROWS, ROWS + VALID)
@@ -153,24 +153,24 @@ def test_the_comparison_can_fail():
 
 def test_members_of_a_seed_start_alike_and_seeds_do_not():
     population = make_population(make_task(optimizer="sgd"), 2)
-    first, _ = population.initial(1)
-    again, _ = population.initial(1)
-    other, _ = population.initial(2)
+    first, _ = population.member.initial(1)
+    again, _ = population.member.initial(1)
+    other, _ = population.member.initial(2)
     assert all(bool((a == b).all()) for a, b in zip(first, again, strict=True))
     assert not np.allclose(first[0], other[0])
 
 
 def test_initial_weights_follow_the_initialiser():
     population = make_population(make_task('mlp(400, initializer="random_normal")', optimizer="sgd"), 1)
-    kernel = np.concatenate([np.asarray(population.initial(seed)[0][0]).ravel() for seed in range(20)])
+    kernel = np.concatenate([np.asarray(population.member.initial(seed)[0][0]).ravel() for seed in range(20)])
     assert abs(kernel.std() - 0.05) < 0.001
     assert abs(kernel.mean()) < 0.001
 
 
 def test_a_diverged_member_is_frozen_and_harms_nobody():
-    specs = ("constant(0.05)", "constant(1e30)", "constant(0.2)")
+    specs = ("constant(0.05)", "constant(1e38)", "constant(0.2)")
     alone = ("constant(0.05)", "constant(0.05)", "constant(0.2)")
-    population = make_population(make_task(optimizer="sgd", momentum=0.9), len(specs))
+    population = make_population(make_task(classes=3, optimizer="sgd", momentum=0.9), len(specs))
     (wild,) = population.train([make_block(5, specs)])
     (calm,) = population.train([make_block(5, alone)])
     assert wild.diverged_at[0] == wild.diverged_at[2] == -1

@@ -60,8 +60,8 @@ def train(task, momenta=None, members=2, segment=1):
 
 def plain_loop(population, update):
     """Train by hand from the same start: `update(weights, gradients, t)` gives the next weights."""
-    model, task = population.model, population.task
-    weights, others = population.initial(5)
+    model, task = population.member.model, population.task
+    weights, others = population.member.initial(5)
 
     @jax.jit
     def loss_of(weights, x, y):
@@ -123,7 +123,7 @@ def test_scheduled_momentum_of_adam_is_beta_1():
     task = make_task(settings={"optimizer": "adam"}, scheduled_momentum=True)
     population, losses = train(task, MOMENTA)
     assert_same_losses(losses, plain_loop(population, adam(MOMENTA)))
-    assert population.optimizer.beta_1 == 0.9  # what was replaced for tracing is back
+    assert population.member.optimizer.beta_1 == 0.9  # what was replaced for tracing is back
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "nadam", "lion"])

@@ -122,11 +122,11 @@ def fit(model, population, seed, spec):
     config = model.optimizer.get_config()
     model.compile(type(model.optimizer).from_config({**config, "learning_rate": 0.1}), model.loss)
     model.optimizer.learning_rate = Table(rates)
-    weights, others = population.initial(seed)
+    weights, others = population.member.initial(seed)
     start = [*model.trainable_variables, *model.non_trainable_variables]
     for variable, value in zip(start, [*weights, *others], strict=True):
         variable.assign(value)
-    y = encode(task.y, task.kind, task.classes, population.built.width, population.built.loss_numbers)
+    y = encode(task.y, task.kind, task.classes, population.member.built.width, population.member.built.loss_numbers)
     history = []
     for rows in batch_order(np.arange(ROWS), seed, EPOCHS):
         logs = model.fit(
@@ -229,7 +229,7 @@ def test_averaged_weights_are_the_ones_judged():
     model.compile(optimizer, "sparse_categorical_crossentropy")
     population = make_population(make_task(model, NUMBERS, CLASSES))
     (curves,), state = population.run([make_block(3, ("constant(0.3)",) * 2)])
-    places = [v.name.endswith("average") for v in population.optimizer.variables]
+    places = [v.name.endswith("average") for v in population.member.optimizer.variables]
     averages = [slot[0, 1] for slot, own in zip(state.slots, places, strict=True) if own]
     for variable, value in zip(model.trainable_variables, averages, strict=True):
         variable.assign(value)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 alt = pytest.importorskip("altair")
 vl_convert = pytest.importorskip("vl_convert")
 
-from stepsize.report import chartdata, charts  # noqa: E402
+from stepsize.report import chartdata, charts, look  # noqa: E402
 from stepsize.report.view import View, view  # noqa: E402
 
 Study = tuple[dict[str, Any], dict[str, Any]]
@@ -58,10 +58,10 @@ def test_the_margin_is_drawn_in_the_picture_of_differences(studies: Studies) -> 
 
 def test_colours_follow_the_palette(studies: Studies) -> None:
     shown = view(*studies["lesson"]())
-    light = json.dumps(charts.results(shown, charts.LIGHT).to_dict())
-    page = json.dumps(charts.results(shown, charts.PAGE).to_dict())
-    assert charts.LIGHT.accent in light
-    assert charts.LIGHT.accent not in page
+    light = json.dumps(charts.results(shown, look.LIGHT).to_dict())
+    page = json.dumps(charts.results(shown, look.PAGE).to_dict())
+    assert look.LIGHT.accent in light
+    assert look.LIGHT.accent not in page
     assert "var(--accent)" in page
 
 
@@ -83,7 +83,7 @@ def test_peaks_far_apart_get_a_logarithmic_axis(studies: Studies) -> None:
 
 def test_unchecked_charts_are_the_same_charts(studies: Studies) -> None:
     shown = view(*studies["lesson"]())
-    with charts.unchecked():
+    with look.unchecked():
         fast = charts.results(shown).to_dict(validate=False)
     assert fast == charts.results(shown).to_dict()
 
@@ -120,5 +120,5 @@ def test_a_rate_that_lost_runs_has_no_mean_but_a_cross(studies: Studies) -> None
 
 
 def test_every_finished_run_has_a_dot(studies: Studies) -> None:
-    dots, _ = chartdata.scores(view(*studies["one_lost"]()))
+    dots = chartdata.scores(view(*studies["one_lost"]()))
     assert len(dots) == 11 * 30

@@ -10,7 +10,7 @@ from stepsize.problems.worth import describe
 from stepsize.report import judged_data
 from stepsize.report.summary import summarise_study
 from stepsize.stats import summarise
-from stepsize.study.protocol import next_round
+from stepsize.study.protocol import rounds
 from stepsize.study.store import Run
 from stepsize.study.study import make_study
 
@@ -89,7 +89,7 @@ def answer_of(chosen, score, seeds):
     """The answer of a study whose runs score as `score(candidate name, seed)` says."""
     study = make_study(chosen, ["constant(0.1)", "cosine(0.1)"], seeds)
     runs = {}
-    while (stage := next_round(study, runs)) is not None:
+    for stage in rounds(study, runs):
         for job in stage.jobs:
             curves = np.full((4, study.epochs), score(job.candidate.name, job.seed), np.float32)
             runs[job.key] = Run(job.candidate.key(job.rate), job.seed, job.rate, None, curves)

@@ -8,7 +8,7 @@ import pytest
 from stepsize.problems.problem import problem
 from stepsize.report.summary import picture_data, summarise_study
 from stepsize.study.candidates import Candidate, built_in
-from stepsize.study.protocol import next_round
+from stepsize.study.protocol import rounds
 from stepsize.study.store import Run
 from stepsize.study.study import make_study
 
@@ -19,7 +19,7 @@ SEEDS = 12
 def finish(study, score):
     """Finish a study with the scores that `score(candidate name, seed)` gives; None is a diverged run."""
     runs = {}
-    while (stage := next_round(study, runs)) is not None:
+    for stage in rounds(study, runs):
         for job in stage.jobs:
             value = score(job.candidate.name, job.seed)
             lost = value is None
@@ -155,8 +155,8 @@ def test_rates_at_the_edge_are_told():
 def test_pictures_hold_every_candidate():
     study = make_study(problem("ionosphere"), ["constant(lr)", "cosine(0.1)", "constant(0.1) * plateau()"], 3)
     runs = finish(study, lambda name, seed: None if seed == 0 else 0.9)
-    details = picture_data(study, runs)
     names = [candidate.name for candidate in study.candidates]
+    details = picture_data(study, runs, names)
     assert list(details["plans"]) == list(details["curves"]) == names
     assert list(details["sweep"]) == ["constant(lr)"]
     assert details["curves"]["cosine(0.1)"]["metric"]["mean"][-1] == pytest.approx(0.9)
@@ -167,5 +167,7 @@ def test_pictures_hold_every_candidate():
 
 def test_pictures_of_runs_that_all_diverged():
     study = make_study(problem("ionosphere"), ["constant(0.1)"], 2)
-    curves = picture_data(study, finish(study, lambda name, seed: None))["curves"]["constant(0.1)"]
+    curves = picture_data(study, finish(study, lambda name, seed: None), ["constant(0.1)"])["curves"][
+        "constant(0.1)"
+    ]
     assert set(curves["metric"]["mean"]) == {None}

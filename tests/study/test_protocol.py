@@ -10,13 +10,11 @@ from stepsize.problems.problem import problem
 from stepsize.study.candidates import Candidate
 from stepsize.study.protocol import (
     Job,
-    at_edge,
     best_rate,
-    chosen_rate,
     finished_runs,
-    next_round,
+    rounds,
     total_runs,
-    tried_rates,
+    tuned,
 )
 from stepsize.study.store import Run
 from stepsize.study.study import Study, make_study
@@ -39,7 +37,7 @@ def run_of(job, score, loss=0.5):
 def train(study, score):
     """Finish a study with the scores that `score(job)` gives; give its runs and its rounds."""
     runs, stages = {}, []
-    while (stage := next_round(study, runs)) is not None:
+    for stage in rounds(study, runs):
         stages.append(stage)
         runs.update({job.key: run_of(job, score(job)) for job in stage.jobs})
     return runs, stages
@@ -55,7 +53,7 @@ def test_every_tuned_candidate_gets_the_same_number_of_runs(study):
     assert [stage.judge for stage in stages] == [False, False, False, True]
     assert len(runs) == total_runs(study) == finished_runs(study, runs)
     for candidate in study.tuned:
-        rates = tried_rates(study, candidate, study.tuning.rounds + 1, runs)
+        rates = tuned(study, candidate, runs).tried
         assert len(rates) == len(set(rates)) == study.tuning.rates_per_candidate == 11
 
 
@@ -73,15 +71,15 @@ def test_tuning_finds_the_best_rate_also_beyond_the_grid(study, exponent):
     best = 10**exponent
     runs, _ = train(study, near(best))
     for candidate in study.tuned:
-        assert abs(np.log10(chosen_rate(study, candidate, runs) / best)) < 0.51
-        assert not at_edge(study, candidate, runs) or not 1e-4 < best < 10
+        assert abs(np.log10(tuned(study, candidate, runs).chosen / best)) < 0.51
+        assert not tuned(study, candidate, runs).at_edge or not 1e-4 < best < 10
 
 
 def test_the_edge_is_told_when_widening_did_not_help(study):
     runs, _ = train(study, near(1e6))
     candidate = study.candidates[0]
-    assert chosen_rate(study, candidate, runs) == 100.0
-    assert at_edge(study, candidate, runs)
+    assert tuned(study, candidate, runs).chosen == 100.0
+    assert tuned(study, candidate, runs).at_edge
 
 
 def test_a_rate_that_diverged_once_loses_to_one_that_never_did(study):
@@ -89,12 +87,12 @@ def test_a_rate_that_diverged_once_loses_to_one_that_never_did(study):
         return None if job.rate and job.rate > 0.5 and job.seed % 5 == 0 else near(1.0)(job)
 
     runs, _ = train(study, score)
-    assert chosen_rate(study, study.candidates[0], runs) <= 0.5
+    assert tuned(study, study.candidates[0], runs).chosen <= 0.5
 
 
 def test_when_every_rate_diverges_lower_ones_are_tried(study):
     runs, _ = train(study, lambda job: None if job.rate else 0.9)
-    assert min(tried_rates(study, study.candidates[0], 3, runs)) < 1e-4
+    assert min(tuned(study, study.candidates[0], runs).tried) < 1e-4
 
 
 def test_ties_go_to_the_lower_loss_then_to_the_lower_rate(study):
@@ -112,15 +110,13 @@ def test_any_subset_of_finished_runs_leads_to_the_same_end(study, data):
     keys = sorted(whole)
     kept = data.draw(st.sets(st.sampled_from(keys)))
     runs = {key: whole[key] for key in kept}
-    while (stage := next_round(study, runs)) is not None:
+    for stage in rounds(study, runs):
         runs.update({job.key: run_of(job, near(0.05)(job)) for job in stage.jobs if job.key not in runs})
     needed = {job.key for job in next_jobs(study, runs)}
     assert needed <= set(whole)
 
 
 def next_jobs(study, runs):
-    from stepsize.study.protocol import rounds
-
     return [job for stage in rounds(study, runs) for job in stage.jobs]
 
 

@@ -1,0 +1,120 @@
+"""Of very many candidates and runs a reader sees the best, and is told what is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("altair")
+vl_convert = pytest.importorskip("vl_convert")
+
+from stepsize.report import chartdata, charts, findings, html, text  # noqa: E402
+from stepsize.report.selection import MOST, left_out, shown_candidates  # noqa: E402
+from stepsize.report.view import view  # noqa: E402
+
+Study = tuple[dict[str, Any], dict[str, Any]]
+Studies = dict[str, Callable[[], Study]]
+
+
+def hundred(study: Study, baseline: int = 90, recommended: int = 95) -> Study:
+    """Make a study of a hundred candidates, the best first, of its first one; five diverged always."""
+    answer, details = study
+    first = answer["candidates"][0]
+    names = [f"cosine({i})" for i in range(100)]
+    answer["candidates"] = [
+        {**first, "name": name, "spec": name, "mean": 0.95 - i / 1000, "in_best_set": i < 60 or i == 95,
+         "diverged": first["n"] if i >= 98 else int(i % 3 == 0), "lr_at_edge": i % 2 == 0}
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+    answer["study"]["protocol"].update(baseline=names[baseline], worst=0.0, split_kind="stratified")
+    answer["verdict"].update(recommended=names[recommended], best_set=names[:60])
+    return answer, details
+
+
+def test_few_are_all_shown_and_nothing_is_said(study: Study) -> None:
+    answer, _ = study
+    assert len(shown_candidates(answer)) == len(answer["candidates"]) <= MOST
+    assert left_out(answer) == view(*study).left_out == ""
+
+
+def test_of_many_the_best_the_baseline_and_the_recommended_are_shown(studies: Studies) -> None:
+    answer, details = hundred(studies["lesson"]())
+    names = [candidate["name"] for candidate in shown_candidates(answer)]
+    assert names == [f"cosine({i})" for i in [*range(MOST), 90, 95]]
+    rows = view(answer, details).rows
+    assert [row.name for row in rows] == names
+    assert [row.index for row in rows] == list(range(MOST + 2))
+
+
+def test_the_number_left_out_is_told_everywhere(studies: Studies) -> None:
+    answer, details = hundred(studies["lesson"]())
+    said = "the best of 100 candidates. Of the 58 others, which the JSON has, 20 may also be the best."
+    assert said in left_out(answer)
+    for page in (html.render(answer, details), html.fragment(answer, details)):
+        assert said in page
+    assert said in " ".join(text.render(answer, details, width=70).split())
+
+
+def test_none_of_those_left_out_may_be_the_best(studies: Studies) -> None:
+    answer, _ = hundred(studies["lesson"]())
+    for candidate in answer["candidates"][MOST:]:
+        candidate["in_best_set"] = False
+    assert left_out(answer).endswith("none may also be the best.")
+
+
+def runs_of(study: Study, runs: int) -> Study:
+    """Repeat each candidate's scores until there are as many runs."""
+    answer, details = study
+    for candidate in answer["candidates"]:
+        candidate["scores"] = (candidate["scores"] * runs)[:runs]
+    answer["study"]["seeds"] = list(range(runs))
+    return answer, details
+
+
+def test_many_runs_are_counted_in_bars_and_not_listed(studies: Studies) -> None:
+    few, many = (html.render(*runs_of(studies["lesson"](), runs)) for runs in (600, 700))
+    assert "Every run as a table" in few
+    assert "Each dot is one run" in few
+    assert "Every run as a table" not in many
+    assert "The grey bars count the runs" in many
+    assert "The score of every run is in the JSON below" in many
+
+
+def test_bars_hold_every_run_in_whole_steps_of_the_score(studies: Studies) -> None:
+    shown = view(*runs_of(studies["lesson"](), 700))
+    assert chartdata.many_runs(shown)
+    bars = chartdata.score_bars(shown)
+    for row in shown.rows:
+        own = [bar for bar in bars if bar["name"] == row.name]
+        assert sum(bar["runs"] for bar in own) == 700
+        tallest = max(own, key=lambda bar: bar["runs"])
+        assert tallest["bottom"] - tallest["top"] == pytest.approx(0.5)
+    steps = {(bar["high"] - bar["low"]) / 0.86 for bar in bars}
+    assert all(step == pytest.approx(round(step), abs=1e-3) and step > 0.5 for step in steps)
+
+
+def test_the_picture_of_many_runs_draws(studies: Studies) -> None:
+    chart = charts.results(view(*runs_of(studies["lesson"](), 700)))
+    spec = chart.to_dict()
+    assert len(spec["datasets"]["runs"]) < 6 * 60
+    assert vl_convert.vegalite_to_svg({**spec, "width": 600}).count("<path") > 6
+
+
+def test_warnings_of_a_kind_are_listed_up_to_a_limit_then_counted(studies: Studies) -> None:
+    answer, _ = hundred(studies["lesson"]())
+    for candidate in answer["candidates"]:
+        candidate["replicates"] = candidate["n"]
+    for part in answer["data"]["parts"].values():
+        part["counts"] = {"b": part["rows"] // 3, "g": part["rows"] - part["rows"] // 3}
+    divergences = {candidate["name"]: (7, 0.1) for candidate in answer["candidates"]}
+    said = findings.warnings(answer, divergences)
+    edge = [line for line in said if "at the edge" in line]
+    lost = [line for line in said if re.search("runs diverged, the first", line)]
+    assert len(edge) == len(lost) == findings.LISTED
+    assert "So it is with 30 more candidates." in said
+    assert any(re.fullmatch(r"So did \d+ runs of \d+ more candidates\.", line) for line in said)
+    may_win = {c["name"] for c in answer["candidates"] if c["in_best_set"]}
+    assert all(line.partition(":")[0] in may_win for line in edge + lost)
