@@ -2,7 +2,7 @@
 
 `stepsize.schedules` says what a schedule is, `stepsize.problems` what is trained, `stepsize.engine` trains
 populations of runs, `stepsize.study` decides which runs are made and keeps them, `stepsize.stats` judges,
-`stepsize.report` shows. Importing this module loads NumPy only.
+`stepsize.report` shows. Importing this module loads NumPy only; each name loads its part when it is used.
 """
 
 from __future__ import annotations
@@ -11,56 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from stepsize.errors import StepsizeError
-from stepsize.schedules import (
-    Plan,
-    Schedule,
-    chebyshev,
-    clip,
-    constant,
-    cosine,
-    cosine_restarts,
-    custom,
-    exp_range,
-    exponential,
-    flat_cosine,
-    from_json,
-    hyperbolic,
-    inverse_sqrt,
-    inverse_time,
-    k_decay,
-    linear,
-    linear_cosine,
-    multistep,
-    natural_exponential,
-    noam,
-    noise,
-    on_threshold,
-    one_cycle,
-    one_cycle_momentum,
-    parse,
-    per_epoch,
-    piecewise_constant,
-    piecewise_interpolated,
-    plateau,
-    polynomial,
-    power_law,
-    register,
-    repeat,
-    rescale,
-    resumed,
-    rex,
-    sawtooth,
-    sigmoid,
-    sine,
-    slanted_triangular,
-    step_decay,
-    tanh,
-    triangular,
-    triangular2,
-    two_way,
-    warmup,
-    wsd,
-)
 from stepsize.units import epochs, lr, run, updates
 
 if TYPE_CHECKING:
@@ -69,6 +19,56 @@ if TYPE_CHECKING:
     from stepsize.problems.data import Data
     from stepsize.problems.problem import Problem, problem
     from stepsize.problems.splits import Split
+    from stepsize.schedules import (
+        Plan,
+        Schedule,
+        chebyshev,
+        clip,
+        constant,
+        cosine,
+        cosine_restarts,
+        custom,
+        exp_range,
+        exponential,
+        flat_cosine,
+        from_json,
+        hyperbolic,
+        inverse_sqrt,
+        inverse_time,
+        k_decay,
+        linear,
+        linear_cosine,
+        multistep,
+        natural_exponential,
+        noam,
+        noise,
+        on_threshold,
+        one_cycle,
+        one_cycle_momentum,
+        parse,
+        per_epoch,
+        piecewise_constant,
+        piecewise_interpolated,
+        plateau,
+        polynomial,
+        power_law,
+        register,
+        repeat,
+        rescale,
+        resumed,
+        rex,
+        sawtooth,
+        sigmoid,
+        sine,
+        slanted_triangular,
+        step_decay,
+        tanh,
+        triangular,
+        triangular2,
+        two_way,
+        warmup,
+        wsd,
+    )
     from stepsize.study.candidates import Candidate
     from stepsize.study.training import Training
 
@@ -139,7 +139,7 @@ __all__ = [
     "wsd",
 ]
 
-_ON_DEMAND = {
+_ELSEWHERE = {
     "Candidate": "stepsize.study.candidates",
     "Data": "stepsize.problems.data",
     "Problem": "stepsize.problems.problem",
@@ -153,6 +153,11 @@ _ON_DEMAND = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ON_DEMAND:
+    """Give a public name that is not loaded yet, most often a schedule."""
+    if name not in __all__:
         raise AttributeError(f"module 'stepsize' has no attribute {name!r}")
-    return getattr(import_module(_ON_DEMAND[name]), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "stepsize.schedules")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})  # so that an editor offers also what is not loaded yet

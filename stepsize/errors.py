@@ -19,7 +19,6 @@ Every message names the parameter, the value received, the rule, and what to typ
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from collections.abc import Iterable
 
@@ -93,6 +92,8 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     >>> unknown("split", "zzz", ["lesson", "stratified"])
     "unknown split 'zzz'; one of: lesson, stratified"
     """
+    import difflib  # nobody waits for it before something is wrong
+
     known = list(known)
     shown = name if len(name) <= 60 else name[:57] + "..."
     near = difflib.get_close_matches(name, known, n=1)

@@ -55,6 +55,21 @@ def test_schedules_need_numpy_only():
     assert foreign(loaded_by(planning)) <= {"numpy"}
 
 
+def test_schedules_are_loaded_when_one_is_used():
+    parts = "print(*sorted(name for name in sys.modules if name.count('.') == 1 and 'stepsize.' in name))"
+    code = f"import sys, stepsize; {parts}; stepsize.cosine; {parts}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = done.stdout.splitlines()
+    assert before.split() == ["stepsize.errors", "stepsize.units"]
+    assert after.split() == ["stepsize.errors", "stepsize.schedules", "stepsize.units"]
+
+
+def test_an_editor_offers_every_public_name():
+    code = "import stepsize; print(*dir(stepsize))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(stepsize.__all__) <= set(done.stdout.split())
+
+
 def test_every_public_name_exists():
     assert stepsize.__all__ == sorted(stepsize.__all__)
     for name in stepsize.__all__:

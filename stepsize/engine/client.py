@@ -22,7 +22,7 @@ class Engine:
 
     def __init__(self) -> None:
         require("train", "jax", "keras")
-        self._opened: dict[str, tuple[Task, int]] = {}
+        self._opened: dict[str, tuple[Task, int, int]] = {}
         self._layouts: dict[str, Layout] = {}
         self.compile_seconds = 0.0
         self._child = _start()
@@ -40,14 +40,14 @@ class Engine:
         """The process number of the training process."""
         return self._child.pid
 
-    def open(self, key: str, task: Task, candidates: int) -> Layout:
-        """Prepare a population called `key`, of blocks with up to `candidates` runs; give its layout.
+    def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
+        """Prepare a population called `key`, of `seeds` seeds with `candidates` runs each; give its layout.
 
         A key that is open already keeps its population: `task` must be what it was.
         """
         if key not in self._layouts:
-            self._opened[key] = (task, candidates)
-            self._layouts[key] = self._ask(("open", key, task, candidates), lambda share: None)[0]
+            self._opened[key] = (task, candidates, seeds)
+            self._layouts[key] = self._ask(("open", key, *self._opened[key]), lambda share: None)[0]
         return self._layouts[key]
 
     def train(
@@ -85,9 +85,9 @@ class Engine:
             on_progress(answer[0])
 
     def _reopen(self, but: tuple[Any, ...]) -> None:
-        for key, (task, candidates) in self._opened.items():
+        for key, opened in self._opened.items():
             if but[:2] != ("open", key):
-                self._converse(("open", key, task, candidates), lambda share: None)
+                self._converse(("open", key, *opened), lambda share: None)
 
 
 def _start() -> Child:

@@ -7,12 +7,12 @@ JAX, so a run makes the very updates that `fit` would make.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import keras
-import numpy as np
 
 from stepsize.engine.initial import is_generator_state, recorded_initialisers, starter
 from stepsize.engine.rows import Batch, Scoring
@@ -64,7 +64,11 @@ class Member:
         self._slots = [v.value for v in self.optimizer.variables]
         variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
         self._initial = starter(variables, {} if task.model.get("from_weights") else noted)
-        self.weights = sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
+        kernels = [v.shape for v in self.model.trainable_variables]
+        self.weights = sum(map(prod, kernels))
+        self.width = (
+            sum(prod(shape) * shape[-1] for shape in kernels if shape) / self.weights
+        )  # units of a layer
 
     def initial(self, seed: int | jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
         """Give the trainable and the non-trainable variables that every run of `seed` starts from."""
@@ -82,7 +86,10 @@ class Member:
     def update(
         self, own: tuple[State, Driven], generators: Generators, batch: Batch
     ) -> tuple[tuple[State, jax.Array], Generators]:
-        """Make one optimizer update; a run whose loss is not finite keeps its last state for good."""
+        """Make one optimizer update; a run whose loss is not finite is lost from then on.
+
+        Its numbers go on, but nobody looks at them again: that costs less than keeping its last state.
+        """
         state, driven = own
         grad = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
         (loss, (_, _, non_trainable, _)), gradients = grad(
@@ -101,20 +108,9 @@ class Member:
             weights, slots = self.optimizer.stateless_apply(slots, gradients, state.weights)
         weights = scaled(weights, state.weights, self._factors)
         others, generators = self._parted(non_trainable)
-        sound = (state.diverged_at < 0) & jnp.isfinite(loss)
-        first = ~sound & (state.diverged_at < 0)
-
-        def keep(new: Any, old: Any) -> Any:
-            return jax.tree.map(lambda a, b: jnp.where(sound, a, b), list(new), list(old))
-
-        after = State(
-            keep(weights, state.weights),
-            keep(others, state.others),
-            keep(slots, state.slots),
-            state.update + 1,
-            jnp.where(first, state.update, state.diverged_at),
-            state.plateau,
-        )
+        lost = (state.diverged_at < 0) & ~jnp.isfinite(loss)
+        diverged_at = jnp.where(lost, state.update, state.diverged_at)
+        after = State(list(weights), others, list(slots), state.update + 1, diverged_at, state.plateau)
         return (after, loss), generators
 
     def no_sums(self) -> Sums:

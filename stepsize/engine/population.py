@@ -25,7 +25,7 @@ from stepsize.schedules import metric
 ACROSS = PartitionSpec("devices")
 EVERYWHERE = PartitionSpec()
 OPTIONS = {
-    "xla_cpu_experimental_ynn_fusion_type": "",  # sums stay in the loops that make their terms: 10 to 20 % faster
+    "xla_cpu_experimental_ynn_fusion_type": "",  # sums stay in the loops that make their terms: faster
 }
 EVALUATED = 512  # validation rows of a piece, or a batch's if those are more
 
@@ -38,7 +38,8 @@ class Population:
 
     def __init__(self, task: Task) -> None:
         self.task, self.member = task, Member(task)
-        seed, number = jax.ShapeDtypeStruct((), jnp.uint32), jax.ShapeDtypeStruct((), jnp.float32)
+        seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
+        number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = metric.PlateauRule(*[number] * len(metric.PlateauRule._fields))
         self._state, self._generators = jax.eval_shape(self.member.start, seed, self._rule)
         self._driven = Driven(number, number if task.scheduled_momentum else None)
@@ -70,13 +71,18 @@ class Population:
         return self._run(blocks, on_segment)[0]
 
     def run(self, blocks: Sequence[Block]) -> tuple[list[Curves], State]:
-        """Train as `train` does; give the curves, and the states that all end with, [blocks, members, ...]."""
+        """Train as `train` does; give the curves and the states at the end, [blocks, members, ...]."""
         curves, (state, _) = self._run(blocks, lambda share: None)
-        return curves, jax.vmap(partial(apiece, members=self.layout.members, like=self._state))(state)
+        apart = jax.vmap(partial(apiece, members=self.layout.members, like=self._state))(state)
+        where = np.argsort(self.layout.order)[: len(blocks)]
+        return curves, jax.tree.map(lambda leaf: leaf[where], apart)
 
-    def _run(self, blocks: Sequence[Block], on_segment: Callable[[float], None]) -> tuple[list[Curves], Carried]:
-        active = np.arange(self.layout.blocks) < len(blocks)
-        padded = [blocks[min(i, len(blocks) - 1)] for i in range(self.layout.blocks)]
+    def _run(
+        self, blocks: Sequence[Block], on_segment: Callable[[float], None]
+    ) -> tuple[list[Curves], Carried]:
+        order = self.layout.order
+        active = order < len(blocks)
+        padded = [blocks[min(i, len(blocks) - 1)] for i in order]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
         active, stacked = jax.device_put((active, stacked), self._across)
         carried = self._start(stacked.seed, stacked.rules)
@@ -93,8 +99,8 @@ class Population:
             on_segment(last / self.task.epochs)
         diverged_at = np.asarray(carried[0].diverged_at)
         whole = [np.concatenate(series, axis=-1) for series in zip(*parts, strict=True)]
-        curves = [Curves(*[*(series[i] for series in whole), diverged_at[i]]) for i in range(len(blocks))]
-        return curves, carried
+        where = np.argsort(order)[: len(blocks)]
+        return [Curves(*[*(series[i] for series in whole), diverged_at[i]]) for i in where], carried
 
     def _piece(self, table: jax.Array, first: int, last: int) -> jax.Array:
         per_epoch = self.task.updates_per_epoch
@@ -130,7 +136,16 @@ class Population:
             shape = (self.layout.members, block.order.shape[0])
             return carried, tuple(jnp.zeros(shape, jnp.float32) for _ in Curves._fields[:-1])
 
-        return jax.lax.map(lambda args: jax.lax.cond(args[0], train, skip, args[1:]), (active, carried, blocks))
+        groups = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, self.layout.abreast, *leaf.shape[1:]), (active, carried, blocks)
+        )
+        if self.layout.abreast == 1:
+            every = jax.tree.map(lambda leaf: leaf[:, 0], groups)
+            return jax.lax.map(lambda args: jax.lax.cond(args[0], train, skip, args[1:]), every)
+        results = jax.lax.map(
+            lambda args: jax.lax.cond(args[0].any(), jax.vmap(train), jax.vmap(skip), args[1:]), groups
+        )
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), results)
 
     # -- one block: a seed and its members -----------------------------------------------------------
 

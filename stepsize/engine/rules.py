@@ -14,13 +14,26 @@ from stepsize.engine.values import MEMBERS, Value, apart, explicit, first, flat,
 
 Rule = Callable[[JaxprEqn, list[Value], int], Value]
 
+# fmt: off
 BY_NUMBER = (
-    "abs add add_any and atan2 cbrt ceil clamp convert_element_type copy cos div eq erf erf_inv exp exp2 expm1 "
-    "floor ge gt integer_pow is_finite le log log1p logistic lt max min mul ne neg nextafter not or pow "
-    "reduce_precision rem round rsqrt select_n shift_left shift_right_arithmetic shift_right_logical sign sin "
-    "sqrt square stop_gradient sub tan tanh xor"
-).split()
-REDUCTIONS = "argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum reduce_xor".split()
+    "abs", "add", "add_any", "and", "atan2", "cbrt", "ceil", "clamp", "convert_element_type", "copy",
+    "cos", "div", "eq", "erf", "erf_inv", "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow",
+    "is_finite", "le", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter",
+    "not", "or", "pow", "reduce_precision", "rem", "round", "rsqrt", "select_n", "shift_left",
+    "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sqrt", "square", "stop_gradient",
+    "sub", "tan", "tanh", "xor",
+)
+REDUCTIONS = (
+    "argmax", "argmin", "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_prod",
+    "reduce_sum", "reduce_xor",
+)
+# fmt: on
+LONG_ROW = 1024  # numbers: a page of memory, which a sum along a column would leave at every step
+
+
+def _form(equation: JaxprEqn) -> Any:
+    """Give shape and dtype of one member's result."""
+    return equation.outvars[0].aval
 
 
 # -- number by number ----------------------------------------------------------------------------------
@@ -33,8 +46,10 @@ def by_number(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     def operation(*arrays: Any) -> Any:
         return primitive.bind(*arrays, **equation.params)
 
-    shape = equation.outvars[0].aval.shape
-    return _combined(operation, values, shape, members, numbers_fit=primitive.name != "select_n")
+    shape = _form(equation).shape
+    return _combined(
+        operation, values, shape, members, numbers_fit=primitive.name not in ("select_n", "clamp")
+    )
 
 
 def _combined(
@@ -90,7 +105,8 @@ def reduction(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     def operation(array: Any, axes: tuple[int, ...]) -> Any:
         return equation.primitive.bind(array, **{**equation.params, "axes": axes})
 
-    return _reduced(operation, values[0], equation.params["axes"], members)
+    is_sum = equation.primitive.name == "reduce_sum"
+    return _reduced(_summed if is_sum else operation, values[0], equation.params["axes"], members)
 
 
 def _reduced(
@@ -106,6 +122,13 @@ def _reduced(
     return apart(result, order, tuple(value.shape[i] for i in remaining), members)
 
 
+def _summed(array: Any, axes: tuple[int, ...]) -> Any:
+    """Sum; columns of long rows by a product with ones, which reads them row by row."""
+    if axes == (0,) and array.ndim == 2 and array.dtype == jnp.float32 and array.shape[1] >= LONG_ROW:
+        return lax.dot(jnp.ones(len(array), array.dtype), array, precision=lax.Precision.HIGHEST)
+    return lax.reduce_sum(array, axes)
+
+
 def broadcast_in_dim(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     """Name the axes anew; the new ones are left out."""
     return slim(values[0]).renamed(equation.params["broadcast_dimensions"], equation.params["shape"])
@@ -113,13 +136,18 @@ def broadcast_in_dim(equation: JaxprEqn, values: list[Value], members: int) -> V
 
 def transpose(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     """Name the axes anew."""
-    (value,), places = values, equation.params["permutation"]
+    return _turned(values[0], equation.params["permutation"])
+
+
+def _turned(value: Value, places: tuple[int, ...]) -> Value:
     return value.renamed([places.index(i) for i in range(len(places))], [value.shape[i] for i in places])
 
 
 def reshape(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     """Name the axes anew where only axes of length 1 come or go."""
-    (value,), shape = values, equation.outvars[0].aval.shape
+    (value,), shape = values, _form(equation).shape
+    if equation.params.get("dimensions") is not None and equation.primitive.name == "reshape":
+        value = _turned(value, equation.params["dimensions"])
     before = [i for i, n in enumerate(value.shape) if n != 1]
     after = [i for i, n in enumerate(shape) if n != 1]
     if [value.shape[i] for i in before] != [shape[i] for i in after]:
@@ -141,7 +169,9 @@ def dot_general(equation: JaxprEqn, values: list[Value], members: int) -> Value:
         [i for i in range(len(value.shape)) if i not in (*summed, *batch)]
         for value, summed, batch in zip(values, sums, batches, strict=True)
     ]
-    lengths = [prod(values[i].shape[axis] for axis in axes) for i, axes in ((0, free[0]), (0, sums[0]), (1, free[1]))]
+    lengths = [
+        prod(values[i].shape[axis] for axis in axes) for i, axes in ((0, free[0]), (0, sums[0]), (1, free[1]))
+    ]
     if all(value.is_members for value in values) and 1 in lengths and not batches[0]:
         return _as_sum(equation, values, free, members)
     return _as_product(equation, values, free, members)
@@ -149,15 +179,20 @@ def dot_general(equation: JaxprEqn, values: list[Value], members: int) -> Value:
 
 def _as_sum(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
     sums, _ = equation.params["dimension_numbers"]
-    shape = equation.outvars[0].aval.shape
+    result = _form(equation)
+    shape, wide = result.shape, result.dtype
+    if jnp.issubdtype(wide, jnp.floating):  # terms are added in single precision at least, as a product does
+        wide = jnp.promote_types(wide, jnp.float32)
     whole = (*shape, *(values[0].shape[axis] for axis in sums[0]))
     factors = []
     for value, own, start, summed in zip(values, free, (0, len(free[0])), sums, strict=True):
         names = {axis: start + place for place, axis in enumerate(own)}
         names.update({axis: len(shape) + place for place, axis in enumerate(summed)})
-        factors.append(slim(value).renamed([names[i] for i in range(len(names))], whole))
+        factor = slim(value).renamed([names[i] for i in range(len(names))], whole)
+        factors.append(factor._replace(array=factor.array.astype(wide)))
     product = _combined(lax.mul, factors, whole, members)
-    return _reduced(lax.reduce_sum, product, tuple(range(len(shape), len(whole))), members)
+    total = _reduced(_summed, product, tuple(range(len(shape), len(whole))), members)
+    return total._replace(array=total.array.astype(result.dtype))
 
 
 def _as_product(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
@@ -176,12 +211,13 @@ def _as_product(equation: JaxprEqn, values: list[Value], free: list[list[int]], 
         mine = [axis for axis in axes if axis not in (*sums[i], *batches[i], *members_too)]
         names += [axis if axis == MEMBERS else starts[i] + free[i].index(axis) for axis in mine]
     product = lax.dot_general(
-        *arrays,
+        arrays[0],
+        arrays[1],
         (tuple(summed), tuple(batched)),
         precision=equation.params["precision"],
         preferred_element_type=equation.params["preferred_element_type"],
     )
-    return Value(product, tuple(names), equation.outvars[0].aval.shape)
+    return Value(product, tuple(names), _form(equation).shape)
 
 
 RULES: dict[str, Rule] = {

@@ -15,13 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
-from stepsize.engine.values import MEMBERS, Value, first, shared, stored, taken_apart
 from stepsize.engine.rules import RULES
+from stepsize.engine.values import MEMBERS, Value, first, shared, stored, taken_apart
 
-INNER = ("jaxpr", "call_jaxpr")  # parameters that hold the operations of a call
+CALLS = ("jit", "closed_call", "core_call", "checkpoint", "custom_jvp_call", "custom_vjp_call")
 
 
 def side_by_side(function: Callable[..., Any], members: int, like: Any) -> Callable[..., Any]:
@@ -42,13 +41,12 @@ def side_by_side(function: Callable[..., Any], members: int, like: Any) -> Calla
     def together(own: Any, *common: Any) -> Any:
         closed, form = jax.make_jaxpr(function, return_shape=True)(like, *common)
         arrays, forms = jax.tree.leaves(own), jax.tree.leaves(like)
-        values = [
-            taken_apart(array, one.shape, members) for array, one in zip(arrays, forms, strict=True)
-        ]
+        values = [taken_apart(array, one.shape, members) for array, one in zip(arrays, forms, strict=True)]
         values += [shared(array) for array in jax.tree.leaves(common)]
         results = replay(closed.jaxpr, closed.consts, values, members)
         count = len(jax.tree.leaves(form[0]))
-        assert not any(value.is_members for value in results[count:]), "members differ in what they share"
+        if any(value.is_members for value in results[count:]):
+            raise TypeError("members would differ in what they share")
         arrays = [stored(value, members) for value in results[:count]]
         arrays += [value.whole() for value in results[count:]]
         return jax.tree.unflatten(jax.tree.structure(form), arrays)
@@ -66,9 +64,7 @@ def apiece(tree: Any, members: int, like: Any) -> Any:
     return jax.tree.map(lambda array, one: first(taken_apart(array, one.shape, members)), tree, like)
 
 
-def replay(
-    jaxpr: Jaxpr, consts: Sequence[Any], arguments: Sequence[Value], members: int
-) -> list[Value]:
+def replay(jaxpr: Jaxpr, consts: Sequence[Any], arguments: Sequence[Value], members: int) -> list[Value]:
     """Carry the operations of one member out for all of them."""
     known: dict[Any, Value] = dict(zip(jaxpr.constvars, map(shared, consts), strict=True))
     known.update(zip(jaxpr.invars, arguments, strict=True))
@@ -83,14 +79,13 @@ def replay(
 
 
 def _replayed(equation: JaxprEqn, values: list[Value], members: int) -> list[Value]:
-    inner = next((equation.params[name] for name in INNER if name in equation.params), None)
     name = equation.primitive.name
     if not any(value.is_members for value in values):
         return [shared(array) for array in _carried_out(equation, *(value.whole() for value in values))]
-    if inner is not None and name not in ("scan", "while", "cond"):
-        if isinstance(inner, Jaxpr):
-            return replay(inner, (), values, members)
-        return replay(inner.jaxpr, inner.consts, values, members)
+    if name in CALLS:
+        inner = equation.params["jaxpr"] if "jaxpr" in equation.params else equation.params["call_jaxpr"]
+        closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
+        return replay(closed.jaxpr, closed.consts, values, members)
     rule = RULES.get(name)
     if rule is not None:
         return [rule(equation, values, members)]
@@ -102,7 +97,11 @@ def _replayed(equation: JaxprEqn, values: list[Value], members: int) -> list[Val
 
 def _carried_out(equation: JaxprEqn, *arrays: Any) -> list[Any]:
     """Carry an operation out as it stands."""
-    given = {atom: array for atom, array in zip(equation.invars, arrays, strict=True) if isinstance(atom, Var)}
-    said = DebugInfo("side_by_side", str(equation.primitive), ("",) * len(given), ("",) * len(equation.outvars))
+    given = {
+        atom: array for atom, array in zip(equation.invars, arrays, strict=True) if isinstance(atom, Var)
+    }
+    said = DebugInfo(
+        "side_by_side", str(equation.primitive), ("",) * len(given), ("",) * len(equation.outvars)
+    )
     alone = Jaxpr((), list(given), equation.outvars, [equation], equation.effects, said)
     return jaxpr_as_fun(ClosedJaxpr(alone, ()))(*given.values())

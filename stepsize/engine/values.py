@@ -1,7 +1,7 @@
 """Values of all members in one array, whose axes may stand in any order and may be left out.
 
-Transposing a value is renaming its axes, and a value that is the same all along an axis does not have it: both
-are settled when an operation needs them, in the order that suits it.
+Transposing a value is renaming its axes, and a value that is the same all along an axis does not have it:
+both are settled when an operation needs them, in the order that suits it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def slim(value: Value) -> Value:
 
 
 def usual(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Name the axes in the order in which members are kept: they stand before the last long axis of one member."""
+    """Name the axes in the order in which members are kept: before the last long one."""
     names = tuple(range(len(shape)))
     last = max((i for i in names if shape[i] > 1), default=0)
     return (*names[:last], MEMBERS, *names[last:])
@@ -84,7 +84,7 @@ def first(value: Value) -> Any:
 
 
 def flat(value: Value, order: tuple[int, ...], members: int) -> Any:
-    """Give the array with axes in `order`, those from the members' on as one, values spread along all of them."""
+    """Give the array with axes in `order`, those from the members' on as one, spread along all of them."""
     at = order.index(MEMBERS)
     leading, trailing = order[:at], order[at:]
     lengths = _lengths(order, value.shape, members)

@@ -94,9 +94,11 @@ def warnings(answer: Answer, divergences: Divergences) -> list[str]:
         said.append(f"With fewer than {LEAST_SEEDS} {units} no difference can be shown, whatever its size.")
     at_edge = [candidate for candidate in candidates if candidate["lr_at_edge"]]
     for candidate in _first(at_edge):
+        limit = candidate["lr_at_limit"]
+        where = "the last that its numbers beside lr allow" if limit else "at the edge of those tried"
         said.append(
-            f"{candidate['name']}: its best rate, {rate(candidate['lr'])}, is at the edge of those "
-            "tried; a better one may lie beyond."
+            f"{candidate['name']}: its best rate, {rate(candidate['lr'])}, is {where}; "
+            "a better one may lie beyond."
         )
     if len(at_edge) > LISTED:
         said.append(f"So it is with {len(at_edge) - LISTED:,} more candidates.")

@@ -63,6 +63,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
                 "settings": dict(candidate.settings),
                 "lr": rate,
                 "lr_at_edge": rates[name].at_edge,
+                "lr_at_limit": rates[name].at_limit,
                 "n": len(final[name]),
                 "replicates": whole.n,
                 "diverged": sum(run.score is None for run in final[name]),

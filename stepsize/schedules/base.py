@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, final, get_type_hints
 
 import numpy as np
@@ -141,6 +142,14 @@ class Schedule(ABC):
 
         return to_json(self)
 
+    @final
+    def __eq__(self, other: object) -> bool:
+        return parameters(self) == parameters(other) if type(other) is type(self) else NotImplemented
+
+    @final
+    def __hash__(self) -> int:
+        return hash((type(self), *parameters(self).values()))
+
     def _repr_svg_(self) -> str | None:
         from stepsize.schedules.picture import of_schedule  # it needs this module
 
@@ -185,8 +194,6 @@ class Family(Schedule):
     against `peak` for all, and `validate` adds what only one family asks.
     """
 
-    checks: ClassVar[dict[str, Check]]
-
     @abstractmethod
     def curve(self, t: Array, clock: Clock) -> Array:
         """Return the values at the times `t`, which lie within [0, clock.horizon]."""
@@ -196,7 +203,7 @@ class Family(Schedule):
 
     @final
     def __post_init__(self) -> None:
-        for name, check in self.checks.items():
+        for name, check in _checks(type(self)).items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
         not_above("floor", getattr(self, "floor", None), "peak", getattr(self, "peak", None))
         self.validate()
@@ -229,14 +236,19 @@ class Family(Schedule):
 AnyFamily = TypeVar("AnyFamily", bound=Family)
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, eq_default=False)
 def family(cls: type[AnyFamily]) -> type[AnyFamily]:
     """Make a class a family: a frozen dataclass with checked parameters, known to specs by its name."""
-    made = dataclass(frozen=True, repr=False)(cls)
-    hints = get_type_hints(made, include_extras=True)
-    made.checks = {field.name: hints[field.name].__metadata__[0] for field in dataclasses.fields(made)}
+    made = dataclass(frozen=True, repr=False, eq=False)(cls)
     FAMILIES[made.__name__] = made
     return made
+
+
+@cache
+def _checks(cls: type[Family]) -> dict[str, Check]:
+    """Return the check of each parameter; not before a family is used, for all together take their time."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {field.name: hints[field.name].__metadata__[0] for field in dataclasses.fields(cls)}
 
 
 def not_above(low: str, low_value: Any, high: str, high_value: Any) -> None:

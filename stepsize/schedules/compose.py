@@ -17,7 +17,7 @@ from stepsize.schedules.staged import warmup
 from stepsize.units import Knob, number, shown
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Join(Schedule):
     """Schedules one after another; each has its own time from 0, and the last one has the rest of the run.
 
@@ -96,7 +96,7 @@ class Join(Schedule):
         return " >> ".join(map(repr, self.pieces))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Product(Schedule):
     """A number times schedules, all on the same clock.
 
@@ -147,7 +147,7 @@ class Product(Schedule):
         return " * ".join(factors if self.scale == 1 else [written(self.scale), *factors])
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Sum(Schedule):
     """Schedules added up, all on the same clock.
 

@@ -138,7 +138,7 @@ class Crew:
         )
         self._key = repr((sorted(settings.items()), len(parts.train), len(parts.valid)))
         rivals = [candidate for candidate in study.candidates if candidate.settings == settings]
-        self.layout = engine.open(self._key, self._task, len(rivals))
+        self.layout = engine.open(self._key, self._task, len(rivals), len(study.seeds))
         self._momenta = self._values(parse(own["momentum"])) if "momentum" in own else None
         self._rates: dict[str, np.ndarray] = {}
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from stepsize.errors import StudyError
+from stepsize.errors import ScheduleError, StudyError
 from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.schedules import Schedule, from_json, parse
+from stepsize.study.rates import first_rates
 from stepsize.study.settings import checked_settings
-from stepsize.units import shown
+from stepsize.units import shown, spell
 
 # From the simplest to the most elaborate: among equals, the earlier one is recommended.
 SIMPLICITY = (
@@ -64,6 +65,7 @@ class Candidate:
     name: str
     settings: Mapping[str, Any]
     _keys: dict[float | None, str] = field(init=False, repr=False, compare=False)
+    _refusals: dict[tuple[float, int, int], str] = field(init=False, repr=False, compare=False)
 
     def __init__(self, schedule: Schedule | str, name: str | None = None, **settings: Any) -> None:
         if isinstance(schedule, str):
@@ -78,6 +80,7 @@ class Candidate:
         object.__setattr__(self, "name", name or f"{schedule}{own}")
         object.__setattr__(self, "settings", MappingProxyType(dict(settings)))
         object.__setattr__(self, "_keys", {})
+        object.__setattr__(self, "_refusals", {})
 
     @classmethod
     def of(cls, each: Schedule | Candidate | str) -> Candidate:
@@ -99,14 +102,40 @@ class Candidate:
         """The settings in the key: equal for candidates with equal settings."""
         return "".join(f", {key}={self.settings[key]!r}" for key in sorted(self.settings))
 
-    def check(self, epochs: int, updates_per_epoch: int) -> None:
-        """Plan the schedules, so that what does not fit the run shows before anything is trained."""
-        rate = 0.1 if self.schedule.knobs else None
-        self.at(rate).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
+    def check(self, epochs: int, updates_per_epoch: int, grid: Sequence[float]) -> None:
+        """Plan the schedules, so that what does not fit the run shows before anything is trained.
+
+        A free rate need not fit at all of the `grid`, but at so many that the tuning can begin.
+        """
+        if not self.schedule.knobs:
+            self.schedule.plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
+        elif not first_rates(lambda rate: self.allows(rate, epochs, updates_per_epoch), grid):
+            said = {self._refusal(rate, epochs, updates_per_epoch) for rate in grid}
+            if len(said) == 1:  # wrong at every rate in the same way
+                raise ScheduleError(said.pop())
+            raise StudyError(
+                f"{self.name}: its numbers beside lr leave no room for {len(grid)} rates from "
+                f"{spell(min(grid))} to {spell(max(grid))}; write them as shares of lr, such as floor=0.01*lr"
+            )
         if self.momentum is not None:
             highest = self.momentum.plan(epochs=epochs, updates_per_epoch=updates_per_epoch).values.max()
             if highest >= 1:
                 raise StudyError(f"momentum={self.momentum} reaches {highest:g}; it must stay below 1")
+
+    def allows(self, rate: float, epochs: int, updates_per_epoch: int) -> bool:
+        """Say whether the schedule exists at a rate: `cosine(lr, floor=0.01)` does not below 0.01."""
+        return not self._refusal(rate, epochs, updates_per_epoch)
+
+    def _refusal(self, rate: float, epochs: int, updates_per_epoch: int) -> str:
+        """Say why the schedule cannot exist at a rate; empty if it can."""
+        asked = rate, epochs, updates_per_epoch
+        if asked not in self._refusals:  # a study asks again and again, and a long plan takes its time
+            try:
+                self.at(rate).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
+                self._refusals[asked] = ""
+            except ScheduleError as error:
+                self._refusals[asked] = str(error)
+        return self._refusals[asked]
 
     @property
     def momentum(self) -> Schedule | None:

@@ -1,8 +1,9 @@
 """The protocol of a study, as a pure function from finished runs to the next runs.
 
 First every free learning rate is tuned: a grid of rates on the tuning seeds, then rounds of two more
-rates for each candidate, beyond the edge while the best rate sits on one, else beside the best. So every
-candidate is tuned at the same cost. Then all candidates, at their chosen rates, meet on fresh seeds.
+rates for each candidate, beyond the edge while the best rate sits on one, else beside the best. Rates
+that its schedule does not allow are replaced by others that it does. So every candidate is tuned at the
+same cost. Then all candidates, at their chosen rates, meet on fresh seeds.
 Nothing but the finished runs decides what comes next, so a study that was killed continues as if it had
 not been.
 """
@@ -12,9 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from stepsize.study.candidates import Candidate
+from stepsize.study.rates import first_rates, furthest, rounded
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
 
@@ -81,14 +84,23 @@ def total_runs(study: Study) -> int:
 def next_rates(study: Study, candidate: Candidate, tried: Sequence[float], runs: Runs) -> tuple[float, ...]:
     """Give the rates that a candidate tries next, after those `tried` in rising order."""
     if not tried:
-        return study.tuning.rates
+        return first_rates(partial(study.allows, candidate), study.tuning.rates)
     best = best_rate(study, candidate, tried, runs)
     at = tried.index(best)
-    if at == 0:
-        return _rounded(best / STEP**2), _rounded(best / STEP)
-    if at == len(tried) - 1:
-        return _rounded(best * STEP), _rounded(best * STEP**2)
-    return _rounded(math.sqrt(tried[at - 1] * best)), _rounded(math.sqrt(best * tried[at + 1]))
+    if best in (tried[0], tried[-1]):
+        return _beyond(study, candidate, tried, best)
+    return rounded(math.sqrt(tried[at - 1] * best)), rounded(math.sqrt(best * tried[at + 1]))
+
+
+def _beyond(study: Study, candidate: Candidate, tried: Sequence[float], best: float) -> tuple[float, float]:
+    """Give two rates beyond the `best`, as far as its schedule exists; where it ends there, two beside it."""
+    step, inner = (1 / STEP, tried[1]) if best == tried[0] else (STEP, tried[-2])
+    wanted = rounded(best * step**2)
+    end = furthest(partial(study.allows, candidate), best, wanted)
+    half = rounded(best * step) if end == wanted else rounded(math.sqrt(best * end))
+    if half in (best, end):
+        half, end = (rounded(best * (inner / best) ** share) for share in (1 / 3, 2 / 3))
+    return min(half, end), max(half, end)
 
 
 def best_rate(study: Study, candidate: Candidate, rates: Sequence[float], runs: Runs) -> float:
@@ -112,6 +124,7 @@ class Tuned(NamedTuple):
 
     tried: list[float]
     chosen: float | None
+    at_limit: bool = False  # no rate beyond the chosen one is allowed by the schedule
 
     @property
     def at_edge(self) -> bool:
@@ -126,8 +139,7 @@ def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
     tried: list[float] = []
     for _ in range(study.tuning.rounds + 1):
         tried = sorted([*tried, *next_rates(study, candidate, tried, runs)])
-    return Tuned(tried, best_rate(study, candidate, tried, runs))
-
-
-def _rounded(rate: float) -> float:
-    return float(f"{rate:.3g}")
+    chosen = best_rate(study, candidate, tried, runs)
+    beyond = [chosen / STEP] * (chosen == tried[0]) + [chosen * STEP] * (chosen == tried[-1])
+    limits = [furthest(partial(study.allows, candidate), chosen, rounded(rate)) for rate in beyond]
+    return Tuned(tried, chosen, chosen in limits)

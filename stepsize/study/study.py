@@ -117,6 +117,10 @@ class Study:
             return self.facts["protocol"]["updates_per_epoch"]
         return -(-parts["train"]["rows"] // size)
 
+    def allows(self, candidate: Candidate, rate: float) -> bool:
+        """Say whether the schedule of a candidate exists at a rate."""
+        return candidate.allows(rate, self.epochs, self.updates_per_epoch(candidate))
+
     def definition(self) -> dict[str, Any]:
         """Give the study as JSON values, enough to judge its runs without problem or data."""
         return {
@@ -166,7 +170,8 @@ def make_study(
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if isinstance(problem, Problem):
         problem.split.check_seeds(numbers)
-    _check(named, problem)
+    tuning = tuning or usual_tuning(problem)
+    _check(named, problem, tuning.rates)
     constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
     if baseline is None and constant is None and named:
         constant = named[0].name
@@ -182,7 +187,6 @@ def make_study(
     facts = {**found, "versions": versions, "command": command}
     identity = json.dumps([problem.digest, versions], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    tuning = tuning or usual_tuning(problem)
     return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
 
 
@@ -218,16 +222,16 @@ def _facts(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _check(candidates: Iterable[Candidate], problem: Problem | Training) -> None:
+def _check(candidates: Iterable[Candidate], problem: Problem | Training, grid: Sequence[float]) -> None:
     """Refuse candidates that do not fit the run."""
     rows = 0 if isinstance(problem, Training) else len(problem.parts(0).train)
     for candidate in candidates:
         if isinstance(problem, Training):
             problem.check_settings(candidate.settings)
-            candidate.check(problem.epochs, problem.updates_per_epoch)
+            candidate.check(problem.epochs, problem.updates_per_epoch, grid)
         else:
             size = candidate.settings.get("batch_size", problem.batch_size)
-            candidate.check(problem.epochs, -(-rows // size))
+            candidate.check(problem.epochs, -(-rows // size), grid)
 
 
 def _but(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def engine():
 
 
 def test_a_killed_process_is_replaced_and_the_call_made_again(engine):
-    layout = engine.open("a", make_task(), 3)
+    layout = engine.open("a", make_task(), 3, 2)
     (before,) = engine.train("a", [make_block(layout.members)])
     first = engine.pid
     os.kill(first, signal.SIGKILL)
@@ -51,7 +51,7 @@ def test_a_killed_process_is_replaced_and_the_call_made_again(engine):
 
 
 def test_killed_in_the_middle_of_a_call(engine):
-    layout = engine.open("a", make_task(), 3)
+    layout = engine.open("a", make_task(), 3, 2)
     killed = []
 
     def kill_once(share):
@@ -67,7 +67,7 @@ def test_killed_in_the_middle_of_a_call(engine):
 def test_dying_every_time_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with Engine() as engine, pytest.raises(EngineError, match=r"died 3 times \(status 1\); it said nothing"):
-        engine.open("a", make_task(), 3)
+        engine.open("a", make_task(), 3, 2)
 
 
 def test_a_process_that_cannot_start_is_an_error(monkeypatch):
@@ -80,8 +80,8 @@ def test_refusals_arrive_as_they_are_and_the_process_lives_on():
     with Engine() as engine:
         pid = engine.pid
         with pytest.raises(ProblemError, match="did you mean 'adam'"):
-            engine.open("wrong", make_task(optimizer="adamm"), 3)
-        layout = engine.open("right", make_task(), 3)
+            engine.open("wrong", make_task(optimizer="adamm"), 3, 2)
+        layout = engine.open("right", make_task(), 3, 2)
         (before,) = engine.train("right", [make_block(layout.members)])
         with pytest.raises(EngineError, match="training failed with"):
             engine.train("right", [make_block(layout.members + 1)])
@@ -105,12 +105,12 @@ def test_what_cannot_sit_side_by_side_trains_in_series(monkeypatch):
     form = {"factory": "user_models:lonely"}
     task = Task(form, {}, x, y, "multiclass", 3, 3, 20, 8, 2)
     with Engine() as engine:
-        layout = engine.open("lonely", task, 3)
+        layout = engine.open("lonely", task, 3, 2)
         assert layout.members == 1
         assert "in series (not side by side: " in str(layout)
         (curves,) = engine.train("lonely", [make_block(1)])
         assert np.isfinite(curves.valid_loss).all()
-        together = engine.open("good", dataclasses.replace(task, model={"factory": "user_models:good"}), 3)
+        together = engine.open("good", dataclasses.replace(task, model={"factory": "user_models:good"}), 3, 2)
         assert together.members == 3
 
 
@@ -119,6 +119,6 @@ def test_what_cannot_be_traced_says_where_the_whole_message_is(monkeypatch):
     task = dataclasses.replace(make_task(), model={"factory": "user_models:untraceable"}, settings={})
     task = dataclasses.replace(task, x=np.zeros((30, 4), np.float32))
     with Engine() as engine, pytest.raises(ProblemError, match="cannot be trained on JAX") as caught:
-        engine.open("untraceable", task, 3)
+        engine.open("untraceable", task, 3, 2)
     with open(str(caught.value).split()[-1]) as file:
         assert "Traceback" in file.read()

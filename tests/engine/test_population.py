@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from stepsize.engine.planner import Layout, plan_layout
+from stepsize.engine.planner import Layout, Machine, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
 from stepsize.problems.encode import encode
@@ -225,7 +225,7 @@ def test_progress_is_told_by_segment():
 @pytest.mark.parametrize("epochs", [1, 7, 50])
 @pytest.mark.parametrize("weights", [10, 30_000, 500_000])
 def test_layout_covers_the_run(epochs, weights):
-    layout = plan_layout(weights, epochs, 9, candidates=20, cores=2)
+    layout = plan_layout(weights, weights**0.5, 28, epochs, 9, candidates=20, seeds=30, machine=Machine(2))
     assert epochs % layout.segment == 0
     assert layout.blocks % layout.devices == 0
     assert jax.device_count() == 2

@@ -126,7 +126,8 @@ def fit(model, population, seed, spec):
     start = [*model.trainable_variables, *model.non_trainable_variables]
     for variable, value in zip(start, [*weights, *others], strict=True):
         variable.assign(value)
-    y = encode(task.y, task.kind, task.classes, population.member.built.width, population.member.built.loss_numbers)
+    built = population.member.built
+    y = encode(task.y, task.kind, task.classes, built.width, built.loss_numbers)
     history = []
     for rows in batch_order(np.arange(ROWS), seed, EPOCHS):
         logs = model.fit(

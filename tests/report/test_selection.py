@@ -26,7 +26,8 @@ def hundred(study: Study, baseline: int = 90, recommended: int = 95) -> Study:
     names = [f"cosine({i})" for i in range(100)]
     answer["candidates"] = [
         {**first, "name": name, "spec": name, "mean": 0.95 - i / 1000, "in_best_set": i < 60 or i == 95,
-         "diverged": first["n"] if i >= 98 else int(i % 3 == 0), "lr_at_edge": i % 2 == 0}
+         "diverged": first["n"] if i >= 98 else int(i % 3 == 0), "lr_at_edge": i % 2 == 0,
+         "lr_at_limit": False}
         for i, name in enumerate(names)
     ]  # fmt: skip
     answer["study"]["protocol"].update(baseline=names[baseline], worst=0.0, split_kind="stratified")

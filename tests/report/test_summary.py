@@ -152,6 +152,16 @@ def test_rates_at_the_edge_are_told():
     assert any("is at the edge of those tried" in warning for warning in answer["warnings"])
 
 
+def test_a_rate_at_the_limit_of_its_schedule_is_told_as_such():
+    answer = answer_of(["cosine(lr, floor=0.02)", "constant(0.1)"], lambda name, seed: 0.9)
+    found = by_name(answer)["cosine(lr, floor=0.02)"]
+    assert (found["lr"], found["lr_at_edge"], found["lr_at_limit"]) == (0.02, True, True)
+    assert any(
+        "its best rate, 0.02, is the last that its numbers beside lr allow" in warning
+        for warning in answer["warnings"]
+    )
+
+
 def test_pictures_hold_every_candidate():
     study = make_study(problem("ionosphere"), ["constant(lr)", "cosine(0.1)", "constant(0.1) * plateau()"], 3)
     runs = finish(study, lambda name, seed: None if seed == 0 else 0.9)
