@@ -2,9 +2,9 @@
 
     python benchmarks/layouts.py --output benchmarks/layouts
 
-Every population is trained as a study would train it, call by call, for two epochs of 256 rows; of a long one
-the first calls are timed. The table gives microseconds an update and core, and how much slower the planner's
-layout is than the fastest fixed one.
+Every population is trained as a study would train it, call by call, on 256 rows for 100 updates, or more
+if its runs are few; of a long one the first calls are timed. The table gives microseconds an update and core, and
+how much slower the planner's layout is than the fastest fixed one.
 """
 
 from __future__ import annotations
@@ -36,26 +36,31 @@ from stepsize.study.calls import batch_order
 CORES = cores()
 WIDTHS, BATCHES = (8, 34, 128, 512, 2048), (8, 32, 128)
 POPULATIONS = ((1, 1), (1, 100), (16, 6), (16, 625))  # candidates, seeds: 1 to 10,000 runs
-FEATURES, ROWS, VALID, EPOCHS = 34, 256, 64, 2
+FEATURES, ROWS, VALID = 34, 256, 64
+LEAST, UPDATES = (
+    100,
+    4000,
+)  # updates of a run at least, and of a whole population, so that starts do not weigh
 FIXED = {"series": (1, 1), "series, 4 at once": (1, 4), "4 side by side": (4, 1), "16 side by side": (16, 1)}
-LONGEST = 0.4  # seconds of calls that are timed
+LONGEST = 0.25  # seconds of calls that are timed
 
 
-def make_task(width: int, batch: int) -> Task:
-    """Give a network of one hidden layer and made-up data."""
+def make_task(width: int, batch: int, runs: int) -> Task:
+    """Give a network of one hidden layer and made-up data; few runs train for more epochs."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS + VALID, FEATURES)).astype(np.float32)
     y = rng.integers(0, 2, len(x)).astype(np.int32)
     model, settings = {"text": f"mlp({width})", "outputs": 1}, {"optimizer": "sgd", "momentum": 0.8}
-    return Task(model, settings, x, y, "binary", 2, 1, ROWS, batch, EPOCHS)
+    epochs = -(-max(LEAST, UPDATES // runs) * batch // ROWS)
+    return Task(model, settings, x, y, "binary", 2, 1, ROWS, batch, epochs)
 
 
 def make_block(task: Task, seed: int, members: int) -> Block:
     """Give a block of runs at one constant rate."""
-    rates = np.full((members, EPOCHS * task.updates_per_epoch), 0.01, np.float32)
+    rates = np.full((members, task.epochs * task.updates_per_epoch), 0.01, np.float32)
     rules = PlateauRule(*np.array([NEUTRAL] * members, np.float32).T)
     valid = np.arange(ROWS, ROWS + VALID, dtype=np.int32)
-    order = batch_order(np.arange(ROWS), seed, EPOCHS)
+    order = batch_order(np.arange(ROWS), seed, task.epochs)
     return Block(np.uint32(seed), order, valid, {}, None, rates, rules, np.zeros(members, np.int32))
 
 
@@ -71,7 +76,7 @@ def fixed_layout(planned: Layout, members: int, abreast: int, candidates: int, s
 def cost(task: Task, layout: Layout, candidates: int, seeds: int) -> float:
     """Give microseconds an update and core: the best of three passes over the population's first calls."""
     population = Population(task)
-    population.compile(replace(layout, segment=EPOCHS))
+    population.compile(replace(layout, segment=task.epochs))
     per_seed = -(-candidates // layout.members)
     count = seeds * per_seed
     blocks = [make_block(task, number, layout.members) for number in range(min(count, layout.blocks))]
@@ -87,15 +92,15 @@ def cost(task: Task, layout: Layout, candidates: int, seeds: int) -> float:
         for call in calls:
             population.train(call)
         best = min(best, time.perf_counter() - began)
-    return best / runs / (EPOCHS * task.updates_per_epoch) * CORES * 1e6
+    return best / runs / (task.epochs * task.updates_per_epoch) * CORES * 1e6
 
 
 def compared(width: int, batch: int, candidates: int, seeds: int) -> dict[str, Any]:
     """Time the planned layout and the fixed ones for one size; equal ones once."""
-    task = make_task(width, batch)
+    task = make_task(width, batch, candidates * seeds)
     member, updates = Member(task), task.updates_per_epoch
     here = Machine(CORES, second_level_cache())
-    planned = plan_layout(member.weights, member.width, batch, EPOCHS, updates, candidates, seeds, here)
+    planned = plan_layout(member.weights, member.width, batch, task.epochs, updates, candidates, seeds, here)
     layouts = {name: fixed_layout(planned, *form, candidates, seeds) for name, form in FIXED.items()}
     layouts["planned"] = planned
 

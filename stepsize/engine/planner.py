@@ -14,11 +14,11 @@ import numpy as np
 NARROW, NARROW_OF_FEW = 100, 150  # units of a layer up to which side by side beats series; with few rows
 FEW_ROWS = 16  # of a batch
 SHORT_UPDATE = 14_000  # weights times the fourth root of the batch: below, four blocks at once pay
-LONG_UPDATE = 80_000  # above, a call is one block a device and an epoch
 ABREAST = 4
 SIDE_BY_SIDE = 32  # members of a block; more gain nothing
 HELD = 3 * 4  # bytes of a weight, its momentum and its gradient
-CALL_UPDATES = 80_000  # updates of one member's worth of work in a call: a few tenths of a second when small
+OVERHEAD, PER_TERM = 3.0, 4e-5  # microseconds of an update besides products, and of a weight with a row
+CALL = 400_000  # microseconds of a call, about: short enough to tell progress, long beside what a call costs
 GPU_MEMBERS, GPU_ABREAST = 64, 16  # a GPU wants thousands of rows at once
 
 
@@ -92,11 +92,10 @@ def plan_layout(
         reason = f"{size}: {members} side by side"
     abreast = 1 if series else _abreast(work, members, on_gpu)
     abreast = min(abreast, -(-candidates * seeds // (members * devices)))
-    share = members * abreast * devices
-    if work > LONG_UPDATE and not on_gpu:
-        return Layout(devices, devices, members, 1, reason)
-    serial = max(1, min(5, CALL_UPDATES // (epochs * updates_per_epoch * share)))
-    longest = max(1, CALL_UPDATES // (updates_per_epoch * share * serial))
+    needed = -(-(-(-candidates // members) * seeds) // (devices * abreast))
+    epoch = updates_per_epoch * (OVERHEAD + PER_TERM * weights * batch) * members * abreast
+    serial = max(1, min(5, needed, int(CALL / (epochs * epoch))))
+    longest = max(1, int(CALL / (epoch * serial)))
     segment = max(n for n in range(1, epochs + 1) if epochs % n == 0 and n <= longest)
     return Layout(devices, devices * abreast * serial, members, segment, reason, abreast)
 

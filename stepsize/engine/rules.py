@@ -28,6 +28,7 @@ REDUCTIONS = (
     "reduce_sum", "reduce_xor",
 )
 # fmt: on
+WHOLE = ("add_any", "clamp", "select_n")  # do not take a number beside arrays
 LONG_ROW = 1024  # numbers: a page of memory, which a sum along a column would leave at every step
 
 
@@ -47,9 +48,7 @@ def by_number(equation: JaxprEqn, values: list[Value], members: int) -> Value:
         return primitive.bind(*arrays, **equation.params)
 
     shape = _form(equation).shape
-    return _combined(
-        operation, values, shape, members, numbers_fit=primitive.name not in ("select_n", "clamp")
-    )
+    return _combined(operation, values, shape, members, numbers_fit=primitive.name not in WHOLE)
 
 
 def _combined(

@@ -28,6 +28,11 @@ def side_by_side(function: Callable[..., Any], members: int, like: Any) -> Calla
 
     `like` has the shapes of one member's `own`, a tree of arrays; those of all members are kept together as
     the module says, numbers as [M]. `common` is shared by all members, on the way in and out.
+
+    >>> one = jax.ShapeDtypeStruct((2,), "float32")
+    >>> double = side_by_side(lambda own, rate: (own * rate, ()), 3, one)
+    >>> double(jax.numpy.arange(6.0), 10.0)[0].tolist()
+    [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
     """
     if members == 1:  # not even a replay: any model can do this
 
@@ -46,7 +51,7 @@ def side_by_side(function: Callable[..., Any], members: int, like: Any) -> Calla
         results = replay(closed.jaxpr, closed.consts, values, members)
         count = len(jax.tree.leaves(form[0]))
         if any(value.is_members for value in results[count:]):
-            raise TypeError("members would differ in what they share")
+            raise TypeError("members differ in what they share")
         arrays = [stored(value, members) for value in results[:count]]
         arrays += [value.whole() for value in results[count:]]
         return jax.tree.unflatten(jax.tree.structure(form), arrays)
@@ -55,12 +60,20 @@ def side_by_side(function: Callable[..., Any], members: int, like: Any) -> Calla
 
 
 def replicated(tree: Any, members: int) -> Any:
-    """Give arrays that all members have alike as arrays of all members."""
+    """Give arrays that all members have alike as arrays of all members.
+
+    >>> replicated(jax.numpy.array([[1, 2], [3, 4]]), 2).tolist()
+    [[1, 2, 1, 2], [3, 4, 3, 4]]
+    """
     return jax.tree.map(lambda array: stored(shared(array), members), tree)
 
 
 def apiece(tree: Any, members: int, like: Any) -> Any:
-    """Give arrays of all members with an axis [members] in front."""
+    """Give arrays of all members with an axis [members] in front.
+
+    >>> apiece(jax.numpy.array([1, 2, 1, 2]), 2, jax.ShapeDtypeStruct((2,), int)).tolist()
+    [[1, 2], [1, 2]]
+    """
     return jax.tree.map(lambda array, one: first(taken_apart(array, one.shape, members)), tree, like)
 
 

@@ -60,7 +60,11 @@ def slim(value: Value) -> Value:
 
 
 def usual(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Name the axes in the order in which members are kept: before the last long one."""
+    """Name the axes in the order in which members are kept: before the last long one.
+
+    >>> usual((28, 34)), usual((34, 1)), usual(())
+    ((0, -1, 1), (-1, 0, 1), (-1,))
+    """
     names = tuple(range(len(shape)))
     last = max((i for i in names if shape[i] > 1), default=0)
     return (*names[:last], MEMBERS, *names[last:])
@@ -73,7 +77,12 @@ def taken_apart(array: Any, shape: tuple[int, ...], members: int) -> Value:
 
 
 def stored(value: Value, members: int) -> Any:
-    """Give the array that holds the members next to each other."""
+    """Give the array that holds the members next to each other.
+
+    >>> kernels = jnp.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]])  # [members, in, out]
+    >>> stored(Value(kernels, (MEMBERS, 0, 1), (2, 2)), members=2).tolist()
+    [[1, 2, 5, 6], [3, 4, 7, 8]]
+    """
     return flat(value, usual(value.shape), members)
 
 

@@ -113,13 +113,13 @@ def members_of(count: int, *shapes: tuple[int, ...]) -> list[jax.Array]:
     return [whole((count, *shape), i) for i, shape in enumerate(shapes)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(PROGRAMS, SHAPES, SHAPES, SHAPES, st.integers(2, 5))
 def test_a_random_program_is_as_under_vmap(program, first, second, common, count) -> None:
     assert_as_vmap(function_of(program), members_of(count, first, second), whole(common, 2))
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(PROGRAMS, SHAPES, SHAPES, SHAPES, st.integers(2, 5))
 def test_so_is_its_gradient(program, first, second, common, count) -> None:
     assert_as_vmap(gradient_of(program), members_of(count, first, second), whole(common, 2))

@@ -133,6 +133,13 @@ PROGRAMS: dict[str, tuple[Function, Any]] = {
     ),
     "combined as asked": (own(lambda o, x: lax.clamp(o[0], o[1], o[0] + 1)), (numbers(), KERNEL)),
     "with bounds": (own(lambda o, x: (lax.clamp(-1.0, o, 1.0), jnp.clip(x[0, 0], o, o + 1))), KERNEL),
+    "between two bounds of its own": (own(lambda o, x: lax.clamp(o, jnp.float32(0.5), o + 1)), numbers()),
+    "a gradient of two terms": (gradient(lambda o, x: o + o * o), numbers()),
+    "reduced by a function": (
+        own(lambda o, x: lax.reduce(o, jnp.float32(0), lambda a, b: jnp.maximum(a, jnp.abs(b)), (0,))),
+        KERNEL,
+    ),
+    "reshaped in another order": (own(lambda o, x: lax.reshape(o, (14, 2), dimensions=(1, 0))), KERNEL),
     "random": (
         own(
             lambda o, x: (
@@ -195,6 +202,23 @@ def test_half_precision_stays_half() -> None:
 
     half = [numbers(*one.shape, dtype=jnp.bfloat16) for one in (KERNEL, BIAS, SECOND)]
     assert_as_vmap(gradient(loss), drawn(half), ROWS, tolerance=0.03)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "out"),
+    [
+        (jnp.bfloat16, jnp.bfloat16, jnp.float32),
+        (jnp.int8, jnp.int8, jnp.int32),
+        (jnp.bfloat16, jnp.float32, jnp.float32),
+    ],
+)
+def test_products_are_of_the_kind_asked_for(left: Any, right: Any, out: Any) -> None:
+    def product(o: Any) -> Any:
+        over = (((0,), (0,)), ((), ()))
+        return lax.dot_general(*o, over, preferred_element_type=out)
+
+    whole = np.random.default_rng(2).integers(-100, 101, size=(2, 3, 7))
+    assert_as_vmap(own(product), (jnp.asarray(whole[0], left), jnp.asarray(whole[1, ..., None], right)))
 
 
 # -- the comparison itself -----------------------------------------------------------------------------
