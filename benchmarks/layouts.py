@@ -2,8 +2,8 @@
 
     python benchmarks/layouts.py --output benchmarks/layouts
 
-Every population is trained as a study would train it, call by call, on 256 rows for 100 updates, or more
-if its runs are few; of a long one the first calls are timed. The table gives microseconds an update and core, and
+Every population is trained as a study would train it, call by call, on 256 rows for 100 updates, or more if
+its runs are few; of a long one the first calls are timed. The table has microseconds an update and core, and
 how much slower the planner's layout is than the fastest fixed one.
 """
 
