@@ -42,7 +42,7 @@ LEAST, UPDATES = (
     4000,
 )  # updates of a run at least, and of a whole population, so that starts do not weigh
 FIXED = {"series": (1, 1), "series, 4 at once": (1, 4), "4 side by side": (4, 1), "16 side by side": (16, 1)}
-LONGEST = 0.25  # seconds of calls that are timed
+LONGEST = 0.2  # seconds of calls that are timed
 
 
 def make_task(width: int, batch: int, runs: int) -> Task:

@@ -11,9 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-NARROW, NARROW_OF_FEW = 100, 150  # units of a layer up to which side by side beats series; with few rows
-FEW_ROWS = 16  # of a batch
-SHORT_UPDATE = 14_000  # weights times the fourth root of the batch: below, four blocks at once pay
+NARROW = 100  # units of a layer up to which members side by side beat members in series
+SHORT_UPDATE = 70_000  # weights times the fourth root of the batch: below, four blocks at once pay
 ABREAST = 4
 SIDE_BY_SIDE = 32  # members of a block; more gain nothing
 HELD = 3 * 4  # bytes of a weight, its momentum and its gradient
@@ -83,8 +82,7 @@ def plan_layout(
     devices = min(machine.devices, max(1, candidates * seeds))
     work = weights * batch**0.25
     on_gpu = machine.platform != "cpu"
-    narrow = width <= (NARROW_OF_FEW if batch < FEW_ROWS else NARROW)
-    if series or not (narrow or on_gpu):
+    if series or (width > NARROW and not on_gpu):
         why = f" ({series})" if series else ""
         members, reason = 1, f"{size}: in series{why}"
     else:

@@ -49,7 +49,7 @@ def test_a_choice_depends_on_sizes_alone(**sizes):
 
 @pytest.mark.parametrize(
     ("width", "batch", "members"),
-    [(34, 28, 16), (64, 128, 16), (128, 8, 16), (128, 32, 1), (512, 32, 1), (2048, 8, 1)],
+    [(34, 28, 16), (64, 128, 16), (128, 8, 1), (128, 32, 1), (512, 32, 1), (2048, 8, 1)],
 )
 def test_narrow_networks_train_side_by_side_and_wide_ones_in_series(width, batch, members):
     machine = Machine(2)
