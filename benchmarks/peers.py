@@ -1,7 +1,7 @@
 """The table of the numbers to reach: this package beside its peers, on this machine, in turn.
 
     python benchmarks/peers.py                               # about ten minutes on two cores
-    python benchmarks/peers.py --quick --output /tmp/peers   # a look at whether everything runs
+    python benchmarks/peers.py --quick --output look   # a look at whether everything runs
 
 Prints the table and writes it to PATH.md, with every measurement in PATH.json.
 """
