@@ -25,13 +25,13 @@ import numpy as np
 from machine import machine, versions
 
 from stepsize.engine import random_bits
-from stepsize.engine.child import cores, second_level_cache
 from stepsize.engine.member import Member
 from stepsize.engine.planner import Layout, Machine, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
-from stepsize.schedules.metric import NEUTRAL, PlateauRule
-from stepsize.study.calls import batch_order
+from stepsize.process import cores, second_level_cache
+from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
+from stepsize.study.population_calls import batch_order
 
 CORES = cores()
 WIDTHS, BATCHES = (8, 34, 128, 512, 2048), (8, 32, 128)

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from stepsize.schedules import FAMILIES
 
-OURS = {name: made for name, made in FAMILIES.items() if made.__module__.startswith("stepsize.schedules.")}
+OURS = {
+    name: made
+    for name, made in FAMILIES.items()
+    if not made.__module__.startswith("stepsize.schedules.foreign.")
+}
 DOCS = Path(__file__).parent
 LIBRARIES = ("Keras", "PyTorch", "optax", "transformers", "timm", "fastai")
 HEAD = """# Schedules in other libraries

@@ -15,10 +15,10 @@ from stepsize.units import epochs, lr, run, updates
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result, compare
-    from stepsize.problems.catalog import load
     from stepsize.problems.data import Data
+    from stepsize.problems.loading.catalog import load
     from stepsize.problems.problem import Problem, problem
-    from stepsize.problems.splits import Split
+    from stepsize.problems.splitting.splits import Split
     from stepsize.schedules import (
         Plan,
         Schedule,
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         wsd,
     )
     from stepsize.study.candidates import Candidate
-    from stepsize.study.training import Training
+    from stepsize.study.user_functions.training import Training
 
 __version__ = "0.1.0"
 
@@ -144,10 +144,10 @@ _ELSEWHERE = {
     "Data": "stepsize.problems.data",
     "Problem": "stepsize.problems.problem",
     "Result": "stepsize.comparison",
-    "Split": "stepsize.problems.splits",
-    "Training": "stepsize.study.training",
+    "Split": "stepsize.problems.splitting.splits",
+    "Training": "stepsize.study.user_functions.training",
     "compare": "stepsize.comparison",
-    "load": "stepsize.problems.catalog",
+    "load": "stepsize.problems.loading.catalog",
     "problem": "stepsize.problems.problem",
 }
 

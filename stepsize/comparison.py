@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 from stepsize.engine.client import Engine
 from stepsize.errors import MissingExtra, StudyError
 from stepsize.problems.problem import Problem
-from stepsize.report import html, text
+from stepsize.report import html, terminal
 from stepsize.report.numbers import plain
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
-from stepsize.report.summary import picture_data, summarise_study
 from stepsize.schedules import Schedule
-from stepsize.study.calls import Crews
 from stepsize.study.candidates import Candidate
 from stepsize.study.description import describe, problem_of, study_of
+from stepsize.study.population_calls import Crews
 from stepsize.study.runner import Maker, Progress, run_study
 from stepsize.study.store import Store
 from stepsize.study.study import Study
-from stepsize.study.training import Training
-from stepsize.study.workers import Workers
+from stepsize.study.user_functions.pool import Workers
+from stepsize.study.user_functions.training import Training
+from stepsize.verdict.summary import picture_data, summarise_study
 
 if TYPE_CHECKING:
     import pandas
@@ -74,7 +74,7 @@ class Result:
         return path
 
     def __repr__(self) -> str:
-        return text.render(self.answer, self.details)
+        return terminal.render(self.answer, self.details)
 
     def _repr_html_(self) -> str | None:
         try:

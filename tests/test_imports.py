@@ -14,18 +14,21 @@ PACKAGE = Path(stepsize.__file__).parent
 # Each part may import those named in the rows above it that it lists, and nothing else of the package.
 ALLOWED = {
     "errors": set(),
-    "units": {"errors"},
-    "schedules": {"errors", "units"},
-    "dialects": {"errors", "units", "schedules"},
-    "adapters": {"errors", "units", "schedules"},
-    "audit": {"errors", "units", "schedules", "adapters"},
-    "export": {"errors", "units", "schedules"},
+    "checks": {"errors"},
+    "units": {"errors", "checks"},
+    "process": {"errors"},
+    "schedules": {"errors", "checks", "units"},
+    "dialects": {"errors", "checks", "units", "schedules"},
+    "adapters": {"errors", "checks", "units", "schedules"},
+    "audit": {"errors", "checks", "units", "schedules", "adapters"},
+    "export": {"errors", "checks", "units", "schedules"},
     "stats": {"errors"},
     "problems": {"errors"},
-    "engine": {"errors", "schedules", "problems"},
-    "study": {"errors", "units", "schedules", "problems", "engine", "stats"},
+    "engine": {"errors", "process", "schedules", "problems"},
+    "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"},
+    "verdict": {"errors", "schedules", "stats", "study", "report"},
     "report": {"errors", "schedules", "stats", "study"},
-    "comparison": {"errors", "schedules", "problems", "engine", "study", "report"},
+    "comparison": {"errors", "schedules", "problems", "engine", "study", "verdict", "report"},
     "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
 }
 
@@ -60,8 +63,8 @@ def test_schedules_are_loaded_when_one_is_used():
     code = f"import sys, stepsize; {parts}; stepsize.cosine; {parts}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = done.stdout.splitlines()
-    assert before.split() == ["stepsize.errors", "stepsize.units"]
-    assert after.split() == ["stepsize.errors", "stepsize.schedules", "stepsize.units"]
+    assert before.split() == ["stepsize.checks", "stepsize.errors", "stepsize.units"]
+    assert after.split() == ["stepsize.checks", "stepsize.errors", "stepsize.schedules", "stepsize.units"]
 
 
 def test_an_editor_offers_every_public_name():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import stepsize as ss
-from stepsize.problems.fashion import FASHION_FOLDERS
+from stepsize.problems.loading.fashion_mnist import FASHION_FOLDERS
 
 # Final validation accuracy of the original Keras code over ten seeds: mean and standard deviation.
 ORIGINAL = {

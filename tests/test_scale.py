@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stepsize.comparison import Result, judged
-from stepsize.report import text
+from stepsize.report import terminal
 from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import run_study
 from stepsize.study.store import Run, Store
@@ -107,7 +107,7 @@ def test_ten_thousand_runs_make_a_small_page_and_a_short_text(tmp_path, candidat
     page = result.report(tmp_path / "page.html").read_text("utf-8")
     assert len(page) < 2_500_000
     assert page.count("<td") < 5000
-    said = text.render(result.answer, result.details)
+    said = terminal.render(result.answer, result.details)
     assert said.count("\n") < 130
     assert len(result.details["curves"]) <= 42
     whole = json.loads(result.to_json())

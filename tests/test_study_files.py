@@ -16,8 +16,8 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.study.candidates import built_in, usual_seeds
 from stepsize.study.description import describe, keep_resolved, problem_of, resolved, study_of
 from stepsize.study.study_file import StudyFile, read_study_file
-from stepsize.study.training import Training
-from stepsize.study.writing import write_study_file
+from stepsize.study.toml import write_study_file
+from stepsize.study.user_functions.training import Training
 
 TABLE = "a,b,kind\n" + "".join(f"{i},{i % 3},{'xy'[i % 2]}\n" for i in range(40))
 FILE = """

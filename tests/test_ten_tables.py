@@ -9,7 +9,7 @@ import pytest
 
 from stepsize.comparison import complete
 from stepsize.engine.client import Engine
-from stepsize.problems.catalog import load
+from stepsize.problems.loading.catalog import load
 from stepsize.problems.problem import problem
 from stepsize.study.store import Store
 from stepsize.study.study import make_study

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsize.checks import number, spell
 from stepsize.errors import ScheduleError
-from stepsize.units import Knob, Length, epochs, length, lr, number, run, spell, updates
+from stepsize.units import Knob, Length, epochs, length, lr, run, updates
 
 LAW = settings(deadline=None, derandomize=True)
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stepsize.engine.side_by_side import apiece, side_by_side
-from stepsize.engine.values import MEMBERS, Value, stored
+from stepsize.engine.batching.batched_value import MEMBERS, Value, stored
+from stepsize.engine.batching.side_by_side import apiece, side_by_side
 
 Function = Callable[..., Any]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stepsize.problems.catalog import load
+from stepsize.problems.loading.catalog import load
 
 
 class Parts(NamedTuple):

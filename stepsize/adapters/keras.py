@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from stepsize.adapters.plain import check_plan
+from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require
 from stepsize.schedules import Plan, parse
-from stepsize.units import shown
 
 require("train", "keras")
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from stepsize.adapters.plain import PlainSchedule
 from stepsize.adapters.state import read_state
+from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require, unknown
 from stepsize.schedules import Plan, Schedule
-from stepsize.units import shown
 
 require("train", "keras")
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from stepsize.adapters.plain import check_plan
+from stepsize.checks import shown
 from stepsize.errors import ScheduleError, require
 from stepsize.schedules import Plan
-from stepsize.schedules.driven import Driven
-from stepsize.schedules.metric import PlateauState
-from stepsize.units import shown
+from stepsize.schedules.families.metric_driven import Driven
+from stepsize.schedules.plateau_rule import PlateauState
 
 require("optax", "jax", "optax")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from stepsize.adapters.state import Place, differences, read_state, write_state
+from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError
 from stepsize.schedules import Plan
-from stepsize.units import shown
 
 
 class PlainSchedule:

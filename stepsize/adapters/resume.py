@@ -9,7 +9,7 @@ from stepsize.adapters.plain import PlainSchedule, check_plan
 from stepsize.adapters.state import Place, read_state, write_state
 from stepsize.errors import StateError, unknown
 from stepsize.schedules import Plan, Schedule, resumed
-from stepsize.schedules.compose import planned_part
+from stepsize.schedules.operators import planned_part
 from stepsize.schedules.picture import svg
 from stepsize.units import updates
 

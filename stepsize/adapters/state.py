@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from stepsize.checks import is_number, shown
 from stepsize.errors import InputError, StateError
 from stepsize.schedules import Plan, parse
-from stepsize.schedules.metric import PlateauState
-from stepsize.units import is_number, shown
+from stepsize.schedules.plateau_rule import PlateauState
 
 VERSION = 1
 FIELDS = ("schedule", "updates", "updates_per_epoch", "after", "update", "rate", "metric")

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepsize.adapters.plain import check_plan
+from stepsize.checks import number, shown
 from stepsize.errors import ScheduleError, StateError, require
 from stepsize.schedules import Plan
-from stepsize.units import number, shown
 
 require("torch", "torch")
 

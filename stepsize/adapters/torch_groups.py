@@ -10,9 +10,9 @@ from torch import Tensor, full_like
 from torch.optim import Optimizer
 
 from stepsize.adapters.plain import PlainSchedule, check_plan
+from stepsize.checks import number, shown, spell
 from stepsize.errors import ScheduleError
 from stepsize.schedules import Plan
-from stepsize.units import number, shown, spell
 
 Groups = list[dict[str, Any]]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.schedules import Plan
-from stepsize.schedules.shapes import Array
+from stepsize.schedules.curves import Array
 
 NEAR_ZERO = 1e-3  # shares of tolerance * peak below this are rounding: cosines end near 1e-17, not at 0
 

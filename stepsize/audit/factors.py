@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.audit.evidence import Cause, Evidence
-from stepsize.schedules.shapes import Array
+from stepsize.schedules.curves import Array
 
 SLACK = 10  # times the tolerance, for curves that are fitted to rounded rates
 FACTORS = 20  # changes of a factor at most

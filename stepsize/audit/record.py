@@ -14,11 +14,11 @@ from stepsize.adapters import PlainSchedule
 from stepsize.adapters.state import Place, write_state
 from stepsize.audit.causes import causes, sentence
 from stepsize.audit.evidence import Cause, Evidence, far, peak
+from stepsize.checks import shown
 from stepsize.errors import AuditError, ScheduleError, StateError
 from stepsize.schedules import Plan
+from stepsize.schedules.curves import Array
 from stepsize.schedules.picture import Curve, curves
-from stepsize.schedules.shapes import Array
-from stepsize.units import shown
 
 
 class Row(NamedTuple):

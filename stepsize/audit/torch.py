@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from stepsize.audit.record import Audit, check_audit
+from stepsize.checks import shown
 from stepsize.errors import ScheduleError, require
-from stepsize.units import shown
 
 require("torch", "torch")
 

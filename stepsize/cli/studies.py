@@ -143,10 +143,10 @@ def _show(result: Result, page: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(result.to_json())
     else:
-        from stepsize.report import text
+        from stepsize.report import terminal
 
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        typer.echo(text.render(result.answer, result.details, width(), colour, plain()))
+        typer.echo(terminal.render(result.answer, result.details, width(), colour, plain()))
     result.report(page)
     say(f"Report: {page}")
 

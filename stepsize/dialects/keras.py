@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.dialects.convention import geometric, power_curve
-from stepsize.dialects.rules_keras import cycle_in_float32, keras_polynomial, keras_restarts
-from stepsize.dialects.wording import JOINED_CYCLES, after_warmup, restarts, warn
+from stepsize.checks import is_number
+from stepsize.dialects.building_blocks import JOINED_CYCLES, after_warmup, restarts, warn
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
     Schedule,
@@ -23,9 +22,11 @@ from stepsize.schedules import (
     plateau,
     polynomial,
 )
-from stepsize.schedules.metric import direction
-from stepsize.schedules.waves import cosine_restarts
-from stepsize.units import is_number, updates
+from stepsize.schedules.families.cyclic import cosine_restarts
+from stepsize.schedules.foreign.keras import cycle_in_float32, keras_polynomial, keras_restarts
+from stepsize.schedules.foreign.shared import geometric, power_curve
+from stepsize.schedules.plateau_rule import direction
+from stepsize.units import updates
 
 
 def from_keras(schedule: Any, *, peak: Any = None) -> Schedule:

@@ -8,8 +8,8 @@ from itertools import accumulate
 from operator import mul
 from typing import Any
 
-from stepsize.dialects.convention import geometric, power_curve
-from stepsize.dialects.wording import METRICS, climb, first_value, held, sequence, warn
+from stepsize.checks import is_number
+from stepsize.dialects.building_blocks import METRICS, climb, first_value, held, sequence, warn
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
     Schedule,
@@ -21,7 +21,8 @@ from stepsize.schedules import (
     plateau,
     polynomial,
 )
-from stepsize.units import Length, is_number, updates
+from stepsize.schedules.foreign.shared import geometric, power_curve
+from stepsize.units import Length, updates
 
 
 def from_optax(schedule: Any) -> Schedule:

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.dialects.rules_timm import (
+from stepsize.dialects.building_blocks import JOINED_CYCLES, of_groups, on_plateau, restarts, warn
+from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules import Schedule, cosine, k_decay, multistep, tanh, warmup
+from stepsize.schedules.foreign.timm import (
     Cycling,
     timm_cosine,
     timm_multistep,
@@ -17,9 +20,6 @@ from stepsize.dialects.rules_timm import (
     timm_tanh,
     timm_wsd,
 )
-from stepsize.dialects.wording import JOINED_CYCLES, of_groups, on_plateau, restarts, warn
-from stepsize.errors import ScheduleError, unknown
-from stepsize.schedules import Schedule, cosine, k_decay, multistep, tanh, warmup
 from stepsize.units import Length, epochs, updates
 
 

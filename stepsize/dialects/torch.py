@@ -6,10 +6,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from stepsize.dialects.convention import geometric
-from stepsize.dialects.rules_torch import OVERWRITING, torch_chained, torch_cosine, torch_one_cycle
+from stepsize.checks import number
+from stepsize.dialects.building_blocks import climb, held, of_groups, on_plateau, sequence, warn
 from stepsize.dialects.transformers import from_lambda
-from stepsize.dialects.wording import climb, held, of_groups, on_plateau, sequence, warn
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
     Schedule,
@@ -22,9 +21,11 @@ from stepsize.schedules import (
     polynomial,
     step_decay,
 )
-from stepsize.schedules.compose import product
-from stepsize.schedules.waves import cosine_restarts, exp_range, triangular, triangular2
-from stepsize.units import number, updates
+from stepsize.schedules.families.cyclic import cosine_restarts, exp_range, triangular, triangular2
+from stepsize.schedules.foreign.shared import geometric
+from stepsize.schedules.foreign.torch import OVERWRITING, torch_chained, torch_cosine, torch_one_cycle
+from stepsize.schedules.operators import product
+from stepsize.units import updates
 
 
 def from_torch(

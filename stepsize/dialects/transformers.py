@@ -7,13 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stepsize.dialects.convention import cut
-from stepsize.dialects.rules_torch import torch_cosine
-from stepsize.dialects.rules_transformers import transformers_restarts
-from stepsize.dialects.wording import after_warmup, on_plateau, warn
+from stepsize.checks import number
+from stepsize.dialects.building_blocks import after_warmup, on_plateau, warn
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import Schedule, constant, cosine, inverse_sqrt, linear, polynomial, wsd
-from stepsize.units import number, updates
+from stepsize.schedules.foreign.shared import cut
+from stepsize.schedules.foreign.torch import torch_cosine
+from stepsize.schedules.foreign.transformers import transformers_restarts
+from stepsize.units import updates
 
 
 def from_transformers(

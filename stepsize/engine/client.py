@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from stepsize.engine.child import BROKEN, Child
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
+from stepsize.process import BROKEN, Child
 
 ATTEMPTS = 3  # of one call, when the process dies under it
 

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from stepsize.engine.initial import is_generator_state, recorded_initialisers, starter
-from stepsize.engine.rows import Batch, Scoring
-from stepsize.engine.settings import build_task, driven_momentum, factors_of, scaled
+from stepsize.engine.batches import Batch, Scoring
+from stepsize.engine.driven_settings import build_task, driven_momentum, factors_of, scaled
+from stepsize.engine.initial_weights import is_generator_state, recorded_initialisers, starter
 from stepsize.engine.task import Task
-from stepsize.schedules import metric
+from stepsize.schedules import plateau_rule
 
 
 class State(NamedTuple):
@@ -29,7 +29,7 @@ class State(NamedTuple):
     slots: list[jax.Array]  # the optimizer's variables
     update: jax.Array
     diverged_at: jax.Array
-    plateau: metric.PlateauState
+    plateau: plateau_rule.PlateauState
 
 
 Generators = list[jax.Array]
@@ -76,11 +76,11 @@ class Member:
         trainable = len(self.model.trainable_variables)
         return values[:trainable], values[trainable:]
 
-    def start(self, seed: jax.Array, rule: metric.PlateauRule) -> tuple[State, Generators]:
+    def start(self, seed: jax.Array, rule: plateau_rule.PlateauRule) -> tuple[State, Generators]:
         """Give the state before the first update."""
         weights, non_trainable = self.initial(seed)
         others, generators = self._parted(non_trainable)
-        state = State(weights, others, self._slots, jnp.int32(0), jnp.int32(-1), metric.init(rule))
+        state = State(weights, others, self._slots, jnp.int32(0), jnp.int32(-1), plateau_rule.init(rule))
         return state, generators
 
     def update(

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from stepsize.engine.batches import Rows, rows_of, taken
+from stepsize.engine.batching.side_by_side import apiece, replicated, side_by_side
 from stepsize.engine.member import Driven, Generators, Member, State
 from stepsize.engine.planner import Layout
-from stepsize.engine.rows import Rows, rows_of, taken
-from stepsize.engine.side_by_side import apiece, replicated, side_by_side
 from stepsize.engine.task import Block, Curves, Task
-from stepsize.schedules import metric
+from stepsize.schedules import plateau_rule
 
 ACROSS = PartitionSpec("devices")
 EVERYWHERE = PartitionSpec()
@@ -40,7 +40,7 @@ class Population:
         self.task, self.member = task, Member(task)
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
-        self._rule = metric.PlateauRule(*[number] * len(metric.PlateauRule._fields))
+        self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))
         self._state, self._generators = jax.eval_shape(self.member.start, seed, self._rule)
         self._driven = Driven(number, number if task.scheduled_momentum else None)
         self.traces = 0
@@ -122,7 +122,7 @@ class Population:
 
     # -- the blocks of a device, one after another ---------------------------------------------------
 
-    def _start_blocks(self, seeds: jax.Array, rules: metric.PlateauRule) -> Carried:
+    def _start_blocks(self, seeds: jax.Array, rules: plateau_rule.PlateauRule) -> Carried:
         return jax.lax.map(lambda args: self._start_block(*args), (seeds, rules))
 
     def _train_blocks(self, data: Rows, active: jax.Array, carried: Carried, blocks: Block) -> Any:
@@ -149,11 +149,11 @@ class Population:
 
     # -- one block: a seed and its members -----------------------------------------------------------
 
-    def _start_block(self, seed: jax.Array, rules: metric.PlateauRule) -> Carried:
+    def _start_block(self, seed: jax.Array, rules: plateau_rule.PlateauRule) -> Carried:
         members = self.layout.members
-        rule = metric.PlateauRule(*[values[0] for values in rules])
+        rule = plateau_rule.PlateauRule(*[values[0] for values in rules])
         state, generators = self.member.start(seed, rule)
-        own, _ = side_by_side(lambda rule: (metric.init(rule), ()), members, self._rule)(rules)
+        own, _ = side_by_side(lambda rule: (plateau_rule.init(rule), ()), members, self._rule)(rules)
         return replicated(state, members)._replace(plateau=own), generators
 
     def _train_block(self, data: Rows, carried: Carried, block: Block) -> Any:
@@ -209,14 +209,16 @@ class Population:
         judge = side_by_side(lambda own: (member.judged(own, count), ()), members, own)
         return judge((sums, state))[0]
 
-    def _observed(self, block: Block, plateau: metric.PlateauState, series: Any) -> metric.PlateauState:
+    def _observed(
+        self, block: Block, plateau: plateau_rule.PlateauState, series: Any
+    ) -> plateau_rule.PlateauState:
         """Let the rules see what each of them watches: validation loss, metric or training loss."""
         train_loss, valid_loss, score = series
         watched = jnp.stack([valid_loss, score, train_loss])
         value = jnp.take_along_axis(watched, block.watch[None], axis=0)[0]
 
         def observe(own: Any) -> Any:
-            return metric.observe(*own), ()
+            return plateau_rule.observe(*own), ()
 
         like = (self._rule, self._state.plateau, jax.ShapeDtypeStruct((), value.dtype))
         return side_by_side(observe, self.layout.members, like)((block.rules, plateau, value))[0]

@@ -16,11 +16,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from stepsize.engine.child import answers, cores, requests, second_level_cache
 from stepsize.engine.planner import Layout, Machine, plan_layout
 from stepsize.engine.task import Task
 from stepsize.errors import EngineError, InputError, MissingExtra
-from stepsize.problems.travel import first_line, kept_traceback
+from stepsize.problems.models.model_transport import first_line, kept_traceback
+from stepsize.process import answers, cores, requests, second_level_cache
 
 Send = Callable[..., None]
 
@@ -47,8 +47,8 @@ def main() -> None:
 
 
 def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
+    from stepsize.engine.dry_run import why_series
     from stepsize.engine.population import Population
-    from stepsize.engine.trial import why_series
 
     machine = _machine()
     population = Population(task)

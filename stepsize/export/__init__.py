@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from stepsize.checks import shown
 from stepsize.errors import ScheduleError, unknown
 from stepsize.export import keras, optax, plain, torch, transformers
 from stepsize.export.module import Module
 from stepsize.schedules import Plan
-from stepsize.units import shown
 
 TARGETS: dict[str, Callable[[Plan], Module]] = {
     "keras": keras.module,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from stepsize.checks import spell
+from stepsize.export.code_text import along, floored, index, level, progress, since, through, way
 from stepsize.export.functions import Functions, formula
-from stepsize.export.wording import along, floored, index, level, progress, since, through, way
-from stepsize.schedules.plan import Clock
-from stepsize.units import spell
+from stepsize.schedules.clock import Clock
 
 
 @formula

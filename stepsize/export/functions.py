@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import spell
 from stepsize.errors import ScheduleError
-from stepsize.export.wording import along, comment, indented, progress, way
+from stepsize.export.code_text import along, comment, indented, progress, way
 from stepsize.schedules import Join, Product, Schedule, Sum, constant, warmup
-from stepsize.schedules.plan import Clock
-from stepsize.schedules.wrap import Wrapper
-from stepsize.units import spell
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.wrappers import Wrapper
 
 Formula = Callable[[Any, Clock, float, "Functions"], list[str]]
 FORMULAS: dict[str, Formula] = {}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from stepsize.export.metrics import keras_plateau, refusal
+from stepsize.checks import spell
 from stepsize.export.module import (
     FEW,
     Module,
@@ -22,9 +22,9 @@ from stepsize.export.module import (
     whole_run,
 )
 from stepsize.export.plain import function, imports
+from stepsize.export.plateau import keras_plateau, refusal
 from stepsize.schedules import Join, Plan, constant, cosine, warmup
-from stepsize.schedules.plan import Clock
-from stepsize.units import spell
+from stepsize.schedules.clock import Clock
 
 USE = """optimizer = keras.optimizers.SGD(learning_rate=schedule)"""
 ON_METRIC = USE.replace("schedule", "rate") + "\nmodel.fit(..., callbacks=[callback])"

@@ -6,10 +6,10 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from stepsize.export.wording import comment
+from stepsize.export.code_text import comment
 from stepsize.schedules import Plan, Schedule
-from stepsize.schedules.compose import planned_part
-from stepsize.schedules.plan import Clock
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.operators import planned_part
 
 FEW = 16
 """How often a rate may be multiplied in float32, before the rounding errors show."""

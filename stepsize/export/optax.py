@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.export.metrics import refusal
 from stepsize.export.module import (
     FEW,
     Module,
@@ -25,8 +24,9 @@ from stepsize.export.module import (
     whole_run,
 )
 from stepsize.export.plain import function, imports
+from stepsize.export.plateau import refusal
 from stepsize.schedules import Join, Plan, Schedule, warmup
-from stepsize.schedules.plan import Clock
+from stepsize.schedules.clock import Clock
 
 USE = "optimizer = optax.sgd(schedule)"
 TABLE = '''

@@ -9,13 +9,13 @@ import numpy as np
 
 from stepsize.errors import ScheduleError
 from stepsize.export import formulas, waves  # noqa: F401  (they register their formulas)
+from stepsize.export.code_text import indented
 from stepsize.export.functions import Functions
-from stepsize.export.metrics import refusal
 from stepsize.export.module import Module
-from stepsize.export.wording import indented
+from stepsize.export.plateau import refusal
 from stepsize.schedules import Plan, constant
-from stepsize.schedules.compose import planned_part
-from stepsize.schedules.plan import Clock
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.operators import planned_part
 
 NEEDED = {
     "math": ("ceil", "cos", "exp", "floor", "log1p", "pi", "sin", "sqrt", "tanh"),

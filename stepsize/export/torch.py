@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from stepsize.export.metrics import torch_plateau
+from stepsize.checks import spell
 from stepsize.export.module import Module, Piece, Unfit, fits, laid_out, piece, quoted, whole, whole_run
 from stepsize.export.plain import function, imports
+from stepsize.export.plateau import torch_plateau
 from stepsize.schedules import Plan
-from stepsize.units import spell
 
 LIBRARY = "torch.optim.lr_scheduler"
 USE = """optimizer = torch.optim.SGD(model.parameters(), lr=BASE_RATE)

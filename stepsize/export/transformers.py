@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from stepsize.export.metrics import torch_plateau
+from stepsize.checks import spell
 from stepsize.export.module import Module, Piece, Unfit, fits, piece, quoted, whole, whole_run
+from stepsize.export.plateau import torch_plateau
 from stepsize.export.torch import of_call, of_function
 from stepsize.schedules import Join, Plan, Schedule, warmup
-from stepsize.schedules.plan import Clock
-from stepsize.units import spell
+from stepsize.schedules.clock import Clock
 
 LIBRARY = "transformers.optimization"
 USE = """optimizer = torch.optim.AdamW(model.parameters(), lr=BASE_RATE)

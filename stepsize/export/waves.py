@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import spell
+from stepsize.export.code_text import floored, level
 from stepsize.export.functions import Functions, formula
-from stepsize.export.wording import floored, level
-from stepsize.schedules.plan import Clock
-from stepsize.units import Length, spell
+from stepsize.schedules.clock import Clock
+from stepsize.units import Length
 
 
 def _cycles(

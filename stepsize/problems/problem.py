@@ -13,12 +13,12 @@ import numpy as np
 
 from stepsize.errors import ProblemError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, usual_problem
-from stepsize.problems.catalog import is_source, load
 from stepsize.problems.data import Data
-from stepsize.problems.encode import row_weights
+from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
-from stepsize.problems.splits import Parts, Split
-from stepsize.problems.travel import identity, is_text, travel_form
+from stepsize.problems.models.model_transport import identity, is_text, travel_form
+from stepsize.problems.splitting.splits import Parts, Split
+from stepsize.problems.target_encoding import row_weights
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
 

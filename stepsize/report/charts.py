@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import chartdata
-from .look import LIGHT, Data, Palette, alt, finish
-from .view import View
+from . import chart_data
+from .chart_theme import LIGHT, Data, Palette, alt, finish
+from .view_model import View
 
 ROW_HEIGHT = 50
 PANEL_HEIGHT = 132
@@ -24,13 +24,13 @@ def results(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
 
     Of many runs, bars count those of about the same score.
     """
-    domain = chartdata.score_domain(view)
+    domain = chart_data.score_domain(view)
     rows, title = len(view.rows), view.scale.title
-    drawn = _bars if chartdata.many_runs(view) else _dots
+    drawn = _bars if chart_data.many_runs(view) else _dots
     layers = [drawn(rows, domain, title, palette), *_estimates("means", rows, domain, title, palette)]
-    majority = chartdata.majority(view, domain)
-    runs = chartdata.score_bars(view) if chartdata.many_runs(view) else chartdata.scores(view)
-    data = {"runs": runs, "means": chartdata.means(view)}
+    majority = chart_data.majority(view, domain)
+    runs = chart_data.score_bars(view) if chart_data.many_runs(view) else chart_data.scores(view)
+    data = {"runs": runs, "means": chart_data.means(view)}
     if majority is not None:
         data["majority"] = [{"at": majority}]
         layers.insert(0, _upright("majority", domain, title, palette))
@@ -39,10 +39,10 @@ def results(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
 
 def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
     """Draw each candidate's paired difference to the baseline against the gap that matters."""
-    records = chartdata.gaps(view)
+    records = chart_data.gaps(view)
     margin = view.scale.shown(view.margin) or 0.0
     ends = [record[key] for record in records for key in ("low", "high", "mean")]
-    domain = chartdata.padded(chartdata.limits([*ends, -1.5 * margin, 1.5 * margin]))
+    domain = chart_data.padded(chart_data.limits([*ends, -1.5 * margin, 1.5 * margin]))
     worse, better = ("worse", "better") if view.scale.higher_is_better else ("better", "worse")
     unit = f" in {view.scale.difference_unit}" if view.scale.difference_unit else ""
     title = f"← {worse} · difference{unit} · {better} →"
@@ -59,7 +59,7 @@ def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
 
 def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
     """Lay all plans over each other; a logarithmic axis when their peaks differ more than tenfold."""
-    records = chartdata.plans(view)
+    records = chart_data.plans(view)
     peaks = [peak for record in records if (peak := max(record["lr"])) > 0]
     axis = alt.Axis(title="learning rate", tickCount=5)
     y = alt.Y("lr:Q", axis=axis)
@@ -91,7 +91,7 @@ def plan(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
     area = base.mark_area(opacity=0.1, clip=True).encode(color=_colour(palette))
     line = base.mark_line(strokeWidth=2, clip=True).encode(color=_colour(palette))
     tips = base.mark_point(opacity=0, size=60).encode(tooltip=_tips("epoch", "lr"))
-    return _panel([area, line, tips], {"plans": chartdata.plans(view)}, row, palette, 90)
+    return _panel([area, line, tips], {"plans": chart_data.plans(view)}, row, palette, 90)
 
 
 def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -99,10 +99,10 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
 
     `quantity` is "metric", or "loss" for validation (line) and training (dashes) together.
     """
-    records = chartdata.curves(view)
+    records = chart_data.curves(view)
     main = "metric" if quantity == "metric" else "val_loss"
     names = ["metric"] if quantity == "metric" else ["train_loss", "val_loss"]
-    scale = alt.Scale(domain=chartdata.curve_limits(records, names), zero=False, nice=False)
+    scale = alt.Scale(domain=chart_data.curve_limits(records, names), zero=False, nice=False)
     fields: list[str | alt.FieldName] = [
         "epoch",
         *(f"{name}_{part}" for name in names for part in ("mean", "low", "high")),
@@ -137,8 +137,8 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
 
 def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
     """Draw one candidate's tuning: mean score over the rates, every run a dot, the choice ringed."""
-    records, runs = chartdata.sweep(view), chartdata.sweep_runs(view)
-    domain = chartdata.padded(chartdata.limits([r["mean"] for r in records] + [r["score"] for r in runs]))
+    records, runs = chart_data.sweep(view), chart_data.sweep_runs(view)
+    domain = chart_data.padded(chart_data.limits([r["mean"] for r in records] + [r["score"] for r in runs]))
     rates = [r["lr"] for r in records]
     x = alt.X(
         "lr:Q",

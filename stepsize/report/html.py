@@ -14,11 +14,11 @@ from importlib import import_module, resources
 from typing import Any
 
 from ..errors import MissingExtra
-from .cells import safe
-from .chartdata import many_runs, thin
+from .captions import Words
+from .chart_data import many_runs, thin
 from .numbers import finite, plain, rate, share
-from .view import Row, View, view
-from .words import Words
+from .terminal_text import safe
+from .view_model import Row, View, view
 
 PANELS = 12  # more panels than this tell a reader nothing; the tables still hold every candidate
 CLASSES = 20
@@ -89,26 +89,26 @@ def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
 
 def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """One specification per kind of picture that has something to show, and the data of all."""
-    from . import charts, look
+    from . import chart_theme, charts
 
     made: dict[str, Any] = {}
     datasets: dict[str, Any] = {}
     # Altair checks every piece against its schema as it is made; the tests do that once for all readers.
-    with look.unchecked():
+    with chart_theme.unchecked():
         if any(row.mean is not None for row in shown.rows):
-            made["results"] = charts.results(shown, look.PAGE)
+            made["results"] = charts.results(shown, chart_theme.PAGE)
         if any(row.gap is not None for row in shown.rows):
-            made["differences"] = charts.differences(shown, look.PAGE)
+            made["differences"] = charts.differences(shown, chart_theme.PAGE)
         if rows := panel_rows["curves"]:
-            made["metric"] = charts.curve(shown, "metric", rows[0].index, look.PAGE)
-            made["loss"] = charts.curve(shown, "loss", rows[0].index, look.PAGE)
+            made["metric"] = charts.curve(shown, "metric", rows[0].index, chart_theme.PAGE)
+            made["loss"] = charts.curve(shown, "loss", rows[0].index, chart_theme.PAGE)
         if rows := panel_rows["sweep"]:
-            made["sweep"] = charts.sweep(shown, rows[0].index, look.PAGE)
+            made["sweep"] = charts.sweep(shown, rows[0].index, chart_theme.PAGE)
         if rows := panel_rows["plans"]:
-            made["plans"] = charts.all_plans(shown, look.PAGE)
-            made["plan"] = charts.plan(shown, rows[0].index, look.PAGE)
+            made["plans"] = charts.all_plans(shown, chart_theme.PAGE)
+            made["plan"] = charts.plan(shown, rows[0].index, chart_theme.PAGE)
         for key, chart in made.items():
-            made[key], data = look.apart(chart)
+            made[key], data = chart_theme.apart(chart)
             datasets |= data
     return made, datasets
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import MissingExtra, ScheduleError
-from stepsize.report.cells import ascii_only, pad, shorten, wrap
-from stepsize.report.text import schedule_sparkline
+from stepsize.report.terminal import schedule_sparkline
+from stepsize.report.terminal_text import ascii_only, pad, shorten, wrap
 from stepsize.schedules import Plan, picture
 from stepsize.schedules.phases import Phase, phases, resolved
 

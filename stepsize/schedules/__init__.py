@@ -7,10 +7,16 @@ text and JSON.
 """
 
 from stepsize.schedules.base import FAMILIES, Schedule
-from stepsize.schedules.compose import Join, Product, Sum
-from stepsize.schedules.custom import custom, noise, register
-from stepsize.schedules.cyclic import noam, one_cycle, one_cycle_momentum, slanted_triangular
-from stepsize.schedules.decay import (
+from stepsize.schedules.families.custom import custom, noise, register
+from stepsize.schedules.families.cyclic import (
+    cosine_restarts,
+    exp_range,
+    sawtooth,
+    sine,
+    triangular,
+    triangular2,
+)
+from stepsize.schedules.families.decay import (
     constant,
     cosine,
     exponential,
@@ -21,16 +27,25 @@ from stepsize.schedules.decay import (
     polynomial,
     power_law,
 )
-from stepsize.schedules.document import from_json
-from stepsize.schedules.driven import on_threshold, plateau, two_way
-from stepsize.schedules.papers import chebyshev, hyperbolic, k_decay, linear_cosine, rex, sigmoid, tanh
-from stepsize.schedules.piecewise import piecewise_constant, piecewise_interpolated
+from stepsize.schedules.families.metric_driven import on_threshold, plateau, two_way
+from stepsize.schedules.families.one_cycle import noam, one_cycle, one_cycle_momentum, slanted_triangular
+from stepsize.schedules.families.papers import (
+    chebyshev,
+    hyperbolic,
+    k_decay,
+    linear_cosine,
+    rex,
+    sigmoid,
+    tanh,
+)
+from stepsize.schedules.families.piecewise import piecewise_constant, piecewise_interpolated
+from stepsize.schedules.families.warmup_stable_decay import flat_cosine, multistep, step_decay, warmup, wsd
+from stepsize.schedules.json_form import from_json
+from stepsize.schedules.operators import Join, Product, Sum
 from stepsize.schedules.plan import Plan
 from stepsize.schedules.resumed import resumed
-from stepsize.schedules.spec import parse
-from stepsize.schedules.staged import flat_cosine, multistep, step_decay, warmup, wsd
-from stepsize.schedules.waves import cosine_restarts, exp_range, sawtooth, sine, triangular, triangular2
-from stepsize.schedules.wrap import clip, per_epoch, repeat, rescale
+from stepsize.schedules.text_form import parse
+from stepsize.schedules.wrappers import clip, per_epoch, repeat, rescale
 
 __all__ = [
     "FAMILIES",

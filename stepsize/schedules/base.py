@@ -10,11 +10,13 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform, final, get_type_
 
 import numpy as np
 
+from stepsize.checks import number, spell
 from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.curves import Array
 from stepsize.schedules.fields import Check
-from stepsize.schedules.plan import After, Clock, Plan, plan_run
-from stepsize.schedules.shapes import Array
-from stepsize.units import Knob, Length, number, spell
+from stepsize.schedules.plan import After, Plan, plan_run
+from stepsize.units import Knob, Length
 
 FAMILIES: dict[str, type[Family]] = {}
 """Every family by the name that specs use."""
@@ -113,32 +115,32 @@ class Schedule(ABC):
         >>> cosine(0.1, length=5 * epochs).repeat(times=3)
         repeat(cosine(0.1, length=5*epochs), times=3)
         """
-        from stepsize.schedules.wrap import repeat  # it needs this module
+        from stepsize.schedules.wrappers import repeat  # it needs this module
 
         return repeat(self, times=times, growth=growth, factor=factor)
 
     def clip(self, floor: float | None = None, peak: float | None = None) -> Schedule:
         """Return `clip(schedule, ...)`: the schedule kept between `floor` and `peak`."""
-        from stepsize.schedules.wrap import clip
+        from stepsize.schedules.wrappers import clip
 
         return clip(self, floor=floor, peak=peak)
 
     def per_epoch(self) -> Schedule:
         """Return `per_epoch(schedule)`: the schedule held within each epoch."""
-        from stepsize.schedules.wrap import per_epoch
+        from stepsize.schedules.wrappers import per_epoch
 
         return per_epoch(self)
 
     def rescale(self, peak: float) -> Schedule:
         """Return `rescale(schedule, peak=...)`: the schedule scaled so that its greatest value is `peak`."""
-        from stepsize.schedules.wrap import rescale
+        from stepsize.schedules.wrappers import rescale
 
         return rescale(self, peak=peak)
 
     @final
     def to_json(self) -> str:
         """Return the schedule as a JSON document, for `from_json`."""
-        from stepsize.schedules.document import to_json  # it needs this module
+        from stepsize.schedules.json_form import to_json  # it needs this module
 
         return to_json(self)
 
@@ -156,27 +158,27 @@ class Schedule(ABC):
         return of_schedule(self)
 
     def __rshift__(self, follower: Schedule) -> Schedule:
-        from stepsize.schedules.compose import join  # it needs this module
+        from stepsize.schedules.operators import join  # it needs this module
 
         return join(self, follower)
 
     def __mul__(self, factor: Schedule | float) -> Schedule:
-        from stepsize.schedules.compose import product
+        from stepsize.schedules.operators import product
 
         return product(self, factor)
 
     def __rmul__(self, factor: float) -> Schedule:
-        from stepsize.schedules.compose import product
+        from stepsize.schedules.operators import product
 
         return product(factor, self)
 
     def __add__(self, other: Schedule) -> Schedule:
-        from stepsize.schedules.compose import total
+        from stepsize.schedules.operators import total
 
         return total(self, other)
 
     def __radd__(self, other: Schedule) -> Schedule:
-        from stepsize.schedules.compose import total
+        from stepsize.schedules.operators import total
 
         return total(other, self)
 

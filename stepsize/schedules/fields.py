@@ -10,8 +10,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any
 
+from stepsize.checks import is_number, number, shown
 from stepsize.errors import ScheduleError, unknown
-from stepsize.units import Knob, Length, is_number, length, number, shown
+from stepsize.units import Knob, Length, length
 
 Check = Callable[[str, Any], Any]
 

@@ -8,14 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stepsize.schedules.base import Schedule
-from stepsize.schedules.cyclic import noam, one_cycle, one_cycle_momentum, slanted_triangular
-from stepsize.schedules.decay import exponential, natural_exponential
-from stepsize.schedules.papers import chebyshev
-from stepsize.schedules.piecewise import piecewise_constant, piecewise_interpolated
-from stepsize.schedules.plan import Clock
-from stepsize.schedules.resumed import resumed
-from stepsize.schedules.staged import flat_cosine, multistep, step_decay, wsd
-from stepsize.schedules.waves import (
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.families.cyclic import (
     cosine_restarts,
     cycles,
     exp_range,
@@ -24,7 +18,13 @@ from stepsize.schedules.waves import (
     triangular,
     triangular2,
 )
-from stepsize.schedules.wrap import repeat
+from stepsize.schedules.families.decay import exponential, natural_exponential
+from stepsize.schedules.families.one_cycle import noam, one_cycle, one_cycle_momentum, slanted_triangular
+from stepsize.schedules.families.papers import chebyshev
+from stepsize.schedules.families.piecewise import piecewise_constant, piecewise_interpolated
+from stepsize.schedules.families.warmup_stable_decay import flat_cosine, multistep, step_decay, wsd
+from stepsize.schedules.resumed import resumed
+from stepsize.schedules.wrappers import repeat
 from stepsize.units import Length
 
 MOST, LAST = 12, 3  # parts of one piece that are listed, and how many of them are its last

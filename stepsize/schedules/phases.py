@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from stepsize.checks import spell
 from stepsize.schedules.base import Schedule, parameters
-from stepsize.schedules.compose import Join, Product, Sum
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.families.warmup_stable_decay import warmup
+from stepsize.schedules.operators import Join, Product, Sum
 from stepsize.schedules.parts import HELD, parts_of
-from stepsize.schedules.plan import Clock, Plan
-from stepsize.schedules.staged import warmup
-from stepsize.schedules.wrap import Wrapper, per_epoch, repeat
-from stepsize.units import Length, spell
+from stepsize.schedules.plan import Plan
+from stepsize.schedules.wrappers import Wrapper, per_epoch, repeat
+from stepsize.units import Length
 
 Start = tuple[float, str, str]
 """When a phase begins, in updates, with its piece and its part."""

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from stepsize.errors import ScheduleError
 from stepsize.schedules.base import Schedule
+from stepsize.schedules.curves import Array
 from stepsize.schedules.phases import lengths
-from stepsize.schedules.shapes import Array
 
 if TYPE_CHECKING:
     from stepsize.schedules.plan import Plan

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 
+from stepsize.checks import is_number, number, shown
 from stepsize.errors import ScheduleError, unknown
-from stepsize.schedules.shapes import Array
-from stepsize.units import Length, is_number, number, shown, spell
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.curves import Array
+from stepsize.units import Length
 
 if TYPE_CHECKING:
     from stepsize.schedules.base import Schedule
@@ -22,53 +23,6 @@ After = Literal["hold", "error", "repeat"]
 LONGEST = 10**8  # a plan keeps every value: 0.8 GB here
 PASS = 2**16  # values that are evaluated at once: what they pass through then stays in the processor's cache
 PASSES = 16  # at most, for the schedules that look at the whole run in each pass
-
-
-@dataclass(frozen=True)
-class Clock:
-    """What a formula may know of time: the updates its piece has, and the run that lengths refer to."""
-
-    horizon: float
-    run: int
-    updates_per_epoch: int | None
-
-    def updates(self, name: str, length: Length) -> float:
-        """Return `length` in updates; `name` is the parameter, for the message."""
-        try:
-            return length.resolve(self.run, self.updates_per_epoch)
-        except ScheduleError as error:
-            raise ScheduleError(f"{name}={error}") from None
-
-    def period(self, name: str, length: Length) -> float:
-        """Return `length` in updates, which must not come out as none."""
-        result = self.updates(name, length)
-        if result == 0:
-            raise ScheduleError(
-                f"{name}={length} is 0 updates in a run of {self.run}; write at least 1*updates"
-            )
-        return result
-
-    def times(self, name: str, lengths: Sequence[Length]) -> list[float]:
-        """Return times in updates, none of them 0, which must come out in rising order."""
-        times = [self.period(name, item) for item in lengths]
-        if times != sorted(times):
-            found = ", ".join(map(spell, times))
-            raise ScheduleError(
-                f"{name}={list(lengths)} comes to updates {found}; write them in rising order"
-            )
-        return times
-
-    def part(self, name: str, length: Length) -> float:
-        """Return `length` in updates, which must fit into the horizon."""
-        result = self.updates(name, length)
-        if result > self.horizon:
-            written = f"{name}={length}" + ("" if length.unit == "updates" else f" ({result:g} updates)")
-            what = "run" if self.horizon == self.run else "piece"
-            raise ScheduleError(
-                f"{written} is longer than the {what} of {self.horizon:g} updates; "
-                "shorten it or plan more updates"
-            )
-        return result
 
 
 @dataclass(frozen=True)

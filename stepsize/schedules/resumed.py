@@ -9,10 +9,10 @@ import numpy as np
 
 from stepsize.errors import ScheduleError
 from stepsize.schedules.base import Family, family
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.curves import Array
 from stepsize.schedules.fields import OptionalCount, Period, Positive, one_of
-from stepsize.schedules.plan import Clock
-from stepsize.schedules.shapes import Array
-from stepsize.schedules.wrap import Inner, OptionalInner
+from stepsize.schedules.wrappers import Inner, OptionalInner
 
 
 @family

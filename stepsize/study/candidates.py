@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError, StudyError
 from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.schedules import Schedule, from_json, parse
-from stepsize.study.rates import first_rates
-from stepsize.study.settings import checked_settings
-from stepsize.units import shown, spell
+from stepsize.study.candidate_settings import checked_settings
+from stepsize.study.rate_search import first_rates
 
 # From the simplest to the most elaborate: among equals, the earlier one is recommended.
 SIMPLICITY = (

@@ -12,8 +12,8 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study, optimizer_setti
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, described
 from stepsize.study.study import TUNING_SEEDS, Study, make_study, usual_tuning
-from stepsize.study.training import Training
-from stepsize.study.writing import write_study_file
+from stepsize.study.toml import write_study_file
+from stepsize.study.user_functions.training import Training
 
 Said = Mapping[str, Any]
 OF_TRAINING = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode", "margin")

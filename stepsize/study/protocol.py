@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from stepsize.study.candidates import Candidate
-from stepsize.study.rates import first_rates, furthest, rounded
+from stepsize.study.rate_search import first_rates, furthest, rounded
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
 

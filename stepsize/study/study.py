@@ -14,12 +14,12 @@ from importlib import metadata
 from typing import Any
 
 from stepsize.errors import StudyError, require, unknown
+from stepsize.problems.data_facts import describe
 from stepsize.problems.problem import Problem
-from stepsize.problems.worth import describe
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin
 from stepsize.study.candidates import Candidate
-from stepsize.study.training import Training, check_margin
+from stepsize.study.user_functions.training import Training, check_margin
 
 SOFTWARE = ("jax", "keras", "numpy")
 RELATIVE_MARGIN = 0.01  # of the baseline's mean score, for a metric that is no share

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
-from stepsize.problems.splits import Split
-from stepsize.study.writing import relocated
-from stepsize.units import shown
+from stepsize.problems.splitting.splits import Split
+from stepsize.study.toml import relocated
 
 
 class TuningTable(BaseModel):

@@ -12,7 +12,7 @@ import pytest
 from stepsize.engine.client import Engine
 from stepsize.engine.task import Block, Task
 from stepsize.errors import EngineError, ProblemError
-from stepsize.schedules.metric import NEUTRAL, PlateauRule
+from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
 
 TESTS = Path(__file__).parents[1]  # with user_models.py
 

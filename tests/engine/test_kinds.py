@@ -10,9 +10,9 @@ from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
 from stepsize.problems.metrics import metric_of
-from stepsize.problems.travel import travel_form
-from stepsize.schedules.metric import NEUTRAL, PlateauRule
-from stepsize.study.calls import batch_order
+from stepsize.problems.models.model_transport import travel_form
+from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
+from stepsize.study.population_calls import batch_order
 
 ROWS, VALID, EPOCHS, BATCH = 40, 25, 3, 16
 RNG = np.random.default_rng(2)

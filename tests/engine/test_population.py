@@ -10,13 +10,13 @@ import pytest
 from stepsize.engine.planner import Layout, Machine, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
-from stepsize.problems.encode import encode
-from stepsize.problems.models import Asked, build
-from stepsize.problems.travel import travel_form
+from stepsize.problems.models.keras_models import Asked, build
+from stepsize.problems.models.model_transport import travel_form
+from stepsize.problems.target_encoding import encode
 from stepsize.schedules import parse
-from stepsize.schedules.driven import plateau
-from stepsize.schedules.metric import NEUTRAL, PlateauRule
-from stepsize.study.calls import batch_order
+from stepsize.schedules.families.metric_driven import plateau
+from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
+from stepsize.study.population_calls import batch_order
 
 EPOCHS, BATCH, ROWS, VALID, FEATURES = 4, 16, 70, 30, 5
 PER_EPOCH = -(-ROWS // BATCH)

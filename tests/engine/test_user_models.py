@@ -10,11 +10,11 @@ from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
 from stepsize.errors import ProblemError
-from stepsize.problems.encode import encode
-from stepsize.problems.travel import travel_form
+from stepsize.problems.models.model_transport import travel_form
+from stepsize.problems.target_encoding import encode
 from stepsize.schedules import parse
-from stepsize.schedules.metric import NEUTRAL, PlateauRule
-from stepsize.study.calls import batch_order
+from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
+from stepsize.study.population_calls import batch_order
 
 EPOCHS, BATCH, ROWS, VALID = 2, 16, 156, 40  # 20 updates, the last of each epoch shorter
 PER_EPOCH = -(-ROWS // BATCH)

@@ -19,7 +19,7 @@ from stepsize.errors import ScheduleError
 from stepsize.export import TARGETS, export
 from stepsize.export.functions import FORMULAS, REFUSED
 from stepsize.schedules import FAMILIES, constant, parse, plateau
-from stepsize.schedules.driven import Driven
+from stepsize.schedules.families.metric_driven import Driven
 from stepsize.units import run as whole_run
 from tests.export.running import run
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stepsize.errors import ProblemError
-from stepsize.problems.catalog import ionosphere
 from stepsize.problems.data import Data, from_arrays
+from stepsize.problems.loading.catalog import ionosphere
 
 
 def made(**changes):

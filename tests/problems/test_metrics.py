@@ -7,7 +7,7 @@ import pytest
 from stepsize.errors import ProblemError
 from stepsize.problems import metrics
 from stepsize.problems.metrics import HIGHER, LOWER, make, metric_of
-from stepsize.problems.models import Asked, build
+from stepsize.problems.models.keras_models import Asked, build
 
 
 @pytest.mark.parametrize("name", sorted({*HIGHER, *LOWER} - {"accuracy"}))

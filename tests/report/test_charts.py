@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 alt = pytest.importorskip("altair")
 vl_convert = pytest.importorskip("vl_convert")
 
-from stepsize.report import chartdata, charts, look  # noqa: E402
-from stepsize.report.view import View, view  # noqa: E402
+from stepsize.report import chart_data, chart_theme, charts  # noqa: E402
+from stepsize.report.view_model import View, view  # noqa: E402
 
 Study = tuple[dict[str, Any], dict[str, Any]]
 Studies = dict[str, Callable[[], Study]]
@@ -58,10 +58,10 @@ def test_the_margin_is_drawn_in_the_picture_of_differences(studies: Studies) -> 
 
 def test_colours_follow_the_palette(studies: Studies) -> None:
     shown = view(*studies["lesson"]())
-    light = json.dumps(charts.results(shown, look.LIGHT).to_dict())
-    page = json.dumps(charts.results(shown, look.PAGE).to_dict())
-    assert look.LIGHT.accent in light
-    assert look.LIGHT.accent not in page
+    light = json.dumps(charts.results(shown, chart_theme.LIGHT).to_dict())
+    page = json.dumps(charts.results(shown, chart_theme.PAGE).to_dict())
+    assert chart_theme.LIGHT.accent in light
+    assert chart_theme.LIGHT.accent not in page
     assert "var(--accent)" in page
 
 
@@ -83,14 +83,14 @@ def test_peaks_far_apart_get_a_logarithmic_axis(studies: Studies) -> None:
 
 def test_unchecked_charts_are_the_same_charts(studies: Studies) -> None:
     shown = view(*studies["lesson"]())
-    with look.unchecked():
+    with chart_theme.unchecked():
         fast = charts.results(shown).to_dict(validate=False)
     assert fast == charts.results(shown).to_dict()
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200))
 def test_limits_hold_the_middle_of_the_values(values: list[float]) -> None:
-    low, high = chartdata.limits(values) or (math.nan, math.nan)
+    low, high = chart_data.limits(values) or (math.nan, math.nan)
     assert min(values) <= low <= high <= max(values)
     outside = sum(not low <= value <= high for value in values)
     assert outside <= 2 * (len(values) // 20)
@@ -99,7 +99,7 @@ def test_limits_hold_the_middle_of_the_values(values: list[float]) -> None:
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=120))
 def test_a_plan_reduced_to_its_corners_stays_within_a_thousandth(values: list[float]) -> None:
     epochs = [i / 9 for i in range(len(values))]
-    kept = chartdata._corners(epochs, values)
+    kept = chart_data._corners(epochs, values)
     assert kept[0] == 0
     assert kept[-1] == len(values) - 1
     for a, b in pairwise(kept):
@@ -109,16 +109,16 @@ def test_a_plan_reduced_to_its_corners_stays_within_a_thousandth(values: list[fl
 
 
 def test_a_constant_plan_needs_two_points() -> None:
-    assert chartdata._corners([float(i) for i in range(400)], [0.1] * 400) == [0, 399]
+    assert chart_data._corners([float(i) for i in range(400)], [0.1] * 400) == [0, 399]
 
 
 def test_a_rate_that_lost_runs_has_no_mean_but_a_cross(studies: Studies) -> None:
-    records = chartdata.sweep(view(*studies["lesson"]()))
+    records = chart_data.sweep(view(*studies["lesson"]()))
     lost = [record for record in records if record["lost"]]
     assert lost
     assert all(record["mean"] is None and record["lost"] == 2 for record in lost)
 
 
 def test_every_finished_run_has_a_dot(studies: Studies) -> None:
-    dots = chartdata.scores(view(*studies["one_lost"]()))
+    dots = chart_data.scores(view(*studies["one_lost"]()))
     assert len(dots) == 11 * 30

@@ -19,7 +19,7 @@ pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 
 from stepsize.report import html
-from stepsize.report.view import view
+from stepsize.report.view_model import view
 
 Study = tuple[dict[str, Any], dict[str, Any]]
 Studies = dict[str, Callable[[], Study]]

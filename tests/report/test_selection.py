@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("altair")
 vl_convert = pytest.importorskip("vl_convert")
 
-from stepsize.report import chartdata, charts, findings, html, text  # noqa: E402
+from stepsize.report import chart_data, charts, html, terminal  # noqa: E402
 from stepsize.report.selection import MOST, left_out, shown_candidates  # noqa: E402
-from stepsize.report.view import view  # noqa: E402
+from stepsize.report.view_model import view  # noqa: E402
+from stepsize.verdict import findings  # noqa: E402
 
 Study = tuple[dict[str, Any], dict[str, Any]]
 Studies = dict[str, Callable[[], Study]]
@@ -56,7 +57,7 @@ def test_the_number_left_out_is_told_everywhere(studies: Studies) -> None:
     assert said in left_out(answer)
     for page in (html.render(answer, details), html.fragment(answer, details)):
         assert said in page
-    assert said in " ".join(text.render(answer, details, width=70).split())
+    assert said in " ".join(terminal.render(answer, details, width=70).split())
 
 
 def test_none_of_those_left_out_may_be_the_best(studies: Studies) -> None:
@@ -86,8 +87,8 @@ def test_many_runs_are_counted_in_bars_and_not_listed(studies: Studies) -> None:
 
 def test_bars_hold_every_run_in_whole_steps_of_the_score(studies: Studies) -> None:
     shown = view(*runs_of(studies["lesson"](), 700))
-    assert chartdata.many_runs(shown)
-    bars = chartdata.score_bars(shown)
+    assert chart_data.many_runs(shown)
+    bars = chart_data.score_bars(shown)
     for row in shown.rows:
         own = [bar for bar in bars if bar["name"] == row.name]
         assert sum(bar["runs"] for bar in own) == 700

@@ -10,7 +10,7 @@ import pytest
 
 import stepsize.schedules as ss
 from stepsize.errors import ScheduleError, SpecError
-from stepsize.schedules.plan import Clock
+from stepsize.schedules.clock import Clock
 from stepsize.units import epochs, run, updates
 
 

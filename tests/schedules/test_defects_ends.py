@@ -9,7 +9,7 @@ import pytest
 
 import stepsize.schedules as ss
 from stepsize.errors import ScheduleError
-from stepsize.schedules.plan import Clock
+from stepsize.schedules.clock import Clock
 from stepsize.units import epochs, run, updates
 
 

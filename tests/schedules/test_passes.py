@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import stepsize.schedules as ss
-from stepsize.schedules.plan import PASS, Clock
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.plan import PASS
 from stepsize.units import epochs, run, updates
 
 UPDATES = 3 * PASS + 7

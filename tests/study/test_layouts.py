@@ -6,11 +6,11 @@ import pytest
 import stepsize as ss
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
-from stepsize.report.summary import summarise_study
-from stepsize.study.calls import Crews
+from stepsize.study.population_calls import Crews
 from stepsize.study.runner import run_study
 from stepsize.study.store import Store
 from stepsize.study.study import Tuning, make_study
+from stepsize.verdict.summary import summarise_study
 
 SPECS = ("constant(lr)", "cosine(lr)", "warmup(2*epochs) >> linear(lr)", "constant(0.003)")
 SIDE_BY_SIDE = Layout(2, 8, 4, 6, "four side by side, on two devices")

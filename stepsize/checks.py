@@ -1,0 +1,51 @@
+"""Checks of numbers, and how values appear in messages."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ScheduleError
+
+
+def shown(value: object) -> str:
+    """Return `value` as it appears in a message: its repr, cut to one short line."""
+    text = repr(value).replace("\n", " ")
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def spell(value: float) -> str:
+    """Return the shortest text that reads back as the same number.
+
+    >>> spell(5.0), spell(0.1), spell(1e-05)
+    ('5', '0.1', '1e-05')
+    """
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def is_number(value: object) -> bool:
+    """Tell whether `value` is a Python or NumPy number; a bool is none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def number(name: str, value: Any, zero: bool = True) -> float:
+    """Return `value` as a finite float of at least 0 (above 0 without `zero`), or say what is wrong with it.
+
+    >>> number("floor", 0)
+    0.0
+    >>> number("floor", float("nan"))
+    Traceback (most recent call last):
+    stepsize.errors.ScheduleError: floor=nan is not allowed; write a finite number of at least 0
+    """
+    if not is_number(value):
+        raise ScheduleError(f"{name}={shown(value)} is not a number; write for example {name}=0.1")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result) or result < 0 or (result == 0 and not zero):
+        allowed = "of at least 0" if zero else "above 0"
+        raise ScheduleError(f"{name}={shown(value)} is not allowed; write a finite number {allowed}")
+    return result + 0.0  # makes -0.0 plain 0.0

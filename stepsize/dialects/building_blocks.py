@@ -1,0 +1,180 @@
+"""How the readers of other libraries say things: in the shared families where those say it exactly."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ScheduleError
+from stepsize.schedules import (
+    Join,
+    Schedule,
+    constant,
+    cosine,
+    exponential,
+    inverse_sqrt,
+    linear,
+    multistep,
+    piecewise_constant,
+    plateau,
+    step_decay,
+    warmup,
+)
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.curves import Array
+from stepsize.schedules.foreign.shared import cut, geometric, power_curve
+from stepsize.schedules.operators import join
+from stepsize.schedules.plan import LONGEST
+from stepsize.units import updates
+
+CLOCK = Clock(LONGEST, LONGEST, None)
+OPEN = (constant, exponential, geometric, inverse_sqrt, multistep, piecewise_constant, step_decay)
+"""Families whose values do not depend on their length, so that any length may be written on them."""
+JOINED_CYCLES = "its cycles one after another, joined by >>"
+"""What is written instead of restarts that no family of ours has."""
+
+
+def sequence(pieces: list[Any], boundaries: list[int], read: Callable[[Any], Schedule]) -> Schedule:
+    """Return pieces of which all but the first begin at a boundary, each with its own time from 0.
+
+    `read` turns a piece into a schedule; a piece that no update falls into is not read.
+
+    >>> from stepsize.schedules import parse
+    >>> specs = ["warmup(5*updates) >> constant(1)", "cosine(1, length=9*updates)"]
+    >>> sequence(specs, [5], parse)
+    warmup(5*updates) >> cosine(1, length=9*updates)
+    """
+    if sorted(boundaries) != list(boundaries):
+        raise ScheduleError(f"the milestones {list(boundaries)} do not rise; write them in rising order")
+    starts = [max(0, boundary) for boundary in (0, *boundaries)]
+    result = read(pieces[-1])
+    for piece, (start, end) in zip(pieces[-2::-1], list(pairwise(starts))[::-1], strict=True):
+        if end > start:
+            result = lasting(read(piece), end - start, result) >> result
+    return result
+
+
+def lasting(schedule: Schedule, size: int, follower: Schedule) -> Schedule:
+    """Return the first `size` updates of a schedule, as a `cut` only where its own text cannot say it."""
+    if isinstance(schedule, Join) and isinstance(held := schedule.pieces[-1], constant) and not held.sized:
+        before = join(*schedule.pieces[:-1])
+        left = size - (before.duration(CLOCK) or 0)
+        if left > 0:
+            return before >> constant(held.value, length=left * updates)
+        if left == 0 and (not before.incomplete or first_value(follower) == held.value):
+            return before
+    if schedule.sized and schedule.duration(CLOCK) == size:
+        return schedule
+    if isinstance(schedule, OPEN) and not schedule.sized:
+        return schedule.with_fields(length=size * updates)
+    return cut(schedule, length=size * updates)
+
+
+def first_value(schedule: Schedule) -> float:
+    """Return the value of update 0."""
+    return float(schedule.evaluate(np.zeros(1), CLOCK)[0])
+
+
+def held(value: Any, size: int | None = None) -> Schedule:
+    """Return one value, which may be 0, for some updates or for ever."""
+    length = None if size is None else size * updates
+    return constant(value, length=length) if value != 0 else power_curve(0, end=0, power=1, length=length)
+
+
+def climb(start: float, end: float, size: float, shape: str = "linear") -> Schedule:
+    """Return the way from one value to another in `size` updates, and the other one held.
+
+    >>> climb(0, 0.1, 5), climb(0.1, 0.01, 5)
+    (warmup(5*updates) >> constant(0.1), linear(0.1, floor=0.01, length=5*updates))
+    """
+    if start == end or size == 0:
+        return held(end)
+    if start < end:
+        return warmup(size * updates, start=start, shape=shape) >> constant(end)
+    return (linear if shape == "linear" else cosine)(start, floor=end, length=size * updates)
+
+
+def after_warmup(size: float, start: Any, follower: Schedule, shape: str = "linear") -> Schedule:
+    """Return a schedule after a climb of `size` updates to its first value, if there are any."""
+    return warmup(size * updates, start=start, shape=shape) >> follower if size > 0 else follower
+
+
+def restarts(first: float, growth: float) -> Array:
+    """Return when the cycles after the first one begin, as far as a plan can get, and at most 20 of them.
+
+    >>> restarts(10, 2)[:3]
+    array([10., 30., 70.])
+    """
+    with np.errstate(over="ignore"):
+        done = (growth ** np.arange(1, 21.0) - 1) / (growth - 1)
+    starts = np.round(first * done, 9)  # without the noise of the powers
+    return starts[starts <= LONGEST]
+
+
+def on_plateau(
+    peak: float,
+    mode: str = "min",
+    factor: float = 0.1,
+    patience: int = 10,
+    threshold: float = 1e-4,
+    threshold_mode: str = "rel",
+    cooldown: int = 0,
+    min_lr: float = 0.0,
+    eps: float = 1e-8,
+) -> Schedule:
+    """Return a rate that PyTorch's ReduceLROnPlateau cuts, with the arguments and defaults of that.
+
+    The floor is where a cut would be no larger than `eps` or go below `min_lr`.
+
+    >>> on_plateau(0.1, factor=0.5, patience=2, min_lr=0.025)
+    constant(0.1) * plateau(factor=0.5, patience=2, signed=True, floor=0.25)
+    """
+    if mode not in METRICS or threshold_mode not in ("rel", "abs"):
+        raise ScheduleError(
+            f'mode={mode!r}, threshold_mode={threshold_mode!r}: write "min" or "max", "rel" or "abs"'
+        )
+    least = peak
+    while least - (lower := max(least * factor, min_lr)) > eps:
+        least = lower
+    if least == peak:
+        return constant(peak)
+    relative = threshold_mode == "rel"
+    return constant(peak) * plateau(
+        factor=factor,
+        patience=patience,
+        cooldown=cooldown,
+        threshold=threshold,
+        relative=relative,
+        signed=relative,
+        floor=least / peak,
+        metric=METRICS[mode],
+    )
+
+
+METRICS = {"min": "val_loss", "max": "val_accuracy"}
+"""The metric that is followed where a library leaves it to the caller."""
+
+
+def of_groups(read: Callable[[int], Schedule], count: int, group: int | None) -> Schedule:
+    """Return the schedule of one parameter group, or of all of them if they agree."""
+    if group is not None and group not in range(count):
+        raise ScheduleError(f"group={group} is not one of the {count} groups; write group=0")
+    chosen = read(group or 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the first group has warned
+        if group is None and any(read(other) != chosen for other in range(1, count)):
+            raise ScheduleError(f"the {count} parameter groups differ; write group=0 for the first one")
+    return chosen
+
+
+def warn(defect: str, instead: object) -> None:
+    """Warn the caller of the dialects that a library does what nobody asks for."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("stepsize.dialects"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"{defect}; the clean schedule is {instead}", UserWarning, stacklevel=level)

@@ -1,0 +1,116 @@
+"""What a candidate may change in an update besides the rate: the momentum, and the rate of single layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+
+from stepsize.engine.task import Task
+from stepsize.errors import StudyError, unknown
+from stepsize.problems.models.keras_models import Asked, Built, build
+
+NOT_PROPORTIONAL = ("Adafactor", "Ftrl")  # optimizers whose rate is more than a factor of the step
+
+
+def build_task(task: Task) -> Built:
+    """Build the model of a task, with layers named as in a process of their own.
+
+    An optimizer without momentum keeps no state for it, so one whose momentum a schedule sets is built with
+    some.
+    """
+    asked = Asked(task.x, task.kind, task.classes, task.outputs)
+    keras.utils.clear_session(free_memory=False)
+    built = build(task.model, task.settings, asked, task.metric)
+    if task.scheduled_momentum:
+        name = momentum_name(built.model.optimizer)
+        if getattr(built.model.optimizer, name) == 0:
+            keras.utils.clear_session(free_memory=False)
+            return build(task.model, {**task.settings, name: 0.5}, asked, task.metric)
+    return built
+
+
+class PositiveNumber:
+    """A traced number that Keras may also compare with 0: it asks whether there is momentum at all.
+
+    The comparisons decide what is computed, so they are made once, when the program is compiled; the number
+    is what the schedule says at every update.
+    """
+
+    def __init__(self, value: jax.Array) -> None:
+        self.value, self.dtype, self.shape = value, value.dtype, value.shape
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+    def __gt__(self, other: float) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def momentum_name(optimizer: Any) -> str:
+    """Give the attribute that holds the optimizer's momentum: `momentum`, or `beta_1` of Adam and its kin."""
+    for name in ("beta_1", "momentum"):
+        if hasattr(optimizer, name):
+            return name
+    raise StudyError(f"optimizer {type(optimizer).__name__!r} has no momentum that a schedule could set")
+
+
+@contextmanager
+def driven_momentum(optimizer: Any, value: jax.Array | None) -> Iterator[None]:
+    """Let the optimizer use `value` as its momentum inside the block; None leaves it alone."""
+    if value is None:
+        yield
+        return
+    name = momentum_name(optimizer)
+    before = getattr(optimizer, name)
+    setattr(optimizer, name, PositiveNumber(value) if name == "momentum" else value)
+    try:
+        yield
+    finally:
+        setattr(optimizer, name, before)
+
+
+def factors_of(model: Any, multipliers: Mapping[str, float]) -> list[float]:
+    """Give each trainable variable the multiplier of its layer: the longest name that a layer's begins with.
+
+    A layer is known by its name, `dense_1`, which its variables carry in their path, `block/dense_1/kernel`.
+
+    Raises: StudyError for a name that no layer begins with, and optimizers that a factor does not fit.
+    """
+    if multipliers and model.optimizer.use_ema:
+        raise StudyError(
+            "multipliers cannot be used with use_ema: Keras averages the weights before they apply"
+        )
+    name = type(model.optimizer).__name__
+    if multipliers and name in NOT_PROPORTIONAL:
+        raise StudyError(
+            f"multipliers cannot be used with {name}: its steps are not proportional to the rate"
+        )
+    layers = [variable.path.split("/")[:-1] for variable in model.trainable_variables]
+    for name in multipliers:
+        if not any(part.startswith(name) for path in layers for part in path):
+            known = sorted({part for path in layers for part in path})
+            raise StudyError(unknown("layer in multipliers", name, known))
+
+    def factor(path: Sequence[str]) -> float:
+        fitting = [name for name in multipliers if any(part.startswith(name) for part in path)]
+        return multipliers[max(fitting, key=len)] if fitting else 1.0
+
+    return [factor(path) for path in layers]
+
+
+def scaled(new: Sequence[jax.Array], old: Sequence[jax.Array], factors: Sequence[float]) -> list[jax.Array]:
+    """Scale each step from `old` to `new`: exact for updates that are proportional to the rate."""
+    return [
+        after if factor == 1 else before + jnp.asarray(factor, after.dtype) * (after - before)
+        for after, before, factor in zip(new, old, factors, strict=True)
+    ]

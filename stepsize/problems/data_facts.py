@@ -1,0 +1,88 @@
+"""What data and its parts are worth: shares, the score of knowing nothing, one sample, copied rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stepsize.problems.data import Data
+from stepsize.problems.preprocessing import words
+from stepsize.problems.splitting.splits import Parts, Split
+
+COMPARED = 2**26  # bytes of inputs up to which rows are compared with each other
+
+
+def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, object]:
+    """Say what a split is worth: rows, shares per part, majority baseline, value of one sample.
+
+    `majority_baseline` is the accuracy of naming the validation part's commonest class every time (for
+    labels the same, label by label), or, for quantities, the R2 of always saying the mean, 0.
+    `sample_value` is what one more right answer adds to a score; None for quantities, whose score has no
+    steps. A cross-validation judges each row once, so there the whole table counts. `held_out` tells that a
+    test part judges. `copies` are the validation rows whose inputs a training row has as well; None where
+    the data is too large to look.
+
+    >>> from stepsize.problems.loading.catalog import ionosphere
+    >>> worth = describe(ionosphere(), Split("lesson", 0.33).parts(ionosphere(), seed=0))
+    >>> round(worth["majority_baseline"], 3), round(worth["sample_value"], 4)
+    (0.922, 0.0086)
+    """
+    judged = len(parts.valid)
+    if split is not None and split.kind == "kfold" and data.test is None:
+        judged = data.rows
+    return {
+        "name": data.name,
+        "kind": data.kind,
+        "rows": data.rows,
+        "features": sum(int(np.prod(each.shape[1:])) for each in data.inputs.values()),
+        "classes": list(data.classes),
+        "parts": {"train": _part(data, parts.train), "validation": _part(data, parts.valid)},
+        "majority_baseline": _baseline(data, parts.valid),
+        "baseline_metric": "r2" if data.kind == "regression" else "accuracy",
+        "sample_value": None if data.kind == "regression" else 1 / (judged * _answers(data)),
+        "held_out": data.test is not None and (split is None or split.kind not in ("lesson", "test")),
+        "copies": _copies(data, parts),
+        "notes": [*data.notes, *words(data)],
+        "source": data.source,
+    }
+
+
+def _part(data: Data, rows: np.ndarray) -> dict[str, object]:
+    if data.kind == "regression":
+        values = data.y[rows]
+        return {"rows": len(rows), "mean": float(values.mean()), "sd": float(values.std())}
+    counts = _counts(data, rows)
+    return {
+        "rows": len(rows),
+        "counts": {name: int(n) for name, n in zip(data.classes, counts, strict=True)},
+        "shares": {name: float(n / len(rows)) for name, n in zip(data.classes, counts, strict=True)},
+    }
+
+
+def _counts(data: Data, rows: np.ndarray) -> np.ndarray:
+    """Count the rows of each class, or with each label."""
+    if data.kind == "multilabel":
+        return data.y[rows].sum(axis=0)
+    return np.bincount(data.y[rows], minlength=len(data.classes))
+
+
+def _baseline(data: Data, valid: np.ndarray) -> float:
+    if data.kind == "regression":
+        return 0.0
+    shares = _counts(data, valid) / len(valid)
+    return float(np.maximum(shares, 1 - shares).mean() if data.kind == "multilabel" else shares.max())
+
+
+def _answers(data: Data) -> int:
+    """Count the answers that are right or wrong on one row."""
+    return len(data.classes) if data.kind == "multilabel" else 1
+
+
+def _copies(data: Data, parts: Parts) -> int | None:
+    if sum(array.nbytes for array in data.inputs.values()) > COMPARED:
+        return None
+    rows = [np.ascontiguousarray(each).reshape(data.rows, -1) for each in data.inputs.values()]
+    train, valid = (
+        [tuple(each[row].tobytes() for each in rows) for row in part] for part in (parts.train, parts.valid)
+    )
+    known = set(train)
+    return sum(row in known for row in valid)

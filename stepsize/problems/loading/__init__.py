@@ -1,0 +1,1 @@
+"""Loading data: files, frames, folders, arrays and datasets of other libraries, as `Data`."""

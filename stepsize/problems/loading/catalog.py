@@ -1,0 +1,232 @@
+"""What can be loaded: data with a name, files, folders, arrays, frames and datasets of other libraries."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ProblemError, require, unknown
+from stepsize.problems.data import Data, from_arrays
+from stepsize.problems.loading import datasets, files, images, numpy_files
+from stepsize.problems.loading.arrays import Rows, from_rows
+from stepsize.problems.loading.fashion_mnist import fashion_mnist
+from stepsize.problems.loading.frames import from_frame
+from stepsize.problems.loading.special_columns import PART_WORDS, Roles
+
+SKLEARN_SETS = {"breast-cancer": "breast_cancer", "digits": "digits", "iris": "iris", "wine": "wine"}
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+KERAS_SETS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # Keras' module, the kind, the classes
+    "mnist": ("mnist", "multiclass", tuple("0123456789")),
+    "cifar10": ("cifar10", "multiclass", CIFAR10),
+    "cifar100": ("cifar100", "multiclass", tuple(map(str, range(100)))),
+    "california-housing": ("california_housing", "regression", ()),
+}
+ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".npy")
+OPENML = "openml:"
+
+
+def load(
+    source: Any,
+    target: str | None = None,
+    *,
+    kind: str | None = None,
+    name: str | None = None,
+    groups: Any = None,
+    order: Any = None,
+    part: Any = None,
+    weights: Any = None,
+    drop: Sequence[str] = (),
+    prepare: bool | None = None,
+    folder: str | Path | None = None,
+) -> Data:
+    """Load data of any form that is known, and say in its `notes` how it was read.
+
+    `source` is a name (`iris`, `fashion-mnist`, `mnist`, `openml:40984`), a CSV, TSV, Parquet, NPZ or NPY
+    file, a folder of images or one that Hugging Face `datasets` saved, a pandas or polars frame, `(x, y)`
+    or `(x, y, weights)`, a mapping from "train", "valid" and "test" to such pairs, or a PyTorch or tf.data
+    dataset. `target` names the column (or, with commas, columns) of a table to predict. `kind`, one of
+    binary, multiclass, multilabel and regression, overrides what is recognised. `groups` (rows that belong
+    together), `order` (time), `part` (train, valid or test) and `weights` are columns of a table or arrays;
+    `drop` are columns to leave out. `prepare` says whether numbers are filled and scaled; `folder` holds
+    the IDX files of Fashion-MNIST.
+
+    Raises: ProblemError, with file and line where there are such; MissingExtra.
+
+    >>> data = load((np.eye(4), [0.5, 1.0, 2.5, 3.0]), name="toy")
+    >>> data.kind, data.notes[0]
+    ('regression', 'y: a quantity from 0.5 to 3 (regression)')
+    """
+    if isinstance(source, Data):
+        return source
+    if isinstance(drop, str):
+        drop = (drop,)
+    roles = Roles(groups, order, part, weights, tuple(drop))
+    if isinstance(source, str | Path):
+        return _of_text(str(source), target, kind, name, roles, prepare, folder)
+    require("train", "pandas")
+    if datasets.is_torch(source) or datasets.is_tf(source):
+        read = datasets.from_torch if datasets.is_torch(source) else datasets.from_tf
+        name = name or type(source).__name__
+        return from_rows(read(source), name=name, source=name, kind=kind, roles=roles, prepare=prepare)
+    tables = source.values() if isinstance(source, Mapping) else [source]
+    if tables and all(hasattr(each, "to_pandas") or hasattr(each, "iloc") for each in tables):
+        return _of_tables(source, target, kind, name, roles)
+    rows = _rows(source)
+    return from_rows(rows, name=name or "arrays", source="arrays", kind=kind, roles=roles, prepare=prepare)
+
+
+def _of_tables(source: Any, target: str | None, kind: str | None, name: str | None, roles: Roles) -> Data:
+    """Make data of a frame, or of several by their parts, such as a `DatasetDict` of Hugging Face."""
+    parts = dict(source) if isinstance(source, Mapping) else {"": source}
+    frames = {part: each.to_pandas() if hasattr(each, "to_pandas") else each for part, each in parts.items()}
+    first = next(iter(parts.values()))
+    labels = datasets.class_names(getattr(first, "features", None) or {}, target)
+    made = f"a {type(first).__module__.partition('.')[0]} table"
+    if isinstance(source, Mapping):
+        roles = roles.with_part(datasets.PART_COLUMN)
+    frame = datasets.joined(frames) if isinstance(source, Mapping) else frames[""]
+    return from_frame(frame, target, name=name or "table", source=made, kind=kind, roles=roles, labels=labels)
+
+
+def is_source(text: str) -> bool:
+    """Say whether `load` would take the text for data, found or not: a name, an OpenML number or a path.
+
+    >>> is_source("iris"), is_source("missing.csv"), is_source("irs")
+    (True, True, False)
+    """
+    path = Path(text)
+    return is_named(text) or path.suffix != "" or path.exists()
+
+
+def is_named(text: str) -> bool:
+    """Say whether `load` takes the text for a name or an OpenML number, and not for a path."""
+    return _name(text) in NAMES or text.startswith(OPENML)
+
+
+def _name(text: str) -> str:
+    return text.lower().replace("_", "-")
+
+
+def _rows(source: Any) -> Rows | dict[str, Rows]:
+    if isinstance(source, Mapping) and source and all(str(key).lower() in PART_WORDS for key in source):
+        parts = {str(key): _rows(value) for key, value in source.items()}
+        return {key: value for key, value in parts.items() if isinstance(value, Rows)}
+    if isinstance(source, tuple | list) and len(source) in (2, 3):
+        return Rows(*source)
+    raise ProblemError(
+        f"data of type {type(source).__name__} is not known; give a name, a path, a frame, (x, y), "
+        "or a PyTorch or tf.data dataset"
+    )
+
+
+def _of_text(
+    text: str,
+    target: str | None,
+    kind: str | None,
+    name: str | None,
+    roles: Roles,
+    prepare: bool | None,
+    folder: str | Path | None,
+) -> Data:
+    known = _name(text)
+    if known in NAMES:
+        if target is not None or kind is not None or roles != Roles():
+            raise ProblemError(f"data {known!r} is complete: target, kind and column names are for tables")
+        return fashion_mnist(folder) if known == "fashion-mnist" else NAMES[known]()
+    if text.startswith(OPENML):
+        return openml(text.removeprefix(OPENML), target, kind, roles)
+    path = Path(text)
+    ending = path.suffix.lower()
+    if ending in (".csv", ".tsv"):
+        return files.from_text(path, target, kind, roles)
+    if ending == ".parquet":
+        return files.from_parquet(path, target, kind, roles)
+    if ending in (".npz", ".npy"):
+        rows, roles = numpy_files.rows_of(path, target, roles)
+    elif path.is_dir() and datasets.is_saved(path):
+        frame, labels, part = datasets.from_saved(path, target)
+        roles = roles if part is None else roles.with_part(part)
+        name, source = name or path.name, f"folder {path.name}, saved by Hugging Face datasets"
+        return from_frame(frame, target, name=name, source=source, kind=kind, roles=roles, labels=labels)
+    elif path.is_dir():
+        rows = images.read_folder(path)
+    elif ending or path.exists():
+        raise ProblemError(f"file {text!r}: ending {ending!r} is not known; one of: {', '.join(ENDINGS)}")
+    else:
+        raise ProblemError(unknown("data", text, (*NAMES, f"{OPENML}ID", "a path")))
+    what = "folder" if path.is_dir() else "file"
+    return from_rows(
+        rows, name=name or path.stem, source=f"{what} {path.name}", kind=kind, roles=roles, prepare=prepare
+    )
+
+
+def ionosphere() -> Data:
+    """Load the embedded Ionosphere table in the repository's order.
+
+    >>> data = ionosphere()
+    >>> data.x.shape, data.classes, int(data.y.sum())
+    ((351, 34), ('b', 'g'), 225)
+    """
+    text = resources.files("stepsize.problems").joinpath("tables/ionosphere.csv").read_text()
+    rows = list(csv.reader(text.splitlines()))
+    x = np.array([row[:-1] for row in rows], np.float32)
+    source = (
+        "Ionosphere, UCI Machine Learning Repository, doi:10.24432/C5W01B (Sigillito et al. 1989), CC BY 4.0"
+    )
+    return from_arrays("ionosphere", x, [row[-1] for row in rows], source, prepare=False)
+
+
+def bundled(name: str) -> Data:
+    """Load one of scikit-learn's bundled sets: `digits`, `breast-cancer`, `wine` or `iris`."""
+    require("train", "sklearn")
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{SKLEARN_SETS[name]}")()
+    labels = np.asarray([str(n) for n in bunch.target_names])[bunch.target]
+    return from_arrays(name, bunch.data, labels, f"{name}, bundled with scikit-learn")
+
+
+def keras_set(name: str) -> Data:
+    """Load one of the sets that Keras downloads: `mnist`, `cifar10`, `cifar100` or `california-housing`."""
+    require("train", "keras")
+    import keras
+
+    module, kind, classes = KERAS_SETS[name]
+    try:
+        (x, y), (test_x, test_y) = getattr(keras.datasets, module).load_data()
+    except Exception as error:  # Keras raises no narrower one when a download fails
+        said = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise ProblemError(f"{name} is not in Keras' cache and could not be downloaded: {said}") from None
+    parts = {"train": Rows(x, y, classes=classes), "test": Rows(test_x, test_y)}
+    return from_rows(parts, name=name, source=f"keras.datasets.{module}", kind=kind)
+
+
+def openml(number: str, target: str | None, kind: str | None, roles: Roles) -> Data:
+    """Load a table of OpenML by its number; its own target unless another is named."""
+    require("train", "sklearn", "pandas")
+    from sklearn.datasets import fetch_openml
+
+    if not number.isdigit():
+        raise ProblemError(f"OpenML data is known by a number, such as openml:40984; got {number!r}")
+    try:
+        bunch: Any = fetch_openml(data_id=int(number), as_frame=True, parser="auto")
+    except Exception as error:  # scikit-learn passes on whatever the network raises
+        said = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise ProblemError(f"OpenML data {number} could not be fetched: {said}") from None
+    own = target or ",".join(bunch.target_names)
+    source = f"OpenML {number}, {bunch.details.get('name', 'without a name')}"
+    return from_frame(bunch.frame, own, name=f"openml-{number}", source=source, kind=kind, roles=roles)
+
+
+NAMES: dict[str, Callable[[], Data]] = {
+    "ionosphere": ionosphere,
+    "fashion-mnist": fashion_mnist,
+    **{name: partial(bundled, name) for name in SKLEARN_SETS},
+    **{name: partial(keras_set, name) for name in KERAS_SETS},
+}

@@ -1,0 +1,152 @@
+"""Datasets of PyTorch, TensorFlow and Hugging Face that fit in memory, as arrays or frames.
+
+None of the three is imported here: an object says by its own methods what it is, and a Hugging Face folder is
+read as the Arrow files that it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ProblemError, require
+from stepsize.problems.loading.arrays import Rows
+from stepsize.problems.loading.memory import COPIES, check_fits
+
+ENDLESS = -1  # what tf.data says of a dataset that repeats for ever
+
+
+def is_torch(source: Any) -> bool:
+    """Say whether this is a PyTorch `Dataset`."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(source, torch.utils.data.Dataset)
+
+
+def is_tf(source: Any) -> bool:
+    """Say whether this is a `tf.data.Dataset`."""
+    return hasattr(source, "as_numpy_iterator") and hasattr(source, "element_spec")
+
+
+def from_torch(source: Any) -> Rows:
+    """Give the rows of a PyTorch `Dataset` with a length, whose items are (x, y)."""
+    if not hasattr(source, "__len__"):
+        raise ProblemError(
+            f"{type(source).__name__} has no length; give a Dataset with __len__, or its arrays as (x, y)"
+        )
+    tensors = getattr(source, "tensors", None)
+    classes = tuple(map(str, getattr(source, "classes", None) or ()))
+    if tensors is not None:
+        rows = _pair(tuple(np.asarray(each) for each in tensors), type(source).__name__)
+        return rows._replace(classes=classes)
+    items = (tuple(source[i]) for i in range(len(source)))
+    return _stacked(items, type(source).__name__, len(source))._replace(classes=classes)
+
+
+def from_tf(source: Any) -> Rows:
+    """Give the rows of a finite `tf.data.Dataset` of (x, y), batched or not."""
+    if int(source.cardinality()) == ENDLESS:
+        raise ProblemError("the tf.data.Dataset repeats for ever; hand it over without repeat()")
+    spec = source.element_spec
+    if not isinstance(spec, tuple) or len(spec) not in (2, 3):
+        raise ProblemError("a tf.data.Dataset must give (x, y) or (x, y, weights)")
+    first = next(iter(spec[0].values())) if isinstance(spec[0], Mapping) else spec[0]
+    x_shape, y_shape = first.shape.as_list(), spec[1].shape.as_list()
+    batched = bool(x_shape) and bool(y_shape) and x_shape[0] == y_shape[0]
+    batched &= (
+        x_shape[:1] == [None] or len(x_shape) > 1
+    )  # (x, y) of one length are numbers and one-hot classes
+    rows = (source.unbatch() if batched else source).as_numpy_iterator()
+    return _stacked(rows, "tf.data.Dataset")
+
+
+def _pair(parts: Sequence[Any], what: str) -> Rows:
+    if len(parts) not in (2, 3):
+        raise ProblemError(
+            f"{what}: an item must be (x, y) or (x, y, weight); this one has {len(parts)} parts"
+        )
+    return Rows(*parts)
+
+
+def _stacked(items: Iterable[Sequence[Any]], what: str, count: int | None = None) -> Rows:
+    gathered: list[Rows] = []
+    for item in items:
+        if not gathered:
+            needed = sum(np.asarray(each).nbytes for each in item if not isinstance(each, Mapping))
+            check_fits(what, COPIES * needed * (count or 1))
+        gathered.append(_pair(item, what))
+    if not gathered:
+        raise ProblemError(f"{what} is empty; at least 4 rows are needed")
+    first = gathered[0]
+    try:
+        if isinstance(first.x, Mapping):
+            x: Any = {key: np.stack([np.asarray(each.x[key]) for each in gathered]) for key in first.x}
+        else:
+            x = np.stack([np.asarray(each.x) for each in gathered])
+        y = np.stack([np.asarray(each.y) for each in gathered])
+    except ValueError as error:
+        raise ProblemError(f"{what}: its items differ in shape ({error}); bring them to one shape") from None
+    weights = None if first.weights is None else np.stack([np.asarray(each.weights) for each in gathered])
+    return Rows(x, y, weights)
+
+
+def is_saved(folder: Path) -> bool:
+    """Say whether `save_to_disk` of Hugging Face `datasets` wrote this folder."""
+    return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
+
+
+def from_saved(folder: Path, target: str | None) -> tuple[Any, Sequence[str], str | None]:
+    """Give the frame of a saved Hugging Face dataset, the names of the target's classes, and its part column.
+
+    Parts (train, validation, test) become a column of their own.
+    """
+    require("train", "pandas", "pyarrow")
+    try:
+        if (folder / "state.json").is_file():
+            frame, features = _arrow(folder)
+            return frame, class_names(features, target), None
+        parts = json.loads((folder / "dataset_dict.json").read_text())["splits"]
+        read = {part: _arrow(folder / part) for part in parts}
+    except (OSError, ValueError, KeyError) as error:
+        said = str(error).splitlines()[0]
+        raise ProblemError(f"{str(folder)!r} is no complete Hugging Face dataset: {said}") from None
+    features = next(iter(read.values()))[1]
+    return (
+        joined({part: frame for part, (frame, _) in read.items()}),
+        class_names(features, target),
+        PART_COLUMN,
+    )
+
+
+def joined(frames: Mapping[str, Any]) -> Any:
+    """Give the frames of several parts as one, in which a column says the part."""
+    import pandas
+
+    said = [frame.assign(**{PART_COLUMN: part}) for part, frame in frames.items()]
+    return pandas.concat(said, ignore_index=True)
+
+
+def _arrow(folder: Path) -> tuple[Any, Mapping[str, Any]]:
+    import pyarrow
+
+    files = [
+        folder / each["filename"] for each in json.loads((folder / "state.json").read_text())["_data_files"]
+    ]
+    check_fits(f"folder {str(folder)!r}", COPIES * sum(each.stat().st_size for each in files))
+    tables = [pyarrow.ipc.open_stream(pyarrow.memory_map(str(each))).read_all() for each in files]
+    features = json.loads((folder / "dataset_info.json").read_text()).get("features") or {}
+    return pyarrow.concat_tables(tables).to_pandas(), features
+
+
+PART_COLUMN = "(part)"
+
+
+def class_names(features: Mapping[str, Any], target: str | None) -> Sequence[str]:
+    """Give the names that a dataset's features tell of the target's numbers, if any."""
+    about = features.get(target or "")
+    names = about.get("names") if isinstance(about, Mapping) else getattr(about, "names", None)
+    return tuple(map(str, names or ()))

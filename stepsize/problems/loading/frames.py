@@ -1,0 +1,149 @@
+"""From a table with columns of any type to numbers: what is coded, dropped or refused, and said aloud.
+
+Numbers stay; two texts or truth values become 0 and 1; more texts become one column of 0 and 1 each. A
+missing number stays missing, to be filled by what the training rows show; a missing text is a category of
+its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ProblemError, require, unknown
+from stepsize.problems.data import LEAST_ROWS, Data
+from stepsize.problems.loading.columns import Place, feature
+from stepsize.problems.loading.memory import COPIES, check_fits
+from stepsize.problems.loading.special_columns import Roles, read_role, role_notes, test_rows
+from stepsize.problems.loading.targets import Target, recognise
+
+
+def from_frame(
+    frame: Any,
+    target: str | None,
+    *,
+    name: str,
+    source: str,
+    kind: str | None = None,
+    roles: Roles = Roles(),  # noqa: B008, a frozen value
+    labels: Sequence[str] = (),
+    file: str | None = None,
+) -> Data:
+    """Make data of a pandas frame; `target` names the column to predict, or several with commas between.
+
+    `labels` are the classes that whole numbers stand for; `file` is what messages call the table.
+
+    >>> import pandas
+    >>> frame = pandas.DataFrame({"size": [1, 2, None, 4], "sort": list("abca"), "kind": list("xyxy")})
+    >>> data = from_frame(frame, "kind", name="toy", source="made up")
+    >>> data.x.shape, data.notes[1]
+    ((4, 4), "text columns coded as one column of 0 and 1 for each of their texts: 'sort' (3)")
+    """
+    require("train", "pandas")
+    place = Place(f"file {file!r}", "line", 2) if file else Place(f"data {name!r}", "row", 1)
+    frame = frame.reset_index(drop=True)
+    columns = [str(column) for column in frame.columns]
+    _refuse_twice(columns, place)
+    frame.columns = columns
+    if target is None:
+        raise ProblemError(f"say which column of {file or name!r} to predict: --target {columns[-1]}")
+    targets = [target] if target in columns else [each.strip() for each in target.split(",")]
+    columns_of = {role: column for role, column in roles.named().items() if isinstance(column, str)}
+    for what, column in [
+        *(("target column", each) for each in targets),
+        *((f"{role} column", column) for role, column in columns_of.items()),
+        *(("column to drop", column) for column in roles.drop),
+    ]:
+        if column not in columns:
+            raise ProblemError(unknown(what, column, columns))
+    if len(frame) < LEAST_ROWS:
+        raise ProblemError(f"{place.what} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
+    said = _target(frame, targets, kind, labels, place)
+    taken = {*targets, *columns_of.values(), *roles.drop}
+    x, notes = _features(frame[[c for c in columns if c not in taken]], place)
+    read = {role: read_role(role, frame[value] if isinstance(value, str) else value, place)
+            for role, value in roles.named().items()}  # fmt: skip
+    test = test_rows(read)
+    return Data(
+        name, x, said.y, said.classes, source, said.kind, prepare=True, test=test, **read,
+        notes=(said.note, *notes, *role_notes(columns_of, roles.drop)),
+    )  # fmt: skip
+
+
+def _target(
+    frame: Any, targets: Sequence[str], kind: str | None, labels: Sequence[str], place: Place
+) -> Target:
+    columns = [frame[each] for each in targets]
+    for name, column in zip(targets, columns, strict=True):
+        missing = np.asarray(column.isna())
+        if missing.any():
+            raise ProblemError(
+                f"{place.at(int(missing.argmax()))}, target column {name!r}: the class or value is missing; "
+                f"remove the rows that have none ({missing.sum()} of {len(frame)})"
+            )
+    where = f"target {', '.join(map(repr, targets))}"
+    if len(columns) == 1:
+        if kind is None and str(columns[0].dtype) == "category" and columns[0].nunique() != 2:
+            kind = "multiclass"
+        return recognise(_values(columns[0]), kind, labels, where)
+    table = np.stack([_values(column) for column in columns], axis=1)
+    return recognise(table, kind, targets, where)
+
+
+def _values(column: Any) -> np.ndarray:
+    if column.dtype.kind in "biuf":
+        return column.to_numpy(bool if column.dtype.kind == "b" else np.float64)
+    return np.array([each.strip() if isinstance(each, str) else each for each in column], object)
+
+
+def _features(frame: Any, place: Place) -> tuple[np.ndarray, list[str]]:
+    coded: list[np.ndarray] = []
+    constant, spread, switches, filled = [], [], [], []
+    for name in frame.columns:
+        columns = feature(name, frame[name], place)
+        distinct = len(columns) > 1 or _varies(columns[0])
+        if not distinct or _is_row_number(name, columns):
+            constant.append(name)
+            continue
+        if len(columns) > 1:
+            spread.append(f"{name!r} ({len(columns)})")
+        elif columns[0].dtype == bool:
+            switches.append(repr(name))
+        elif np.isnan(columns[0]).any():
+            filled.append(f"{name!r} ({np.isnan(columns[0]).sum()})")
+        coded += columns
+        check_fits(place.what, COPIES * 4 * len(frame) * len(coded))
+    if not coded:
+        raise ProblemError(f"{place.what}: no column is left to learn from")
+    notes = [
+        ("text columns coded as one column of 0 and 1 for each of their texts", spread),
+        ("columns of two values coded as 0 and 1", switches),
+        ("missing numbers, filled with the median of the training rows", filled),
+        ("left out because they are the same in every row or number the rows", list(map(repr, constant))),
+    ]
+    x = np.empty((len(frame), len(coded)), np.float32)
+    for i, column in enumerate(coded):
+        x[:, i] = column
+    return x, [f"{said}: {', '.join(which)}" for said, which in notes if which]
+
+
+def _varies(column: np.ndarray) -> bool:
+    known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
+    return len(known) > 0 and bool((known != known[0]).any())
+
+
+def _is_row_number(name: str, columns: list[np.ndarray]) -> bool:
+    """Say whether this is the index that pandas writes as a first column without a name."""
+    unnamed = name.strip() == "" or re.fullmatch(r"Unnamed: \d+|index", name) is not None
+    return unnamed and len(columns) == 1 and bool((np.diff(columns[0].astype(float)) == 1).all())
+
+
+def _refuse_twice(columns: Sequence[str], place: Place) -> None:
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise ProblemError(
+            f"{place.what}: two columns are called {twice!r}; rename one (is the first row the names?)"
+        )

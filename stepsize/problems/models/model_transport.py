@@ -1,0 +1,260 @@
+"""How a model travels to the training process: as plain data, its *travel form*.
+
+Text (`mlp(34)`), the path of a factory, the path of a `.keras` file, or the config of a compiled Keras model.
+Nothing here imports Keras, unless the caller's model has done so already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+import tempfile
+import traceback
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ProblemError
+from stepsize.problems.models.optimizers import travel_optimizer
+from stepsize.problems.models.text_models import parse_model
+
+REGISTER = "@keras.saving.register_keras_serializable()"
+
+
+def is_text(model: Any) -> bool:
+    """Say whether a model is text such as `mlp(34)`, which has no optimizer of its own."""
+    return isinstance(model, str) and ("(" in model or not _is_path(model))
+
+
+def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[str, Any]:
+    """Give a model's plain-data form; `outputs` is the number of them that the data ask for.
+
+    With `from_weights` every run starts from the weights that the model has now.
+    """
+    if is_text(model):
+        parse_model(model)
+        if from_weights:
+            raise ProblemError(f"from_weights=True: model {model!r} has no weights yet; give a built model")
+        return {"text": model, "outputs": outputs}
+    if isinstance(model, str | Path):
+        form = _file_form(Path(model)) if str(model).endswith(".keras") else _factory_form(str(model))
+        return {**form, "from_weights": True} if from_weights else form
+    if callable(model) and not hasattr(model, "get_compile_config"):
+        path = _importable(model)
+        if path is not None:
+            return travel_form(path, outputs, from_weights)
+        model = call_factory(model, model.__name__)
+    return _config_form(model, from_weights)
+
+
+def identity(form: Mapping[str, Any]) -> Any:
+    """Give what of a travel form changes results: no paths, no counted names, weights as a digest."""
+    kept = {key: value for key, value in form.items() if key not in ("file", "weights")}
+    if "weights" in form:
+        digest = hashlib.sha256()
+        for array in form["weights"]:
+            digest.update(np.ascontiguousarray(array).data)
+        kept["weights"] = digest.hexdigest()[:16]
+    return nameless(kept)
+
+
+def nameless(form: Any) -> Any:
+    """Give a travel form with its layers' names numbered in order, for Keras counts them up (`dense_7`).
+
+    >>> nameless({"name": "dense_7", "inbound": ["input_3", "dense_7"]})
+    {'name': '#0', 'inbound': ['input_3', '#0']}
+    """
+    names: dict[str, str] = {}
+    for part in _mappings(form):
+        if isinstance(part.get("name"), str):
+            names.setdefault(part["name"], f"#{len(names)}")
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: renamed(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [renamed(item) for item in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    return renamed(form)
+
+
+def call_factory(factory: Any, name: str) -> Any:
+    """Call a user's function for its model; keep the traceback of what it raises in a file."""
+    try:
+        model = factory()
+    except Exception as error:
+        raise ProblemError(
+            f"model factory {name!r} raised {type(error).__name__}: {first_line(error)}; "
+            f"its traceback is in {kept_traceback()}"
+        ) from error
+    if not getattr(model, "compiled", False):
+        raise ProblemError(f"model factory {name!r} must return a compiled Keras model")
+    return model
+
+
+def kept_traceback() -> str:
+    """Write the traceback of the error at hand to a file; give its path."""
+    with tempfile.NamedTemporaryFile("w", prefix="stepsize-", suffix=".txt", delete=False) as file:
+        file.write(traceback.format_exc())
+    return file.name
+
+
+def first_line(error: BaseException) -> str:
+    """Give what an error says in one line; of Keras' long messages, the paragraph with the reason."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received by")[0]
+    said = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()] or [type(error).__name__]
+    if said[0].startswith("Exception encountered") and len(said) > 1:
+        said = said[1:]
+    return said[-1 if said[0].endswith("Error encountered:") else 0][:300]
+
+
+def check_precision(model: Any) -> None:
+    """Refuse layers that do not compute in float32."""
+    for layer in model._flatten_layers():
+        policy = layer.dtype_policy
+        if policy.compute_dtype != "float32" or policy.variable_dtype != "float32":
+            raise ProblemError(
+                f"layer {layer.name!r} has the dtype policy {policy.name!r}; mixed precision cannot be "
+                "compared yet: build the model with dtype='float32'"
+            )
+
+
+def _is_path(model: str) -> bool:
+    return ":" in model or model.endswith(".keras")
+
+
+def _factory_form(path: str) -> dict[str, Any]:
+    module, _, function = path.partition(":")
+    if not all(part.isidentifier() for part in [*module.split("."), function]):
+        raise ProblemError(f"model {path!r} is not of the form package.module:function")
+    return {"factory": path, "source": _source(module)}
+
+
+def _source(module: str) -> str:
+    """Give a digest of a module's file, so that an edited factory is another problem."""
+    place = Path(*module.split("."))
+    for root in (os.getcwd(), *sys.path):
+        for file in (Path(root) / place.with_suffix(".py"), Path(root) / place / "__init__.py"):
+            if file.is_file():
+                return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return ""
+
+
+def _importable(function: Any) -> str | None:
+    """Give `module:name` of a function that another process can import; None of a notebook's own."""
+    module, name = getattr(function, "__module__", "__main__"), getattr(function, "__qualname__", "")
+    found = getattr(sys.modules.get(module), name, None)
+    return f"{module}:{name}" if module != "__main__" and found is function else None
+
+
+def _file_form(path: Path) -> dict[str, Any]:
+    """Read what can be checked of a `.keras` file without running anything in it."""
+    if not path.is_file():
+        raise ProblemError(f"model file {str(path)!r} does not exist")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ProblemError(f"{str(path)!r} is not a .keras file: {first_line(error)}") from None
+    for part in _mappings(config):
+        if part.get("class_name") in ("Lambda", "__lambda__"):
+            raise ProblemError(
+                f"model file {str(path)!r} holds code (a Lambda layer), which is never run from a file; "
+                "make it a layer class, or give a factory package.module:function"
+            )
+    if not config.get("compile_config"):
+        raise ProblemError(f"model file {str(path)!r} is not compiled; call model.compile(...) before saving")
+    for part in _mappings(config):
+        registered = part.get("registered_name")
+        if isinstance(registered, str) and ">" in registered:
+            raise ProblemError(
+                f"model file {str(path)!r} holds {registered.split('>')[-1]!r}, which is not Keras' own; "
+                "give a factory package.module:function that imports it and loads the file"
+            )
+    return {
+        "file": str(path.resolve()),
+        "content": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+    }
+
+
+def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
+    if not hasattr(model, "get_compile_config"):
+        raise ProblemError(
+            f"model must be text such as 'mlp(34)' or 'package.module:function', or a compiled Keras model; "
+            f"got {type(model).__name__}"
+        )
+    if not getattr(model, "compiled", False):
+        raise ProblemError("model is not compiled; call model.compile(optimizer, loss) first")
+    if model.loss is None:
+        raise ProblemError("model is compiled without a loss; call model.compile(optimizer, loss)")
+    check_precision(model)
+    import keras
+
+    try:
+        config: Any = keras.saving.serialize_keras_object(model)
+        loss = keras.saving.serialize_keras_object(model.loss)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ProblemError(
+            f"model {type(model).__name__!r} cannot be written as its config: {first_line(error)}; give a "
+            f"factory package.module:function, or get_config() and {REGISTER} to its class"
+        ) from None
+    config.pop("compile_config", None)  # it names classes of the backend that Keras runs on here
+    form = {
+        "config": config,
+        "optimizer": travel_optimizer(model.optimizer, model.trainable_variables),
+        "loss": loss,
+    }
+    custom = _custom([config, loss], model.loss)
+    if custom:
+        form["custom"] = custom
+    if from_weights:
+        if not model.built:
+            raise ProblemError("from_weights=True: the model has no weights yet; give it an Input layer")
+        form |= {"weights": model.get_weights(), "from_weights": True}
+    return form
+
+
+def _custom(config: Any, loss: Any) -> list[list[str]]:
+    """List module, name and registered name of the classes and functions in a config that are the user's.
+
+    Keras writes no module for those of a notebook or a script.
+    """
+    import keras
+
+    found = {}
+    for part in _mappings(config):
+        name, registered = part.get("class_name"), part.get("registered_name")
+        if name is None or "config" not in part:
+            continue
+        if name == "function":
+            name = registered = part["config"]
+        known = keras.saving.get_registered_object(registered) if registered else None
+        if known is None and name == getattr(loss, "__name__", None):
+            known = loss
+        module = part.get("module") if known is None else known.__module__
+        if name == "__lambda__" or module == "__main__" or (registered and module is None):
+            what = "a lambda" if name == "__lambda__" else f"{name!r}, defined in the notebook or script"
+            raise ProblemError(
+                f"the model holds {what}, which the training process cannot rebuild; put it into a module of "
+                f"its own, decorated with {REGISTER}, and import it from there"
+            )
+        if isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins"):
+            found[registered or name] = [module, name.split(">")[-1], registered or name]
+    return list(found.values())
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Give all mappings inside nested plain data."""
+    if isinstance(value, Mapping):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _mappings(item)

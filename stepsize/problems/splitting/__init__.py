@@ -1,0 +1,1 @@
+"""Splitting: which rows train and which rows validate, for every seed."""

@@ -1,0 +1,163 @@
+"""The answer in a terminal: a table with a picture of each schedule, one sentence, what to know beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from .terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
+from .view_model import Row, View, view
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII_BLOCKS = "_.-:=+*#"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table; `rank` says what goes first when the terminal is narrow (0 always stays)."""
+
+    title: str
+    rank: int
+    cell: Callable[[Row], str]
+    right: bool = True
+
+
+def schedule_sparkline(lr_values: Sequence[float], cells: int = 12, ascii: bool = False) -> str:
+    """Draw a plan with block characters, linear from zero to its own peak.
+
+    Each cell is the mean of its stretch of the run; a stretch that is zero throughout stays blank.
+
+    >>> schedule_sparkline([0, 1, 2, 3, 4, 4, 2, 0], cells=4)
+    '▁▅█▂'
+    """
+    blocks = ASCII_BLOCKS if ascii else BLOCKS
+    if not lr_values:
+        return " " * cells
+    edges = [round(i * len(lr_values) / cells) for i in range(cells + 1)]
+    stretches = [lr_values[min(a, len(lr_values) - 1) : max(b, a + 1)] for a, b in pairwise(edges)]
+    means = [sum(stretch) / len(stretch) for stretch in stretches]
+    top = max(means)
+    levels = [max(1, round(len(blocks) * mean / top)) if mean > 0 else 0 for mean in means]
+    return "".join(blocks[level - 1] if level else " " for level in levels)
+
+
+def render(
+    answer: Mapping[str, Any],
+    details: Mapping[str, Any],
+    width: int = 80,
+    colour: bool = False,
+    ascii: bool = False,
+) -> str:
+    """Write the answer for a terminal `width` cells wide; no line is wider.
+
+    `colour` adds ANSI codes; `ascii` spells everything in ASCII, for streams that know nothing else.
+    """
+    shown = view(answer, details)
+    spell = (lambda text: ascii_only(safe(text))) if ascii else safe
+    paint = _paint if colour else lambda text, code: text
+    lines = [
+        *(paint(line, _BOLD) for line in wrap(spell(shown.title), width)),
+        *(paint(line, _DIM) for line in wrap(spell(shown.subtitle), width)),
+        "",
+        *_table(shown, width, spell, paint, ascii),
+        "",
+        *(paint(line, _BOLD) for line in wrap(spell(shown.sentence), width)),
+    ]
+    if shown.notes:
+        lines += ["", *_items(map(spell, shown.notes), width, "- ")]
+    if shown.warnings:
+        lines += ["", *(paint(line, _WARN) for line in _items(map(spell, shown.warnings), width, "! "))]
+    lines += ["", *(paint(line, _DIM) for line in wrap(spell(shown.cost), width))]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+_BOLD, _DIM, _ACCENT, _WARN = "1", "2", "1;36", "33"
+
+
+def _paint(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if text else text
+
+
+def _items(texts: Iterable[str], width: int, bullet: str) -> list[str]:
+    return [line for text in texts for line in wrap(text, width, first=bullet, rest="  ")]
+
+
+def _columns(shown: View, ascii: bool, picture_cells: int) -> list[Column]:
+    any_diverged = any(row.diverged for row in shown.rows)
+    columns = [
+        Column("", 2, lambda row: schedule_sparkline(row.plan, picture_cells, ascii), right=False),
+        Column("lr", 3, lambda row: row.lr),
+        Column(shown.scale.title, 0, lambda row: row.score),
+        Column("sd", 6, lambda row: row.sd),
+        Column("runs", 1 if any_diverged else 7, lambda row: row.runs),
+        Column("vs baseline", 0, lambda row: row.difference),
+        Column("P(better)", 5, lambda row: row.p_better),
+        Column("p (Holm)", 4, lambda row: row.p_holm),
+        Column("verdict", 0, lambda row: row.verdict, right=False),
+        Column("schedule", 8, lambda row: row.spec + (f"; {row.settings}" if row.settings else ""), False),
+    ]
+    return [c for c in columns if c.rank != 8 or any(r.spec != r.name or r.settings for r in shown.rows)]
+
+
+def _table(
+    shown: View,
+    width: int,
+    spell: Callable[[str], str],
+    paint: Callable[[str, str], str],
+    ascii: bool,
+) -> list[str]:
+    ellipsis = "..." if ascii else "…"
+    names = [spell(row.name) for row in shown.rows]
+    columns = _columns(shown, ascii, picture_cells=16 if width >= 110 else 8)
+    texts = {id(c): [spell(c.title), *(spell(c.cell(row)) for row in shown.rows)] for c in columns}
+    sizes = {id(c): min(40, max(map(width, texts[id(c)]))) for c in columns}
+    longest = max(cell_width("candidate"), *map(cell_width, names))
+
+    def left_for_names(kept: list[Column]) -> int:
+        return width - 2 - sum(sizes[id(c)] + 2 for c in kept)
+
+    # Columns join in order of rank while the names keep enough room to be told apart.
+    kept = [c for c in columns if c.rank == 0]
+    for column in sorted((c for c in columns if c.rank), key=lambda c: c.rank):
+        if left_for_names([*kept, column]) >= min(longest, 16 if column.rank <= 3 else 34):
+            kept.append(column)
+    kept = [c for c in columns if c in kept]
+    name_cells = max(4, min(longest, left_for_names(kept)))
+
+    def line(mark: str, name: str, number: int) -> str:
+        parts = [mark + " " + pad(shorten(name, name_cells, ellipsis), name_cells)]
+        for c in kept:
+            text = shorten(texts[id(c)][number], sizes[id(c)], ellipsis)
+            parts.append(pad(text, sizes[id(c)], c.right))
+        return shorten("  ".join(parts).rstrip(), width, ellipsis)
+
+    best, use = ("*", ">") if ascii else ("•", "→")
+    lines = [paint(line(" ", "candidate", 0), _DIM)]
+    for number, (row, name) in enumerate(zip(shown.rows, names, strict=True), start=1):
+        text = line(use if row.recommended else best if row.in_best_set else " ", name, number)
+        lines.append(paint(text, _ACCENT) if row.recommended else text)
+    return [*lines, "", *_legend(shown, width, spell, paint, use, best)]
+
+
+def _legend(
+    shown: View,
+    width: int,
+    spell: Callable[[str], str],
+    paint: Callable[[str, str], str],
+    use: str,
+    best: str,
+) -> list[str]:
+    marks = [f"{use} recommended"] if shown.recommended else []
+    if any(row.in_best_set and not row.recommended for row in shown.rows):
+        marks.append(f"{best} may also be the best (95 %)")
+    if any(row.ci95 for row in shown.rows):
+        marks.append("± half the 95 % interval")
+    if any(row.diverged for row in shown.rows):
+        marks.append("runs: finished/started")
+    unit = f" in {shown.scale.difference_unit}" if shown.scale.difference_unit else ""
+    better = "" if shown.scale.higher_is_better else "; lower is better"
+    marks.append(f"differences{unit} to {shown.baseline}{better}")
+    said = [", ".join(marks), *([shown.left_out] if shown.left_out else [])]
+    return [paint(line, _DIM) for text in said for line in wrap(spell(text), width)]

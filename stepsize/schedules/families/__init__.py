@@ -1,0 +1,1 @@
+"""The families of schedules: one class for each formula, one file for each kind."""

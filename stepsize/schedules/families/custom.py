@@ -1,0 +1,106 @@
+"""Schedules of your own: functions known by a name, and noise from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
+
+import numpy as np
+
+from stepsize.checks import shown
+from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules.base import Family, family
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.curves import Array
+from stepsize.schedules.fields import Count, Fraction, OptionalPeriod, Period, plain_name
+from stepsize.units import updates
+
+Function = Callable[[Array, float], Any]
+FUNCTIONS: dict[str, Function] = {}
+"""The functions of `custom` by name."""
+
+
+def register(name: str, function: Function) -> None:
+    """Make a function known to `custom` by a name; it takes the updates t, an array, and the horizon.
+
+    Specs, JSON and stores keep the name only, so one name stands for one function: the same definition may be
+    registered again, another one may not.
+
+    Raises: ScheduleError if the name is taken, or `function` cannot be called.
+
+    >>> register("cubic", lambda t, horizon: (1 - t / horizon) ** 3)
+    >>> (0.8 * custom("cubic")).plan(updates=4).values
+    array([0.8   , 0.3375, 0.1   , 0.0125])
+    """
+    plain_name("function", name)
+    if not callable(function):
+        raise ScheduleError(f"function={shown(function)} cannot be called; write a function of t and horizon")
+    known = FUNCTIONS.setdefault(name, function)
+    if getattr(known, "__code__", known) != getattr(function, "__code__", function):
+        raise ScheduleError(f"{name!r} already stands for another function; register this one by a new name")
+
+
+def _known(name: str, value: Any) -> str:
+    plain_name(name, value)
+    if value not in FUNCTIONS:
+        hint = unknown("function", value, sorted(FUNCTIONS) or ["none yet"])
+        raise ScheduleError(f"{hint}; write stepsize.register({value!r}, function) first")
+    return value
+
+
+@family
+class custom(Family):
+    """Take the values of a registered function of the updates t and the horizon.
+
+    rate(t) = function(t, horizon).
+
+    Source: PyTorch's LambdaLR, where the function gives a multiplier and is not told the horizon.
+
+    Raises: ScheduleError if no function is registered by that name.
+
+    >>> register("halves", lambda t, horizon: 0.5**t)
+    >>> custom("halves").plan(updates=3).values
+    array([1.  , 0.5 , 0.25])
+    """
+
+    function: Annotated[str, _known]
+    _: KW_ONLY
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        values = np.asarray(FUNCTIONS[self.function](t, clock.horizon), dtype=np.float64)
+        if values.shape != t.shape:
+            raise ScheduleError(
+                f"{self} gives values of shape {values.shape} for times of shape {t.shape}; "
+                "make the function return one value for each"
+            )
+        return values
+
+
+@family
+class noise(Family):
+    """Multiply by chance: numbers between 1 - share and 1 + share, a new one after each `every`.
+
+    The value is 1 + share * x, with x uniform from -1 to 1; it depends on the seed and the update only. A
+    factor of another schedule.
+
+    Source: the noise of timm's schedulers.
+
+    >>> noise(0.1, seed=1).plan(updates=3).values.round(4)
+    array([1.0024, 1.0901, 0.9288])
+    """
+
+    share: Fraction
+    _: KW_ONLY
+    seed: Count = 0
+    every: Period = 1 * updates
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        index = np.floor(t / clock.period("every", self.every)).astype(np.int64)
+        last = int(index.max(initial=0))
+        first = int(index.min(initial=last))
+        chance = np.random.PCG64(self.seed).advance(first)  # that of default_rng, moved on to the first
+        drawn = np.random.Generator(chance).uniform(-1, 1, last - first + 1)
+        return 1 + self.share * drawn[index - first]

@@ -1,0 +1,97 @@
+"""What several libraries say and no shared family does; the rules of one library alone are in `rules_*`.
+
+Importing this package registers all of them, so that specs with their names can be parsed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, replace
+from typing import Annotated
+
+import numpy as np
+
+from stepsize.schedules.base import Family, family
+from stepsize.schedules.clock import Clock
+from stepsize.schedules.curves import Array, decaying, progress
+from stepsize.schedules.fields import (
+    Flag,
+    Level,
+    LevelOrZero,
+    NonNegative,
+    OptionalLevelOrZero,
+    OptionalPeriod,
+    Period,
+    Positive,
+    one_of,
+)
+from stepsize.schedules.wrappers import Inner
+
+
+@family
+class cut(Family):
+    """Follow another schedule for `length`, wherever it then is; at the end jump to `end` if it is given.
+
+    The other schedule goes on as if it had the whole run, and what is left of it is dropped.
+
+    >>> from stepsize.schedules import linear
+    >>> from stepsize.units import updates
+    >>> cut(linear(0.4, length=8 * updates), length=2 * updates, end=0).plan(updates=4).values
+    array([0.4 , 0.35, 0.  , 0.  ])
+    """
+
+    schedule: Inner
+    _: KW_ONLY
+    length: Period
+    end: OptionalLevelOrZero = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        values = self.schedule.evaluate(t, replace(clock, horizon=float(clock.run)))
+        return values if self.end is None else np.where(t < clock.horizon, values, self.end)
+
+
+@family
+class geometric(Family):
+    """Multiply by any `factor` per `every`, above 1 too: start * factor^(t / every).
+
+    `staircase=True` rounds t / every down. `exponential` says the same for factors up to 1.
+
+    >>> from stepsize.units import updates
+    >>> geometric(0.1, factor=2, every=1 * updates).plan(updates=4).values
+    array([0.1, 0.2, 0.4, 0.8])
+    """
+
+    start: Level
+    _: KW_ONLY
+    factor: NonNegative
+    every: Period
+    staircase: Flag = False
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        steps = t / clock.period("every", self.every)
+        return self.start * decaying(self.factor, np.floor(steps) if self.staircase else steps)
+
+
+@family
+class power_curve(Family):
+    """Go from `start` to `end`, up or down: end + (start - end) * (1 - u)^power, with u = t / length.
+
+    `exponent` is applied to a half cosine instead of `1 - u` where `shape="cosine"`.
+
+    Source: polynomial and cosine schedules of Keras and optax, which also rise; `polynomial` only falls.
+
+    >>> power_curve(0.1, end=0.5, power=1).plan(updates=4).values
+    array([0.1, 0.2, 0.3, 0.4])
+    """
+
+    start: LevelOrZero
+    _: KW_ONLY
+    end: LevelOrZero
+    power: Positive
+    shape: Annotated[str, one_of("linear", "cosine")] = "linear"
+    length: OptionalPeriod = None
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        u = progress(t, clock.horizon)
+        left = 1 - u if self.shape == "linear" else (1 + np.cos(np.pi * u)) / 2
+        return self.end + (self.start - self.end) * left**self.power

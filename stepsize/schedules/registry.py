@@ -1,0 +1,48 @@
+"""A family called by its name, with the arguments that a text or a document gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+from stepsize.checks import shown
+from stepsize.errors import SpecError, unknown
+from stepsize.schedules.base import FAMILIES, Schedule
+
+
+def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Schedule:
+    """Return the schedule of a family with these arguments.
+
+    Raises: SpecError for an unknown family, or arguments that are unknown, missing, doubled or too many;
+    ScheduleError for a value that the family refuses.
+
+    >>> build("cosine", [0.1], {"floor": 0.01})
+    cosine(0.1, floor=0.01)
+    >>> build("cosine", [0.1], {"flor": 0.01})
+    Traceback (most recent call last):
+    stepsize.errors.SpecError: cosine: unknown argument 'flor'; did you mean 'floor'?
+    """
+    if isinstance(name, str) and name not in FAMILIES:
+        from stepsize.schedules import foreign  # noqa: F401, registers the rules of other libraries
+    if not isinstance(name, str) or name not in FAMILIES:
+        raise SpecError(unknown("schedule", name if isinstance(name, str) else shown(name), sorted(FAMILIES)))
+    declared = fields(FAMILIES[name])
+    positional = [field.name for field in declared if not field.kw_only]
+    if len(arguments) > len(positional):
+        takes = ", ".join(field.name for field in declared if field.kw_only)
+        raise SpecError(
+            f"{name} takes {len(positional)} argument(s) without a name, and {len(arguments)} are given; "
+            f"write the others by name: {takes}"
+        )
+    given = dict(zip(positional, arguments, strict=False))
+    for key, value in keywords.items():
+        if key in given:
+            raise SpecError(f"{name}: {key} is given twice; write it once")
+        if key not in {field.name for field in declared}:
+            raise SpecError(f"{name}: " + unknown("argument", key, [field.name for field in declared]))
+        given[key] = value
+    for field in declared:
+        if field.name not in given and field.default is MISSING:
+            raise SpecError(f"{name}: {field.name} is missing; write {name}({field.name}=...)")
+    return FAMILIES[name](**given)

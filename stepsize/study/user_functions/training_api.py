@@ -1,0 +1,132 @@
+"""What a training function is handed: the schedule of its run, and `report` for the metric of each epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from stepsize.checks import is_number, shown
+from stepsize.errors import ScheduleError, StudyError
+from stepsize.schedules import Plan, Schedule
+
+
+class Diverged(BaseException):
+    """Ends a run that reported a number that is not finite; no Exception, so that nobody catches it."""
+
+
+class LivePlan(Plan):
+    """The plan of one run, with what the metric has made of it so far.
+
+    `plan(t)` is the rate that update `t` uses. A factor that a metric drives, such as `plateau`, is in it:
+    what `report` hands over is what it observes. Then the rates are not known beforehand, and `values`
+    says so.
+
+    >>> from stepsize.schedules import constant, plateau
+    >>> plan = LivePlan(constant(0.1) * plateau(factor=0.5, patience=0), epochs=3, updates_per_epoch=4)
+    >>> plan(0)
+    0.1
+    >>> for loss in (1.0, 2.0):
+    ...     plan.observe(loss)
+    >>> plan(8)
+    0.05
+    """
+
+    asked: bool
+    _state: Any
+
+    def __init__(self, schedule: Schedule, epochs: int, updates_per_epoch: int) -> None:
+        super().__init__(schedule, epochs * updates_per_epoch, updates_per_epoch)
+        factor = schedule.metric_factor
+        self.__dict__.update(asked=False, _state=None if factor is None else factor.init())
+
+    @property
+    def metric_factor(self) -> Any:
+        """None: `report` drives the factor, so no adapter must."""
+        return None
+
+    @property
+    def values(self) -> Any:
+        """One value per update, float64 and read-only."""
+        if self._state is not None:
+            raise ScheduleError(
+                f"the rates of {self.schedule} follow the metric and are not known beforehand; "
+                "ask schedule(t) before each update"
+            )
+        self.__dict__["asked"] = True
+        return super().values
+
+    def __call__(self, t: Any) -> Any:
+        """Return the rate that update `t` uses."""
+        self.__dict__["asked"] = True
+        planned = super().__call__(np.asarray(t).item() if np.ndim(t) == 0 else t)
+        return planned if self._state is None else planned * float(self._state.scale)
+
+    def observe(self, metric: float) -> None:
+        """Let the factor that a metric drives observe one more value."""
+        self.__dict__["_state"] = self.schedule.metric_factor.observe(self._state, metric)
+
+
+class Report:
+    """What a training function calls after each epoch, with the metric on rows that it did not train on."""
+
+    def __init__(
+        self, plan: LivePlan, epochs: int, metric: str, share: bool, heard: Callable[[], None]
+    ) -> None:
+        self.curves = np.full((4, epochs), np.nan, np.float32)
+        self.count = 0
+        self._plan, self._metric, self._share, self._heard = plan, metric, share, heard
+
+    def __call__(self, value: float, *, loss: float | None = None, val_loss: float | None = None) -> None:
+        """Hand over the metric of one epoch, and the training and validation losses if there are any.
+
+        A number that is not finite ends the run: it has diverged.
+        """
+        epochs = self.curves.shape[1]
+        if self.count == epochs:
+            raise StudyError(f"report was called more than {epochs} times; call it once an epoch")
+        if not self._plan.asked:
+            raise StudyError(
+                "an epoch is over and the function never asked for a rate; set it before each update t, "
+                "as in group['lr'] = schedule(t)"
+            )
+        given = {"loss": loss, "val_loss": val_loss, self._metric: value}
+        numbers = {name: _number(name, each) for name, each in given.items() if each is not None}
+        if self._share and math.isfinite(numbers[self._metric]) and not 0 <= numbers[self._metric] <= 1:
+            raise StudyError(
+                f"{self._metric}={numbers[self._metric]:g} is no share; report a number from 0 to 1"
+            )
+        per_epoch = self._plan.updates_per_epoch or 1
+        last = float(self._plan((self.count + 1) * per_epoch - 1))
+        row = (numbers.get("loss", np.nan), numbers.get("val_loss", np.nan), numbers[self._metric], last)
+        self.curves[:, self.count] = row
+        self.count += 1
+        self._heard()
+        if not all(map(math.isfinite, numbers.values())):
+            raise Diverged
+        self._observe({**numbers, f"val_{self._metric}": numbers[self._metric]})
+
+    def check_complete(self) -> None:
+        """Refuse a run that ended before its last epoch."""
+        if self.count < self.curves.shape[1]:
+            raise StudyError(
+                f"the function reported {self.count} of {self.curves.shape[1]} epochs; call report(value) "
+                "after each"
+            )
+
+    def _observe(self, numbers: dict[str, float]) -> None:
+        factor = self._plan.schedule.metric_factor
+        if factor is None:
+            return
+        if factor.metric not in numbers:
+            raise StudyError(f"{factor} follows {factor.metric!r}; hand it over: report(value, val_loss=...)")
+        self._plan.observe(numbers[factor.metric])
+
+
+def _number(name: str, value: Any) -> float:
+    value = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    if not is_number(value):
+        raise StudyError(f"report: {name}={shown(value)} is not a number")
+    return float(value)

@@ -1,0 +1,253 @@
+"""What `load` takes beside tables: names, arrays, NumPy files and images."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from stepsize.errors import MissingExtra, ProblemError
+from stepsize.problems.loading import catalog
+from stepsize.problems.loading.catalog import bundled, ionosphere, load
+from stepsize.problems.problem import Problem, problem
+
+X = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+Y = np.arange(12) % 3
+PIXELS = np.random.default_rng(0).integers(0, 256, (12, 4, 5), np.uint8)
+
+
+def assert_rows(data, x=X, y=Y):
+    """Check that the data holds these rows and class numbers."""
+    np.testing.assert_array_equal(data.x, x)
+    np.testing.assert_array_equal(data.y, y)
+
+
+def test_ionosphere_is_the_lessons_table():
+    data = ionosphere()
+    assert data.x.shape == (351, 34)
+    assert data.x.dtype == np.float32
+    assert (data.x[:, 1] == 0).all()
+    assert "CC BY 4.0" in data.source
+    assert data.y[-116:].sum() == 107
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "classes"),
+    [("iris", 150, 3), ("wine", 178, 3), ("breast-cancer", 569, 2), ("digits", 1797, 10)],
+)
+def test_bundled_sets(name, rows, classes):
+    data = bundled(name)
+    assert len(data.x) == len(data.y) == rows
+    assert len(data.classes) == classes == len(np.unique(data.y))
+    assert load(name.replace("-", "_")).digest == data.digest
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "words"),
+    [
+        ("digit", {}, "did you mean 'digits'"),
+        ("iris", {"target": "species"}, "data 'iris' is complete"),
+        ("iris", {"groups": "plant"}, "data 'iris' is complete"),
+        ("openml:iris", {}, "known by a number, such as openml:40984"),
+        (3, {}, "data of type int is not known"),
+        ((X,), {}, "data of type tuple is not known"),
+        ({"a": X}, {}, "data of type dict is not known"),
+        ((X, Y[:5]), {}, "x has 12 rows and y has 5"),
+        ((X, 3), {}, "y is int, no array"),
+        (([[1, 2], [3]], [0, 1]), {}, "rows must be equally long"),
+        ((np.array([["a"]] * 12), Y), {}, "no numbers; give a table"),
+        ((X, Y), {"groups": "plant"}, "has no columns: give groups as an array, not 'plant'"),
+        ((X, Y), {"kind": "binary"}, "kind 'binary' needs two classes; found 3"),
+    ],
+)
+def test_refused(source, options, words):
+    with pytest.raises(ProblemError, match=words):
+        load(source, **options)
+
+
+def test_arrays():
+    data = load((X.tolist(), Y.tolist()), name="mine")
+    assert_rows(data)
+    assert (data.name, data.kind, data.prepare) == ("mine", "multiclass", True)
+    data = load((X, Y, np.linspace(1, 2, 12)), groups=np.arange(12) // 2)
+    assert data.weights[-1] == 2
+    assert data.groups.tolist() == (np.arange(12) // 2).tolist()
+    assert load((np.arange(12.0), Y)).x.shape == (12, 1)
+    assert load(data) is data
+    assert Problem("mlp(3)", (X, Y)).data.kind == "multiclass"
+    assert problem((X, Y)).epochs == 50
+
+
+def test_pixels_tokens_and_numbers():
+    images = load((PIXELS, Y))
+    np.testing.assert_array_equal(images.x, PIXELS / np.float32(255))
+    assert not images.prepare
+    assert "x: pixels, divided by 255" in images.notes
+    tokens = load((np.arange(24).reshape(12, 2), Y))
+    assert (tokens.x.dtype, tokens.prepare) == (np.int32, False)
+    assert "kept as they are for embeddings" in tokens.notes[1]
+    numbers = load((np.arange(24).reshape(12, 2), Y), prepare=True)
+    assert (numbers.x.dtype, numbers.prepare) == (np.float32, True)
+    assert not load((X.reshape(12, 3, 1), Y)).prepare
+
+
+def test_several_inputs():
+    data = load(({"image": PIXELS, "numbers": X}, Y))
+    assert set(data.inputs) == {"image", "numbers"}
+    assert data.prepare
+    assert data.inputs["image"].max() <= 1
+
+
+def test_parts_given_as_arrays():
+    data = load({"train": (X[:6], Y[:6]), "validation": (X[6:9], Y[6:9]), "test": (X[9:], Y[9:])})
+    assert_rows(data)
+    assert data.part.tolist() == ["train"] * 6 + ["valid"] * 3 + ["test"] * 3
+    assert data.test.tolist() == [9, 10, 11]
+    parts = Problem("mlp(3)", data).parts(0, judge=False)
+    assert (parts.train.tolist(), parts.valid.tolist()) == (list(range(6)), [6, 7, 8])
+    both = load({"train": ({"a": X[:6], "b": X[:6]}, Y[:6]), "test": ({"a": X[6:], "b": X[6:]}, Y[6:])})
+    assert both.part is None
+    assert both.test.tolist() == list(range(6, 12))
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_npz(tmp_path, compressed):
+    save = np.savez_compressed if compressed else np.savez
+    save(tmp_path / "d.npz", x=X, y=Y, who=np.arange(12) // 2)
+    data = load(tmp_path / "d.npz", groups="who")
+    assert_rows(data)
+    assert isinstance(data.x.base, np.memmap) == (not compressed)
+    assert data.groups.tolist() == (np.arange(12) // 2).tolist()
+    data = load(tmp_path / "d.npz", "y", drop="who")
+    assert_rows(data)
+    save(tmp_path / "two.npz", left=X, right=np.asfortranarray(X[:, ::-1]), kind=Y)
+    data = load(tmp_path / "two.npz", "kind")
+    np.testing.assert_array_equal(data.inputs["right"], X[:, ::-1])
+    save(tmp_path / "parts.npz", x_train=X[:8], y_train=Y[:8], x_test=X[8:], y_test=Y[8:])
+    data = load(tmp_path / "parts.npz")
+    assert_rows(data)
+    assert data.test.tolist() == [8, 9, 10, 11]
+
+
+def test_npy_pairs_stay_on_disk(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", Y)
+    data = load(tmp_path / "x.npy", "y.npy")
+    assert_rows(data)
+    assert isinstance(data.x.base, np.memmap)
+
+
+def test_numpy_files_refused(tmp_path):
+    np.savez(tmp_path / "d.npz", features=X, outcome=Y)
+    np.savez(tmp_path / "only.npz", y=Y)
+    np.savez(tmp_path / "parts.npz", x_train=X, y_train=Y, z_test=X)
+    np.savez(tmp_path / "objects.npz", x=np.array([{}] * 4, object), y=Y[:4])
+    np.save(tmp_path / "x.npy", X)
+    (tmp_path / "bad.npz").write_text("no")
+    (tmp_path / "bad.npy").write_text("no")
+    for name, target, words in (
+        ("d.npz", None, "which of the arrays features, outcome is to be predicted"),
+        ("d.npz", "outcom", "unknown target array 'outcom'; did you mean 'outcome'"),
+        ("only.npz", None, "no array beside the target"),
+        ("parts.npz", None, "each part needs two, x_test and y_test"),
+        ("objects.npz", None, "Python objects"),
+        ("x.npy", None, "--target y.npy"),
+        ("x.npy", "none.npy", "'none.npy' does not exist"),
+        ("none.npz", None, "does not exist"),
+        ("bad.npz", None, "cannot be read as NumPy arrays"),
+        ("bad.npy", "bad.npy", "cannot be read as NumPy arrays"),
+    ):
+        with pytest.raises(ProblemError, match=words):
+            load(tmp_path / name, target)
+
+
+def draw(folder: Path, images, mode="L"):
+    """Write images as PNG files of a folder."""
+    from PIL import Image
+
+    folder.mkdir(parents=True)
+    for i, image in enumerate(images):
+        Image.fromarray(image).convert(mode).save(folder / f"{i}.png")
+
+
+def test_a_folder_of_images(tmp_path):
+    draw(tmp_path / "pets" / "cat", PIXELS[:6])
+    draw(tmp_path / "pets" / "dog", PIXELS[6:])
+    (tmp_path / "pets" / "cat" / "notes.txt").write_text("no image")
+    data = load(tmp_path / "pets")
+    np.testing.assert_array_equal(data.x, PIXELS / np.float32(255))
+    assert (data.name, data.classes, data.kind) == ("pets", ("cat", "dog"), "binary")
+    draw(tmp_path / "pets" / "owl", PIXELS[:2], "RGB")
+    assert load(tmp_path / "pets").x.shape == (14, 4, 5, 3)
+    for part, rows in (("train", PIXELS[:4]), ("test", PIXELS[4:6])):
+        draw(tmp_path / "split" / part / "cat", rows)
+        draw(tmp_path / "split" / part / "dog", rows)
+    data = load(tmp_path / "split")
+    assert data.test.tolist() == [8, 9, 10, 11]
+    assert data.y.tolist() == [0] * 4 + [1] * 4 + [0] * 2 + [1] * 2
+
+
+def test_folders_refused(tmp_path):
+    with pytest.raises(ProblemError, match="holds no sub-folders"):
+        load(tmp_path)
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ProblemError, match="holds no images"):
+        load(tmp_path)
+    draw(tmp_path / "b", [PIXELS[0], PIXELS[0][:3]])
+    with pytest.raises(ProblemError, match=r"1\.png' has 5 x 3 pixels and '0\.png' 5 x 4; bring all"):
+        load(tmp_path)
+    (tmp_path / "b" / "0.png").write_text("no")
+    with pytest.raises(ProblemError, match=r"0\.png' cannot be read"):
+        load(tmp_path)
+
+
+def _no_network(*args):
+    raise OSError("no network in tests")
+
+
+@pytest.mark.filterwarnings("ignore:Invalid cache")  # scikit-learn tries again
+@pytest.mark.filterwarnings("ignore:A network error")
+def test_what_cannot_be_downloaded_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr("socket.socket.connect", _no_network)
+    monkeypatch.setattr("socket.getaddrinfo", _no_network)
+    for name in ("mnist", "cifar10", "cifar100", "california-housing"):
+        with pytest.raises(ProblemError, match=f"{name} is not in Keras' cache and could not be downloaded"):
+            load(name)
+    with pytest.raises(ProblemError, match="OpenML data 40984 could not be fetched: "):
+        load("openml:40984")
+
+
+def test_keras_sets_from_its_cache(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 3), np.uint8)
+    labels = np.arange(30)[:, None] % 10
+    monkeypatch.setattr(
+        keras.datasets.cifar10, "load_data", lambda: ((images[:20], labels[:20]), (images[20:], labels[20:]))
+    )
+    data = load("cifar10")
+    assert (data.kind, data.classes[9], data.x.shape) == ("multiclass", "truck", (30, 4, 4, 3))
+    assert data.test.tolist() == list(range(20, 30))
+
+
+def test_openml_tables_bring_their_target(monkeypatch):
+    fetched = datasets.load_iris(as_frame=True)
+    fetched.update(details={"name": "iris"}, target_names=["target"])
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", lambda **options: fetched)
+    data = load("openml:61")
+    assert (data.kind, data.x.shape, data.source) == ("multiclass", (150, 4), "OpenML 61, iris")
+    assert load("openml:61", "petal width (cm)").kind == "regression"
+
+
+def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for source in (tmp_path, "iris", "mnist", "openml:1", "t.csv", "t.parquet", (X, Y)):
+        with pytest.raises(MissingExtra, match=r'is not installed: pip install "stepsize\['):
+            load(source)
+
+
+def test_every_name_has_a_source():
+    assert set(catalog.NAMES) >= {"ionosphere", "fashion-mnist", "mnist", "cifar10", "iris", "digits"}

@@ -1,0 +1,175 @@
+"""Tables with columns of any type: what becomes a number, what is dropped or refused, and what is said."""
+
+import datasets
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+
+from stepsize.errors import ProblemError
+from stepsize.problems.loading.catalog import load
+
+KIND = list("xyxyxyxyxyxy")
+ROWS = range(len(KIND))
+
+
+def table(**columns):
+    """Twelve rows of two classes with a numeric column and those given."""
+    return pandas.DataFrame({"n": [float(i * i) for i in ROWS], **columns, "kind": KIND})
+
+
+def column(values, **options):
+    """What the data makes of one column beside the numeric one, [rows, columns], and its notes."""
+    data = load(table(c=values), "kind", **options)
+    return data.x[:, 1:], data.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "note"),
+    [
+        ([True, False] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
+        (["yes", "no"] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
+        (["Yes", "No"] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
+        (["red", "blue"] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
+        (["b", "a", "c"] * 4, [[0, 1, 0], [1, 0, 0], [0, 0, 1]], "'c' (3)"),
+        (["b", "a", None] * 4, [[0, 1, 0], [1, 0, 0], [0, 0, 1]], "'c' (3)"),
+        (pandas.Categorical([1, 2, 3] * 4), [[1, 0, 0], [0, 1, 0]], "'c' (3)"),
+        (["1", "2.5", "7"] * 4, [[1], [2.5], [7]], ""),
+        (pandas.array([1, None, 3] * 4, dtype="Int64"), [[1], [np.nan], [3]], "'c' (4)"),
+        ([1, np.nan, 3] * 4, [[1], [np.nan], [3]], "filled with the median of the training rows: 'c' (4)"),
+    ],
+)
+def test_columns_become_numbers(values, first, note):
+    coded, notes = column(values)
+    np.testing.assert_array_equal(coded[: len(first)], first)
+    assert note in " ".join(notes)
+
+
+@pytest.mark.parametrize("values", [["a"] * 12, [5] * 12, [None] * 12, [5, None] * 6, [True] * 12])
+def test_constant_columns_are_left_out_and_said(values):
+    coded, notes = column(values)
+    assert coded.shape == (12, 0)
+    assert "left out because they are the same in every row or number the rows: 'c'" in notes
+
+
+def test_the_index_that_pandas_writes_is_left_out(tmp_path):
+    table().to_csv(tmp_path / "t.csv")
+    data = load(tmp_path / "t.csv", "kind")
+    assert data.x.shape == (12, 1)
+    assert "number the rows: ''" in " ".join(data.notes)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([*"12345678", "nine", *"012"], "row 9, column 'c': text 'nine' where a number belongs"),
+        ([1.0] * 6 + [-np.inf] + [1.0] * 5, "row 7, column 'c': -inf is not finite"),
+        (pandas.date_range("2024-01-01", periods=12), r"holds dates \('2024-01-01 00:00:00'\).*--order c"),
+        ([f"2024-0{1 + i % 9}-05" for i in ROWS], "holds dates .*days since the first one"),
+        ([f"{i}/5/2024" for i in ROWS], "holds dates"),
+        ([f"{i}:30" for i in ROWS], "holds dates"),
+        (pandas.to_timedelta(list(ROWS), unit="h"), "holds dates"),
+        ([[1, 2]] * 12, "holds list values; leave it out"),
+        ([{"bytes": b""}] * 12, "holds dict values"),
+    ],
+)
+def test_columns_refused(values, words):
+    with pytest.raises(ProblemError, match=words) as caught:
+        column(values)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_and_free_text_are_refused():
+    frame = pandas.DataFrame(
+        {"n": range(60), "id": [f"person {i}" for i in range(60)], "kind": ["x", "y"] * 30}
+    )
+    with pytest.raises(ProblemError, match=r"column 'id' holds a different text in every row.*--drop id"):
+        load(frame, "kind")
+    data = load(frame, "kind", drop=["id"])
+    assert data.x.shape == (60, 1)
+    assert "left out as asked: 'id'" in data.notes
+
+
+def test_columns_that_are_no_features():
+    frame = table(
+        who=["ann", "bob", "cy"] * 4,
+        when=[f"2024-01-{28 - i}" for i in ROWS],
+        use=["train", "val", "Test"] * 4,
+        trust=[1, 2, 0] * 4,
+    )
+    data = load(frame, "kind", groups="who", order="when", part="use", weights="trust")
+    assert data.x.shape == (12, 1)
+    assert data.groups.tolist() == [0, 1, 2] * 4
+    assert (np.diff(data.order) < 0).all()
+    assert data.part.tolist() == ["train", "valid", "test"] * 4
+    assert data.test.tolist() == [2, 5, 8, 11]
+    assert data.weights.tolist() == [1, 2, 0] * 4
+    assert "no features: 'who' (groups), 'when' (order), 'use' (part), 'trust' (weights)" in data.notes
+
+
+def test_a_part_column_without_validation_rows_names_the_test_part():
+    data = load(table(use=["train", "train", "test"] * 4), "kind", part="use")
+    assert data.part is None
+    assert data.test.tolist() == [2, 5, 8, 11]
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "words"),
+    [
+        ({"use": ["train", "trial"] * 6}, {"part": "use"}, "unknown part 'trial'"),
+        ({"use": ["train"] * 12}, {"part": "use"}, "the part column says 'train' only"),
+        ({"use": ["test", "valid"] * 6}, {"part": "use"}, "must name rows to train on"),
+        ({"who": [1, None] * 6}, {"groups": "who"}, "row 2: the groups column has no value"),
+        ({"when": ["soon", "later"] * 6}, {"order": "when"}, "no numbers or dates"),
+        ({"trust": ["much", "2"] * 6}, {"weights": "trust"}, "row 1: weight 'much' is no number"),
+        ({}, {"groups": "whom"}, "unknown groups column 'whom'"),
+        ({}, {"drop": "m"}, "unknown column to drop 'm'"),
+        ({}, {"drop": "n"}, "no column is left to learn from"),
+        ({}, {"kind": "regression"}, "needs numbers; found 'x'"),
+    ],
+)
+def test_options_refused(columns, options, words):
+    with pytest.raises(ProblemError, match=words):
+        load(table(**columns), "kind", **options)
+
+
+def test_frames_refused():
+    with pytest.raises(ProblemError, match="two columns are called 'n'"):
+        load(pandas.concat([table(), table()], axis=1), "kind")
+    with pytest.raises(ProblemError, match="has 0 rows"):
+        load(table().head(0), "kind")
+    with pytest.raises(ProblemError, match="--target kind"):
+        load(table())
+
+
+def test_tables_of_other_libraries():
+    frame = table(c=["a", "b", "c"] * 4)
+    for made, source in (
+        (pyarrow.Table.from_pandas(frame), "a pyarrow table"),
+        (polars.from_pandas(frame), "a polars table"),
+        (datasets.Dataset.from_pandas(frame), "a datasets table"),
+    ):
+        data = load(made, "kind")
+        assert data.x.shape == (12, 4)
+        assert data.source == source
+
+
+def test_parts_of_a_hugging_face_dataset(tmp_path):
+    whole = datasets.Dataset.from_pandas(table(c=["a", "b", "c"] * 4))
+    parts = datasets.DatasetDict({"train": whole.select(range(9)), "test": whole.select(range(9, 12))})
+    datasets.disable_progress_bars()
+    parts.save_to_disk(tmp_path / "saved")
+    for source in (parts, str(tmp_path / "saved"), {"train": table().head(9), "test": table().tail(3)}):
+        data = load(source, "kind")
+        assert data.rows == 12
+        assert data.test.tolist() == [9, 10, 11]
+
+
+def test_targets_of_every_type():
+    assert load(table(t=pandas.Categorical(["10", "9", "2"] * 4)), "t").classes == ("2", "9", "10")
+    assert load(table(t=[True, False] * 6), "t").classes == ("False", "True")
+    assert load(table(t=[i / 7 for i in ROWS]), "t").kind == "regression"
+    many = pandas.Categorical([str(i % 30) for i in range(90)])
+    frame = pandas.DataFrame({"n": np.arange(90.0) ** 2, "t": many})
+    assert load(frame, "t").kind == "multiclass"

@@ -1,0 +1,300 @@
+"""Models: text is read, not evaluated; a user's model is rebuilt and fits the data; what cannot says why."""
+
+import keras
+import numpy as np
+import pytest
+from user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
+
+from stepsize.errors import ProblemError
+from stepsize.problems.models.keras_models import Asked, build
+from stepsize.problems.models.model_transport import travel_form
+from stepsize.problems.models.text_models import parse_model
+from stepsize.problems.problem import Problem, problem
+
+IRIS = Asked(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
+
+
+def rebuilt(model, asked=IRIS, settings=None, **options):
+    return build(travel_form(model, asked.outputs, **options), settings or {}, asked)
+
+
+def asked(shape, kind="binary", outputs=1, classes=2):
+    return Asked(np.zeros((6, *shape), np.float32), kind, classes, outputs)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mpl(3)", "unknown model 'mpl'; did you mean 'mlp'?"),
+        ("mlp(3, droput=0.1)", "did you mean 'dropout'?"),
+        ("mlp(0)", "positive whole number"),
+        ("mlp(2.5)", "positive whole number"),
+        ("mlp(3, dropout=1)", "dropout is a share"),
+        ("mlp(3", "not of the form"),
+        ("__import__('os').system('x')", "not of the form"),
+        ("mlp(__import__('os'))", "not of the form"),
+        ("(" * 10_000, "not of the form"),
+        ("mlp", "not of the form"),
+        ("logistic(3)", "no hidden layer"),
+        ("convnet(8, initializer='zeros')", "unknown option of convnet"),
+    ],
+)
+def test_bad_text(text, words):
+    with pytest.raises(ProblemError) as caught:
+        parse_model(text)
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_the_lessons_networks():
+    lesson = problem("lesson-ionosphere")
+    built = rebuilt(lesson.model, asked((34,)), {"optimizer": "sgd"})
+    assert [layer.units for layer in built.model.layers] == [34, 1]
+    assert built.model.count_params() == 34 * 34 + 34 + 34 + 1
+    assert built.model.layers[0].kernel_initializer.stddev == 0.05
+    assert isinstance(built.metric, keras.metrics.BinaryAccuracy)
+    images = asked((28, 28), "multiclass", 10, 10)
+    model = rebuilt("mlp(512, dropout=0.2)", images, {"optimizer": "sgd"}).model
+    assert [type(layer).__name__ for layer in model.layers] == ["Flatten", "Dense", "Dropout", "Dense"]
+    assert model.count_params() == 784 * 512 + 512 + 512 * 10 + 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "outputs", "classes", "activation", "loss", "metric"),
+    [
+        ("binary", 1, 2, "sigmoid", "binary_crossentropy", "BinaryAccuracy"),
+        ("multiclass", 3, 3, "softmax", "sparse_categorical_crossentropy", "SparseCategoricalAccuracy"),
+        ("multilabel", 4, 4, "sigmoid", "binary_crossentropy", "BinaryAccuracy"),
+        ("regression", 2, 0, "linear", "mean_squared_error", "R2Score"),
+    ],
+)
+def test_the_last_layer_follows_the_kind_of_data(kind, outputs, classes, activation, loss, metric):
+    for text in ("mlp(5)", "logistic", "linear"):
+        built = rebuilt(text, asked((4,), kind, outputs, classes))
+        assert built.model.layers[-1].activation.__name__ == activation
+        assert built.model.output_shape == (None, outputs)
+        assert built.model.loss == loss
+        assert type(built.metric).__name__ == metric
+        assert len(built.model.layers) == (2 if text == "mlp(5)" else 1)
+
+
+def test_convnet():
+    model = rebuilt("convnet(4, 8, dropout=0.5)", asked((9, 9), "multiclass", 3, 3)).model
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds.count("Conv2D") == kinds.count("BatchNormalization") == kinds.count("MaxPooling2D") == 2
+    assert [layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)] == [4, 8]
+    with pytest.raises(ProblemError, match=r"needs images.*\(4,\)"):
+        rebuilt("convnet")
+
+
+def test_optimizers_by_name():
+    assert rebuilt("mlp(3)", settings={"optimizer": "Adam", "beta_1": 0.8}).model.optimizer.beta_1 == 0.8
+    with pytest.raises(ProblemError, match="did you mean 'adam'"):
+        rebuilt("mlp(3)", settings={"optimizer": "adamm"})
+    with pytest.raises(ProblemError, match="refuses"):
+        rebuilt("mlp(3)", settings={"optimizer": "sgd", "momentun": 0.8})
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mixed precision"),
+        (lambda: keras.optimizers.ScheduleFreeAdamW(), "without a schedule"),
+        (lambda: keras.optimizers.SGD(gradient_accumulation_steps=4), "batch_size 4 times as large"),
+    ],
+)
+def test_optimizers_that_are_refused(optimizer, words):
+    with pytest.raises(ProblemError, match=words):
+        travel_form(compiled(optimizer=optimizer()), 3)
+    with pytest.raises(ProblemError, match="without a schedule"):
+        rebuilt("mlp(3)", settings={"optimizer": "schedulefreeadamw"})
+
+
+def test_exclusions_from_weight_decay_travel():
+    optimizer = keras.optimizers.AdamW(weight_decay=0.1)
+    model = compiled(keras.layers.Dense(5), optimizer=optimizer)
+    optimizer.exclude_from_weight_decay([model.trainable_variables[0]], ["bias"])
+    again = rebuilt(model).model
+    kept = [again.optimizer._use_weight_decay(variable) for variable in again.trainable_variables]
+    assert kept == [False, False, True, False]
+
+
+def test_a_compiled_keras_model_travels_as_its_config():
+    model = compiled(keras.layers.Dense(5), optimizer=keras.optimizers.SGD(0.3, momentum=0.7, nesterov=True))
+    again = rebuilt(model, settings={"momentum": 0.5}).model
+    assert [layer.units for layer in again.layers] == [5, 3]
+    assert again.loss == "sparse_categorical_crossentropy"
+    assert (again.optimizer.momentum, again.optimizer.nesterov) == (0.5, True)
+
+
+def test_from_weights():
+    model = compiled(keras.layers.Dense(5))
+    form = travel_form(model, 3, from_weights=True)
+    before = model.get_weights()
+    model.set_weights([0 * weight for weight in before])  # the form holds the weights of its own moment
+    for found, expected in zip(build(form, {}, IRIS).model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ProblemError, match="no weights yet"):
+        travel_form("mlp(3)", 3, from_weights=True)
+    base = Problem(model, "iris", from_weights=True)
+    model.set_weights(before)
+    assert base.digest != Problem(model, "iris", from_weights=True).digest
+    assert base.digest != Problem(model, "iris").digest
+
+
+def test_building_a_model_again_keeps_its_digest():
+    """Keras counts layer names up; the same cell run twice is still the same problem."""
+    digests = [Problem(compiled(keras.layers.Dense(width)), "iris").digest for width in (5, 5, 6)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_layers_of_the_users_own():
+    assert rebuilt(good()).model.layers[0].__class__.__name__ == "Doubled"
+    assert rebuilt(compiled(Plain())).model.layers[0].__class__.__name__ == "Plain"
+    assert rebuilt(good).width == 3  # a function that can be imported, and one that cannot
+    assert rebuilt(lambda: compiled(Plain())).width == 3
+    model = Subclassed()
+    model.compile("sgd", squared)
+    built = rebuilt(model)
+    assert built.model.loss.__name__ == "squared"
+    assert built.loss_numbers
+    assert len(built.model.trainable_variables) == 4
+
+
+class Local(keras.layers.Layer):
+    """As if it were defined in a notebook."""
+
+    def call(self, x):
+        return x
+
+
+def test_layers_that_cannot_be_rebuilt(monkeypatch):
+    monkeypatch.setattr(Local, "__module__", "__main__")
+    with pytest.raises(ProblemError, match=r"'Local', defined in the notebook.*register_keras_serializable"):
+        travel_form(compiled(Local()), 3)
+    with pytest.raises(ProblemError, match=r"Unwritable|cannot be (written|rebuilt)"):
+        rebuilt(compiled(Unwritable(object())))
+    with pytest.raises(ProblemError, match="a lambda"):
+        travel_form(compiled(keras.layers.Lambda(lambda x: x)), 3)
+    form = travel_form(compiled(Plain()), 3)
+    form["custom"] = [["no_such_module", "Plain", "Plain"]]
+    with pytest.raises(ProblemError, match="'Plain' of module 'no_such_module' cannot be imported"):
+        build(form, {}, IRIS)
+
+
+def test_models_that_do_not_fit():
+    with pytest.raises(ProblemError, match="not compiled"):
+        travel_form(keras.Sequential([keras.layers.Dense(1)]), 1)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd")
+    with pytest.raises(ProblemError, match="without a loss"):
+        travel_form(model, 3)
+    with pytest.raises(ProblemError, match=r"output has the shape \(7,\).*Dense\(3, 'softmax'\)"):
+        rebuilt(compiled(outputs=7))
+    with pytest.raises(ProblemError, match=r"does not take rows of shape \(4,\)"):
+        rebuilt(compiled(shape=(9,)))
+    inputs = keras.Input((4,))
+    two = keras.Model(inputs, [keras.layers.Dense(3)(inputs), keras.layers.Dense(3)(inputs)])
+    two.compile("sgd", "mse")
+    with pytest.raises(ProblemError, match="2 outputs"):
+        rebuilt(two)
+    own = OwnStep(inputs, keras.layers.Dense(3)(inputs))
+    own.compile("sgd", "mse")
+    with pytest.raises(ProblemError, match="train_step of its own"):
+        rebuilt(own)
+
+
+def test_inputs_are_matched_by_name():
+    left, right = keras.Input((4,), name="left"), keras.Input((2,), name="right")
+    joined = keras.layers.Concatenate()([left, right])
+    model = keras.Model({"left": left, "right": right}, keras.layers.Dense(3, "softmax")(joined))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+
+    def rows(**widths):
+        x = {name: np.zeros((6, width), np.float32) for name, width in widths.items()}
+        return IRIS._replace(x=x)
+
+    assert rebuilt(model, rows(left=4, right=2)).width == 3
+    with pytest.raises(ProblemError, match="unknown input of the model 'rigth'; did you mean 'right'"):
+        rebuilt(model, rows(left=4, rigth=2))
+    with pytest.raises(ProblemError, match=r"2 inputs \(left, right\) and the data have one"):
+        rebuilt(model)
+    with pytest.raises(ProblemError, match="does not take rows"):
+        rebuilt(model, rows(left=4, right=5))
+    with pytest.raises(ProblemError, match="takes one input and the data have 2"):
+        rebuilt("mlp(3)", rows(left=4, right=2))
+
+
+def test_mixed_precision_is_refused():
+    model = compiled(keras.layers.Dense(4, dtype="mixed_bfloat16"), optimizer="sgd")
+    with pytest.raises(ProblemError, match="policy 'mixed_bfloat16'; mixed precision cannot be compared"):
+        travel_form(model, 3)
+
+
+def test_factories():
+    assert type(rebuilt("user_models:good").model.optimizer).__name__ == "Adam"
+    with pytest.raises(ProblemError, match="must return a compiled Keras model"):
+        rebuilt("user_models:bare")
+    with pytest.raises(ProblemError, match="raised ModuleNotFoundError"):
+        rebuilt("no_models:good")
+    with pytest.raises(ProblemError, match="not of the form"):
+        travel_form("my models:good", 2)
+    with pytest.raises(
+        ProblemError, match="raised RuntimeError: no such thing; its traceback is in"
+    ) as caught:
+        rebuilt("user_models:broken")
+    with open(str(caught.value).split()[-1]) as file:
+        assert 'raise RuntimeError("no such thing")' in file.read()
+
+
+def test_an_edited_factory_is_another_problem(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "edited.py"
+    digests = []
+    for width in (3, 4):
+        file.write_text(f"def make():\n    return {width}\n")
+        digests.append(Problem("edited:make", "iris").digest)
+    assert digests[0] != digests[1]
+
+
+def test_keras_files(tmp_path):
+    path = tmp_path / "m.keras"
+    model = compiled(keras.layers.Dense(5), optimizer=keras.optimizers.SGD(momentum=0.6))
+    model.save(path)
+    built = rebuilt(str(path), from_weights=True)
+    assert built.model.optimizer.momentum == 0.6
+    np.testing.assert_array_equal(built.model.get_weights()[0], model.get_weights()[0])
+    assert Problem(path, "iris").digest == Problem(str(path), "iris").digest
+    compiled(keras.layers.Lambda(lambda x: 2 * x)).save(path)
+    with pytest.raises(ProblemError, match="holds code"):
+        travel_form(str(path), 3)
+    good().save(path)
+    with pytest.raises(ProblemError, match="'Doubled', which is not Keras' own; give a factory"):
+        travel_form(str(path), 3)
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(path)
+    with pytest.raises(ProblemError, match=r"not compiled; call model\.compile"):
+        travel_form(str(path), 3)
+    path.write_text("no archive")
+    with pytest.raises(ProblemError, match=r"not a \.keras file"):
+        travel_form(str(path), 3)
+    with pytest.raises(ProblemError, match="does not exist"):
+        travel_form(str(tmp_path / "none.keras"), 3)
+
+
+def test_problem_refuses():
+    with pytest.raises(ProblemError, match="epochs=0"):
+        problem("iris", epochs=0)
+    with pytest.raises(ProblemError, match=r"batch_size=2\.5"):
+        problem("iris", batch_size=2.5)
+    with pytest.raises(ProblemError, match="did you mean 'ionosphere'"):
+        problem("ionosphre")
+    with pytest.raises(ProblemError, match="got int"):
+        Problem(3, "iris")
+
+
+def test_digest_follows_what_changes_results():
+    base = problem("ionosphere")
+    assert base.digest == problem("ionosphere").digest
+    changes = [{"epochs": 49}, {"batch_size": 29}, {"split": "lesson"}, {"model": "mlp(33)"}]
+    for change in [*changes, {"metric": "auc"}, {"class_weight": {"g": 2.0}}]:
+        assert problem("ionosphere", **change).digest != base.digest

@@ -1,0 +1,109 @@
+"""Settings of a candidate: checked early, kept as JSON, paired with the others."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import stepsize as ss
+from stepsize.errors import InputError, StudyError
+from stepsize.study.candidate_settings import split_settings
+from stepsize.study.candidates import Candidate
+from stepsize.study.study import Study, make_study
+
+
+def test_settings_are_json_values():
+    candidate = Candidate(
+        "one_cycle(lr)",
+        momentum=ss.one_cycle_momentum(0.95),
+        batch_size=np.int64(64),
+        multipliers={"output": 1, "dense": np.float32(0.5)},
+        weight_decay=0.01,
+    )
+    told = json.loads(json.dumps(candidate.definition()))
+    assert told["settings"]["momentum"] == "one_cycle_momentum(0.95)"
+    assert told["settings"]["multipliers"] == {"dense": 0.5, "output": 1.0}
+    again = Candidate.from_definition(told)
+    assert again == candidate
+    assert again.key(0.1) == candidate.key(0.1)
+    assert again.momentum == ss.one_cycle_momentum(0.95)
+
+
+def test_the_order_of_settings_does_not_matter_to_the_store():
+    a = Candidate("constant(0.1)", multipliers={"a": 1, "b": 2}, momentum=0.5)
+    b = Candidate("constant(0.1)", momentum=0.5, multipliers={"b": 2, "a": 1})
+    assert a.key(None) == b.key(None)
+
+
+def test_settings_are_parted_into_the_optimizers_and_ours():
+    scheduled = {"momentum": "linear(0.9)", "batch_size": 8, "nesterov": True}
+    assert split_settings(scheduled) == ({"nesterov": True}, {"batch_size": 8, "momentum": "linear(0.9)"})
+    assert split_settings({"momentum": 0.9}) == ({"momentum": 0.9}, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 2.5}, "batch_size=2.5"),
+        ({"batch_size": True}, "batch_size=True"),
+        ({"momentum": "lineer(0.9)"}, "did you mean 'linear'"),
+        ({"momentum": "linear(lr)"}, "has a free knob"),
+        ({"momentum": "constant(0.5) * plateau()"}, "follows a metric"),
+        ({"momentum": "linear(1.5)"}, "reaches 1.5; it must stay below 1"),
+        ({"momentum": "warmup(9*epochs) >> constant(0.9)"}, "longer than the run"),
+        ({"multipliers": {}}, "must name layers"),
+        ({"multipliers": 0.1}, "must name layers"),
+        ({"multipliers": {"dense": -1}}, "a number from 0 on"),
+        ({"multipliers": {"dense": "slow"}}, "a number from 0 on"),
+    ],
+)
+def test_refusals_come_before_training(settings, words):
+    with pytest.raises(InputError, match=words) as caught:
+        make_study(ss.problem("iris", epochs=4), [Candidate("constant(0.1)", **settings)], 3)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_schedule_must_fit_the_updates_of_its_own_batch_size():
+    problem = ss.problem("iris", epochs=1)  # 112 rows to train on: 7 updates, or 2
+    make_study(problem, [Candidate("multistep(0.1, at=[4*updates])")], 3)
+    study = make_study(problem, ["constant(0.1)", Candidate("constant(0.1)", batch_size=60)], 3)
+    assert [study.updates_per_epoch(candidate) for candidate in study.candidates] == [7, 2]
+    assert Study.from_definition(study.definition()).updates_per_epoch(study.candidates[1]) == 2
+    long = Candidate("warmup(4*updates) >> constant(0.1)", batch_size=60)
+    with pytest.raises(InputError, match="longer than the run of 2 updates"):
+        make_study(problem, [long], 3)
+
+
+@pytest.mark.slow
+def test_a_batch_size_of_its_own_is_that_of_a_problem():
+    schedules = ["constant(0.1)", Candidate("cosine(0.1)", batch_size=40)]
+    mixed = ss.compare(ss.problem("iris", epochs=3), schedules, seeds=6, store=":memory:", quiet=True)
+    alone = ss.compare(
+        ss.problem("iris", epochs=3, batch_size=40), ["cosine(0.1)"], seeds=6, store=":memory:", quiet=True
+    )
+    other = mixed.answer["candidates"][1]
+    assert other["settings"] == {"batch_size": 40}
+    assert other["scores"] == pytest.approx(alone.answer["candidates"][0]["scores"])
+    assert len(mixed.details["plans"][other["name"]]["lr"]) == 3 * 3
+
+
+@pytest.mark.parametrize("margin", [0, -1, float("nan"), "much", True])
+def test_a_margin_must_be_a_positive_number(margin):
+    with pytest.raises(InputError, match="margin="):
+        make_study(ss.problem("iris"), ["constant(0.1)"], 3, margin=margin)
+
+
+def test_the_margin_of_a_study_beats_that_of_its_problem():
+    problem = ss.problem("iris", margin=0.1)
+    assert make_study(problem, ["constant(0.1)"], 3).margin(0.5) == 0.1
+    assert make_study(problem, ["constant(0.1)"], 3, margin=0.2).margin(0.5) == 0.2
+    assert make_study(ss.problem("iris"), ["constant(0.1)"], 3).margin(0.5) == pytest.approx(1 / 38)
+    assert ss.problem("iris").digest == problem.digest
+
+
+def test_a_candidate_is_a_schedule_or_its_text():
+    with pytest.raises(StudyError, match="got int"):
+        Candidate(3)  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""Rates that a schedule does not allow: left out of grid and widening, at the same number of tries."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepsize.errors import ScheduleError, StudyError
+from stepsize.problems.problem import problem
+from stepsize.study.protocol import rounds, total_runs, tuned
+from stepsize.study.rate_search import first_rates, furthest
+from stepsize.study.store import Run
+from stepsize.study.study import ADAPTIVE_GRID, SGD_GRID, Tuning, make_study
+
+
+def study_of(*schedules, tuning=None):
+    return make_study(problem("ionosphere"), schedules, seeds=2, tuning=tuning)
+
+
+def train(study, best):
+    """Finish a study in which scores fall with the distance to the rate `best`."""
+    runs = {}
+    for stage in rounds(study, runs):
+        for job in stage.jobs:
+            score = 0.9 - 0.1 * abs(np.log10((job.rate or best) / best))
+            curves = np.array([[0.5], [0.5], [score], [0.1]], np.float32)
+            runs[job.key] = Run(job.candidate.key(job.rate), job.seed, job.rate, None, curves)
+    return runs
+
+
+@given(floor=st.floats(1e-6, 0.9), exponent=st.floats(-6, 3))
+@settings(max_examples=60, deadline=None)
+def test_a_floor_bounds_the_rates_and_not_their_number(floor, exponent):
+    study = study_of("constant(lr)", f"cosine(lr, floor={floor})")
+    runs = train(study, 10**exponent)
+    assert len(runs) == total_runs(study)
+    for candidate, lowest in zip(study.tuned, (0, floor), strict=True):
+        found = tuned(study, candidate, runs)
+        assert len(found.tried) == len(set(found.tried)) == study.tuning.rates_per_candidate
+        assert min(found.tried) >= lowest
+
+
+def test_the_lowest_rate_allowed_is_found_and_told():
+    study = study_of("cosine(lr, floor=0.0047)", "cosine(lr, floor=0.001)", "constant(lr)")
+    runs = train(study, 1e-6)
+    first, second, free = (tuned(study, candidate, runs) for candidate in study.candidates)
+    assert (first.chosen, first.at_edge, first.at_limit) == (0.0047, True, True)
+    assert (second.chosen, second.at_edge, second.at_limit) == (0.001, True, True)
+    assert (free.chosen, free.at_edge, free.at_limit) == (1e-5, True, False)
+
+
+def test_a_best_rate_inside_is_at_no_limit():
+    study = study_of("cosine(lr, floor=0.0047)")
+    found = tuned(study, study.candidates[0], train(study, 0.1))
+    assert 0.09 < found.chosen < 0.11
+    assert not found.at_edge
+    assert not found.at_limit
+
+
+def test_the_highest_rate_allowed_is_found_too():
+    study = study_of("cosine(0.25, floor=lr)")
+    found = tuned(study, study.candidates[0], train(study, 1e3))
+    assert (found.chosen, found.at_limit) == (0.25, True)
+    assert len(set(found.tried)) == study.tuning.rates_per_candidate
+
+
+def test_widening_goes_as_far_as_the_schedule():
+    study = study_of("cosine(lr, floor=0.0005)", tuning=Tuning(SGD_GRID, rounds=1))
+    found = tuned(study, study.candidates[0], train(study, 1e-6))
+    assert found.tried[:3] == [0.0005, 0.000707, 0.001]
+
+
+def test_without_a_limit_the_grid_is_as_it_was():
+    for grid in (SGD_GRID, ADAPTIVE_GRID, (1.0, 0.01)):
+        assert first_rates(lambda rate: True, grid) == grid
+
+
+@given(low=st.floats(1e-4, 0.5), width=st.floats(1.5, 1e4), grid=st.sampled_from([SGD_GRID, ADAPTIVE_GRID]))
+def test_rates_stay_on_the_stretch_allowed_and_reach_its_ends(low, width, grid):
+    def allowed(rate):
+        return low <= rate <= low * width
+
+    rates = first_rates(allowed, grid)
+    assert all(map(allowed, rates))
+    if rates and not allowed(min(grid)):
+        assert min(rates) <= low * 1.011  # three digits
+    if rates and not allowed(max(grid)):
+        assert max(rates) >= low * width / 1.011
+    assert len(set(rates)) == (len(grid) if rates else 0)
+
+
+@given(wall=st.floats(0.0011, 0.99))
+def test_furthest_is_the_last_of_three_digits(wall):
+    found = furthest(lambda rate: rate >= wall, 1.0, 0.001)
+    assert wall <= found <= wall * 1.0101
+
+
+@pytest.mark.parametrize("floor", [2, 1, 0.999])
+def test_a_schedule_without_room_is_refused_at_the_start(floor):
+    with pytest.raises(StudyError, match=r"leave no room for 7 rates from 0.001 to 1; write them as shares"):
+        study_of("constant(lr)", f"cosine(lr, floor={floor})")
+
+
+def test_what_is_wrong_at_every_rate_is_said_as_it_is():
+    with pytest.raises(ScheduleError, match=r"^warmup=90\*epochs \(810 updates\) is longer than the run"):
+        study_of("warmup(90*epochs) >> cosine(lr)")

@@ -1,0 +1,280 @@
+"""Training functions: the same protocol, store and verdict as for populations, in processes of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import stepsize as ss
+from stepsize.errors import EngineError, InputError, ProblemError, ScheduleError, StudyError
+from stepsize.study.user_functions.pool import Workers
+from stepsize.study.user_functions.training import Training
+
+HERE = Path(__file__).parent
+SCHEDULES = ["constant(0.1)", "linear(0.1)", ss.constant(0.4) * ss.plateau(factor=0.5, patience=0)]
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+
+
+def training(name, **changes):
+    """Make a problem of a function in `trainers.py`."""
+    return Training(f"trainers:{name}", **{"epochs": 4, "updates_per_epoch": 2, **changes})
+
+
+def compare(name, schedules=SCHEDULES, seeds=7, store=":memory:", **changes):
+    """Compare schedules for a function in `trainers.py`."""
+    return ss.compare(training(name, **changes), schedules, seeds=seeds, store=store, quiet=True)
+
+
+def by_name(result):
+    return {candidate["name"]: candidate for candidate in result.answer["candidates"]}
+
+
+def test_a_function_gets_the_verdict_of_everyone():
+    result = compare("quick")
+    constant, linear, driven = result.answer["candidates"]
+    assert constant["scores"] == pytest.approx([0.9 + 0.001 * seed for seed in range(7)])
+    assert linear["vs_baseline"]["mean"] == pytest.approx(-0.0875)  # its last update uses 0.1 / 8
+    assert linear["vs_baseline"]["verdict"] == "worse"
+    assert driven["mean"] == pytest.approx(0.903 - 0.1)  # val_loss: 0.4 twice, then 0.2 twice
+    assert result.details["curves"][driven["name"]]["val_loss"]["mean"] == pytest.approx([0.4, 0.4, 0.2, 0.2])
+    assert result.verdict["recommended"] == "constant(0.1)"
+    assert result.answer["data"]["parts"] == {}
+    assert "train" in result.answer["study"]["protocol"]["model"]
+    assert "<table" in result._repr_html_()
+
+
+def test_a_free_rate_is_tuned_as_everywhere():
+    result = compare("quick", ["constant(lr)"])
+    (candidate,) = result.answer["candidates"]
+    assert candidate["lr"] == 0.1
+    assert result.answer["cost"]["runs"] == 11 * 5 + 7
+
+
+def test_a_lower_metric_can_be_the_better_one():
+    result = compare("loses", ["constant(0.5)", "constant(0.1)"], metric="val_loss")
+    far, near = result.answer["candidates"]
+    assert near["mean"] == pytest.approx(1 + 0.01 * 11 / 7)
+    assert near["vs_baseline"]["mean"] == pytest.approx(-0.4)
+    assert near["vs_baseline"]["verdict"] == "better"
+    assert near["vs_baseline"]["p_better"] == 1
+    assert near["vs_baseline"]["ci95"][0] <= near["vs_baseline"]["ci95"][1]
+    assert result.verdict["recommended"] == near["name"]
+    assert result.answer["study"]["protocol"]["margin"] == pytest.approx(0.01 * far["mean"])
+    tuned = compare("loses", ["constant(lr)"], metric="val_loss")
+    assert tuned.answer["candidates"][0]["lr"] == 0.1
+
+
+def test_the_margin_can_be_given():
+    assert compare("quick", margin=0.2).answer["study"]["protocol"]["margin"] == 0.2
+    assert by_name(compare("quick", margin=0.2))["linear(0.1)"]["vs_baseline"]["verdict"] == "equivalent"
+
+
+def test_settings_of_a_candidate_are_arguments():
+    candidates = ["constant(0.2)", ss.Candidate("constant(0.2)", slope=2.0)]
+    plain, steep = compare("quick", candidates).answer["candidates"]
+    assert steep["mean"] - plain["mean"] == pytest.approx(-0.1)
+    with pytest.raises(StudyError, match="did you mean 'slope'"):
+        compare("quick", [ss.Candidate("constant(0.2)", slop=2.0)])
+
+
+def test_a_number_that_is_not_finite_is_a_diverged_run():
+    calm, wild = compare("diverges", ["constant(0.1)", "constant(2)"]).answer["candidates"]
+    assert (calm["diverged"], wild["diverged"]) == (0, 7)
+    assert wild["mean"] == 0
+
+
+def test_where_no_score_is_the_worst_a_diverged_run_has_that_of_the_worst_run():
+    result = compare("diverges", ["constant(0.1)", "constant(2)"], metric="gain", higher_is_better=True)
+    assert result.answer["candidates"][1]["scores"] == pytest.approx([0.5] * 7)
+    assert any("the worst score of all" in warning for warning in result.answer["warnings"])
+
+
+def test_an_error_of_the_function_is_one_line_and_its_traceback_a_file():
+    with pytest.raises(EngineError, match="raised KeyError: 'no such column'") as caught:
+        compare("raises")
+    kept = re.search(r"traceback is in (\S+)$", str(caught.value))
+    assert kept is not None
+    text = Path(kept[1]).read_text()
+    assert 'raise KeyError("no such column")' in text
+    Path(kept[1]).unlink()
+
+
+def test_a_process_that_dies_is_replaced():
+    assert compare("dies_once", ["constant(0.1)"]).answer["candidates"][0]["n"] == 7
+    assert Path("died").exists()
+
+
+def test_dying_every_time_is_an_error():
+    with pytest.raises(EngineError, match=r"died 3 times \(status 7\); it said nothing"):
+        compare("dies")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("forgets_the_schedule", "never asked for a rate"),
+        ("stops_early", "reported 1 of 4 epochs"),
+        ("goes_on", "more than 4 times"),
+        ("in_percent", "is no share"),
+        ("says_nothing", "is not a number"),
+    ],
+)
+def test_misuse_is_one_line(name, words):
+    with pytest.raises(StudyError, match=words) as caught:
+        compare(name, ["constant(0.1)"], seeds=1)
+    assert "seed 0" in str(caught.value)
+
+
+def test_a_schedule_that_a_metric_drives_has_no_values_beforehand():
+    assert compare("follows_values", ["constant(0.1)"]).answer["candidates"][0]["mean"] == pytest.approx(0.51)
+    with pytest.raises(ScheduleError, match=r"ask schedule\(t\)"):
+        compare("follows_values", SCHEDULES[2:])
+
+
+def test_a_factor_needs_the_metric_that_it_follows():
+    with pytest.raises(StudyError, match="follows 'val_loss'"):
+        compare("loses", SCHEDULES[2:], metric="gain", higher_is_better=False)
+    with pytest.raises(StudyError, match="a study measures"):
+        compare("quick", ['constant(0.1) * plateau(metric="val_auc")'])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train": "trainers:quik"}, "did you mean 'quick'"),
+        ({"train": "no_such_module:train"}, "raised ModuleNotFoundError"),
+        ({"train": 3}, "got int"),
+        ({"train": lambda schedule: None}, r"must take \(schedule, seed, report\)"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"updates_per_epoch": True}, "updates_per_epoch=True"),
+        ({"metric": "reward"}, "higher_is_better=True or False"),
+        ({"margin": 0}, "margin=0"),
+    ],
+)
+def test_refusals(changes, words):
+    with pytest.raises(ProblemError, match=words):
+        Training(**{"train": "trainers:quick", "epochs": 4, "updates_per_epoch": 2, **changes})
+
+
+def test_a_function_of_a_notebook_travels_as_its_code():
+    best = 0.25
+
+    def train(schedule, seed, report):
+        for epoch in range(3):
+            report(0.8 - abs(schedule(epoch) - best) + 0.01 * (seed % 3))
+
+    result = ss.compare(Training(train, 3, 1), ["constant(0.25)"], seeds=6, store=":memory:", quiet=True)
+    assert result.answer["candidates"][0]["mean"] == pytest.approx(0.81)
+
+
+def test_what_cannot_travel_is_refused(tmp_path):
+    with (tmp_path / "log").open("w") as log:
+
+        def train(schedule, seed, report):
+            log.write("x")
+
+        with pytest.raises(InputError, match="cannot be sent to another process"):
+            Workers(Training(train, 3, 1))
+
+
+def test_another_function_is_another_fingerprint():
+    def made(best, text="x = {best}"):
+        names = {}
+        source = f"BEST = {best}\ndef helper(): return BEST\ndef train(schedule, seed, report): helper()\n"
+        exec(source, names)
+        return Training(names["train"], 3, 1).digest
+
+    assert made(0.1) == made(0.1)
+    assert made(0.1) != made(0.2)
+    changed = dataclasses.replace(training("quick"), epochs=5)
+    assert len({training("quick").digest, training("loses").digest, changed.digest}) == 3
+
+
+def test_the_same_call_again_trains_nothing(tmp_path):
+    first = compare("quick", store=tmp_path / "s.sqlite")
+    again = compare("quick", store=tmp_path / "s.sqlite")
+    assert again.answer["cost"]["runs"] == 0
+    assert json.loads(again.to_json())["candidates"] == json.loads(first.to_json())["candidates"]
+
+
+SLOW = """
+import time
+def train(schedule, seed, report):
+    for epoch in range(3):
+        time.sleep(0.05)
+        report(0.5 + 0.01 * (seed % 5) + 0 * schedule(epoch))
+"""
+
+
+@pytest.mark.slow
+def test_killed_the_same_command_continues_to_the_same_answer(tmp_path):
+    (tmp_path / "slow_one.py").write_text(SLOW)
+    command = [sys.executable, "-m", "stepsize", "compare", "slow_one:train", "--epochs", "3", "--json"]
+    command += ["--updates-per-epoch", "1", "--seeds", "20", "-s", "constant(0.1)", "-s", "linear(0.1)"]
+
+    def finish(store):
+        done = subprocess.run([*command, "--store", store], capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    whole = finish("whole.sqlite")
+    process = subprocess.Popen(
+        [*command, "--store", "killed.sqlite"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    process.stderr.readline()
+    time.sleep(1.5)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    workers = children.read_text().split() if children.exists() else []
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    last = finish("killed.sqlite")
+    assert 0 < last["cost"]["runs"] <= 40
+    assert [c["scores"] for c in last["candidates"]] == [c["scores"] for c in whole["candidates"]]
+    assert last["verdict"] == whole["verdict"]
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
+@pytest.mark.slow
+def test_a_pytorch_loop_over_five_schedules_and_ten_seeds(monkeypatch):
+    """The example, as it stands in examples/."""
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(HERE.parents[1] / "examples")
+    problem = Training("pytorch_training:train", epochs=20, updates_per_epoch=4)
+    schedules = [
+        "constant(0.1)",
+        "cosine(0.1)",
+        "warmup(3*epochs) >> cosine(0.1)",
+        "step_decay(0.1, factor=0.5, every=5*epochs)",
+        "constant(0.1) * plateau(factor=0.5, patience=2)",
+    ]
+    answer = ss.compare(problem, schedules, seeds=10, store=":memory:", quiet=True).answer
+    assert answer["cost"]["runs"] == 50
+    assert all(candidate["n"] == 10 and candidate["mean"] > 0.9 for candidate in answer["candidates"])
+    assert answer["verdict"]["status"] in ("tied", "one_best")
+    assert all(math.isfinite(candidate["sd"]) for candidate in answer["candidates"])
+    assert answer["study"]["versions"]["torch"]
+
+
+def test_workers_are_single_threaded():
+    with Workers(training("quick"), count=1) as workers:
+        list(workers._workers)
+        process = workers._workers[0]._start()
+        environment = Path(f"/proc/{process.pid}/environ")
+        if environment.exists():
+            assert b"OMP_NUM_THREADS=1" in environment.read_bytes().split(b"\0")
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)

@@ -1,0 +1,183 @@
+"""From runs to the answer: the numbers, the recommendation, and what is said of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from stepsize.problems.problem import problem
+from stepsize.study.candidates import Candidate, built_in
+from stepsize.study.protocol import rounds
+from stepsize.study.store import Run
+from stepsize.study.study import make_study
+from stepsize.verdict.summary import picture_data, summarise_study
+
+COST = {"runs": 0, "seconds": 0.0, "runs_per_second": 0.0, "compile_seconds": 0.0}
+SEEDS = 12
+
+
+def finish(study, score):
+    """Finish a study with the scores that `score(candidate name, seed)` gives; None is a diverged run."""
+    runs = {}
+    for stage in rounds(study, runs):
+        for job in stage.jobs:
+            value = score(job.candidate.name, job.seed)
+            lost = value is None
+            curves = np.full((4, study.epochs), 0.5, np.float32)
+            curves[2] = np.nan if lost else value
+            curves[3] = job.rate or 0.1
+            runs[job.key] = Run(job.candidate.key(job.rate), job.seed, job.rate, 17 if lost else None, curves)
+    return runs
+
+
+def answer_of(candidates, score, seeds=SEEDS, name="ionosphere"):
+    study = make_study(problem(name), candidates, seeds)
+    return summarise_study(study, finish(study, score), COST)
+
+
+def noise(seed, size=0.004):
+    return size * float(np.random.default_rng(seed).normal())
+
+
+def by_name(answer):
+    return {candidate["name"]: candidate for candidate in answer["candidates"]}
+
+
+def test_one_clear_winner():
+    lead = {"constant(0.1)": 0.0, "linear(0.1)": 0.0, "cosine(0.1)": 0.05}
+    answer = answer_of(
+        lead, lambda name, seed: 0.8 + lead[name] + noise(seed) + noise(seed + 1000 * len(name))
+    )
+    assert answer["verdict"]["status"] == "one_best"
+    assert answer["verdict"]["best_set"] == ["cosine(0.1)"] == [answer["verdict"]["recommended"]]
+    assert "the only one of 3 candidates" in answer["verdict"]["sentence"]
+    found = by_name(answer)
+    assert found["cosine(0.1)"]["vs_baseline"]["verdict"] == "better"
+    assert found["linear(0.1)"]["vs_baseline"]["verdict"] in ("equivalent", "not shown")
+    assert found["constant(0.1)"]["vs_baseline"] is None
+
+
+def test_a_tie_recommends_the_simplest():
+    specs = ["cosine(0.1)", "warmup(1*epochs) >> constant(0.1)", "constant(0.1)"]
+    answer = answer_of(specs, lambda name, seed: 0.8 + noise(seed) + noise(seed + 100 * len(name), 1e-4))
+    assert answer["verdict"]["status"] == "tied"
+    assert answer["verdict"]["recommended"] == "constant(0.1)"
+    assert (
+        "no candidate is shown to be better; all 3 candidates may be the best"
+        in answer["verdict"]["sentence"]
+    )
+    assert "it is the simplest of them" in answer["verdict"]["sentence"]
+    assert {c["vs_baseline"]["verdict"] for c in answer["candidates"][:2]} == {"equivalent"}
+
+
+def test_few_seeds_do_not_recommend_what_looks_far_worse():
+    lead = {"constant(0.1)": 0.65, "constant(0.01)": 0.867, "constant(0.001)": 0.848}
+    answer = answer_of(lead, lambda name, seed: lead[name] + noise(seed), seeds=3)
+    assert answer["verdict"]["best_set"] == list(lead)
+    assert answer["verdict"]["recommended"] == "constant(0.01)"
+    assert any("fewer than 6 seeds" in warning for warning in answer["warnings"])
+    assert {c["vs_baseline"]["verdict"] for c in answer["candidates"][1:]} == {"not shown"}
+
+
+def test_a_difference_within_the_margin_does_not_pass_over_the_simplest():
+    lead = {"constant(0.1)": 0.9, "one_cycle(0.1)": 0.9012}
+    answer = answer_of(lead, lambda name, seed: lead[name] + noise(seed), seeds=3)
+    assert answer["verdict"]["best_set"] == list(lead)
+    assert answer["candidates"][1]["vs_baseline"]["ci95"][0] > 0
+    assert answer["verdict"]["recommended"] == "constant(0.1)"
+
+
+def test_diverged_runs_count_and_are_told():
+    def score(name, seed):
+        return None if name == "cosine(0.1)" and seed < 4 else 0.9 + noise(seed)
+
+    answer = answer_of(["constant(0.1)", "cosine(0.1)"], score)
+    cosine = by_name(answer)["cosine(0.1)"]
+    assert (cosine["n"], cosine["diverged"]) == (SEEDS, 4)
+    assert cosine["mean"] == pytest.approx(0.9 * (SEEDS - 4) / SEEDS, abs=0.01)
+    assert any("cosine(0.1): 4 of 12 runs diverged, the first at update 17" in w for w in answer["warnings"])
+
+
+def test_all_diverged():
+    answer = answer_of(["constant(0.1)", "cosine(0.1)"], lambda name, seed: None)
+    assert answer["verdict"]["status"] == "all_diverged"
+    assert "from update 17 on" in answer["verdict"]["sentence"]
+    json.dumps(answer, allow_nan=False)
+
+
+def test_the_lesson_tells_momentum_from_schedules():
+    means = {"constant 0.1": 0.953, "drop-based, momentum 0.9": 0.991}
+
+    def score(name, seed):
+        return means.get(name, 0.988) + noise(seed, 0.002)
+
+    answer = answer_of(built_in("lesson-ionosphere"), score, name="lesson-ionosphere")
+    assert answer["verdict"]["recommended"] != "constant 0.1"
+    first, second, third, worth, fair, *_ = answer["notes"]
+    assert first.startswith(
+        "Momentum made the difference: constant(0.1) with momentum=0.8 instead of momentum=0.0"
+    )
+    assert "no schedule is shown to add anything that matters" in second
+    assert third.startswith(
+        "step_decay(0.1, offset=1*epochs) with momentum=0.9 changes schedule and settings at once"
+    )
+    assert "116 rows, 107 of them of class 'g'" in worth
+    assert "92.2 %" in worth
+    assert "0.86 points" in worth
+    assert fair.endswith("stepsize compare lesson-ionosphere --split stratified")
+    assert any(
+        "class 'g' is 50 % of the training rows and 92 % of the validation rows" in w
+        for w in answer["warnings"]
+    )
+
+
+def test_when_settings_change_nothing_the_note_says_so():
+    candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", momentum=0.5)]
+    answer = answer_of(candidates, lambda name, seed: 0.9 + noise(seed))
+    assert answer["notes"][0].startswith("Momentum is not shown to make a difference")
+
+
+def test_warnings_of_a_constant_metric_and_of_the_majority():
+    answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5)
+    assert any("never changed" in warning for warning in answer["warnings"])
+    answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5 + noise(seed))
+    assert any("No candidate beats naming the commonest class" in warning for warning in answer["warnings"])
+
+
+def test_rates_at_the_edge_are_told():
+    answer = answer_of(
+        ["constant(lr)"], lambda name, seed: 0.9
+    )  # ties go to the lowest rate, again and again
+    assert by_name(answer)["constant(lr)"]["lr_at_edge"]
+    assert any("is at the edge of those tried" in warning for warning in answer["warnings"])
+
+
+def test_a_rate_at_the_limit_of_its_schedule_is_told_as_such():
+    answer = answer_of(["cosine(lr, floor=0.02)", "constant(0.1)"], lambda name, seed: 0.9)
+    found = by_name(answer)["cosine(lr, floor=0.02)"]
+    assert (found["lr"], found["lr_at_edge"], found["lr_at_limit"]) == (0.02, True, True)
+    assert any(
+        "its best rate, 0.02, is the last that its numbers beside lr allow" in warning
+        for warning in answer["warnings"]
+    )
+
+
+def test_pictures_hold_every_candidate():
+    study = make_study(problem("ionosphere"), ["constant(lr)", "cosine(0.1)", "constant(0.1) * plateau()"], 3)
+    runs = finish(study, lambda name, seed: None if seed == 0 else 0.9)
+    names = [candidate.name for candidate in study.candidates]
+    details = picture_data(study, runs, names)
+    assert list(details["plans"]) == list(details["curves"]) == names
+    assert list(details["sweep"]) == ["constant(lr)"]
+    assert details["curves"]["cosine(0.1)"]["metric"]["mean"][-1] == pytest.approx(0.9)
+    assert len(details["plans"]["cosine(0.1)"]["lr"]) <= 400
+    assert details["plans"]["constant(0.1) * plateau()"]["lr"] == pytest.approx([0.1] * 50)
+    json.dumps(details, allow_nan=False)
+
+
+def test_pictures_of_runs_that_all_diverged():
+    study = make_study(problem("ionosphere"), ["constant(0.1)"], 2)
+    curves = picture_data(study, finish(study, lambda name, seed: None), ["constant(0.1)"])["curves"][
+        "constant(0.1)"
+    ]
+    assert set(curves["metric"]["mean"]) == {None}
