@@ -112,7 +112,7 @@ def _table(
     names = [spell(row.name) for row in shown.rows]
     columns = _columns(shown, ascii, picture_cells=16 if width >= 110 else 8)
     texts = {id(c): [spell(c.title), *(spell(c.cell(row)) for row in shown.rows)] for c in columns}
-    sizes = {id(c): min(40, max(map(width, texts[id(c)]))) for c in columns}
+    sizes = {id(c): min(40, max(map(cell_width, texts[id(c)]))) for c in columns}
     longest = max(cell_width("candidate"), *map(cell_width, names))
 
     def left_for_names(kept: list[Column]) -> int:
