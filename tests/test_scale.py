@@ -15,7 +15,7 @@ from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import run_study
 from stepsize.study.store import Run, Store
 from stepsize.study.study import Study
-from tests.made_up import MadeUp, ionosphere_study, made_up
+from tests.support.untrained_runs import MadeUp, ionosphere_study, made_up
 
 
 class Counted(dict[tuple[str, int], Run]):

@@ -13,7 +13,7 @@ from stepsize.problems.loading.catalog import load
 from stepsize.problems.problem import problem
 from stepsize.study.store import Store
 from stepsize.study.study import make_study
-from tests.tables import TABLES
+from tests.support.tables import TABLES
 
 NAMES = [table.file for table in TABLES]
 

@@ -13,7 +13,7 @@ import pytest
 
 import stepsize as ss
 
-SCRIPT = Path(__file__).parent / "keras_host.py"
+SCRIPT = Path(__file__).parents[1] / "support" / "keras_host.py"
 SCHEDULE = ss.warmup(2 * ss.updates) >> ss.cosine(0.3, floor=0.01)
 MICRO_BATCHES = 24
 

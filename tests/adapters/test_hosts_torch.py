@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import ScheduleError
-from tests.adapters.torch_host import CURVE, assert_planned, data, network, record
+from tests.support.torch_host import CURVE, assert_planned, data, network, record
 
 EPOCHS, SIZE = 3, 6  # 48 rows: 8 batches an epoch
 BATCHES = 48 // SIZE

@@ -15,7 +15,7 @@ import stepsize.schedules as ss
 from stepsize.adapters import PlainSchedule
 from stepsize.errors import ScheduleError, StateError
 from stepsize.units import updates
-from tests.schedules.draws import HORIZON, LAW, planned, timely
+from tests.support.draws import HORIZON, LAW, planned, timely
 
 PLATEAU = ss.cosine(0.1) * ss.plateau(factor=0.5, patience=2)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import stepsize.schedules as ss
 from stepsize.adapters import PlainSchedule, resume
 from stepsize.errors import StateError
-from tests.schedules.draws import LAW
+from tests.support.draws import LAW
 
 HORIZON = 100
 PLATEAU = ss.plateau(factor=0.5, patience=0, metric="val_loss")

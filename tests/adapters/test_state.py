@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import stepsize.schedules as ss
 from stepsize.adapters.state import Place, differences, read_state, write_state
 from stepsize.errors import StateError
-from tests.schedules.draws import LAW, planned, timely
+from tests.support.draws import LAW, planned, timely
 
 PLAN = (ss.cosine(0.1) * ss.plateau(factor=0.5)).plan(updates=50, updates_per_epoch=5)
 

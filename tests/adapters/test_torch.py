@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import ScheduleError
-from tests.adapters.torch_host import CURVE, assert_planned, data, network, record, sgd, weight
-from tests.schedules.draws import LAW, planned, timely
+from tests.support.draws import LAW, planned, timely
+from tests.support.torch_host import CURVE, assert_planned, data, network, record, sgd, weight
 
 PLAN = CURVE.plan(updates=12)
 

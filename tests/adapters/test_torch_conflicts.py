@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import ScheduleError
-from tests.adapters.torch_host import CURVE, assert_planned, record, sgd
+from tests.support.torch_host import CURVE, assert_planned, record, sgd
 
 PLAN = CURVE.plan(updates=12)
 

@@ -10,7 +10,7 @@ import torch
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import ScheduleError
-from tests.adapters.torch_host import CURVE, assert_planned, record, sgd, weight
+from tests.support.torch_host import CURVE, assert_planned, record, sgd, weight
 
 PLAN = CURVE.plan(updates=12)
 FALLING = ss.linear(0.9, floor=0.5).plan(updates=12)

@@ -23,8 +23,8 @@ import stepsize as ss
 from stepsize.adapters import PlainSchedule, resume
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import StateError
-from tests.adapters import torch_host
-from tests.adapters.torch_host import CURVE, DRIVEN, Run, assert_planned, record, sgd
+from tests.support import torch_host
+from tests.support.torch_host import CURVE, DRIVEN, Run, assert_planned, record, sgd
 
 UPDATES = 40
 DRAW = random.Random(11)

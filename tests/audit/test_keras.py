@@ -15,7 +15,7 @@ from stepsize.audit import Audit, Row
 from stepsize.audit.keras import AuditCallback
 from stepsize.dialects import from_keras
 from stepsize.errors import AuditError, ScheduleError
-from tests.audit.keras_fits import Apply, cosine_of_keras, each_way, fit, planned, plateau
+from tests.support.keras_fits import Apply, cosine_of_keras, each_way, fit, planned, plateau
 
 COSINE = planned(ss.cosine(0.1))
 
@@ -64,7 +64,7 @@ def test_schedule_objects_and_callbacks_on_another_backend(backend):
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    script = Path(__file__).parent / "keras_fits.py"
+    script = Path(__file__).parents[1] / "support" / "keras_fits.py"
     done = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False
     )

@@ -13,7 +13,7 @@ from stepsize.audit import Audit
 from stepsize.audit.torch import watch
 from stepsize.dialects import from_timm, from_torch
 from stepsize.errors import AuditError, ScheduleError
-from tests.audit.torch_loop import UPDATES, found, planned, sgd, train, update, weight
+from tests.support.torch_loop import UPDATES, found, planned, sgd, train, update, weight
 
 SCHEDULERS = {
     "StepLR": lambda o: lr_scheduler.StepLR(o, step_size=7, gamma=0.5),

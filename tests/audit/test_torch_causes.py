@@ -7,7 +7,7 @@ from torch.optim import lr_scheduler
 import stepsize as ss
 from stepsize.audit import Audit
 from stepsize.audit.torch import watch
-from tests.audit.torch_loop import EPOCHS, UPDATES, found, planned, sgd, train, update, weight
+from tests.support.torch_loop import EPOCHS, UPDATES, found, planned, sgd, train, update, weight
 
 EARLY = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import signal
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,6 @@ from stepsize.engine.client import Engine
 from stepsize.engine.task import Block, Task
 from stepsize.errors import EngineError, ProblemError
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-
-TESTS = Path(__file__).parents[1]  # with user_models.py
 
 
 def make_task(**settings):
@@ -98,11 +95,10 @@ def test_the_process_ends_with_its_caller():
         os.kill(pid, 0)
 
 
-def test_what_cannot_sit_side_by_side_trains_in_series(monkeypatch):
-    monkeypatch.syspath_prepend(TESTS)
+def test_what_cannot_sit_side_by_side_trains_in_series():
     x = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     y = (np.arange(30) % 3).astype(np.int32)
-    form = {"factory": "user_models:lonely"}
+    form = {"factory": "tests.support.user_models:lonely"}
     task = Task(form, {}, x, y, "multiclass", 3, 3, 20, 8, 2)
     with Engine() as engine:
         layout = engine.open("lonely", task, 3, 2)
@@ -110,13 +106,16 @@ def test_what_cannot_sit_side_by_side_trains_in_series(monkeypatch):
         assert "in series (not side by side: " in str(layout)
         (curves,) = engine.train("lonely", [make_block(1)])
         assert np.isfinite(curves.valid_loss).all()
-        together = engine.open("good", dataclasses.replace(task, model={"factory": "user_models:good"}), 3, 2)
+        together = engine.open(
+            "good", dataclasses.replace(task, model={"factory": "tests.support.user_models:good"}), 3, 2
+        )
         assert together.members == 3
 
 
-def test_what_cannot_be_traced_says_where_the_whole_message_is(monkeypatch):
-    monkeypatch.syspath_prepend(TESTS)
-    task = dataclasses.replace(make_task(), model={"factory": "user_models:untraceable"}, settings={})
+def test_what_cannot_be_traced_says_where_the_whole_message_is():
+    task = dataclasses.replace(
+        make_task(), model={"factory": "tests.support.user_models:untraceable"}, settings={}
+    )
     task = dataclasses.replace(task, x=np.zeros((30, 4), np.float32))
     with Engine() as engine, pytest.raises(ProblemError, match="cannot be trained on JAX") as caught:
         engine.open("untraceable", task, 3, 2)

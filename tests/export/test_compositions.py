@@ -14,8 +14,8 @@ from stepsize.errors import ScheduleError
 from stepsize.export import export
 from stepsize.export.functions import FORMULAS
 from stepsize.schedules import parse
-from tests.export.running import TARGETS, assert_same_rates, run
-from tests.schedules.draws import LAW, joins, planned, sums, wrapped
+from tests.support.draws import LAW, joins, planned, sums, wrapped
+from tests.support.exported_code import TARGETS, assert_same_rates, run
 
 SPECS = [
     "warmup(5*epochs) >> cosine(0.1, floor=0.001)",

@@ -21,7 +21,7 @@ from stepsize.export.functions import FORMULAS, REFUSED
 from stepsize.schedules import FAMILIES, constant, parse, plateau
 from stepsize.schedules.families.metric_driven import Driven
 from stepsize.units import run as whole_run
-from tests.export.running import run
+from tests.support.exported_code import run
 
 DOCS = Path(stepsize.__file__).parents[1] / "docs"
 

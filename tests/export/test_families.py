@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from tests.export.running import TARGETS, assert_same_rates
-from tests.schedules.draws import LAW, NAMES, family_of, planned
+from tests.support.draws import LAW, NAMES, family_of, planned
+from tests.support.exported_code import TARGETS, assert_same_rates
 
 WITHOUT_CODE = {"custom"}
 

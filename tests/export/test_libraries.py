@@ -7,7 +7,7 @@ import pytest
 import stepsize.dialects  # noqa: F401  (its families)
 from stepsize.export import export
 from stepsize.schedules import parse
-from tests.export.running import assert_same_rates
+from tests.support.exported_code import assert_same_rates
 
 CALLS = [
     ("torch", "constant(0.1)", "ConstantLR"),

@@ -13,8 +13,8 @@ from stepsize.adapters.plain import PlainSchedule
 from stepsize.errors import ScheduleError
 from stepsize.export import export
 from stepsize.schedules import Plan, constant, parse, plateau
-from tests.export.running import run
-from tests.schedules.draws import LAW
+from tests.support.draws import LAW
+from tests.support.exported_code import run
 
 metrics = st.lists(st.floats(0.01, 1).map(lambda value: round(value, 2)), min_size=5, max_size=40)
 absolute = st.builds(

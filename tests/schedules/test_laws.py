@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import stepsize.schedules as ss
 from stepsize.schedules import FAMILIES, Plan, Schedule
 from stepsize.units import updates
-from tests.schedules.draws import (
+from tests.support.draws import (
     ARGUMENTS,
     HORIZON,
     LAW,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import stepsize.schedules as ss
 from stepsize.errors import ScheduleError
 from stepsize.units import epochs, updates
-from tests.schedules.draws import LAW, joins, leaves, planned
+from tests.support.draws import LAW, joins, leaves, planned
 
 AT, BEFORE, NOW = 60, 100, 200
 

@@ -13,7 +13,7 @@ import stepsize.schedules as ss
 from stepsize.errors import ScheduleError
 from stepsize.schedules import Schedule
 from stepsize.units import epochs, lr, run, updates
-from tests.schedules.draws import HORIZON, LAW, PER_EPOCH, joins, leaves, planned
+from tests.support.draws import HORIZON, LAW, PER_EPOCH, joins, leaves, planned
 
 
 @LAW

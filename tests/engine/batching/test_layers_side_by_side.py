@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, losses
-from vmapped import assert_as_vmap, drawn, numbers, own
 
 from stepsize.engine.initial_weights import is_generator_state
+from tests.support.vmapped import assert_as_vmap, drawn, numbers, own
 
 RNG = np.random.default_rng(4)
 TABLE, SERIES, IMAGES = (

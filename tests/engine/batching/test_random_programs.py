@@ -14,7 +14,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
-from vmapped import Function, assert_as_vmap, own
+
+from tests.support.vmapped import Function, assert_as_vmap, own
 
 SHAPES = st.lists(st.integers(1, 4), max_size=3).map(tuple)
 STEPS = st.tuples(st.integers(0, 15), *[st.integers(0, 23)] * 3)

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from vmapped import Function, assert_as_vmap, beside, drawn, numbers, own
 
 from stepsize.engine.batching import side_by_side as engine
 from stepsize.engine.batching.batched_value import Value
 from stepsize.engine.batching.batching_rules import RULES
 from stepsize.engine.batching.side_by_side import apiece, replicated
+from tests.support.vmapped import Function, assert_as_vmap, beside, drawn, numbers, own
 
 ROWS = jnp.asarray(np.random.default_rng(1).normal(size=(5, 7)), jnp.float32)
 LABELS = jnp.array([[0], [1], [2], [3], [0]])

@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
 
 from stepsize.errors import ProblemError
 from stepsize.problems.models.keras_models import Asked, build
 from stepsize.problems.models.model_transport import travel_form
 from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem, problem
+from tests.support.user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
 
 IRIS = Asked(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
 
@@ -232,9 +232,9 @@ def test_mixed_precision_is_refused():
 
 
 def test_factories():
-    assert type(rebuilt("user_models:good").model.optimizer).__name__ == "Adam"
+    assert type(rebuilt("tests.support.user_models:good").model.optimizer).__name__ == "Adam"
     with pytest.raises(ProblemError, match="must return a compiled Keras model"):
-        rebuilt("user_models:bare")
+        rebuilt("tests.support.user_models:bare")
     with pytest.raises(ProblemError, match="raised ModuleNotFoundError"):
         rebuilt("no_models:good")
     with pytest.raises(ProblemError, match="not of the form"):
@@ -242,7 +242,7 @@ def test_factories():
     with pytest.raises(
         ProblemError, match="raised RuntimeError: no such thing; its traceback is in"
     ) as caught:
-        rebuilt("user_models:broken")
+        rebuilt("tests.support.user_models:broken")
     with open(str(caught.value).split()[-1]) as file:
         assert 'raise RuntimeError("no such thing")' in file.read()
 

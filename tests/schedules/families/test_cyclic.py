@@ -16,7 +16,7 @@ from stepsize.errors import ScheduleError
 from stepsize.schedules import Schedule
 from stepsize.schedules.families.cyclic import cycles
 from stepsize.units import updates
-from tests.schedules.draws import LAW
+from tests.support.draws import LAW
 
 
 def triangle(t: int) -> float:

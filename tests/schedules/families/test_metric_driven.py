@@ -15,7 +15,7 @@ import stepsize.schedules as ss
 from stepsize.errors import ScheduleError, SpecError
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule, init, observe
 from stepsize.units import updates
-from tests.schedules.draws import LAW, driven
+from tests.support.draws import LAW, driven
 
 metrics = st.lists(st.floats(-2, 2) | st.sampled_from([math.nan, math.inf, 0.5]), max_size=30)
 
