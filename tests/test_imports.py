@@ -1,15 +1,12 @@
 """Imports: the package loads NumPy only, and its parts know each other in one direction."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import stepsize
-
-PACKAGE = Path(stepsize.__file__).parent
+from tests.support.import_graph import PACKAGE, ROOT, cycle, imported, imports_of, module_of, room_of
 
 # Each part may import those named in the rows above it that it lists, and nothing else of the package.
 ALLOWED = {
@@ -31,6 +28,25 @@ ALLOWED = {
     "comparison": {"errors", "schedules", "problems", "engine", "study", "verdict", "report"},
     "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
 }
+
+# Each wing of a package may import the files beside the wings, and these other wings.
+WINGS = {
+    "engine/batching": set(),
+    "problems/loading": set(),
+    "problems/models": set(),
+    "problems/splitting": set(),
+    "schedules/families": set(),
+    "schedules/foreign": {"schedules/families"},
+    "study/user_functions": set(),
+}
+ENTRANCES = {ROOT, "__main__"}  # `stepsize` itself, which loads each name when it is used
+VERSION = {("stepsize.cli", "stepsize")}  # may import the package, for its version
+READS_NAMES = {  # import what a user or the package's own table names
+    "stepsize",
+    "stepsize.problems.models.keras_models",
+    "stepsize.study.user_functions.functions",
+}
+MODULES = {module_of(path): imports_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def loaded_by(statement):
@@ -84,37 +100,166 @@ def test_an_unknown_name_is_an_attribute_error():
         stepsize.compar  # noqa: B018
 
 
-def imports_of(path):
-    """Give the parts of the package that a file imports, type-checking imports included."""
-    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            if node.level:
-                above = path.relative_to(PACKAGE).parent.parts[
-                    : len(path.relative_to(PACKAGE).parent.parts) - node.level + 1
-                ]
-                module = ".".join(["stepsize", *above, *((node.module or "").split("."))]).rstrip(".")
-            else:
-                module = node.module or ""
-            names = [module] if module != "stepsize" else [f"stepsize.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
+def offences(module, names):
+    """Return the imports of a module that the tables above do not allow, each with its reason."""
+    here, wing = part_of(module), wing_of(module)
+    for name in sorted(names):
+        if "?" in name:
+            if module not in READS_NAMES:
+                yield f"{module} imports {name}, which only a running program knows"
             continue
-        for name in names:
-            pieces = name.split(".")
-            if pieces[0] == "stepsize" and len(pieces) > 1 and pieces[1] != part:
-                yield pieces[1]
+        target = existing(name)
+        if here in ENTRANCES or (part_of(target) == here and wing_of(target) in (wing, None)):
+            continue
+        if part_of(target) == ROOT:
+            if (module, name) not in VERSION:
+                yield f"{module} imports {name} through the package; import it from its own module"
+        elif part_of(target) != here and part_of(target) not in ALLOWED[here]:
+            yield f"{module} imports {name}, but {here} may not import {part_of(target)}"
+        elif part_of(target) == here and wing and wing_of(target) not in WINGS[wing]:
+            yield f"{module} imports {name}, but {wing} may not import {wing_of(target)}"
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_one_way(path):
-    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if part in ("__init__", "__main__"):
-        return
-    assert set(imports_of(path)) <= ALLOWED[part]
+def offences_of(source, module):
+    return list(offences(module, imported(source, module)))
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_files_stay_short(path):
-    assert len(path.read_text().splitlines()) <= 300
+def part_of(module):
+    """Return the row of `ALLOWED` that a module belongs to."""
+    return room_of(module, 1)
+
+
+def wing_of(module):
+    """Return the wing that a module belongs to, or None."""
+    return wing if (wing := room_of(module, 2)) in WINGS else None
+
+
+def existing(name):
+    """Return the module that holds an imported name."""
+    while name not in MODULES and "." in name:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def test_imports_point_one_way():
+    assert [text for module, names in MODULES.items() for text in offences(module, names)] == []
+
+
+def test_the_tables_list_what_is_there():
+    assert set(ALLOWED) == {part_of(module) for module in MODULES} - {ROOT, *ENTRANCES}
+    folders = {path.parent.relative_to(PACKAGE) for path in PACKAGE.glob("*/*/__init__.py")}
+    assert set(WINGS) == {folder.as_posix() for folder in folders}
+    assert cycle(ALLOWED) == []
+    assert cycle(WINGS) == []
+
+
+def graph_of(modules, depth):
+    """Return which rooms import which others, from every module's imports."""
+    graph = {}
+    for module, names in modules.items():
+        targets = {room_of(existing(name), depth) for name in names if "?" not in name}
+        graph.setdefault(room_of(module, depth), set()).update(targets - {room_of(module, depth)})
+    return graph
+
+
+def files_and_wings_of(part, modules):
+    """Return which wings and single files of a package import which others of it."""
+    inside = {room: others for room, others in graph_of(modules, 2).items() if room.startswith(f"{part}/")}
+    return {room: others & set(inside) for room, others in inside.items()}
+
+
+def test_no_package_is_in_an_import_circle():
+    graph = graph_of(MODULES, 1)
+    assert cycle({part: graph[part] & set(ALLOWED) for part in ALLOWED}) == []
+
+
+@pytest.mark.parametrize("part", sorted({wing.partition("/")[0] for wing in WINGS} - {"schedules"}))
+def test_no_wing_is_in_a_circle_with_the_files_beside_it(part):
+    """The operators of a schedule make other schedules, so `schedules` alone is one circle by nature."""
+    assert cycle(files_and_wings_of(part, MODULES)) == []
+
+
+LOW = "stepsize.problems.loading.files"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import stepsize.report.html",
+        "import stepsize.report.html as page",
+        "from stepsize.report.html import render",
+        "from stepsize.report import html",
+        "from stepsize import report",
+        "from ...report import html",
+        "from ... import report",
+        "def late():\n    from stepsize.report import html",
+        "class Late:\n    import stepsize.report",
+        "if TYPE_CHECKING:\n    from stepsize.report import html",
+        "try:\n    import stepsize.report\nexcept ImportError:\n    pass",
+        "import_module('stepsize.report')",
+        "importlib.import_module(name='stepsize.report.html')",
+        "importlib.import_module('...report.html', __package__)",
+        "importlib.import_module('..report', 'stepsize.problems')",
+        "__import__('stepsize.report.html')",
+        "__import__('report.html', globals(), locals(), [], 3)",
+        "__import__('report', globals(), level=3)",
+        "import_module(f'stepsize.report.{name}')",
+        "import_module('stepsize.report.' + name)",
+        "import_module('stepsize.report.%s' % name)",
+        "Child('stepsize.report.html')",
+        "PARTS = {'html': 'stepsize.report.html'}",
+        "PATH = 'stepsize.report.html:render'",
+        "sys.modules['stepsize.report']",
+        "exec('from stepsize.report import html')",
+        "run([sys.executable, '-c', 'import stepsize.report'])",
+        "import_module(name)",
+        "__import__(name)",
+        "import_module(f'stepsize.{name}')",
+        "from stepsize import compare",
+        "import stepsize",
+        "from stepsize.problems.splitting import splits",
+        "from ..models import keras_models",
+        "import_module('stepsize.problems.models.keras_models')",
+    ],
+)
+def test_an_import_upward_is_seen_in_every_form(source):
+    assert len(offences_of(source, LOW)) > 0
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy, importlib",
+        "from stepsize.errors import ProblemError",
+        "from stepsize.problems.data import Data",
+        "from .frames import from_frame",
+        "from . import frames",
+        "from .. import data",
+        "import_module('stepsize.problems.data')",
+        "import_module('pandas')",
+        '"""See stepsize.report.html."""',
+        "print('stepsize.report(path) imports a store')",
+        "resources.files('stepsize.problems').joinpath('tables')",
+    ],
+)
+def test_other_imports_are_allowed(source):
+    assert offences_of(source, LOW) == []
+
+
+def test_circles_are_seen():
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c", "a"]
+    assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+    late = "def read():\n    from stepsize.problems.loading import files"
+    planted = {**MODULES, "stepsize.problems.data": imported(late, "stepsize.problems.data")}
+    assert cycle(files_and_wings_of("problems", planted)) == [
+        "problems/data",
+        "problems/loading",
+        "problems/data",
+    ]
+    planted = {**MODULES, "stepsize.units": {"stepsize.report"}}
+    assert len(cycle(graph_of(planted, 1))) > 2
+
+
+def test_files_stay_short():
+    lines = {path.relative_to(PACKAGE): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {str(path): count for path, count in lines.items() if count > 300} == {}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from stepsize.engine.client import Engine
-from stepsize.engine.task import Block, Task
+from stepsize.engine.task import Task
 from stepsize.errors import EngineError, ProblemError
-from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
+from tests.support.populations import make_block
 
 
 def make_task(**settings):
@@ -22,13 +22,8 @@ def make_task(**settings):
     return Task(form, {"optimizer": "sgd", **settings}, x, y, "binary", 2, 1, 20, 8, 2)
 
 
-def make_block(members, seed=0):
-    order = np.stack([np.random.default_rng(seed).permutation(20) for _ in range(2)]).astype(np.int32)
-    rules = PlateauRule(*np.tile(np.array(NEUTRAL, np.float32)[:, None], members))
-    rates = np.full((members, 6), 0.1, np.float32)
-    return Block(
-        np.uint32(seed), order, np.arange(20, 30), {}, None, rates, rules, np.zeros(members, np.int32)
-    )
+def block_of(members):
+    return make_block(make_task(), 0, ["constant(0.1)"] * members)
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +34,10 @@ def engine():
 
 def test_a_killed_process_is_replaced_and_the_call_made_again(engine):
     layout = engine.open("a", make_task(), 3, 2)
-    (before,) = engine.train("a", [make_block(layout.members)])
+    (before,) = engine.train("a", [block_of(layout.members)])
     first = engine.pid
     os.kill(first, signal.SIGKILL)
-    (after,) = engine.train("a", [make_block(layout.members)])
+    (after,) = engine.train("a", [block_of(layout.members)])
     assert engine.pid != first
     assert np.array_equal(before.valid_loss, after.valid_loss)
 
@@ -56,7 +51,7 @@ def test_killed_in_the_middle_of_a_call(engine):
             killed.append(engine.pid)
             os.kill(engine.pid, signal.SIGKILL)
 
-    (curves,) = engine.train("a", [make_block(layout.members)], kill_once)
+    (curves,) = engine.train("a", [block_of(layout.members)], kill_once)
     assert killed
     assert np.isfinite(curves.valid_loss).all()
 
@@ -79,10 +74,10 @@ def test_refusals_arrive_as_they_are_and_the_process_lives_on():
         with pytest.raises(ProblemError, match="did you mean 'adam'"):
             engine.open("wrong", make_task(optimizer="adamm"), 3, 2)
         layout = engine.open("right", make_task(), 3, 2)
-        (before,) = engine.train("right", [make_block(layout.members)])
+        (before,) = engine.train("right", [block_of(layout.members)])
         with pytest.raises(EngineError, match="training failed with"):
-            engine.train("right", [make_block(layout.members + 1)])
-        (after,) = engine.train("right", [make_block(layout.members)])
+            engine.train("right", [block_of(layout.members + 1)])
+        (after,) = engine.train("right", [block_of(layout.members)])
         assert np.array_equal(before.valid_loss, after.valid_loss)
         assert engine.pid == pid
 
@@ -104,7 +99,7 @@ def test_what_cannot_sit_side_by_side_trains_in_series():
         layout = engine.open("lonely", task, 3, 2)
         assert layout.members == 1
         assert "in series (not side by side: " in str(layout)
-        (curves,) = engine.train("lonely", [make_block(1)])
+        (curves,) = engine.train("lonely", [block_of(1)])
         assert np.isfinite(curves.valid_loss).all()
         together = engine.open(
             "good", dataclasses.replace(task, model={"factory": "tests.support.user_models:good"}), 3, 2

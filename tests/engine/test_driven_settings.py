@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from stepsize.engine.driven_settings import build_task
-from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
-from stepsize.engine.task import Block, Task
+from stepsize.engine.task import Task
 from stepsize.errors import StudyError
 from stepsize.schedules import parse
-from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
 from stepsize.study.population_calls import batch_order
+from tests.support.populations import make_block, make_population
 
 EPOCHS, BATCH, ROWS, VALID = 3, 16, 40, 20
 PER_EPOCH = -(-ROWS // BATCH)
@@ -41,19 +40,9 @@ def make_task(model="mlp(6)", **changes):
 
 def train(task, momenta=None, members=2, segment=1):
     """Train a block of equal members; give the population and the curves of the last one."""
-    population = Population(task)
-    population.compile(Layout(1, 1, members, segment, "as the test says"))
-    block = Block(
-        seed=np.uint32(5),
-        order=batch_order(np.arange(ROWS), 5, EPOCHS),
-        valid=np.arange(ROWS, ROWS + VALID, dtype=np.int32),
-        prepared={},
-        target=None,
-        rates=np.stack([RATES] * members),
-        rules=PlateauRule(*np.tile(np.array(NEUTRAL, np.float32)[:, None], members)),
-        watch=np.zeros(members, np.int32),
-        momenta=None if momenta is None else np.stack([momenta] * members),
-    )
+    population = make_population(task, members, segment=segment)
+    driven = None if momenta is None else np.stack([momenta] * members)
+    block = make_block(task, 5, ["one_cycle(0.1)"] * members, momenta=driven)
     (curves,) = population.train([block])
     return population, curves.valid_loss[-1]
 

@@ -6,13 +6,10 @@ import pytest
 from keras import layers
 
 from stepsize.engine import population as engine
-from stepsize.engine.planner import Layout
-from stepsize.engine.population import Population
-from stepsize.engine.task import Block, Task
+from stepsize.engine.task import Task
 from stepsize.problems.metrics import metric_of
 from stepsize.problems.models.model_transport import travel_form
-from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
+from tests.support.populations import make_block, make_population
 
 ROWS, VALID, EPOCHS, BATCH = 40, 25, 3, 16
 RNG = np.random.default_rng(2)
@@ -29,12 +26,9 @@ TARGETS = {
 def run(kind, form, rate=0.1, x=X, prepared=None, target=None, metric=None):
     y, classes, outputs = TARGETS[kind]
     task = Task(form, {}, x, y, kind, classes, outputs, ROWS, BATCH, EPOCHS, metric=metric)
-    population = Population(task)
-    population.compile(Layout(1, 1, 1, EPOCHS, "as the test says"))
+    population = make_population(task, 1)
     rates = np.full((1, EPOCHS * task.updates_per_epoch), rate, np.float32)
-    rules = PlateauRule(*np.array(NEUTRAL, np.float32)[:, None])
-    rows, valid = batch_order(np.arange(ROWS), 1, EPOCHS), np.arange(ROWS, ROWS + VALID, dtype=np.int32)
-    block = Block(np.uint32(1), rows, valid, prepared or {}, target, rates, rules, np.zeros(1, np.int32))
+    block = make_block(task, 1, ["constant(1)"], rates=rates, prepared=prepared or {}, target=target)
     (curves,), state = population.run([block])
     for variable, value in zip(population.member.model.trainable_variables, state.weights, strict=True):
         variable.assign(value[0, 0])

@@ -1,25 +1,25 @@
 """A member of a population is the run that Keras' own `fit` makes."""
 
 import dataclasses
+import functools
 
 import jax
 import keras
 import numpy as np
 import pytest
 
-from stepsize.engine.planner import Layout, Machine, plan_layout
-from stepsize.engine.population import Population
-from stepsize.engine.task import Block, Task
+from stepsize.engine.planner import Machine, plan_layout
+from stepsize.engine.task import Task
 from stepsize.problems.models.keras_models import Asked, build
 from stepsize.problems.models.model_transport import travel_form
-from stepsize.problems.target_encoding import encode
-from stepsize.schedules import parse
 from stepsize.schedules.families.metric_driven import plateau
-from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
+from tests.support.populations import fit, make_block, make_population
 
 EPOCHS, BATCH, ROWS, VALID, FEATURES = 4, 16, 70, 30, 5
 PER_EPOCH = -(-ROWS // BATCH)
+
+
+two_at_once = functools.partial(make_population, blocks=2, devices=2)
 
 
 def make_data(classes):
@@ -36,72 +36,18 @@ def make_task(model="mlp(8)", classes=2, **settings):
     return Task(form, settings, x, y, kind, classes, outputs, ROWS, BATCH, EPOCHS)
 
 
-def make_block(seed, specs, epochs=EPOCHS):
-    plans = [parse(spec).plan(epochs=epochs, updates_per_epoch=PER_EPOCH) for spec in specs]
-    factors = [plan.schedule.metric_factor for plan in plans]
-    rules = [factor.rule() if factor else NEUTRAL for factor in factors]
-    return Block(
-        np.uint32(seed),
-        batch_order(np.arange(ROWS), seed, epochs),
-        np.arange(ROWS, ROWS + VALID, dtype=np.int32),
-        {},
-        None,
-        np.stack([plan.values.astype(np.float32) for plan in plans]),
-        PlateauRule(*np.array(rules, np.float32).T),
-        np.zeros(len(specs), np.int32),
-    )
-
-
-def make_population(task, members, blocks=2, segment=EPOCHS, devices=2):
-    population = Population(task)
-    population.compile(Layout(devices, blocks, members, segment, "as the test says"))
-    return population
-
-
-class Table(keras.optimizers.schedules.LearningRateSchedule):
-    """Rates by update, for Keras."""
-
-    def __init__(self, rates):
-        self.rates = keras.ops.convert_to_tensor(rates, "float32")
-
-    def __call__(self, step):
-        return keras.ops.take(self.rates, keras.ops.cast(step, "int32"))
-
-
-def fit(population, seed, spec):
-    """Train one run by `fit` from the population's start: same weights, batches, dropout masks and rates."""
+def fit_named(population, seed, spec):
+    """Train one run of a model given as text by `fit`."""
     task = population.task
-    rates = parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH).values
     built = build(task.model, task.settings, Asked(task.x, task.kind, task.classes, task.outputs))
-    model = built.model
-    y = encode(task.y, task.kind, task.classes, built.width, built.loss_numbers)
-    model.optimizer.learning_rate = Table(rates)
-    model.compile(model.optimizer, model.loss, metrics=[built.metric])
-    start = [*model.trainable_variables, *model.non_trainable_variables]
-    weights, others = population.member.initial(seed)
-    for variable, value in zip(start, [*weights, *others], strict=True):
-        variable.assign(value)
-    valid = slice(ROWS, ROWS + VALID)
-    history = []
-    for rows in batch_order(np.arange(ROWS), seed, EPOCHS):
-        logs = model.fit(
-            task.x[rows],
-            y[rows],
-            batch_size=BATCH,
-            shuffle=False,
-            verbose=0,
-            validation_data=(task.x[valid], y[valid]),
-            validation_batch_size=VALID,
-        ).history
-        score = next(values[0] for name, values in logs.items() if name.startswith("val_") and "acc" in name)
-        history.append((logs["loss"][0], logs["val_loss"][0], score))
-    return np.array(history).T
+    return fit(built.model, population, seed, spec, built.metric)
 
 
 def assert_same_run(curves, member, expected):
     """Compare a member's training loss, validation loss and metric with those of `fit`."""
-    ours = np.stack([curves.train_loss[member], curves.valid_loss[member], curves.metric[member]])
-    np.testing.assert_allclose(ours, expected, rtol=2e-4, atol=2e-6)
+    for series in ("train_loss", "valid_loss", "metric"):
+        ours, theirs = getattr(curves, series)[member], getattr(expected, series)
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6, err_msg=series)
 
 
 SPECS = ("constant(0.05)", "warmup(1*epochs) >> cosine(0.2)", "inverse_time(0.1, rate=0.05)")
@@ -119,10 +65,10 @@ SPECS = ("constant(0.05)", "warmup(1*epochs) >> cosine(0.2)", "inverse_time(0.1,
     ],
 )
 def test_member_equals_fit(model, classes, settings):
-    population = make_population(make_task(model, classes, **settings), len(SPECS))
-    curves = population.train([make_block(seed, SPECS) for seed in (3, 4)])
-    assert_same_run(curves[0], 1, fit(population, 3, SPECS[1]))
-    assert_same_run(curves[1], 2, fit(population, 4, SPECS[2]))
+    population = two_at_once(make_task(model, classes, **settings), len(SPECS))
+    curves = population.train([make_block(population.task, seed, SPECS) for seed in (3, 4)])
+    assert_same_run(curves[0], 1, fit_named(population, 3, SPECS[1]))
+    assert_same_run(curves[1], 2, fit_named(population, 4, SPECS[2]))
 
 
 def test_member_equals_fit_with_state_in_the_layers():
@@ -132,27 +78,27 @@ def test_member_equals_fit_with_state_in_the_layers():
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(keras.layers.Dropout(0.2)(hidden)))
     model.compile(keras.optimizers.RMSprop(rho=0.8), keras.losses.BinaryCrossentropy())
     task = dataclasses.replace(make_task(), model=travel_form(model, 1))
-    population = make_population(task, len(SPECS))
-    (curves,) = population.train([make_block(3, SPECS)])
-    assert_same_run(curves, 1, fit(population, 3, SPECS[1]))
+    population = two_at_once(task, len(SPECS))
+    (curves,) = population.train([make_block(population.task, 3, SPECS)])
+    assert_same_run(curves, 1, fit_named(population, 3, SPECS[1]))
 
 
 def test_a_batch_may_be_larger_than_the_training_part():
     task = dataclasses.replace(make_task(optimizer="sgd"), batch_size=ROWS + 1)
-    block = make_block(1, SPECS)._replace(rates=np.full((len(SPECS), EPOCHS), 0.1, np.float32))
-    (curves,) = make_population(task, len(SPECS)).train([block])
+    block = make_block(task, 1, SPECS, rates=np.full((len(SPECS), EPOCHS), 0.1, np.float32))
+    (curves,) = two_at_once(task, len(SPECS)).train([block])
     assert (np.diff(curves.train_loss[0]) < 0).all()
 
 
 def test_the_comparison_can_fail():
-    population = make_population(make_task(optimizer="sgd"), len(SPECS))
-    (curves,) = population.train([make_block(3, SPECS)])
+    population = two_at_once(make_task(optimizer="sgd"), len(SPECS))
+    (curves,) = population.train([make_block(population.task, 3, SPECS)])
     with pytest.raises(AssertionError):
-        assert_same_run(curves, 0, fit(population, 3, SPECS[1]))
+        assert_same_run(curves, 0, fit_named(population, 3, SPECS[1]))
 
 
 def test_members_of_a_seed_start_alike_and_seeds_do_not():
-    population = make_population(make_task(optimizer="sgd"), 2)
+    population = two_at_once(make_task(optimizer="sgd"), 2)
     first, _ = population.member.initial(1)
     again, _ = population.member.initial(1)
     other, _ = population.member.initial(2)
@@ -161,7 +107,7 @@ def test_members_of_a_seed_start_alike_and_seeds_do_not():
 
 
 def test_initial_weights_follow_the_initialiser():
-    population = make_population(make_task('mlp(400, initializer="random_normal")', optimizer="sgd"), 1)
+    population = two_at_once(make_task('mlp(400, initializer="random_normal")', optimizer="sgd"), 1)
     kernel = np.concatenate([np.asarray(population.member.initial(seed)[0][0]).ravel() for seed in range(20)])
     assert abs(kernel.std() - 0.05) < 0.001
     assert abs(kernel.mean()) < 0.001
@@ -170,9 +116,9 @@ def test_initial_weights_follow_the_initialiser():
 def test_a_diverged_member_is_frozen_and_harms_nobody():
     specs = ("constant(0.05)", "constant(1e38)", "constant(0.2)")
     alone = ("constant(0.05)", "constant(0.05)", "constant(0.2)")
-    population = make_population(make_task(classes=3, optimizer="sgd", momentum=0.9), len(specs))
-    (wild,) = population.train([make_block(5, specs)])
-    (calm,) = population.train([make_block(5, alone)])
+    population = two_at_once(make_task(classes=3, optimizer="sgd", momentum=0.9), len(specs))
+    (wild,) = population.train([make_block(population.task, 5, specs)])
+    (calm,) = population.train([make_block(population.task, 5, alone)])
     assert wild.diverged_at[0] == wild.diverged_at[2] == -1
     assert 1 <= wild.diverged_at[1] < EPOCHS * PER_EPOCH
     assert np.isnan(wild.metric[1, -1])
@@ -184,10 +130,10 @@ def test_layouts_agree():
     """A study's results do not depend on the plan beyond float rounding."""
     task = make_task("mlp(8, dropout=0.2)", 3, optimizer="sgd", momentum=0.9)
     specs = [*SPECS, "constant(0.1) * plateau(factor=0.5, patience=0)"]
-    block = make_block(2, specs)
-    (whole,) = make_population(task, 4).train([block])
-    series = make_population(task, 1, blocks=4, segment=1, devices=1).train(
-        [make_block(2, [spec]) for spec in specs]
+    block = make_block(task, 2, specs)
+    (whole,) = two_at_once(task, 4).train([block])
+    series = two_at_once(task, 1, blocks=4, segment=1, devices=1).train(
+        [make_block(task, 2, [spec]) for spec in specs]
     )
     for member, single in enumerate(series):
         for ours, theirs in zip(whole[:4], single[:4], strict=True):
@@ -195,17 +141,17 @@ def test_layouts_agree():
 
 
 def test_a_new_schedule_or_seed_compiles_nothing():
-    population = make_population(make_task(optimizer="sgd"), 3, segment=2)
-    population.train([make_block(0, SPECS)])
+    population = two_at_once(make_task(optimizer="sgd"), 3, segment=2)
+    population.train([make_block(population.task, 0, SPECS)])
     assert population.traces == 1
-    population.train([make_block(1, SPECS[::-1]), make_block(2, SPECS)])
+    population.train([make_block(population.task, 1, SPECS[::-1]), make_block(population.task, 2, SPECS)])
     assert population.traces == 1
 
 
 def test_plateau_acts_on_the_metric_it_watches():
     spec = "constant(0.5) * plateau(factor=0.1, patience=0)"
-    population = make_population(make_task(optimizer="sgd"), 1)
-    (curves,) = population.train([make_block(1, [spec])])
+    population = two_at_once(make_task(optimizer="sgd"), 1)
+    (curves,) = population.train([make_block(population.task, 1, [spec])])
     rule = plateau(factor=0.1, patience=0)
     state, expected = rule.init(), []
     for loss in curves.valid_loss[0]:
@@ -216,9 +162,8 @@ def test_plateau_acts_on_the_metric_it_watches():
 
 def test_progress_is_told_by_segment():
     heard = []
-    make_population(make_task(optimizer="sgd"), 1, segment=1).train(
-        [make_block(0, ["constant(0.1)"])], heard.append
-    )
+    population = two_at_once(make_task(optimizer="sgd"), 1, segment=1)
+    population.train([make_block(population.task, 0, ["constant(0.1)"])], heard.append)
     assert heard == [0.25, 0.5, 0.75, 1.0]
 
 

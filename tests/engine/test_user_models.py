@@ -6,18 +6,12 @@ import pytest
 from keras import layers
 
 import stepsize as ss
-from stepsize.engine.planner import Layout
-from stepsize.engine.population import Population
-from stepsize.engine.task import Block, Task
+from stepsize.engine.task import Task
 from stepsize.errors import ProblemError
 from stepsize.problems.models.model_transport import travel_form
-from stepsize.problems.target_encoding import encode
-from stepsize.schedules import parse
-from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
+from tests.support.populations import fit, make_block, make_population
 
 EPOCHS, BATCH, ROWS, VALID = 2, 16, 156, 40  # 20 updates, the last of each epoch shorter
-PER_EPOCH = -(-ROWS // BATCH)
 SPECS = ("constant(0.003)", "warmup(3*updates) >> cosine(0.01)")
 RNG = np.random.default_rng(11)
 NUMBERS = RNG.normal(size=(ROWS + VALID, 6)).astype(np.float32)
@@ -83,83 +77,20 @@ def make_task(model, x, y, **fields):
     return Task(form, {}, x, y, "multiclass", classes, classes, ROWS, BATCH, EPOCHS, **fields)
 
 
-def make_population(task):
-    population = Population(task)
-    population.compile(Layout(1, 1, len(SPECS), EPOCHS, "as the test says"))
-    return population
-
-
-def make_block(seed, specs=SPECS):
-    plans = [parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH) for spec in specs]
-    return Block(
-        np.uint32(seed),
-        batch_order(np.arange(ROWS), seed, EPOCHS),
-        np.arange(ROWS, ROWS + VALID, dtype=np.int32),
-        {},
-        None,
-        np.stack([plan.values.astype(np.float32) for plan in plans]),
-        PlateauRule(*np.tile(np.array(NEUTRAL, np.float32)[:, None], len(specs))),
-        np.zeros(len(specs), np.int32),
-    )
-
-
-class Table(keras.optimizers.schedules.LearningRateSchedule):
-    """Rates by update, for Keras."""
-
-    def __init__(self, rates):
-        self.rates = keras.ops.convert_to_tensor(rates, "float32")
-
-    def __call__(self, step):
-        return keras.ops.take(self.rates, keras.ops.cast(step, "int32"))
-
-
-def fit(model, population, seed, spec):
-    """Train the user's own model by `fit`, from the population's start; give its losses and its weights."""
-    task = population.task
-    rates = parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH).values
-    x = task.x
-    model(keras.tree.map_structure(lambda array: array[:2], x))
-    config = model.optimizer.get_config()
-    model.compile(type(model.optimizer).from_config({**config, "learning_rate": 0.1}), model.loss)
-    model.optimizer.learning_rate = Table(rates)
-    weights, others = population.member.initial(seed)
-    start = [*model.trainable_variables, *model.non_trainable_variables]
-    for variable, value in zip(start, [*weights, *others], strict=True):
-        variable.assign(value)
-    built = population.member.built
-    y = encode(task.y, task.kind, task.classes, built.width, built.loss_numbers)
-    history = []
-    for rows in batch_order(np.arange(ROWS), seed, EPOCHS):
-        logs = model.fit(
-            keras.tree.map_structure(lambda array, rows=rows: array[rows], x),
-            y[rows],
-            sample_weight=None if task.weights is None else task.weights[rows],
-            batch_size=BATCH,
-            shuffle=False,
-            verbose=0,
-            validation_data=(keras.tree.map_structure(lambda array: array[ROWS:], x), y[ROWS:]),
-            validation_batch_size=VALID,
-        ).history
-        history.append((logs["loss"][0], logs["val_loss"][0]))
-    return np.array(history).T, [np.asarray(weight) for weight in model.trainable_variables]
-
-
 def assert_same_run(task, model, seed=5, member=1, atol=2e-5):
     """Train as a member and by `fit`; compare losses and final weights."""
-    population = make_population(task)
-    (curves,), state = population.run([make_block(seed)])
-    losses, weights = fit(model, population, seed, SPECS[member])
-    ours = np.stack([curves.train_loss[member], curves.valid_loss[member]])
-    np.testing.assert_allclose(ours, losses, rtol=5e-4, atol=1e-5)
-    for found, expected, variable in zip(state.weights, weights, model.trainable_variables, strict=True):
-        np.testing.assert_allclose(found[0, member], expected, rtol=2e-3, atol=atol, err_msg=variable.path)
+    population = make_population(task, len(SPECS))
+    (curves,), state = population.run([make_block(task, seed, SPECS)])
+    expected = fit(model, population, seed, SPECS[member])
+    for series in ("train_loss", "valid_loss"):
+        ours, theirs = getattr(curves, series)[member], getattr(expected, series)
+        np.testing.assert_allclose(ours, theirs, rtol=5e-4, atol=1e-5, err_msg=series)
+    for found, weight, variable in zip(
+        state.weights, expected.weights, model.trainable_variables, strict=True
+    ):
+        np.testing.assert_allclose(found[0, member], weight, rtol=2e-3, atol=atol, err_msg=variable.path)
 
 
-OPTIMIZERS = {
-    "SGD": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
-    "Adam": lambda: keras.optimizers.Adam(),
-    "AdamW": lambda: keras.optimizers.AdamW(weight_decay=0.02),
-}
 INPUTS = {
     mlp: NUMBERS,
     lstm: WORDS,
@@ -169,14 +100,22 @@ INPUTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize(
-    "make", [mlp, convnet, lstm, transformer, two_inputs], ids=lambda make: make.__name__
+    ("make", "optimizer"),
+    [
+        (mlp, keras.optimizers.SGD(momentum=0.9, nesterov=True)),
+        (convnet, keras.optimizers.AdamW(weight_decay=0.02)),
+        (lstm, keras.optimizers.Adam()),
+        (transformer, keras.optimizers.AdamW(weight_decay=0.02)),
+        (two_inputs, keras.optimizers.SGD(momentum=0.9)),
+    ],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_member_equals_fit(make, optimizer, request):
+    """Every kind of layer with one optimizer; below, one model with every optimizer."""
     x, y = request.getfixturevalue("images") if make is convnet else (INPUTS[make], CLASSES)
     model = make()
-    model.compile(OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy")
+    model.compile(optimizer, "sparse_categorical_crossentropy")
     assert_same_run(make_task(model, x, y), model)
 
 
@@ -228,8 +167,8 @@ def test_averaged_weights_are_the_ones_judged():
     model = keras.Model(inputs, layers.Dense(3, "softmax")(inputs))
     optimizer = keras.optimizers.SGD(use_ema=True, ema_momentum=0.9)
     model.compile(optimizer, "sparse_categorical_crossentropy")
-    population = make_population(make_task(model, NUMBERS, CLASSES))
-    (curves,), state = population.run([make_block(3, ("constant(0.3)",) * 2)])
+    population = make_population(make_task(model, NUMBERS, CLASSES), 2)
+    (curves,), state = population.run([make_block(population.task, 3, ("constant(0.3)",) * 2)])
     places = [v.name.endswith("average") for v in population.member.optimizer.variables]
     averages = [slot[0, 1] for slot, own in zip(state.slots, places, strict=True) if own]
     for variable, value in zip(model.trainable_variables, averages, strict=True):
