@@ -11,9 +11,10 @@ from typing import Annotated, Any, TypeVar
 from stepsize.checks import is_number, shown
 from stepsize.errors import ScheduleError, SpecError
 from stepsize.metric_directions import direction
-from stepsize.schedules.base import Family, family
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions, refusal
 from stepsize.schedules.curves import Array
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
     Count,
     Flag,
@@ -44,6 +45,9 @@ class Driven(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         raise ScheduleError(f"{self} cannot stand alone; write constant(0.1) * {self}")
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        raise refusal(self, "its multiplier is known only while training")
 
     @abstractmethod
     def rule(self) -> PlateauRule:
