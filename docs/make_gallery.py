@@ -12,7 +12,7 @@ from make_libraries import DOCS, LIBRARIES, OURS, code, names
 from numpy.typing import NDArray
 
 from stepsize.schedules import Schedule, one_cycle_momentum, parse, picture, register
-from stepsize.schedules.base import Family
+from stepsize.schedules.family import Family
 
 IMAGES = DOCS / "images" / "gallery"
 EPOCHS, UPDATES_PER_EPOCH = 50, 20

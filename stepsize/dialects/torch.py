@@ -21,7 +21,8 @@ from stepsize.schedules import (
     polynomial,
     step_decay,
 )
-from stepsize.schedules.families.cyclic import cosine_restarts, exp_range, triangular, triangular2
+from stepsize.schedules.families.cyclic import cosine_restarts
+from stepsize.schedules.families.triangular import exp_range, triangular, triangular2
 from stepsize.schedules.foreign.shared import geometric
 from stepsize.schedules.foreign.torch import OVERWRITING, torch_chained, torch_cosine, torch_one_cycle
 from stepsize.schedules.operators import product

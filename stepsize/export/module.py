@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from stepsize.export.code_text import comment
 from stepsize.schedules import Plan, Schedule
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import comment
 from stepsize.schedules.operators import planned_part
 
 FEW = 16

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ScheduleError
-from stepsize.export import formulas, waves  # noqa: F401  (they register their formulas)
-from stepsize.export.code_text import indented
-from stepsize.export.functions import Functions
 from stepsize.export.module import Module
 from stepsize.export.plateau import refusal
 from stepsize.schedules import Plan, constant
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions, indented
 from stepsize.schedules.operators import planned_part
 
 NEEDED = {
@@ -46,7 +44,7 @@ def function(plan: Plan) -> str:
         body = [f"return {schedule.value}"]
     else:
         with np.errstate(all="ignore"):  # as in the plan, which has found its values finite
-            body = [_time(plan), *functions.body(schedule, clock, plan.horizon)]
+            body = [_time(plan), *schedule.body(clock, plan.horizon, functions)]
     if plan.after == "error":
         refuse = f'raise ValueError(f"update {{update}} is past the run of {plan.horizon} updates")'
         body = [f"if update >= {plan.horizon}:", f"    {refuse}", *body]

@@ -1,36 +1,19 @@
 """Schedules: immutable values that turn the updates of a run into learning rates.
 
-Read `base` for what a schedule is; `decay`, `papers`, `staged`, `piecewise`, `cyclic`, `waves`, `custom` and
-`driven` for the families; `compose` for `>>`, `*` and `+`, `wrap` for schedules around one, `resumed` for
-one that was changed in the middle of a run; `plan` for the numbers of one run, `spec` and `document` for
-text and JSON.
+Read `base` for what a schedule is, `family` for what a family is, and `families` for all of them; `operators`
+for `>>`, `*` and `+`, `wrappers` for schedules around a schedule, `resumed` for one that was changed in the
+middle of a run; `plan` for the numbers of one run and `phases` for its parts; `text_form` and `json_form` for
+how schedules are written, `code_text` for the Python code that `stepsize.export` makes of them.
 """
 
-from stepsize.schedules.base import FAMILIES, Schedule
+from stepsize.schedules.base import Schedule
+from stepsize.schedules.families.chebyshev import chebyshev
 from stepsize.schedules.families.custom import custom, noise, register
-from stepsize.schedules.families.cyclic import (
-    cosine_restarts,
-    exp_range,
-    sawtooth,
-    sine,
-    triangular,
-    triangular2,
-)
-from stepsize.schedules.families.decay import (
-    constant,
-    cosine,
-    exponential,
-    inverse_sqrt,
-    inverse_time,
-    linear,
-    natural_exponential,
-    polynomial,
-    power_law,
-)
+from stepsize.schedules.families.cyclic import cosine_restarts, sawtooth, sine
+from stepsize.schedules.families.decay import constant, cosine, linear, polynomial
 from stepsize.schedules.families.metric_driven import on_threshold, plateau, two_way
 from stepsize.schedules.families.one_cycle import noam, one_cycle, one_cycle_momentum, slanted_triangular
 from stepsize.schedules.families.papers import (
-    chebyshev,
     hyperbolic,
     k_decay,
     linear_cosine,
@@ -39,10 +22,19 @@ from stepsize.schedules.families.papers import (
     tanh,
 )
 from stepsize.schedules.families.piecewise import piecewise_constant, piecewise_interpolated
+from stepsize.schedules.families.time_decay import (
+    exponential,
+    inverse_sqrt,
+    inverse_time,
+    natural_exponential,
+    power_law,
+)
+from stepsize.schedules.families.triangular import exp_range, triangular, triangular2
 from stepsize.schedules.families.warmup_stable_decay import flat_cosine, multistep, step_decay, warmup, wsd
 from stepsize.schedules.json_form import from_json
 from stepsize.schedules.operators import Join, Product, Sum
 from stepsize.schedules.plan import Plan
+from stepsize.schedules.registry import FAMILIES
 from stepsize.schedules.resumed import resumed
 from stepsize.schedules.text_form import parse
 from stepsize.schedules.wrappers import clip, per_epoch, repeat, rescale

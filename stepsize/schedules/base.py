@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, ClassVar, TypeVar, dataclass_transform, final, get_type_hints
-
-import numpy as np
+from typing import Any, ClassVar, final
 
 from stepsize.checks import number, spell
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array
-from stepsize.schedules.fields import Check
 from stepsize.schedules.plan import After, Plan, plan_run
-from stepsize.units import Knob, Length
-
-FAMILIES: dict[str, type[Family]] = {}
-"""Every family by the name that specs use."""
+from stepsize.units import Knob
 
 
 class Schedule(ABC):
@@ -38,6 +31,19 @@ class Schedule(ABC):
     @abstractmethod
     def duration(self, clock: Clock) -> float | None:
         """Return the updates it lasts by its own lengths, or None: the rest of the run."""
+
+    @abstractmethod
+    def body(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        """Return what `evaluate` does as the body of a Python function of `t`, which is at most `reach`.
+
+        The functions and constants that it needs are put into `out`.
+
+        Raises: ScheduleError if it has no formula in plain Python.
+        """
+
+    def expression(self, t: str, clock: Clock, reach: float, out: Functions) -> str:
+        """Return the text of its value at the time `t`: the call of a function that is put into `out`."""
+        return out.define(self, self.body(clock, reach, out), t)
 
     @property
     @abstractmethod
@@ -186,80 +192,6 @@ class Schedule(ABC):
         if number("divisor", divisor) == 0:
             raise ScheduleError(f"{self} / 0 is no schedule; divide by a number above 0")
         return self * (1 / divisor)
-
-
-class Family(Schedule):
-    """One formula with its parameters.
-
-    A family is a class with the decorator `@family`, annotated fields from `fields`, and a `curve`. Its
-    name is lower case because it is what a spec says. A parameter is checked by its annotation, `floor`
-    against `peak` for all, and `validate` adds what only one family asks.
-    """
-
-    @abstractmethod
-    def curve(self, t: Array, clock: Clock) -> Array:
-        """Return the values at the times `t`, which lie within [0, clock.horizon]."""
-
-    def validate(self) -> None:
-        """Raise ScheduleError if parameters, each fine alone, do not go together."""
-
-    @final
-    def __post_init__(self) -> None:
-        for name, check in _checks(type(self)).items():
-            object.__setattr__(self, name, check(name, getattr(self, name)))
-        not_above("floor", getattr(self, "floor", None), "peak", getattr(self, "peak", None))
-        self.validate()
-
-    def evaluate(self, t: Array, clock: Clock) -> Array:
-        own = self.duration(clock)
-        horizon = clock.horizon if own is None else own
-        return self.curve(np.minimum(t, horizon), dataclasses.replace(clock, horizon=horizon))
-
-    def duration(self, clock: Clock) -> float | None:
-        length: Length | None = getattr(self, "length", None)
-        return None if length is None else clock.period("length", length)
-
-    @property
-    def sized(self) -> bool:
-        return getattr(self, "length", None) is not None
-
-    @final
-    def __repr__(self) -> str:
-        said = []
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not field.kw_only:
-                said.append(written(value))
-            elif value != field.default:
-                said.append(f"{field.name}={written(value)}")
-        return f"{type(self).__name__}({', '.join(said)})"
-
-
-AnyFamily = TypeVar("AnyFamily", bound=Family)
-
-
-@dataclass_transform(frozen_default=True, eq_default=False)
-def family(cls: type[AnyFamily]) -> type[AnyFamily]:
-    """Make a class a family: a frozen dataclass with checked parameters, known to specs by its name."""
-    made = dataclass(frozen=True, repr=False, eq=False)(cls)
-    FAMILIES[made.__name__] = made
-    return made
-
-
-@cache
-def _checks(cls: type[Family]) -> dict[str, Check]:
-    """Return the check of each parameter; not before a family is used, for all together take their time."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {field.name: hints[field.name].__metadata__[0] for field in dataclasses.fields(cls)}
-
-
-def not_above(low: str, low_value: Any, high: str, high_value: Any) -> None:
-    """Raise ScheduleError if both are numbers and the first is above the second."""
-    if isinstance(low_value, float) and isinstance(high_value, float) and low_value > high_value:
-        raise ScheduleError(
-            f"{low}={spell(low_value)} is above {high}={spell(high_value)}; "
-            f"write a {low} of at most {spell(high_value)}"
-        )
 
 
 def parameters(schedule: Schedule) -> dict[str, Any]:

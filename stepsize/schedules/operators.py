@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.checks import number, shown
+from stepsize.checks import number, shown, spell
 from stepsize.errors import ScheduleError
 from stepsize.schedules.base import Schedule, written
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array
 from stepsize.schedules.families.warmup_stable_decay import warmup
 from stepsize.units import Knob
@@ -53,8 +54,25 @@ class Join(Schedule):
             values[inside] = self._piece(index, t[inside] - start, starts, clock)
         return values
 
+    def body(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        """Return one branch for each piece that has updates."""
+        lines: list[str] = []
+        for index, (start, end) in enumerate(pairwise([*self._starts(clock), clock.horizon])):
+            final = index + 1 == len(self.pieces)
+            if start >= end and not final:
+                continue
+            piece, local = self.pieces[index], replace(clock, horizon=end - start)
+            time = f"t - {spell(start)}" if start else "t"
+            if isinstance(piece, warmup):
+                target = float(self.evaluate(np.array([end]), clock)[0])
+                value = out.define(piece, piece.code_towards(target, local), time)
+            else:
+                value = piece.expression(time, local, reach - start if final else end - start, out)
+            lines += [f"return {value}"] if final else [f"if t < {spell(end)}:", f"    return {value}"]
+        return lines
+
     def _starts(self, clock: Clock) -> list[float]:
-        """The update at which each piece begins."""
+        """Return the update at which each piece begins."""
         durations = [piece.duration(clock) or 0.0 for piece in self.pieces[:-1]]
         return list(accumulate(durations, initial=0.0))
 
@@ -127,6 +145,11 @@ class Product(Schedule):
             return self.metric_factor.evaluate(t, clock)  # it says that it cannot stand alone
         return reduce(np.multiply, planned, np.full_like(t, self.scale))
 
+    def body(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        assert isinstance(self.scale, float)  # a plan has no knobs
+        factors = [factor.expression("t", clock, reach, out) for factor in self.factors]
+        return ["return " + " * ".join(factors if self.scale == 1 else [spell(self.scale), *factors])]
+
     def with_fields(self, **changes: Any) -> Schedule:
         return product(changes["scale"], *changes["factors"])
 
@@ -170,6 +193,9 @@ class Sum(Schedule):
 
     def evaluate(self, t: Array, clock: Clock) -> Array:
         return reduce(np.add, [term.evaluate(t, clock) for term in self.terms])
+
+    def body(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        return ["return " + " + ".join(term.expression("t", clock, reach, out) for term in self.terms)]
 
     def with_fields(self, **changes: Any) -> Schedule:
         return total(*changes["terms"])

@@ -12,8 +12,9 @@ from stepsize.checks import spell
 from stepsize.schedules.base import Schedule, parameters
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.families.warmup_stable_decay import warmup
+from stepsize.schedules.family import Family
 from stepsize.schedules.operators import Join, Product, Sum
-from stepsize.schedules.parts import HELD, parts_of
+from stepsize.schedules.phase_starts import HELD
 from stepsize.schedules.plan import Plan
 from stepsize.schedules.wrappers import Wrapper, per_epoch, repeat
 from stepsize.units import Length
@@ -125,7 +126,9 @@ def _inside(schedule: Schedule, clock: Clock) -> list[Start]:
         found = [start for start in _begun(each, clock) if start[0] < clock.horizon]
         if len(found) > 1:
             return _at_epochs(found, clock) if isinstance(schedule, per_epoch) else found
-    return [(at, str(schedule), part) for at, part in parts_of(schedule, clock)]
+    if not isinstance(schedule, Family):
+        return []
+    return [(at, str(schedule), part) for at, part in schedule.phases(clock)]
 
 
 def _at_epochs(found: list[Start], clock: Clock) -> list[Start]:

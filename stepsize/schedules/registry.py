@@ -1,14 +1,20 @@
-"""A family called by its name, with the arguments that a text or a document gives."""
+"""The families by their names, and a schedule built from a name and arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepsize.checks import shown
 from stepsize.errors import SpecError, unknown
-from stepsize.schedules.base import FAMILIES, Schedule
+
+if TYPE_CHECKING:
+    from stepsize.schedules.base import Schedule
+    from stepsize.schedules.family import Family
+
+FAMILIES: dict[str, type[Family]] = {}
+"""Every family by the name that specs use; those of `foreign` are added when a name is asked for."""
 
 
 def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Schedule:
@@ -24,7 +30,7 @@ def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> S
     stepsize.errors.SpecError: cosine: unknown argument 'flor'; did you mean 'floor'?
     """
     if isinstance(name, str) and name not in FAMILIES:
-        from stepsize.schedules import foreign  # noqa: F401, registers the rules of other libraries
+        from stepsize.schedules import foreign  # noqa: F401  (it registers its families)
     if not isinstance(name, str) or name not in FAMILIES:
         raise SpecError(unknown("schedule", name if isinstance(name, str) else shown(name), sorted(FAMILIES)))
     declared = fields(FAMILIES[name])
@@ -35,14 +41,14 @@ def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> S
             f"{name} takes {len(positional)} argument(s) without a name, and {len(arguments)} are given; "
             f"write the others by name: {takes}"
         )
-    given = dict(zip(positional, arguments, strict=False))
+    values = dict(zip(positional, arguments, strict=False))
     for key, value in keywords.items():
-        if key in given:
+        if key in values:
             raise SpecError(f"{name}: {key} is given twice; write it once")
         if key not in {field.name for field in declared}:
             raise SpecError(f"{name}: " + unknown("argument", key, [field.name for field in declared]))
-        given[key] = value
+        values[key] = value
     for field in declared:
-        if field.name not in given and field.default is MISSING:
+        if field.name not in values and field.default is MISSING:
             raise SpecError(f"{name}: {field.name} is missing; write {name}({field.name}=...)")
-    return FAMILIES[name](**given)
+    return FAMILIES[name](**values)

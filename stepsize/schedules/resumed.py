@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY, replace
 from typing import Annotated
 
 import numpy as np
 
+from stepsize.checks import spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family
+from stepsize.schedules.base import Schedule
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import OptionalCount, Period, Positive, one_of
+from stepsize.schedules.phase_starts import PhaseStart
 from stepsize.schedules.wrappers import Inner, OptionalInner
 
 
@@ -48,30 +53,61 @@ class resumed(Family):
             raise ScheduleError(f'then={self.then} does not go with policy="{self.policy}"; {wanted}')
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        at = clock.part("at", self.at)
-        planned = round(clock.period("planned", self.planned))
-        before = Clock(planned, planned, self.updates_per_epoch or clock.updates_per_epoch)
-        level = float(self.schedule.evaluate(np.array([at]), before)[0]) * self.scale
-        ran = t < at
+        at, before = clock.part("at", self.at), self._before(clock)
         values = np.empty_like(t)
-        values[ran] = self.schedule.evaluate(t[ran], before)
-        values[~ran] = self._after(t[~ran], at, level, before, clock)
+        values[t < at] = self.schedule.evaluate(t[t < at], before)
+        values[t >= at] = self._after(t[t >= at], at, before, clock)
         return values
 
-    def _after(self, t: Array, at: float, level: float, before: Clock, clock: Clock) -> Array:
-        left = clock.horizon - at
+    def _after(self, t: Array, at: float, before: Clock, clock: Clock) -> Array:
         if self.policy == "stretch":
             if at >= before.horizon:
                 raise ScheduleError(
                     f'at={self.at} leaves nothing of {self.planned} to stretch; write policy="branch"'
                 )
-            pace = (before.horizon - at) / left if left else 0.0
-            return self.schedule.evaluate(at + (t - at) * pace, before) * self.scale
-        then = self.then
-        assert then is not None  # validate
-        own = self.policy == "rebase"  # then it stands where the run is, and does not begin there
-        since, local = (t, clock) if own else (t - at, replace(clock, horizon=left))
-        start = float(then.evaluate(np.array([at if own else 0.0]), local)[0])
+            return self.schedule.evaluate(at + (t - at) * _pace(at, before, clock), before) * self.scale
+        then, origin, local = self._follower(at, clock)
+        level, start = self._levels(at, before, clock)
         if start == 0 and level > 0:
-            raise ScheduleError(f"{then} is 0 where it would go on from {level:g}; write another")
-        return then.evaluate(since, local) * (level / start if start else 1.0)
+            raise ScheduleError(f"{then} is 0 where it would continue from {level:g}; write another")
+        return then.evaluate(t - origin, local) * (level / start if start else 1.0)
+
+    def _before(self, clock: Clock) -> Clock:
+        """Return the clock of the run as it was planned at first."""
+        planned = round(clock.period("planned", self.planned))
+        return Clock(planned, planned, self.updates_per_epoch or clock.updates_per_epoch)
+
+    def _follower(self, at: float, clock: Clock) -> tuple[Schedule, float, Clock]:
+        """Return the schedule that follows, the update at which its time is 0, and its clock."""
+        assert self.then is not None  # validate
+        if self.policy == "rebase":  # it is taken where the run is, not from its beginning
+            return self.then, 0.0, clock
+        return self.then, at, replace(clock, horizon=clock.horizon - at)
+
+    def _levels(self, at: float, before: Clock, clock: Clock) -> tuple[float, float]:
+        """Return the rate at which the run was changed, and the value there of the schedule that follows."""
+        then, origin, local = self._follower(at, clock)
+        level = float(self.schedule.evaluate(np.array([at]), before)[0]) * self.scale
+        return level, float(then.evaluate(np.array([at - origin]), local)[0])
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        at, before = clock.part("at", self.at), self._before(clock)
+        past = [f"if t < {spell(at)}:", f"    return {self.schedule.expression('t', before, at, out)}"]
+        if self.policy == "stretch":
+            time = f"{spell(at)} + (t - {spell(at)}) * {spell(_pace(at, before, clock))}"
+            value = self.schedule.expression(time, before, before.horizon, out)
+            return [*past, f"return {value} * {spell(self.scale)}"]
+        then, origin, local = self._follower(at, clock)
+        level, start = self._levels(at, before, clock)
+        value = then.expression(f"t - {spell(at)}" if origin else "t", local, reach - origin, out)
+        return [*past, f"return {value} * ({spell(level)} / {spell(start)})" if start else f"return {value}"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        yield 0.0, "as it was"
+        yield clock.updates("at", self.at), self.policy
+
+
+def _pace(at: float, before: Clock, clock: Clock) -> float:
+    """Return the updates of the planned run that one update of the rest of this run takes."""
+    left = clock.horizon - at
+    return (before.horizon - at) / left if left else 0.0

@@ -9,9 +9,9 @@ from typing import Any
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import InputError, SpecError, unknown
-from stepsize.schedules.base import FAMILIES, Schedule
+from stepsize.schedules.base import Schedule
 from stepsize.schedules.operators import join
-from stepsize.schedules.registry import build
+from stepsize.schedules.registry import FAMILIES, build
 from stepsize.units import Knob, Length, epochs, lr, run, updates
 
 LONGEST = 2_000

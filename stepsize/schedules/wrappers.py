@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY, replace
 from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
 
-from stepsize.checks import shown
+from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, Schedule, family
+from stepsize.schedules import code_text
+from stepsize.schedules.base import Schedule
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array, powers
-from stepsize.schedules.families.cyclic import cycles
+from stepsize.schedules.cycles import cycle_phases, cycles, cycles_code
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import Factor, Growth, Level, OptionalCount, OptionalLevelOrZero, optional
+from stepsize.schedules.phase_starts import PhaseStart
 from stepsize.schedules.plan import in_passes
 
 
@@ -42,6 +47,9 @@ class Wrapper(Family):
 
     def evaluate(self, t: Array, clock: Clock) -> Array:
         return self.curve(t, clock)  # the schedule inside knows where it ends
+
+    def body(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        return self.code(clock, reach, out)
 
     def duration(self, clock: Clock) -> float | None:
         return self.schedule.duration(clock)
@@ -100,6 +108,16 @@ class repeat(Wrapper):
         values = self.schedule.evaluate(since / (length / first), replace(clock, horizon=first))
         return values * powers(self.factor, index)
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        first = self._first(clock)
+        lines, length = cycles_code(out, reach, first, self.growth, self.times)
+        time = "since" if self.growth == 1 else f"since / ({length} / {spell(first)})"
+        value = self.schedule.expression(time, replace(clock, horizon=first), first, out)
+        return [*lines, f"return {value}{code_text.factors((self.factor, 'cycle'))}"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return cycle_phases(clock, self._first(clock), self.growth, self.times)
+
 
 @family
 class clip(Wrapper):
@@ -126,6 +144,11 @@ class clip(Wrapper):
     def curve(self, t: Array, clock: Clock) -> Array:
         return np.clip(self.schedule.evaluate(t, clock), self.floor, self.peak)
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        value = self.schedule.expression("t", clock, reach, out)
+        value = value if self.floor is None else f"max({value}, {spell(self.floor)})"
+        return [f"return {value if self.peak is None else f'min({value}, {spell(self.peak)})'}"]
+
 
 @family
 class per_epoch(Wrapper):
@@ -149,6 +172,10 @@ class per_epoch(Wrapper):
             )
         first = np.floor(t / clock.updates_per_epoch) * clock.updates_per_epoch
         return self.schedule.evaluate(first, clock)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        each = clock.updates_per_epoch
+        return [f"return {self.schedule.expression(f't // {each} * {each}', clock, reach, out)}"]
 
 
 @family
@@ -176,6 +203,12 @@ class rescale(Wrapper):
         index = t.astype(np.int64)
         known = np.array_equal(index, t)  # a repeat around it also asks for times between updates
         return (values[index] if known else self.schedule.evaluate(t, clock)) * (self.peak / greatest)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        times = np.arange(int(clock.horizon) + 1, dtype=np.float64)
+        greatest = float(self.schedule.evaluate(times, clock).max())
+        value = self.schedule.expression("t", clock, reach, out)
+        return [f"return {value} * ({spell(self.peak)} / {spell(greatest)})"]
 
 
 @lru_cache(maxsize=1)

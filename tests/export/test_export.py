@@ -17,10 +17,11 @@ import pytest
 import stepsize.dialects
 from stepsize.errors import ScheduleError
 from stepsize.export import TARGETS, export
-from stepsize.export.functions import FORMULAS, REFUSED
 from stepsize.schedules import FAMILIES, constant, parse, plateau
 from stepsize.schedules.families.metric_driven import Driven
+from stepsize.schedules.family import Family
 from stepsize.units import run as whole_run
+from tests.schedules.foreign.test_rules import EXAMPLES as FOREIGN
 from tests.support.exported_code import run
 
 DOCS = Path(stepsize.__file__).parents[1] / "docs"
@@ -37,11 +38,31 @@ def test_the_page_is_up_to_date(page: ModuleType) -> None:
     assert (DOCS / "export.md").read_text(encoding="utf-8") == page.page()
 
 
-def test_every_family_has_a_formula_or_a_reason() -> None:
-    driven = {name for name, family in FAMILIES.items() if issubclass(family, Driven)}
-    within = {"constant", "warmup"}  # a number, and a part of its join
-    assert set(FAMILIES) - driven - within == set(FORMULAS) | set(REFUSED)
-    assert not set(FORMULAS) & set(REFUSED)
+WITHOUT_FORMULA = {
+    *("custom", "keras_restarts", "torch_chained"),
+    *("timm_cosine", "timm_multistep", "timm_poly", "timm_step", "timm_tanh", "timm_wsd"),
+}
+
+
+def test_every_family_has_a_formula_or_a_reason(page: ModuleType) -> None:
+    specs = {**page.EXAMPLES, **FOREIGN}
+    assert set(specs) == set(FAMILIES)
+    for name, spec in specs.items():
+        plan = parse(spec).plan(epochs=50, updates_per_epoch=20)
+        if name in WITHOUT_FORMULA or issubclass(FAMILIES[name], Driven):
+            with pytest.raises(ScheduleError, match=r"cannot be exported( to plain)?: \w+"):
+                export(plan, "plain")
+        else:
+            assert "def learning_rate(update)" in export(plan, "plain"), name
+
+
+def test_a_family_that_forgets_its_code_cannot_be_made() -> None:
+    class half(Family):
+        def curve(self, t: Any, clock: Any) -> Any:
+            return t
+
+    with pytest.raises(TypeError, match="abstract method '?code"):
+        half()  # type: ignore[abstract]
 
 
 @pytest.mark.parametrize(

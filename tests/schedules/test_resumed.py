@@ -87,7 +87,7 @@ def test_the_past_keeps_the_epochs_it_had() -> None:
         (lambda: changed("branch").plan(updates=AT - 1), "at=60.updates is longer than the run"),
         (
             lambda: changed("rebase", then=ss.linear(1, length=50 * updates)).plan(updates=NOW),
-            "is 0 where it would go on",
+            "is 0 where it would continue",
         ),
         (
             lambda: ss.resumed(ss.cosine(1), at=9 * updates, planned=9 * updates, policy="stretch").plan(

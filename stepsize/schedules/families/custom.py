@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from stepsize.checks import shown
+from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError, unknown
-from stepsize.schedules.base import Family, family
+from stepsize.schedules import code_text
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions, refusal
 from stepsize.schedules.curves import Array
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import Count, Fraction, OptionalPeriod, Period, plain_name
 from stepsize.units import updates
 
@@ -77,6 +79,9 @@ class custom(Family):
             )
         return values
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        raise refusal(self, "its function is code of your own; use that function itself")
+
 
 @family
 class noise(Family):
@@ -104,3 +109,9 @@ class noise(Family):
         chance = np.random.PCG64(self.seed).advance(first)  # that of default_rng, moved on to the first
         drawn = np.random.Generator(chance).uniform(-1, 1, last - first + 1)
         return 1 + self.share * drawn[index - first]
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        every = clock.period("every", self.every)
+        drawn = f"np.random.default_rng({self.seed}).uniform(-1, 1, {int(reach / every) + 1})"
+        table = out.constant("NOISE", f"(1 + {spell(self.share)} * {drawn}).tolist()")
+        return [f"return {table}[{code_text.index('t', every)}]"]

@@ -1,16 +1,19 @@
-"""Schedules that come back again and again: triangles, waves, teeth and restarts."""
+"""Waves, teeth and restarts: schedules that come back again and again along a curve."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY
 from typing import Annotated
 
 import numpy as np
 
-from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family
+from stepsize.schedules import code_text
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import WEIGHTS, Array, between, decaying, powers
+from stepsize.schedules.cycles import cycle_phases, cycles, cycles_code
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
     Factor,
     Growth,
@@ -21,133 +24,7 @@ from stepsize.schedules.fields import (
     Period,
     one_of,
 )
-from stepsize.units import Length
-
-
-def cycles(
-    t: Array, first: float, growth: float = 1.0, count: int | None = None
-) -> tuple[Array, Array, Array]:
-    """Return for each `t` the number of its cycle, the time since that began, and the length it has.
-
-    The first cycle has `first` updates and each later one `growth` times those of the one before. A `t` after
-    the last of `count` cycles stays at the end of it. Numbers and lengths are single if all `t` share them.
-
-    >>> [part.tolist() for part in cycles(np.array([0.0, 9.0, 10.0, 35.0]), first=10, growth=2)]
-    [[0.0, 0.0, 1.0, 2.0], [0.0, 9.0, 0.0, 5.0], [10.0, 10.0, 20.0, 40.0]]
-    """
-    if first < 1:
-        raise ScheduleError(f"a cycle of {first:g} updates is too short; write at least 1*updates")
-    if growth == 1:
-        index = np.floor(t / first)
-        index += first * (index + 1) <= t  # where rounding moved t / first across a whole number
-        index -= first * index > t
-        index = shared(index if count is None else np.minimum(index, count - 1))
-        return index, np.minimum(t - first * index, first), np.array(first)
-    needed = np.log1p(t.max(initial=0) / first * (growth - 1)) / np.log(growth)
-    lengths = first * growth ** np.arange(int(needed) + 2, dtype=np.float64)
-    # The binary noise of the sums is taken off, so that no restart is missed.
-    starts = np.round(np.cumsum(lengths) - lengths, 9)
-    # Few cycles are within reach of one pass of a long plan, and often it is a single one.
-    low, high = np.searchsorted(starts, [t.min(initial=np.inf), t.max(initial=0)], side="right")
-    index = low - 1 + np.searchsorted(starts[low:high], t if low < high else t[:1], side="right")
-    if count is not None:
-        index = np.minimum(index, count - 1)
-    length = lengths[index]
-    return index.astype(np.float64), np.minimum(t - starts[index], length), length
-
-
-def shared(numbers: Array) -> Array:
-    """Return the one number that all of them are, or the array; in most passes of a long plan it is one.
-
-    >>> shared(np.array([2.0, 2.0])), shared(np.array([2.0, 3.0]))
-    (array([2.]), array([2., 3.]))
-    """
-    return numbers[:1] if (numbers == numbers[:1]).all() else numbers
-
-
-def _triangle(t: Array, clock: Clock, up: Length, down: Length | None) -> tuple[Array, Array]:
-    """Return the number of the cycle and the height, from 0 to 1 in `up` and back in `down` updates."""
-    rise = clock.period("up", up)
-    fall = rise if down is None else clock.period("down", down)
-    index, since, _ = cycles(t, rise + fall)
-    return index, np.where(since < rise, since / rise, 1 - (since - rise) / fall)
-
-
-@family
-class triangular(Family):
-    """Climb from the floor to the peak in `up` updates, fall back in `down` (default: as many), and repeat.
-
-    The value is floor + (peak - floor) * v, with s the time since the cycle began and v = s / up while it
-    climbs, 1 - (s - up) / down while it falls.
-
-    Source: Smith 2017 (arXiv 1506.01186), as in PyTorch's CyclicLR.
-
-    >>> from stepsize.units import updates
-    >>> triangular(1, floor=0.2, up=2 * updates).plan(updates=6).values
-    array([0.2, 0.6, 1. , 0.6, 0.2, 0.6])
-    """
-
-    peak: Level
-    _: KW_ONLY
-    floor: LevelOrZero = 0.0
-    up: Period
-    down: OptionalPeriod = None
-    length: OptionalPeriod = None
-
-    def curve(self, t: Array, clock: Clock) -> Array:
-        _, height = _triangle(t, clock, self.up, self.down)
-        return between(self.floor, self.peak, height)
-
-
-@family
-class triangular2(Family):
-    """Repeat `triangular`, each cycle half as high above the floor as the one before.
-
-    The value is floor + (peak - floor) * v * 0.5^i in cycle i, from 0, with the v of `triangular`.
-
-    Source: Smith 2017 (arXiv 1506.01186).
-
-    >>> from stepsize.units import updates
-    >>> triangular2(1, up=2 * updates).plan(updates=8).values
-    array([0.  , 0.5 , 1.  , 0.5 , 0.  , 0.25, 0.5 , 0.25])
-    """
-
-    peak: Level
-    _: KW_ONLY
-    floor: LevelOrZero = 0.0
-    up: Period
-    down: OptionalPeriod = None
-    length: OptionalPeriod = None
-
-    def curve(self, t: Array, clock: Clock) -> Array:
-        index, height = _triangle(t, clock, self.up, self.down)
-        return between(self.floor, self.peak, height * powers(0.5, index))
-
-
-@family
-class exp_range(Family):
-    """Repeat `triangular`, its height above the floor times factor^t.
-
-    The value is floor + (peak - floor) * v * factor^t, with the v of `triangular`.
-
-    Source: Smith 2017 (arXiv 1506.01186); the factor counts updates, not cycles.
-
-    >>> from stepsize.units import updates
-    >>> exp_range(1, factor=0.5, up=1 * updates).plan(updates=4).values
-    array([0.   , 0.5  , 0.   , 0.125])
-    """
-
-    peak: Level
-    _: KW_ONLY
-    factor: Factor
-    floor: LevelOrZero = 0.0
-    up: Period
-    down: OptionalPeriod = None
-    length: OptionalPeriod = None
-
-    def curve(self, t: Array, clock: Clock) -> Array:
-        _, height = _triangle(t, clock, self.up, self.down)
-        return between(self.floor, self.peak, height * decaying(self.factor, t))
+from stepsize.schedules.phase_starts import PhaseStart
 
 
 @family
@@ -176,6 +53,14 @@ class sine(Family):
         index, since, length = cycles(t, 2 * clock.period("up", self.up))
         height = np.sin(np.pi * since / length)
         return between(self.floor, self.peak, height * _shrinking(self, index, t))
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        lines, length = cycles_code(out, reach, 2 * clock.period("up", self.up))
+        share = f"sin(pi * since / {length})" + _shrinking_code(self)
+        return [*lines, f"return {code_text.between(self.floor, self.peak, share)}"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return cycle_phases(clock, 2 * clock.updates("up", self.up))
 
 
 @family
@@ -208,11 +93,24 @@ class sawtooth(Family):
         height = np.sin(np.pi * left / 2) if self.shape == "sine" else WEIGHTS[self.shape](left)
         return between(self.floor, self.peak, height * _shrinking(self, index, t))
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        lines, length = cycles_code(out, reach, clock.period("every", self.every))
+        heights = {"linear": "left", "sine": "sin(pi * left / 2)", "cosine": "(1 - cos(pi * left)) / 2"}
+        value = code_text.between(self.floor, self.peak, heights[self.shape] + _shrinking_code(self))
+        return [*lines, f"left = 1 - since / {length}", f"return {value}"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return cycle_phases(clock, clock.updates("every", self.every))
+
 
 def _shrinking(wave: sine | sawtooth, index: Array, t: Array) -> Array:
     """Return how high a wave is in cycle `index` at update `t`, as a share of its first height."""
     share = powers(wave.cycle_factor, index)
     return share if wave.update_factor == 1 else share * decaying(wave.update_factor, t)
+
+
+def _shrinking_code(wave: sine | sawtooth) -> str:
+    return code_text.factors((wave.cycle_factor, "cycle"), (wave.update_factor, "t"))
 
 
 @family
@@ -245,3 +143,13 @@ class cosine_restarts(Family):
         index, since, length = cycles(t, first, self.growth, self.cycles)
         left = 1 - WEIGHTS["cosine"](since / length)
         return between(self.floor, self.peak, left * powers(self.factor, index))
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        first = clock.period("first", self.first)
+        lines, length = cycles_code(out, reach, first, self.growth, self.cycles)
+        share = f"(1 + cos(pi * since / {length})) / 2" + code_text.factors((self.factor, "cycle"))
+        return [*lines, f"return {code_text.between(self.floor, self.peak, share)}"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        first = clock.updates("first", self.first)
+        return cycle_phases(clock, first, self.growth, self.cycles)

@@ -10,9 +10,11 @@ from typing import Annotated, Any, TypeVar
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import ScheduleError, SpecError
-from stepsize.schedules.base import Family, family
+from stepsize.metric_directions import direction
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions, refusal
 from stepsize.schedules.curves import Array
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
     Count,
     Flag,
@@ -25,7 +27,7 @@ from stepsize.schedules.fields import (
     one_of,
     optional,
 )
-from stepsize.schedules.plateau_rule import PlateauRule, PlateauState, direction, init, observe
+from stepsize.schedules.plateau_rule import PlateauRule, PlateauState, init, observe
 
 VERSION = 1
 Mode = Annotated[str | None, optional(one_of("min", "max"))]
@@ -43,6 +45,9 @@ class Driven(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         raise ScheduleError(f"{self} cannot stand alone; write constant(0.1) * {self}")
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        raise refusal(self, "its multiplier is known only while training")
 
     @abstractmethod
     def rule(self) -> PlateauRule:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY
 from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
 
+from stepsize.checks import spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family, not_above
+from stepsize.schedules import code_text
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array, progress, shaped
+from stepsize.schedules.family import Family, family, require_not_above
 from stepsize.schedules.fields import (
     CountAboveZero,
     Flag,
@@ -25,6 +29,7 @@ from stepsize.schedules.fields import (
     Span,
     one_of,
 )
+from stepsize.schedules.phase_starts import PhaseStart
 from stepsize.units import run, updates
 
 Ways = Annotated[str, one_of("linear", "cosine")]
@@ -62,14 +67,23 @@ class one_cycle(Family):
     closed: Flag = False
 
     def validate(self) -> None:
-        not_above("start", self.start, "peak", self.peak)
+        require_not_above("start", self.start, "peak", self.peak)
         if self.down is not None:
-            not_above("floor", self.floor, "start", self.start)
+            require_not_above("floor", self.floor, "start", self.start)
 
     def curve(self, t: Array, clock: Clock) -> Array:
+        return _there_and_back(self, t, clock, *self._levels())
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        return _there_and_back_code(self, clock, reach, *self._levels())
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return _there_and_back_phases(self, clock)
+
+    def _levels(self) -> tuple[float, float, float]:
+        """Return the first level, the turn and the last."""
         start = self.peak / 25 if self.start is None else self.start
-        floor = start / 10_000 if self.floor is None else self.floor
-        return _there_and_back(self, t, clock, start, self.peak, floor)
+        return start, self.peak, start / 10_000 if self.floor is None else self.floor
 
     def momentum(self, high: float = 0.95, low: float = 0.85) -> one_cycle_momentum:
         """Return the momentum that goes with it: `high`, at t = warmup `low`, and `high` again.
@@ -111,10 +125,16 @@ class one_cycle_momentum(Family):
     closed: Flag = False
 
     def validate(self) -> None:
-        not_above("low", self.low, "high", self.high)
+        require_not_above("low", self.low, "high", self.high)
 
     def curve(self, t: Array, clock: Clock) -> Array:
         return _there_and_back(self, t, clock, self.high, self.low, self.high)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        return _there_and_back_code(self, clock, reach, self.high, self.low, self.high)
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return _there_and_back_phases(self, clock)
 
 
 def _there_and_back(
@@ -131,10 +151,27 @@ def _there_and_back(
                 f"more than the {clock.horizon:g} there are; shorten one of them"
             )
         stations.insert(2, (there + back, first))
-    return _through(stations, cycle.shape, cycle.closed, t)
+    return _interpolated(stations, cycle.shape, cycle.closed, t)
 
 
-def _through(stations: list[tuple[float, float]], shape: str, closed: bool, t: Array) -> Array:
+def _there_and_back_code(
+    cycle: one_cycle | one_cycle_momentum, clock: Clock, reach: float, first: float, turn: float, last: float
+) -> list[str]:
+    there = clock.part("warmup", cycle.warmup)
+    back = [] if cycle.down is None else [(there + clock.part("down", cycle.down), first)]
+    stations = [(0.0, first), (there, turn), *back, (clock.horizon, last)]
+    return code_text.interpolated(stations, cycle.shape, cycle.closed, reach)
+
+
+def _there_and_back_phases(cycle: one_cycle | one_cycle_momentum, clock: Clock) -> Iterator[PhaseStart]:
+    turn = clock.updates("warmup", cycle.warmup)
+    yield 0.0, "warmup"
+    yield turn, "decay" if cycle.down is None else "down"
+    if cycle.down is not None:
+        yield turn + clock.updates("down", cycle.down), "decay"
+
+
+def _interpolated(stations: list[tuple[float, float]], shape: str, closed: bool, t: Array) -> Array:
     """Return the way through levels at their times; each phase is worked out at its own times only."""
     values = np.empty_like(t)
     for number, ((begin, level), (end, goal)) in enumerate(pairwise(stations), start=2):
@@ -169,7 +206,16 @@ class slanted_triangular(Family):
         low = self.peak / self.ratio
         rise = clock.part("warmup", self.warmup)
         stations = [(0.0, low), (rise, self.peak), (clock.horizon, low)]
-        return _through(stations, "linear", self.closed, t)
+        return _interpolated(stations, "linear", self.closed, t)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        low, rise = self.peak / self.ratio, clock.part("warmup", self.warmup)
+        stations = [(0.0, low), (rise, self.peak), (clock.horizon, low)]
+        return code_text.interpolated(stations, "linear", self.closed, reach)
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        yield 0.0, "warmup"
+        yield clock.updates("warmup", self.warmup), "decay"
 
 
 @family
@@ -197,3 +243,18 @@ class noam(Family):
         n = t + clock.updates("offset", self.offset)
         rising = n * clock.period("warmup", self.warmup) ** -1.5
         return self.scale / self.d_model**0.5 * np.minimum(1 / np.sqrt(n), rising)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        rise = spell(clock.period("warmup", self.warmup))
+        scale = f"{spell(self.scale)} / sqrt({self.d_model})"
+        return [
+            f"n = t + {spell(clock.updates('offset', self.offset))}",
+            f"if n < {rise}:",
+            f"    return {scale} * n / {rise}**1.5",
+            f"return {scale} / sqrt(n)",
+        ]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        turn = clock.updates("warmup", self.warmup) - clock.updates("offset", self.offset)
+        yield 0.0, "warmup"
+        yield max(turn, 0.0), "decay"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
 
 from stepsize.checks import spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family
+from stepsize.schedules import code_text
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import WEIGHTS, Array, between, progress, shaped
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
-    CountAboveZero,
     Flag,
     Level,
     LevelOrZero,
@@ -26,7 +26,7 @@ from stepsize.schedules.fields import (
     Span,
     one_of,
 )
-from stepsize.units import run, updates
+from stepsize.units import run
 
 
 @family
@@ -48,6 +48,10 @@ class rex(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         u = progress(t, clock.horizon, self.closed)
         return between(self.floor, self.peak, (1 - u) / (1 - u / 2))
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        value = code_text.between(self.floor, self.peak, "(1 - u) / (1 - u / 2)")
+        return code_text.phase(value, clock.horizon, self.closed, reach)
 
 
 @family
@@ -75,6 +79,14 @@ class k_decay(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         v = progress(t, clock.horizon, self.closed) ** self.k
         return between(self.floor, self.peak, (1 - WEIGHTS[self.shape](v)) ** self.power)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        v = f"u ** {spell(self.k)}"
+        share = f"(1 - {v})" if self.shape == "linear" else f"(1 + cos(pi * {v})) / 2"
+        if self.power != 1:
+            share = f"({share}) ** {spell(self.power)}"
+        value = code_text.between(self.floor, self.peak, share)
+        return code_text.phase(value, clock.horizon, self.closed, reach)
 
 
 @family
@@ -109,6 +121,11 @@ class tanh(Family):
         u = progress(t, clock.horizon, self.closed)
         return between(self.floor, self.peak, (1 - np.tanh(self.lower * (1 - u) + self.upper * u)) / 2)
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        share = f"(1 - tanh({spell(self.lower)} * (1 - u) + {spell(self.upper)} * u)) / 2"
+        value = code_text.between(self.floor, self.peak, share)
+        return code_text.phase(value, clock.horizon, self.closed, reach)
+
 
 @family
 class sigmoid(Family):
@@ -134,6 +151,12 @@ class sigmoid(Family):
         steps = (t - clock.updates("middle", self.middle)) / clock.period("timescale", self.timescale)
         height = (1 + np.tanh((steps if self.rising else -steps) / 2)) / 2  # the same, without overflow
         return between(self.floor, self.peak, height)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        timescale = clock.period("timescale", self.timescale)
+        steps = f"{code_text.time_since(clock.updates('middle', self.middle))} / {spell(timescale)}"
+        share = f"(1 {'+' if self.rising else '-'} tanh({steps} / 2)) / 2"
+        return [f"return {code_text.between(self.floor, self.peak, share)}"]
 
 
 @family
@@ -175,6 +198,14 @@ class hyperbolic(Family):
 
         return shaped(self.shape, self.peak, self.floor, height(np.zeros(1)) - height(t))
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        end, bound = spell(clock.horizon), spell(clock.period("bound", self.bound))
+        return [
+            f"height = sqrt(({end} - t) / {bound} * (2 - ({end} + t) / {bound}))",
+            f"u = sqrt({end} / {bound} * (2 - {end} / {bound})) - height",
+            f"return {code_text.shaped(self.shape, self.peak, self.floor)}",
+        ]
+
 
 @family
 class linear_cosine(Family):
@@ -201,58 +232,9 @@ class linear_cosine(Family):
         wave = (1 + np.cos(2 * np.pi * self.periods * u)) / 2
         return self.peak * ((self.alpha + 1 - u) * wave + self.beta)
 
-
-@family
-class chebyshev(Family):
-    """Take the steps of Chebyshev's iteration in fractal order, each for `every`, again and again.
-
-    Step i of T is 1 / ((M + m) / 2 - (M - m) / 2 * cos((i + 0.5) * pi / T)), with m = 1 / peak and M = 1 /
-    floor, the bounds of the curvature; T = `steps` is a power of 2.
-
-    Source: Agarwal et al. 2021 (arXiv 2103.01338).
-
-    >>> chebyshev(1, floor=0.1, steps=4).plan(updates=6).values.round(4)
-    array([0.7449, 0.1035, 0.2647, 0.1385, 0.7449, 0.1035])
-    """
-
-    peak: Level
-    _: KW_ONLY
-    floor: Level
-    steps: CountAboveZero = 8
-    every: Period = 1 * updates
-    length: OptionalPeriod = None
-
-    def validate(self) -> None:
-        if self.steps & (self.steps - 1) or self.steps > 2**20:
-            raise ScheduleError(
-                f"steps={self.steps} is no power of 2 up to {2**20}; write for example steps=8"
-            )
-
-    def curve(self, t: Array, clock: Clock) -> Array:
-        index = np.floor(t / clock.period("every", self.every)).astype(np.int64) & (self.steps - 1)
-        order = _fractal_order(self.steps)
-        if self.steps > t.size:  # then each step is worked out where it is taken, else once
-            return self._steps(order[index])
-        return self._steps(order)[index]
-
-    def _steps(self, i: Array) -> Array:
-        angle = (i + 0.5) * np.pi / self.steps
-        taken = between(1 / self.peak, 1 / self.floor, (1 - np.cos(angle)) / 2)
-        return np.clip(1 / taken, self.floor, self.peak)
-
-
-@lru_cache(maxsize=2)
-def _fractal_order(count: int) -> Array:
-    """Return 0 ... count - 1 in an order in which large steps stand next to small ones.
-
-    >>> _fractal_order(8).tolist()
-    [0.0, 7.0, 3.0, 4.0, 1.0, 6.0, 2.0, 5.0]
-    """
-    order = np.zeros(count)
-    size = 1  # of the shorter order that is spread over this one
-    while size < count:
-        apart = count // size
-        order[apart // 2 :: apart] = 2 * size - 1 - order[::apart]
-        size *= 2
-    order.flags.writeable = False
-    return order
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        return [
+            f"u = {code_text.progress(clock.horizon, self.closed, reach)}",
+            f"wave = (1 + cos(2 * pi * {spell(self.periods)} * u)) / 2",
+            f"return {spell(self.peak)} * (({spell(self.alpha + 1)} - u) * wave + {spell(self.beta)})",
+        ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import KW_ONLY
 from typing import Annotated
 
 import numpy as np
 
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family, written
+from stepsize.schedules import code_text
+from stepsize.schedules.base import written
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array, shaped
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import Levels, Milestones, OptionalPeriod, one_of
+from stepsize.schedules.phase_starts import HELD, PhaseStart, numbered, times_within
 
 
 @family
@@ -34,11 +40,19 @@ class piecewise_constant(Family):
     length: OptionalPeriod = None
 
     def validate(self) -> None:
-        _one_more(self)
+        _check_count(self)
 
     def curve(self, t: Array, clock: Clock) -> Array:
         times = clock.times("at", self.at)
         return np.array(self.values, dtype=np.float64)[np.searchsorted(times, t, side="right")]
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        times = code_text.numbers(clock.times("at", self.at))
+        return [f"return {code_text.numbers(self.values)}[bisect({times}, t)]"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        times = [0.0, *times_within(clock, self.at)]
+        return numbered("value", len(times), times.__getitem__)
 
 
 @family
@@ -63,21 +77,31 @@ class piecewise_interpolated(Family):
     length: OptionalPeriod = None
 
     def validate(self) -> None:
-        _one_more(self)
+        _check_count(self)
         if self.shape == "exponential" and 0 in self.values:
             raise ScheduleError('shape="exponential" never reaches 0; write values above 0')
 
     def curve(self, t: Array, clock: Clock) -> Array:
         times = np.array([0.0, *clock.times("at", self.at)])
-        found = np.full_like(t, self.values[-1])
+        values = np.full_like(t, self.values[-1])
         for index in range(len(self.at)):
             inside = (t >= times[index]) & (t < times[index + 1])
             u = (t[inside] - times[index]) / (times[index + 1] - times[index])
-            found[inside] = shaped(self.shape, self.values[index], self.values[index + 1], u)
-        return found
+            values[inside] = shaped(self.shape, self.values[index], self.values[index + 1], u)
+        return values
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        times = [0.0, *clock.times("at", self.at), math.inf]
+        stations = list(zip(times, [*self.values, self.values[-1]], strict=True))
+        return code_text.interpolated(stations, self.shape, False, reach)
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        times = [0.0, *clock.times("at", self.at)]
+        yield from numbered("way", len(times) - 1, times.__getitem__)
+        yield times[-1], HELD
 
 
-def _one_more(schedule: piecewise_constant | piecewise_interpolated) -> None:
+def _check_count(schedule: piecewise_constant | piecewise_interpolated) -> None:
     if len(schedule.values) != len(schedule.at) + 1:
         raise ScheduleError(
             f"values={written(schedule.values)} are {len(schedule.values)} for {len(schedule.at)} times; "

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY
 from typing import Annotated, Any
 
 import numpy as np
 
+from stepsize.checks import spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family
+from stepsize.schedules import code_text
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import WEIGHTS, Array, between, powers, progress, shaped
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
     Factor,
     Flag,
@@ -24,6 +28,7 @@ from stepsize.schedules.fields import (
     Span,
     one_of,
 )
+from stepsize.schedules.phase_starts import PhaseStart, drops, numbered, times_within
 from stepsize.units import Length, epochs, length, run
 
 
@@ -83,6 +88,20 @@ class warmup(Family):
             return between(self.start, target, np.log1p(u * last) / np.log1p(last))
         return shaped(self.shape, self.start, target, u)
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        raise ScheduleError(f"{self} has no value of its own; write {self} >> constant(0.1)")
+
+    def code_towards(self, target: float, clock: Clock) -> list[str]:
+        """Return the lines of a climb to `target`."""
+        length = clock.horizon
+        u = code_text.progress(length, self.closed, length)
+        if self.shape == "log":
+            last = spell(length - self.closed)
+            time = f"min(t, {last})" if self.closed else "t"
+            u = f"log1p({time}) / log1p({last})"
+        shape = {"log": "linear", "1-sqrt": "late"}.get(self.shape, self.shape)
+        return code_text.with_progress(code_text.shaped(shape, self.start, target), u)
+
 
 @family
 class step_decay(Family):
@@ -110,6 +129,16 @@ class step_decay(Family):
         drops = np.floor((t + offset) / clock.period("every", self.every))
         return np.maximum(self.peak * powers(self.factor, drops), self.floor)
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        offset = 0.0 if self.offset is None else clock.updates("offset", self.offset)
+        time = f"(t + {spell(offset)})" if offset else "t"
+        drops = code_text.floored(time, clock.period("every", self.every))
+        rate = f"{spell(self.peak)} * {spell(self.factor)} ** {drops}"
+        return [f"return max({rate}, {spell(self.floor)})" if self.floor else f"return {rate}"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return drops(clock, self.every, self.offset)
+
 
 @family
 class multistep(Family):
@@ -133,6 +162,15 @@ class multistep(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         drops = np.searchsorted(clock.times("at", self.at), t, side="right").astype(np.float64)
         return self.peak * powers(self.factor, drops)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        times = code_text.numbers(clock.times("at", self.at))
+        return [f"drops = bisect({times}, t)", f"return {spell(self.peak)} * {spell(self.factor)} ** drops"]
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        times = times_within(clock, self.at)
+        yield 0.0, ""
+        yield from numbered("drop", len(times), times.__getitem__)
 
 
 @family
@@ -173,6 +211,16 @@ class wsd(Family):
             return between(self.floor, self.peak, (self.ratio**u - self.ratio) / (1 - self.ratio))
         return shaped(self.shape, self.peak, self.floor, u)
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        if self.ratio is None:
+            return _tail_code(self, clock, reach, code_text.shaped(self.shape, self.peak, self.floor))
+        ratio = spell(self.ratio)
+        share = f"({ratio}**u - {ratio}) / (1 - {ratio})"
+        return _tail_code(self, clock, reach, code_text.between(self.floor, self.peak, share))
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return _tail_phases(self, clock)
+
 
 @family
 class flat_cosine(Family):
@@ -196,8 +244,30 @@ class flat_cosine(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         return shaped("cosine", self.peak, self.floor, _tail(t, clock, self.decay, self.closed))
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        return _tail_code(self, clock, reach, code_text.shaped("cosine", self.peak, self.floor))
+
+    def phases(self, clock: Clock) -> Iterator[PhaseStart]:
+        return _tail_phases(self, clock)
+
 
 def _tail(t: Array, clock: Clock, decay: Length, closed: bool) -> Array:
     """Return the progress of a decay that takes the last updates of the horizon."""
     lasts = clock.part("decay", decay)
     return progress(np.maximum(t - (clock.horizon - lasts), 0), lasts, closed)
+
+
+def _tail_code(schedule: wsd | flat_cosine, clock: Clock, reach: float, value: str) -> list[str]:
+    """Return the lines of the peak, and of `value` in the last `decay` updates."""
+    lasts = clock.part("decay", schedule.decay)
+    begin = clock.horizon - lasts
+    peak = f"return {spell(schedule.peak)}"
+    if lasts == 0:
+        return [peak]
+    stable = [f"if t < {spell(begin)}:", f"    {peak}"] if begin else []
+    return stable + code_text.phase(value, lasts, schedule.closed, reach, begin)
+
+
+def _tail_phases(schedule: wsd | flat_cosine, clock: Clock) -> Iterator[PhaseStart]:
+    yield 0.0, "stable"
+    yield clock.horizon - clock.updates("decay", schedule.decay), "decay"

@@ -6,10 +6,12 @@ from dataclasses import KW_ONLY
 
 import numpy as np
 
-from stepsize.schedules.base import Family, family
+from stepsize.checks import spell
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions, refusal
 from stepsize.schedules.curves import Array
-from stepsize.schedules.families.cyclic import shared
+from stepsize.schedules.cycles import collapsed
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import Level, LevelOrZero, NonNegative, Period, Positive
 
 
@@ -39,6 +41,11 @@ class keras_polynomial(Family):
         whole = steps * np.maximum(1, np.ceil(t / steps))
         return self.end + (self.start - self.end) * (1 - t / whole) ** self.power
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        steps = spell(clock.period("decay_steps", self.decay_steps))
+        way = f"({spell(self.start)} - {spell(self.end)}) * (1 - t / whole) ** {spell(self.power)}"
+        return [f"whole = {steps} * max(1, ceil(t / {steps}))", f"return {spell(self.end)} + {way}"]
+
 
 @family
 class keras_restarts(Family):
@@ -65,14 +72,18 @@ class keras_restarts(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         done = t / clock.period("first_decay_steps", self.first_decay_steps)
         if self.t_mul == 1:
-            cycle = shared(np.floor(done))
+            cycle = collapsed(np.floor(done))
             u = done - cycle
         else:
-            cycle = shared(cycle_in_float32(done, self.t_mul))
+            cycle = collapsed(cycle_in_float32(done, self.t_mul))
             length = self.t_mul**cycle
             u = (done - (1 - length) / (1 - self.t_mul)) / length
         fall = self.m_mul**cycle * (1 + np.cos(np.pi * u)) / 2
         return np.maximum(self.peak * ((1 - self.alpha) * fall + self.alpha), 0)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        reason = "it restarts by a logarithm in float32; export it --to keras, or write cosine_restarts"
+        raise refusal(self, reason)
 
 
 def cycle_in_float32(done: Array, t_mul: float) -> Array:

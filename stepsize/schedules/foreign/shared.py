@@ -10,9 +10,12 @@ from typing import Annotated
 
 import numpy as np
 
-from stepsize.schedules.base import Family, family
+from stepsize.checks import spell
+from stepsize.schedules import code_text
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array, decaying, progress
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
     Flag,
     Level,
@@ -48,6 +51,12 @@ class cut(Family):
         values = self.schedule.evaluate(t, replace(clock, horizon=float(clock.run)))
         return values if self.end is None else np.where(t < clock.horizon, values, self.end)
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        value = self.schedule.expression("t", replace(clock, horizon=float(clock.run)), reach, out)
+        if self.end is None:
+            return [f"return {value}"]
+        return [f"if t < {spell(clock.horizon)}:", f"    return {value}", f"return {spell(self.end)}"]
+
 
 @family
 class geometric(Family):
@@ -70,6 +79,10 @@ class geometric(Family):
     def curve(self, t: Array, clock: Clock) -> Array:
         steps = t / clock.period("every", self.every)
         return self.start * decaying(self.factor, np.floor(steps) if self.staircase else steps)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        steps = code_text.steps(clock, self.every, self.staircase)
+        return [f"return {spell(self.start)} * {spell(self.factor)} ** {steps}"]
 
 
 @family
@@ -95,3 +108,8 @@ class power_curve(Family):
         u = progress(t, clock.horizon)
         left = 1 - u if self.shape == "linear" else (1 + np.cos(np.pi * u)) / 2
         return self.end + (self.start - self.end) * left**self.power
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        left = "(1 - u)" if self.shape == "linear" else "((1 + cos(pi * u)) / 2)"
+        way = f"({spell(self.start)} - {spell(self.end)}) * {left} ** {spell(self.power)}"
+        return [f"u = t / {spell(clock.horizon)}", f"return {spell(self.end)} + {way}"]

@@ -15,10 +15,11 @@ from typing import Annotated
 import numpy as np
 
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Family, family
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions, refusal
 from stepsize.schedules.curves import Array, decaying, powers
-from stepsize.schedules.families.cyclic import shared
+from stepsize.schedules.cycles import collapsed
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
     Count,
     Flag,
@@ -71,6 +72,9 @@ class Ticking(Family):
         first = ticks.min()  # each tick is worked out once
         return self._at(np.arange(first, ticks.max() + 1))[(ticks - first).astype(np.int64)]
 
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        raise refusal(self, "it is the rule of a scheduler of timm; construct that one")
+
     def _at(self, ticks: Array) -> Array:
         """Return the values at ticks, the warmup included."""
         warm = 0.0 if self.warmup_t is None else self.warmup_t.value
@@ -110,10 +114,10 @@ class Cycling(Ticking):
     def after_warmup(self, t: Array) -> Array:
         first, growth = self.t_initial.value, self.cycle_mul
         if growth == 1:
-            cycle, length = shared(np.floor(t / first)), np.array(first)
+            cycle, length = collapsed(np.floor(t / first)), np.array(first)
             since = t - first * cycle
         else:
-            cycle = shared(_floor_of_log(1 - t / first * (1 - growth), growth))
+            cycle = collapsed(_floor_of_log(1 - t / first * (1 - growth), growth))
             longer = powers(growth, cycle)
             length = longer * first
             since = t - (1 - longer) / (1 - growth) * first

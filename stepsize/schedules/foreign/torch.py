@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Annotated, Any, get_args
 
 import numpy as np
 
-from stepsize.checks import shown
+from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules import Schedule
-from stepsize.schedules.base import Family, family
+from stepsize.schedules import code_text
+from stepsize.schedules.base import Schedule
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions, refusal
 from stepsize.schedules.curves import Array
-from stepsize.schedules.families.cyclic import cosine_restarts, exp_range, triangular, triangular2
+from stepsize.schedules.families.cyclic import cosine_restarts
+from stepsize.schedules.families.triangular import exp_range, triangular, triangular2
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import (
     Flag,
     Level,
@@ -54,6 +57,13 @@ class torch_cosine(Family):
         offset = 0.0 if self.offset is None else clock.updates("offset", self.offset)
         wave = (1 + np.cos(np.pi * (t + offset) / clock.period("t_max", self.t_max))) / 2
         return self.eta_min + (self.peak - self.eta_min) * wave
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        time, t_max = code_text.time_with(clock, self.offset), clock.period("t_max", self.t_max)
+        wave = f"(1 + cos(pi * {time} / {spell(t_max)})) / 2"
+        if self.eta_min == 0:
+            return [f"return {spell(self.peak)} * {wave}"]
+        return [f"return {spell(self.eta_min)} + ({spell(self.peak)} - {spell(self.eta_min)}) * {wave}"]
 
 
 @family
@@ -109,6 +119,24 @@ class torch_one_cycle(Family):
             values[here] = np.maximum(low + (high - low) * weight, 0)
             before = until
         return values
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        start = self.peak / 25 if self.start is None else self.start
+        end = start / 10_000 if self.end is None else self.end
+        rise, last = self.pct_start * clock.horizon - 1, clock.horizon - 1
+        stations = [(0.0, start), (rise, self.peak), (last, end)]
+        if self.three_phase:
+            stations.insert(2, (2 * rise, start))
+        lines: list[str] = []
+        for (begin, low), (until, high) in pairwise(stations):
+            weight = "u" if self.shape == "linear" else "(1 - cos(pi * u)) / 2"
+            phase = [
+                f"u = {code_text.time_since(begin)} / {spell(until - begin)}",
+                f"return max({spell(low)} + ({spell(high)} - {spell(low)}) * {weight}, 0)",
+            ]
+            final = until == last
+            lines += phase if final else [f"if t <= {spell(until)}:", *code_text.indented(phase)]
+        return lines
 
 
 def _stages(name: str, value: Any) -> tuple[Schedule, ...]:
@@ -174,6 +202,9 @@ class torch_chained(Family):
         scale[0] = alone[0] / self.base
         np.divide(alone[1:], alone[:-1], out=scale[1:], where=alone[:-1] > 0)
         return scale, np.zeros(1)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        raise refusal(self, "each of its schedulers changes the rate that the others left; write a product")
 
 
 @lru_cache(maxsize=2)

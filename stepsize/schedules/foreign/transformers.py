@@ -6,9 +6,11 @@ from dataclasses import KW_ONLY
 
 import numpy as np
 
-from stepsize.schedules.base import Family, family
+from stepsize.checks import spell
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array
+from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import Level, OptionalPeriod, Positive
 
 
@@ -35,3 +37,12 @@ class transformers_restarts(Family):
         done = self.cycles * (t / clock.horizon)
         fall = (1 + np.cos(np.pi * (done - np.floor(done)))) / 2
         return np.where(t < clock.horizon, self.peak * fall, 0.0)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        length = spell(clock.horizon)
+        return [
+            f"if t >= {length}:",
+            "    return 0.0",
+            f"u = {spell(self.cycles)} * (t / {length}) % 1",
+            f"return {spell(self.peak)} * (1 + cos(pi * u)) / 2",
+        ]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import stepsize.schedules as ss
 from stepsize.errors import ScheduleError
 from stepsize.schedules import Schedule
-from stepsize.schedules.families.cyclic import cycles
+from stepsize.schedules.cycles import cycles
 from stepsize.units import updates
 from tests.support.draws import LAW
 
