@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stepsize.engine.batch_order import batch_order
 from stepsize.engine.driven_settings import build_task
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
@@ -12,7 +13,6 @@ from stepsize.engine.task import Block, Task
 from stepsize.errors import StudyError
 from stepsize.schedules import parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
 
 EPOCHS, BATCH, ROWS, VALID = 3, 16, 40, 20
 PER_EPOCH = -(-ROWS // BATCH)

@@ -7,16 +7,16 @@ import keras
 import numpy as np
 import pytest
 
-from stepsize.engine.planner import Layout, Machine, plan_layout
+from stepsize.engine.batch_order import batch_order
+from stepsize.engine.planner import Layout, Machine, Sizes, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
-from stepsize.problems.models.keras_models import Asked, build
+from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.model_transport import travel_form
 from stepsize.problems.target_encoding import encode
 from stepsize.schedules import parse
 from stepsize.schedules.families.metric_driven import plateau
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
 
 EPOCHS, BATCH, ROWS, VALID, FEATURES = 4, 16, 70, 30, 5
 PER_EPOCH = -(-ROWS // BATCH)
@@ -72,7 +72,7 @@ def fit(population, seed, spec):
     """Train one run by `fit` from the population's start: same weights, batches, dropout masks and rates."""
     task = population.task
     rates = parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH).values
-    built = build(task.model, task.settings, Asked(task.x, task.kind, task.classes, task.outputs))
+    built = build(task.model, task.settings, DataShape(task.x, task.kind, task.classes, task.outputs))
     model = built.model
     y = encode(task.y, task.kind, task.classes, built.width, built.loss_numbers)
     model.optimizer.learning_rate = Table(rates)
@@ -225,7 +225,7 @@ def test_progress_is_told_by_segment():
 @pytest.mark.parametrize("epochs", [1, 7, 50])
 @pytest.mark.parametrize("weights", [10, 30_000, 500_000])
 def test_layout_covers_the_run(epochs, weights):
-    layout = plan_layout(weights, weights**0.5, 28, epochs, 9, candidates=20, seeds=30, machine=Machine(2))
+    layout = plan_layout(Sizes(weights, weights**0.5, 28, epochs, 9, candidates=20, seeds=30), Machine(2))
     assert epochs % layout.segment == 0
     assert layout.blocks % layout.devices == 0
     assert jax.device_count() == 2

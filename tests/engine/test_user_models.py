@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import stepsize as ss
+from stepsize.engine.batch_order import batch_order
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
@@ -14,7 +15,6 @@ from stepsize.problems.models.model_transport import travel_form
 from stepsize.problems.target_encoding import encode
 from stepsize.schedules import parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
 
 EPOCHS, BATCH, ROWS, VALID = 2, 16, 156, 40  # 20 updates, the last of each epoch shorter
 PER_EPOCH = -(-ROWS // BATCH)
