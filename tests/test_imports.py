@@ -16,16 +16,18 @@ ALLOWED = {
     "errors": set(),
     "checks": {"errors"},
     "units": {"errors", "checks"},
+    "metric_directions": set(),
     "process": {"errors"},
-    "schedules": {"errors", "checks", "units"},
-    "dialects": {"errors", "checks", "units", "schedules"},
+    "schedules": {"errors", "checks", "units", "metric_directions"},
+    "dialects": {"errors", "checks", "units", "metric_directions", "schedules"},
     "adapters": {"errors", "checks", "units", "schedules"},
     "audit": {"errors", "checks", "units", "schedules", "adapters"},
-    "export": {"errors", "checks", "units", "schedules"},
+    "export": {"errors", "checks", "units", "metric_directions", "schedules"},
     "stats": {"errors"},
-    "problems": {"errors"},
+    "problems": {"errors", "metric_directions"},
     "engine": {"errors", "process", "schedules", "problems"},
-    "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"},
+    "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
+    | {"metric_directions"},
     "verdict": {"errors", "schedules", "stats", "study", "report"},
     "report": {"errors", "schedules", "stats", "study"},
     "comparison": {"errors", "schedules", "problems", "engine", "study", "verdict", "report"},
@@ -64,7 +66,9 @@ def test_schedules_are_loaded_when_one_is_used():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = done.stdout.splitlines()
     assert before.split() == ["stepsize.checks", "stepsize.errors", "stepsize.units"]
-    assert after.split() == ["stepsize.checks", "stepsize.errors", "stepsize.schedules", "stepsize.units"]
+    assert after.split() == [
+        f"stepsize.{name}" for name in ["checks", "errors", "metric_directions", "schedules", "units"]
+    ]
 
 
 def test_an_editor_offers_every_public_name():

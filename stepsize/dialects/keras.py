@@ -11,6 +11,7 @@ import numpy as np
 from stepsize.checks import is_number
 from stepsize.dialects.building_blocks import JOINED_CYCLES, after_warmup, restarts, warn
 from stepsize.errors import ScheduleError, unknown
+from stepsize.metric_directions import direction
 from stepsize.schedules import (
     Schedule,
     constant,
@@ -25,7 +26,6 @@ from stepsize.schedules import (
 from stepsize.schedules.families.cyclic import cosine_restarts
 from stepsize.schedules.foreign.keras import cycle_in_float32, keras_polynomial, keras_restarts
 from stepsize.schedules.foreign.shared import geometric, power_curve
-from stepsize.schedules.plateau_rule import direction
 from stepsize.units import updates
 
 

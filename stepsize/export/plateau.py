@@ -5,9 +5,9 @@ from __future__ import annotations
 from stepsize.checks import spell
 from stepsize.errors import ScheduleError
 from stepsize.export.module import quoted
+from stepsize.metric_directions import direction
 from stepsize.schedules import Plan, constant, plateau
 from stepsize.schedules.operators import planned_part
-from stepsize.schedules.plateau_rule import direction
 
 NEVER_NEGATIVE = (
     "\n(its threshold is a share of the best {metric} with its sign: for one that is never negative)"

@@ -87,19 +87,3 @@ def _namespace(*values: Any) -> Any:
         if not isinstance(value, int | float | np.generic | np.ndarray):
             return value.__array_namespace__()
     return np
-
-
-LOWER_IS_BETTER = ("loss", "error", "mse", "mae")
-HIGHER_IS_BETTER = ("acc", "auc", "f1", "precision", "recall")
-
-
-def direction(metric: str) -> str | None:
-    """Return "min" or "max" for the metrics whose name says it, else None.
-
-    >>> direction("val_loss"), direction("val_accuracy"), direction("reward")
-    ('min', 'max', None)
-    """
-    name = metric.lower()
-    if name.endswith(LOWER_IS_BETTER):
-        return "min"
-    return "max" if any(part in name for part in HIGHER_IS_BETTER) else None

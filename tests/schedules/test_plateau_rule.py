@@ -10,7 +10,7 @@ import pytest
 
 import stepsize.schedules as ss
 from stepsize.errors import ScheduleError
-from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule, PlateauState, direction, init, observe
+from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule, PlateauState, init, observe
 
 
 def scales(rule: PlateauRule, metrics: Any) -> list[float]:
@@ -179,26 +179,6 @@ def test_where_a_schedule_keeps_its_metric_factor() -> None:
     assert schedule.metric_factor == spec == schedule.plan(updates=3).metric_factor
     assert ss.constant(0.1).metric_factor is None
     assert spec.metric_factor is spec
-
-
-@pytest.mark.parametrize(
-    ("name", "mode"),
-    [
-        ("val_loss", "min"),
-        ("LOSS", "min"),
-        ("rmse", "min"),
-        ("val_mae", "min"),
-        ("val_accuracy", "max"),
-        ("acc", "max"),
-        ("roc_auc", "max"),
-        ("macro_f1", "max"),
-        ("recall@5", "max"),
-        ("reward", None),
-        ("lossless", None),
-    ],
-)
-def test_the_direction_of_usual_metrics(name: str, mode: str | None) -> None:
-    assert direction(name) == mode
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import ScheduleError, SpecError
+from stepsize.metric_directions import direction
 from stepsize.schedules.base import Family, family
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
@@ -25,7 +26,7 @@ from stepsize.schedules.fields import (
     one_of,
     optional,
 )
-from stepsize.schedules.plateau_rule import PlateauRule, PlateauState, direction, init, observe
+from stepsize.schedules.plateau_rule import PlateauRule, PlateauState, init, observe
 
 VERSION = 1
 Mode = Annotated[str | None, optional(one_of("min", "max"))]

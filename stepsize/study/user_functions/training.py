@@ -12,7 +12,7 @@ from typing import Any
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import ProblemError, StudyError, unknown
-from stepsize.schedules.plateau_rule import direction
+from stepsize.metric_directions import direction
 from stepsize.study.user_functions.functions import Function, code_digest, find_function, versions_of
 
 

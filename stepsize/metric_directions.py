@@ -1,0 +1,67 @@
+"""Which metrics are better high and which low: the one table that every part of the package reads."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+HIGHER = (
+    "accuracy", "auc", "binary_accuracy", "categorical_accuracy", "concordance_correlation",
+    "cosine_similarity", "f1_score", "fbeta_score", "pearson_correlation", "precision", "r2", "recall",
+    "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy",
+)  # fmt: skip
+"""The metrics of Keras that are better high; 1 is perfect in all of them."""
+LOWER = (
+    "binary_crossentropy", "categorical_crossentropy", "categorical_hinge", "hinge", "kl_divergence",
+    "logcosh", "mae", "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "root_mean_squared_error",
+    "sparse_categorical_crossentropy", "squared_hinge",
+)  # fmt: skip
+"""The metrics of Keras that are better low."""
+ALIASES = {"acc": "accuracy", "f1": "f1_score", "r2_score": "r2", "rmse": "root_mean_squared_error"}
+"""Other names of these metrics."""
+
+# Names of other metrics are recognised by these words, such as "head_loss" or "val_top1_acc".
+LOWER_ENDINGS = ("loss", "error", "mse", "mae")
+HIGHER_WORDS = ("acc", "accuracy", "auc", "precision", "recall")
+
+
+def direction(name: str) -> Literal["max", "min"] | None:
+    """Return "max" if the metric called `name` is better high, "min" if it is better low, None if unknown.
+
+    A prefix such as "val_" does not matter, nor does a number at the end, which Keras adds to the second
+    metric of a kind.
+
+    >>> direction("val_r2"), direction("MeanSquaredError"), direction("head_auc_1"), direction("reward")
+    ('max', 'min', 'max', None)
+    """
+    words = re.findall(r"[a-z]+\d*", snake_case(name))
+    for start in range(len(words)):
+        ending = canonical_name("_".join(words[start:]))
+        if ending in HIGHER:
+            return "max"
+        if ending in LOWER:
+            return "min"
+    if words and words[-1].endswith(LOWER_ENDINGS):
+        return "min"
+    named = [word.rstrip("0123456789") for word in words]
+    return "max" if "f1" in words or any(word.endswith(HIGHER_WORDS) for word in named) else None
+
+
+def canonical_name(name: str) -> str:
+    """Return the name that the table has for a metric, or its name in snake case if it has none.
+
+    >>> canonical_name("R2Score"), canonical_name("rmse"), canonical_name("Reward")
+    ('r2', 'root_mean_squared_error', 'reward')
+    """
+    name = snake_case(name)
+    return ALIASES.get(name, name)
+
+
+def snake_case(name: str) -> str:
+    """Return a class name as Keras writes it among its functions.
+
+    >>> snake_case("MeanAbsoluteError"), snake_case("AUC"), snake_case("R2Score")
+    ('mean_absolute_error', 'auc', 'r2_score')
+    """
+    return name.lower() if name.isupper() else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
