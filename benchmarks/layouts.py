@@ -25,13 +25,13 @@ import numpy as np
 from machine import machine, versions
 
 from stepsize.engine import random_bits
+from stepsize.engine.batch_order import batch_order
 from stepsize.engine.member import Member
-from stepsize.engine.planner import Layout, Machine, plan_layout
+from stepsize.engine.planner import Layout, Machine, Sizes, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
 from stepsize.process import cores, second_level_cache
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
 
 CORES = cores()
 WIDTHS, BATCHES = (8, 34, 128, 512, 2048), (8, 32, 128)
@@ -100,7 +100,8 @@ def compared(width: int, batch: int, candidates: int, seeds: int) -> dict[str, A
     task = make_task(width, batch, candidates * seeds)
     member, updates = Member(task), task.updates_per_epoch
     here = Machine(CORES, second_level_cache())
-    planned = plan_layout(member.weights, member.width, batch, task.epochs, updates, candidates, seeds, here)
+    sizes = Sizes(member.weights, member.width, batch, task.epochs, updates, candidates, seeds)
+    planned = plan_layout(sizes, here)
     layouts = {name: fixed_layout(planned, *form, candidates, seeds) for name, form in FIXED.items()}
     layouts["planned"] = planned
 

@@ -5,7 +5,7 @@ StepsizeError
 ├── InputError (ValueError)      something the caller typed or handed over; exit code 2
 │   ├── ScheduleError            a schedule, a length or a plan
 │   ├── SpecError                the text or JSON of a schedule
-│   ├── StateError               the state of a run, or how to go on from it
+│   ├── StateError               the state of a run, or how to resume from it
 │   ├── ProblemError             data, model, split
 │   ├── StudyError               candidates, seeds, protocol
 │   └── StoreError               the file that keeps the runs
@@ -85,14 +85,14 @@ def require(extra: str, *packages: str) -> None:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that `name` is no known `what`, with the nearest name, or all of them if they are few.
+    """Return the message that `name` is not a known `what`, with the nearest name or the known ones.
 
     >>> unknown("schedule", "cosin", ["cosine", "constant"])
     "unknown schedule 'cosin'; did you mean 'cosine'?"
     >>> unknown("split", "zzz", ["lesson", "stratified"])
     "unknown split 'zzz'; one of: lesson, stratified"
     """
-    import difflib  # nobody waits for it before something is wrong
+    import difflib  # imported lazily: needed on the error path only
 
     known = list(known)
     shown = name if len(name) <= 60 else name[:57] + "..."
@@ -100,3 +100,29 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     some = ", ".join(known) if len(known) <= FEW else ", ".join(known[:FEW]) + f" and {len(known) - FEW} more"
     hint = f"did you mean {near[0]!r}?" if near else f"one of: {some}"
     return f"unknown {what} {shown!r}; {hint}"
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's message as one line; of Keras' long messages, the paragraph with the reason.
+
+    >>> first_line(ValueError("no rows\\n\\nArguments received by Dense.call(): x=..."))
+    'no rows'
+    """
+    import re
+
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received by")[0]
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    paragraphs = paragraphs or [type(error).__name__]
+    if paragraphs[0].startswith("Exception encountered") and len(paragraphs) > 1:
+        paragraphs = paragraphs[1:]
+    return paragraphs[-1 if paragraphs[0].endswith("Error encountered:") else 0][:300]
+
+
+def save_traceback() -> str:
+    """Write the traceback of the error being handled to a temporary file; return the file's path."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="stepsize-", suffix=".txt", delete=False) as file:
+        file.write(traceback.format_exc())
+    return file.name

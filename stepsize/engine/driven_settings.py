@@ -1,4 +1,4 @@
-"""What a candidate may change in an update besides the rate: the momentum, and the rate of single layers."""
+"""What a candidate may set in an update besides the rate: the momentum, and the rate of single layers."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ import keras
 
 from stepsize.engine.task import Task
 from stepsize.errors import StudyError, unknown
-from stepsize.problems.models.keras_models import Asked, Built, build
+from stepsize.problems.models.keras_models import Built, DataShape, build
 
-NOT_PROPORTIONAL = ("Adafactor", "Ftrl")  # optimizers whose rate is more than a factor of the step
+NOT_PROPORTIONAL = ("Adafactor", "Ftrl")  # optimizers whose steps are not proportional to the rate
 
 
 def build_task(task: Task) -> Built:
-    """Build the model of a task, with layers named as in a process of their own.
+    """Build the model of a task, with layers named as in a fresh process.
 
-    An optimizer without momentum keeps no state for it, so one whose momentum a schedule sets is built with
-    some.
+    An optimizer built with momentum 0 keeps no state for it, so one whose momentum a schedule sets is built
+    with another value.
     """
-    asked = Asked(task.x, task.kind, task.classes, task.outputs)
+    shape = DataShape(task.x, task.kind, task.classes, task.outputs)
     keras.utils.clear_session(free_memory=False)
-    built = build(task.model, task.settings, asked, task.metric)
+    built = build(task.model, task.settings, shape, task.metric)
     if task.scheduled_momentum:
         name = momentum_name(built.model.optimizer)
         if getattr(built.model.optimizer, name) == 0:
             keras.utils.clear_session(free_memory=False)
-            return build(task.model, {**task.settings, name: 0.5}, asked, task.metric)
+            return build(task.model, {**task.settings, name: 0.5}, shape, task.metric)
     return built
 
 
 class PositiveNumber:
-    """A traced number that Keras may also compare with 0: it asks whether there is momentum at all.
+    """A traced number that Keras may compare with 0, as it does to see whether there is any momentum.
 
-    The comparisons decide what is computed, so they are made once, when the program is compiled; the number
-    is what the schedule says at every update.
+    The comparisons decide what is computed, so they happen once, when the program is compiled; the number
+    itself is the schedule's value at every update.
     """
 
     def __init__(self, value: jax.Array) -> None:
@@ -57,7 +57,7 @@ class PositiveNumber:
 
 
 def momentum_name(optimizer: Any) -> str:
-    """Give the attribute that holds the optimizer's momentum: `momentum`, or `beta_1` of Adam and its kin."""
+    """Return the attribute that holds an optimizer's momentum: `momentum`, or `beta_1` in the Adam family."""
     for name in ("beta_1", "momentum"):
         if hasattr(optimizer, name):
             return name
@@ -66,7 +66,7 @@ def momentum_name(optimizer: Any) -> str:
 
 @contextmanager
 def driven_momentum(optimizer: Any, value: jax.Array | None) -> Iterator[None]:
-    """Let the optimizer use `value` as its momentum inside the block; None leaves it alone."""
+    """Make the optimizer use `value` as its momentum inside the block; None leaves it unchanged."""
     if value is None:
         yield
         return
@@ -79,12 +79,14 @@ def driven_momentum(optimizer: Any, value: jax.Array | None) -> Iterator[None]:
         setattr(optimizer, name, before)
 
 
-def factors_of(model: Any, multipliers: Mapping[str, float]) -> list[float]:
-    """Give each trainable variable the multiplier of its layer: the longest name that a layer's begins with.
+def layer_factors(model: Any, multipliers: Mapping[str, float]) -> list[float]:
+    """Return the rate multiplier of each trainable variable: that of its layer, or 1.
 
-    A layer is known by its name, `dense_1`, which its variables carry in their path, `block/dense_1/kernel`.
+    A key of `multipliers` applies to every layer whose name begins with it; the longest such key wins. A
+    layer is known by its name, `dense_1`, which its variables carry in their path, `block/dense_1/kernel`.
 
-    Raises: StudyError for a name that no layer begins with, and optimizers that a factor does not fit.
+    Raises: StudyError for a key that begins no layer's name, and for optimizers whose steps are not
+    proportional to the rate.
     """
     if multipliers and model.optimizer.use_ema:
         raise StudyError(
@@ -102,14 +104,16 @@ def factors_of(model: Any, multipliers: Mapping[str, float]) -> list[float]:
             raise StudyError(unknown("layer in multipliers", name, known))
 
     def factor(path: Sequence[str]) -> float:
-        fitting = [name for name in multipliers if any(part.startswith(name) for part in path)]
-        return multipliers[max(fitting, key=len)] if fitting else 1.0
+        matches = [name for name in multipliers if any(part.startswith(name) for part in path)]
+        return multipliers[max(matches, key=len)] if matches else 1.0
 
     return [factor(path) for path in layers]
 
 
-def scaled(new: Sequence[jax.Array], old: Sequence[jax.Array], factors: Sequence[float]) -> list[jax.Array]:
-    """Scale each step from `old` to `new`: exact for updates that are proportional to the rate."""
+def scaled_steps(
+    new: Sequence[jax.Array], old: Sequence[jax.Array], factors: Sequence[float]
+) -> list[jax.Array]:
+    """Scale each step from `old` to `new`; exact for updates that are proportional to the rate."""
     return [
         after if factor == 1 else before + jnp.asarray(factor, after.dtype) * (after - before)
         for after, before, factor in zip(new, old, factors, strict=True)

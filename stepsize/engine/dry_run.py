@@ -1,4 +1,4 @@
-"""Try one update of a model before planning: alone, and for several members at once."""
+"""Trace one update of a model before planning: for one member, and for two at once."""
 
 from __future__ import annotations
 
@@ -8,50 +8,51 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from stepsize.engine.batches import Rows, rows_of, taken
+from stepsize.engine.batches import Rows, all_rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block
-from stepsize.errors import InputError, ProblemError
-from stepsize.problems.models.model_transport import first_line, kept_traceback
+from stepsize.errors import InputError, ProblemError, first_line, save_traceback
 
 
-def why_series(population: Population) -> str | None:
-    """Say why a user's model cannot train side by side with others; None when it can.
+def reason_for_series(population: Population) -> str | None:
+    """Return why the members of a population must train one after another; None if they need not.
 
-    Nothing is computed, only traced. Raises ProblemError when an update alone cannot be traced.
+    Nothing is computed, only traced.
+
+    Raises: ProblemError if the update of a single member cannot be traced.
     """
     task = population.task
     convolves = any(len(variable.shape) > 3 for variable in population.member.model.trainable_variables)
-    usual = "convolutions" if convolves else None  # side by side they take up to 1.4 times as long
+    reason = "convolutions" if convolves else None  # side by side they take up to 1.4 times as long
     if "text" in task.model:
-        return usual
+        return reason
     rows = jax.ShapeDtypeStruct((min(task.batch_size, task.train_rows),), jnp.int32)
-    data = rows_of(task, population.member.built)
+    data = all_rows(task, population.member.built)
     block = Block(rows, rows, rows, {}, None, rows, rows, rows)
-    own, generators = population.one()
+    run, generators = population.one()
 
-    def update(members: int, own: Any, generators: Any, data: Rows, rows: jax.Array) -> Any:
-        together = side_by_side(population.member.update, members, population.one()[0])
-        return together(own, generators, taken(data, block, rows))
+    def update(members: int, runs: Any, generators: Any, data: Rows, rows: jax.Array) -> Any:
+        together = side_by_side(population.member.update, members, run)
+        return together(runs, generators, take_rows(data, block, rows))
 
-    def traced(members: int) -> None:
-        several = jax.eval_shape(
-            lambda: replicated(jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), own), members)
+    def trace(members: int) -> None:
+        runs = jax.eval_shape(
+            lambda: replicated(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), run), members)
         )
-        jax.eval_shape(partial(update, members), several, generators, data, rows)
+        jax.eval_shape(partial(update, members), runs, generators, data, rows)
 
     try:
-        traced(1)
+        trace(1)
     except InputError:
         raise
     except Exception as error:  # a user's layer may raise anything
         raise ProblemError(
             f"the model cannot be trained on JAX: {type(error).__name__}: {first_line(error)}; the whole "
-            f"message is in {kept_traceback()}"
+            f"message is in {save_traceback()}"
         ) from error
     try:
-        traced(2)
-    except Exception as error:  # whatever an operation raises that has no rule for several at once
+        trace(2)
+    except Exception as error:  # an operation without a batching rule may raise anything
         return f"not side by side: {first_line(error)[:100]}"
-    return usual
+    return reason

@@ -1,28 +1,28 @@
-"""One run of a Keras model as pure functions: how it starts, what an update does, how it is judged.
+"""One run of a Keras model as pure functions: its initial state, one update, its predictions.
 
-The model and its optimizer are used through Keras' own stateless functions, the ones that `fit` uses on
-JAX, so a run makes the very updates that `fit` would make.
+The model and its optimizer are called through Keras' own stateless functions, the ones that `fit` uses on
+JAX, so a run makes exactly the updates that `fit` would make.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import keras
 
-from stepsize.engine.batches import Batch, Scoring
-from stepsize.engine.driven_settings import build_task, driven_momentum, factors_of, scaled
+from stepsize.engine.batches import Batch
+from stepsize.engine.driven_settings import build_task, driven_momentum, layer_factors, scaled_steps
 from stepsize.engine.initial_weights import is_generator_state, recorded_initialisers, starter
 from stepsize.engine.task import Task
 from stepsize.schedules import plateau_rule
 
 
 class State(NamedTuple):
-    """All that a run of its own carries from one update to the next."""
+    """Everything that belongs to one run alone and is carried from one update to the next."""
 
     weights: list[jax.Array]
     others: list[jax.Array]  # non-trainable weights, such as moving means
@@ -33,68 +33,59 @@ class State(NamedTuple):
 
 
 Generators = list[jax.Array]
-"""States of the random generators, which runs of a seed share."""
+"""States of the random generators, which the runs of a seed share."""
 
 
 class Driven(NamedTuple):
-    """What schedules drive: the rate, and the momentum where it has a schedule; of one update or of many."""
+    """The values that schedules set, for one update or for many: the rate, and a scheduled momentum."""
 
     rate: jax.Array
     momentum: jax.Array | None
 
 
-class Sums(NamedTuple):
-    """What a validation part adds up to: the loss of all rows, and the state of the metric."""
-
-    loss: jax.Array
-    score: list[jax.Array]
-
-
 class Member:
-    """A run of the model, optimizer and loss of a task."""
+    """Run the model, optimizer and loss of a task; a population holds many members with a state each."""
 
     def __init__(self, task: Task) -> None:
-        with recorded_initialisers() as noted:
+        with recorded_initialisers() as initialisers:
             self.built = build_task(task)
         self.model, self.optimizer = self.built.model, self.built.model.optimizer
-        self._scoring = Scoring(self.built)
-        self._factors = factors_of(self.model, task.multipliers)
+        self._factors = layer_factors(self.model, task.multipliers)
         self._generator = [is_generator_state(v) for v in self.model.non_trainable_variables]
         self._rate_slot = [v is self.optimizer._learning_rate for v in self.optimizer.variables].index(True)
         self._slots = [v.value for v in self.optimizer.variables]
         variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
-        self._initial = starter(variables, {} if task.model.get("from_weights") else noted)
+        self._initial = starter(variables, {} if task.model.get("from_weights") else initialisers)
         kernels = [v.shape for v in self.model.trainable_variables]
         self.weights = sum(map(prod, kernels))
-        self.width = (
-            sum(prod(shape) * shape[-1] for shape in kernels if shape) / self.weights
-        )  # units of a layer
+        units = sum(prod(shape) * shape[-1] for shape in kernels if shape)
+        self.width = units / self.weights  # units of a layer, averaged over the weights
 
     def initial(self, seed: int | jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
-        """Give the trainable and the non-trainable variables that every run of `seed` starts from."""
+        """Return the trainable and the non-trainable variables that every run of `seed` starts from."""
         values = self._initial(jnp.uint32(seed))
         trainable = len(self.model.trainable_variables)
         return values[:trainable], values[trainable:]
 
     def start(self, seed: jax.Array, rule: plateau_rule.PlateauRule) -> tuple[State, Generators]:
-        """Give the state before the first update."""
+        """Return the state before the first update."""
         weights, non_trainable = self.initial(seed)
-        others, generators = self._parted(non_trainable)
+        others, generators = self._split(non_trainable)
         state = State(weights, others, self._slots, jnp.int32(0), jnp.int32(-1), plateau_rule.init(rule))
         return state, generators
 
     def update(
-        self, own: tuple[State, Driven], generators: Generators, batch: Batch
+        self, run: tuple[State, Driven], generators: Generators, batch: Batch
     ) -> tuple[tuple[State, jax.Array], Generators]:
-        """Make one optimizer update; a run whose loss is not finite is lost from then on.
+        """Make one optimizer update, and return its loss; a run whose loss is not finite has diverged.
 
-        Its numbers go on, but nobody looks at them again: that costs less than keeping its last state.
+        It keeps updating but is ignored from then on; that is cheaper than freezing its state.
         """
-        state, driven = own
+        state, driven = run
         grad = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
         (loss, (_, _, non_trainable, _)), gradients = grad(
             state.weights,
-            self._joined(state.others, generators),
+            self._merge(state.others, generators),
             [],
             batch.x,
             batch.y,
@@ -106,37 +97,22 @@ class Member:
         slots[self._rate_slot] = driven.rate.astype(slots[self._rate_slot].dtype)
         with driven_momentum(self.optimizer, driven.momentum):
             weights, slots = self.optimizer.stateless_apply(slots, gradients, state.weights)
-        weights = scaled(weights, state.weights, self._factors)
-        others, generators = self._parted(non_trainable)
-        lost = (state.diverged_at < 0) & ~jnp.isfinite(loss)
-        diverged_at = jnp.where(lost, state.update, state.diverged_at)
+        weights = scaled_steps(weights, state.weights, self._factors)
+        others, generators = self._split(non_trainable)
+        diverges = (state.diverged_at < 0) & ~jnp.isfinite(loss)
+        diverged_at = jnp.where(diverges, state.update, state.diverged_at)
         after = State(list(weights), others, list(slots), state.update + 1, diverged_at, state.plateau)
         return (after, loss), generators
 
-    def no_sums(self) -> Sums:
-        """Give the sums of no rows."""
-        return Sums(jnp.float32(0), self._scoring.start())
-
-    def add(
-        self, own: tuple[Sums, State], generators: Generators, batch: Batch, target: Any
-    ) -> tuple[Sums, Generators]:
-        """Add some rows of the validation part to the sums."""
-        sums, state = own
+    def predict(self, state: State, generators: Generators, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        """Return the mean loss and the predictions of a batch, without training."""
         loss, (_, predicted, _, _) = self.model.compute_loss_and_updates(
-            state.weights, self._joined(state.others, generators), [], batch.x, batch.y, None, training=False
+            state.weights, self._merge(state.others, generators), [], batch.x, batch.y, None, training=False
         )
-        score = self._scoring.add(sums.score, batch.scored, predicted, target)
-        return Sums(sums.loss + loss * len(batch.y), score), generators
+        return loss, predicted
 
-    def judged(self, own: tuple[Sums, State], rows: int) -> tuple[jax.Array, jax.Array]:
-        """Give loss and metric of the whole validation part; none for a run that diverged."""
-        sums, state = own
-        lost = state.diverged_at >= 0
-        loss, score = sums.loss / rows, self._scoring.result(sums.score)
-        return jnp.where(lost, jnp.nan, loss), jnp.where(lost, jnp.nan, score)
-
-    def as_left_behind(self, state: State) -> State:
-        """Give the state with the weights that `fit` would leave: averages where the optimizer keeps them."""
+    def finished(self, state: State) -> State:
+        """Return the state with the weights `fit` would end with: averages if the optimizer keeps them."""
         if not self.optimizer.use_ema:
             return state
         variables = self.model.trainable_variables
@@ -147,10 +123,10 @@ class Member:
             weights = [cast(jax.Array, scope.get_current_value(variable)) for variable in variables]
         return state._replace(weights=weights)
 
-    def _parted(self, non_trainable: Sequence[jax.Array]) -> tuple[list[jax.Array], Generators]:
+    def _split(self, non_trainable: Sequence[jax.Array]) -> tuple[list[jax.Array], Generators]:
         pairs = list(zip(self._generator, non_trainable, strict=True))
         return [v for is_state, v in pairs if not is_state], [v for is_state, v in pairs if is_state]
 
-    def _joined(self, others: Sequence[jax.Array], generators: Generators) -> list[jax.Array]:
-        own, common = iter(others), iter(generators)
-        return [next(common if is_state else own) for is_state in self._generator]
+    def _merge(self, others: Sequence[jax.Array], generators: Generators) -> list[jax.Array]:
+        weights, states = iter(others), iter(generators)
+        return [next(states if is_state else weights) for is_state in self._generator]

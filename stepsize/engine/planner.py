@@ -1,7 +1,7 @@
 """How a population is laid out on the machine: devices, calls, members side by side, segments.
 
-The choice is a function of sizes, never of a clock: a study that goes on tomorrow makes the very calls that
-it would have made today. `benchmarks/layouts.py` compares it with every fixed layout.
+The choice is a function of sizes, never of a clock: a study resumed tomorrow makes exactly the calls that it
+would have made today. `benchmarks/layouts.py` compares it with every fixed layout.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from functools import cached_property
 
 import numpy as np
 
-NARROW = 100  # units of a layer up to which members side by side beat members in series
-SHORT_UPDATE = 70_000  # weights times the fourth root of the batch: below, four blocks at once pay
-ABREAST = 4
-SIDE_BY_SIDE = 32  # members of a block; more gain nothing
-HELD = 3 * 4  # bytes of a weight, its momentum and its gradient
-OVERHEAD, PER_TERM = 3.0, 4e-5  # microseconds of an update besides products, and of a weight with a row
-CALL = 400_000  # microseconds of a call, about: short enough to tell progress, long beside what a call costs
-GPU_MEMBERS, GPU_ABREAST = 64, 16  # a GPU wants thousands of rows at once
+NARROW = 100  # units of a layer up to which members side by side are faster than members in series
+SHORT_UPDATE = (
+    70_000  # weights times the fourth root of the batch: below it, several blocks at once are faster
+)
+ABREAST = 4  # blocks trained at once on a CPU core, where that is faster
+SIDE_BY_SIDE = 32  # members of a block; more are not faster
+BYTES_PER_WEIGHT = 3 * 4  # of a weight, its momentum and its gradient
+OVERHEAD, PER_TERM = 3.0, 4e-5  # microseconds of an update: a constant, and per weight and row of the batch
+CALL = 400_000  # target microseconds of a call: short enough for progress, long compared with its overhead
+GPU_MEMBERS, GPU_ABREAST = 64, 16  # a GPU needs thousands of rows at once
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,33 @@ class Machine:
     devices: int = 1
     cache: int = 1 << 20
     platform: str = "cpu"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether training runs on anything but CPU cores."""
+        return self.platform != "cpu"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a population, which decide its layout.
+
+    `weights` is the size of one member, `width` the units of a layer, `candidates` the number of runs that
+    share a seed.
+    """
+
+    weights: int
+    width: float
+    batch: int
+    epochs: int
+    updates_per_epoch: int
+    candidates: int
+    seeds: int
+
+    @property
+    def runs(self) -> int:
+        """The runs of the population."""
+        return self.candidates * self.seeds
 
 
 @dataclass(frozen=True)
@@ -46,7 +75,7 @@ class Layout:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """The blocks in the order in which the devices hold them: few blocks are shared out evenly, too."""
+        """The blocks in the order in which devices hold them, so that few blocks are spread evenly, too."""
         return np.arange(self.blocks).reshape(-1, self.devices).T.ravel()
 
     def __str__(self) -> str:
@@ -55,60 +84,66 @@ class Layout:
         return f"{self.reason}, {blocks}{at_once}" + (f", {self.devices} cores" if self.devices > 1 else "")
 
 
-def plan_layout(
-    weights: int,
-    width: float,
-    batch: int,
-    epochs: int,
-    updates_per_epoch: int,
-    candidates: int,
-    seeds: int,
-    machine: Machine,
-    series: str | None = None,
-) -> Layout:
-    """Choose the layout for a population.
+def plan_layout(sizes: Sizes, machine: Machine, series: str | None = None) -> Layout:
+    """Return the layout of a population.
 
-    `weights` is the size of one member, `width` the units of a layer, `candidates` the number of runs that
-    share a seed, `seeds` how many seeds there are. Members with narrow layers train side by side, where a
-    batch meets all of them in one product; others in series, one a device, for their own products fill it.
-    `series` is a reason why narrow ones must do so too.
+    Members with narrow layers train side by side, where a batch meets all of them in one product. Others
+    train in series, one on each device: their own products are large enough to keep it busy. `series` is a
+    reason why narrow ones must train in series as well.
 
-    >>> plan_layout(1_225, 34, 28, 50, 9, candidates=16, seeds=30, machine=Machine(2)).members
+    >>> narrow = Sizes(1_225, 34, 28, epochs=50, updates_per_epoch=9, candidates=16, seeds=30)
+    >>> plan_layout(narrow, Machine(2)).members
     16
-    >>> print(plan_layout(407_050, 506, 32, 5, 1_875, candidates=3, seeds=2, machine=Machine(2)))
+    >>> wide = Sizes(407_050, 506, 32, epochs=5, updates_per_epoch=1_875, candidates=3, seeds=2)
+    >>> print(plan_layout(wide, Machine(2)))
     layers 506 wide, batches of 32: in series, 2 blocks a call, 2 cores
     """
-    size = f"layers {width:.0f} wide, batches of {batch}"
-    devices = min(machine.devices, max(1, candidates * seeds))
-    work = weights * batch**0.25
-    on_gpu = machine.platform != "cpu"
-    if series or (width > NARROW and not on_gpu):
-        why = f" ({series})" if series else ""
-        members, reason = 1, f"{size}: in series{why}"
-    else:
-        members = _members(weights, candidates, machine)
-        reason = f"{size}: {members} side by side"
-    abreast = 1 if series else _abreast(work, members, on_gpu)
-    abreast = min(abreast, -(-candidates * seeds // (members * devices)))
-    needed = -(-(-(-candidates // members) * seeds) // (devices * abreast))
-    epoch = updates_per_epoch * (OVERHEAD + PER_TERM * weights * batch) * members * abreast
-    serial = max(1, min(5, needed, int(CALL / (epochs * epoch))))
-    longest = max(1, int(CALL / (epoch * serial)))
-    segment = max(n for n in range(1, epochs + 1) if epochs % n == 0 and n <= longest)
+    members, reason = _members(sizes, machine, series)
+    devices = min(machine.devices, max(1, sizes.runs))
+    abreast = 1 if series else _abreast(sizes, members, machine)
+    abreast = min(abreast, ceil_div(sizes.runs, members * devices))
+    blocks = ceil_div(sizes.candidates, members) * sizes.seeds
+    serial, segment = _lengths(sizes, members * abreast, ceil_div(blocks, devices * abreast))
     return Layout(devices, devices * abreast * serial, members, segment, reason, abreast)
 
 
-def _members(weights: int, candidates: int, machine: Machine) -> int:
-    """Give the runs of a block: as many as share a seed, in equal blocks that stay in the cache."""
-    most = max(4, min(SIDE_BY_SIDE, machine.cache // (HELD * weights)))
-    if machine.platform != "cpu":
+def ceil_div(a: int, b: int) -> int:
+    """Return a / b, rounded up.
+
+    >>> ceil_div(9, 4)
+    3
+    """
+    return -(-a // b)
+
+
+def _members(sizes: Sizes, machine: Machine, series: str | None) -> tuple[int, str]:
+    """Return the members of a block, and why: those that share a seed, in equal blocks that fit the cache."""
+    text = f"layers {sizes.width:.0f} wide, batches of {sizes.batch}"
+    if series or (sizes.width > NARROW and not machine.on_gpu):
+        return 1, f"{text}: in series" + (f" ({series})" if series else "")
+    most = max(4, min(SIDE_BY_SIDE, machine.cache // (BYTES_PER_WEIGHT * sizes.weights)))
+    if machine.on_gpu:
         most = GPU_MEMBERS
-    groups = -(-candidates // most)
-    return -(-candidates // groups)
+    members = ceil_div(sizes.candidates, ceil_div(sizes.candidates, most))
+    return members, f"{text}: {members} side by side"
 
 
-def _abreast(work: float, members: int, on_gpu: bool) -> int:
-    """Give the blocks that train at once."""
-    if on_gpu:
+def _abreast(sizes: Sizes, members: int, machine: Machine) -> int:
+    """Return the number of blocks that a device trains at once."""
+    if machine.on_gpu:
         return GPU_ABREAST
-    return ABREAST if members <= 2 and work <= SHORT_UPDATE else 1
+    short = sizes.weights * sizes.batch**0.25 <= SHORT_UPDATE
+    return ABREAST if members <= 2 and short else 1
+
+
+def _lengths(sizes: Sizes, runs: int, needed: int) -> tuple[int, int]:
+    """Return the blocks of a device in a call, one after another, and the epochs of a segment.
+
+    `runs` is the number of runs that a device trains at once, `needed` the blocks in series for all runs.
+    """
+    update = OVERHEAD + PER_TERM * sizes.weights * sizes.batch
+    epoch = sizes.updates_per_epoch * update * runs
+    serial = max(1, min(5, needed, int(CALL / (sizes.epochs * epoch))))
+    longest = max(1, int(CALL / (epoch * serial)))
+    segment = max(n for n in range(1, sizes.epochs + 1) if sizes.epochs % n == 0 and n <= longest)
+    return serial, segment

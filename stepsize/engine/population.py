@@ -1,6 +1,7 @@
 """Many runs of one Keras model as one compiled JAX program.
 
-The learning rate is read from a table, which is an input: another schedule never compiles anything again.
+The learning rate is read from a table, which is an input of the program: a new schedule never triggers a
+new compilation.
 """
 
 from __future__ import annotations
@@ -15,29 +16,30 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from stepsize.engine.batches import Rows, rows_of, taken
-from stepsize.engine.batching.side_by_side import apiece, replicated, side_by_side
+from stepsize.engine.batches import Rows, all_rows, take_rows
+from stepsize.engine.batching.side_by_side import replicated, side_by_side, split_members
 from stepsize.engine.member import Driven, Generators, Member, State
 from stepsize.engine.planner import Layout
+from stepsize.engine.scoring import Scoring
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.schedules import plateau_rule
 
 ACROSS = PartitionSpec("devices")
 EVERYWHERE = PartitionSpec()
 OPTIONS = {
-    "xla_cpu_experimental_ynn_fusion_type": "",  # sums stay in the loops that make their terms: faster
+    "xla_cpu_experimental_ynn_fusion_type": "",  # keep sums in the loops that compute their terms: faster
 }
-EVALUATED = 512  # validation rows of a piece, or a batch's if those are more
 
 Carried = tuple[State, Generators]
-"""What a block carries from one update to the next: the states of its members side by side."""
+"""What a block carries from one update to the next: the states of its members, side by side."""
 
 
 class Population:
-    """A compiled trainer for blocks of runs; `train` it as often as there are blocks."""
+    """A compiled trainer for blocks of runs: `compile` it once, then `train` as many blocks as there are."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.member = task, Member(task)
+        self._scoring = Scoring(self.member, task.batch_size)
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))
@@ -47,15 +49,15 @@ class Population:
         self.compile_seconds = 0.0
 
     def one(self) -> tuple[tuple[State, Driven], Generators]:
-        """Give the shapes of what one member has of its own, and of what it shares."""
+        """Return the shapes of one member's own values, and of those that members share."""
         return (self._state, self._driven), self._generators
 
     def compile(self, layout: Layout) -> None:
-        """Lay the population out; the programs themselves are compiled at the first call."""
+        """Set the layout; the programs themselves are compiled at the first call."""
         self.layout = layout
         mesh = Mesh(np.array(jax.devices()[: layout.devices]), ("devices",))
         self._across = NamedSharding(mesh, ACROSS)
-        self._data = jax.device_put(rows_of(self.task, self.member.built), NamedSharding(mesh, EVERYWHERE))
+        self._data = jax.device_put(all_rows(self.task, self.member.built), NamedSharding(mesh, EVERYWHERE))
 
         def sharded(function: Callable[..., Any], *specs: PartitionSpec) -> Callable[..., Any]:
             return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=ACROSS, check_vma=False)
@@ -67,15 +69,15 @@ class Population:
     def train(
         self, blocks: Sequence[Block], on_segment: Callable[[float], None] = lambda share: None
     ) -> list[Curves]:
-        """Train up to `layout.blocks` blocks; give the curves of each, [members, epochs]."""
+        """Train up to `layout.blocks` blocks; return the curves of each, [members, epochs]."""
         return self._run(blocks, on_segment)[0]
 
     def run(self, blocks: Sequence[Block]) -> tuple[list[Curves], State]:
-        """Train as `train` does; give the curves and the states at the end, [blocks, members, ...]."""
+        """Train as `train` does; return the curves and the final states, [blocks, members, ...]."""
         curves, (state, _) = self._run(blocks, lambda share: None)
-        apart = jax.vmap(partial(apiece, members=self.layout.members, like=self._state))(state)
-        where = np.argsort(self.layout.order)[: len(blocks)]
-        return curves, jax.tree.map(lambda leaf: leaf[where], apart)
+        states = jax.vmap(partial(split_members, members=self.layout.members, like=self._state))(state)
+        places = np.argsort(self.layout.order)[: len(blocks)]
+        return curves, jax.tree.map(lambda leaf: leaf[places], states)
 
     def _run(
         self, blocks: Sequence[Block], on_segment: Callable[[float], None]
@@ -89,25 +91,26 @@ class Population:
         parts = []
         for first in range(0, self.task.epochs, self.layout.segment):
             last = first + self.layout.segment
-            piece = stacked._replace(
+            segment = stacked._replace(
                 order=stacked.order[:, first:last],
-                rates=self._piece(stacked.rates, first, last),
-                momenta=None if stacked.momenta is None else self._piece(stacked.momenta, first, last),
+                rates=self._updates(stacked.rates, first, last),
+                momenta=None if stacked.momenta is None else self._updates(stacked.momenta, first, last),
             )
-            carried, series = self._segment(self._data, active, carried, piece)
+            carried, series = self._segment(self._data, active, carried, segment)
             parts.append(jax.tree.map(np.asarray, series))
             on_segment(last / self.task.epochs)
         diverged_at = np.asarray(carried[0].diverged_at)
         whole = [np.concatenate(series, axis=-1) for series in zip(*parts, strict=True)]
-        where = np.argsort(order)[: len(blocks)]
-        return [Curves(*[*(series[i] for series in whole), diverged_at[i]]) for i in where], carried
+        places = np.argsort(order)[: len(blocks)]
+        return [Curves(*[*(series[i] for series in whole), diverged_at[i]]) for i in places], carried
 
-    def _piece(self, table: jax.Array, first: int, last: int) -> jax.Array:
+    def _updates(self, table: jax.Array, first: int, last: int) -> jax.Array:
+        """Return the updates of some epochs from a table by update."""
         per_epoch = self.task.updates_per_epoch
         return table[:, :, first * per_epoch : last * per_epoch]
 
     def _compiled(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
-        """Compile at the first call, and keep the time it took apart from training."""
+        """Compile at the first call, counting its time apart from training."""
         jitted = jax.jit(function, donate_argnums=donate)
         compiled: list[Any] = []
 
@@ -140,8 +143,8 @@ class Population:
             lambda leaf: leaf.reshape(-1, self.layout.abreast, *leaf.shape[1:]), (active, carried, blocks)
         )
         if self.layout.abreast == 1:
-            every = jax.tree.map(lambda leaf: leaf[:, 0], groups)
-            return jax.lax.map(lambda args: jax.lax.cond(args[0], train, skip, args[1:]), every)
+            blocks_alone = jax.tree.map(lambda leaf: leaf[:, 0], groups)
+            return jax.lax.map(lambda args: jax.lax.cond(args[0], train, skip, args[1:]), blocks_alone)
         results = jax.lax.map(
             lambda args: jax.lax.cond(args[0].any(), jax.vmap(train), jax.vmap(skip), args[1:]), groups
         )
@@ -153,8 +156,8 @@ class Population:
         members = self.layout.members
         rule = plateau_rule.PlateauRule(*[values[0] for values in rules])
         state, generators = self.member.start(seed, rule)
-        own, _ = side_by_side(lambda rule: (plateau_rule.init(rule), ()), members, self._rule)(rules)
-        return replicated(state, members)._replace(plateau=own), generators
+        plateau, _ = side_by_side(lambda rule: (plateau_rule.init(rule), ()), members, self._rule)(rules)
+        return replicated(state, members)._replace(plateau=plateau), generators
 
     def _train_block(self, data: Rows, carried: Carried, block: Block) -> Any:
         size, rows, epochs = self.task.batch_size, self.task.train_rows, len(block.order)
@@ -162,7 +165,8 @@ class Population:
         update = side_by_side(self.member.update, members, (self._state, self._driven))
 
         def step(carried: Carried, feed: tuple[jax.Array, Driven]) -> tuple[Carried, jax.Array]:
-            (state, loss), generators = update((carried[0], feed[1]), carried[1], taken(data, block, feed[0]))
+            batch = take_rows(data, block, feed[0])
+            (state, loss), generators = update((carried[0], feed[1]), carried[1], batch)
             return (state, generators), loss
 
         def epoch(carried: Carried, feed: tuple[jax.Array, Driven]) -> tuple[Carried, Any]:
@@ -175,9 +179,9 @@ class Population:
                 last = jax.tree.map(lambda v: v[full], driven)
                 carried, loss = step(carried, (order[full * size :], last))
                 train_loss += loss * (rows % size)
-            valid_loss, score = self._judged(data, block, carried)
+            valid_loss, score = self._scoring.judge(*carried, self._state, data, block, members)
             series = (train_loss / rows, valid_loss, score)
-            state = carried[0]._replace(plateau=self._observed(block, carried[0].plateau, series))
+            state = carried[0]._replace(plateau=self._observe(block, carried[0].plateau, series))
             return (state, carried[1]), (*series, driven.rate[-1])
 
         by_epoch = jax.tree.map(
@@ -186,46 +190,23 @@ class Population:
         carried, curves = jax.lax.scan(epoch, carried, (block.order, by_epoch))
         return carried, jax.tree.map(jnp.transpose, curves)
 
-    def _judged(self, data: Rows, block: Block, carried: Carried) -> tuple[jax.Array, jax.Array]:
-        """Give loss and metric on the validation part, in pieces that keep memory small."""
-        (state, generators), member, members = carried, self.member, self.layout.members
-        none = member.no_sums()
-        own = (none, self._state)
-        if member.optimizer.use_ema:
-            left = side_by_side(lambda own: (member.as_left_behind(own), ()), members, self._state)
-            state, _ = left(state)
-        add = side_by_side(member.add, members, own)
-
-        def piece(sums: Any, rows: jax.Array) -> Any:
-            return add((sums, state), generators, taken(data, block, rows), block.target)[0], None
-
-        count, size = len(block.valid), max(self.task.batch_size, EVALUATED)
-        whole = count - count % size
-        sums = replicated(none, members)
-        if whole:
-            sums, _ = jax.lax.scan(piece, sums, block.valid[:whole].reshape(-1, size))
-        if whole < count:
-            sums, _ = piece(sums, block.valid[whole:])
-        judge = side_by_side(lambda own: (member.judged(own, count), ()), members, own)
-        return judge((sums, state))[0]
-
-    def _observed(
+    def _observe(
         self, block: Block, plateau: plateau_rule.PlateauState, series: Any
     ) -> plateau_rule.PlateauState:
-        """Let the rules see what each of them watches: validation loss, metric or training loss."""
+        """Pass each plateau rule the series it watches: validation loss, metric or training loss."""
         train_loss, valid_loss, score = series
         watched = jnp.stack([valid_loss, score, train_loss])
         value = jnp.take_along_axis(watched, block.watch[None], axis=0)[0]
 
-        def observe(own: Any) -> Any:
-            return plateau_rule.observe(*own), ()
+        def observe(arguments: Any) -> Any:
+            return plateau_rule.observe(*arguments), ()
 
         like = (self._rule, self._state.plateau, jax.ShapeDtypeStruct((), value.dtype))
         return side_by_side(observe, self.layout.members, like)((block.rules, plateau, value))[0]
 
 
 def _compile(lowered: Any) -> Any:
-    """Compile with our options where XLA knows them: they are those of its CPU programs, and may go."""
+    """Compile with our options on a CPU, and without them where XLA does not know them any more."""
     if jax.default_backend() != "cpu":
         return lowered.compile()
     try:

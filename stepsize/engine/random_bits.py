@@ -1,8 +1,8 @@
-"""JAX's random bits, computed in one pass on a processor.
+"""JAX's random bits, computed in one pass on a CPU.
 
-JAX rolls the rounds of Threefry-2x32 into a loop there, which compiles quickly and runs through memory five
-times: dropout then takes a sixth of an update of the Fashion-MNIST network. Written out, the rounds are one
-fused pass and the bits are the same.
+On a CPU, JAX computes the rounds of Threefry-2x32 in a loop, which compiles quickly but passes through
+memory five times: dropout then takes a sixth of an update of the Fashion-MNIST network. Unrolled, the rounds
+are one fused pass, with the same bits.
 
 Source: Salmon, Moraes, Dror and Shaw, Parallel Random Numbers: As Easy as 1, 2, 3 (2011).
 """
@@ -19,7 +19,7 @@ PARITY = 0x1BD11BDA
 
 
 def threefry2x32(key1: Array, key2: Array, count1: Array, count2: Array) -> tuple[Array, Array]:
-    """Give the random bits of two words of a counter under a key of two words, all uint32: twenty rounds.
+    """Return the random bits of a two-word counter under a two-word key, all uint32, after twenty rounds.
 
     >>> zero = jnp.zeros(1, jnp.uint32)
     >>> [f"{int(word[0]):08x}" for word in threefry2x32(zero, zero, zero, zero)]
@@ -38,7 +38,7 @@ def threefry2x32(key1: Array, key2: Array, count1: Array, count2: Array) -> tupl
 
 
 def use() -> None:
-    """Let JAX compute its random bits this way in CPU programs of this process, from now on."""
+    """Make JAX compute its random bits this way in all CPU programs of this process."""
     mlir.register_lowering(
         threefry2x32_p, mlir.lower_fun(threefry2x32, multiple_results=True), platform="cpu"
     )

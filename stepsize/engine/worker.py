@@ -16,10 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from stepsize.engine.planner import Layout, Machine, plan_layout
+from stepsize.engine.planner import Layout, Machine, Sizes, plan_layout
 from stepsize.engine.task import Task
-from stepsize.errors import EngineError, InputError, MissingExtra
-from stepsize.problems.models.model_transport import first_line, kept_traceback
+from stepsize.errors import EngineError, InputError, MissingExtra, first_line, save_traceback
 from stepsize.process import answers, cores, requests, second_level_cache
 
 Send = Callable[..., None]
@@ -42,17 +41,17 @@ def main() -> None:
             send("refused", error)
         except Exception as error:
             said = f"{type(error).__name__}: {first_line(error)}"
-            where = f"the whole message is in {kept_traceback()}"
+            where = f"the whole message is in {save_traceback()}"
             send("refused", EngineError(f"training failed with {said}; {where}"))
 
 
 def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
-    from stepsize.engine.dry_run import why_series
+    from stepsize.engine.dry_run import reason_for_series
     from stepsize.engine.population import Population
 
     machine = _machine()
     population = Population(task)
-    layout = plan_layout(
+    sizes = Sizes(
         population.member.weights,
         population.member.width,
         task.batch_size,
@@ -60,9 +59,8 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
         task.updates_per_epoch,
         candidates,
         seeds,
-        machine,
-        why_series(population),
     )
+    layout = plan_layout(sizes, machine, reason_for_series(population))
     population.compile(layout)
     return population, layout
 

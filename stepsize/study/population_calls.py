@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from stepsize.engine.batch_order import batch_order
 from stepsize.engine.client import Engine
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.problems.preprocessing import prepare
@@ -86,18 +87,6 @@ def split_jobs(problem: Problem, stage: Round) -> list[tuple[dict[str, Any], lis
             settings = job.candidate.settings
             groups.setdefault((job.candidate.settings_text, sizes), (dict(settings), []))[1].append(job)
     return list(groups.values())
-
-
-def batch_order(rows: np.ndarray, seed: int, epochs: int) -> np.ndarray:
-    """Give the order in which a seed visits its training rows, [epochs, rows], int32.
-
-    Row e is the e-th permutation drawn from `numpy.random.default_rng(seed)`.
-
-    >>> batch_order(np.array([10, 20, 30]), seed=0, epochs=2).tolist()
-    [[30, 10, 20], [30, 20, 10]]
-    """
-    order = np.random.default_rng(seed).permuted(np.tile(np.arange(len(rows)), (epochs, 1)), axis=1)
-    return rows[order].astype(np.int32)
 
 
 class Crew:

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stepsize.engine.batch_order import batch_order
 from stepsize.engine.driven_settings import build_task
 from stepsize.engine.population import Population
 from stepsize.engine.task import Task
 from stepsize.errors import StudyError
 from stepsize.schedules import parse
-from stepsize.study.population_calls import batch_order
 from tests.support.populations import make_block, make_population
 
 EPOCHS, BATCH, ROWS, VALID = 3, 16, 40, 20

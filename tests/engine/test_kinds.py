@@ -1,11 +1,11 @@
-"""Every kind of data trains and is scored as Keras would score it; pieces, logits, fills change nothing."""
+"""Every kind of data trains and is scored as Keras would score it; chunks, logits, fills change nothing."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from stepsize.engine import population as engine
+from stepsize.engine import scoring
 from stepsize.engine.task import Task
 from stepsize.problems.metrics import metric_of
 from stepsize.problems.models.model_transport import travel_form
@@ -56,13 +56,13 @@ def test_named_models_learn_every_kind(kind):
 
 
 @pytest.mark.parametrize("kind", ["multiclass", "regression"])
-def test_judging_in_pieces_changes_nothing(kind, monkeypatch):
+def test_judging_in_chunks_changes_nothing(kind, monkeypatch):
     form = {"text": "mlp(8)", "outputs": TARGETS[kind][2]}
     whole, _ = run(kind, form, 1e-6)
-    monkeypatch.setattr(engine, "EVALUATED", 8)
-    pieces, _ = run(kind, form, 1e-6)
-    np.testing.assert_allclose(pieces.valid_loss, whole.valid_loss, rtol=1e-5)
-    np.testing.assert_allclose(pieces.metric, whole.metric, rtol=1e-4)
+    monkeypatch.setattr(scoring, "CHUNK", 8)
+    chunks, _ = run(kind, form, 1e-6)
+    np.testing.assert_allclose(chunks.valid_loss, whole.valid_loss, rtol=1e-5)
+    np.testing.assert_allclose(chunks.metric, whole.metric, rtol=1e-4)
 
 
 def compiled(units, activation, loss):

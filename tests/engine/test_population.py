@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from stepsize.engine.planner import Machine, plan_layout
+from stepsize.engine.planner import Machine, Sizes, plan_layout
 from stepsize.engine.task import Task
-from stepsize.problems.models.keras_models import Asked, build
+from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.model_transport import travel_form
 from stepsize.schedules.families.metric_driven import plateau
 from tests.support.populations import fit, make_block, make_population
@@ -39,7 +39,7 @@ def make_task(model="mlp(8)", classes=2, **settings):
 def fit_named(population, seed, spec):
     """Train one run of a model given as text by `fit`."""
     task = population.task
-    built = build(task.model, task.settings, Asked(task.x, task.kind, task.classes, task.outputs))
+    built = build(task.model, task.settings, DataShape(task.x, task.kind, task.classes, task.outputs))
     return fit(built.model, population, seed, spec, built.metric)
 
 
@@ -170,7 +170,7 @@ def test_progress_is_told_by_segment():
 @pytest.mark.parametrize("epochs", [1, 7, 50])
 @pytest.mark.parametrize("weights", [10, 30_000, 500_000])
 def test_layout_covers_the_run(epochs, weights):
-    layout = plan_layout(weights, weights**0.5, 28, epochs, 9, candidates=20, seeds=30, machine=Machine(2))
+    layout = plan_layout(Sizes(weights, weights**0.5, 28, epochs, 9, candidates=20, seeds=30), Machine(2))
     assert epochs % layout.segment == 0
     assert layout.blocks % layout.devices == 0
     assert jax.device_count() == 2

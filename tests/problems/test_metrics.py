@@ -7,7 +7,7 @@ import pytest
 from stepsize.errors import ProblemError
 from stepsize.problems import metrics
 from stepsize.problems.metrics import HIGHER, LOWER, make, metric_of
-from stepsize.problems.models.keras_models import Asked, build
+from stepsize.problems.models.keras_models import DataShape, build
 
 
 @pytest.mark.parametrize("name", sorted({*HIGHER, *LOWER} - {"accuracy"}))
@@ -57,7 +57,7 @@ def test_refusals(given, mode, kind, words):
 
 
 def test_metrics_that_do_not_fit():
-    asked = Asked(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
+    asked = DataShape(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
     form = {"text": "mlp(3)", "outputs": 3}
     with pytest.raises(ProblemError, match="several numbers"):
         build(form, {}, asked, metric_of(keras.metrics.F1Score(), None, "multiclass"))

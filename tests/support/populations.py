@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from stepsize.engine.batch_order import batch_order
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
 from stepsize.problems.target_encoding import encode
 from stepsize.schedules import Plan, parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.population_calls import batch_order
 
 
 def plan_of(task: Task, spec: str) -> Plan:

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stepsize.engine.batching.batched_value import MEMBERS, Value, stored
-from stepsize.engine.batching.side_by_side import apiece, side_by_side
+from stepsize.engine.batching.batched_value import MEMBERS, Value, to_stored
+from stepsize.engine.batching.side_by_side import side_by_side, split_members
 
 Function = Callable[..., Any]
 
@@ -34,7 +34,7 @@ def kept(own: Any) -> Any:
     """Give arrays [members, ...] as members are kept side by side."""
 
     def one(array: jax.Array) -> jax.Array:
-        return stored(Value(array, (MEMBERS, *range(array.ndim - 1)), array.shape[1:]), len(array))
+        return to_stored(Value(array, (MEMBERS, *range(array.ndim - 1)), array.shape[1:]), len(array))
 
     return jax.tree.map(one, own)
 
@@ -48,7 +48,7 @@ def beside(function: Function, own: Any, *common: Any) -> Function:
     @jax.jit
     def run(own: Any) -> Any:
         found, common_out = side_by_side(function, members, like)(kept(own), *common)
-        return apiece(found, members, form), common_out
+        return split_members(found, members, form), common_out
 
     return run
 

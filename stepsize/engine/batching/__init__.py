@@ -1,1 +1,1 @@
-"""Run a function for several members at once; README.md in this folder explains how."""
+"""Batching: run one member's function for several members at once. See README.md."""

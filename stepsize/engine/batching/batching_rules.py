@@ -1,4 +1,4 @@
-"""How operations of one member are carried out for all: those for which the order of axes matters."""
+"""Batching rules: how an operation of one member is computed for all, where the order of axes matters."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import JaxprEqn
 
-from stepsize.engine.batching.batched_value import MEMBERS, Value, apart, explicit, first, flat, slim
+from stepsize.engine.batching.batched_value import (
+    MEMBERS,
+    Value,
+    from_rows,
+    squeeze,
+    to_axes,
+    to_members_first,
+    to_rows,
+)
 
 Rule = Callable[[JaxprEqn, list[Value], int], Value]
 
 # fmt: off
-BY_NUMBER = (
+ELEMENTWISE = (
     "abs", "add", "add_any", "and", "atan2", "cbrt", "ceil", "clamp", "convert_element_type", "copy",
     "cos", "div", "eq", "erf", "erf_inv", "exp", "exp2", "expm1", "floor", "ge", "gt", "integer_pow",
     "is_finite", "le", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter",
@@ -28,71 +36,72 @@ REDUCTIONS = (
     "reduce_sum", "reduce_xor",
 )
 # fmt: on
-WHOLE = ("add_any", "clamp", "select_n")  # do not take a number beside arrays
-LONG_ROW = 1024  # numbers: a page of memory, which a sum along a column would leave at every step
+NO_SCALARS = ("add_any", "clamp", "select_n")  # do not accept a scalar beside arrays
+LONG_ROW = 1024  # numbers: one page of memory, so that summing down a column touches a new page at each step
 
 
-def _form(equation: JaxprEqn) -> Any:
-    """Give shape and dtype of one member's result."""
+def _result_type(equation: JaxprEqn) -> Any:
+    """Return shape and dtype of one member's result."""
     return equation.outvars[0].aval
 
 
-# -- number by number ----------------------------------------------------------------------------------
+# -- elementwise ---------------------------------------------------------------------------------------
 
 
-def by_number(equation: JaxprEqn, values: list[Value], members: int) -> Value:
-    """Combine numbers that stand at the same place."""
+def elementwise(equation: JaxprEqn, values: list[Value], members: int) -> Value:
+    """Combine the numbers at the same place of every operand."""
     primitive = equation.primitive
 
     def operation(*arrays: Any) -> Any:
         return primitive.bind(*arrays, **equation.params)
 
-    shape = _form(equation).shape
-    return _combined(operation, values, shape, members, numbers_fit=primitive.name not in WHOLE)
+    shape = _result_type(equation).shape
+    return _combine(operation, values, shape, members, allow_scalars=primitive.name not in NO_SCALARS)
 
 
-def _combined(
+def _combine(
     operation: Callable[..., Any],
     values: list[Value],
     shape: tuple[int, ...],
     members: int,
-    numbers_fit: bool = True,
+    allow_scalars: bool = True,
 ) -> Value:
-    """Bring values in one order and combine them; with `numbers_fit` a single number may stay one."""
-    values = [slim(value)._replace(shape=shape) for value in values]
+    """Bring values into one order and combine them; with `allow_scalars` a single number may stay one."""
+    values = [squeeze(value)._replace(shape=shape) for value in values]
     order = _common_order(values)
     at = order.index(MEMBERS)
-    values = [_computed(value, order[:at], order[at:], members) for value in values]
-    repeated = any(value.is_members and not {*order[at:]} <= {*value.axes} for value in values)
-    form = explicit if repeated else flat
+    values = [_compute_once(value, order[:at], order[at:], members) for value in values]
+    repeated = any(value.is_per_member and not {*order[at:]} <= {*value.axes} for value in values)
+    to_array = to_axes if repeated else to_rows
     arrays = [
-        value.array if numbers_fit and not value.axes else form(value, order, members) for value in values
+        value.array if allow_scalars and not value.axes else to_array(value, order, members)
+        for value in values
     ]
-    return apart(operation(*arrays), order, shape, members)
+    return from_rows(operation(*arrays), order, shape, members)
 
 
 def _common_order(values: list[Value]) -> tuple[int, ...]:
-    """Order the axes of all values as in the largest; members before the last axis if that has no other."""
-    largest = max((value for value in values if value.is_members), key=lambda value: value.array.size)
+    """Order the axes of all values as in the largest; members before the last axis if it has no other."""
+    largest = max((value for value in values if value.is_per_member), key=lambda value: value.array.size)
     missing = sorted({name for value in values for name in value.axes} - {*largest.axes})
     if largest.axes == (MEMBERS,) and missing:
         return (*missing[:-1], MEMBERS, missing[-1])
     return (*missing, *largest.axes)
 
 
-def _computed(value: Value, leading: tuple[int, ...], trailing: tuple[int, ...], members: int) -> Value:
-    """Settle what is about to be repeated along a row, which the compiler would compute at every place of it.
+def _compute_once(value: Value, leading: tuple[int, ...], trailing: tuple[int, ...], members: int) -> Value:
+    """Make the compiler compute a value once before repeating it along a row, not at every place of the row.
 
-    It fuses all that is done number by number, but computes a sum once: here that of the value and zero.
+    The compiler fuses all elementwise operations but computes a sum once: here that of the value and zero.
     """
-    if not value.is_members or {*trailing} <= {*value.axes}:
+    if not value.is_per_member or {*trailing} <= {*value.axes}:
         return value
-    if not {*leading} & {*value.axes}:  # a row for all that leads: repeated once
-        value = Value(explicit(value, trailing, members), trailing, value.shape)
+    if not {*leading} & {*value.axes}:  # one row shared by all leading axes: repeated once
+        value = Value(to_axes(value, trailing, members), trailing, value.shape)
     array = value.array.astype(jnp.float32) if value.array.dtype == bool else value.array
     with_zero = jnp.pad(array[..., None], [(0, 0)] * array.ndim + [(0, 1)])
-    settled = lax.reduce_sum(with_zero, (array.ndim,))
-    return value._replace(array=settled > 0 if value.array.dtype == bool else settled)
+    array = lax.reduce_sum(with_zero, (array.ndim,))
+    return value._replace(array=array > 0 if value.array.dtype == bool else array)
 
 
 # -- axes ----------------------------------------------------------------------------------------------
@@ -105,63 +114,63 @@ def reduction(equation: JaxprEqn, values: list[Value], members: int) -> Value:
         return equation.primitive.bind(array, **{**equation.params, "axes": axes})
 
     is_sum = equation.primitive.name == "reduce_sum"
-    return _reduced(_summed if is_sum else operation, values[0], equation.params["axes"], members)
+    return _reduce(_sum if is_sum else operation, values[0], equation.params["axes"], members)
 
 
-def _reduced(
+def _reduce(
     operation: Callable[[Any, tuple[int, ...]], Any], value: Value, axes: tuple[int, ...], members: int
 ) -> Value:
     order = (*(axis for axis in axes if axis not in value.axes), *value.axes)
-    leads = all(axis in order[: order.index(MEMBERS)] for axis in axes)
-    array = (flat if leads else explicit)(value, order, members)
+    leading = all(axis in order[: order.index(MEMBERS)] for axis in axes)
+    array = (to_rows if leading else to_axes)(value, order, members)
     result = operation(array, tuple(order.index(axis) for axis in axes))
     remaining = [i for i in range(len(value.shape)) if i not in axes]
     names = [name for name in order if name not in axes]
     order = tuple(name if name == MEMBERS else remaining.index(name) for name in names)
-    return apart(result, order, tuple(value.shape[i] for i in remaining), members)
+    return from_rows(result, order, tuple(value.shape[i] for i in remaining), members)
 
 
-def _summed(array: Any, axes: tuple[int, ...]) -> Any:
-    """Sum; columns of long rows by a product with ones, which reads them row by row."""
+def _sum(array: Any, axes: tuple[int, ...]) -> Any:
+    """Sum along axes; columns of long rows by a product with ones, which reads the array row by row."""
     if axes == (0,) and array.ndim == 2 and array.dtype == jnp.float32 and array.shape[1] >= LONG_ROW:
         return lax.dot(jnp.ones(len(array), array.dtype), array, precision=lax.Precision.HIGHEST)
     return lax.reduce_sum(array, axes)
 
 
 def broadcast_in_dim(equation: JaxprEqn, values: list[Value], members: int) -> Value:
-    """Name the axes anew; the new ones are left out."""
-    return slim(values[0]).renamed(equation.params["broadcast_dimensions"], equation.params["shape"])
+    """Rename the axes; the new ones are left out."""
+    return squeeze(values[0]).rename_axes(equation.params["broadcast_dimensions"], equation.params["shape"])
 
 
 def transpose(equation: JaxprEqn, values: list[Value], members: int) -> Value:
-    """Name the axes anew."""
-    return _turned(values[0], equation.params["permutation"])
+    """Rename the axes."""
+    return _permute(values[0], equation.params["permutation"])
 
 
-def _turned(value: Value, places: tuple[int, ...]) -> Value:
-    return value.renamed([places.index(i) for i in range(len(places))], [value.shape[i] for i in places])
+def _permute(value: Value, places: tuple[int, ...]) -> Value:
+    return value.rename_axes([places.index(i) for i in range(len(places))], [value.shape[i] for i in places])
 
 
 def reshape(equation: JaxprEqn, values: list[Value], members: int) -> Value:
-    """Name the axes anew where only axes of length 1 come or go."""
-    (value,), shape = values, _form(equation).shape
+    """Rename the axes if only axes of length 1 are added or removed; else reshape with members first."""
+    (value,), shape = values, _result_type(equation).shape
     if equation.params.get("dimensions") is not None and equation.primitive.name == "reshape":
-        value = _turned(value, equation.params["dimensions"])
+        value = _permute(value, equation.params["dimensions"])
     before = [i for i, n in enumerate(value.shape) if n != 1]
     after = [i for i, n in enumerate(shape) if n != 1]
     if [value.shape[i] for i in before] != [shape[i] for i in after]:
-        return Value(first(value).reshape(members, *shape), (MEMBERS, *range(len(shape))), shape)
+        return Value(to_members_first(value).reshape(members, *shape), (MEMBERS, *range(len(shape))), shape)
     names = dict(zip(before, after, strict=True))
-    return value.renamed([names.get(i) for i in range(len(value.shape))], shape)
+    return value.rename_axes([names.get(i) for i in range(len(value.shape))], shape)
 
 
 # -- products ------------------------------------------------------------------------------------------
 
 
 def dot_general(equation: JaxprEqn, values: list[Value], members: int) -> Value:
-    """Multiply: one product of matrices for all where they share a factor, else one a member.
+    """Multiply: one matrix product for all members if they share a factor, else one for each.
 
-    Products with a single row, column or term are sums of products of numbers, which is faster.
+    A product with a single row, column or term is computed elementwise and summed, which is faster.
     """
     sums, batches = equation.params["dimension_numbers"]
     free = [
@@ -171,44 +180,48 @@ def dot_general(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     lengths = [
         prod(values[i].shape[axis] for axis in axes) for i, axes in ((0, free[0]), (0, sums[0]), (1, free[1]))
     ]
-    if all(value.is_members for value in values) and 1 in lengths and not batches[0]:
-        return _as_sum(equation, values, free, members)
-    return _as_product(equation, values, free, members)
+    if all(value.is_per_member for value in values) and 1 in lengths and not batches[0]:
+        return _elementwise_product(equation, values, free, members)
+    return _matrix_product(equation, values, free, members)
 
 
-def _as_sum(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
+def _elementwise_product(
+    equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int
+) -> Value:
     sums, _ = equation.params["dimension_numbers"]
-    result = _form(equation)
-    shape, wide = result.shape, result.dtype
-    if jnp.issubdtype(wide, jnp.floating):  # terms are added in single precision at least, as a product does
-        wide = jnp.promote_types(wide, jnp.float32)
-    whole = (*shape, *(values[0].shape[axis] for axis in sums[0]))
+    result = _result_type(equation)
+    shape, dtype = result.shape, result.dtype
+    if jnp.issubdtype(dtype, jnp.floating):  # add in single precision at least, as a matrix product does
+        dtype = jnp.promote_types(dtype, jnp.float32)
+    terms = (*shape, *(values[0].shape[axis] for axis in sums[0]))
     factors = []
-    for value, own, start, summed in zip(values, free, (0, len(free[0])), sums, strict=True):
-        names = {axis: start + place for place, axis in enumerate(own)}
+    for value, unsummed, start, summed in zip(values, free, (0, len(free[0])), sums, strict=True):
+        names = {axis: start + place for place, axis in enumerate(unsummed)}
         names.update({axis: len(shape) + place for place, axis in enumerate(summed)})
-        factor = slim(value).renamed([names[i] for i in range(len(names))], whole)
-        factors.append(factor._replace(array=factor.array.astype(wide)))
-    product = _combined(lax.mul, factors, whole, members)
-    total = _reduced(_summed, product, tuple(range(len(shape), len(whole))), members)
+        factor = squeeze(value).rename_axes([names[i] for i in range(len(names))], terms)
+        factors.append(factor._replace(array=factor.array.astype(dtype)))
+    product = _combine(lax.mul, factors, terms, members)
+    total = _reduce(_sum, product, tuple(range(len(shape), len(terms))), members)
     return total._replace(array=total.array.astype(result.dtype))
 
 
-def _as_product(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
+def _matrix_product(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
     sums, batches = equation.params["dimension_numbers"]
-    both = all(value.is_members for value in values)
-    members_too = (MEMBERS,) if both else ()
+    both = all(value.is_per_member for value in values)
+    member_axis = (MEMBERS,) if both else ()
     starts = (len(batches[0]), len(batches[0]) + len(free[0]))
     arrays, summed, batched = [], [], []
-    names = [*members_too, *range(len(batches[0]))]
-    for i in (0, 1) if values[1].is_members else (1, 0):  # a shared factor first: rows of members stay whole
+    names = [*member_axis, *range(len(batches[0]))]
+    for i in (
+        (0, 1) if values[1].is_per_member else (1, 0)
+    ):  # a shared factor comes first, so that rows of members stay whole
         axes = values[i].axes
         axes = (*(axis for axis in range(len(values[i].shape)) if axis not in axes), *axes)
-        arrays.append(explicit(values[i], axes, members))
+        arrays.append(to_axes(values[i], axes, members))
         summed.append([axes.index(axis) for axis in sums[i]])
-        batched.append([axes.index(axis) for axis in (*members_too, *batches[i])])
-        mine = [axis for axis in axes if axis not in (*sums[i], *batches[i], *members_too)]
-        names += [axis if axis == MEMBERS else starts[i] + free[i].index(axis) for axis in mine]
+        batched.append([axes.index(axis) for axis in (*member_axis, *batches[i])])
+        kept = [axis for axis in axes if axis not in (*sums[i], *batches[i], *member_axis)]
+        names += [axis if axis == MEMBERS else starts[i] + free[i].index(axis) for axis in kept]
     product = lax.dot_general(
         arrays[0],
         arrays[1],
@@ -216,11 +229,11 @@ def _as_product(equation: JaxprEqn, values: list[Value], free: list[list[int]], 
         precision=equation.params["precision"],
         preferred_element_type=equation.params["preferred_element_type"],
     )
-    return Value(product, tuple(names), _form(equation).shape)
+    return Value(product, tuple(names), _result_type(equation).shape)
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(BY_NUMBER, by_number),
+    **dict.fromkeys(ELEMENTWISE, elementwise),
     **dict.fromkeys(REDUCTIONS, reduction),
     "broadcast_in_dim": broadcast_in_dim,
     "transpose": transpose,

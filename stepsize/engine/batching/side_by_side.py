@@ -1,12 +1,12 @@
-"""Run a function for several members at once, members next to each other in an array's last axis.
+"""Run a function for several members at once, with the members side by side in an array's last axis.
 
 `jax.vmap` puts the members first. A row of 34 units is then 34 numbers long, too short for the vector units
-of a processor, and a layer's gradient comes out transposed. Here a kernel [in, out] of M members is kept as
-[in, M * out]: a batch that all of them share meets them in one matrix product, and what is done number by
-number runs over long rows.
+of a CPU, and a layer's gradient comes out transposed. Here a kernel [in, out] of M members is stored as
+[in, M * out]: a batch that all of them share is multiplied with all kernels in one matrix product, and
+elementwise operations run over long rows.
 
-The function is traced for one member; its operations are then replayed for all of them, by a rule of
-`rules` where the order of axes matters, by `jax.vmap` elsewhere.
+The function is traced for one member; its operations are then replayed for all of them, by a batching rule
+where the order of axes matters and by `jax.vmap` elsewhere.
 """
 
 from __future__ import annotations
@@ -17,68 +17,77 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, DebugInfo, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
-from stepsize.engine.batching.batched_value import MEMBERS, Value, first, shared, stored, taken_apart
+from stepsize.engine.batching.batched_value import (
+    MEMBERS,
+    Value,
+    from_stored,
+    shared,
+    to_members_first,
+    to_stored,
+)
 from stepsize.engine.batching.batching_rules import RULES
 
 CALLS = ("jit", "closed_call", "core_call", "checkpoint", "custom_jvp_call", "custom_vjp_call")
 
 
 def side_by_side(function: Callable[..., Any], members: int, like: Any) -> Callable[..., Any]:
-    """Give `function(own, *common) -> (own, common)` for all members at once.
+    """Return `function(own, *common) -> (own, common)` for all members at once.
 
-    `like` has the shapes of one member's `own`, a tree of arrays; those of all members are kept together as
-    the module says, numbers as [M]. `common` is shared by all members, on the way in and out.
+    `like` has the shapes of one member's `own`, a tree of arrays; the arrays of all members are stored side
+    by side as described above, numbers as [M]. `common` is shared by all members, as argument and result.
 
     >>> one = jax.ShapeDtypeStruct((2,), "float32")
     >>> double = side_by_side(lambda own, rate: (own * rate, ()), 3, one)
     >>> double(jax.numpy.arange(6.0), 10.0)[0].tolist()
     [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
     """
-    if members == 1:  # not even a replay: any model can do this
+    if members == 1:  # called as it is, without a replay: this works for any model
 
         def alone(own: Any, *common: Any) -> Any:
-            one = jax.tree.map(lambda array, form: array.reshape(form.shape), own, like)
-            own, common_out = function(one, *common)
-            return replicated(own, 1), common_out
+            one = jax.tree.map(lambda array, leaf: array.reshape(leaf.shape), own, like)
+            own_result, common_result = function(one, *common)
+            return replicated(own_result, 1), common_result
 
         return alone
 
     def together(own: Any, *common: Any) -> Any:
-        closed, form = jax.make_jaxpr(function, return_shape=True)(like, *common)
-        arrays, forms = jax.tree.leaves(own), jax.tree.leaves(like)
-        values = [taken_apart(array, one.shape, members) for array, one in zip(arrays, forms, strict=True)]
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(like, *common)
+        pairs = zip(jax.tree.leaves(own), jax.tree.leaves(like), strict=True)
+        values = [from_stored(array, leaf.shape, members) for array, leaf in pairs]
         values += [shared(array) for array in jax.tree.leaves(common)]
         results = replay(closed.jaxpr, closed.consts, values, members)
-        count = len(jax.tree.leaves(form[0]))
-        if any(value.is_members for value in results[count:]):
-            raise TypeError("members differ in what they share")
-        arrays = [stored(value, members) for value in results[:count]]
-        arrays += [value.whole() for value in results[count:]]
-        return jax.tree.unflatten(jax.tree.structure(form), arrays)
+        count = len(jax.tree.leaves(shapes[0]))
+        if any(value.is_per_member for value in results[count:]):
+            raise TypeError("members differ in a result that they should share")
+        arrays = [to_stored(value, members) for value in results[:count]]
+        arrays += [value.as_array() for value in results[count:]]
+        return jax.tree.unflatten(jax.tree.structure(shapes), arrays)
 
     return together
 
 
 def replicated(tree: Any, members: int) -> Any:
-    """Give arrays that all members have alike as arrays of all members.
+    """Return the arrays of one member as the arrays of `members` equal members side by side.
 
     >>> replicated(jax.numpy.array([[1, 2], [3, 4]]), 2).tolist()
     [[1, 2, 1, 2], [3, 4, 3, 4]]
     """
-    return jax.tree.map(lambda array: stored(shared(array), members), tree)
+    return jax.tree.map(lambda array: to_stored(shared(array), members), tree)
 
 
-def apiece(tree: Any, members: int, like: Any) -> Any:
-    """Give arrays of all members with an axis [members] in front.
+def split_members(tree: Any, members: int, like: Any) -> Any:
+    """Return arrays of all members with an axis [members] in front; `like` has the shapes of one member.
 
-    >>> apiece(jax.numpy.array([1, 2, 1, 2]), 2, jax.ShapeDtypeStruct((2,), int)).tolist()
+    >>> split_members(jax.numpy.array([1, 2, 1, 2]), 2, jax.ShapeDtypeStruct((2,), int)).tolist()
     [[1, 2], [1, 2]]
     """
-    return jax.tree.map(lambda array, one: first(taken_apart(array, one.shape, members)), tree, like)
+    return jax.tree.map(
+        lambda array, leaf: to_members_first(from_stored(array, leaf.shape, members)), tree, like
+    )
 
 
 def replay(jaxpr: Jaxpr, consts: Sequence[Any], arguments: Sequence[Value], members: int) -> list[Value]:
-    """Carry the operations of one member out for all of them."""
+    """Carry out the operations of one member for all of them."""
     known: dict[Any, Value] = dict(zip(jaxpr.constvars, map(shared, consts), strict=True))
     known.update(zip(jaxpr.invars, arguments, strict=True))
 
@@ -87,14 +96,14 @@ def replay(jaxpr: Jaxpr, consts: Sequence[Any], arguments: Sequence[Value], memb
 
     for equation in jaxpr.eqns:
         values = [read(atom) for atom in equation.invars]
-        known.update(zip(equation.outvars, _replayed(equation, values, members), strict=True))
+        known.update(zip(equation.outvars, _replay_one(equation, values, members), strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _replayed(equation: JaxprEqn, values: list[Value], members: int) -> list[Value]:
+def _replay_one(equation: JaxprEqn, values: list[Value], members: int) -> list[Value]:
     name = equation.primitive.name
-    if not any(value.is_members for value in values):
-        return [shared(array) for array in _carried_out(equation, *(value.whole() for value in values))]
+    if not any(value.is_per_member for value in values):
+        return [shared(array) for array in _evaluate(equation, *(value.as_array() for value in values))]
     if name in CALLS:
         inner = equation.params["jaxpr"] if "jaxpr" in equation.params else equation.params["call_jaxpr"]
         closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
@@ -102,19 +111,18 @@ def _replayed(equation: JaxprEqn, values: list[Value], members: int) -> list[Val
     rule = RULES.get(name)
     if rule is not None:
         return [rule(equation, values, members)]
-    arrays = [first(value) if value.is_members else value.whole() for value in values]
-    over = [0 if value.is_members else None for value in values]
-    results = jax.vmap(lambda *one: _carried_out(equation, *one), in_axes=over)(*arrays)
+    arrays = [to_members_first(value) if value.is_per_member else value.as_array() for value in values]
+    axes = [0 if value.is_per_member else None for value in values]
+    results = jax.vmap(lambda *one: _evaluate(equation, *one), in_axes=axes)(*arrays)
     return [Value(array, (MEMBERS, *range(array.ndim - 1)), array.shape[1:]) for array in results]
 
 
-def _carried_out(equation: JaxprEqn, *arrays: Any) -> list[Any]:
-    """Carry an operation out as it stands."""
-    given = {
-        atom: array for atom, array in zip(equation.invars, arrays, strict=True) if isinstance(atom, Var)
-    }
-    said = DebugInfo(
-        "side_by_side", str(equation.primitive), ("",) * len(given), ("",) * len(equation.outvars)
+def _evaluate(equation: JaxprEqn, *arrays: Any) -> list[Any]:
+    """Evaluate one operation on plain arrays."""
+    pairs = zip(equation.invars, arrays, strict=True)
+    arguments = {atom: array for atom, array in pairs if isinstance(atom, Var)}
+    debug_info = DebugInfo(
+        "side_by_side", str(equation.primitive), ("",) * len(arguments), ("",) * len(equation.outvars)
     )
-    alone = Jaxpr((), list(given), equation.outvars, [equation], equation.effects, said)
-    return jaxpr_as_fun(ClosedJaxpr(alone, ()))(*given.values())
+    alone = Jaxpr((), list(arguments), equation.outvars, [equation], equation.effects, debug_info)
+    return jaxpr_as_fun(ClosedJaxpr(alone, ()))(*arguments.values())

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stepsize.errors import MissingExtra, ProblemError, unknown
+from stepsize.errors import MissingExtra, ProblemError, first_line, unknown
 from stepsize.problems import metrics
-from stepsize.problems.models.model_transport import REGISTER, call_factory, check_precision, first_line
+from stepsize.problems.models.model_transport import REGISTER, call_factory, check_precision
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import wants_numbers
@@ -25,7 +25,7 @@ WANTED = {  # of a model's output, by kind of data
 }
 
 
-class Asked(NamedTuple):
+class DataShape(NamedTuple):
     """What the data ask of a model: their inputs (arrays), kind, number of classes, and outputs a row."""
 
     x: Any
@@ -57,7 +57,7 @@ class Built(NamedTuple):
 def build(
     form: Mapping[str, Any],
     settings: Mapping[str, Any],
-    asked: Asked,
+    asked: DataShape,
     metric: metrics.Metric | None = None,
 ) -> Built:
     """Build a travel form into a compiled Keras model for the data, and the metric that scores it.
@@ -139,7 +139,7 @@ def _from_factory(path: str) -> Any:
     return call_factory(lambda: getattr(importlib.import_module(module), function)(), path)
 
 
-def _fitted(model: Any, asked: Asked) -> int:
+def _fitted(model: Any, asked: DataShape) -> int:
     """Build the model on the data's shapes; give its outputs a row."""
     import keras
 
@@ -174,7 +174,7 @@ def _fitted(model: Any, asked: Asked) -> int:
     return width
 
 
-def _match(model: Any, asked: Asked) -> None:
+def _match(model: Any, asked: DataShape) -> None:
     """Check that the data's inputs are the model's, by name."""
     given = tuple(asked.inputs)
     taken = [each.name for each in getattr(model, "inputs", None) or []]
@@ -200,11 +200,11 @@ def _from_logits(loss: Any) -> bool:
         return False
 
 
-def _link(asked: Asked, width: int) -> str:
+def _link(asked: DataShape, width: int) -> str:
     return "sigmoid" if asked.kind == "multilabel" or width == 1 else "softmax"
 
 
-def _prepare(scorer: Any, asked: Asked, width: int) -> None:
+def _prepare(scorer: Any, asked: DataShape, width: int) -> None:
     """Let a metric make its variables, which some do only when they first see targets."""
     numbers = wants_numbers(scorer) and asked.kind in ("binary", "multiclass") and width > 1
     targets = np.zeros(2, np.int32) if numbers else np.zeros((2, width), np.float32)

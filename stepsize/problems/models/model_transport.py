@@ -9,10 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import sys
-import tempfile
-import traceback
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError
+from stepsize.errors import ProblemError, first_line, save_traceback
 from stepsize.problems.models.optimizers import travel_optimizer
 from stepsize.problems.models.text_models import parse_model
 
@@ -92,27 +89,11 @@ def call_factory(factory: Any, name: str) -> Any:
     except Exception as error:
         raise ProblemError(
             f"model factory {name!r} raised {type(error).__name__}: {first_line(error)}; "
-            f"its traceback is in {kept_traceback()}"
+            f"its traceback is in {save_traceback()}"
         ) from error
     if not getattr(model, "compiled", False):
         raise ProblemError(f"model factory {name!r} must return a compiled Keras model")
     return model
-
-
-def kept_traceback() -> str:
-    """Write the traceback of the error at hand to a file; give its path."""
-    with tempfile.NamedTemporaryFile("w", prefix="stepsize-", suffix=".txt", delete=False) as file:
-        file.write(traceback.format_exc())
-    return file.name
-
-
-def first_line(error: BaseException) -> str:
-    """Give what an error says in one line; of Keras' long messages, the paragraph with the reason."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received by")[0]
-    said = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()] or [type(error).__name__]
-    if said[0].startswith("Exception encountered") and len(said) > 1:
-        said = said[1:]
-    return said[-1 if said[0].endswith("Error encountered:") else 0][:300]
 
 
 def check_precision(model: Any) -> None:

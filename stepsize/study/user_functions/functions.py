@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, require, unknown
-from stepsize.problems.models.model_transport import first_line, kept_traceback
+from stepsize.errors import ProblemError, first_line, require, save_traceback, unknown
 
 Function = Callable[..., Any]
 PLAIN = (int, float, str, bytes, bool, type(None), tuple)
@@ -36,7 +35,7 @@ def find_function(path: str) -> Function:
     except Exception as error:
         raise ProblemError(
             f"{path!r}: importing {module_name!r} raised {type(error).__name__}: {first_line(error)}; its "
-            f"traceback is in {kept_traceback()}"
+            f"traceback is in {save_traceback()}"
         ) from error
     if not callable(getattr(module, name, None)):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepsize.errors import InputError
-from stepsize.problems.models.model_transport import first_line, kept_traceback
+from stepsize.errors import InputError, first_line, save_traceback
 from stepsize.process import answers, requests
 from stepsize.schedules import Schedule, parse
 from stepsize.study.user_functions.functions import Function, unpack
@@ -37,7 +36,7 @@ def main() -> None:
     try:
         function = unpack(waiting.get())
     except Exception as error:
-        send("raised", _said(error), kept_traceback())
+        send("raised", _said(error), save_traceback())
         return
     while True:
         errand = waiting.get()
@@ -46,7 +45,7 @@ def main() -> None:
         except InputError as error:
             send("refused", error)
         except Exception as error:
-            send("raised", _said(error), kept_traceback())
+            send("raised", _said(error), save_traceback())
 
 
 def make_run(function: Function, errand: Errand, heard: Any = lambda: None) -> tuple[Any, int | None]:

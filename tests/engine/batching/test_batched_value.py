@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from stepsize.engine.batching.batched_value import (
     MEMBERS,
     Value,
-    apart,
-    explicit,
-    first,
-    flat,
+    from_rows,
+    from_stored,
     shared,
-    slim,
-    stored,
-    taken_apart,
-    usual,
+    squeeze,
+    stored_order,
+    to_axes,
+    to_members_first,
+    to_rows,
+    to_stored,
 )
 
 SHAPES = st.lists(st.integers(1, 4), max_size=3).map(tuple)
@@ -53,12 +53,12 @@ def orders(value: Value) -> st.SearchStrategy[tuple[int, ...]]:
 @given(values())
 def test_what_is_stored_is_taken_apart_again(drawn: tuple[Value, int]) -> None:
     value, members = drawn
-    array = stored(value, members)
-    back = taken_apart(array, value.shape, members)
+    array = to_stored(value, members)
+    back = from_stored(array, value.shape, members)
     np.testing.assert_array_equal(meaning(back, members), meaning(value, members))
-    np.testing.assert_array_equal(stored(back, members), array)
+    np.testing.assert_array_equal(to_stored(back, members), array)
     assert back.shape == value.shape
-    assert back.is_members
+    assert back.is_per_member
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_stored_is_taken_apart_again(drawn: tuple[Value, int]) -> None:
 def test_members_stand_next_to_each_other(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
     """A row of n numbers of every member, one member's after another's, is a row of the array."""
     own = np.arange(3 * np.prod(shape, dtype=int)).reshape(3, *shape)
-    array = np.asarray(stored(Value(jnp.asarray(own), (MEMBERS, *range(len(shape))), shape), 3))
+    array = np.asarray(to_stored(Value(jnp.asarray(own), (MEMBERS, *range(len(shape))), shape), 3))
     n = expected[-1] // 3
     assert array.shape == expected
     np.testing.assert_array_equal(array.reshape(-1, 3, n), own.reshape(3, -1, n).swapaxes(0, 1))
@@ -84,20 +84,20 @@ def test_axes_come_in_the_order_asked_for(drawn: tuple[Value, int], data: st.Dat
     expected = meaning(value, members).transpose(
         [(MEMBERS, *range(len(value.shape))).index(n) for n in order]
     )
-    found = explicit(value, order, members)
+    found = to_axes(value, order, members)
     np.testing.assert_array_equal(found, expected)
-    rows = flat(value, order, members)
+    rows = to_rows(value, order, members)
     assert rows.shape == (*lengths[: order.index(MEMBERS)], np.prod(lengths[order.index(MEMBERS) :]))
     np.testing.assert_array_equal(rows.reshape(lengths), expected)
-    again = apart(rows, order, value.shape, members)
+    again = from_rows(rows, order, value.shape, members)
     np.testing.assert_array_equal(meaning(again, members), meaning(value, members))
-    np.testing.assert_array_equal(first(value), meaning(value, members))
+    np.testing.assert_array_equal(to_members_first(value), meaning(value, members))
 
 
 @given(values())
 def test_axes_of_length_1_may_go(drawn: tuple[Value, int]) -> None:
     value, members = drawn
-    lean = slim(value)
+    lean = squeeze(value)
     assert all(name == MEMBERS or value.shape[name] > 1 for name in lean.axes)
     np.testing.assert_array_equal(meaning(lean, members), meaning(value, members))
 
@@ -107,7 +107,7 @@ def test_axes_are_renamed_without_moving_a_number(drawn: tuple[Value, int], data
     value, members = drawn
     names = data.draw(st.permutations(range(len(value.shape))))
     shape = [value.shape[names.index(i)] for i in range(len(names))]
-    moved = value.renamed(names, shape)
+    moved = value.rename_axes(names, shape)
     assert moved.array is value.array
     expected = meaning(value, members).transpose([0, *(1 + names.index(i) for i in range(len(names)))])
     np.testing.assert_array_equal(meaning(moved, members), expected)
@@ -116,16 +116,16 @@ def test_axes_are_renamed_without_moving_a_number(drawn: tuple[Value, int], data
 def test_what_is_shared_is_the_array_itself() -> None:
     array = jnp.arange(6.0).reshape(2, 3)
     value = shared(array)
-    assert not value.is_members
-    assert value.whole() is array
-    np.testing.assert_array_equal(stored(value, 2), [[0, 1, 2, 0, 1, 2], [3, 4, 5, 3, 4, 5]])
+    assert not value.is_per_member
+    assert value.as_array() is array
+    np.testing.assert_array_equal(to_stored(value, 2), [[0, 1, 2, 0, 1, 2], [3, 4, 5, 3, 4, 5]])
     lean = Value(jnp.arange(3.0), (1,), (2, 3))
-    np.testing.assert_array_equal(lean.whole(), [[0, 1, 2], [0, 1, 2]])
+    np.testing.assert_array_equal(lean.as_array(), [[0, 1, 2], [0, 1, 2]])
 
 
 @given(SHAPES)
 def test_members_stand_before_the_last_long_axis(shape: tuple[int, ...]) -> None:
-    order = usual(shape)
+    order = stored_order(shape)
     after = [shape[name] for name in order[order.index(MEMBERS) + 1 :]]
     assert sorted(order) == [MEMBERS, *range(len(shape))]
     assert [name for name in order if name != MEMBERS] == list(range(len(shape)))

@@ -13,7 +13,7 @@ from jax import lax
 from stepsize.engine.batching import side_by_side as engine
 from stepsize.engine.batching.batched_value import Value
 from stepsize.engine.batching.batching_rules import RULES
-from stepsize.engine.batching.side_by_side import apiece, replicated
+from stepsize.engine.batching.side_by_side import replicated, split_members
 from tests.support.vmapped import Function, assert_as_vmap, beside, drawn, numbers, own
 
 ROWS = jnp.asarray(np.random.default_rng(1).normal(size=(5, 7)), jnp.float32)
@@ -242,13 +242,13 @@ def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_members_may_not_differ_in_what_they_share() -> None:
-    with pytest.raises((AssertionError, TypeError), match="members differ in what they share"):
+    with pytest.raises((AssertionError, TypeError), match="members differ in a result"):
         beside(lambda o, x: (o, x[0, 0] * o), drawn(BIAS), ROWS)(drawn(BIAS))
 
 
 def test_what_all_have_alike_is_kept_for_each() -> None:
     alike = {"kernel": ROWS, "step": jnp.int32(4), "mask": jnp.array([True, False])}
-    back = apiece(replicated(alike, 3), 3, alike)
+    back = split_members(replicated(alike, 3), 3, alike)
     for name, value in alike.items():
         np.testing.assert_array_equal(back[name], np.stack([value] * 3))
         assert back[name].dtype == value.dtype

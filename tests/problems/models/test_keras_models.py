@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from stepsize.errors import ProblemError
-from stepsize.problems.models.keras_models import Asked, build
+from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.model_transport import travel_form
 from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem, problem
 from tests.support.user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
 
-IRIS = Asked(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
+IRIS = DataShape(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
 
 
 def rebuilt(model, asked=IRIS, settings=None, **options):
@@ -19,7 +19,7 @@ def rebuilt(model, asked=IRIS, settings=None, **options):
 
 
 def asked(shape, kind="binary", outputs=1, classes=2):
-    return Asked(np.zeros((6, *shape), np.float32), kind, classes, outputs)
+    return DataShape(np.zeros((6, *shape), np.float32), kind, classes, outputs)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Where a run is judged: its loss and its metric on the validation rows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stepsize.engine.batches import Batch, Rows, take_rows
+from stepsize.engine.batching.side_by_side import replicated, side_by_side
+from stepsize.engine.member import Generators, Member, State
+from stepsize.engine.task import Array, Block
+from stepsize.problems.models.keras_models import Built
+
+CHUNK = 512  # validation rows evaluated at once, or a batch's if those are more
+
+
+class Totals(NamedTuple):
+    """Running totals over validation rows: the summed loss, and the state of the metric."""
+
+    loss: jax.Array
+    score: list[jax.Array]
+
+
+class Scoring:
+    """Judge the runs of one population; `judge` does it for a block, the other methods for one run."""
+
+    def __init__(self, member: Member, batch_size: int) -> None:
+        self._member, self._metric = member, KerasMetric(member.built)
+        self._chunk = max(batch_size, CHUNK)
+
+    def start(self) -> Totals:
+        """Return the totals of no rows."""
+        return Totals(jnp.float32(0), self._metric.start())
+
+    def add(
+        self, run: tuple[Totals, State], generators: Generators, batch: Batch, target: Any
+    ) -> tuple[Totals, Generators]:
+        """Add some of the validation rows to the totals."""
+        totals, state = run
+        loss, predicted = self._member.predict(state, generators, batch)
+        score = self._metric.add(totals.score, batch.scored, predicted, target)
+        return Totals(totals.loss + loss * len(batch.y), score), generators
+
+    def result(self, run: tuple[Totals, State], rows: int) -> tuple[jax.Array, jax.Array]:
+        """Return loss and metric of the whole validation part, NaN for a run that diverged."""
+        totals, state = run
+        diverged = state.diverged_at >= 0
+        loss, score = totals.loss / rows, self._metric.result(totals.score)
+        return jnp.where(diverged, jnp.nan, loss), jnp.where(diverged, jnp.nan, score)
+
+    def judge(
+        self, states: State, generators: Generators, like: State, data: Rows, block: Block, members: int
+    ) -> tuple[jax.Array, jax.Array]:
+        """Return loss and metric [members] of a block on its validation rows, chunk by chunk to save memory.
+
+        `states` are those of all members side by side; `like` has the shapes of one member's state.
+        """
+        member, start = self._member, self.start()
+        if member.optimizer.use_ema:
+            finish = side_by_side(lambda state: (member.finished(state), ()), members, like)
+            states, _ = finish(states)
+        add = side_by_side(self.add, members, (start, like))
+
+        def chunk(totals: Any, rows: jax.Array) -> Any:
+            return add((totals, states), generators, take_rows(data, block, rows), block.target)[0], None
+
+        count = len(block.valid)
+        whole = count - count % self._chunk
+        totals = replicated(start, members)
+        if whole:
+            totals, _ = jax.lax.scan(chunk, totals, block.valid[:whole].reshape(-1, self._chunk))
+        if whole < count:
+            totals, _ = chunk(totals, block.valid[whole:])
+        result = side_by_side(lambda run: (self.result(run, count), ()), members, (start, like))
+        return result((totals, states))[0]
+
+
+class KerasMetric:
+    """A Keras metric as functions of its state, for use inside compiled programs."""
+
+    def __init__(self, built: Built) -> None:
+        self._metric, self._link = built.metric, built.link
+        self._initial = [np.asarray(variable.value) for variable in built.metric.variables]
+
+    def start(self) -> list[jax.Array]:
+        """Return the state of a metric that has seen no rows."""
+        return [jnp.asarray(value) for value in self._initial]
+
+    def add(
+        self, state: list[jax.Array], y: jax.Array, predicted: jax.Array, target: tuple[Array, Array] | None
+    ) -> list[jax.Array]:
+        """Add rows, turning logits into probabilities and standardised quantities back into their units."""
+        if self._link is not None:
+            predicted = getattr(jax.nn, self._link)(predicted)
+        if target is not None:
+            predicted = predicted * target[1] + target[0]
+        return self._metric.stateless_update_state(state, y, predicted)
+
+    def result(self, state: list[jax.Array]) -> jax.Array:
+        """Return the metric's value."""
+        return self._metric.stateless_result(state)
