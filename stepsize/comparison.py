@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from stepsize.engine.client import Engine
 from stepsize.errors import MissingExtra, StudyError
+from stepsize.number_format import plain
 from stepsize.problems.problem import Problem
 from stepsize.report import html, terminal
-from stepsize.report.numbers import plain
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
 from stepsize.schedules import Schedule
@@ -25,7 +25,8 @@ from stepsize.study.store import Store
 from stepsize.study.study import Study
 from stepsize.study.user_functions.pool import Workers
 from stepsize.study.user_functions.training import Training
-from stepsize.verdict.summary import picture_data, summarise_study
+from stepsize.verdict.picture_data import picture_data
+from stepsize.verdict.summary import summarise_study
 
 if TYPE_CHECKING:
     import pandas

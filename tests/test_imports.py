@@ -20,14 +20,15 @@ ALLOWED = {
     "adapters": {"errors", "checks", "units", "schedules"},
     "audit": {"errors", "checks", "units", "schedules", "adapters"},
     "export": {"errors", "checks", "units", "metric_directions", "schedules"},
+    "number_format": set(),
     "stats": {"errors"},
     "problems": {"errors", "metric_directions"},
     "engine": {"errors", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
     | {"metric_directions"},
-    "verdict": {"errors", "schedules", "stats", "study", "report"},
-    "report": {"errors", "schedules", "stats", "study"},
-    "comparison": {"errors", "schedules", "problems", "engine", "study", "verdict", "report"},
+    "verdict": {"number_format", "stats", "study"},
+    "report": {"errors", "number_format", "schedules", "study", "verdict"},
+    "comparison": {"errors", "number_format", "schedules", "problems", "engine", "study", "verdict", "report"},
     "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
 }
 

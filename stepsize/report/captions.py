@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .chart_data import majority, many_runs, score_domain
-from .numbers import finite, rate
-from .view_model import Row, View
+from stepsize.number_format import finite, rate
+from stepsize.report.chart_data import majority, many_runs, score_domain
+from stepsize.report.view_model import Row, View
 
 
 @dataclass(frozen=True)

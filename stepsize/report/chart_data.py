@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .numbers import MISSING, finite
-from .view_model import Row, View
+from stepsize.number_format import MISSING, finite
+from stepsize.report.view_model import Row, View
 
 POINTS = 100  # of a curve: one drawn 250 pixels wide shows no more
 ALL_POINTS = 1500  # of all curves together, so that many candidates still make a small file

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import MissingExtra
+from stepsize.errors import MissingExtra
 
 try:
     import altair as alt

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import chart_data
-from .chart_theme import LIGHT, Data, Palette, alt, finish
-from .view_model import View
+from stepsize.report import chart_data
+from stepsize.report.chart_theme import LIGHT, Data, Palette, alt, finish
+from stepsize.report.view_model import View
 
 ROW_HEIGHT = 50
 PANEL_HEIGHT = 132

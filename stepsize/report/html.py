@@ -13,12 +13,12 @@ from functools import cache
 from importlib import import_module, resources
 from typing import Any
 
-from ..errors import MissingExtra
-from .captions import Words
-from .chart_data import many_runs, thin
-from .numbers import finite, plain, rate, share
-from .terminal_text import safe
-from .view_model import Row, View, view
+from stepsize.errors import MissingExtra
+from stepsize.number_format import finite, plain, rate, share
+from stepsize.report.captions import Words
+from stepsize.report.chart_data import many_runs, thin
+from stepsize.report.terminal_text import safe
+from stepsize.report.view_model import Row, View, view
 
 PANELS = 12  # more panels than this tell a reader nothing; the tables still hold every candidate
 CLASSES = 20
@@ -89,7 +89,7 @@ def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
 
 def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """One specification per kind of picture that has something to show, and the data of all."""
-    from . import chart_theme, charts
+    from stepsize.report import chart_theme, charts
 
     made: dict[str, Any] = {}
     datasets: dict[str, Any] = {}

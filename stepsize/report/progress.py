@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from stepsize.report.numbers import duration, pace
+from stepsize.number_format import duration, pace
 from stepsize.study.runner import Progress
 
 EVERY = 10.0  # seconds between lines where there is no terminal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .numbers import finite
+from stepsize.number_format import finite
 
 MOST = 40  # rows of a table or a picture that anyone reads; the answer itself keeps every candidate
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
-from .view_model import Row, View, view
+from stepsize.report.terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
+from stepsize.report.view_model import Row, View, view
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-:=+*#"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .numbers import (
+from stepsize.number_format import (
     MISSING,
     Scale,
     duration,
@@ -22,7 +22,7 @@ from .numbers import (
     scale_for,
     share,
 )
-from .selection import left_out, shown_candidates
+from stepsize.report.selection import left_out, shown_candidates
 
 Band = Mapping[str, list[float | None]]
 

@@ -1,91 +1,74 @@
-"""What a careful colleague would say of the data: how they were read, what a score on them is worth."""
+"""What a careful colleague would say of the data: how they were read, how much a score can tell."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from stepsize.stats.power import HALF_A_POINT
-
-Data = Mapping[str, Any]
+from stepsize.verdict.answer import DataFacts, PartFacts, Protocol
 
 SHARES_DIFFER = 0.1  # between the parts, for one class
 COPIES = 0.05  # of the validation rows, known from training
 
 
-def notes(data: Data, protocol: Mapping[str, Any]) -> Iterator[str]:
-    """Say what the validation part is worth, and how the data were read."""
+def notes(data: DataFacts, protocol: Protocol) -> Iterator[str]:
+    """Yield how much the validation part can tell, and how the data were read."""
     if data["parts"]:
-        yield worth(data, protocol)
-    for said in data.get("notes", ()):
-        yield f"Data: {said}."
+        yield validation_note(data, protocol)
+    for note in data["notes"]:
+        yield f"Data: {note}."
 
 
-def worth(data: Data, protocol: Mapping[str, Any]) -> str:
-    """Say how many rows judge, what knowing nothing scores, and what one right answer is worth."""
-    rows, folds = data["parts"]["validation"]["rows"], protocol.get("folds")
-    part = f"The validation part has {rows:,} rows"
-    if data.get("held_out"):
-        part = f"The verdict rests on the data's own test part, which tuning never sees; it has {rows:,} rows"
-    elif folds:
-        part = f"Each of the {folds} folds judges about {rows:,} rows, every row once a repeat"
-    if protocol["metric"] != data.get("baseline_metric", "accuracy"):
+def validation_note(data: DataFacts, protocol: Protocol) -> str:
+    """Return the size of the validation part, the score of a constant answer, and the value of one row."""
+    part = _validation_part(data, protocol)
+    baseline, step = data["majority_baseline"], data["sample_value"]
+    if protocol["metric"] != data["baseline_metric"] or baseline is None:
         return f"{part}."
-    if data.get("kind") == "regression":
-        return f"{part}: always saying the mean of the training rows scores about 0, a perfect model 1."
-    percent, points = 100 * data["majority_baseline"], 100 * data["sample_value"]
-    if data.get("kind") == "multilabel":
+    if data["kind"] == "regression":
         return (
-            f"{part}: saying the commoner answer for each label every time scores {percent:.1f} %, and one "
-            f"right answer is worth {points:.2f} points."
+            f"{part}: always predicting the mean of the training rows scores about 0, and a perfect model "
+            "scores 1."
         )
-    counts = data["parts"]["validation"]["counts"]
+    constant, points = f"scores {100 * baseline:.1f} %", f"worth {100 * (step or 0.0):.2f} points"
+    if data["kind"] == "multilabel":
+        return (
+            f"{part}: always giving the more common answer for each label {constant}, and one correct answer "
+            f"is {points}."
+        )
+    name, count = _largest_class(data["parts"]["validation"])
+    return f"{part}, {count}: always answering {name!r} {constant}, and one row is {points}."
+
+
+def _validation_part(data: DataFacts, protocol: Protocol) -> str:
+    rows, folds = data["parts"]["validation"]["rows"], protocol["folds"]
+    if data["held_out"]:
+        return f"The verdict uses the data's own test part, which tuning never sees; it has {rows:,} rows"
+    if folds:
+        return f"Each of the {folds} folds validates on about {rows:,} rows (every row once per repeat)"
+    return f"The validation part has {rows:,} rows"
+
+
+def _largest_class(part: PartFacts) -> tuple[str, str]:
+    """Return the most common class, and its number of rows in words."""
+    counts = part.get("counts", {})
     name, count = max(counts.items(), key=lambda item: item[1])
-    held = (
-        f"{count:,} of each class" if count * len(counts) == rows else f"{count:,} of them of class {name!r}"
-    )
-    return (
-        f"{part}, {held}: answering {name!r} every time scores {percent:.1f} %, and one row is worth "
-        f"{points:.2f} points."
-    )
+    is_even = count * len(counts) == part["rows"]
+    return name, f"{count:,} of each class" if is_even else f"{count:,} of them of class {name!r}"
 
 
-def doubts(data: Data, protocol: Mapping[str, Any]) -> Iterator[str]:
-    """Say what about the parts may make the answer wrong or weak."""
-    if not data["parts"]:
-        return
-    train, valid = data["parts"]["train"], data["parts"]["validation"]
-    if train.get("shares"):
-        yield from _shares_differ(train["shares"], valid["shares"])
-        yield from _absent(data)
-    if data["sample_value"] is not None and data["sample_value"] > HALF_A_POINT:
-        rows = data["rows"] if protocol.get("folds") else valid["rows"]
-        what = f"one of its {rows} rows"
-        if data.get("kind") == "multilabel":
-            what = f"one right answer of its {rows} rows"
-        yield (
-            f"The validation part is small: {what} is worth {100 * data['sample_value']:.2f} points, so no "
-            "smaller difference counts."
-        )
-    copies = data.get("copies") or 0
-    if copies > max(2, COPIES * valid["rows"]):
-        yield (
-            f"{copies} of the {valid['rows']} validation rows have the inputs of a training row, so a model "
-            "can know them by heart: remove repeated rows, or keep them together as groups."
-        )
+def warnings(data: DataFacts, protocol: Protocol) -> Iterator[str]:
+    """Yield what about the parts may make the answer wrong or weak."""
+    if data["parts"]:
+        train, valid = data["parts"]["train"], data["parts"]["validation"]
+        if train.get("shares"):
+            yield from _different_shares(train.get("shares", {}), valid.get("shares", {}))
+            yield from _missing_classes(data)
+        yield from _large_steps(data, protocol)
+        yield from _copies(data)
 
 
-def beats_nothing(data: Data, protocol: Mapping[str, Any], best: float) -> str | None:
-    """Say so when the best mean is no better than knowing nothing."""
-    known = data["majority_baseline"]
-    if known is None or protocol["metric"] != data.get("baseline_metric", "accuracy") or best > known:
-        return None
-    if data.get("kind") == "regression":
-        return "No candidate beats always saying the mean of the training rows (0)."
-    return f"No candidate beats naming the commonest class every time ({100 * known:.1f} %)."
-
-
-def _shares_differ(train: Mapping[str, float], valid: Mapping[str, float]) -> Iterator[str]:
+def _different_shares(train: Mapping[str, float], valid: Mapping[str, float]) -> Iterator[str]:
     name = max(train, key=lambda each: abs(train[each] - valid[each]))
     if abs(train[name] - valid[name]) > SHARES_DIFFER:
         yield (
@@ -94,10 +77,45 @@ def _shares_differ(train: Mapping[str, float], valid: Mapping[str, float]) -> It
         )
 
 
-def _absent(data: Data) -> Iterator[str]:
-    for part, about in data["parts"].items():
-        gone = [name for name, count in about["counts"].items() if count == 0]
-        if gone:
-            which = f"class {gone[0]!r}" + (f" and {len(gone) - 1} more" if len(gone) > 1 else "")
+def _missing_classes(data: DataFacts) -> Iterator[str]:
+    for part, facts in data["parts"].items():
+        missing = [name for name, count in facts.get("counts", {}).items() if count == 0]
+        if missing:
+            rest = f" (and of {len(missing) - 1} more)" if len(missing) > 1 else ""
             rows = "training" if part == "train" else part
-            yield f"The {rows} rows hold no {which}, so nothing is known of how well it is told."
+            yield (
+                f"There are no {rows} rows of class {missing[0]!r}{rest}, so the score does not show how "
+                "well it is recognised."
+            )
+
+
+def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
+    step = data["sample_value"]
+    if step is not None and step > HALF_A_POINT:
+        rows = data["rows"] if protocol["folds"] else data["parts"]["validation"]["rows"]
+        unit = f"one of its {rows} rows"
+        if data["kind"] == "multilabel":
+            unit = f"one correct answer on its {rows} rows"
+        yield (
+            f"The validation part is small: {unit} is worth {100 * step:.2f} points, so smaller differences "
+            "do not count."
+        )
+
+
+def _copies(data: DataFacts) -> Iterator[str]:
+    copies, rows = data["copies"] or 0, data["parts"]["validation"]["rows"]
+    if copies > max(2, COPIES * rows):
+        yield (
+            f"{copies} of the {rows} validation rows have the same inputs as a training row, so a model can "
+            "memorise them: remove duplicate rows, or keep them together as groups."
+        )
+
+
+def no_better_than_constant(data: DataFacts, protocol: Protocol, best: float) -> str | None:
+    """Return a warning if the best mean is no better than a constant answer."""
+    baseline = data["majority_baseline"]
+    if baseline is None or protocol["metric"] != data["baseline_metric"] or best > baseline:
+        return None
+    if data["kind"] == "regression":
+        return "No candidate beats always predicting the mean of the training rows (0)."
+    return f"No candidate beats always giving the most common answer ({100 * baseline:.1f} %)."

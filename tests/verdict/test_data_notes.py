@@ -1,4 +1,4 @@
-"""What is said of data and splits: facts in words, warnings where they are due, silence where not."""
+"""Notes and warnings on data and splits: facts in words, warnings where due, silence where not."""
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ COST = {"runs": 0, "seconds": 0.0, "runs_per_second": 0.0, "compile_seconds": 0.
 METRICS = {"regression": "r2"}
 
 
-def said(data, parts, folds=None, metric=None):
-    """What is said of data with parts: the facts, and the doubts."""
-    worth = describe(data, parts, None if folds is None else Split("kfold", folds=folds))
+def judge(data, parts, folds=None, metric=None):
+    """Return the note and the warnings on data with parts."""
+    facts = describe(data, parts, None if folds is None else Split("kfold", folds=folds))
     protocol = {"metric": metric or METRICS.get(data.kind, "accuracy"), "folds": folds}
-    return data_notes.worth(worth, protocol), list(data_notes.doubts(worth, protocol))
+    return data_notes.validation_note(facts, protocol), list(data_notes.warnings(facts, protocol))
 
 
 def halves(rows=200):
@@ -32,57 +32,62 @@ def halves(rows=200):
 
 def test_even_classes_and_large_parts_need_no_warning():
     x = np.random.default_rng(0).normal(size=(2000, 2))
-    fact, doubts = said(load((x, np.arange(2000) % 2)), halves(2000))
-    assert "1,000 rows, 500 of each class: answering '0' every time scores 50.0 %" in fact
-    assert doubts == []
+    note, warnings = judge(load((x, np.arange(2000) % 2)), halves(2000))
+    assert "1,000 rows, 500 of each class: always answering '0' scores 50.0 %" in note
+    assert warnings == []
 
 
 def test_shares_that_differ_and_classes_that_are_absent():
     y = np.array([0, 1] * 50 + [0, 1, 0, 2] * 25)
-    _, doubts = said(load((X, y)), halves())
-    assert "class '1' is 50 % of the training rows and 25 % of the validation rows" in doubts[0]
-    assert "The training rows hold no class '2'" in doubts[1]
+    _, warnings = judge(load((X, y)), halves())
+    assert "class '1' is 50 % of the training rows and 25 % of the validation rows" in warnings[0]
+    assert "There are no training rows of class '2'," in warnings[1]
     y = np.array([0, 1, 2, 3] * 25 + [0, 1] * 50)
-    _, doubts = said(load((X, y)), halves())
-    assert any("The validation rows hold no class '2' and 1 more" in doubt for doubt in doubts)
+    _, warnings = judge(load((X, y)), halves())
+    assert any("There are no validation rows of class '2' (and of 1 more)" in warning for warning in warnings)
 
 
 def test_small_parts():
-    _, doubts = said(load((X[:40], np.arange(40) % 2)), halves(40))
-    assert doubts == [
-        "The validation part is small: one of its 20 rows is worth 5.00 points, so no smaller "
-        "difference counts."
+    _, warnings = judge(load((X[:40], np.arange(40) % 2)), halves(40))
+    assert warnings == [
+        "The validation part is small: one of its 20 rows is worth 5.00 points, so smaller "
+        "differences do not count."
     ]
     labels = np.random.default_rng(0).integers(0, 2, (40, 2))
-    _, doubts = said(load((X[:40], labels)), halves(40))
-    assert any("one right answer of its 20 rows is worth 2.50 points" in doubt for doubt in doubts)
+    _, warnings = judge(load((X[:40], labels)), halves(40))
+    assert any("one correct answer on its 20 rows is worth 2.50 points" in warning for warning in warnings)
 
 
 def test_copied_rows():
     x = np.concatenate([X[:100], X[:100]])
-    _, doubts = said(load((x, np.arange(200) % 2)), halves())
-    assert any("100 of the 100 validation rows have the inputs of a training row" in each for each in doubts)
+    _, warnings = judge(load((x, np.arange(200) % 2)), halves())
+    assert any(
+        "100 of the 100 validation rows have the same inputs as a training row" in each for each in warnings
+    )
 
 
 def test_facts_for_each_kind():
     labels = np.random.default_rng(0).integers(0, 2, (200, 3))
-    fact, _ = said(load((X, labels)), halves())
-    assert "saying the commoner answer for each label every time scores 5" in fact
-    assert "one right answer is worth 0.33 points" in fact
-    fact, doubts = said(load((X, X[:, 0])), halves())
-    assert "always saying the mean of the training rows scores about 0, a perfect model 1" in fact
-    assert doubts == []
-    fact, _ = said(load((X, X[:, 0])), halves(), metric="mae")
-    assert fact == "The validation part has 100 rows."
-    fact, _ = said(load((X, np.arange(200) % 2)), halves(), folds=2)
-    assert "Each of the 2 folds judges about 100 rows, every row once a repeat, 50 of each class" in fact
-    assert "one row is worth 0.50 points" in fact
+    note, _ = judge(load((X, labels)), halves())
+    assert "always giving the more common answer for each label scores 5" in note
+    assert "one correct answer is worth 0.33 points" in note
+    note, warnings = judge(load((X, X[:, 0])), halves())
+    assert "always predicting the mean of the training rows scores about 0" in note
+    assert warnings == []
+    note, _ = judge(load((X, X[:, 0])), halves(), metric="mae")
+    assert note == "The validation part has 100 rows."
+    note, _ = judge(load((X, np.arange(200) % 2)), halves(), folds=2)
+    assert (
+        "Each of the 2 folds validates on about 100 rows (every row once per repeat), 50 of each class"
+        in note
+    )
+    assert "one row is worth 0.50 points" in note
 
 
 def test_a_test_part_of_its_own_is_named():
     data = load({"train": (X[:100], np.arange(100) % 2), "test": (X[100:], np.arange(100) % 2)})
-    fact, _ = said(data, Split().parts(data, 0))
-    assert "The verdict rests on the data's own test part, which tuning never sees; it has 100 rows" in fact
+    note, _ = judge(data, Split().parts(data, 0))
+    assert "The verdict uses the data's own test part, which tuning never sees; it has 100 rows" in note
 
 
 def answer_of(chosen, score, seeds):
@@ -114,12 +119,12 @@ def test_a_cross_validation_counts_repeats():
     assert answer["verdict"]["seeds_needed"] % 5 == 0
     assert not any("fewer than" in warning for warning in answer["warnings"])
     few = answer_of(problem("iris", folds=5), noisy, 25)
-    assert any("With fewer than 6 repeats no difference can be shown" in each for each in few["warnings"])
+    assert any("With fewer than 6 repeats, no difference can be shown" in each for each in few["warnings"])
 
 
 def test_no_better_than_knowing_nothing():
     answer = answer_of(Problem("mlp(3)", (X, X[:, 0])), lambda name, seed: noisy(name, seed) - 1, 6)
-    assert "No candidate beats always saying the mean of the training rows (0)." in answer["warnings"]
+    assert "No candidate beats always predicting the mean of the training rows (0)." in answer["warnings"]
     answer = answer_of(Problem("mlp(3)", (X, X[:, 0])), noisy, 6)
     assert not any("No candidate beats" in each for each in answer["warnings"])
 

@@ -1,4 +1,4 @@
-"""From runs to the answer: the numbers, the recommendation, and what is said of them."""
+"""From runs to the answer: the numbers, the recommendation, and the sentences on them."""
 
 import json
 
@@ -10,7 +10,8 @@ from stepsize.study.candidates import Candidate, built_in
 from stepsize.study.protocol import rounds
 from stepsize.study.store import Run
 from stepsize.study.study import make_study
-from stepsize.verdict.summary import picture_data, summarise_study
+from stepsize.verdict.picture_data import picture_data
+from stepsize.verdict.summary import summarise_study
 
 COST = {"runs": 0, "seconds": 0.0, "runs_per_second": 0.0, "compile_seconds": 0.0}
 SEEDS = 12
@@ -51,10 +52,10 @@ def test_one_clear_winner():
     assert answer["verdict"]["status"] == "one_best"
     assert answer["verdict"]["best_set"] == ["cosine(0.1)"] == [answer["verdict"]["recommended"]]
     assert "the only one of 3 candidates" in answer["verdict"]["sentence"]
-    found = by_name(answer)
-    assert found["cosine(0.1)"]["vs_baseline"]["verdict"] == "better"
-    assert found["linear(0.1)"]["vs_baseline"]["verdict"] in ("equivalent", "not shown")
-    assert found["constant(0.1)"]["vs_baseline"] is None
+    candidates = by_name(answer)
+    assert candidates["cosine(0.1)"]["vs_baseline"]["verdict"] == "better"
+    assert candidates["linear(0.1)"]["vs_baseline"]["verdict"] in ("equivalent", "not shown")
+    assert candidates["constant(0.1)"]["vs_baseline"] is None
 
 
 def test_a_tie_recommends_the_simplest():
@@ -87,7 +88,7 @@ def test_a_difference_within_the_margin_does_not_pass_over_the_simplest():
     assert answer["verdict"]["recommended"] == "constant(0.1)"
 
 
-def test_diverged_runs_count_and_are_told():
+def test_diverged_runs_count_and_are_reported():
     def score(name, seed):
         return None if name == "cosine(0.1)" and seed < 4 else 0.9 + noise(seed)
 
@@ -101,7 +102,7 @@ def test_diverged_runs_count_and_are_told():
 def test_all_diverged():
     answer = answer_of(["constant(0.1)", "cosine(0.1)"], lambda name, seed: None)
     assert answer["verdict"]["status"] == "all_diverged"
-    assert "from update 17 on" in answer["verdict"]["sentence"]
+    assert "first diverged at update 17" in answer["verdict"]["sentence"]
     json.dumps(answer, allow_nan=False)
 
 
@@ -113,18 +114,18 @@ def test_the_lesson_tells_momentum_from_schedules():
 
     answer = answer_of(built_in("lesson-ionosphere"), score, name="lesson-ionosphere")
     assert answer["verdict"]["recommended"] != "constant 0.1"
-    first, second, third, worth, fair, *_ = answer["notes"]
+    first, second, third, validation, splits, *_ = answer["notes"]
     assert first.startswith(
         "Momentum made the difference: constant(0.1) with momentum=0.8 instead of momentum=0.0"
     )
     assert "no schedule is shown to add anything that matters" in second
     assert third.startswith(
-        "step_decay(0.1, offset=1*epochs) with momentum=0.9 changes schedule and settings at once"
+        "step_decay(0.1, offset=1*epochs) with momentum=0.9 changes both schedule and settings"
     )
-    assert "116 rows, 107 of them of class 'g'" in worth
-    assert "92.2 %" in worth
-    assert "0.86 points" in worth
-    assert fair.endswith("stepsize compare lesson-ionosphere --split stratified")
+    assert "116 rows, 107 of them of class 'g'" in validation
+    assert "92.2 %" in validation
+    assert "0.86 points" in validation
+    assert splits.endswith("stepsize compare lesson-ionosphere --split stratified")
     assert any(
         "class 'g' is 50 % of the training rows and 92 % of the validation rows" in w
         for w in answer["warnings"]
@@ -139,25 +140,28 @@ def test_when_settings_change_nothing_the_note_says_so():
 
 def test_warnings_of_a_constant_metric_and_of_the_majority():
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5)
-    assert any("never changed" in warning for warning in answer["warnings"])
+    assert any("is the same for every seed and candidate" in warning for warning in answer["warnings"])
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5 + noise(seed))
-    assert any("No candidate beats naming the commonest class" in warning for warning in answer["warnings"])
+    assert any(
+        "No candidate beats always giving the most common answer (63.8 %)" in warning
+        for warning in answer["warnings"]
+    )
 
 
-def test_rates_at_the_edge_are_told():
+def test_rates_at_the_edge_are_reported():
     answer = answer_of(
         ["constant(lr)"], lambda name, seed: 0.9
     )  # ties go to the lowest rate, again and again
     assert by_name(answer)["constant(lr)"]["lr_at_edge"]
-    assert any("is at the edge of those tried" in warning for warning in answer["warnings"])
+    assert any("is at the edge of the rates tried" in warning for warning in answer["warnings"])
 
 
-def test_a_rate_at_the_limit_of_its_schedule_is_told_as_such():
+def test_a_rate_at_the_limit_of_its_schedule_is_reported_as_such():
     answer = answer_of(["cosine(lr, floor=0.02)", "constant(0.1)"], lambda name, seed: 0.9)
-    found = by_name(answer)["cosine(lr, floor=0.02)"]
-    assert (found["lr"], found["lr_at_edge"], found["lr_at_limit"]) == (0.02, True, True)
+    cosine = by_name(answer)["cosine(lr, floor=0.02)"]
+    assert (cosine["lr"], cosine["lr_at_edge"], cosine["lr_at_limit"]) == (0.02, True, True)
     assert any(
-        "its best rate, 0.02, is the last that its numbers beside lr allow" in warning
+        "its best rate, 0.02, is the last that its other parameters allow" in warning
         for warning in answer["warnings"]
     )
 

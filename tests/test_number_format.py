@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsize.report.numbers import MISSING, Scale, half_width, p_value, ranges, rate, scale_for
+from stepsize.number_format import MISSING, Scale, half_width, p_value, ranges, rate, scale_for
 
 
 @given(st.floats(1e-5, 0.5))

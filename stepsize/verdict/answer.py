@@ -1,0 +1,213 @@
+"""The types of what a study ends in: the answer that `compare --json` prints, and the series of its pictures.
+
+Every field of the answer carries its description, from which `docs/make_answer.py` writes the table of the
+docs. A field that does not apply is `None` (null in the JSON); only a part's `counts` and `shares`, or `mean`
+and `sd`, depend on the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from stepsize.stats.paired import Word
+
+
+class Tuning(TypedDict):
+    """How the free learning rates were chosen."""
+
+    seeds: Annotated[list[int], "seeds used for tuning only"]
+    rates_per_candidate: Annotated[int, "rates tried for each candidate"]
+    first_rates: Annotated[list[float], "the grid that every candidate starts with"]
+
+
+class Protocol(TypedDict):
+    """What all runs share, and how they are judged."""
+
+    epochs: Annotated[int, "epochs of each run"]
+    batch_size: Annotated[int | None, "rows in a batch; null for a training function"]
+    updates_per_epoch: Annotated[int, "optimizer updates in an epoch"]
+    horizon: Annotated[int, "updates planned for each run"]
+    model: Annotated[str, "the model, in words"]
+    optimizer: Annotated[dict[str, Any], "its `name` and settings"]
+    metric: Annotated[str, "the metric that scores a run"]
+    higher_is_better: Annotated[bool, "false for a loss or an error"]
+    share: Annotated[bool, "whether the metric lies between 0 and 1 and is shown in percent"]
+    worst: Annotated[
+        float | None,
+        "score of a diverged run; null if the metric has no worst value: then the worst score seen",
+    ]
+    split: Annotated[str, "how rows are split into training and validation, in words"]
+    split_kind: Annotated[str, "the kind of split, such as `stratified`; `own` for a training function"]
+    folds: Annotated[int | None, "folds of a cross-validation"]
+    baseline: Annotated[str, "name of the candidate that the others are compared with"]
+    margin: Annotated[
+        float,
+        "the smallest difference that matters: as set with `margin=`; else half a point, or the value of "
+        "one row if that is more; for a metric that is not a share, 1 % of the baseline's mean",
+    ]
+    tuning: Annotated[Tuning | None, "null if no candidate has a free rate"]
+
+
+class StudyPart(TypedDict):
+    """The study that was run."""
+
+    name: Annotated[str, "name of the problem"]
+    fingerprint: Annotated[str, "changes with the data, the model, the training or any version"]
+    seeds: Annotated[list[int], "seeds of the verdict, none of them used for tuning"]
+    protocol: Annotated[Protocol, "what all runs share, and how they are judged"]
+    versions: Annotated[dict[str, str], "version of each package, and of Python"]
+    command: Annotated[str, "the command or call that runs the study again"]
+
+
+class PartFacts(TypedDict):
+    """The rows of one part, training or validation, on the first seed."""
+
+    rows: Annotated[int, "number of rows"]
+    counts: NotRequired[Annotated[dict[str, int], "rows of each class"]]
+    shares: NotRequired[Annotated[dict[str, float], "share of each class"]]
+    mean: NotRequired[Annotated[float, "mean target of a regression"]]
+    sd: NotRequired[Annotated[float, "standard deviation of the target of a regression"]]
+
+
+class DataFacts(TypedDict):
+    """The data, and how much a score on them can tell."""
+
+    name: Annotated[str, "name of the data"]
+    kind: Annotated[
+        str | None, "`binary`, `multiclass`, `multilabel` or `regression`; null for a training function"
+    ]
+    rows: Annotated[int | None, "rows of the whole table"]
+    features: Annotated[int | None, "numbers in a row"]
+    classes: Annotated[list[str], "names of the classes or labels"]
+    parts: Annotated[dict[str, PartFacts], "`train` and `validation`; empty for a training function"]
+    majority_baseline: Annotated[
+        float | None,
+        "score of always giving the most common answer, or of always predicting the mean",
+    ]
+    baseline_metric: Annotated[str | None, "the metric of `majority_baseline`"]
+    sample_value: Annotated[float | None, "how much one more correct answer adds to a score"]
+    held_out: Annotated[bool, "whether the verdict uses a test part that tuning never sees"]
+    copies: Annotated[
+        int | None, "validation rows with the same inputs as a training row; null if not counted"
+    ]
+    notes: Annotated[list[str], "how the data were read"]
+    source: Annotated[str | None, "where the data come from"]
+
+
+class VersusBaseline(TypedDict):
+    """The comparison of one candidate with the baseline, paired by seed."""
+
+    mean: Annotated[float, "mean paired difference from the baseline, in units of the metric"]
+    ci95: Annotated[list[float] | None, "t-interval of the difference"]
+    p: Annotated[
+        float,
+        "two-sided sign-flip test: all sign patterns up to 20 seeds, 20,000 fixed random ones beyond",
+    ]
+    p_holm: Annotated[float, "`p` after Holm's correction over all candidates"]
+    p_better: Annotated[float, "share of seeds on which the candidate is ahead; a tie counts half"]
+    verdict: Annotated[Word, "`better`, `equivalent`, `worse` or `not shown`"]
+
+
+class CandidateAnswer(TypedDict):
+    """One candidate: its schedule, its scores, its comparison with the baseline."""
+
+    name: Annotated[str, "name of the candidate"]
+    spec: Annotated[str, "its schedule at the chosen rate, as text that `stepsize` reads"]
+    settings: Annotated[dict[str, Any], "its own optimizer settings"]
+    lr: Annotated[float | None, "the chosen rate; null if the schedule has no free one"]
+    lr_at_edge: Annotated[bool, "whether `lr` is the lowest or highest rate tried"]
+    lr_at_limit: Annotated[bool, "whether the schedule does not allow a rate beyond `lr`"]
+    n: Annotated[int, "runs"]
+    replicates: Annotated[int, "what the statistics count: seeds, or repeats of a cross-validation"]
+    diverged: Annotated[int, "runs that diverged"]
+    mean: Annotated[float, "mean score"]
+    sd: Annotated[float | None, "standard deviation of the scores; null with one seed"]
+    ci95: Annotated[
+        list[float] | None,
+        "t-interval of the mean; where a score moves in steps (1/116 for one of 116 rows), its spread is at "
+        "least that of one step",
+    ]
+    scores: Annotated[list[float], "score of each run after its last epoch, in the order of `study.seeds`"]
+    vs_baseline: Annotated[VersusBaseline | None, "null for the baseline itself"]
+    in_best_set: Annotated[
+        bool, "not shown to be beaten by any other (multiple comparisons with the best, 95 %)"
+    ]
+
+
+class Verdict(TypedDict):
+    """What may be concluded."""
+
+    status: Annotated[Literal["one_best", "tied", "all_diverged"], "`one_best`, `tied` or `all_diverged`"]
+    best_set: Annotated[list[str], "names of the candidates that may be the best"]
+    recommended: Annotated[str | None, "name of the candidate to use; null if every run diverged"]
+    reason: Annotated[str | None, "why this one of the best set"]
+    seeds_needed: Annotated[
+        int | None,
+        "seeds to tell the recommended candidate from the next best by the margin, at 80 % power; null if "
+        "it is the only one in the best set",
+    ]
+    sentence: Annotated[str, "the conclusion in one sentence"]
+
+
+class Cost(TypedDict):
+    """What this process trained; runs from the store cost nothing."""
+
+    runs: Annotated[int, "runs trained now"]
+    seconds: Annotated[float, "wall time, compilation included"]
+    runs_per_second: Annotated[float, "speed without compilation"]
+    compile_seconds: Annotated[float, "time spent compiling"]
+    layout: Annotated[str, "how the runs were laid out"]
+
+
+class Answer(TypedDict):
+    """The answer of a study, as `stepsize compare --json` prints it."""
+
+    study: Annotated[StudyPart, "the study that was run"]
+    data: Annotated[DataFacts, "the data, and how much a score on them can tell"]
+    candidates: Annotated[list[CandidateAnswer], "one entry per candidate, in the order of the study"]
+    verdict: Annotated[Verdict, "what may be concluded"]
+    notes: Annotated[list[str], "sentences that help to read the verdict"]
+    warnings: Annotated[list[str], "sentences about what may make the verdict wrong or weak"]
+    cost: Annotated[Cost, "what this process trained"]
+
+
+class PlanSeries(TypedDict):
+    """The learning rate of one candidate against time."""
+
+    epoch: list[float]
+    lr: list[float]
+
+
+class Band(TypedDict):
+    """Mean and 10-90 % band over seeds, by epoch; None where every run had diverged."""
+
+    mean: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+
+class CurveSeries(TypedDict):
+    """The learning curves of one candidate."""
+
+    epoch: list[int]
+    train_loss: Band
+    val_loss: Band
+    metric: Band
+
+
+class RatePoint(TypedDict):
+    """One rate that was tried in tuning: a score per tuning seed, None for a diverged run."""
+
+    lr: float
+    scores: list[float | None]
+    mean: float
+    chosen: bool
+
+
+class Details(TypedDict):
+    """The series that only pictures need, by candidate name."""
+
+    plans: Mapping[str, PlanSeries]
+    curves: Mapping[str, CurveSeries]
+    sweep: Mapping[str, list[RatePoint]]

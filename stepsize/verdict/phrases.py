@@ -1,0 +1,49 @@
+"""How the sentences of a verdict write candidates, settings and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stepsize.number_format import Interval, Scale, half_width, scale_for
+from stepsize.verdict.answer import Answer, CandidateAnswer
+
+LISTED = 20  # warnings or notes of one kind; beyond that, the rest are counted
+
+
+def scale_of(answer: Answer) -> Scale:
+    """Return how the sentences of this answer write scores."""
+    protocol = answer["study"]["protocol"]
+    halves = [half_width(candidate["ci95"]) for candidate in answer["candidates"]]
+    return scale_for(protocol["metric"], protocol["higher_is_better"], protocol["share"], halves)
+
+
+def candidate_named(candidates: Sequence[CandidateAnswer], name: str) -> CandidateAnswer:
+    """Return the candidate called `name`."""
+    return next(candidate for candidate in candidates if candidate["name"] == name)
+
+
+def full_spec(candidate: CandidateAnswer) -> str:
+    """Write a schedule with its settings."""
+    settings = settings_text(candidate["settings"])
+    return candidate["spec"] + (f" with {settings}" if settings else "")
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Write settings as they are typed."""
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def score(scale: Scale, mean: float, interval: Interval) -> str:
+    """Write a mean score with half its interval and its unit."""
+    return f"{scale.plus_minus(mean, interval)} {scale.unit}".strip()
+
+
+def difference(scale: Scale, mean: float, interval: Interval) -> str:
+    """Write a difference with its sign, half its interval and its unit."""
+    return f"{scale.plus_minus(mean, interval, signed=True)} {scale.difference_unit}".strip()
+
+
+def gap(scale: Scale, value: float) -> str:
+    """Write the size of a difference, such as the margin."""
+    return f"{100 * value:.2f} points" if scale.percent else f"{value:.2g}"

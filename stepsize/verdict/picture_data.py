@@ -1,0 +1,92 @@
+"""The series that pictures show: schedules, learning curves with bands, and the rates tried in tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from stepsize.study.candidates import Candidate
+from stepsize.study.protocol import Job, Tuned, tuned
+from stepsize.study.store import Run, Runs
+from stepsize.study.study import Study
+from stepsize.verdict.answer import Band, CurveSeries, Details, PlanSeries, RatePoint
+from stepsize.verdict.scores import final_runs, run_scores, worst_score
+
+POINTS = 400  # of a schedule's picture
+
+
+def picture_data(study: Study, runs: Runs, names: Collection[str]) -> Details:
+    """Return the series of the candidates called `names`."""
+    plans: dict[str, PlanSeries] = {}
+    curves: dict[str, CurveSeries] = {}
+    sweep: dict[str, list[RatePoint]] = {}
+    for candidate in study.candidates:
+        name = candidate.name
+        if name not in names:
+            continue
+        rates = tuned(study, candidate, runs)
+        final = final_runs(study, candidate, rates.chosen, runs)
+        plans[name] = _plan(study, candidate, rates.chosen, final)
+        curves[name] = _curves(final)
+        if rates.tried:
+            sweep[name] = _sweep(study, candidate, rates, runs)
+    return Details(plans=plans, curves=curves, sweep=sweep)
+
+
+def _plan(study: Study, candidate: Candidate, rate: float | None, final: Sequence[Run]) -> PlanSeries:
+    """Return the planned rates, or the mean of the rates used where a metric drives them."""
+    per_epoch = study.updates_per_epoch(candidate)
+    if candidate.schedule.metric_factor is not None:
+        used = np.stack([run.curves[3] for run in final]).astype(float)
+        return PlanSeries(
+            epoch=[float(epoch) for epoch in range(study.epochs)], lr=used.mean(axis=0).tolist()
+        )
+    plan = candidate.at(rate).plan(epochs=study.epochs, updates_per_epoch=per_epoch)
+    at = np.unique(np.linspace(0, plan.horizon - 1, min(POINTS, plan.horizon)).round().astype(int))
+    return PlanSeries(epoch=(at / per_epoch).tolist(), lr=plan.values[at].tolist())
+
+
+def _curves(runs: Sequence[Run]) -> CurveSeries:
+    """Return losses and metric by epoch over the runs of one candidate."""
+    stacked = np.ma.masked_invalid(np.stack([run.curves for run in runs]).astype(float))
+    return CurveSeries(
+        epoch=list(range(1, stacked.shape[2] + 1)),
+        train_loss=_band(stacked[:, 0]),
+        val_loss=_band(stacked[:, 1]),
+        metric=_band(stacked[:, 2]),
+    )
+
+
+def _band(values: np.ma.MaskedArray) -> Band:
+    """Return mean and 10-90 % band of [runs, epochs]."""
+    low, high = _quantiles(values, (0.1, 0.9))
+    mean = np.ma.filled(values.mean(axis=0), np.nan)
+    return Band(mean=_nullable(mean), low=_nullable(low), high=_nullable(high))
+
+
+def _quantiles(values: np.ma.MaskedArray, q: Sequence[float]) -> np.ndarray:
+    """Return the quantiles of each column's finite values, [len(q), columns]; nan where there are none."""
+    columns = [column.compressed() for column in values.T]
+    missing = np.full(len(q), np.nan)
+    return np.stack([np.quantile(column, q) if len(column) else missing for column in columns], axis=1)
+
+
+def _nullable(values: np.ndarray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list[RatePoint]:
+    """Return the scores on the tuning seeds at every rate tried."""
+    seeds = study.tuning.seeds
+    tried = {rate: [runs[Job(candidate, rate, seed).key] for seed in seeds] for rate in rates.tried}
+    worst = worst_score(study, [run for at_rate in tried.values() for run in at_rate])
+    return [
+        RatePoint(
+            lr=rate,
+            scores=[run.score for run in at_rate],
+            mean=float(run_scores(at_rate, worst).mean()),
+            chosen=rate == rates.chosen,
+        )
+        for rate, at_rate in tried.items()
+    ]

@@ -1,0 +1,82 @@
+"""The scores that a verdict counts, from the runs of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from stepsize.stats import by_repeat
+from stepsize.study.candidates import Candidate
+from stepsize.study.protocol import Job, Tuned, tuned
+from stepsize.study.store import Run, Runs
+from stepsize.study.study import Study
+
+
+class Divergence(NamedTuple):
+    """The first diverged run of a candidate: its update, and the highest rate that the run used."""
+
+    update: int
+    highest_rate: float
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a study's runs scored, by candidate name.
+
+    `by_run` [seeds] is in units of the metric. `replicates` [seeds, or repeats of a cross-validation] is what
+    the statistics count: higher is better, so a loss has its sign turned.
+    """
+
+    rates: Mapping[str, Tuned]
+    runs: Mapping[str, Sequence[Run]]
+    by_run: Mapping[str, np.ndarray]
+    replicates: Mapping[str, np.ndarray]
+
+    def diverged(self, name: str) -> int:
+        """Return how many runs of a candidate diverged."""
+        return sum(run.score is None for run in self.runs[name])
+
+    def divergences(self) -> dict[str, Divergence]:
+        """Return the earliest divergence of each candidate that has one."""
+        first: dict[str, Divergence] = {}
+        for name, runs in self.runs.items():
+            lost = [(run.diverged_at, run) for run in runs if run.diverged_at is not None]
+            if lost:
+                update, run = min(lost, key=lambda pair: pair[0])
+                first[name] = Divergence(update, float(np.nanmax(run.curves[3])))
+        return first
+
+
+def scores_of(study: Study, runs: Runs) -> Scores:
+    """Return the scores of a finished study.
+
+    A diverged run counts with the worst score there is; it is never left out.
+    """
+    rates = {candidate.name: tuned(study, candidate, runs) for candidate in study.candidates}
+    final = {c.name: final_runs(study, c, rates[c.name].chosen, runs) for c in study.candidates}
+    worst = worst_score(study, [run for each in final.values() for run in each])
+    folds = study.facts["protocol"].get("folds")
+    by_run = {name: run_scores(each, worst) for name, each in final.items()}
+    replicates = {name: by_repeat(study.sign * values, study.seeds, folds) for name, values in by_run.items()}
+    return Scores(rates, final, by_run, replicates)
+
+
+def final_runs(study: Study, candidate: Candidate, rate: float | None, runs: Runs) -> list[Run]:
+    """Return a candidate's runs on the seeds of the verdict."""
+    return [runs[Job(candidate, rate, seed).key] for seed in study.seeds]
+
+
+def run_scores(runs: Sequence[Run], worst: float) -> np.ndarray:
+    """Return the score of each run, `worst` for one that diverged."""
+    return np.array([worst if run.score is None else run.score for run in runs])
+
+
+def worst_score(study: Study, runs: Sequence[Run]) -> float:
+    """Return what a diverged run scores: the metric's worst value, or without one the worst of `runs`."""
+    worst = study.facts["protocol"].get("worst")
+    if worst is not None:
+        return worst
+    return study.sign * min((study.sign * run.score for run in runs if run.score is not None), default=0.0)
