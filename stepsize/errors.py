@@ -62,6 +62,10 @@ class MissingExtra(StepsizeError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f'{package} is not installed: pip install "stepsize[{extra}]"')
+        self._arguments = package, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        return type(self), self._arguments  # a training process sends it to its caller
 
 
 class EngineError(StepsizeError, RuntimeError):
@@ -100,3 +104,29 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     some = ", ".join(known) if len(known) <= FEW else ", ".join(known[:FEW]) + f" and {len(known) - FEW} more"
     hint = f"did you mean {near[0]!r}?" if near else f"one of: {some}"
     return f"unknown {what} {shown!r}; {hint}"
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's message as one line; of Keras' long messages, the paragraph with the reason.
+
+    >>> first_line(ValueError("no rows\\n\\nArguments received by Dense.call(): x=..."))
+    'no rows'
+    """
+    import re
+
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received by")[0]
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    paragraphs = paragraphs or [type(error).__name__]
+    if paragraphs[0].startswith("Exception encountered") and len(paragraphs) > 1:
+        paragraphs = paragraphs[1:]
+    return paragraphs[-1 if paragraphs[0].endswith("Error encountered:") else 0][:300]
+
+
+def save_traceback() -> str:
+    """Write the traceback of the error being handled to a temporary file; return the file's path."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="stepsize-", suffix=".txt", delete=False) as file:
+        file.write(traceback.format_exc())
+    return file.name
