@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from stepsize.checks import shown
 from stepsize.engine.client import Engine
+from stepsize.engine.trainer import Trainer
 from stepsize.errors import MissingExtra, StudyError
 from stepsize.number_format import plain
 from stepsize.problems.problem import Problem
@@ -17,13 +20,17 @@ from stepsize.report import html, terminal
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
 from stepsize.schedules import Schedule
-from stepsize.study.candidates import Candidate
-from stepsize.study.description import describe, problem_of, study_of
-from stepsize.study.population_calls import Crews
-from stepsize.study.runner import Maker, Progress, run_study
+from stepsize.study.candidates import SEEDS, Candidate
+from stepsize.study.description import describe_study, make_problem, plan_study, write_resolved_study
+from stepsize.study.executor import Executor
+from stepsize.study.keys import PROTOCOL_KEYS, StudyKeys, check_keys
+from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.protocol import finished_runs, total_runs
+from stepsize.study.runner import Progress, run_study
 from stepsize.study.store import Store
 from stepsize.study.study import Study
-from stepsize.study.user_functions.pool import Workers
+from stepsize.study.trainable import Trainable, is_trainable
+from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
 from stepsize.verdict.picture_data import picture_data
 from stepsize.verdict.summary import summarise_study
@@ -36,25 +43,30 @@ RESULTS = Path("stepsize-results")
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The answer of a study; it shows itself in a notebook.
+    """The answer of a study; it displays itself in a notebook.
 
-    `answer` is the document that `stepsize compare --json` prints; `details` is what the pictures show.
+    `answer` is the document that `stepsize compare --json` prints, `details` the series that only charts
+    need, and `store` the file with the runs.
     """
 
     answer: Mapping[str, Any]
     details: Mapping[str, Any] = field(repr=False)
+    store: Path | None = None
 
     @property
     def verdict(self) -> Mapping[str, Any]:
-        """What may be concluded: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
+        """The conclusion: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
         return self.answer["verdict"]
 
     def to_json(self) -> str:
-        """Give the answer as one JSON document; a number that is not finite becomes null."""
+        """Return the answer as one JSON document; a number that is not finite becomes null."""
         return json.dumps(plain(self.answer), indent=1, ensure_ascii=False)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Give the candidates as a table, one row each, the comparison with the baseline in columns."""
+        """Return the candidates as a table with one row each; the comparison with the baseline is in columns.
+
+        Raises: MissingExtra if pandas is not installed.
+        """
         try:
             import pandas
         except ModuleNotFoundError:
@@ -62,7 +74,10 @@ class Result:
         return pandas.json_normalize(list(self.answer["candidates"]), sep=".")
 
     def report(self, path: str | Path) -> Path:
-        """Write the report as one HTML file that needs no network; give its path."""
+        """Write the report as one HTML file that needs no network; return its path.
+
+        Raises: StudyError if the file cannot be written.
+        """
         path = Path(path)
         page = html.render(self.answer, self.details)
         try:
@@ -70,7 +85,7 @@ class Result:
             path.write_text(page, encoding="utf-8")
         except OSError as error:
             raise StudyError(
-                f"cannot write the report {str(path)!r}: {error.strerror}; give another place"
+                f"report {str(path)!r} cannot be written: {error.strerror}; choose another path"
             ) from None
         return path
 
@@ -81,78 +96,153 @@ class Result:
         try:
             return html.fragment(self.answer, self.details)
         except MissingExtra:
-            return None  # the notebook shows the text, then
+            return None  # the notebook displays the text instead
 
 
 def compare(
-    problem: Problem | Training | str,
+    problem: Any,
     schedules: Iterable[Schedule | Candidate | str] | None = None,
     seeds: int | Sequence[int] | None = None,
     *,
-    baseline: str | None = None,
-    margin: float | None = None,
     store: str | Path | None = None,
     quiet: bool = False,
+    engine: Trainer | None = None,
+    command: str | None = None,
+    on_start: Callable[[Study], None] = lambda study: None,
+    **keys: Unpack[StudyKeys],
 ) -> Result:
-    """Train every schedule on every seed and say what can and cannot be told apart.
+    """Train every schedule on every seed, and report which differences are real.
 
-    `problem` is a `Problem`, a `Training`, or the name of a problem, data or study file; `schedules` are
-    schedules, their text, or `Candidate`s (default: those of the problem); `seeds` their number (default:
-    30) or the seeds themselves; `baseline` the name of the candidate that the others are compared with
-    (default: the first constant); `margin` the smallest difference that matters, in units of the metric.
-    Finished runs are kept in `store` (default: a file in stepsize-results/), so the same call continues
-    after a stop. Progress is written to standard error unless `quiet`.
+    `problem` is a `Problem`, a `Training`, or what one is made of: the name of a problem, a table
+    (`"table.csv"`) or other data that `load` takes, a study file (`"study.toml"`), a training function or
+    its path (`"package.module:train"`). `schedules` are schedules, their text, or `Candidate`s (default:
+    those of the problem); `seeds` is their number (default: 30) or the seeds themselves.
 
-    Raises: InputError for what does not fit together, EngineError when training fails.
+    `keys` are the keys of a study file: `target`, `model`, `optimizer`, `epochs`, `batch_size`, `split`,
+    `folds`, `metric`, `baseline`, `margin`, `tuning` and the others of `StudyKeys`. A `Problem` or `Training`
+    takes only `candidates`, `baseline`, `margin` and `tuning`.
+
+    Finished runs are kept in `store` (default: `stepsize-results/NAME.sqlite`), so the same call resumes
+    after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
+    can be written to a file. Progress goes to standard error unless `quiet`. `engine` is a started `Engine`
+    to use, which saves its start; `command` is the text that the report says to repeat; `on_start` is called
+    with the planned study before anything is trained.
+
+    Raises: InputError for arguments that cannot be used, EngineError if training fails.
+
+    >>> compare("table.csv", target="y", epoch=5)
+    Traceback (most recent call last):
+    stepsize.errors.StudyError: unknown argument 'epoch'; did you mean 'epochs'?
     """
-    said: dict[str, Any] = describe(problem) if isinstance(problem, str) else {"problem": problem.name}
-    chosen = problem_of(said) if isinstance(problem, str) else problem
-    if schedules is not None:
-        said["candidates"] = [Candidate.of(each) for each in schedules]
-    given = {"seeds": seeds, "baseline": baseline, "margin": margin}
-    said |= {key: value for key, value in given.items() if value is not None}
-    named = [candidate.name for candidate in said.get("candidates", ()) if isinstance(candidate, Candidate)]
-    what = problem if isinstance(problem, str) else chosen.name
-    call = f"stepsize.compare({what!r}, {named}, seeds={said.get('seeds', 30)})"
-    with trainer_of(chosen) as trainer, Store(store or default_store(chosen)) as opened:
-        study = study_of(said, chosen, call)
+    options = _options(keys, schedules, seeds)
+    ready = problem if is_trainable(problem) else None
+    description = describe_study(problem, options) if ready is None else _describe(ready, options)
+    with ExitStack() as stack:
+        if engine is None and not (isinstance(ready, Training) or "train" in description):
+            engine = stack.enter_context(Engine())  # it starts up while the data are loaded
+        trainable = make_problem(description) if ready is None else ready
+        study = plan_study(description, trainable, command or _call(problem, trainable, options))
+        if not quiet:
+            for note in study.facts["data"].get("notes", ()):
+                _print(f"Data: {note}.")
+        on_start(study)
+        executor = stack.enter_context(_executor(trainable, study, engine))
+        opened = stack.enter_context(Store(store or default_store(study)))
+        if ready is None and str(store) != ":memory:":
+            path = opened.path.with_suffix(".toml")
+            write_resolved_study(path, problem, description, trainable, study)
+        _print_stored_runs(study, opened, quiet)
         with ProgressLine(sys.stderr, quiet) as line:
-            return complete(study, chosen, opened, trainer, line.show)
-
-
-def trainer_of(problem: Problem | Training) -> Engine | Workers:
-    """Start what trains a problem: the engine, or workers for a function; both are context managers."""
-    return Workers(problem) if isinstance(problem, Training) else Engine()
+            return complete(study, opened, executor, line.show)
 
 
 def complete(
     study: Study,
-    problem: Problem | Training,
     store: Store,
-    trainer: Engine | Workers,
+    executor: Executor,
     listen: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
-    """Make the runs that `store` lacks and give the result; what the store holds is never made again."""
-    cost = asdict(run_study(study, store, _maker(study, problem, trainer), listen))
+    """Train the runs that `store` lacks and return the result; stored runs are not trained again."""
+    cost = asdict(run_study(study, store, executor, listen))
     store.save_study(study.definition(), cost)
-    return judged(study, store, cost)
+    return judge(study, store, cost)
 
 
-def _maker(study: Study, problem: Problem | Training, trainer: Engine | Workers) -> Maker:
-    if isinstance(trainer, Workers):
-        return trainer
-    assert isinstance(problem, Problem)
-    return Crews(trainer, problem, study)
-
-
-def judged(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
-    """Judge the runs of a finished study."""
+def judge(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
+    """Return the result of a study whose runs are all in the store."""
     runs = store.runs(study.fingerprint)
     answer = summarise_study(study, runs, cost)
-    shown = {candidate["name"] for candidate in shown_candidates(answer)}
-    return Result(answer, picture_data(study, runs, shown))
+    names = {candidate["name"] for candidate in shown_candidates(answer)}
+    return Result(answer, picture_data(study, runs, names), store.path)
 
 
-def default_store(problem: Problem | Training) -> Path:
-    """Give the file that keeps a problem's runs unless another is named."""
-    return RESULTS / f"{problem.name}.sqlite"
+def default_store(study: Study) -> Path:
+    """Return the file that keeps a study's runs unless another is named."""
+    return RESULTS / f"{study.name}.sqlite"
+
+
+def _options(
+    keys: Mapping[str, Any], schedules: Iterable[Any] | None, seeds: int | Sequence[int] | None
+) -> dict[str, Any]:
+    """Return the keys of the study that the arguments set."""
+    check_keys(keys)
+    options = {key: value for key, value in keys.items() if value is not None}
+    if isinstance(schedules, str | Schedule | Candidate):
+        raise StudyError(
+            f"schedules={shown(schedules)} must be a list, such as ['constant(lr)', 'cosine(lr)']"
+        )
+    if schedules is not None and "candidates" in options:
+        raise StudyError("schedules and candidates are the same list; give one of them")
+    if schedules is not None:
+        options["candidates"] = list(schedules)
+    return options if seeds is None else {**options, "seeds": seeds}
+
+
+def _describe(problem: Trainable, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of a study of a problem that exists already."""
+    kind = type(problem).__name__
+    for key, value in options.items():
+        if key not in (*PROTOCOL_KEYS, "seeds"):
+            raise StudyError(
+                f"{key}={shown(value)} belongs to the {kind}, which exists already; set it where the {kind} "
+                "is created"
+            )
+    return {"problem": problem.name, **options}
+
+
+def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> AbstractContextManager[Executor]:
+    """Return what makes the runs: processes for a training function, populations for a problem."""
+    if isinstance(problem, Training):
+        return FunctionExecutor(problem)
+    assert isinstance(problem, Problem)
+    assert engine is not None
+    return nullcontext(PopulationExecutor(engine, problem, study))
+
+
+def _call(source: Any, problem: Trainable, options: Mapping[str, Any]) -> str:
+    """Return the call as text, for the report."""
+    candidates = [
+        entry.name if isinstance(entry, Candidate) else entry if isinstance(entry, str) else str(entry)
+        for entry in options.get("candidates", ())
+    ]
+    keys = {"seeds": SEEDS, **{key: value for key, value in options.items() if key != "candidates"}}
+    text = "".join(f", {key}={shown(value)}" for key, value in keys.items())
+    name = source if isinstance(source, str) else problem.name
+    return f"stepsize.compare({name!r}, {candidates}{text})"
+
+
+def _print_stored_runs(study: Study, store: Store, quiet: bool) -> None:
+    """Print how many runs the store has, or that none of its runs can be used."""
+    total, stored = total_runs(study), finished_runs(study, store.runs(study.fingerprint))
+    if stored and not quiet:
+        rest = "nothing is left to train" if stored == total else "continuing"
+        _print(f"{stored:,} of {total:,} runs are in {store.path}; {rest}.")
+    elif not stored and store.fingerprints(study.name) - {study.fingerprint}:
+        _print(
+            f"Settings or versions have changed since the runs in {store.path}. Those runs are kept; "
+            "new ones will be trained."
+        )
+
+
+def _print(message: str) -> None:
+    print(message, file=sys.stderr)

@@ -62,6 +62,10 @@ class MissingExtra(StepsizeError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f'{package} is not installed: pip install "stepsize[{extra}]"')
+        self._arguments = package, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        return type(self), self._arguments  # a training process sends it to its caller
 
 
 class EngineError(StepsizeError, RuntimeError):

@@ -27,13 +27,13 @@ def refuse(monkeypatch, capsys, *args):
     monkeypatch.setattr(sys, "argv", ["stepsize", *args])
     with pytest.raises(SystemExit) as caught:
         cli.main()
-    said = capsys.readouterr()
-    assert caught.value.code == 2, said.err
-    assert said.out == ""
-    assert said.err.startswith("stepsize: ")
-    assert said.err.count("\n") == 1
-    assert "Traceback" not in said.err
-    return said.err
+    output = capsys.readouterr()
+    assert caught.value.code == 2, output.err
+    assert output.out == ""
+    assert output.err.startswith("stepsize: ")
+    assert output.err.count("\n") == 1
+    assert "Traceback" not in output.err
+    return output.err
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,10 @@ def refuse(monkeypatch, capsys, *args):
         (["compar", "ionosphere"], "compar"),
         (["compare"], "Missing argument"),
         (["compare", "ionosphere", "--seeds", "many"], "--seeds"),
-        (["compare", "ionosphere", "--seeds", "0"], "seeds=0"),
-        (["compare", "ionosphere", "--epochs", "-1"], "epochs=-1"),
+        (["compare", "ionosphere", "--seeds", "0"], "--seeds 0 must be"),
+        (["compare", "ionosphere", "--epochs", "-1"], "--epochs -1 must be"),
         (["compare", "ionosphere", "--split", "leson"], "did you mean 'lesson'?"),
+        (["compare", "ionosphere", "--margin", "0"], "--margin 0.0 must be a positive number"),
         (["compare", "ionosphere", "--model", "mpl(3)"], "did you mean 'mlp'?"),
         (["compare", "ionosphere", "--baseline", "zero"], "unknown baseline 'zero'"),
         (["compare", "ionosphere", "-s", "cosin(0.1)"], "did you mean 'cosine'?"),
@@ -65,8 +66,8 @@ def refuse(monkeypatch, capsys, *args):
         (["compare", "ionosphere", "-s", "constant(0.1)", "-s", "constant(0.1)"], "two candidates"),
         (["compare", "missing.csv"], "does not exist"),
         (["compare", "fashion-mnist", "--data", "."], "four IDX files"),
-        (["compare", "ionosphere", "--store", "/proc/s.sqlite"], "--store"),
-        (["compare", "ionosphere", "--report", "/proc/r.html"], "--report"),
+        (["compare", "ionosphere", "--store", "/proc/s.sqlite"], "--store /proc/s.sqlite cannot be opened"),
+        (["compare", "ionosphere", "--report", "/proc/r.html"], "--report /proc/r.html cannot be written"),
         (["report", "missing.sqlite"], "does not exist"),
         (["preview", "cosine(0.1)", "--output", "picture.gif"], "does not end in .html, .png or .svg"),
         (["preview", "cosine(0.1)", "--output", "/proc/p/p.svg"], "--output"),
@@ -91,8 +92,8 @@ def test_bad_csv_and_store_are_one_line(monkeypatch, capsys, tmp_path):
         monkeypatch, capsys, "compare", str(table), "--target", "kind"
     )
     assert "did you mean 'kind'?" in refuse(monkeypatch, capsys, "compare", str(table), "--target", "kid")
-    assert "is not a store" in refuse(monkeypatch, capsys, "compare", "iris", "--store", str(table))
-    assert "is not a store" in refuse(monkeypatch, capsys, "report", str(table))
+    assert "is not a stepsize store" in refuse(monkeypatch, capsys, "compare", "iris", "--store", str(table))
+    assert "is not a stepsize store" in refuse(monkeypatch, capsys, "report", str(table))
     assert table.read_text().startswith("a,kind")
 
 
@@ -170,7 +171,7 @@ def test_ctrl_c_keeps_runs_and_says_how_to_continue():
     assert code == 130
     assert out == ""
     assert "Traceback" not in err
-    assert "the same command continues: stepsize compare wine" in err
+    assert "run the same command: stepsize compare wine" in err
 
 
 @pytest.mark.slow
@@ -183,11 +184,11 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_answer(tmp_pat
         assert code in (-signal.SIGKILL, 0)  # a fast machine may finish first
     last = run(*LONG, "--json", "--store", "killed.sqlite")
     assert last.returncode == 0, last.stderr
-    found = json.loads(last.stdout)
-    for answer in (found, expected):
+    resumed = json.loads(last.stdout)
+    for answer in (resumed, expected):
         del answer["cost"]
         answer["study"]["command"] = re.sub(r"--store \S+", "", answer["study"]["command"])
-    assert found == expected
+    assert resumed == expected
 
 
 def test_the_worker_ends_when_its_caller_is_killed():

@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from stepsize import cli
-from stepsize.study.description import describe, problem_of, study_of
+from stepsize.study.description import describe_study, make_problem, plan_study
 
 SHORT = ["-s", "constant(0.1)", "--epochs", "2", "--json", "--quiet"]
 
@@ -30,8 +30,8 @@ def compare(monkeypatch, capsys, *args):
     monkeypatch.setattr(sys, "argv", ["stepsize", "compare", *args])
     with pytest.raises(SystemExit) as caught:
         cli.main()
-    said = capsys.readouterr()
-    return caught.value.code, said.out, said.err
+    output = capsys.readouterr()
+    return caught.value.code, output.out, output.err
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def compare(monkeypatch, capsys, *args):
         (["t.csv", "--target", "grade", "--drop", "id", "--groups", "who", "--folds", "11", "--seeds", "11"],
          "there are 10 groups, fewer than the 11 folds"),
         (["iris", "--folds", "10", "--seeds", "15"], "15 seeds are no whole repeats of 10 folds"),
-        (["iris", "--validation", "1"], "validation=1"),
+        (["iris", "--validation", "1"], "--validation 1"),
         (["iris", "--folds", "60"], "has 50 rows; 60 folds need 60 of each"),
         (["t.xlsx", "--target", "grade"], "ending '.xlsx' is not known"),
         (["."], "holds no sub-folders"),
@@ -71,8 +71,8 @@ def test_options_reach_data_and_split(monkeypatch, capsys, table):
     assert answer["study"]["protocol"]["split"].startswith("whole groups drawn by seed, about 20 %")
 
 
-def test_cross_validation_takes_ten_repeats_unless_told():
-    said = describe("iris", {"folds": 2})
-    study = study_of(said, problem_of(said))
+def test_cross_validation_takes_ten_repeats_by_default():
+    description = describe_study("iris", {"folds": 2})
+    study = plan_study(description, make_problem(description))
     assert study.seeds == tuple(range(20))
     assert study.facts["protocol"]["folds"] == 2

@@ -29,9 +29,9 @@ def test_code_alone_is_on_stdout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], to: str
 ) -> None:
     assert call(monkeypatch, SPEC, "--to", to, "--updates-per-epoch", "9") == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert said.out == export(parse(SPEC).plan(epochs=50, updates_per_epoch=9), to)
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert output.out == export(parse(SPEC).plan(epochs=50, updates_per_epoch=9), to)
 
 
 def test_a_file_holds_the_same_and_runs(
@@ -72,8 +72,8 @@ def test_bad_input_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], words: str
 ) -> None:
     assert call(monkeypatch, *args) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("stepsize: ")
-    assert said.err.count("\n") == 1
-    assert words in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("stepsize: ")
+    assert output.err.count("\n") == 1
+    assert words in output.err

@@ -175,8 +175,8 @@ def test_a_keras_model_on_another_backend(optimizer):
         environment = {**os.environ, "KERAS_BACKEND": backend}
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
-        name, _, said = done.stdout.partition(" ")
+        name, _, scores = done.stdout.partition(" ")
         assert name == backend
-        return said
+        return scores
 
     assert scores("torch") == scores("jax")

@@ -28,7 +28,16 @@ ALLOWED = {
     | {"metric_directions"},
     "verdict": {"number_format", "stats", "study"},
     "report": {"errors", "number_format", "schedules", "study", "verdict"},
-    "comparison": {"errors", "number_format", "schedules", "problems", "engine", "study", "verdict", "report"},
+    "comparison": {
+        "errors",
+        "number_format",
+        "schedules",
+        "problems",
+        "engine",
+        "study",
+        "verdict",
+        "report",
+    },
     "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
 }
 

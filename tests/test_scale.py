@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stepsize.comparison import Result, judged
+from stepsize.comparison import Result, judge
 from stepsize.report import terminal
 from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import run_study
@@ -44,7 +44,7 @@ def answered(study: Study, path: Path) -> Result:
         maker = MadeUp()
         cost = asdict(run_study(study, store, maker))
         assert cost["runs"] == total_runs(study) == len(maker.made) == len(set(maker.made))
-        return judged(study, store, cost)
+        return judge(study, store, cost)
 
 
 @pytest.mark.parametrize(("candidates", "seeds"), [(10, 100), (10, 1000), (2, 5000)])

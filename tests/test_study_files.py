@@ -13,8 +13,15 @@ import pytest
 import stepsize as ss
 from stepsize.errors import InputError, ProblemError, StudyError
 from stepsize.problems.built_in import BUILT_IN, built_in_study
-from stepsize.study.candidates import built_in, usual_seeds
-from stepsize.study.description import describe, keep_resolved, problem_of, resolved, study_of
+from stepsize.study.candidates import built_in_candidates, usual_seeds
+from stepsize.study.description import (
+    describe_study,
+    make_problem,
+    plan_study,
+    resolve_study,
+    write_resolved_study,
+)
+from stepsize.study.keys import StudyKeys
 from stepsize.study.study_file import StudyFile, read_study_file
 from stepsize.study.toml import write_study_file
 from stepsize.study.user_functions.training import Training
@@ -48,9 +55,9 @@ def file(tmp_path):
 
 def planned(source, **flags):
     """Plan the study of a file or name."""
-    said = describe(str(source), flags)
-    chosen = problem_of(said)
-    return said, chosen, study_of(said, chosen)
+    description = describe_study(source, flags)
+    problem = make_problem(description)
+    return description, problem, plan_study(description, problem)
 
 
 def test_a_file_says_everything(file):
@@ -72,11 +79,11 @@ def test_a_file_says_everything(file):
 
 def test_flags_override_the_file(file):
     flags = {"epochs": 3, "candidates": ["linear(0.1)"], "baseline": None, "validation": 0.25, "seeds": 7}
-    given = {key: value for key, value in flags.items() if value is not None}
-    said = describe(str(file), given)
-    assert said["split"] == {"kind": "stratified", "validation": 0.25}
-    said.pop("baseline")
-    study = study_of(said, problem_of(said))
+    options = {key: value for key, value in flags.items() if value is not None}
+    description = describe_study(file, options)
+    assert description["split"] == {"kind": "stratified", "validation": 0.25}
+    description.pop("baseline")
+    study = plan_study(description, make_problem(description))
     assert [c.name for c in study.candidates] == ["linear(0.1)"]
     assert len(study.seeds) == 7
     assert study.epochs == 3
@@ -91,10 +98,10 @@ def assert_same_study(first, second):
 
 
 def test_the_resolved_study_is_the_same_study_wherever_it_lies(file, tmp_path):
-    said, problem, study = planned(file)
+    description, problem, study = planned(file)
     path = tmp_path / "results" / "mine.toml"
     path.parent.mkdir()
-    keep_resolved(path, str(file), said, problem, study)
+    assert write_resolved_study(path, file, description, problem, study)
     assert tomllib.loads(path.read_text())["data"] == "../studies/tables/t.csv"
     *_, again = planned(path)
     assert_same_study(study, again)
@@ -105,11 +112,11 @@ def test_the_resolved_study_is_the_same_study_wherever_it_lies(file, tmp_path):
 @pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"fashion-mnist", "lesson-fashion-mnist"}))
 def test_built_in_studies_are_study_files(name, tmp_path):
     StudyFile(**built_in_study(name))
-    said, problem, study = planned(name)
+    description, problem, study = planned(name)
     assert problem.digest == ss.problem(name).digest
-    assert study.candidates == built_in(name)
+    assert study.candidates == built_in_candidates(name)
     assert len(study.seeds) == usual_seeds(name)
-    write_study_file(tmp_path / "r.toml", resolved(said, problem, study))
+    write_study_file(tmp_path / "r.toml", resolve_study(description, problem, study))
     assert_same_study(study, planned(tmp_path / "r.toml")[2])
 
 
@@ -135,8 +142,8 @@ def test_built_in_problems_have_not_changed(name):
 
 
 def test_the_users_own_file_is_never_overwritten(file):
-    said, problem, study = planned(file)
-    keep_resolved(file, str(file), said, problem, study)
+    description, problem, study = planned(file)
+    assert not write_resolved_study(file, file, description, problem, study)
     assert file.read_text() == FILE
 
 
@@ -160,7 +167,7 @@ def test_the_users_own_file_is_never_overwritten(file):
         ("mode = 'up'", "mode='up'"),
         ("margin = -1", "margin=-1"),
         ("optimizer = 'sgd'", "optimizer = {"),
-        ("problem = 'iris'", "write one of problem, data and train; problem and data"),
+        ("problem = 'iris'", "must have one of problem, data and train; it has problem and data"),
         ("updates_per_epoch = 3", "for a training function"),
         ("seeds = 3 3", "is not TOML"),
     ],
@@ -181,7 +188,7 @@ def test_a_file_that_is_not_there():
 
 def test_a_file_that_names_no_data(tmp_path):
     (tmp_path / "s.toml").write_text("epochs = 3\n")
-    with pytest.raises(StudyError, match="none of them is there"):
+    with pytest.raises(StudyError, match="it has none of them"):
         read_study_file(tmp_path / "s.toml")
 
 
@@ -204,7 +211,7 @@ def test_a_training_function_in_a_file(tmp_path, monkeypatch):
         planned("my_trainer:train", epochs=3)
     with pytest.raises(StudyError, match="unknown mode 'up'"):
         planned("my_trainer:train", epochs=3, updates_per_epoch=1, mode="up")
-    with pytest.raises(StudyError, match="batch_size does not go with a training function"):
+    with pytest.raises(StudyError, match="batch_size=3 is not for a training function"):
         planned("my_trainer:train", epochs=3, updates_per_epoch=1, batch_size=3)
 
 
@@ -234,10 +241,23 @@ def test_compare_takes_a_file_too(file):
 
 def test_a_built_in_study_does_not_wait_for_the_checker_of_files():
     code = (
-        "import sys; from stepsize.study.description import describe, problem_of, resolved, study_of;"
-        "said = describe('ionosphere'); problem = problem_of(said); study = study_of(said, problem);"
-        "resolved(said, problem, study); print('pydantic' in sys.modules);"
+        "import sys; from stepsize.study.description import *;"
+        "description = describe_study('ionosphere'); problem = make_problem(description);"
+        "resolve_study(description, problem, plan_study(description, problem));"
+        "print('pydantic' in sys.modules);"
         "import stepsize.study.study_file; print('pydantic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_the_arguments_of_compare_are_the_keys_of_a_study_file():
+    sources, split = {"problem", "data", "train"}, {"validation", "folds"}
+    assert set(StudyKeys.__annotations__) - split == set(StudyFile.model_fields) - sources - {"seeds"}
+
+
+def test_a_study_that_a_file_cannot_hold_is_not_written(tmp_path):
+    rows = ss.Split.given(range(100), range(100, 150))
+    description, problem, study = planned("iris", split=rows)
+    assert not write_resolved_study(tmp_path / "r.toml", "iris", description, problem, study)
+    assert not (tmp_path / "r.toml").exists()

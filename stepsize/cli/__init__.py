@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import stepsize
 from stepsize.cli import schedules, studies
+from stepsize.cli.messages import in_options
 from stepsize.errors import EngineError, StepsizeError
 
 ANSWERED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # and studies.ALL_DIVERGED
@@ -25,24 +26,25 @@ app = typer.Typer(
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code; bad input is one line on standard error."""
+    """Run the command line and exit with its code; bad input is one line on standard error."""
     try:
         code = app(standalone_mode=False) or ANSWERED  # typer turns Ctrl-C into 130
     except typer.TyperException as error:
-        _leave(error.format_message(), BAD_INPUT)
+        _exit(error.format_message(), BAD_INPUT)
     except StepsizeError as error:
-        _leave(str(error), FAILED if isinstance(error, EngineError) else BAD_INPUT)
+        code = FAILED if isinstance(error, EngineError) else BAD_INPUT
+        _exit(in_options(str(error), _options()), code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     if code == INTERRUPTED:
         again = shlex.join(["stepsize", *sys.argv[1:]])
-        _leave(f"interrupted; finished runs are kept, the same command continues: {again}", code)
+        _exit(f"interrupted; finished runs are kept. To resume, run the same command: {again}", code)
     sys.exit(code)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(show: bool) -> None:
+    if show:
         typer.echo(stepsize.__version__)
         raise typer.Exit
 
@@ -50,7 +52,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass
@@ -60,6 +62,14 @@ for command in (studies.compare, studies.report, schedules.preview, schedules.ex
     app.command()(command)
 
 
-def _leave(message: str, code: int) -> NoReturn:
+def _options() -> dict[str, str]:
+    """Return the options of the command that was typed, by the name of the argument."""
+    commands: Any = getattr(typer.main.get_command(app), "commands", {})
+    command = next((commands[word] for word in sys.argv[1:] if word in commands), None)
+    params = () if command is None else command.params
+    return {param.name: max(param.opts, key=len) for param in params}
+
+
+def _exit(message: str, code: int) -> NoReturn:
     typer.echo(f"stepsize: {' '.join(message.split())}", err=True)
     sys.exit(code)

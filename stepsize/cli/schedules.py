@@ -1,4 +1,4 @@
-"""`stepsize preview` and `stepsize export`: schedules before any training."""
+"""`stepsize preview` and `stepsize export`: schedules without training."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stepsize.cli.terminal import plain, say, width
+from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import ScheduleError
 
 if TYPE_CHECKING:
     from stepsize.schedules import Plan
 
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run; 50 unless --updates.")]
-Updates = Annotated[int | None, typer.Option(min=1, help="Updates of the run, instead of --epochs.")]
-PerEpoch = Annotated[int | None, typer.Option(min=1, help="Updates of an epoch; 1 unless --updates.")]
-FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr; 0.1 unless given.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run (default: 50).")]
+Updates = Annotated[
+    int | None, typer.Option(min=1, help="Total optimizer updates (use instead of --epochs).")
+]
+PerEpoch = Annotated[
+    int | None, typer.Option(min=1, help="Optimizer updates of an epoch (default with --epochs: 1).")
+]
+FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr (default: 0.1).")]
 
 
 def preview(
@@ -25,9 +29,9 @@ def preview(
     updates: Updates = None,
     updates_per_epoch: PerEpoch = None,
     lr: FreeRate = None,
-    output: Annotated[Path | None, typer.Option(help="Draw a .png, .svg or .html file.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the picture: .png, .svg or .html.")] = None,
 ) -> None:
-    """Show schedules before paying for a run: lengths in updates, phases, first and last rates.
+    """Show schedules before training with them: lengths in updates, phases, first and last rates.
 
     Example: stepsize preview "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)"
     """
@@ -37,7 +41,7 @@ def preview(
     if output is not None:
         pictures.draw(plans, output)
         say(f"Picture: {output}")
-    typer.echo(pictures.text(plans, width(), ascii=plain()))
+    typer.echo(pictures.text(plans, width(), ascii=ascii_only()))
 
 
 def export(
@@ -47,9 +51,11 @@ def export(
     updates: Updates = None,
     updates_per_epoch: PerEpoch = None,
     lr: FreeRate = None,
-    output: Annotated[Path | None, typer.Option(help="Write a file instead of standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File for the code; standard output by default.")
+    ] = None,
 ) -> None:
-    """Write a schedule as code of another library, which needs nothing of stepsize.
+    """Write a schedule as code for another library; the code does not need stepsize.
 
     Example: stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --epochs 50 --updates-per-epoch 9
     """
@@ -64,7 +70,7 @@ def export(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ScheduleError(
-            f"output {str(output)!r} cannot be written: {error.strerror}; give another place with --output"
+            f"output={str(output)!r} cannot be written: {error.strerror}; choose another file"
         ) from None
     say(f"Code: {output}")
 
@@ -76,13 +82,15 @@ def _planned(
     updates_per_epoch: int | None,
     lr: float | None,
 ) -> list[Plan]:
-    """Read schedules and plan them for the run that the flags describe."""
+    """Return the plans of schedules for the run that the options describe."""
     from stepsize.schedules import parse
     from stepsize.schedules.phases import counts_epochs
 
     parsed = [parse(spec) for spec in specs]
     if epochs is not None and updates is not None:
-        raise ScheduleError(f"--epochs {epochs} and --updates {updates} both give the run; write one of them")
+        raise ScheduleError(
+            f"--epochs {epochs} and --updates {updates} both set the length of the run; give one of them"
+        )
     if updates is None:
         epochs = 50 if epochs is None else epochs
         updates_per_epoch = 1 if updates_per_epoch is None else updates_per_epoch
@@ -93,7 +101,7 @@ def _planned(
             "with N the updates of one epoch"
         )
     if lr is not None and not any(each.knobs for each in parsed):
-        raise ScheduleError(f"--lr {lr:g} has nothing to set; write lr in a schedule, such as cosine(lr)")
+        raise ScheduleError(f"--lr {lr:g} has no effect; write lr in a schedule, such as cosine(lr)")
     rate = 0.1 if lr is None else lr
     if not 0 < rate < float("inf"):
         raise ScheduleError(f"--lr {rate:g} is not allowed; write a finite number above 0")

@@ -1,4 +1,4 @@
-"""What the commands know of the terminal: its width, its letters, and where messages go."""
+"""The terminal that the commands write to: its width, its letters, and where messages go."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def width() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 
 
-def plain() -> bool:
-    """Tell whether standard output knows the letters of ASCII only."""
+def ascii_only() -> bool:
+    """Return whether standard output can encode only ASCII."""
     try:
         "█→≈".encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
@@ -23,5 +23,5 @@ def plain() -> bool:
 
 
 def say(message: str) -> None:
-    """Write a message for people, on standard error."""
+    """Print a message for people on standard error."""
     typer.echo(message, err=True)

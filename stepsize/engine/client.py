@@ -1,4 +1,4 @@
-"""The caller's side of the training process: start it, feed it, start it again when it dies."""
+"""The caller's side of the training process: start it, send it tasks, restart it if it dies."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
-from stepsize.process import BROKEN, Child
+from stepsize.process import BROKEN, Child, WorkerError
 
-ATTEMPTS = 3  # of one call, when the process dies under it
+ATTEMPTS = 3  # for one request, if the process dies
 
 
 class Engine:
-    """A training process; use it as a context manager.
+    """A `Trainer` in a process of its own; use it as a context manager.
 
-    A call under which the process dies (out of memory, a crash) is tried again in a fresh one.
+    If the process dies (out of memory, a crash), the request is made again in a new one.
     """
 
     def __init__(self) -> None:
@@ -41,19 +41,19 @@ class Engine:
         return self._child.pid
 
     def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
-        """Prepare a population called `key`, of `seeds` seeds with `candidates` runs each; give its layout.
+        """Prepare the population `key` for `seeds` seeds with `candidates` runs each; return its layout.
 
-        A key that is open already keeps its population: `task` must be what it was.
+        A key that is open already keeps its population: `task` must be the same as before.
         """
         if key not in self._layouts:
             self._opened[key] = (task, candidates, seeds)
-            self._layouts[key] = self._ask(("open", key, *self._opened[key]), lambda share: None)[0]
+            self._layouts[key] = self._ask(("open", key, *self._opened[key]))
         return self._layouts[key]
 
     def train(
         self, key: str, blocks: Sequence[Block], on_progress: Callable[[float], None] = lambda share: None
     ) -> list[Curves]:
-        """Train one call's blocks; `on_progress` hears the share that is done."""
+        """Train the blocks of one call; `on_progress` is called with the fraction completed."""
         curves, seconds = self._ask(("train", key, list(blocks)), on_progress)
         self.compile_seconds += seconds
         return curves
@@ -62,32 +62,29 @@ class Engine:
         """End the training process."""
         self._child.end()
 
-    def _ask(self, request: tuple[Any, ...], on_progress: Callable[[float], None]) -> tuple[Any, ...]:
+    def _ask(
+        self, request: tuple[Any, ...], on_progress: Callable[[float], None] = lambda share: None
+    ) -> Any:
+        last_output = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._converse(request, on_progress)
+                if attempt > 1:
+                    self._child = _start()
+                    self._reopen(request)
+                return self._child.ask(request, on_progress)
             except BROKEN:
-                said = self._child.last_words()
-                if attempt == ATTEMPTS:
-                    raise EngineError(f"the training process died {ATTEMPTS} times {said}") from None
-                self._child = _start()
-                self._reopen(but=request)
-        raise AssertionError("unreachable")
+                last_output = self._child.reap()
+            except WorkerError as error:
+                raise EngineError(
+                    f"training failed with {error.summary}; the whole message is in {error.traceback_path}"
+                ) from None
+        raise EngineError(f"the training process died {ATTEMPTS} times {last_output}")
 
-    def _converse(self, request: tuple[Any, ...], on_progress: Callable[[float], None]) -> tuple[Any, ...]:
-        self._child.send(request)
-        while True:
-            kind, *answer = self._child.receive()
-            if kind == "refused":
-                raise answer[0]
-            if kind != "progress":
-                return tuple(answer)
-            on_progress(answer[0])
-
-    def _reopen(self, but: tuple[Any, ...]) -> None:
-        for key, opened in self._opened.items():
-            if but[:2] != ("open", key):
-                self._converse(("open", key, *opened), lambda share: None)
+    def _reopen(self, request: tuple[Any, ...]) -> None:
+        """Open in a new process what was open in the last one, except what `request` opens."""
+        for key, arguments in self._opened.items():
+            if request[:2] != ("open", key):
+                self._child.ask(("open", key, *arguments))
 
 
 def _start() -> Child:

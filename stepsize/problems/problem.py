@@ -1,11 +1,13 @@
-"""A problem: data, model, optimizer, length and split; and the problems that have a name."""
+"""A problem: data, model, optimizer, length and split; and the problems with a name."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from stepsize.errors import ProblemError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, usual_problem
 from stepsize.problems.data import Data
+from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.model_transport import identity, is_text, travel_form
@@ -21,6 +24,7 @@ from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import row_weights
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
+SOFTWARE = ("jax", "keras", "numpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +32,17 @@ class Problem:
     """What is trained: `model` on `data`, for `epochs` in batches of `batch_size`, split by `split`.
 
     `model` is text such as `mlp(34)`, a factory (`package.module:function`, or the function itself), a
-    compiled Keras model, or the path of a `.keras` file. `data` is `Data` or whatever `load` takes: a name,
-    a path, `(x, y)` ... `settings` are Keras optimizer arguments, with `optimizer` for its name; a compiled
-    model keeps its own where `settings` say nothing.
+    compiled Keras model, or the path of a `.keras` file. `data` is `Data` or anything that `load` takes: a
+    name, a path, `(x, y)` and more. `settings` are arguments of the Keras optimizer, and `optimizer`, its
+    name; they replace those that a compiled model has.
 
-    `metric` is the name of a Keras metric or such an object, by default accuracy, or R2 for quantities;
-    `mode` is "max" or "min" where Keras does not say which is better. `class_weight` gives weights in the
-    training loss by class. With `from_weights` every run starts from the weights that the model has. `margin`
-    is the smallest difference of the metric that matters, by default as `docs/verdict.md` says.
+    `metric` is the name of a Keras metric or a metric object, by default accuracy, or R2 for regression;
+    `mode`, "max" or "min", is needed only if Keras does not define which is better. `class_weight` maps
+    classes to weights in the training loss. With `from_weights`, every run starts from the model's current
+    weights. `margin` is the smallest difference of the metric that matters; `docs/verdict.md` describes the
+    default.
+
+    Raises: ProblemError for data, a model or a split that cannot be used.
 
     >>> problem("ionosphere").epochs
     50
@@ -73,32 +80,58 @@ class Problem:
         self.row_weights()
 
     def travel_form(self) -> dict[str, Any]:
-        """Give the model as plain data, as it was when the problem was made."""
+        """Return the model as plain data, as it was when the problem was created."""
         return self._form
 
     def row_weights(self) -> np.ndarray | None:
-        """Give what each row counts in the training loss; None where all count alike."""
+        """Return the weight of each row in the training loss; None if all rows weigh the same."""
         return row_weights(self.data, self.class_weight)
 
     @property
     def optimizer(self) -> str | None:
-        """The name of the optimizer, in small letters; None where only the training process knows."""
-        own = self._form.get("optimizer", [None])[0]
-        name = (self.settings or {}).get("optimizer", own or ("sgd" if is_text(self.model) else None))
+        """The name of the optimizer, in lower case; None if only the training process knows it."""
+        compiled = self._form.get("optimizer", [None])[0]
+        usual = compiled or ("sgd" if is_text(self.model) else None)
+        name = (self.settings or {}).get("optimizer", usual)
         return None if name is None else name.lower()
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The series that a metric-driven factor can observe, in the engine's order."""
+        return "val_loss", f"val_{self.scored_by.name}", "loss"
+
+    @property
+    def usual_seeds(self) -> int | None:
+        """The number of seeds that the split needs; None if it does not matter."""
+        return self.split.usual_seeds
+
+    def check_seeds(self, seeds: Sequence[int]) -> None:
+        """Raise StudyError unless the split can be drawn for these seeds as a whole."""
+        self.split.check_seeds(seeds)
+
+    def check_settings(self, settings: Mapping[str, Any]) -> None:
+        """Accept any settings: only the training process knows the arguments of the optimizer."""
+
     def parts(self, seed: int, judge: bool = True) -> Parts:
-        """Give the training and validation rows of a seed."""
+        """Return the training and validation rows of a seed."""
         return self.split.parts(self.data, seed, judge)
 
     @property
     def updates_per_epoch(self) -> int:
-        """Batches of an epoch, the last one as short as it comes."""
-        return -(-len(self.parts(0).train) // self.batch_size)
+        """Batches in an epoch, including a shorter last one."""
+        return self.updates_per_epoch_with({})
+
+    def updates_per_epoch_with(self, settings: Mapping[str, Any]) -> int:
+        """Return the updates of an epoch for a candidate with `settings`, perhaps its own batch size."""
+        return -(-self._train_rows // settings.get("batch_size", self.batch_size))
+
+    @cached_property
+    def _train_rows(self) -> int:
+        return len(self.parts(0).train)
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change with anything here that changes results."""
+        """Sixteen hexadecimal digits that change with everything here that affects results."""
         parts = (
             identity(self.travel_form()), self.data.digest, self.epochs, self.batch_size,
             *self.split.identity, dict(self.settings or {}),
@@ -107,44 +140,88 @@ class Problem:
             parts += (asdict(self.scored_by), {str(k): v for k, v in (self.class_weight or {}).items()})
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the answer reports about the problem, as JSON values."""
+        settings = dict(self.settings or {})
+        form, metric = self.travel_form(), self.scored_by
+        return {
+            "protocol": {
+                "epochs": self.epochs,
+                "batch_size": self.batch_size,
+                "updates_per_epoch": self.updates_per_epoch,
+                "horizon": self.epochs * self.updates_per_epoch,
+                "model": str(form.get("text") or form.get("factory") or "Keras model"),
+                "optimizer": {"name": settings.pop("optimizer", "as compiled"), **settings},
+                "metric": metric.name,
+                "higher_is_better": metric.higher_is_better,
+                "share": metric.share,
+                "worst": 0.0 if metric.name == "accuracy" else None,
+                "split": str(self.split),
+                "split_kind": self.split.kind,
+                "folds": self.split.folds if self.split.kind == "kfold" else None,
+            },
+            "data": describe(self.data, self.parts(0), self.split),  # other seeds have the same shares
+        }
 
-LOADED = ("kind", "groups", "order", "part", "weights", "drop", "prepare")  # what `load` takes, not `Problem`
+    def study_keys(self) -> dict[str, Any]:
+        """Return the keys of a study file that this problem sets, apart from data and model."""
+        split, settings = self.split, dict(self.settings or {})
+        table = {"kind": split.kind, "validation": split.validation, "folds": split.folds}
+        return {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "split": split if split.rows else table,  # a file cannot hold the rows
+            "optimizer": {"name" if key == "optimizer" else key: value for key, value in settings.items()},
+        }
+
+    def software(self) -> dict[str, str]:
+        """Return the versions of the packages that train."""
+        return {name: metadata.version(name) for name in SOFTWARE}
+
+
+DATA_ARGUMENTS = ("kind", "groups", "order", "part", "weights", "drop", "prepare")  # of `load`
 
 
 def problem(
     name: Any, /, *, target: str | None = None, folder: str | None = None, model: Any = None, **changes: Any
 ) -> Problem:
-    """Give the problem called `name`, or the one of a file or other data that `load` takes.
+    """Return the problem called `name`, or a problem with a file or other data that `load` takes.
 
-    `folder` holds the IDX files of Fashion-MNIST; `model` and `changes` (fields of `Problem`, and `load`'s
-    `kind`, `groups`, `order`, `part`, `weights`, `drop`, `prepare`) replace what the name stands for. A
-    `split` given as text, `validation` and `folds` change the usual split; `folds` alone asks for
+    `folder` holds the IDX files of Fashion-MNIST. `model` and `changes` (fields of `Problem`, and `load`'s
+    `kind`, `groups`, `order`, `part`, `weights`, `drop`, `prepare`) replace the defaults of the name. A
+    `split` given as text, `validation` and `folds` change the default split; `folds` alone selects
     cross-validation.
+
+    Raises: ProblemError for an unknown name, or data, a model or a split that cannot be used.
 
     >>> problem("ionosphere", epochs=10).epochs
     10
     >>> str(problem("ionosphere", folds=5).split)
     '5-fold cross-validation, a repeat for each 5 seeds'
     """
-    about = {key: changes.pop(key) for key in LOADED if key in changes}
+    arguments = {key: changes.pop(key) for key in DATA_ARGUMENTS if key in changes}
+    known = [each.name for each in fields(Problem) if each.init] + [*DATA_ARGUMENTS, "validation", "folds"]
+    for key in changes:
+        if key not in known:
+            raise ProblemError(unknown("argument", key, known))
     if isinstance(name, str) and name in BUILT_IN:
         study, defaults = built_in_study(name), usual_problem(name)
-        made = {**defaults, **_with_split(changes, Split(**defaults.get("split", {})))}
+        changed = {**defaults, **_with_split(changes, Split(**defaults.get("split", {})))}
         if model is not None and not is_text(model) and "settings" not in changes:
-            made.pop("settings", None)  # a compiled model brings its own optimizer
-        data = load(study["data"], target, folder=folder, **about)
-        return Problem(model or study["model"], data, **{"name": name, **made})
+            changed.pop("settings", None)  # a compiled model brings its own optimizer
+        data = load(study["data"], target, folder=folder, **arguments)
+        return Problem(model or study["model"], data, **{"name": name, **changed})
     if isinstance(name, str) and not is_source(name):
-        known = [*BUILT_IN, "a path ending in .csv, .tsv, .parquet, .npz"]
-        raise ProblemError(unknown("problem", name, known))
-    data = load(name, target, folder=folder, **about)
+        names = [*BUILT_IN, "a path ending in .csv, .tsv, .parquet, .npz"]
+        raise ProblemError(unknown("problem", name, names))
+    data = load(name, target, folder=folder, **arguments)
     return Problem(model or "mlp(64)", data, **_with_split(changes, Split()))
 
 
 def _with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
-    """Give the changes with one `split` made of the usual one and what they say of it."""
-    made = dict(changes)
-    split = made.pop("split", "kfold" if "folds" in changes else usual.kind)
-    said = {key: made.pop(key) for key in ("validation", "folds") if key in changes}
-    usual = replace(usual, kind=split) if isinstance(split, str) else split
-    return {**made, "split": replace(usual, **said)}
+    """Return the changes with `split`, `validation` and `folds` combined into one `Split`."""
+    combined = dict(changes)
+    split = combined.pop("split", "kfold" if "folds" in changes else usual.kind)
+    sizes = {key: combined.pop(key) for key in ("validation", "folds") if key in changes}
+    base = replace(usual, kind=split) if isinstance(split, str) else split
+    return {**combined, "split": replace(base, **sizes)}

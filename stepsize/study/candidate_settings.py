@@ -1,4 +1,4 @@
-"""Settings that a candidate may have of its own: checked, and kept as JSON values."""
+"""Settings of a candidate: checked, and kept as JSON values."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from stepsize.schedules import Schedule, parse
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as JSON values: a scheduled momentum as its spec.
+    """Return settings as JSON values; a scheduled momentum becomes its spec.
 
-    Raises: StudyError for a batch size, a momentum or multipliers that cannot be.
+    Raises: StudyError for a batch size, a momentum or multipliers that cannot be used.
 
     >>> from stepsize.schedules import linear
     >>> checked_settings({"momentum": linear(0.9), "nesterov": True})
@@ -24,15 +24,15 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part settings into the optimizer's and ours: a scheduled momentum, the batch size, multipliers."""
-    own = {name: settings[name] for name in ("batch_size", "multipliers") if name in settings}
+    """Split settings into optimizer arguments and ours: batch size, multipliers, a scheduled momentum."""
+    ours = {name: settings[name] for name in ("batch_size", "multipliers") if name in settings}
     if isinstance(settings.get("momentum"), str):
-        own["momentum"] = settings["momentum"]
-    return {name: value for name, value in settings.items() if name not in own}, own
+        ours["momentum"] = settings["momentum"]
+    return {name: value for name, value in settings.items() if name not in ours}, ours
 
 
 def _same(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value  # NumPy's numbers become Python's
+    return value.item() if hasattr(value, "item") else value  # NumPy numbers become Python numbers
 
 
 def _batch_size(value: Any) -> int:
@@ -48,9 +48,9 @@ def _momentum(value: Any) -> Any:
     if not isinstance(value, Schedule):
         return _same(value)
     if value.knobs:
-        raise StudyError(f"momentum={value} has a free knob; only the rate of a candidate is tuned")
+        raise StudyError(f"momentum={value} has a free knob; only the learning rate of a candidate is tuned")
     if value.metric_factor is not None:
-        raise StudyError(f"momentum={value} follows a metric; only the rate can do that")
+        raise StudyError(f"momentum={value} follows a metric; only the learning rate can do that")
     return str(value)
 
 
@@ -60,7 +60,8 @@ def _multipliers(value: Any) -> dict[str, float]:
     for layer, factor in value.items():
         if not isinstance(layer, str) or not is_number(factor) or not 0 <= factor < math.inf:
             raise StudyError(
-                f"multipliers: {shown(layer)}: {shown(factor)} must be a layer's name and a number from 0 on"
+                f"multipliers={{{shown(layer)}: {shown(factor)}}} must map the name of a layer to a number "
+                "of at least 0"
             )
     return {layer: float(value[layer]) for layer in sorted(value)}
 

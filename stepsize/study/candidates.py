@@ -1,4 +1,4 @@
-"""Candidates: a schedule with optimizer settings of its own; and the ones a study starts with."""
+"""Candidates: schedules with optimizer settings; and those that a study has by default."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from stepsize.schedules import Schedule, from_json, parse
 from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.rate_search import first_rates
 
-# From the simplest to the most elaborate: among equals, the earlier one is recommended.
+# From the simplest to the most complex: among equals, the earlier one is recommended.
 SIMPLICITY = (
     "constant", "linear", "cosine", "exponential", "polynomial", "inverse_time", "inverse_sqrt",
     "step_decay", "multistep", "one_cycle", "wsd", "flat_cosine", "cosine_restarts",
 )  # fmt: skip
 
-SEEDS = 30  # of a verdict, unless more or fewer are asked for
+SEEDS = 30  # the default number of seeds of a verdict
 DEFAULT = (
     "constant(lr)",
     "linear(lr)",
@@ -44,14 +44,14 @@ DEFAULT = (
 
 @dataclass(frozen=True, init=False)
 class Candidate:
-    """A schedule, with settings of its own and a name.
+    """A schedule with a name and, optionally, its own settings.
 
-    `settings` are Keras optimizer arguments, such as `weight_decay`, and replace those of the problem; and
-    three more: `batch_size`; `momentum` as a schedule, which drives `beta_1` where an optimizer has that
-    instead; and `multipliers` of the rate by the beginning of a layer's name, the longest that fits. They
-    are kept as JSON values. Without a name, a candidate is called by its spec and settings.
+    `settings` are Keras optimizer arguments, such as `weight_decay`, that replace those of the problem, and
+    three more: `batch_size`; `momentum` as a schedule, which drives `beta_1` if the optimizer has that
+    instead; and `multipliers` of the rate by prefix of the layer name (the longest prefix wins). They are
+    kept as JSON values. The default name is the spec with the settings.
 
-    Raises: StudyError for settings that cannot be.
+    Raises: StudyError for settings that cannot be used.
 
     >>> Candidate("constant(0.1)", momentum=0.8).name
     'constant(0.1), momentum=0.8'
@@ -75,47 +75,47 @@ class Candidate:
                 f"a candidate is a schedule or its text, such as 'cosine(lr)'; got {type(schedule).__name__}"
             )
         settings = checked_settings(settings)
-        own = "".join(f", {key}={value!r}" for key, value in settings.items())
+        suffix = "".join(f", {key}={value!r}" for key, value in settings.items())
         object.__setattr__(self, "schedule", schedule)
-        object.__setattr__(self, "name", name or f"{schedule}{own}")
+        object.__setattr__(self, "name", name or f"{schedule}{suffix}")
         object.__setattr__(self, "settings", MappingProxyType(dict(settings)))
         object.__setattr__(self, "_keys", {})
         object.__setattr__(self, "_refusals", {})
 
     @classmethod
-    def of(cls, each: Schedule | Candidate | str) -> Candidate:
-        """Make a candidate of a schedule or its text; a candidate stays what it is."""
-        return each if isinstance(each, Candidate) else cls(each)
+    def of(cls, schedule: Schedule | Candidate | str) -> Candidate:
+        """Return the candidate of a schedule or its text; a candidate is returned unchanged."""
+        return schedule if isinstance(schedule, Candidate) else cls(schedule)
 
     def at(self, rate: float | None) -> Schedule:
-        """Give the schedule with its free learning rate set to `rate`, if it has one."""
+        """Return the schedule with its free learning rate, if it has one, set to `rate`."""
         return self.schedule if rate is None else self.schedule.bind(lr=rate)
 
     def key(self, rate: float | None) -> str:
-        """Name the candidate at a rate, in the store."""
-        if rate not in self._keys:  # a study asks for it with each of its runs, again and again
+        """Return the name of the candidate at a rate in the store."""
+        if rate not in self._keys:  # a study needs it for each of its runs, many times
             self._keys[rate] = f"{self.at(rate)}{self.settings_text}"
         return self._keys[rate]
 
     @property
     def settings_text(self) -> str:
-        """The settings in the key: equal for candidates with equal settings."""
+        """The settings as text in the key; candidates with equal settings have equal text."""
         return "".join(f", {key}={self.settings[key]!r}" for key in sorted(self.settings))
 
     def check(self, epochs: int, updates_per_epoch: int, grid: Sequence[float]) -> None:
-        """Plan the schedules, so that what does not fit the run shows before anything is trained.
+        """Raise ScheduleError or StudyError, before anything is trained, if a schedule does not fit the run.
 
-        A free rate need not fit at all of the `grid`, but at so many that the tuning can begin.
+        A free rate must be valid at enough points of the `grid` to start tuning, not at all of them.
         """
         if not self.schedule.knobs:
             self.schedule.plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
         elif not first_rates(lambda rate: self.allows(rate, epochs, updates_per_epoch), grid):
-            said = {self._refusal(rate, epochs, updates_per_epoch) for rate in grid}
-            if len(said) == 1:  # wrong at every rate in the same way
-                raise ScheduleError(said.pop())
+            reasons = {self._refusal(rate, epochs, updates_per_epoch) for rate in grid}
+            if len(reasons) == 1:  # invalid at every rate for the same reason
+                raise ScheduleError(reasons.pop())
             raise StudyError(
-                f"{self.name}: its numbers beside lr leave no room for {len(grid)} rates from "
-                f"{spell(min(grid))} to {spell(max(grid))}; write them as shares of lr, such as floor=0.01*lr"
+                f"{self.name}: its fixed numbers leave no room for {len(grid)} rates from {spell(min(grid))} "
+                f"to {spell(max(grid))}; write them as multiples of lr, such as floor=0.01*lr"
             )
         if self.momentum is not None:
             highest = self.momentum.plan(epochs=epochs, updates_per_epoch=updates_per_epoch).values.max()
@@ -123,61 +123,61 @@ class Candidate:
                 raise StudyError(f"momentum={self.momentum} reaches {highest:g}; it must stay below 1")
 
     def allows(self, rate: float, epochs: int, updates_per_epoch: int) -> bool:
-        """Say whether the schedule exists at a rate: `cosine(lr, floor=0.01)` does not below 0.01."""
+        """Return whether the schedule exists at a rate: `cosine(lr, floor=0.01)` does not below 0.01."""
         return not self._refusal(rate, epochs, updates_per_epoch)
 
     def _refusal(self, rate: float, epochs: int, updates_per_epoch: int) -> str:
-        """Say why the schedule cannot exist at a rate; empty if it can."""
-        asked = rate, epochs, updates_per_epoch
-        if asked not in self._refusals:  # a study asks again and again, and a long plan takes its time
+        """Return why the schedule cannot exist at a rate; empty if it can."""
+        key = rate, epochs, updates_per_epoch
+        if key not in self._refusals:  # needed many times, and planning a long run is slow
             try:
                 self.at(rate).plan(epochs=epochs, updates_per_epoch=updates_per_epoch)
-                self._refusals[asked] = ""
+                self._refusals[key] = ""
             except ScheduleError as error:
-                self._refusals[asked] = str(error)
-        return self._refusals[asked]
+                self._refusals[key] = str(error)
+        return self._refusals[key]
 
     @property
     def momentum(self) -> Schedule | None:
-        """The schedule of the momentum, or None when it has none."""
-        given = self.settings.get("momentum")
-        return parse(given) if isinstance(given, str) else None
+        """The schedule of the momentum; None if it is not scheduled."""
+        momentum = self.settings.get("momentum")
+        return parse(momentum) if isinstance(momentum, str) else None
 
     def simplicity(self) -> tuple[int, int]:
-        """Order candidates by the number of pieces, then by the declared order of families."""
+        """Return a key that sorts candidates by number of operators, then by the order in `SIMPLICITY`."""
         text = str(self.schedule)
         ranks = [SIMPLICITY.index(word) for word in re.findall(r"\w+(?=\()", text) if word in SIMPLICITY]
         return sum(text.count(sign) for sign in (">>", " * ", " + ")), max(ranks, default=len(SIMPLICITY))
 
     def definition(self) -> dict[str, Any]:
-        """Give the candidate as JSON values."""
+        """Return the candidate as JSON values."""
         return {"name": self.name, "schedule": self.schedule.to_json(), "settings": dict(self.settings)}
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> Candidate:
-        """Rebuild the candidate of `definition`."""
+        """Return the candidate of `definition`."""
         return cls(from_json(definition["schedule"]), definition["name"], **definition["settings"])
 
 
-def built_in(problem: str) -> tuple[Candidate, ...]:
-    """Give the candidates that a named problem starts with."""
-    said = built_in_study(problem) if problem in BUILT_IN else {}
-    return tuple(map(described, said.get("candidates", DEFAULT)))
+def built_in_candidates(problem: str) -> tuple[Candidate, ...]:
+    """Return the default candidates of a named problem."""
+    study = built_in_study(problem) if problem in BUILT_IN else {}
+    return tuple(map(read_candidate, study.get("candidates", DEFAULT)))
 
 
-def described(said: Any) -> Candidate:
-    """Make a candidate of what a study file says: a schedule's text, or a table with `schedule`.
+def read_candidate(entry: Any) -> Candidate:
+    """Return the candidate of an entry of a study file: a schedule's text, or a table with `schedule`.
 
-    >>> described({"schedule": "constant(0.1)", "momentum": 0.8}).name
+    >>> read_candidate({"schedule": "constant(0.1)", "momentum": 0.8}).name
     'constant(0.1), momentum=0.8'
     """
-    if not isinstance(said, Mapping):
-        return Candidate.of(said)
-    if not isinstance(said.get("schedule"), str):
-        raise StudyError(f'candidate {shown(dict(said))} has no schedule; write {{schedule = "cosine(lr)"}}')
-    return Candidate(**said)
+    if not isinstance(entry, Mapping):
+        return Candidate.of(entry)
+    if not isinstance(entry.get("schedule"), str):
+        raise StudyError(f'candidate {shown(dict(entry))} has no schedule; write {{schedule = "cosine(lr)"}}')
+    return Candidate(**entry)
 
 
 def usual_seeds(problem: str) -> int:
-    """Give the number of seeds that a named problem's verdict rests on."""
+    """Return the default number of seeds of a named problem's verdict."""
     return built_in_study(problem).get("seeds", SEEDS) if problem in BUILT_IN else SEEDS

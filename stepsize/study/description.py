@@ -1,149 +1,190 @@
-"""A study as a dict with the keys of a study file: from a file, a name or flags; and what it stands for."""
+"""A study as a dict with the keys of a study file: from a name, a file or keyword arguments, to a `Study`."""
 
 from __future__ import annotations
 
+import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, optimizer_settings
 from stepsize.problems.problem import Problem, problem
-from stepsize.study.candidates import DEFAULT, SEEDS, described
+from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
+from stepsize.study.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
 from stepsize.study.study import TUNING_SEEDS, Study, make_study, usual_tuning
 from stepsize.study.toml import write_study_file
+from stepsize.study.trainable import Trainable
 from stepsize.study.user_functions.training import Training
 
-Said = Mapping[str, Any]
-OF_TRAINING = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode", "margin")
-OF_STUDY = ("candidates", "seeds", "baseline", "margin", "tuning")
-OF_SPLIT = ("split", "validation", "folds")
+Description = Mapping[str, Any]
 
 
-def describe(source: str, flags: Said | None = None) -> dict[str, Any]:
-    """Say what `source` stands for: a study file, a function `package.module:train`, a problem or data.
+def describe_study(source: Any, options: Description | None = None) -> dict[str, Any]:
+    """Return the study of `source` as a dict with the keys of a study file.
 
-    `flags` replace what the file says; besides the keys of a study file they may have those of its split.
+    `source` is the name of a problem, data as `load` takes it, a study file (`study.toml`), or a training
+    function or its path (`package.module:train`). `options` are keys of a study, which replace those of a
+    study file.
 
-    >>> describe("lesson-ionosphere", {"epochs": 2, "folds": 5})
+    Raises: StudyError for an unknown key, or a study file that cannot be read.
+
+    >>> describe_study("lesson-ionosphere", {"epochs": 2, "folds": 5})
     {'problem': 'lesson-ionosphere', 'epochs': 2, 'split': {'folds': 5, 'kind': 'kfold'}}
     """
-    flags = dict(flags or {})
-    if source.lower().endswith(".toml"):
-        from stepsize.study.study_file import read_study_file  # it brings pydantic, which takes time
+    options = dict(options or {})
+    check_keys(options)
+    source = str(source) if isinstance(source, Path) else source
+    if isinstance(source, str) and source.lower().endswith(".toml"):
+        from stepsize.study.study_file import read_study_file  # imports pydantic, which is slow
 
-        said = read_study_file(source)
-    elif is_function_path(source):
-        said = {"train": source}
+        description = read_study_file(source)
+    elif inspect.isroutine(source) or is_function_path(source):
+        description = {"train": source}
     else:
-        said = {"problem": source}
-    split = _split_table(said.pop("split", {})) | _split_flags(flags)
-    return {**said, **flags, **({"split": split} if split else {})}
+        description = {"problem" if isinstance(source, str) else "data": source}
+    split = _split_table(description.pop("split", {})) | _split_options(options)
+    return {**description, **options, **({"split": split} if split else {})}
 
 
-def is_function_path(source: str) -> bool:
-    """Say whether the text is `package.module:function`.
+def is_function_path(source: Any) -> bool:
+    """Return whether `source` is text of the form `package.module:function`.
 
     >>> is_function_path("my.nets:train"), is_function_path("openml:61"), is_function_path("C:/table.csv")
     (True, False, False)
     """
-    module, _, name = source.partition(":")
+    module, _, name = source.partition(":") if isinstance(source, str) else ("", "", "")
     return (
         name.isidentifier() and all(part.isidentifier() for part in module.split(".")) and module != "openml"
     )
 
 
-def problem_of(said: Said) -> Problem | Training:
-    """Give the problem, or the training function, that a description is about."""
-    if "train" in said:
-        return _training_of(said)
-    if "updates_per_epoch" in said:
-        raise StudyError("updates_per_epoch is for a training function; other problems count their batches")
-    changes = {key: value for key, value in said.items() if key not in (*OF_STUDY, "problem", "data")}
+def make_problem(description: Description) -> Problem | Training:
+    """Return the problem, or the training function, of a description.
+
+    Raises: ProblemError or StudyError for data, a model or keys that cannot be used.
+    """
+    if "train" in description:
+        return _make_training(description)
+    if "updates_per_epoch" in description:
+        raise StudyError(
+            f"updates_per_epoch={shown(description['updates_per_epoch'])} is only for a training function; "
+            "other problems count their batches"
+        )
+    others = (*PROTOCOL_KEYS, "seeds", "problem", "data")
+    changes = {key: value for key, value in description.items() if key not in others}
     if "optimizer" in changes:
+        check_table("optimizer", changes["optimizer"])
         changes["settings"] = optimizer_settings(changes.pop("optimizer"))
     for key, value in _split_table(changes.pop("split", {})).items():
         changes["split" if key == "kind" else key] = value
-    return problem(said.get("problem") or said["data"], **changes)
+    return problem(description["problem"] if "problem" in description else description["data"], **changes)
 
 
-def study_of(said: Said, chosen: Problem | Training, command: str = "") -> Study:
-    """Plan the study that a description is about."""
-    base = built_in_study(said["problem"]) if said.get("problem") in BUILT_IN else {}
-    usual = None if isinstance(chosen, Training) else chosen.split.usual_seeds
-    seeds = said.get("seeds", usual or base.get("seeds", SEEDS))
-    said = {**base, **said}
-    tuning = replace(usual_tuning(chosen), **_tuning_words(said.get("tuning", {})))
-    candidates = [described(each) for each in said.get("candidates", DEFAULT)]
-    margin = said.get("margin")
-    return make_study(chosen, candidates, seeds, said.get("baseline"), command, margin=margin, tuning=tuning)
+def plan_study(description: Description, problem: Trainable, command: str = "") -> Study:
+    """Return the study of a description; `command` is the text that the report says to repeat.
+
+    Raises: StudyError or ScheduleError for candidates, seeds or a protocol that cannot be used.
+    """
+    defaults = _defaults(description)
+    seeds = description.get("seeds", problem.usual_seeds or defaults.get("seeds", SEEDS))
+    keys = {**defaults, **description}
+    tuning = replace(usual_tuning(problem), **_tuning_changes(keys.get("tuning", {})))
+    candidates = [read_candidate(entry) for entry in keys.get("candidates", DEFAULT)]
+    return make_study(
+        problem, candidates, seeds, keys.get("baseline"), command, margin=keys.get("margin"), tuning=tuning
+    )
 
 
-def resolved(said: Said, chosen: Problem | Training, study: Study) -> dict[str, Any]:
-    """Say everything that a study stands for, so that it is the same study again, whatever becomes usual."""
-    base = built_in_study(said["problem"]) if said.get("problem") in BUILT_IN else {}
-    full = {**base, **said, "name": chosen.name, "epochs": chosen.epochs}
-    full.setdefault("data", full.pop("problem", None))
-    if isinstance(chosen, Training):
-        full.pop("data")
-        full |= {"updates_per_epoch": chosen.updates_per_epoch}
-    else:
-        split, settings = chosen.split, dict(chosen.settings or {})
-        full |= {
-            "batch_size": chosen.batch_size,
-            "split": {"kind": split.kind, "validation": split.validation, "folds": split.folds},
-            "optimizer": {"name" if key == "optimizer" else key: value for key, value in settings.items()},
-            "model": full.get("model", "mlp(64)"),
-        }
-    own = [{"schedule": str(c.schedule), "name": c.name, **c.settings} for c in study.candidates]
-    tuning = {"rates": study.tuning.rates, "rounds": study.tuning.rounds, "seeds": len(study.tuning.seeds)}
-    full |= {"margin": study.facts["protocol"].get("margin")}
-    full |= {"seeds": _fewest(study.seeds), "baseline": study.baseline, "tuning": tuning, "candidates": own}
-    return {key: value for key, value in full.items() if value is not None}
+def resolve_study(description: Description, problem: Trainable, study: Study) -> dict[str, Any]:
+    """Return the description with every default written out, so that later defaults cannot change it."""
+    keys = {**_defaults(description), **description, "name": problem.name, **problem.study_keys()}
+    if "train" not in keys:
+        keys.setdefault("data", keys.pop("problem", None))
+        keys.setdefault("model", "mlp(64)")
+    tuning = study.tuning
+    keys |= {
+        "margin": study.facts["protocol"].get("margin"),
+        "seeds": _shortest(study.seeds),
+        "baseline": study.baseline,
+        "tuning": {"rates": tuning.rates, "rounds": tuning.rounds, "seeds": len(tuning.seeds)},
+        "candidates": [{"schedule": str(c.schedule), "name": c.name, **c.settings} for c in study.candidates],
+    }
+    return {key: value for key, value in keys.items() if value is not None}
 
 
-def keep_resolved(path: Path, source: str, said: Said, chosen: Problem | Training, study: Study) -> None:
-    """Write the resolved study to `path`, unless that is the very file it was read from."""
-    if not (path.exists() and source.lower().endswith(".toml") and path.samefile(source)):
-        write_study_file(path, resolved(said, chosen, study))
+def write_resolved_study(
+    path: Path, source: Any, description: Description, problem: Trainable, study: Study
+) -> bool:
+    """Write the resolved study to `path`; return whether that was possible.
+
+    A study with values that a file cannot hold, such as a frame or a model, is not written, and the study
+    file that was read is never overwritten.
+    """
+    source = str(source) if isinstance(source, str | Path) else ""
+    if path.exists() and source.lower().endswith(".toml") and path.samefile(source):
+        return False
+    keys = resolve_study(description, problem, study)
+    try:
+        json.dumps(keys)
+    except (TypeError, ValueError):
+        return False
+    write_study_file(path, keys)
+    return True
 
 
-def _training_of(said: Said) -> Training:
-    for key in said:
-        if key not in (*OF_TRAINING, *OF_STUDY):
+def _make_training(description: Description) -> Training:
+    for key, value in description.items():
+        if key not in (*FUNCTION_KEYS, *PROTOCOL_KEYS, "seeds"):
             raise StudyError(
-                f"{key} does not go with a training function: {unknown('key', key, OF_TRAINING)}"
+                f"{key}={shown(value)} is not for a training function; {unknown('key', key, FUNCTION_KEYS)}"
             )
     for key, example in (("epochs", 20), ("updates_per_epoch", 9)):
-        if key not in said:
-            raise StudyError(f"a training function needs {key}, such as {key} = {example}")
+        if key not in description:
+            raise StudyError(f"a training function needs {key}; give for example {key}={example}")
     modes = {"max": True, "min": False}
-    if "mode" in said and said["mode"] not in modes:
-        raise StudyError(unknown("mode", said["mode"], modes))
-    higher = modes[said["mode"]] if "mode" in said else None
-    given = {key: said[key] for key in OF_TRAINING if key in said and key != "mode"}
-    return Training(**given, higher_is_better=higher)
+    if "mode" in description and description["mode"] not in modes:
+        raise StudyError(unknown("mode", str(description["mode"]), modes))
+    higher = modes[description["mode"]] if "mode" in description else None
+    arguments = {key: description[key] for key in FUNCTION_KEYS if key in description and key != "mode"}
+    return Training(**arguments, higher_is_better=higher)
+
+
+def _defaults(description: Description) -> dict[str, Any]:
+    """Return the keys of a built-in study; none for other problems."""
+    name = description.get("problem")
+    return built_in_study(name) if name in BUILT_IN else {}
 
 
 def _split_table(split: Any) -> dict[str, Any]:
-    return {"kind": split} if isinstance(split, str) else dict(split)
+    """Return a split as a table; text, or a `Split`, is its kind."""
+    if not isinstance(split, Mapping):
+        return {"kind": split}
+    check_table("split", split)
+    return dict(split)
 
 
-def _split_flags(flags: dict[str, Any]) -> dict[str, Any]:
-    """Take what flags say of the split out of them; folds alone ask for cross-validation."""
-    table = {"kind" if key == "split" else key: flags.pop(key) for key in OF_SPLIT if key in flags}
+def _split_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Remove the keys of the split from `options` and return them; `folds` alone means cross-validation."""
+    table = _split_table(options.pop("split", {}))
+    table |= {key: options.pop(key) for key in SPLIT_KEYS if key in options}
     return table if "kind" in table or "folds" not in table else {**table, "kind": "kfold"}
 
 
-def _tuning_words(table: Mapping[str, Any]) -> dict[str, Any]:
-    words = dict(table)
-    if "rates" in words:
-        words["rates"] = tuple(sorted(words["rates"]))
-    if "seeds" in words:
-        words["seeds"] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + words["seeds"]))
-    return words
+def _tuning_changes(table: Any) -> dict[str, Any]:
+    """Return the fields of `Tuning` that a `tuning` table sets."""
+    check_table("tuning", table)
+    changes = dict(table)
+    if "rates" in changes:
+        changes["rates"] = tuple(sorted(changes["rates"]))
+    if "seeds" in changes:
+        changes["seeds"] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + changes["seeds"]))
+    return changes
 
 
-def _fewest(seeds: tuple[int, ...]) -> int | list[int]:
+def _shortest(seeds: tuple[int, ...]) -> int | list[int]:
+    """Return seeds as a study file writes them: their number if they are 0, 1, ..."""
     return len(seeds) if seeds == tuple(range(len(seeds))) else list(seeds)

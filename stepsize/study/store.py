@@ -1,4 +1,4 @@
-"""The file that keeps the runs: one SQLite database, no pickles.
+"""The file that keeps the runs: one SQLite database, without pickles.
 
 ```
 study   definition TEXT PRIMARY KEY, the study as JSON; name; fingerprint; saved (UTC); cost, JSON
@@ -7,8 +7,8 @@ run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the up
         metric and the rate of each epoch's last update
 ```
 
-`fingerprint` names everything about problem and software that changes a run; `candidate` is the bound
-schedule with its optimizer settings. The file is marked by SQLite's `application_id` and `user_version`.
+`fingerprint` identifies everything about problem and software that changes a run; `candidate` is the bound
+schedule with its optimizer settings. SQLite's `application_id` and `user_version` mark the file.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def score(self) -> float | None:
-        """The metric after the last epoch; None when the run diverged."""
+        """The metric after the last epoch; None if the run diverged."""
         value = float(self.curves[2, -1])
         return value if self.diverged_at is None and np.isfinite(value) else None
 
@@ -76,20 +76,16 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"cannot open the store {str(path)!r}: {error}; give another with --store"
-            ) from None
+            raise StoreError(f"store={str(path)!r} cannot be opened: {error}; choose another file") from None
         try:
             self._prepare()
         except sqlite3.Error as error:
             self._db.close()
             if "not a database" in str(error):
                 raise StoreError(
-                    f"{str(path)!r} is not a store of stepsize; give another with --store"
+                    f"store={str(path)!r} is not a stepsize store; choose another file"
                 ) from None
-            raise StoreError(
-                f"cannot write the store {str(path)!r}: {error}; give another place with --store"
-            ) from None
+            raise StoreError(f"store={str(path)!r} cannot be written: {error}; choose another file") from None
         except StoreError:
             self._db.close()
             raise
@@ -101,12 +97,12 @@ class Store:
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and pragma("application_id") != APPLICATION:
             raise StoreError(
-                f"{str(self.path)!r} is a database of another program; give another with --store"
+                f"store={str(self.path)!r} is a database of another program; choose another file"
             )
         if pragma("user_version") > FORMAT:
             raise StoreError(
-                f"{str(self.path)!r} has store format {pragma('user_version')}, newer than {FORMAT}, the "
-                "newest that this version knows; update with pip install -U stepsize"
+                f"store={str(self.path)!r} has format {pragma('user_version')}, and this version of stepsize "
+                f"reads formats up to {FORMAT}; update it with pip install -U stepsize"
             )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -124,7 +120,7 @@ class Store:
         self._db.close()
 
     def add(self, fingerprint: str, runs: Iterable[Run]) -> None:
-        """Keep finished runs, all or none of them; a run that is there already stays as it is."""
+        """Add finished runs, all or none of them; a run that is already there is kept as it is."""
         rows = [
             (
                 fingerprint,
@@ -142,7 +138,7 @@ class Store:
         self._db.execute("COMMIT")
 
     def runs(self, fingerprint: str) -> dict[tuple[str, int], Run]:
-        """Give the runs of a fingerprint by (candidate, seed)."""
+        """Return the runs of a fingerprint by (candidate, seed)."""
         rows = self._db.execute(
             "SELECT candidate, seed, rate, diverged_at, epochs, curves FROM run WHERE fingerprint = ?",
             (fingerprint,),
@@ -150,26 +146,28 @@ class Store:
         return {(run.candidate, run.seed): run for run in starmap(_run, rows)}
 
     def save_study(self, definition: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> None:
-        """Note the study as the latest of this file."""
+        """Save the study as the latest of this file."""
         text = json.dumps(definition)
         row = (text, definition["name"], definition["fingerprint"], datetime.now(UTC).isoformat())
         self._db.execute("INSERT OR REPLACE INTO study VALUES (?, ?, ?, ?, ?)", (*row, json.dumps(cost)))
 
     def latest_study(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """Give the definition and the cost of the study saved last."""
+        """Return the definition and the cost of the study saved last."""
         row = self._db.execute("SELECT definition, cost FROM study ORDER BY saved DESC LIMIT 1").fetchone()
         if row is None:
-            raise StoreError(f"{str(self.path)!r} holds no study yet; run stepsize compare first")
+            raise StoreError(
+                f"store={str(self.path)!r} has no finished study yet; run stepsize compare first"
+            )
         return json.loads(row[0]), json.loads(row[1])
 
     def fingerprints(self, name: str) -> set[str]:
-        """Give the fingerprints under which studies called `name` were saved."""
+        """Return the fingerprints of the saved studies called `name`."""
         return {row[0] for row in self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,))}
 
 
 def _run(
     candidate: str, seed: int, rate: float | None, diverged_at: int | None, epochs: int, curves: bytes
 ) -> Run:
-    """Make a run of its row; runs of a candidate share its name, as they may be many."""
+    """Return the run of a row; the runs of a candidate share one name, to save memory."""
     series = np.ndarray((4, epochs), "<f4", curves)
     return Run(sys.intern(candidate), seed, rate, diverged_at, series)

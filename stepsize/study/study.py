@@ -1,4 +1,4 @@
-"""A study: which candidates meet on which seeds, as a value that JSON can hold."""
+"""A study as a value that JSON can hold: the candidates, the seeds, and how free rates are chosen."""
 
 from __future__ import annotations
 
@@ -14,23 +14,20 @@ from importlib import metadata
 from typing import Any
 
 from stepsize.errors import StudyError, require, unknown
-from stepsize.problems.data_facts import describe
-from stepsize.problems.problem import Problem
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin
 from stepsize.study.candidates import Candidate
-from stepsize.study.user_functions.training import Training, check_margin
+from stepsize.study.trainable import Trainable, check_margin
 
-SOFTWARE = ("jax", "keras", "numpy")
-RELATIVE_MARGIN = 0.01  # of the baseline's mean score, for a metric that is no share
-TUNING_SEEDS = 1_000_000  # tuning seeds count from here, so no seed of the verdict is ever tuned on
+RELATIVE_MARGIN = 0.01  # of the baseline's mean score, for a metric that is not a share
+TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
 ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """How each candidate's free `lr` is chosen: the first rates, rounds of two more, and the seeds."""
+    """How each candidate's free `lr` is chosen: the first rates, rounds of two more rates, and the seeds."""
 
     rates: tuple[float, ...] = SGD_GRID
     rounds: int = 2
@@ -41,7 +38,7 @@ class Tuning:
             0 < rate < math.inf for rate in self.rates
         ):
             raise StudyError(
-                f"tuning rates={list(self.rates)} must be two or more positive numbers, each once"
+                f"tuning rates={list(self.rates)} must be two or more different positive numbers"
             )
         if self.rounds < 0 or not self.seeds:
             raise StudyError(
@@ -50,15 +47,15 @@ class Tuning:
 
     @property
     def rates_per_candidate(self) -> int:
-        """Rates that every tuned candidate gets, none more and none fewer."""
+        """The number of rates tried for every tuned candidate, the same for all."""
         return len(self.rates) + 2 * self.rounds
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Candidates, the seeds of the verdict, the baseline, and the facts of the problem.
+    """Candidates, the seeds of the verdict, the baseline, and facts about the problem.
 
-    `facts` are what the answer says about problem, data and software, as JSON values.
+    `facts` is what the answer reports about problem, data and software, as JSON values.
     """
 
     name: str
@@ -72,10 +69,10 @@ class Study:
     def __post_init__(self) -> None:
         names = [candidate.name for candidate in self.candidates]
         if not names:
-            raise StudyError("schedules is empty; give at least one, such as constant(lr)")
+            raise StudyError("there are no schedules; give at least one, such as constant(lr)")
         for name, count in Counter(names).items():
             if count > 1:
-                raise StudyError(f"two candidates are called {name!r}; give one another name")
+                raise StudyError(f"two candidates are called {name!r}; rename one of them")
         if self.baseline not in names:
             raise StudyError(unknown("baseline", self.baseline, names))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
@@ -89,9 +86,10 @@ class Study:
         return self.facts["protocol"]["epochs"]
 
     def margin(self, baseline: float) -> float:
-        """Return the smallest difference that matters: as given, or by what the metric is.
+        """Return the smallest difference that matters, as given or by default.
 
-        Half a point for a share, or one sample's worth if that is more; else 1 % of the baseline's mean.
+        The default is half a point for a share, or the value of one sample if that is larger; for other
+        metrics, 1 % of the baseline's mean.
         """
         protocol = self.facts["protocol"]
         if protocol.get("margin") is not None:
@@ -111,18 +109,18 @@ class Study:
         return tuple(candidate for candidate in self.candidates if candidate.schedule.knobs)
 
     def updates_per_epoch(self, candidate: Candidate) -> int:
-        """Updates that an epoch has for a candidate, which may have a batch size of its own."""
+        """Return the updates of an epoch for a candidate, which may have its own batch size."""
         size, parts = candidate.settings.get("batch_size"), self.facts["data"]["parts"]
         if size is None or not parts:
             return self.facts["protocol"]["updates_per_epoch"]
         return -(-parts["train"]["rows"] // size)
 
     def allows(self, candidate: Candidate, rate: float) -> bool:
-        """Say whether the schedule of a candidate exists at a rate."""
+        """Return whether the schedule of a candidate exists at a rate."""
         return candidate.allows(rate, self.epochs, self.updates_per_epoch(candidate))
 
     def definition(self) -> dict[str, Any]:
-        """Give the study as JSON values, enough to judge its runs without problem or data."""
+        """Return the study as JSON values, enough to judge its runs without the problem or its data."""
         return {
             "name": self.name,
             "candidates": [candidate.definition() for candidate in self.candidates],
@@ -149,7 +147,7 @@ class Study:
 
 
 def make_study(
-    problem: Problem | Training,
+    problem: Trainable,
     candidates: Iterable[Schedule | Candidate | str],
     seeds: int | Sequence[int] = 30,
     baseline: str | None = None,
@@ -158,81 +156,53 @@ def make_study(
     margin: float | None = None,
     tuning: Tuning | None = None,
 ) -> Study:
-    """Plan a study of `problem`: every candidate on every seed, the first `constant` as the baseline.
+    """Plan a study of `problem`: every candidate on every seed.
 
-    `seeds` is their number (0, 1, ...) or the seeds themselves; `command` is what the report says to repeat;
-    `margin` and `tuning` replace those of the problem.
+    `seeds` is their number (0, 1, ...) or the seeds themselves; `baseline` the name of a candidate, by
+    default the first `constant`; `command` the text that the report says to repeat. `margin` and `tuning`
+    replace those of the problem.
+
+    Raises: StudyError or ScheduleError for candidates, seeds or a protocol that cannot be used.
     """
-    require("train", "scipy", "sklearn")  # before training, not after it
+    require("train", "scipy", "sklearn")  # needed for the verdict, so checked before training
     named = tuple(Candidate.of(each) for each in candidates)
     if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
         raise StudyError(f"seeds={seeds!r} must be a positive whole number or a list of seeds")
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if isinstance(problem, Problem):
-        problem.split.check_seeds(numbers)
+    problem.check_seeds(numbers)
     tuning = tuning or usual_tuning(problem)
-    _check(named, problem, tuning.rates)
+    for candidate in named:
+        _check_candidate(candidate, problem, tuning)
     constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
     if baseline is None and constant is None and named:
         constant = named[0].name
-    if isinstance(problem, Training):
-        found, software = problem.facts(), {"numpy": metadata.version("numpy"), **problem.software()}
-    else:
-        found, software = _facts(problem), {name: metadata.version(name) for name in SOFTWARE}
-    versions = {**software, "stepsize": metadata.version("stepsize"), "python": platform.python_version()}
+    facts = problem.facts()
+    versions = {
+        **problem.software(),
+        "stepsize": metadata.version("stepsize"),
+        "python": platform.python_version(),
+    }
     margin = problem.margin if margin is None else margin
     if margin is not None:
         check_margin(margin)
-        found["protocol"]["margin"] = margin
-    facts = {**found, "versions": versions, "command": command}
+        facts["protocol"]["margin"] = margin
     identity = json.dumps([problem.digest, versions], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    facts |= {"versions": versions, "command": command}
     return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
 
 
-def usual_tuning(problem: Problem | Training) -> Tuning:
-    """Give the tuning of a problem unless another is asked for: lower rates for adaptive optimizers."""
-    name = "sgd" if isinstance(problem, Training) else problem.optimizer or "sgd"
-    return Tuning(SGD_GRID if name == "sgd" else ADAPTIVE_GRID)
+def usual_tuning(problem: Trainable) -> Tuning:
+    """Return the default tuning of a problem: lower rates for adaptive optimizers."""
+    return Tuning(SGD_GRID if problem.optimizer in ("sgd", None) else ADAPTIVE_GRID)
 
 
-def _facts(problem: Problem) -> dict[str, Any]:
-    """Give what the answer says about the problem, as JSON values."""
-    settings = dict(problem.settings or {})
-    judged = problem.parts(0)  # other seeds have other rows, in the same shares
-    return {
-        "protocol": {
-            "epochs": problem.epochs,
-            "batch_size": problem.batch_size,
-            "updates_per_epoch": problem.updates_per_epoch,
-            "horizon": problem.epochs * problem.updates_per_epoch,
-            "model": str(
-                problem.travel_form().get("text") or problem.travel_form().get("factory") or "Keras model"
-            ),
-            "optimizer": {"name": settings.get("optimizer", "as compiled"), **_but(settings, "optimizer")},
-            "metric": problem.scored_by.name,
-            "higher_is_better": problem.scored_by.higher_is_better,
-            "share": problem.scored_by.share,
-            "worst": 0.0 if problem.scored_by.name == "accuracy" else None,
-            "split": str(problem.split),
-            "split_kind": problem.split.kind,
-            "folds": problem.split.folds if problem.split.kind == "kfold" else None,
-        },
-        "data": describe(problem.data, judged, problem.split),
-    }
-
-
-def _check(candidates: Iterable[Candidate], problem: Problem | Training, grid: Sequence[float]) -> None:
-    """Refuse candidates that do not fit the run."""
-    rows = 0 if isinstance(problem, Training) else len(problem.parts(0).train)
-    for candidate in candidates:
-        if isinstance(problem, Training):
-            problem.check_settings(candidate.settings)
-            candidate.check(problem.epochs, problem.updates_per_epoch, grid)
-        else:
-            size = candidate.settings.get("batch_size", problem.batch_size)
-            candidate.check(problem.epochs, -(-rows // size), grid)
-
-
-def _but(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in mapping.items() if name != key}
+def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning) -> None:
+    """Raise StudyError or ScheduleError for a candidate that cannot be trained on the problem."""
+    problem.check_settings(candidate.settings)
+    candidate.check(problem.epochs, problem.updates_per_epoch_with(candidate.settings), tuning.rates)
+    factor = candidate.schedule.metric_factor
+    if factor is not None and factor.metric not in problem.watched:
+        raise StudyError(
+            f"{candidate.name}: a study measures {', '.join(problem.watched)}, not {factor.metric!r}"
+        )

@@ -1,10 +1,9 @@
-"""Study files: everything about a study in one TOML file, checked key by key before anything is trained."""
+"""Study files: a whole study in one TOML file, checked key by key before anything is trained."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
-from stepsize.problems.splitting.splits import Split
-from stepsize.study.toml import relocated
+from stepsize.study.keys import check_table
+from stepsize.study.toml import move_paths
 
 
 class TuningTable(BaseModel):
-    """How a free `lr` is chosen: the first rates, rounds of two more, the number of seeds."""
+    """How a free `lr` is chosen: the first rates, rounds of two more rates, the number of seeds."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -27,7 +26,7 @@ class TuningTable(BaseModel):
 
 
 class StudyFile(BaseModel):
-    """The keys of a study file; the examples are what messages say to write."""
+    """The keys of a study file; messages quote the examples."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
@@ -66,13 +65,14 @@ class StudyFile(BaseModel):
 
 
 def read_study_file(path: str | Path) -> dict[str, Any]:
-    """Read a study file; paths in it, which are relative to it, come out relative to the working folder.
+    """Read a study file and return its keys, with paths relative to the working folder.
 
-    Raises: StudyError for what cannot be read, unknown keys, wrong values, and keys that exclude each other.
+    Raises: StudyError for a file that cannot be read, unknown keys, wrong values, and keys that exclude each
+    other.
     """
     path = Path(path)
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyError(f"study file {str(path)!r} does not exist") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -80,32 +80,25 @@ def read_study_file(path: str | Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"study file {str(path)!r} is not TOML: {error}") from None
     try:
-        checked = StudyFile(**said).model_dump(exclude_none=True)
-        check_split(checked.get("split"))
-    except ValidationError as error:
-        raise StudyError(f"study file {str(path)!r}: {_said(error, said)}") from None
+        keys = StudyFile(**table).model_dump(exclude_none=True)
+        if isinstance(keys.get("split"), dict):
+            check_table("split", keys["split"])
     except StudyError as error:
         raise StudyError(f"study file {str(path)!r}: {error}") from None
-    sources = [key for key in ("problem", "data", "train") if key in checked]
+    except ValidationError as error:
+        raise StudyError(f"study file {str(path)!r}: {_message(error, table)}") from None
+    sources = [key for key in ("problem", "data", "train") if key in keys]
     if len(sources) != 1:
-        found = " and ".join(sources) or "none of them is there"
-        raise StudyError(f"study file {str(path)!r}: write one of problem, data and train; {found}")
-    return relocated(checked, lambda place: str(path.parent / place))
+        present = f"it has {' and '.join(sources)}" if sources else "it has none of them"
+        raise StudyError(f"study file {str(path)!r} must have one of problem, data and train; {present}")
+    return move_paths(keys, lambda place: str(path.parent / place))
 
 
-def check_split(split: Any) -> None:
-    """Raise StudyError for a `split` table with a key that no split has."""
-    known = [each.name for each in fields(Split) if each.name != "rows"]
-    for key in split if isinstance(split, Mapping) else ():
-        if key not in known:
-            raise StudyError(unknown("key in split", key, known))
-
-
-def _said(error: ValidationError, said: Mapping[str, Any]) -> str:
+def _message(error: ValidationError, table: Mapping[str, Any]) -> str:
     first = error.errors()[0]
     key, last = str(first["loc"][0]), str(first["loc"][-1])
     if first["type"] == "extra_forbidden":
         known = TuningTable.model_fields if len(first["loc"]) > 1 else StudyFile.model_fields
         return unknown("key" if len(first["loc"]) == 1 else f"key in {key}", last, known)
     example = (StudyFile.model_fields[key].examples or [""])[-1]
-    return f"{key}={shown(said[key])} cannot be used ({first['msg']}); write for example {key} = {example}"
+    return f"{key}={shown(table[key])} cannot be used ({first['msg']}); write for example {key} = {example}"

@@ -1,4 +1,4 @@
-"""Study files as text: values as TOML, and paths that are relative to the file."""
+"""Study files as text: values as TOML, paths relative to the file."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from typing import Any
 from stepsize.problems.loading.catalog import is_named
 
 
-def write_study_file(path: Path, said: Mapping[str, Any]) -> None:
-    """Write a study file; its paths become relative to it."""
+def write_study_file(path: Path, keys: Mapping[str, Any]) -> None:
+    """Write a study file; paths in it become relative to it."""
     folder = os.path.abspath(path.parent)
-    said = relocated(said, lambda place: Path(os.path.relpath(place, folder)).as_posix())
-    lines = [f"{key} = {_toml(value, key == 'candidates')}" for key, value in said.items()]
+    moved = move_paths(keys, lambda place: Path(os.path.relpath(place, folder)).as_posix())
+    lines = [f"{key} = {_toml(value, key == 'candidates')}" for key, value in moved.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def relocated(said: Mapping[str, Any], move: Callable[[str], str]) -> dict[str, Any]:
-    """Return the keys of a study with the paths among their values moved.
+def move_paths(keys: Mapping[str, Any], move: Callable[[str], str]) -> dict[str, Any]:
+    """Return the keys of a study with `move` applied to the paths among their values.
 
-    >>> relocated({"data": "table.csv", "epochs": 5}, lambda path: "../" + path)
+    >>> move_paths({"data": "table.csv", "epochs": 5}, lambda path: "../" + path)
     {'data': '../table.csv', 'epochs': 5}
     """
-    moved = dict(said)
-    if "data" in said and not is_named(said["data"]):
-        moved["data"] = move(said["data"])
-    if str(said.get("model", "")).endswith(".keras"):
-        moved["model"] = move(said["model"])
-    if "folder" in said:
-        moved["folder"] = move(said["folder"])
+    moved = dict(keys)
+    if "data" in keys and not is_named(keys["data"]):
+        moved["data"] = move(keys["data"])
+    if str(keys.get("model", "")).endswith(".keras"):
+        moved["model"] = move(keys["model"])
+    if "folder" in keys:
+        moved["folder"] = move(keys["folder"])
     return moved
 
 
 def _toml(value: Any, lines: bool = False) -> str:
-    """Write a value as TOML, tables inline; with `lines` the items of a list on lines of their own.
+    """Return a value as TOML, tables inline; with `lines`, each item of a list on its own line.
 
     >>> _toml({"kind": "lesson", "shares": [0.5, 1e-05], "on": True})
     '{ kind = "lesson", shares = [0.5, 1e-05], on = true }'
     """
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         items = [_toml(item) for item in value]
         return "[\n  " + ",\n  ".join(items) + ",\n]" if lines else "[" + ", ".join(items) + "]"

@@ -58,13 +58,13 @@ def test_killed_in_the_middle_of_a_call(engine):
 
 def test_dying_every_time_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with Engine() as engine, pytest.raises(EngineError, match=r"died 3 times \(status 1\); it said nothing"):
+    with Engine() as engine, pytest.raises(EngineError, match=r"died 3 times \(exit status 1\); it wrote no"):
         engine.open("a", make_task(), 3, 2)
 
 
 def test_a_process_that_cannot_start_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/no/such/python")
-    with pytest.raises(EngineError, match="cannot start a training process by '/no/such/python'"):
+    with pytest.raises(EngineError, match="cannot start a training process with '/no/such/python'"):
         Engine()
 
 

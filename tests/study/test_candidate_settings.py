@@ -22,10 +22,10 @@ def test_settings_are_json_values():
         multipliers={"output": 1, "dense": np.float32(0.5)},
         weight_decay=0.01,
     )
-    told = json.loads(json.dumps(candidate.definition()))
-    assert told["settings"]["momentum"] == "one_cycle_momentum(0.95)"
-    assert told["settings"]["multipliers"] == {"dense": 0.5, "output": 1.0}
-    again = Candidate.from_definition(told)
+    definition = json.loads(json.dumps(candidate.definition()))
+    assert definition["settings"]["momentum"] == "one_cycle_momentum(0.95)"
+    assert definition["settings"]["multipliers"] == {"dense": 0.5, "output": 1.0}
+    again = Candidate.from_definition(definition)
     assert again == candidate
     assert again.key(0.1) == candidate.key(0.1)
     assert again.momentum == ss.one_cycle_momentum(0.95)
@@ -56,8 +56,8 @@ def test_settings_are_parted_into_the_optimizers_and_ours():
         ({"momentum": "warmup(9*epochs) >> constant(0.9)"}, "longer than the run"),
         ({"multipliers": {}}, "must name layers"),
         ({"multipliers": 0.1}, "must name layers"),
-        ({"multipliers": {"dense": -1}}, "a number from 0 on"),
-        ({"multipliers": {"dense": "slow"}}, "a number from 0 on"),
+        ({"multipliers": {"dense": -1}}, "a number of at least 0"),
+        ({"multipliers": {"dense": "slow"}}, "a number of at least 0"),
     ],
 )
 def test_refusals_come_before_training(settings, words):

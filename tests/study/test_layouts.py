@@ -6,7 +6,7 @@ import pytest
 import stepsize as ss
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
-from stepsize.study.population_calls import Crews
+from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.runner import run_study
 from stepsize.study.store import Store
 from stepsize.study.study import Tuning, make_study
@@ -18,7 +18,7 @@ IN_SERIES = Layout(1, 6, 1, 1, "in series, three at once, an epoch a call", abre
 
 
 class Here:
-    """The engine in this process, with a layout of our choice."""
+    """A trainer in this process, with a layout of our choice."""
 
     compile_seconds = 0.0
 
@@ -41,7 +41,7 @@ def study_by(layout):
     tuning = Tuning(rates=(0.003, 0.03, 0.3), rounds=1, seeds=(1_000_000, 1_000_001))
     study = make_study(problem, SPECS, seeds=7, tuning=tuning)
     with Store(":memory:") as store:
-        run_study(study, store, Crews(Here(layout), problem, study))
+        run_study(study, store, PopulationExecutor(Here(layout), problem, study))
         runs = store.runs(study.fingerprint)
     return summarise_study(study, runs, {}), runs
 

@@ -2,31 +2,59 @@
 
 import numpy as np
 
+from stepsize.engine.planner import Layout
 from stepsize.problems.data import Data
 from stepsize.problems.problem import Problem
 from stepsize.problems.splitting.splits import Split
 from stepsize.study.candidates import Candidate
-from stepsize.study.population_calls import split_jobs, watched
+from stepsize.study.population_calls import Call, groups_of
 from stepsize.study.protocol import Job, Round
+from stepsize.study.study import make_study
 
 X = np.random.default_rng(0).normal(size=(31, 2)).astype(np.float32)
 DATA = Data("folds", X, (np.arange(31) % 2).astype(np.int32), ("a", "b"), "made up", "binary")
 
 
-def test_jobs_are_grouped_by_settings_and_by_the_size_of_their_parts():
+def folded(seeds=8):
+    """Return a study of two candidates under cross-validation, and the round that compares them."""
     problem = Problem("logistic", DATA, split=Split("kfold", folds=4), epochs=1)
     candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", momentum=0.5)]
-    jobs = tuple(Job(candidate, None, seed) for seed in range(8) for candidate in candidates)
-    groups = split_jobs(problem, Round("comparing", jobs, judge=True))
+    study = make_study(problem, candidates, seeds=seeds)
+    jobs = tuple(Job(candidate, None, seed) for seed in range(seeds) for candidate in candidates)
+    return problem, study, Round("comparing", jobs, judge=True)
+
+
+def test_jobs_are_grouped_by_settings_and_by_the_size_of_their_parts():
+    problem, study, stage = folded()
+    groups = list(groups_of(problem, study, stage))
     sizes = {seed: tuple(len(rows) for rows in problem.parts(seed)) for seed in range(8)}
     assert len(set(sizes.values())) == 2  # 31 rows in 4 folds
-    assert len(groups) == 4
-    for settings, own in groups:
-        assert {sizes[job.seed] for job in own} == {sizes[own[0].seed]}
-        assert all(dict(job.candidate.settings) == settings for job in own)
-    assert sorted(job.key for _, own in groups for job in own) == sorted(job.key for job in jobs)
+    assert len(groups) == len({group.key for group in groups}) == 4
+    for group in groups:
+        settings = group.jobs[0].candidate.settings
+        assert {sizes[job.seed] for job in group.jobs} == {sizes[group.jobs[0].seed]}
+        assert all(job.candidate.settings == settings for job in group.jobs)
+        assert (group.candidates, group.seeds) == (1, 8)
+        assert group.task.settings["momentum"] == settings.get("momentum", 0.9)
+    assert sorted(job.key for group in groups for job in group.jobs) == sorted(job.key for job in stage.jobs)
+
+
+def test_calls_are_plain_data_cut_into_blocks_of_one_seed():
+    problem = Problem("logistic", DATA, epochs=1)
+    study = make_study(problem, ["constant(0.1)", "constant(0.2)", "linear(0.1)"], seeds=3)
+    jobs = tuple(Job(candidate, None, seed) for seed in range(3) for candidate in study.candidates)
+    (group,) = groups_of(problem, study, Round("comparing", jobs, judge=True))
+    layout = Layout(devices=1, blocks=4, members=2, segment=1, reason="two at once")
+    calls = list(group.calls(layout))
+    assert [len(call.blocks) for call in calls] == [4, 2]
+    assert [job for call in calls for job in call.jobs] == list(jobs)
+    assert all(len({job.seed for job in block}) == 1 for call in calls for block in call.blocks)
+    first, second = group.blocks(Call(calls[0].blocks[:2]), layout)
+    assert first.rates.shape == second.rates.shape == (2, group.task.updates_per_epoch)
+    np.testing.assert_array_equal(first.order, second.order)  # the same seed
+    np.testing.assert_array_equal(second.rates[0], second.rates[1])  # the last job fills up the block
 
 
 def test_what_plateau_can_watch_follows_the_metric():
-    assert watched(Problem("logistic", DATA)) == ("val_loss", "val_accuracy", "loss")
-    assert watched(Problem("logistic", DATA, metric="auc"))[1] == "val_auc"
+    assert Problem("logistic", DATA).watched == ("val_loss", "val_accuracy", "loss")
+    assert Problem("logistic", DATA, metric="auc").watched[1] == "val_auc"

@@ -75,7 +75,7 @@ def test_tuning_finds_the_best_rate_also_beyond_the_grid(study, exponent):
         assert not tuned(study, candidate, runs).at_edge or not 1e-4 < best < 10
 
 
-def test_the_edge_is_told_when_widening_did_not_help(study):
+def test_the_edge_is_reported_when_widening_did_not_help(study):
     runs, _ = train(study, near(1e6))
     candidate = study.candidates[0]
     assert tuned(study, candidate, runs).chosen == 100.0

@@ -40,7 +40,7 @@ def test_a_floor_bounds_the_rates_and_not_their_number(floor, exponent):
         assert min(found.tried) >= lowest
 
 
-def test_the_lowest_rate_allowed_is_found_and_told():
+def test_the_lowest_rate_allowed_is_found_and_reported():
     study = study_of("cosine(lr, floor=0.0047)", "cosine(lr, floor=0.001)", "constant(lr)")
     runs = train(study, 1e-6)
     first, second, free = (tuned(study, candidate, runs) for candidate in study.candidates)
@@ -97,10 +97,12 @@ def test_furthest_is_the_last_of_three_digits(wall):
 
 @pytest.mark.parametrize("floor", [2, 1, 0.999])
 def test_a_schedule_without_room_is_refused_at_the_start(floor):
-    with pytest.raises(StudyError, match=r"leave no room for 7 rates from 0.001 to 1; write them as shares"):
+    with pytest.raises(
+        StudyError, match=r"leave no room for 7 rates from 0.001 to 1; write them as multiples of lr"
+    ):
         study_of("constant(lr)", f"cosine(lr, floor={floor})")
 
 
-def test_what_is_wrong_at_every_rate_is_said_as_it_is():
+def test_what_is_wrong_at_every_rate_is_the_message():
     with pytest.raises(ScheduleError, match=r"^warmup=90\*epochs \(810 updates\) is longer than the run"):
         study_of("warmup(90*epochs) >> cosine(lr)")

@@ -76,3 +76,10 @@ def follows_values(schedule, seed, report):
     """Read all rates beforehand, as some adapters do."""
     for epoch in range(EPOCHS):
         report(0.5 + 0.1 * schedule.values[epoch])
+
+
+def names_its_process(schedule, seed, report):
+    """Report the number of threads that the environment allows, and the process number."""
+    threads = {os.environ[f"{name}_NUM_THREADS"] for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
+    for _ in range(EPOCHS):
+        report(0.5 + 0 * schedule(0), loss=int(threads.pop()) if threads else 1, val_loss=os.getpid())

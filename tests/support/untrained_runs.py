@@ -1,4 +1,4 @@
-"""Runs without training: a maker for `run_study` that draws the curves of many runs at once."""
+"""Runs without training: an executor for `run_study` that draws the curves of many runs at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ FAMILIES = (
 class MadeUp:
     """Makes runs whose accuracy depends on candidate, rate and seed; a few diverge."""
 
-    watched = ("val_loss", "val_accuracy", "loss")
     training_seconds = 0.0
     compile_seconds = 0.0
     layout = "made up"
@@ -33,7 +32,7 @@ class MadeUp:
     def __init__(self) -> None:
         self.made: list[tuple[str, int]] = []
 
-    def make(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
+    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
         for start in range(0, len(stage.jobs), CALL):
             jobs = [job for job in stage.jobs[start : start + CALL] if job.key not in runs]
             self.made += [job.key for job in jobs]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stepsize.problems.problem import problem
-from stepsize.study.candidates import Candidate, built_in
+from stepsize.study.candidates import Candidate, built_in_candidates
 from stepsize.study.protocol import rounds
 from stepsize.study.store import Run
 from stepsize.study.study import make_study
@@ -112,7 +112,7 @@ def test_the_lesson_tells_momentum_from_schedules():
     def score(name, seed):
         return means.get(name, 0.988) + noise(seed, 0.002)
 
-    answer = answer_of(built_in("lesson-ionosphere"), score, name="lesson-ionosphere")
+    answer = answer_of(built_in_candidates("lesson-ionosphere"), score, name="lesson-ionosphere")
     assert answer["verdict"]["recommended"] != "constant 0.1"
     first, second, third, validation, splits, *_ = answer["notes"]
     assert first.startswith(

@@ -1,1 +1,1 @@
-"""Training by a function of the user, one run at a time in each of several processes."""
+"""Training by a user's function, one run at a time in each of several processes."""

@@ -1,4 +1,4 @@
-"""Functions of the caller: found by their path, sent to another process, and known again when they change."""
+"""User functions: imported by path, sent to another process, and identified by a digest of their code."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PLAIN = (int, float, str, bytes, bool, type(None), tuple)
 
 
 def find_function(path: str) -> Function:
-    """Import the function at `package.module:function`, from the working folder too.
+    """Import the function at `package.module:function`; the working folder is searched too.
 
-    Raises: ProblemError when there is no such module or function, or importing it fails.
+    Raises: ProblemError if there is no such module or function, or importing it fails.
 
     >>> find_function("math:sqrt")(4)
     2.0
@@ -44,7 +44,7 @@ def find_function(path: str) -> Function:
 
 
 def pack(function: Function) -> str | bytes:
-    """Give what another process needs to have the function: its path, or its code for one in a notebook."""
+    """Return the function in a form for another process: its path, or its code if it cannot be imported."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     if module not in (None, "__main__") and getattr(sys.modules.get(module), name, None) is function:
         return f"{module}:{name}"
@@ -55,32 +55,32 @@ def pack(function: Function) -> str | bytes:
         return cloudpickle.dumps(function)
     except (pickle.PicklingError, TypeError) as error:
         raise ProblemError(
-            f"function {name!r} cannot be sent to another process: {error}; let it make or open inside what "
-            "cannot travel"
+            f"function {name!r} cannot be sent to another process: {error}; create inside the function what "
+            "cannot be sent, such as open files"
         ) from None
 
 
 def unpack(packed: str | bytes) -> Function:
-    """Give the function of `pack`, in the other process."""
+    """Return the function that `pack` packed, in the other process."""
     return find_function(packed) if isinstance(packed, str) else pickle.loads(packed)
 
 
 def code_digest(function: Function) -> str:
-    """Give sixteen hexadecimal digits that change with the function's code and what it uses of its module.
+    """Return sixteen hexadecimal digits that change with the function's code and what it uses of its module.
 
-    That is the functions, classes, plain constants and arrays that it names, and what those name in turn.
-    Files that it reads and packages that it imports are not seen.
+    That is the functions, classes, plain constants and arrays that it names, and those that they name.
+    Files that it reads and packages that it imports are not included.
     """
     parts = dict(_parts(function, set()))
     return hashlib.sha256(repr(sorted(parts.items())).encode()).hexdigest()[:16]
 
 
 def versions_of(function: Function) -> dict[str, str]:
-    """Give the versions of the packages that the function's module has imported by name."""
+    """Return the versions of the packages that the function's module has imported by name."""
     globals_ = getattr(_plain(function), "__globals__", {})
     tops = {value.__name__.partition(".")[0] for value in globals_.values() if isinstance(value, ModuleType)}
-    found = {top: getattr(sys.modules.get(top), "__version__", None) for top in sorted(tops)}
-    return {top: version for top, version in found.items() if isinstance(version, str)}
+    versions = {top: getattr(sys.modules.get(top), "__version__", None) for top in sorted(tops)}
+    return {top: version for top, version in versions.items() if isinstance(version, str)}
 
 
 def _plain(function: Function) -> Any:

@@ -1,36 +1,38 @@
-"""Any other trainer as a problem: a function that trains once and reports a metric after every epoch."""
+"""Any training code as a problem: a function that trains once and reports a metric after every epoch."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
-from stepsize.checks import is_number, shown
+from stepsize.checks import shown
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import direction
+from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.functions import Function, code_digest, find_function, versions_of
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A function `train(schedule, seed, report)` to compare schedules with; any framework, any code.
+    """A function `train(schedule, seed, report)` that trains once, in any framework.
 
-    `schedule(t)` is the rate for update t, counted from 0; `schedule` is a `Plan` and goes into the
-    adapters. `seed` is for everything random: split, weights, batches; candidates meet on the same seeds.
-    `report(value)` after each of `epochs` hands over `metric` on rows that were not trained on, and with
-    `loss=` and `val_loss=` more curves. Settings of a candidate come as further keyword arguments. Runs are
-    made in processes of their own, one a core.
+    `schedule(t)` is the rate of update t, counted from 0; `schedule` is a `Plan`, which the adapters accept.
+    `seed` is for everything random: split, weights, batches; all candidates are trained on the same seeds.
+    After each of `epochs`, the function calls `report(value)` with `metric` on rows that were not trained
+    on, optionally with `loss=` and `val_loss=`. Settings of a candidate are passed as keyword arguments.
+    Runs are made in separate processes, one per core.
 
-    `train` is the function or its path, `package.module:function`; `updates_per_epoch` are its optimizer
-    updates. `higher_is_better` is known for usual names of `metric`; `margin`, the smallest difference that
-    matters, is half a point for shares such as an accuracy, and for other metrics 1 % of the baseline's mean.
+    `train` is the function or its path, `package.module:function`; `updates_per_epoch` is its number of
+    optimizer updates. `higher_is_better` is needed only if the name of `metric` does not imply it. `margin`,
+    the smallest difference that matters, is by default half a point for shares such as an accuracy, and 1 %
+    of the baseline's mean for other metrics.
 
-    Raises: ProblemError for a function or numbers that do not fit.
+    Raises: ProblemError for a function or numbers that cannot be used.
 
     >>> def train(schedule, seed, report):
     ...     for epoch in range(3):
@@ -70,7 +72,8 @@ class Training:
             known = direction(self.metric)
             if known is None:
                 raise ProblemError(
-                    f"metric {self.metric!r}: say which way is better, higher_is_better=True or False"
+                    f"metric={self.metric!r} does not imply which way is better; pass higher_is_better=True "
+                    "or higher_is_better=False"
                 )
             object.__setattr__(self, "higher_is_better", known == "max")
 
@@ -82,8 +85,23 @@ class Training:
 
     @property
     def is_share(self) -> bool:
-        """Whether the metric lies between 0 and 1, as its name says."""
+        """Whether the metric lies between 0 and 1, judging by its name."""
         return direction(self.metric) == "max" and bool(self.higher_is_better)
+
+    @property
+    def optimizer(self) -> None:
+        """None: only the function knows its optimizer."""
+        return None
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The series that a metric-driven factor can observe, if the function reports them."""
+        return "val_loss", "loss", self.metric, f"val_{self.metric}"
+
+    @property
+    def usual_seeds(self) -> None:
+        """None: the function makes its own split, so any number of seeds will do."""
+        return None
 
     @property
     def digest(self) -> str:
@@ -94,22 +112,29 @@ class Training:
     def check_settings(
         self, settings: Mapping[str, Any], error: type[ProblemError] | type[StudyError] = StudyError
     ) -> None:
-        """Refuse settings that the function has no parameter for."""
+        """Raise StudyError, or `error`, for settings that the function has no parameter for."""
         parameters = inspect.signature(self.function).parameters
         try:
             inspect.signature(self.function).bind(None, None, None, **settings)
         except TypeError as refusal:
             for name in settings:
                 if name not in parameters:
-                    own = list(parameters)[3:]
-                    said = unknown("setting", name, own) if own else f"it has no parameter {name!r}"
-                    raise error(f"function {self.function.__name__!r}: {said}") from None
+                    names = list(parameters)[3:]
+                    reason = unknown("setting", name, names) if names else f"it has no parameter {name!r}"
+                    raise error(f"function {self.function.__name__!r}: {reason}") from None
             raise error(
                 f"function {self.function.__name__!r} must take (schedule, seed, report): {refusal}"
             ) from None
 
+    def check_seeds(self, seeds: Sequence[int]) -> None:
+        """Accept any seeds: the function makes its own split."""
+
+    def updates_per_epoch_with(self, settings: Mapping[str, Any]) -> int:
+        """Return the optimizer updates of an epoch, the same for all candidates."""
+        return self.updates_per_epoch
+
     def facts(self) -> dict[str, Any]:
-        """Give what the answer says about the training and its data, as JSON values."""
+        """Return what the answer reports about the training and its data, as JSON values."""
         return {
             "protocol": {
                 "epochs": self.epochs,
@@ -137,12 +162,10 @@ class Training:
             },
         }
 
+    def study_keys(self) -> dict[str, Any]:
+        """Return the keys of a study file that this object sets, apart from the function."""
+        return {"epochs": self.epochs, "updates_per_epoch": self.updates_per_epoch}
+
     def software(self) -> dict[str, str]:
-        """Give the versions of the packages that the function's module uses."""
-        return versions_of(self.function)
-
-
-def check_margin(margin: Any) -> None:
-    """Raise ProblemError unless `margin` is a positive number."""
-    if not is_number(margin) or not 0 < margin < math.inf:
-        raise ProblemError(f"margin={shown(margin)} must be a positive number, in units of the metric")
+        """Return the versions of NumPy and of the packages that the function's module imports."""
+        return {"numpy": metadata.version("numpy"), **versions_of(self.function)}

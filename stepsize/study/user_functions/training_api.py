@@ -1,4 +1,4 @@
-"""What a training function is handed: the schedule of its run, and `report` for the metric of each epoch."""
+"""The arguments of a training function: the schedule of its run, and `report`, called after each epoch."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from stepsize.schedules import Plan, Schedule
 
 
 class Diverged(BaseException):
-    """Ends a run that reported a number that is not finite; no Exception, so that nobody catches it."""
+    """Ends a run that reported a non-finite number; not an Exception, so that user code does not catch it."""
 
 
 class LivePlan(Plan):
-    """The plan of one run, with what the metric has made of it so far.
+    """The plan of one run, including a factor that follows a metric, such as `plateau`.
 
-    `plan(t)` is the rate that update `t` uses. A factor that a metric drives, such as `plateau`, is in it:
-    what `report` hands over is what it observes. Then the rates are not known beforehand, and `values`
-    says so.
+    `plan(t)` is the rate that update `t` uses. Such a factor observes the numbers passed to `report`, so its
+    rates are not known in advance and `values` raises ScheduleError.
 
     >>> from stepsize.schedules import constant, plateau
     >>> plan = LivePlan(constant(0.1) * plateau(factor=0.5, patience=0), epochs=3, updates_per_epoch=4)
@@ -44,7 +43,7 @@ class LivePlan(Plan):
 
     @property
     def metric_factor(self) -> Any:
-        """None: `report` drives the factor, so no adapter must."""
+        """None: `report` drives the factor, so an adapter must not."""
         return None
 
     @property
@@ -52,8 +51,8 @@ class LivePlan(Plan):
         """One value per update, float64 and read-only."""
         if self._state is not None:
             raise ScheduleError(
-                f"the rates of {self.schedule} follow the metric and are not known beforehand; "
-                "ask schedule(t) before each update"
+                f"the rates of {self.schedule} follow the metric and are not known in advance; "
+                "call schedule(t) before each update"
             )
         self.__dict__["asked"] = True
         return super().values
@@ -65,55 +64,58 @@ class LivePlan(Plan):
         return planned if self._state is None else planned * float(self._state.scale)
 
     def observe(self, metric: float) -> None:
-        """Let the factor that a metric drives observe one more value."""
+        """Pass one more value to the metric-driven factor."""
         self.__dict__["_state"] = self.schedule.metric_factor.observe(self._state, metric)
 
 
 class Report:
-    """What a training function calls after each epoch, with the metric on rows that it did not train on."""
+    """The `report` of one run: called after each epoch with the metric on rows that were not trained on.
+
+    `on_epoch` is called with the number of epochs reported so far.
+    """
 
     def __init__(
-        self, plan: LivePlan, epochs: int, metric: str, share: bool, heard: Callable[[], None]
+        self, plan: LivePlan, epochs: int, metric: str, share: bool, on_epoch: Callable[[int], None]
     ) -> None:
         self.curves = np.full((4, epochs), np.nan, np.float32)
         self.count = 0
-        self._plan, self._metric, self._share, self._heard = plan, metric, share, heard
+        self._plan, self._metric, self._share, self._on_epoch = plan, metric, share, on_epoch
 
     def __call__(self, value: float, *, loss: float | None = None, val_loss: float | None = None) -> None:
-        """Hand over the metric of one epoch, and the training and validation losses if there are any.
+        """Report the metric of one epoch, and optionally its training and validation losses.
 
-        A number that is not finite ends the run: it has diverged.
+        A number that is not finite ends the run as diverged.
         """
         epochs = self.curves.shape[1]
         if self.count == epochs:
             raise StudyError(f"report was called more than {epochs} times; call it once an epoch")
         if not self._plan.asked:
             raise StudyError(
-                "an epoch is over and the function never asked for a rate; set it before each update t, "
+                "the function reported an epoch without using schedule; set the rate before each update t, "
                 "as in group['lr'] = schedule(t)"
             )
-        given = {"loss": loss, "val_loss": val_loss, self._metric: value}
-        numbers = {name: _number(name, each) for name, each in given.items() if each is not None}
+        values = {"loss": loss, "val_loss": val_loss, self._metric: value}
+        numbers = {name: _number(name, each) for name, each in values.items() if each is not None}
         if self._share and math.isfinite(numbers[self._metric]) and not 0 <= numbers[self._metric] <= 1:
             raise StudyError(
-                f"{self._metric}={numbers[self._metric]:g} is no share; report a number from 0 to 1"
+                f"{self._metric}={numbers[self._metric]:g} is not a share; report a number from 0 to 1"
             )
         per_epoch = self._plan.updates_per_epoch or 1
         last = float(self._plan((self.count + 1) * per_epoch - 1))
         row = (numbers.get("loss", np.nan), numbers.get("val_loss", np.nan), numbers[self._metric], last)
         self.curves[:, self.count] = row
         self.count += 1
-        self._heard()
+        self._on_epoch(self.count)
         if not all(map(math.isfinite, numbers.values())):
             raise Diverged
         self._observe({**numbers, f"val_{self._metric}": numbers[self._metric]})
 
     def check_complete(self) -> None:
-        """Refuse a run that ended before its last epoch."""
+        """Raise StudyError if the run ended before its last epoch."""
         if self.count < self.curves.shape[1]:
             raise StudyError(
                 f"the function reported {self.count} of {self.curves.shape[1]} epochs; call report(value) "
-                "after each"
+                "after each epoch"
             )
 
     def _observe(self, numbers: dict[str, float]) -> None:
@@ -121,7 +123,9 @@ class Report:
         if factor is None:
             return
         if factor.metric not in numbers:
-            raise StudyError(f"{factor} follows {factor.metric!r}; hand it over: report(value, val_loss=...)")
+            raise StudyError(
+                f"{factor} follows {factor.metric!r}; report it too, as in report(value, val_loss=...)"
+            )
         self._plan.observe(numbers[factor.metric])
 
 

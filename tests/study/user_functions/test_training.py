@@ -17,7 +17,8 @@ import pytest
 
 import stepsize as ss
 from stepsize.errors import EngineError, InputError, ProblemError, ScheduleError, StudyError
-from stepsize.study.user_functions.pool import Workers
+from stepsize.study.protocol import Job, Round
+from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -116,17 +117,17 @@ def test_a_process_that_dies_is_replaced():
 
 
 def test_dying_every_time_is_an_error():
-    with pytest.raises(EngineError, match=r"died 3 times \(status 7\); it said nothing"):
+    with pytest.raises(EngineError, match=r"died 3 times \(exit status 7\); it wrote no message"):
         compare("dies")
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("forgets_the_schedule", "never asked for a rate"),
+        ("forgets_the_schedule", "without using schedule"),
         ("stops_early", "reported 1 of 4 epochs"),
         ("goes_on", "more than 4 times"),
-        ("in_percent", "is no share"),
+        ("in_percent", "is not a share"),
         ("says_nothing", "is not a number"),
     ],
 )
@@ -138,7 +139,7 @@ def test_misuse_is_one_line(name, words):
 
 def test_a_schedule_that_a_metric_drives_has_no_values_beforehand():
     assert compare("follows_values", ["constant(0.1)"]).answer["candidates"][0]["mean"] == pytest.approx(0.51)
-    with pytest.raises(ScheduleError, match=r"ask schedule\(t\)"):
+    with pytest.raises(ScheduleError, match=r"call schedule\(t\)"):
         compare("follows_values", SCHEDULES[2:])
 
 
@@ -158,7 +159,7 @@ def test_a_factor_needs_the_metric_that_it_follows():
         ({"train": lambda schedule: None}, r"must take \(schedule, seed, report\)"),
         ({"epochs": 0}, "epochs=0"),
         ({"updates_per_epoch": True}, "updates_per_epoch=True"),
-        ({"metric": "reward"}, "higher_is_better=True or False"),
+        ({"metric": "reward"}, "pass higher_is_better=True or"),
         ({"margin": 0}, "margin=0"),
     ],
 )
@@ -192,7 +193,7 @@ def test_what_cannot_travel_is_refused(tmp_path):
             log.write("x")
 
         with pytest.raises(InputError, match="cannot be sent to another process"):
-            Workers(Training(train, 3, 1))
+            FunctionExecutor(Training(train, 3, 1))
 
 
 def test_another_function_is_another_fingerprint():
@@ -274,11 +275,12 @@ def test_a_pytorch_loop_over_five_schedules_and_ten_seeds(monkeypatch):
 
 
 def test_workers_are_single_threaded():
-    with Workers(training("quick"), count=1) as workers:
-        list(workers._workers)
-        process = workers._workers[0]._start()
-        environment = Path(f"/proc/{process.pid}/environ")
-        if environment.exists():
-            assert b"OMP_NUM_THREADS=1" in environment.read_bytes().split(b"\0")
+    """The process itself reports its number of threads and its process number, as curves."""
+    stage = Round("comparing", (Job(ss.Candidate("constant(0.1)"), None, 0),), judge=True)
+    with FunctionExecutor(training("names_its_process"), count=1) as executor:
+        ((run,),) = executor.execute(stage, {}, lambda done: None)
+        threads, pid = run.curves[:2, 0].astype(int)
+        assert threads == 1
+        os.kill(pid, 0)
     with pytest.raises(ProcessLookupError):
-        os.kill(process.pid, 0)
+        os.kill(pid, 0)

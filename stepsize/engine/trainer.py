@@ -1,0 +1,33 @@
+"""The interface of what trains populations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from stepsize.engine.planner import Layout
+from stepsize.engine.task import Block, Curves, Task
+
+
+class Trainer(Protocol):
+    """What trains populations: `client.Engine`, a process of its own, or any object with these methods."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        ...
+
+    def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
+        """Prepare the population `key` for `seeds` seeds with `candidates` runs each; return its layout.
+
+        A key that is open already keeps its population: `task` must be the same as before.
+        """
+        ...
+
+    def train(self, key: str, blocks: Sequence[Block], on_progress: Callable[[float], None]) -> list[Curves]:
+        """Train the blocks of one call and return their curves, in the same order.
+
+        Every block has `members` runs, and a call has at most `blocks` blocks, as the layout of `key` says.
+        `on_progress` is called with the fraction of the call that is completed.
+        """
+        ...

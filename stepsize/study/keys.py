@@ -1,0 +1,97 @@
+"""The keys of a study: those of a study file, which `compare` takes as keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from stepsize.checks import shown
+from stepsize.errors import StudyError, unknown
+
+
+class StudyKeys(TypedDict, total=False):
+    """What is trained, how it is judged and what is compared; every key is optional, and None is its default.
+
+    A study file has these keys too, except `validation` and `folds`, which it writes into `split`.
+    """
+
+    name: str | None
+    """The name of the study, its store and its report."""
+    target: str | None
+    """The column to predict; several columns are separated by commas."""
+    kind: str | None
+    """`"binary"`, `"multiclass"`, `"multilabel"` or `"regression"`, if it is not recognised correctly."""
+    groups: Any
+    """The column (or array) that names groups of rows which must stay together in a split."""
+    order: Any
+    """The column (or array) with the time of a row; the latest rows are used for validation."""
+    part: Any
+    """The column (or array) that assigns rows to train, valid and test."""
+    weights: Any
+    """The column (or array) with the weight of each row in the training loss."""
+    drop: Sequence[str] | None
+    """Columns to leave out."""
+    prepare: bool | None
+    """Whether missing numbers are filled and numbers scaled."""
+    folder: str | None
+    """The folder with the IDX files of Fashion-MNIST."""
+    split: Any
+    """The kind of split as text, a table with `kind`, `validation` and `folds`, or a `Split`."""
+    validation: float | None
+    """The share of the rows that is used for validation."""
+    folds: int | None
+    """The number of folds of a cross-validation; the number of seeds must be a multiple of it."""
+    model: Any
+    """Text such as `mlp(64)`, a factory or its path, a compiled Keras model, or a `.keras` file."""
+    optimizer: Mapping[str, Any] | None
+    """The Keras optimizer: its `name` and its arguments, as in `{"name": "sgd", "momentum": 0.9}`."""
+    epochs: int | None
+    """Epochs of every run."""
+    batch_size: int | None
+    """Rows of a batch."""
+    metric: Any
+    """The metric that judges a run: its Keras name, or a Keras metric."""
+    mode: str | None
+    """`"max"` or `"min"`: which direction of the metric is better, if Keras does not define it."""
+    class_weight: Mapping[Any, float] | None
+    """Weights in the training loss by class."""
+    from_weights: bool | None
+    """Whether every run starts from the weights that the model has."""
+    updates_per_epoch: int | None
+    """Optimizer updates of an epoch, for a training function."""
+    candidates: Sequence[Any] | None
+    """The schedules, if they are not given as `schedules`; an entry may be a table with settings."""
+    baseline: str | None
+    """The name of the candidate that the others are compared with; by default the first `constant`."""
+    margin: float | None
+    """The smallest difference of the metric that matters."""
+    tuning: Mapping[str, Any] | None
+    """How a free `lr` is chosen: its first `rates`, `rounds` of two more, and the number of `seeds`."""
+
+
+PROTOCOL_KEYS = ("candidates", "baseline", "margin", "tuning")  # of a study, whatever is trained
+SPLIT_KEYS = ("split", "validation", "folds")
+FUNCTION_KEYS = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode", "margin")
+TABLES = {  # the keys of the tables, with an example of each table
+    "split": (("kind", "validation", "folds"), '{"kind": "stratified"}'),
+    "tuning": (("rates", "rounds", "seeds"), '{"rounds": 2}'),
+    "optimizer": (None, '{"name": "adam"}'),
+}
+
+
+def check_keys(keys: Mapping[str, Any]) -> None:
+    """Raise StudyError for a key that no study has."""
+    known = [*StudyKeys.__annotations__, "seeds"]
+    for key in keys:
+        if key not in known:
+            raise StudyError(unknown("argument", key, known))
+
+
+def check_table(name: str, table: Any) -> None:
+    """Raise StudyError unless `table` is a mapping with keys that the table `name` of a study can have."""
+    known, example = TABLES[name]
+    if not isinstance(table, Mapping):
+        raise StudyError(f"{name}={shown(table)} is not a table; write for example {name}={example}")
+    for key in table:
+        if known is not None and key not in known:
+            raise StudyError(unknown(f"key in {name}", str(key), known))

@@ -1,0 +1,56 @@
+"""The executor of a problem: trains its runs in populations, one call of the trainer after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from stepsize.engine.trainer import Trainer
+from stepsize.problems.problem import Problem
+from stepsize.study.population_calls import groups_of
+from stepsize.study.protocol import Round
+from stepsize.study.store import Run, Runs
+from stepsize.study.study import Study
+
+
+class PopulationExecutor:
+    """An `Executor` that trains the runs of a problem through a trainer, such as the engine."""
+
+    training_seconds = 0.0
+
+    def __init__(self, trainer: Trainer, problem: Problem, study: Study) -> None:
+        self._trainer, self._problem, self._study = trainer, problem, study
+        self._compiled_before = trainer.compile_seconds
+        self._layouts: dict[str, None] = {}  # each once, in order
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        return self._trainer.compile_seconds - self._compiled_before
+
+    @property
+    def layout(self) -> str:
+        """The layouts of the populations as text."""
+        return "; ".join(self._layouts)
+
+    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
+        """Yield the runs of a round that are not in `runs`, call by call."""
+        done = 0
+        for group in groups_of(self._problem, self._study, stage):
+            layout = self._trainer.open(group.key, group.task, group.candidates, group.seeds)
+            self._layouts[str(layout)] = None
+            for call in group.calls(layout):
+                missing = sum(job.key not in runs for job in call.jobs)
+                if not missing:
+                    continue
+                began, compiled = time.perf_counter(), self.compile_seconds
+                curves = self._trainer.train(
+                    group.key,
+                    group.blocks(call, layout),
+                    lambda share, done=done, missing=missing: advance(done + share * missing),
+                )
+                finished = group.runs(call, curves)
+                self.training_seconds += time.perf_counter() - began - (self.compile_seconds - compiled)
+                done += missing
+                advance(done)
+                yield finished

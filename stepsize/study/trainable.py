@@ -1,0 +1,89 @@
+"""The interface of what a study can train: a `Problem`, a `Training`, or any object with these members."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeGuard
+
+from stepsize.checks import is_number, shown
+from stepsize.errors import ProblemError
+
+
+class Trainable(Protocol):
+    """What a study trains, as far as a study needs to know it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the study, its store and its report."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of every run."""
+        ...
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Optimizer updates of an epoch, unless a candidate has its own batch size."""
+        ...
+
+    @property
+    def margin(self) -> float | None:
+        """The smallest difference of the metric that matters; None for the default."""
+        ...
+
+    @property
+    def optimizer(self) -> str | None:
+        """The name of the optimizer, in lower case, or None; it selects the first rates to try."""
+        ...
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The series that a metric-driven factor such as `plateau` can observe."""
+        ...
+
+    @property
+    def usual_seeds(self) -> int | None:
+        """The number of seeds of a study unless another is asked for; None for the default."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """A text that changes with everything that affects results, apart from software."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the answer reports, as JSON values: the tables `protocol` and `data`."""
+        ...
+
+    def study_keys(self) -> dict[str, Any]:
+        """Return the keys of a study file that this object sets, with their current values."""
+        ...
+
+    def software(self) -> dict[str, str]:
+        """Return the versions of the packages that train, by name."""
+        ...
+
+    def check_seeds(self, seeds: Sequence[int]) -> None:
+        """Raise StudyError if a study cannot have these seeds."""
+        ...
+
+    def check_settings(self, settings: Mapping[str, Any]) -> None:
+        """Raise StudyError for settings that no candidate can have."""
+        ...
+
+    def updates_per_epoch_with(self, settings: Mapping[str, Any]) -> int:
+        """Return the optimizer updates of an epoch for a candidate with `settings`."""
+        ...
+
+
+def check_margin(margin: Any) -> None:
+    """Raise ProblemError unless `margin` is a positive number."""
+    if not is_number(margin) or not 0 < margin < math.inf:
+        raise ProblemError(f"margin={shown(margin)} must be a positive number, in units of the metric")
+
+
+def is_trainable(value: Any) -> TypeGuard[Trainable]:
+    """Return whether `value` can be trained as it is; names, data and functions cannot."""
+    return callable(getattr(type(value), "facts", None))
