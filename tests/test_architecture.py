@@ -25,11 +25,6 @@ def named_files(text: str) -> Iterator[Path]:
         yield ROOT / name if name.startswith("tests/") else PACKAGE / name
 
 
-def named_tests(text: str) -> list[tuple[str, str]]:
-    """Return every test that a text names, as file and function."""
-    return re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
-
-
 def private_uses(source: str) -> set[str]:
     """Return the private attributes of other objects that a module uses, by name or in a string."""
     tree = ast.parse(source)
@@ -72,11 +67,6 @@ def strings(node: ast.AST | None) -> set[str]:
 def test_every_file_on_the_page_exists() -> None:
     missing = [str(path) for path in named_files(PAGE) if not path.exists()]
     assert not missing
-
-
-def test_every_test_on_the_page_exists() -> None:
-    for file, name in named_tests(PAGE):
-        assert re.search(rf"^\s*def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.M), name
 
 
 def test_the_layers_on_the_page_are_those_of_the_import_rule() -> None:
