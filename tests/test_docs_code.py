@@ -26,10 +26,11 @@ def run(blocks: list[str], **names: Any) -> dict[str, Any]:
     return names
 
 
-def test_a_loop_of_ones_own_and_going_on() -> None:
-    made = run(SECTIONS["A loop of your own"] + SECTIONS["Going on"])
+def test_a_loop_of_your_own_and_resuming() -> None:
+    made = run(SECTIONS["A loop of your own"] + SECTIONS["Resuming"])
     assert made["schedule"].update == 225
-    assert made["going_on"].plan.horizon == 900
+    assert made["resumed"].rate == pytest.approx(made["state"]["rate"])
+    assert made["changed"].plan.horizon == 900
     assert made["schedule"].rate == pytest.approx(made["state"]["rate"])
 
 
