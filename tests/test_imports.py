@@ -29,6 +29,7 @@ ALLOWED = {
     "verdict": {"number_format", "stats", "study"},
     "report": {"errors", "number_format", "schedules", "study", "verdict"},
     "comparison": {
+        "checks",
         "errors",
         "number_format",
         "schedules",
