@@ -25,6 +25,7 @@ from stepsize.study.store import Store
 from stepsize.study.study import Study
 from stepsize.study.user_functions.pool import Workers
 from stepsize.study.user_functions.training import Training
+from stepsize.verdict.answer import Answer, Details, Verdict
 from stepsize.verdict.picture_data import picture_data
 from stepsize.verdict.summary import summarise_study
 
@@ -41,11 +42,11 @@ class Result:
     `answer` is the document that `stepsize compare --json` prints; `details` is what the pictures show.
     """
 
-    answer: Mapping[str, Any]
-    details: Mapping[str, Any] = field(repr=False)
+    answer: Answer
+    details: Details = field(repr=False)
 
     @property
-    def verdict(self) -> Mapping[str, Any]:
+    def verdict(self) -> Verdict:
         """What may be concluded: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
         return self.answer["verdict"]
 
@@ -59,7 +60,7 @@ class Result:
             import pandas
         except ModuleNotFoundError:
             raise MissingExtra("pandas", "train") from None
-        return pandas.json_normalize(list(self.answer["candidates"]), sep=".")
+        return pandas.json_normalize([dict(each) for each in self.answer["candidates"]], sep=".")
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one HTML file that needs no network; give its path."""
