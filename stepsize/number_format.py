@@ -180,6 +180,15 @@ def pace(runs_per_second: float) -> str:
     return f"{number} runs per second"
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things; the plural of the noun ends in s.
+
+    >>> counted(1, "run"), counted(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Write whole numbers as ranges, in order.
 

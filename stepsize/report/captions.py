@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.number_format import finite, rate
+from stepsize.number_format import counted, finite, rate
 from stepsize.report.chart_data import majority, many_runs, score_domain
 from stepsize.report.view_model import Row, View
 
@@ -41,8 +41,8 @@ class Words:
             " The dashed line is the score of always answering the most common class.": majority(
                 self.view, domain
             ),
-            f" {beyond:,} runs lie outside the picture; they are in the {table} below.": beyond or None,
-            f" {lost:,} runs diverged and are not drawn.": lost or None,
+            f" {counted(beyond, 'run')} fell outside the picture; see the {table} below.": beyond or None,
+            f" {counted(lost, 'run')} diverged and cannot be drawn.": lost or None,
             " The score of every run is in the JSON below.": many_runs(self.view) or None,
         }
         return "".join(note for note, holds in notes.items() if holds is not None)

@@ -12,6 +12,7 @@ from typing import Any
 from stepsize.number_format import (
     MISSING,
     Scale,
+    counted,
     duration,
     finite,
     half_width,
@@ -177,8 +178,8 @@ def _subtitle(study: StudyPart) -> str:
     protocol, seeds = study["protocol"], len(study["seeds"])
     parts = [
         protocol["model"],
-        f"{protocol['epochs']} epochs × {protocol['updates_per_epoch']} updates",
-        f"{seeds:,} seed" + ("s" if seeds != 1 else ""),
+        f"{counted(protocol['epochs'], 'epoch')} × {counted(protocol['updates_per_epoch'], 'update')}",
+        counted(seeds, "seed"),
     ]
     return " · ".join(parts)
 
@@ -187,7 +188,7 @@ def _cost(cost: Cost) -> str:
     if not cost["runs"]:
         return "nothing was trained: every run was already in the store"
     parts = [
-        f"{cost['runs']:,} runs in {duration(cost['seconds'])}",
+        f"{counted(cost['runs'], 'run')} in {duration(cost['seconds'])}",
         pace(cost["runs_per_second"]),
         f"compiling {duration(cost['compile_seconds'])}",
         cost["layout"],

@@ -115,7 +115,7 @@ def test_warnings_of_a_kind_are_listed_up_to_a_limit_then_counted(studies: Studi
     edge = [line for line in lines if "is at the edge" in line]
     lost = [line for line in lines if re.search("runs diverged, the first", line)]
     assert len(edge) == len(lost) == findings.LISTED
-    assert "30 more candidates also have their best rate at the edge." in lines
+    assert "30 more candidates also had their best rate at the edge." in lines
     assert any(re.fullmatch(r"\d+ runs of \d+ other candidates also diverged\.", line) for line in lines)
     may_win = {c["name"] for c in answer["candidates"] if c["in_best_set"]}
     assert all(line.partition(":")[0] in may_win for line in edge + lost)
