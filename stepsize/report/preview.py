@@ -103,7 +103,7 @@ def draw(plans: Sequence[Plan], path: Path) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise ScheduleError(
-            f"cannot write output={str(path)!r}: {error.strerror}; choose another path"
+            f"output={str(path)!r} cannot be written: {error.strerror}; choose another file"
         ) from None
 
 

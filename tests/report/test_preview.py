@@ -159,7 +159,7 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ScheduleError, match=re.escape("does not end in .html, .png or .svg")):
         preview.draw([planned()], tmp_path / "p.gif")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ScheduleError, match=r"cannot write output=.*: .*; choose another path"):
+    with pytest.raises(ScheduleError, match=r"output=.* cannot be written: .*; choose another file"):
         preview.draw([planned()], tmp_path / "file" / "p.svg")
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(MissingExtra, match=re.escape('pip install "stepsize[report]"')):
