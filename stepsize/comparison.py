@@ -32,6 +32,7 @@ from stepsize.study.study import Study
 from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
+from stepsize.verdict.answer import Answer, Details, Verdict
 from stepsize.verdict.picture_data import picture_data
 from stepsize.verdict.summary import summarise_study
 
@@ -49,6 +50,7 @@ class Result:
     need, and `store` the file with the runs.
     """
 
+<<<<<<< HEAD
     answer: Mapping[str, Any]
     details: Mapping[str, Any] = field(repr=False)
     store: Path | None = None
@@ -56,6 +58,14 @@ class Result:
     @property
     def verdict(self) -> Mapping[str, Any]:
         """The conclusion: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
+=======
+    answer: Answer
+    details: Details = field(repr=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What may be concluded: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
+>>>>>>> d-report
         return self.answer["verdict"]
 
     def to_json(self) -> str:
@@ -71,7 +81,7 @@ class Result:
             import pandas
         except ModuleNotFoundError:
             raise MissingExtra("pandas", "train") from None
-        return pandas.json_normalize(list(self.answer["candidates"]), sep=".")
+        return pandas.json_normalize([dict(each) for each in self.answer["candidates"]], sep=".")
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one HTML file that needs no network; return its path.

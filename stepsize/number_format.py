@@ -12,7 +12,7 @@ Interval = Sequence[float] | None
 
 
 def finite(value: float | None) -> float | None:
-    """Give the number, or None for a missing or non-finite one.
+    """Return the number, or None for a missing or non-finite one.
 
     >>> finite(0.5), finite(float("nan")), finite(None)
     (0.5, None, None)
@@ -21,7 +21,7 @@ def finite(value: float | None) -> float | None:
 
 
 def plain(value: Any) -> Any:
-    """Give nested values as JSON knows them: a number that is not finite becomes None.
+    """Return nested values for JSON: a number that is not finite becomes None.
 
     >>> plain({"mean": float("nan"), "ci95": (0.5, 1.0)})
     {'mean': None, 'ci95': [0.5, 1.0]}
@@ -34,7 +34,7 @@ def plain(value: Any) -> Any:
 
 
 def half_width(interval: Interval) -> float | None:
-    """Give half the width of a two-sided interval, or None when there is none.
+    """Return half the width of a two-sided interval, or None when there is none.
 
     >>> half_width([0.75, 1.25])
     0.25
@@ -75,11 +75,11 @@ class Scale:
 
     @property
     def title(self) -> str:
-        """The metric with its unit, as an axis or a column says it."""
+        """The metric with its unit, as the title of an axis or a column."""
         return f"{self.name}, {self.unit}" if self.unit else self.name
 
     def shown(self, value: float | None) -> float | None:
-        """Give the number that is drawn or printed: times 100 when the metric is a share."""
+        """Return the number to draw or print: times 100 when the metric is a share."""
         value = finite(value)
         return None if value is None else value * 100 if self.percent else value
 
@@ -106,7 +106,7 @@ class Scale:
 def scale_for(
     metric: str, higher_is_better: bool, percent: bool | None, halves: Iterable[float | None]
 ) -> Scale:
-    """Choose units and digits: one step of the last digit is at most a third of a typical half-interval.
+    """Return units and digits: a step of the last digit is at most a third of a typical half-interval.
 
     Percent is assumed for metrics whose name contains "acc" unless `percent` says otherwise.
 
@@ -134,7 +134,7 @@ def rate(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """Write a p-value; below one in a thousand only says so.
+    """Write a p-value; one below a thousandth as `<0.001`.
 
     >>> p_value(0.0421), p_value(0.00001), p_value(1)
     ('0.042', '<0.001', '1.000')
@@ -154,7 +154,7 @@ def share(value: float | None, decimals: int = 0) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a time the way people say it.
+    """Write a duration in words.
 
     >>> duration(9.13), duration(125), duration(11520)
     ('9.1 s', '2 min 5 s', '3 h 12 min')
@@ -169,15 +169,24 @@ def duration(seconds: float | None) -> str:
 
 
 def pace(runs_per_second: float) -> str:
-    """Write a speed: runs a second, or the time of one run when it takes longer.
+    """Write a speed: runs per second, or the time of one run if that is longer.
 
     >>> pace(1071.6), pace(82.4), pace(0.05)
-    ('1,072 runs a second', '82.4 runs a second', '20.0 s a run')
+    ('1,072 runs per second', '82.4 runs per second', '20.0 s per run')
     """
     if 0 < runs_per_second < 1:
-        return f"{duration(1 / runs_per_second)} a run"
+        return f"{duration(1 / runs_per_second)} per run"
     number = f"{runs_per_second:,.0f}" if runs_per_second >= 100 else f"{runs_per_second:.3g}"
-    return f"{number} runs a second"
+    return f"{number} runs per second"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things; the plural of the noun ends in s.
+
+    >>> counted(1, "run"), counted(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def ranges(numbers: Iterable[int]) -> str:

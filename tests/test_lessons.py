@@ -68,4 +68,4 @@ def test_fashion_mnist_trains_as_the_lesson_does():
     assert low["mean"] > 0.8
     assert low["mean"] > high["mean"]
     assert answer["data"]["parts"]["validation"]["rows"] == 10_000
-    assert any("own test part serves for validation" in note for note in answer["notes"])
+    assert any("own test part is used for validation" in note for note in answer["notes"])

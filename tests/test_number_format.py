@@ -17,7 +17,7 @@ def test_a_step_of_the_last_digit_is_at_most_a_third_of_the_half_interval(half: 
     assert 10.0**-decimals <= half / 3 * (1 + 1e-6)
 
 
-def test_accuracy_is_percent_unless_told_otherwise() -> None:
+def test_accuracy_is_percent_by_default() -> None:
     assert scale_for("accuracy", True, None, []).percent
     assert not scale_for("accuracy", True, False, []).percent
     assert not scale_for("val_loss", False, None, []).percent

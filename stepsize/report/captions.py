@@ -1,11 +1,11 @@
-"""The sentences of the page: what each picture shows, for its caption and for those who cannot see it."""
+"""The sentences of the page: captions, and alternative texts for those who cannot see a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.number_format import finite, rate
+from stepsize.number_format import counted, finite, rate
 from stepsize.report.chart_data import majority, many_runs, score_domain
 from stepsize.report.view_model import Row, View
 
@@ -18,29 +18,31 @@ class Words:
 
     def table(self) -> str:
         better = "" if self.view.scale.higher_is_better else " Lower is better."
-        paired = f"differences are paired by seed, to {self.view.baseline}"
-        return f"Mean with half its 95 % interval; {paired}.{better}"
+        return (
+            "Scores are means ± half the width of the 95 % interval. Differences from "
+            f"{self.view.baseline} are paired by seed.{better}"
+        )
 
     def results_caption(self) -> str:
-        """What the marks of the picture of final results are."""
-        runs = "Each dot is one run on a fresh seed, equal scores stacked"
+        """Return what the marks in the picture of final results are."""
+        runs = "Each dot is one run on a fresh seed, with equal scores stacked"
         if many_runs(self.view):
-            runs = "The grey bars count the runs on fresh seeds by their score"
-        return f"{runs}; the diamond is the mean, the bar its 95 % interval."
+            runs = "The grey bars count the runs on fresh seeds by score"
+        return f"{runs}; the diamond is the mean and the bar its 95 % interval."
 
     def results_notes(self) -> str:
-        """What the picture of final results leaves out or adds, if anything."""
+        """Return what the picture of final results leaves out or adds, if anything."""
         domain = score_domain(self.view)
         known = [s for row in self.view.rows for s in map(self.view.scale.shown, row.scores) if s is not None]
         beyond = sum(not domain[0] <= score <= domain[1] for score in known)
         lost = sum(len(row.scores) for row in self.view.rows) - len(known)
         table = "JSON" if many_runs(self.view) else "table"
         notes = {
-            " The dashed line is the score of always answering the largest class.": majority(
+            " The dashed line is the score of always answering the most common class.": majority(
                 self.view, domain
             ),
-            f" {beyond:,} runs lie beyond the picture; the {table} below has them.": beyond or None,
-            f" {lost:,} runs diverged and have no mark.": lost or None,
+            f" {counted(beyond, 'run')} fell outside the picture; see the {table} below.": beyond or None,
+            f" {counted(lost, 'run')} diverged and cannot be drawn.": lost or None,
             " The score of every run is in the JSON below.": many_runs(self.view) or None,
         }
         return "".join(note for note, holds in notes.items() if holds is not None)
@@ -52,35 +54,37 @@ class Words:
 
     def differences(self) -> str:
         return (
-            f"Candidate minus {self.view.baseline} on the same seed, mean and 95 % interval. "
-            f"Inside the grey band, ± {self.view.margin_text}, a difference is too small to matter. "
+            f"Candidate minus {self.view.baseline} on the same seed: mean and 95 % interval. "
+            f"Within the grey band (± {self.view.margin_text}), a difference is too small to matter. "
             "The verdict uses p-values corrected for the number of candidates (Holm)."
         )
 
     def differences_alt(self) -> str:
-        return f"Difference to {self.view.baseline}: " + "; ".join(
+        return f"Difference from {self.view.baseline}: " + "; ".join(
             f"{row.name} {row.difference}, {row.verdict}" for row in self.view.rows[:12] if not row.baseline
         )
 
     def plans(self) -> str:
-        return f"Learning rate by epoch of {len(self.view.rows)} candidates; each is described below."
+        return f"Learning rate of {len(self.view.rows)} candidates by epoch; each is described below."
 
     def plan(self, row: Row) -> str:
         first, last, peak = (rate(v) for v in (row.plan[0], row.plan[-1], max(row.plan)))
         return f"{row.name}: learning rate from {first} to {last}, peak {peak}"
 
     def metric(self, row: Row) -> str:
+        assert row.curves is not None
         scale = self.view.scale
         first, last = (scale.number(v) for v in _ends(row.curves["metric"]["mean"]))
         return f"{row.name}: mean {scale.title} on the validation part from {first} to {last}"
 
     def loss(self, row: Row) -> str:
-        train, validation = (_ends(row.curves[k]["mean"])[1] for k in ("train_loss", "val_loss"))
+        assert row.curves is not None
+        train, validation = (_ends(row.curves[key]["mean"])[1] for key in ("train_loss", "val_loss"))
         return f"{row.name}: last training loss {rate(train)}, last validation loss {rate(validation)}"
 
     def sweep(self, row: Row) -> str:
         chosen = ", ".join(rate(point["lr"]) for point in row.sweep if point["chosen"]) or "none"
-        return f"{row.name}: {len(row.sweep)} learning rates tried, chosen {chosen}"
+        return f"{row.name}: {len(row.sweep)} learning rates tried, {chosen} chosen"
 
 
 def _ends(values: Sequence[float | None]) -> tuple[float | None, float | None]:

@@ -1,4 +1,4 @@
-"""The numbers under the pictures: compact, finite, and in the units that readers see."""
+"""The numbers behind the pictures: compact, finite, and in the units that readers see."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from stepsize.number_format import MISSING, finite
 from stepsize.report.view_model import Row, View
+from stepsize.verdict.answer import RatePoint
 
 POINTS = 100  # of a curve: one drawn 250 pixels wide shows no more
 ALL_POINTS = 1500  # of all curves together, so that many candidates still make a small file
@@ -28,7 +29,7 @@ def round5(value: float | None) -> float | None:
 
 
 def limits(values: Iterable[float | None]) -> tuple[float, float] | None:
-    """Give the range to draw: everything, unless a few values lie far outside the rest.
+    """Return the range to draw: everything, unless a few values lie far outside the rest.
 
     >>> limits([0.0, 1.0, 2.0, 3.0])
     (0.0, 3.0)
@@ -64,7 +65,7 @@ def thin(length: int, points: int) -> list[int]:
 
 
 def plans(view: View) -> list[dict[str, Any]]:
-    """One record a candidate with its whole plan, corners kept."""
+    """Return one record per candidate with its whole plan, corners kept."""
     return [
         {**_id(row), "epoch": [round5(row.plan_epochs[i]) for i in kept],
          "lr": [round5(row.plan[i]) for i in kept]}
@@ -92,32 +93,32 @@ def _corners(x: Sequence[float], y: Sequence[float]) -> list[int]:
 
 
 def curves(view: View) -> list[dict[str, Any]]:
-    """One record a candidate: epochs, and mean, low and high of each quantity (`val_loss_low`, ...)."""
+    """Return one record per candidate: epochs, mean, low and high of each quantity (`val_loss_low`, ...)."""
     records = []
     points = max(20, min(POINTS, ALL_POINTS // len(view.rows)))
     for row in view.rows:
-        kept = thin(len(row.curves.get("epoch", [])), points)
-        if not kept:
+        if row.curves is None:
             continue
+        kept = thin(len(row.curves["epoch"]), points)
         record: dict[str, Any] = _id(row)
         record["epoch"] = [row.curves["epoch"][i] for i in kept]
         for quantity in ("train_loss", "val_loss", "metric"):
-            for part, line in row.curves[quantity].items():
-                values = map(view.scale.shown, line) if quantity == "metric" else line
-                drawn = list(values)
+            band = row.curves[quantity]
+            for part in ("mean", "low", "high"):
+                drawn = [*map(view.scale.shown, band[part])] if quantity == "metric" else band[part]
                 record[f"{quantity}_{part}"] = [round5(drawn[i]) for i in kept]
         records.append(record)
     return records
 
 
 def curve_limits(records: list[dict[str, Any]], quantities: Sequence[str]) -> list[float]:
-    """One range for all candidates, so that panels can be compared."""
+    """Return one range for all candidates, so that panels can be compared."""
     keys = [f"{quantity}_{part}" for quantity in quantities for part in ("low", "mean", "high")]
     return padded(limits(v for record in records for key in keys for v in record[key]), 0.02)
 
 
 def sweep(view: View) -> list[dict[str, Any]]:
-    """One record a candidate and rate: mean, chosen or not, runs lost."""
+    """Return one record per candidate and rate: mean, chosen or not, runs lost."""
     return [
         {**_id(row), "lr": round5(point["lr"]), "mean": round5(mean(view, point)),
          "chosen": bool(point["chosen"]), "lost": sum(finite(s) is None for s in point["scores"])}
@@ -126,13 +127,13 @@ def sweep(view: View) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def mean(view: View, point: Any) -> float | None:
-    """The mean score at one rate in shown units; a rate that lost runs is drawn as lost, without a mean."""
+def mean(view: View, point: RatePoint) -> float | None:
+    """Return the mean score at one rate as shown; None for a rate that lost runs, which is drawn as lost."""
     return None if any(finite(s) is None for s in point["scores"]) else view.scale.shown(point["mean"])
 
 
 def sweep_runs(view: View) -> list[dict[str, Any]]:
-    """One record a tuning run that finished."""
+    """Return one record per tuning run that finished."""
     return [
         {"c": row.index, "lr": round5(point["lr"]), "score": round5(view.scale.shown(score))}
         for row in view.rows
@@ -143,17 +144,17 @@ def sweep_runs(view: View) -> list[dict[str, Any]]:
 
 
 def many_runs(view: View) -> bool:
-    """Say whether there are more runs than anyone could tell apart as dots."""
+    """Return whether there are more runs than anyone could tell apart as dots."""
     return sum(len(row.scores) for row in view.rows) > MOST_DOTS
 
 
 def score_domain(view: View) -> list[float]:
-    """The range of scores to draw."""
+    """Return the range of scores to draw."""
     return padded(limits(view.scale.shown(s) for row in view.rows for s in row.scores))
 
 
 def scores(view: View) -> list[dict[str, Any]]:
-    """One record a run with its place in the row: equal scores stack."""
+    """Return one record per run with its place in the row: equal scores stack."""
     domain = score_domain(view)
     size = (domain[1] - domain[0]) / BINS
     records = []
@@ -175,13 +176,13 @@ def scores(view: View) -> list[dict[str, Any]]:
 
 
 def score_bars(view: View) -> list[dict[str, Any]]:
-    """One record a candidate and bin of scores, with the runs in it: what the dots of many runs become.
+    """Return one record per candidate and bin of scores, with the runs in it; it replaces dots of many runs.
 
-    A bin holds whole steps of the score, so that none holds a step more than its neighbours.
+    A bin holds whole steps of the score, so none holds a step more than its neighbours.
     """
     domain = score_domain(view)
     size = (domain[1] - domain[0]) / BINS
-    step = view.scale.shown(finite(view.data.get("sample_value"))) or 0.0
+    step = view.scale.shown(finite(view.data["sample_value"])) or 0.0
     size = step * math.ceil(size / step) if step else size
     records = []
     for row in view.rows:
@@ -196,14 +197,14 @@ def score_bars(view: View) -> list[dict[str, Any]]:
 
 
 def majority(view: View, domain: list[float]) -> float | None:
-    """The accuracy of always answering the largest class, if it lies within the range drawn."""
-    value = view.scale.shown(view.data.get("majority_baseline"))
+    """Return the accuracy of always answering the most common class, if it lies within the range drawn."""
+    value = view.scale.shown(view.data["majority_baseline"])
     accuracy = view.scale.percent and "acc" in view.scale.metric
     return value if accuracy and value is not None and domain[0] < value < domain[1] else None
 
 
 def means(view: View) -> list[dict[str, Any]]:
-    """One record a candidate with its mean, interval and label."""
+    """Return one record per candidate with its mean, interval and label."""
     return [
         {**_id(row), **_place(row.index), "text": _text(_lost(row), row.score),
          "mean": round5(view.scale.shown(row.mean)), **_ends(view, row.ci95)}
@@ -212,7 +213,7 @@ def means(view: View) -> list[dict[str, Any]]:
 
 
 def gaps(view: View) -> list[dict[str, Any]]:
-    """One record a candidate other than the baseline with its paired difference, interval and verdict."""
+    """Return one record per candidate but the baseline: paired difference, interval and verdict."""
     return [
         {**_id(row), **_place(place), "text": _text(row.difference, row.verdict),
          "mean": round5(view.scale.shown(row.gap)), **_ends(view, row.gap_ci95)}

@@ -1,4 +1,4 @@
-"""How every picture looks: its colours, its axes, and how its data stay apart from its specification.
+"""How every picture looks: colours and axes; and its data kept apart from its specification.
 
 `PAGE` uses the page's CSS variables, so a chart follows light, dark and print without being drawn again;
 `LIGHT` has the same colours as numbers, for PNG and SVG files.
@@ -44,14 +44,14 @@ def unchecked() -> AbstractContextManager[None]:
 
 
 def apart(chart: alt.LayerChart) -> tuple[dict[str, Any], Data]:
-    """Give the specification without its data, and the data by name, so that charts can share them."""
+    """Return the specification without its data, and the data by name, so that charts can share them."""
     bare = chart.copy(deep=False)
     bare["datasets"] = alt.Undefined
     return bare.to_dict(validate=False), chart["datasets"]
 
 
 def finish(layers: list[alt.Chart], data: Data, palette: Palette, height: int) -> alt.LayerChart:
-    """Put the layers together and give them data, size and the look that all pictures share."""
+    """Return the layers as one chart with data, size, and the look that all pictures share."""
     axis = alt.AxisConfig(
         domain=False, ticks=False, gridColor=palette.grid, labelColor=palette.muted, titleColor=palette.muted,
         labelFontSize=11, titleFontSize=11, titleFontWeight="normal", labelPadding=5, titlePadding=6,

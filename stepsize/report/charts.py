@@ -1,4 +1,4 @@
-"""One Altair chart per picture, in one hand: grey for context, ink for the subject, one accent for advice.
+"""One Altair chart per picture, in one style: grey for context, ink for the subject, one accent for advice.
 
 Colour never carries meaning alone: the recommended candidate is also named, lost runs are crosses, a band
 is labelled in its caption.
@@ -38,7 +38,7 @@ def results(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
 
 
 def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw each candidate's paired difference to the baseline against the gap that matters."""
+    """Draw each candidate's paired difference from the baseline, with the margin as a band."""
     records = chart_data.gaps(view)
     margin = view.scale.shown(view.margin) or 0.0
     ends = [record[key] for record in records for key in ("low", "high", "mean")]
@@ -75,13 +75,13 @@ def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
     )
     layers = [lines.encode(color=alt.ColorValue(palette.muted), opacity=alt.OpacityValue(0.55))]
     if view.recommended:
-        own = lines.transform_filter(alt.FieldEqualPredicate(field="c", equal=view.recommended.index))
-        layers.append(own.mark_line(strokeWidth=3, clip=True).encode(color=alt.ColorValue(palette.accent)))
+        chosen = lines.transform_filter(alt.FieldEqualPredicate(field="c", equal=view.recommended.index))
+        layers.append(chosen.mark_line(strokeWidth=3, clip=True).encode(color=alt.ColorValue(palette.accent)))
     return finish(layers, {"plans": records}, palette, 220)
 
 
 def plan(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw one candidate's plan, linear from zero, on an axis of its own."""
+    """Draw one candidate's plan, linear from zero, on its own axis."""
     base = (
         _chart("plans")
         .transform_filter("datum.c == row")
@@ -108,7 +108,7 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
         *(f"{name}_{part}" for name in names for part in ("mean", "low", "high")),
     ]
     everyone = _chart("curves").transform_flatten(fields)
-    own = everyone.transform_filter("datum.c == row")
+    subject = everyone.transform_filter("datum.c == row")
 
     def line(chart: alt.Chart, field: str, **mark: Any) -> alt.Chart:
         y = alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=4))
@@ -118,18 +118,18 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
         line(everyone, f"{main}_mean", strokeWidth=1).encode(
             detail=alt.Detail("c:N"), color=alt.ColorValue(palette.context)
         ),
-        own.mark_area(opacity=0.16, clip=True).encode(
+        subject.mark_area(opacity=0.16, clip=True).encode(
             x=_epochs(),
             y=alt.Y(f"{main}_low:Q", scale=scale),
             y2=alt.Y2(f"{main}_high:Q"),
             color=_colour(palette),
         ),
-        line(own, f"{main}_mean", strokeWidth=2).encode(color=_colour(palette)),
+        line(subject, f"{main}_mean", strokeWidth=2).encode(color=_colour(palette)),
     ]
     if quantity != "metric":
-        dashes = line(own, "train_loss_mean", strokeWidth=1.5, strokeDash=[4, 3])
+        dashes = line(subject, "train_loss_mean", strokeWidth=1.5, strokeDash=[4, 3])
         layers.insert(2, dashes.encode(color=_colour(palette)))
-    tips = own.mark_point(opacity=0, size=60).encode(
+    tips = subject.mark_point(opacity=0, size=60).encode(
         x=_epochs(), y=alt.Y(f"{main}_mean:Q", scale=scale), tooltip=_tips(*map(str, fields))
     )
     return _panel([*layers, tips], {"curves": records}, row, palette, PANEL_HEIGHT)
@@ -151,8 +151,8 @@ def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
         return alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=4))
 
     everyone = _chart("sweep")
-    own = everyone.transform_filter("datum.c == row")
-    lost = own.transform_filter("datum.lost > 0").encode(x=x, y=alt.YValue(alt.ExprRef("height - 7")))
+    subject = everyone.transform_filter("datum.c == row")
+    lost = subject.transform_filter("datum.lost > 0").encode(x=x, y=alt.YValue(alt.ExprRef("height - 7")))
     layers = [
         everyone.mark_line(strokeWidth=1, clip=True).encode(
             x=x, y=y("mean"), detail=alt.Detail("c:N"), color=alt.ColorValue(palette.context)
@@ -161,20 +161,20 @@ def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
         .transform_filter("datum.c == row")
         .mark_circle(size=14, opacity=0.5, clip=True)
         .encode(x=x, y=y("score"), color=alt.ColorValue(palette.muted)),
-        own.mark_line(strokeWidth=2, clip=True).encode(x=x, y=y("mean"), color=_colour(palette)),
-        own.transform_filter("datum.chosen")
+        subject.mark_line(strokeWidth=2, clip=True).encode(x=x, y=y("mean"), color=_colour(palette)),
+        subject.transform_filter("datum.chosen")
         .mark_point(size=130, strokeWidth=2.5, filled=False, opacity=1)
         .encode(x=x, y=y("mean"), color=_colour(palette)),
         lost.mark_point(shape="cross", angle=45, size=60, filled=True, opacity=1).encode(
             color=alt.ColorValue(palette.warn), tooltip=_tips("lr", "lost")
         ),
-        own.mark_point(opacity=0, size=80).encode(x=x, y=y("mean"), tooltip=_tips("lr", "mean")),
+        subject.mark_point(opacity=0, size=80).encode(x=x, y=y("mean"), tooltip=_tips("lr", "mean")),
     ]
     return _panel(layers, {"sweep": records, "sweep_runs": runs}, row, palette, PANEL_HEIGHT)
 
 
 def _dots(rows: int, domain: list[float], title: str, palette: Palette) -> alt.Chart:
-    """Draw one dot a run."""
+    """Draw one dot per run."""
     dots = _chart("runs").mark_circle(size=16, opacity=0.5, clip=True)
     return dots.encode(
         x=_x("score", title, domain),

@@ -19,13 +19,14 @@ from stepsize.report.captions import Words
 from stepsize.report.chart_data import many_runs, thin
 from stepsize.report.terminal_text import safe
 from stepsize.report.view_model import Row, View, view
+from stepsize.verdict.answer import Answer, DataFacts, Details
 
-PANELS = 12  # more panels than this tell a reader nothing; the tables still hold every candidate
+PANELS = 12  # more would not help a reader; the tables still hold every candidate
 CLASSES = 20
 SYMBOLS = {"better": "▲", "worse": "▼", "equivalent": "≈", "not shown": "?", "diverged": "✕"}
 
 
-def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+def render(answer: Answer, details: Details) -> str:
     """Write the whole report as one HTML file of about a megabyte that needs no network.
 
     Raises MissingExtra when altair, vl-convert-python or jinja2 is not installed.
@@ -44,7 +45,9 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
         charts=charts,
         datasets=datasets,
         panel_rows=panel_rows,
-        hidden=f" Shown for the best {PANELS}, the baseline and the recommended one." if left_out > 0 else "",
+        hidden=f" Shown for the best {PANELS}, the baseline and the recommended candidate."
+        if left_out > 0
+        else "",
         many_runs=many_runs(shown),
         seeds=answer["study"]["seeds"],
         data_pairs=_data_pairs(shown),
@@ -57,13 +60,13 @@ def render(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
 
 
 def prepare() -> None:
-    """Load what `render` needs, about two seconds' worth; a thread can do it while runs are trained."""
+    """Load what `render` needs, which takes about two seconds; a thread can do it during training."""
     import_module("stepsize.report.charts")
     _library()
     _template("page.html.jinja")
 
 
-def fragment(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+def fragment(answer: Answer, details: Details) -> str:
     """Write verdict, table and warnings as HTML without scripts, for `_repr_html_` in a notebook.
 
     Raises MissingExtra when jinja2 is not installed.
@@ -72,7 +75,7 @@ def fragment(answer: Mapping[str, Any], details: Mapping[str, Any]) -> str:
 
 
 def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
-    """Give the SVG path of a small picture of a plan, linear from zero to its own peak.
+    """Return the SVG path of a small picture of a plan, linear from zero to its own peak.
 
     >>> spark_path([0.0, 1.0, 0.5], width=10, height=22)
     'M0 21L5 1L10 11'
@@ -88,29 +91,29 @@ def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
 
 
 def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One specification per kind of picture that has something to show, and the data of all."""
+    """Return one specification per kind of picture that has something to show, and the data of all."""
     from stepsize.report import chart_theme, charts
 
-    made: dict[str, Any] = {}
+    specs: dict[str, Any] = {}
     datasets: dict[str, Any] = {}
     # Altair checks every piece against its schema as it is made; the tests do that once for all readers.
     with chart_theme.unchecked():
         if any(row.mean is not None for row in shown.rows):
-            made["results"] = charts.results(shown, chart_theme.PAGE)
+            specs["results"] = charts.results(shown, chart_theme.PAGE)
         if any(row.gap is not None for row in shown.rows):
-            made["differences"] = charts.differences(shown, chart_theme.PAGE)
+            specs["differences"] = charts.differences(shown, chart_theme.PAGE)
         if rows := panel_rows["curves"]:
-            made["metric"] = charts.curve(shown, "metric", rows[0].index, chart_theme.PAGE)
-            made["loss"] = charts.curve(shown, "loss", rows[0].index, chart_theme.PAGE)
+            specs["metric"] = charts.curve(shown, "metric", rows[0].index, chart_theme.PAGE)
+            specs["loss"] = charts.curve(shown, "loss", rows[0].index, chart_theme.PAGE)
         if rows := panel_rows["sweep"]:
-            made["sweep"] = charts.sweep(shown, rows[0].index, chart_theme.PAGE)
+            specs["sweep"] = charts.sweep(shown, rows[0].index, chart_theme.PAGE)
         if rows := panel_rows["plans"]:
-            made["plans"] = charts.all_plans(shown, chart_theme.PAGE)
-            made["plan"] = charts.plan(shown, rows[0].index, chart_theme.PAGE)
-        for key, chart in made.items():
-            made[key], data = chart_theme.apart(chart)
+            specs["plans"] = charts.all_plans(shown, chart_theme.PAGE)
+            specs["plan"] = charts.plan(shown, rows[0].index, chart_theme.PAGE)
+        for key, chart in specs.items():
+            specs[key], data = chart_theme.apart(chart)
             datasets |= data
-    return made, datasets
+    return specs, datasets
 
 
 def _panel_rows(shown: View) -> dict[str, list[Row]]:
@@ -134,7 +137,7 @@ def _sections(shown: View, charts: Mapping[str, Any]) -> list[tuple[str, str]]:
         "schedules": ("Schedules", "plans" in charts),
         "data": ("Data", True),
         "cost": ("Cost", True),
-        "repeat": ("Repeat it", True),
+        "repeat": ("Run it again", True),
     }
     return [(key, title) for key, (title, there) in present.items() if there]
 
@@ -145,32 +148,32 @@ def _data_pairs(shown: View) -> list[tuple[str, str]]:
     if data["rows"] is not None:
         pairs += [("rows", f"{data['rows']:,}"), ("features", str(data["features"]))]
     pairs += [(part, f"{about['rows']:,} rows") for part, about in data["parts"].items()]
-    if finite(data.get("majority_baseline")) is not None and data.get("kind") != "regression":
-        pairs.append(("always the largest class scores", share(data["majority_baseline"], decimals=1)))
-    if finite(data.get("sample_value")) is not None:
-        pairs.append(("one validation sample is worth", shown.scale.step(data["sample_value"])))
-    return [*pairs, ("source", data["source"])] if data.get("source") else pairs
+    if finite(data["majority_baseline"]) is not None and data["kind"] != "regression":
+        pairs.append(
+            ("always answering the most common class scores", share(data["majority_baseline"], decimals=1))
+        )
+    if (step := finite(data["sample_value"])) is not None:
+        pairs.append(("one validation row is worth", shown.scale.step(step)))
+    return [*pairs, ("source", data["source"])] if data["source"] else pairs
 
 
-def _shares(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """The share of each class in each part; of many classes the first few."""
-    parts = [part.get("shares") or {} for part in data["parts"].values()]
-    rows = [
-        (name, [share(part.get(name), decimals=1) for part in parts]) for name in data.get("classes") or []
-    ]
+def _shares(data: DataFacts) -> list[tuple[str, list[str]]]:
+    """Return the share of each class in each part; of many classes, the first few."""
+    parts = [part.get("shares", {}) for part in data["parts"].values()]
+    rows = [(name, [share(part.get(name), decimals=1) for part in parts]) for name in data["classes"]]
     if len(rows) > CLASSES:
         rows = [*rows[:CLASSES], (f"and {len(rows) - CLASSES} more", ["" for _ in parts])]
     return rows
 
 
-def _download(answer: Mapping[str, Any]) -> str:
+def _download(answer: Answer) -> str:
     text = json.dumps(plain(answer), allow_nan=False, ensure_ascii=False)
     return base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
 
 
 @cache
 def _library() -> Any:
-    """Vega, Vega-Lite and vega-embed as one script; making it takes most of a report's time, so once."""
+    """Return Vega, Vega-Lite and vega-embed as one script; cached, because bundling it is slow."""
     from markupsafe import Markup
 
     try:
@@ -200,7 +203,7 @@ def _template(name: str) -> Any:
 
 
 def _visible(value: Any) -> Any:
-    """Make control characters in a caller's strings visible; our own markup passes."""
+    """Make control characters in a caller's strings visible; markup of the page passes."""
     return safe(value) if type(value) is str else value
 
 

@@ -21,7 +21,7 @@ from stepsize.schedules.phases import Phase, phases, resolved
 
 ENDS = 5  # rows shown from the start and from the end
 FORMATS = (".html", ".png", ".svg")
-READ = 600  # rates of a schedule that the page has ready to be read at the pointer
+READ = 600  # rates of a schedule that the page can show at the pointer
 PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -40,21 +40,21 @@ $picture<pre id="read"></pre>
 <pre>$text</pre>
 <script>
 const drawn = $data;
-const picture = document.querySelector("svg"), said = document.getElementById("read");
+const picture = document.querySelector("svg"), output = document.getElementById("read");
 const line = document.createElementNS(picture.namespaceURI, "path");
 line.setAttribute("stroke", "#59636e");
 picture.append(line);
 function read(share) {
   const time = Math.min(Math.max(share, 0), 1) * drawn.end;
-  const found = drawn.curves.map(({ spec, unit, at, rates }) => {
+  const current = drawn.curves.map(({ spec, unit, at, rates }) => {
     const next = at.findIndex(t => t / unit > time), index = (next < 0 ? at.length : next) - 1;
     return { spec, at: at[index], rate: rates[index] };
   });
   const x = drawn.left + drawn.width * Math.min(Math.max(share, 0), 1);
   line.setAttribute("d", "M" + x + "," + drawn.top + "v" + drawn.height);
-  const rows = found.map(each => "update " + each.at + ": " + each.rate.padEnd(12) + "  " + each.spec);
+  const rows = current.map(each => "update " + each.at + ": " + each.rate.padEnd(12) + "  " + each.spec);
   const head = "rates at " + drawn.counted + " " + time.toFixed(drawn.counted == "epoch" ? 2 : 0);
-  said.textContent = [head + "; move over the picture for others", ...rows].join("\\n");
+  output.textContent = [head + "; point at the picture to see others", ...rows].join("\\n");
 }
 picture.addEventListener("pointermove", event => {
   const box = picture.getBoundingClientRect();
@@ -81,7 +81,7 @@ def text(plans: Sequence[Plan], width: int, ascii: bool = False) -> str:
 
 
 def draw(plans: Sequence[Plan], path: Path) -> None:
-    """Draw the plans over each other into a .png, .svg or .html file.
+    """Draw the plans over one another into a .png, .svg or .html file.
 
     Raises: ScheduleError for another kind of file, or one that cannot be written; MissingExtra for a .png
     without vl-convert-python.
@@ -89,7 +89,7 @@ def draw(plans: Sequence[Plan], path: Path) -> None:
     ending = path.suffix.lower()
     if ending not in FORMATS:
         raise ScheduleError(
-            f"output {str(path)!r} does not end in .html, .png or .svg; write for example preview.html"
+            f"output={str(path)!r} does not end in .html, .png or .svg; use for example preview.html"
         )
     drawn = picture.svg(plans)
     if ending == ".png":
@@ -102,7 +102,9 @@ def draw(plans: Sequence[Plan], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     except OSError as error:
-        raise ScheduleError(f"cannot write {str(path)!r}: {error.strerror}; give another --output") from None
+        raise ScheduleError(
+            f"output={str(path)!r} cannot be written: {error.strerror}; choose another file"
+        ) from None
 
 
 def _page(plans: Sequence[Plan], drawn: str) -> str:
@@ -127,7 +129,7 @@ def _page(plans: Sequence[Plan], drawn: str) -> str:
 
 
 def _readable(curve: picture.Curve, unit: int) -> dict[str, Any]:
-    """Return rates of a curve as they are said: all of them, or as many as a reader can point at."""
+    """Return the rates of a curve as text: all of them, or as many as a reader can point at."""
     last = len(curve.values) - 1
     at = np.unique(np.linspace(0, last, min(READ, last + 1)).round().astype(np.int64))
     rates = [f"{rate:.6g}" for rate in curve.values[at]]
@@ -155,24 +157,24 @@ def _lines(plan: Plan, width: int, ascii: bool) -> list[str]:
 
 
 def _driven(plan: Plan, width: int) -> list[str]:
-    """Say what the rates leave out, if a metric drives the schedule."""
+    """Return what the rates leave out, if a metric drives the schedule."""
     factor = plan.metric_factor
     if factor is None:
         return []
-    said = f"{factor} counts as 1 here: {factor.metric} moves it while training"
-    return wrap(said, width, "  ", "    ")
+    note = f"{factor} counts as 1 here: {factor.metric} changes it during training"
+    return wrap(note, width, "  ", "    ")
 
 
 def _phase_table(plan: Plan, width: int, ascii: bool) -> list[str]:
-    """Write where each phase begins and ends; a plan of one phase needs no table for that."""
-    found = phases(plan)
-    if len(found) == 1:
+    """Write where each phase begins and ends; nothing for a plan of one phase."""
+    parts = phases(plan)
+    if len(parts) == 1:
         return []
     rows = [[*_counts(plan), "first rate", "last rate", "phase"]]
     above = ""
-    for each in found:
+    for each in parts:
         rates = [f"{plan(at):.6g}" for at in (each.first, each.last)]
-        rows.append([*_stretch(plan, each), *rates, _named(each, above)])
+        rows.append([*_span(plan, each), *rates, _named(each, above)])
         above = each.piece
     sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -183,17 +185,17 @@ def _phase_table(plan: Plan, width: int, ascii: bool) -> list[str]:
 
 
 def _counts(plan: Plan) -> list[str]:
-    """Return what the time of a plan is counted in; an epoch of one update needs no second count."""
+    """Return the units of time of a plan; epochs of one update need no second unit."""
     if not plan.updates_per_epoch:
         return ["updates"]
     return ["epochs"] if plan.updates_per_epoch == 1 else ["epochs", "updates"]
 
 
-def _stretch(plan: Plan, phase: Phase) -> list[str]:
-    """Return the epochs, counted from 1, and the updates, counted from 0, that a phase has a part in."""
-    each = plan.updates_per_epoch or 1
+def _span(plan: Plan, phase: Phase) -> list[str]:
+    """Return the epochs, counted from 1, and the updates, counted from 0, that a phase covers."""
+    per_epoch = plan.updates_per_epoch or 1
     ends = {
-        "epochs": (phase.first // each + 1, phase.last // each + 1),
+        "epochs": (phase.first // per_epoch + 1, phase.last // per_epoch + 1),
         "updates": (phase.first, phase.last),
     }
     return [_from_to(*ends[count]) for count in _counts(plan)]

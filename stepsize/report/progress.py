@@ -1,4 +1,4 @@
-"""One line of progress on a terminal; a line now and then where the output is no terminal."""
+"""One line of progress on a terminal; a line now and then where the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ProgressLine:
 
 
 def describe(progress: Progress) -> str:
-    """Say the stage, the runs done, the rate and the time that remains.
+    """Return the stage, the runs done, the speed and the time left, in words.
 
     >>> describe(Progress(total=100, found=0, done=0, stage="tuning rates"))
     'tuning rates: 0 of 100 runs'
@@ -54,4 +54,4 @@ def describe(progress: Progress) -> str:
     text = f"{progress.stage}: {progress.done:,.0f} of {progress.total:,} runs"
     if progress.remaining is None:
         return text
-    return f"{text}, {pace(progress.rate)}, {duration(progress.remaining)} to go"
+    return f"{text}, {pace(progress.rate)}, {duration(progress.remaining)} left"

@@ -1,14 +1,14 @@
-"""The answer in a terminal: a table with a picture of each schedule, one sentence, what to know beside it."""
+"""The answer in a terminal: a table with a picture of each schedule, the sentence, notes and warnings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from stepsize.report.terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
 from stepsize.report.view_model import Row, View, view
+from stepsize.verdict.answer import Answer, Details
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-:=+*#"
@@ -16,7 +16,7 @@ ASCII_BLOCKS = "_.-:=+*#"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table; `rank` says what goes first when the terminal is narrow (0 always stays)."""
+    """One column of the table; in a narrow terminal those of the highest `rank` are dropped, 0 never."""
 
     title: str
     rank: int
@@ -25,9 +25,9 @@ class Column:
 
 
 def schedule_sparkline(lr_values: Sequence[float], cells: int = 12, ascii: bool = False) -> str:
-    """Draw a plan with block characters, linear from zero to its own peak.
+    """Draw a plan with block characters, linear from zero to its peak.
 
-    Each cell is the mean of its stretch of the run; a stretch that is zero throughout stays blank.
+    Each cell is the mean of its part of the run; a part that is zero throughout stays blank.
 
     >>> schedule_sparkline([0, 1, 2, 3, 4, 4, 2, 0], cells=4)
     '▁▅█▂'
@@ -36,23 +36,23 @@ def schedule_sparkline(lr_values: Sequence[float], cells: int = 12, ascii: bool 
     if not lr_values:
         return " " * cells
     edges = [round(i * len(lr_values) / cells) for i in range(cells + 1)]
-    stretches = [lr_values[min(a, len(lr_values) - 1) : max(b, a + 1)] for a, b in pairwise(edges)]
-    means = [sum(stretch) / len(stretch) for stretch in stretches]
+    parts = [lr_values[min(a, len(lr_values) - 1) : max(b, a + 1)] for a, b in pairwise(edges)]
+    means = [sum(part) / len(part) for part in parts]
     top = max(means)
     levels = [max(1, round(len(blocks) * mean / top)) if mean > 0 else 0 for mean in means]
     return "".join(blocks[level - 1] if level else " " for level in levels)
 
 
 def render(
-    answer: Mapping[str, Any],
-    details: Mapping[str, Any],
+    answer: Answer,
+    details: Details,
     width: int = 80,
     colour: bool = False,
     ascii: bool = False,
 ) -> str:
     """Write the answer for a terminal `width` cells wide; no line is wider.
 
-    `colour` adds ANSI codes; `ascii` spells everything in ASCII, for streams that know nothing else.
+    `colour` adds ANSI codes; `ascii` spells everything in ASCII, for streams that accept nothing else.
     """
     shown = view(answer, details)
     spell = (lambda text: ascii_only(safe(text))) if ascii else safe
@@ -153,11 +153,11 @@ def _legend(
     if any(row.in_best_set and not row.recommended for row in shown.rows):
         marks.append(f"{best} may also be the best (95 %)")
     if any(row.ci95 for row in shown.rows):
-        marks.append("± half the 95 % interval")
+        marks.append("± half the width of the 95 % interval")
     if any(row.diverged for row in shown.rows):
         marks.append("runs: finished/started")
     unit = f" in {shown.scale.difference_unit}" if shown.scale.difference_unit else ""
     better = "" if shown.scale.higher_is_better else "; lower is better"
-    marks.append(f"differences{unit} to {shown.baseline}{better}")
-    said = [", ".join(marks), *([shown.left_out] if shown.left_out else [])]
-    return [paint(line, _DIM) for text in said for line in wrap(spell(text), width)]
+    marks.append(f"differences{unit} from {shown.baseline}{better}")
+    texts = [", ".join(marks), *([shown.left_out] if shown.left_out else [])]
+    return [paint(line, _DIM) for text in texts for line in wrap(spell(text), width)]

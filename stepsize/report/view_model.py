@@ -1,4 +1,4 @@
-"""What a reader sees: `answer` and `details` as rows of ready strings and numbers, best first.
+"""What a reader sees: answer and details as rows of ready strings and numbers, best first.
 
 No statistics here; only order, units, digits and words.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from stepsize.number_format import (
     MISSING,
     Scale,
+    counted,
     duration,
     finite,
     half_width,
@@ -23,8 +24,18 @@ from stepsize.number_format import (
     share,
 )
 from stepsize.report.selection import left_out, shown_candidates
-
-Band = Mapping[str, list[float | None]]
+from stepsize.verdict.answer import (
+    Answer,
+    CandidateAnswer,
+    Cost,
+    CurveSeries,
+    DataFacts,
+    Details,
+    Protocol,
+    RatePoint,
+    StudyPart,
+    Tuning,
+)
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,8 @@ class Row:
     gap_ci95: list[float] | None
     plan_epochs: list[float]
     plan: list[float]
-    curves: Mapping[str, Any]
-    sweep: list[Mapping[str, Any]]
+    curves: CurveSeries | None
+    sweep: list[RatePoint]
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class View:
     notes: list[str]
     cost: str
     facts: list[tuple[str, str]]
-    data: Mapping[str, Any]
+    data: DataFacts
     protocol: list[tuple[str, str]]
     seeds: str
     command: str
@@ -86,13 +97,13 @@ class View:
     versions: Mapping[str, str]
 
 
-def view(answer: Mapping[str, Any], details: Mapping[str, Any]) -> View:
-    """Arrange the two dicts for reading: the candidates of `shown_candidates`, in its order."""
+def view(answer: Answer, details: Details) -> View:
+    """Arrange an answer for reading: the candidates of `shown_candidates`, in its order."""
     study, verdict = answer["study"], answer["verdict"]
     protocol = study["protocol"]
     halves = [half_width(c["ci95"]) for c in answer["candidates"]]
     halves += [half_width(c["vs_baseline"]["ci95"]) for c in answer["candidates"] if c["vs_baseline"]]
-    scale = scale_for(protocol["metric"], protocol["higher_is_better"], protocol.get("share"), halves)
+    scale = scale_for(protocol["metric"], protocol["higher_is_better"], protocol["share"], halves)
     rows = [_row(i, c, answer, details, scale) for i, c in enumerate(shown_candidates(answer))]
     return View(
         title=study["name"],
@@ -111,7 +122,7 @@ def view(answer: Mapping[str, Any], details: Mapping[str, Any]) -> View:
         cost=_cost(answer["cost"]),
         facts=_facts(answer, scale),
         data=answer["data"],
-        protocol=[_protocol_line(key, value, scale) for key, value in protocol.items()],
+        protocol=_protocol_lines(protocol, scale),
         seeds=ranges(study["seeds"]),
         command=study["command"],
         fingerprint=study["fingerprint"],
@@ -119,18 +130,12 @@ def view(answer: Mapping[str, Any], details: Mapping[str, Any]) -> View:
     )
 
 
-def _row(
-    index: int,
-    candidate: Mapping[str, Any],
-    answer: Mapping[str, Any],
-    details: Mapping[str, Any],
-    scale: Scale,
-) -> Row:
+def _row(index: int, candidate: CandidateAnswer, answer: Answer, details: Details, scale: Scale) -> Row:
     name, n, diverged = candidate["name"], candidate["n"], candidate["diverged"]
     lost = n > 0 and diverged >= n  # its scores are only the worst there is: nothing to show
-    protocol, gap = answer["study"]["protocol"], {} if lost else candidate["vs_baseline"] or {}
-    plan = details.get("plans", {}).get(name, {"epoch": [], "lr": []})
-    is_baseline = name == protocol["baseline"]
+    is_baseline = name == answer["study"]["protocol"]["baseline"]
+    gap: Mapping[str, Any] = {} if lost else candidate["vs_baseline"] or {}
+    plan = details["plans"].get(name, {"epoch": [], "lr": []})
     return Row(
         index=index,
         name=name,
@@ -156,8 +161,8 @@ def _row(
         gap_ci95=_interval(gap.get("ci95")),
         plan_epochs=list(plan["epoch"]),
         plan=list(plan["lr"]),
-        curves=details.get("curves", {}).get(name, {}),
-        sweep=list(details.get("sweep", {}).get(name, [])),
+        curves=details["curves"].get(name),
+        sweep=details["sweep"].get(name, []),
     )
 
 
@@ -169,69 +174,83 @@ def _settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings.items())
 
 
-def _subtitle(study: Mapping[str, Any]) -> str:
+def _subtitle(study: StudyPart) -> str:
     protocol, seeds = study["protocol"], len(study["seeds"])
     parts = [
-        str(protocol["model"]),
-        f"{protocol['epochs']} epochs × {protocol['updates_per_epoch']} updates",
-        f"{seeds:,} seed" + ("s" if seeds != 1 else ""),
+        protocol["model"],
+        f"{counted(protocol['epochs'], 'epoch')} × {counted(protocol['updates_per_epoch'], 'update')}",
+        counted(seeds, "seed"),
     ]
     return " · ".join(parts)
 
 
-def _cost(cost: Mapping[str, Any]) -> str:
+def _cost(cost: Cost) -> str:
     if not cost["runs"]:
-        return "nothing was trained now; every run was in the store"
+        return "nothing was trained: every run was already in the store"
     parts = [
-        f"{cost['runs']:,} runs in {duration(cost['seconds'])}",
+        f"{counted(cost['runs'], 'run')} in {duration(cost['seconds'])}",
         pace(cost["runs_per_second"]),
         f"compiling {duration(cost['compile_seconds'])}",
-        cost.get("layout", ""),
+        cost["layout"],
     ]
     return " · ".join(filter(None, parts))
 
 
-def _facts(answer: Mapping[str, Any], scale: Scale) -> list[tuple[str, str]]:
+def _facts(answer: Answer, scale: Scale) -> list[tuple[str, str]]:
     study, verdict = answer["study"], answer["verdict"]
     facts = [
         ("may be the best", f"{len(verdict['best_set'])} of {len(answer['candidates'])}"),
         ("seeds", f"{len(study['seeds']):,}"),
-        ("smallest gap that matters", scale.step(study["protocol"]["margin"])),
+        ("smallest difference that matters", scale.step(study["protocol"]["margin"])),
     ]
     if verdict["seeds_needed"] is not None:
-        facts.append(("seeds to see such a gap", f"{verdict['seeds_needed']:,}"))
+        facts.append(("seeds needed to show it", f"{verdict['seeds_needed']:,}"))
     return [*facts, ("time", duration(answer["cost"]["seconds"]))] if answer["cost"]["runs"] else facts
 
 
 _LABELS = {
-    "higher_is_better": "better is",
-    "margin": "smallest gap that matters",
-    "updates_per_epoch": "updates an epoch",
-    "horizon": "horizon, updates",
+    "higher_is_better": "better scores are",
+    "margin": "smallest difference that matters",
+    "updates_per_epoch": "updates per epoch",
+    "horizon": "horizon (updates)",
     "share": "shown in percent",
     "worst": "a diverged run counts as",
 }
+_IF_ANY = ("batch_size", "folds")
 
 
-def _protocol_line(key: str, value: Any, scale: Scale) -> tuple[str, str]:
-    if key == "margin":
-        text = scale.step(value)
-    elif key == "higher_is_better":
-        text = "higher" if value else "lower"
-    elif key == "worst":
-        text = "the worst score of all" if value is None else f"{scale.number(value)} {scale.unit}".strip()
-    elif key == "tuning":
-        text = _tuning(value)
-    elif isinstance(value, Mapping):
-        name = str(value.get("name", ""))
-        rest = _settings({k: v for k, v in value.items() if k != "name"})
-        text = ", ".join(part for part in (name, rest) if part)
-    else:
-        text = str(value)
-    return _LABELS.get(key, key.replace("_", " ")), text
+def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
+    """Return label and text of each part of the protocol, without those that do not apply."""
+    return [
+        (_LABELS.get(key, key.replace("_", " ")), _protocol_text(key, value, scale))
+        for key, value in protocol.items()
+        if value is not None or key not in _IF_ANY
+    ]
 
 
-def _tuning(tuning: Mapping[str, Any] | None) -> str:
+def _protocol_text(key: str, value: Any, scale: Scale) -> str:
+    match key:
+        case "margin":
+            return scale.step(value)
+        case "higher_is_better":
+            return "higher" if value else "lower"
+        case "share":
+            return "yes" if value else "no"
+        case "worst":
+            return "the worst score seen" if value is None else f"{scale.number(value)} {scale.unit}".strip()
+        case "tuning":
+            return _tuning(value)
+        case "optimizer":
+            return _optimizer(value)
+    return str(value)
+
+
+def _optimizer(optimizer: Mapping[str, Any]) -> str:
+    rest = _settings({key: value for key, value in optimizer.items() if key != "name"})
+    return ", ".join(part for part in (str(optimizer["name"]), rest) if part)
+
+
+def _tuning(tuning: Tuning | None) -> str:
     if tuning is None:
-        return "none: every learning rate was given"
-    return f"{tuning['rates_per_candidate']} rates a candidate on seeds {ranges(tuning['seeds'])}"
+        return "none: every learning rate is fixed"
+    return f"{tuning['rates_per_candidate']} rates per candidate on seeds {ranges(tuning['seeds'])}"

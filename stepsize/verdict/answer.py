@@ -5,7 +5,7 @@ docs. A field that does not apply is `None` (null in the JSON); only a part's `c
 and `sd`, depend on the target.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: as text, a NotRequired field would count as required at run time.
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -46,7 +46,7 @@ class Protocol(TypedDict):
         "the smallest difference that matters: as set with `margin=`; else half a point, or the value of "
         "one row if that is more; for a metric that is not a share, 1 % of the baseline's mean",
     ]
-    tuning: Annotated[Tuning | None, "null if no candidate has a free rate"]
+    tuning: Annotated[Tuning | None, "how free rates were chosen; null if no candidate has one"]
 
 
 class StudyPart(TypedDict):
@@ -64,10 +64,10 @@ class PartFacts(TypedDict):
     """The rows of one part, training or validation, on the first seed."""
 
     rows: Annotated[int, "number of rows"]
-    counts: NotRequired[Annotated[dict[str, int], "rows of each class"]]
-    shares: NotRequired[Annotated[dict[str, float], "share of each class"]]
-    mean: NotRequired[Annotated[float, "mean target of a regression"]]
-    sd: NotRequired[Annotated[float, "standard deviation of the target of a regression"]]
+    counts: NotRequired[Annotated[dict[str, int], "rows of each class; absent for a regression"]]
+    shares: NotRequired[Annotated[dict[str, float], "share of each class; absent for a regression"]]
+    mean: NotRequired[Annotated[float, "mean of the target; for a regression only"]]
+    sd: NotRequired[Annotated[float, "standard deviation of the target; for a regression only"]]
 
 
 class DataFacts(TypedDict):
@@ -121,7 +121,7 @@ class CandidateAnswer(TypedDict):
     n: Annotated[int, "runs"]
     replicates: Annotated[int, "what the statistics count: seeds, or repeats of a cross-validation"]
     diverged: Annotated[int, "runs that diverged"]
-    mean: Annotated[float, "mean score"]
+    mean: Annotated[float, "mean score; a diverged run counts with the worst score there is"]
     sd: Annotated[float | None, "standard deviation of the scores; null with one seed"]
     ci95: Annotated[
         list[float] | None,
@@ -129,7 +129,7 @@ class CandidateAnswer(TypedDict):
         "least that of one step",
     ]
     scores: Annotated[list[float], "score of each run after its last epoch, in the order of `study.seeds`"]
-    vs_baseline: Annotated[VersusBaseline | None, "null for the baseline itself"]
+    vs_baseline: Annotated[VersusBaseline | None, "comparison with the baseline, for which it is null"]
     in_best_set: Annotated[
         bool, "not shown to be beaten by any other (multiple comparisons with the best, 95 %)"
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepsize.number_format import Scale
+from stepsize.number_format import Scale, counted
 from stepsize.stats import compare_paired, judge
 from stepsize.stats.paired import Word
 from stepsize.verdict.answer import Answer, CandidateAnswer
@@ -143,4 +143,4 @@ def _other_notes(attribution: Attribution) -> Iterator[str]:
             f"{size} ({verdict})."
         )
     if len(others) > LISTED:
-        yield f"{len(others) - LISTED:,} more candidates also change both schedule and settings."
+        yield f"{counted(len(others) - LISTED, 'more candidate')} also changed both schedule and settings."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from stepsize.number_format import Scale, rate
+from stepsize.number_format import Scale, counted, rate
 from stepsize.stats.paired import LEAST_SEEDS
 from stepsize.verdict import data_notes
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, StudyPart
@@ -69,7 +69,7 @@ def _replication(candidate: CandidateAnswer, folds: int | None) -> str:
     count = candidate["replicates"]
     if folds:
         return f"{count:,} × {folds}-fold cross-validation"
-    return f"{count:,} seed{'s' if count > 1 else ''}"
+    return counted(count, "seed")
 
 
 def notes(answer: Answer, scores: ListedScores) -> list[str]:
@@ -119,8 +119,8 @@ def _seeds_notes(answer: Answer) -> Iterator[str]:
     if needed is not None:
         margin = gap(scale_of(answer), study["protocol"]["margin"])
         yield (
-            f"To tell the recommended candidate from the next best by {margin} takes about {needed:,} "
-            f"seeds at the spread seen here; this study has {len(study['seeds']):,}."
+            f"To tell the recommended candidate from the next best by {margin} takes about "
+            f"{counted(needed, 'seed')} at the spread seen here; this study has {len(study['seeds']):,}."
         )
 
 
@@ -153,7 +153,7 @@ def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:
             "a better one may lie beyond."
         )
     if len(at_edge) > LISTED:
-        yield f"{len(at_edge) - LISTED:,} more candidates also have their best rate at the edge."
+        yield f"{counted(len(at_edge) - LISTED, 'more candidate')} also had their best rate at the edge."
 
 
 def _diverged_runs(answer: Answer, divergences: Divergences) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _diverged_runs(answer: Answer, divergences: Divergences) -> Iterator[str]:
         )
     if len(lost) > LISTED:
         runs = sum(candidate["diverged"] for candidate in lost if candidate not in listed)
-        yield f"{runs:,} runs of {len(lost) - LISTED:,} other candidates also diverged."
+        yield f"{counted(runs, 'run')} of {counted(len(lost) - LISTED, 'other candidate')} also diverged."
 
 
 def _useless_scores(answer: Answer) -> Iterator[str]:

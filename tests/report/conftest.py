@@ -1,15 +1,26 @@
-"""Realistic answers: what a study hands to the report, made from a fixed generator and simple formulas."""
+"""Realistic answers: a recorded one, and variations with scores and series from simple formulas."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-Study = tuple[dict[str, Any], dict[str, Any]]
+from stepsize.verdict.answer import (
+    Answer,
+    Band,
+    CandidateAnswer,
+    CurveSeries,
+    Details,
+    PlanSeries,
+    RatePoint,
+    VersusBaseline,
+)
+from tests.support.answers import recorded_answer
+
+Study = tuple[Answer, Details]
 
 SHAPES: dict[str, Callable[[float], float]] = {
     "constant(lr)": lambda x: 1.0,
@@ -39,36 +50,39 @@ def interval(values: list[float]) -> tuple[float, float | None, list[float] | No
 
 def candidate(
     name: str, lr: float | None, scores: list[float], base: list[float] | None, k: int
-) -> dict[str, Any]:
+) -> CandidateAnswer:
+    """A recorded candidate with a name and scores of its own."""
+    recorded = recorded_answer()["candidates"][0 if base is None else 1]
     mean, sd, ci = interval(scores)
-    versus = None
+    spec = name if lr is None else name.replace("lr", f"{lr:.3g}")
+    recorded.update(
+        name=name, spec=spec, settings={}, lr=lr, n=len(scores), replicates=len(scores), mean=mean, sd=sd,
+        ci95=ci, scores=scores, in_best_set=mean > 0.894,
+    )  # fmt: skip
     if base is not None:
         gap, _, gap_ci = interval([a - b for a, b in zip(scores, base, strict=True)])
-        words = "not shown"
+        verdict = "not shown"
         if gap_ci is not None and gap_ci[1] < 0:
-            words = "worse"
+            verdict = "worse"
         elif gap_ci is not None and gap_ci[0] > 0:
-            words = "better" if gap > 0.008 else "equivalent"
+            verdict = "better" if gap > 0.008 else "equivalent"
         better = sum(a > b for a, b in zip(scores, base, strict=True)) / len(scores)
-        p = 0.0002 if words in ("better", "worse") else 0.21
-        versus = {"mean": gap, "ci95": gap_ci, "p": p, "p_holm": min(1.0, p * k), "p_better": better}
-        versus["verdict"] = words
-    spec = name if lr is None else name.replace("lr", f"{lr:.3g}")
-    return {
-        "name": name, "spec": spec, "settings": {}, "lr": lr, "n": len(scores), "diverged": 0, "mean": mean,
-        "sd": sd, "ci95": ci, "scores": scores, "vs_baseline": versus, "in_best_set": mean > 0.894,
-    }  # fmt: skip
+        p = 0.0002 if verdict in ("better", "worse") else 0.21
+        recorded["vs_baseline"] = VersusBaseline(
+            mean=gap, ci95=gap_ci, p=p, p_holm=min(1.0, p * k), p_better=better, verdict=verdict
+        )
+    return recorded
 
 
-def band(values: list[float], spread: float) -> dict[str, list[float]]:
+def band(values: list[float], spread: float) -> Band:
     return {
-        "mean": values,
+        "mean": [*values],
         "low": [v - spread * (1 + i % 3 / 10) for i, v in enumerate(values)],
         "high": [v + spread * (1 + i % 2 / 10) for i, v in enumerate(values)],
     }
 
 
-def curves(level: float, speed: float, rng: random.Random) -> dict[str, Any]:
+def curves(level: float, speed: float, rng: random.Random) -> CurveSeries:
     def at(start: float, end: float, noise: float) -> list[float]:
         return [
             end + (start - end) * math.exp(-e * speed) + rng.gauss(0, noise) for e in range(1, EPOCHS + 1)
@@ -82,8 +96,8 @@ def curves(level: float, speed: float, rng: random.Random) -> dict[str, Any]:
     }
 
 
-def sweep(peak: float, level: float, rng: random.Random) -> list[dict[str, Any]]:
-    points = []
+def sweep(peak: float, level: float, rng: random.Random) -> list[RatePoint]:
+    points: list[RatePoint] = []
     for lr in [10 ** (-3 + 0.4 * i) for i in range(11)]:
         mean = level - 0.06 * math.log10(lr / peak) ** 2
         scores: list[float | None] = [round(116 * (mean + rng.gauss(0, 0.01))) / 116 for _ in range(5)]
@@ -94,10 +108,27 @@ def sweep(peak: float, level: float, rng: random.Random) -> list[dict[str, Any]]
     return points
 
 
+def plan(shape: Callable[[float], float], lr: float) -> PlanSeries:
+    last = EPOCHS * UPDATES
+    updates = [round(i * last / 399) for i in range(400)]
+    return {"epoch": [u / UPDATES for u in updates], "lr": [lr * shape(u / last) for u in updates]}
+
+
+def recorded_study() -> Study:
+    """The recorded answer as it is, with series from formulas."""
+    answer, rng = recorded_answer(), random.Random(7)
+    names = [c["name"] for c in answer["candidates"]]
+    free = [c for c in answer["candidates"] if c["lr"]]
+    return answer, Details(
+        plans={name: plan(SHAPES["cosine(lr)"], 0.1) for name in names},
+        curves={name: curves(0.9, 0.1, rng) for name in names},
+        sweep={c["name"]: sweep(c["lr"] or 0.1, c["mean"], rng) for c in free},
+    )
+
+
 def make_study(k: int = 6, n: int = 30, names: list[str] | None = None, tuned: bool = True) -> Study:
-    """An Ionosphere-like study: k candidates, n seeds, accuracies in steps of 1/116."""
-    rng = random.Random(7)
-    shapes = list(SHAPES.values())
+    """The recorded study with k candidates and n seeds of its own, accuracies in steps of 1/116."""
+    rng, shapes = random.Random(7), list(SHAPES.values())
     names = list(SHAPES)[:k] if names is None else names
     seed_effect = [rng.gauss(0, 0.015) for _ in range(n)]
     candidates, plans, all_curves, sweeps = [], {}, {}, {}
@@ -108,56 +139,20 @@ def make_study(k: int = 6, n: int = 30, names: list[str] | None = None, tuned: b
         scores = [round(116 * min(1, level + e + rng.gauss(0, 0.009))) / 116 for e in seed_effect]
         candidates.append(candidate(name, lr if tuned else None, scores, base, k))
         base = scores if base is None else base
-        count = EPOCHS * UPDATES + 1
-        updates = [round(j * (count - 1) / 399) for j in range(400)]
-        plans[name] = {
-            "epoch": [u / UPDATES for u in updates],
-            "lr": [lr * shapes[i % 12](u / (count - 1)) for u in updates],
-        }
+        plans[name] = plan(shapes[i % 12], lr)
         all_curves[name] = curves(level, 0.08 + 0.02 * (i % 5), rng)
         sweeps[name] = sweep(lr, level, rng)
+    answer = recorded_answer()
+    answer["candidates"] = candidates
+    answer["study"]["seeds"] = list(range(1000, 1000 + n))
+    answer["study"]["protocol"]["baseline"] = names[0]
+    if not tuned:
+        answer["study"]["protocol"]["tuning"] = None
     best = [c["name"] for c in candidates if c["in_best_set"]]
-    answer = {
-        "study": {
-            "name": "ionosphere", "fingerprint": "3f9ac1d27be04518", "seeds": list(range(1000, 1000 + n)),
-            "protocol": {
-                "epochs": EPOCHS, "batch_size": 28, "updates_per_epoch": UPDATES, "horizon": EPOCHS * UPDATES,
-                "optimizer": {"name": "sgd", "momentum": 0.0}, "loss": "binary_crossentropy",
-                "metric": "accuracy", "higher_is_better": True,
-                "split": "stratified by seed, 33 % validation",
-                "baseline": names[0], "margin": 0.0086, "model": "mlp(34)",
-                "tuning": {"seeds": [0, 1, 2, 3, 4], "rates_per_candidate": 11} if tuned else None,
-            },
-            "versions": {"stepsize": "0.1.0", "python": "3.11.7", "jax": "0.10.2", "keras": "3.15.1"},
-            "command": "stepsize compare ionosphere",
-        },
-        "data": {
-            "name": "ionosphere", "rows": 351, "features": 34, "classes": ["b", "g"],
-            "parts": {
-                "train": {"rows": 235, "shares": {"b": 0.3574, "g": 0.6426}},
-                "validation": {"rows": 116, "shares": {"b": 0.3621, "g": 0.6379}},
-            },
-            "majority_baseline": 0.638, "sample_value": 0.0086,
-            "source": "Sigillito et al. (1989), Ionosphere, UCI Machine Learning Repository, https://doi.org/10.24432/C5W01B.",
-        },
-        "candidates": candidates,
-        "verdict": {
-            "status": "tied" if len(best) > 1 else "one_best", "best_set": best,
-            "recommended": (best or names)[0],
-            "sentence": f"Use {(best or names)[0]}: {len(best)} of {len(names)} candidates may be the best"
-            " and it is the simplest of them; no schedule is shown to beat a constant rate by a sample.",
-            "seeds_needed": 64,
-        },
-        "notes": [
-            "Momentum made the difference: 0.8 instead of 0 adds 3.4 points to a constant rate.",
-            "The lesson's split validates on the last 116 rows, 107 of one class: always answering"
-            " 'good' scores 92.2 % there.",
-            "To see gaps of 0.86 points, run 64 seeds: stepsize compare ionosphere --seeds 64",
-        ],
-        "warnings": ["One validation sample is worth 0.86 points, more than the usual margin of 0.5 points."],
-        "cost": {"runs": 1020, "seconds": 9.1, "runs_per_second": 800.0, "compile_seconds": 3.0},
-    }  # fmt: skip
-    return answer, {"plans": plans, "curves": all_curves, "sweep": sweeps if tuned else {}}
+    answer["verdict"].update(
+        status="tied" if len(best) > 1 else "one_best", best_set=best, recommended=(best or names)[0]
+    )
+    return answer, Details(plans=plans, curves=all_curves, sweep=sweeps if tuned else {})
 
 
 def diverge(study: Study, which: list[str], runs: int | None = None) -> Study:
@@ -171,41 +166,44 @@ def diverge(study: Study, which: list[str], runs: int | None = None) -> Study:
                 c.update(mean=0.0, sd=0.0, ci95=[0.0, 0.0], scores=[0.0] * c["n"])
                 if c["vs_baseline"]:
                     c["vs_baseline"].update(mean=-0.888, ci95=[-0.893, -0.883], verdict="worse")
-                for part in ("train_loss", "val_loss", "metric"):
-                    for line in details["curves"][c["name"]][part].values():
+                series = details["curves"][c["name"]]
+                for quantity in (series["train_loss"], series["val_loss"], series["metric"]):
+                    for line in (quantity["mean"], quantity["low"], quantity["high"]):
                         line[3:] = [None] * (len(line) - 3)
     return answer, details
 
 
 def all_diverged() -> Study:
     answer, details = diverge(make_study(4), list(SHAPES)[:4])
-    answer["verdict"] = {
-        "status": "all_diverged", "best_set": [], "recommended": None, "seeds_needed": None,
-        "sentence": "Every run diverged: lower the rates, the first non-finite loss came at update 3.",
-    }  # fmt: skip
+    answer["verdict"].update(
+        status="all_diverged", best_set=[], recommended=None, reason=None, seeds_needed=None,
+        sentence="Every run of every candidate diverged; try lower learning rates.",
+    )  # fmt: skip
     return answer, details
 
 
 def nulls() -> Study:
-    """Everything diverged, told with null and NaN instead of numbers."""
+    """Everything diverged: NaN and None instead of numbers, no series, facts of the data unknown."""
     answer, _ = all_diverged()
     for c in answer["candidates"]:
-        c.update(mean=None, sd=float("nan"), ci95=None, scores=[None] * c["n"], lr=None)
+        c.update(mean=math.nan, sd=math.nan, ci95=None, scores=[math.nan] * c["n"], lr=None)
         if c["vs_baseline"]:
-            c["vs_baseline"].update(mean=None, ci95=None, p=None, p_holm=None, p_better=None)
+            c["vs_baseline"].update(mean=math.nan, ci95=None, p=math.nan, p_holm=math.nan, p_better=math.nan)
     answer["data"].update(majority_baseline=None, sample_value=None)
-    return answer, {}
+    return answer, Details(plans={}, curves={}, sweep={})
 
 
 def lower_is_better() -> Study:
     """The same study judged by a loss: plain numbers, lower is better."""
     answer, details = make_study(6)
-    answer["study"]["protocol"].update(metric="val_loss", higher_is_better=False, margin=0.002)
+    answer["study"]["protocol"].update(
+        metric="val_loss", higher_is_better=False, margin=0.002, share=False, worst=None
+    )
     for c in answer["candidates"]:
-        c["mean"], c["ci95"] = 1.1 - c["mean"], [1.1 - c["ci95"][1], 1.1 - c["ci95"][0]]
-        c["scores"] = [1.1 - s for s in c["scores"]]
+        c.update(mean=1.1 - c["mean"], ci95=[1.1 - end for end in reversed(c["ci95"] or [])])
+        c["scores"] = [1.1 - score for score in c["scores"]]
         if versus := c["vs_baseline"]:
-            versus["mean"], versus["ci95"] = -versus["mean"], [-versus["ci95"][1], -versus["ci95"][0]]
+            versus.update(mean=-versus["mean"], ci95=[-end for end in reversed(versus["ci95"] or [])])
     return answer, details
 
 
@@ -213,6 +211,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m\u2028 {{7*7}} 学習率
 LONG = "warmup(5*epochs) >> constant(0.1, length=0.5*run) >> cosine(0.1, floor=0.0001) * plateau(factor=0.5)"
 
 STUDIES: dict[str, Callable[[], Study]] = {
+    "recorded": recorded_study,
     "lesson": lambda: make_study(6),
     "twelve": lambda: diverge(make_study(12), ["one_cycle(lr)"], 4),
     "one_lost": lambda: diverge(make_study(12), ["one_cycle(lr)"]),

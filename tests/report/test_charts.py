@@ -17,8 +17,9 @@ vl_convert = pytest.importorskip("vl_convert")
 
 from stepsize.report import chart_data, chart_theme, charts  # noqa: E402
 from stepsize.report.view_model import View, view  # noqa: E402
+from stepsize.verdict.answer import Answer, Details  # noqa: E402
 
-Study = tuple[dict[str, Any], dict[str, Any]]
+Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]
 
 KINDS: dict[str, Callable[[View], Any]] = {
@@ -52,7 +53,9 @@ def test_results_name_every_candidate_and_its_number(studies: Studies) -> None:
 
 def test_the_margin_is_drawn_in_the_picture_of_differences(studies: Studies) -> None:
     spec = charts.differences(view(*studies["lesson"]())).to_dict()
-    assert spec["datasets"]["margin"] == [{"low": -0.86, "high": 0.86}]
+    assert spec["datasets"]["margin"] == [
+        {"low": pytest.approx(-100 / 116), "high": pytest.approx(100 / 116)}
+    ]
     assert len(spec["datasets"]["gaps"]) == 5
 
 

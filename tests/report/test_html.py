@@ -11,7 +11,6 @@ import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,8 +19,9 @@ pytest.importorskip("vl_convert")
 
 from stepsize.report import html
 from stepsize.report.view_model import view
+from stepsize.verdict.answer import Answer, Details
 
-Study = tuple[dict[str, Any], dict[str, Any]]
+Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]
 
 
@@ -224,7 +224,7 @@ FRAME = """<!doctype html><body><iframe style="width:390px;height:2000px;border:
 
 
 def browse(page: Path, profile: Path, *flags: str) -> tuple[str, list[str]]:
-    """Open a page in a browser; give its final DOM and what it wrote to the console."""
+    """Open a page in a browser; return its final DOM and its console messages."""
     assert CHROMIUM is not None
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *flags, page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
@@ -241,13 +241,13 @@ def test_a_phone_draws_every_picture_and_scrolls_only_down(
     page = tmp_path / "page.html"
     page.write_text(FRAME.format(escaping.escape(head + REPORT + end + tail)), "utf-8")
     dom, console = browse(page, tmp_path / "profile", "--blink-settings=preferredColorScheme=0")
-    found = json.loads(escaping.unescape(re.findall(r'data-found="(.*?)"', dom)[0]))
+    seen = json.loads(escaping.unescape(re.findall(r'data-found="(.*?)"', dom)[0]))
     assert console == []
-    assert found["boxes"] > 0
-    assert found["drawn"] == found["boxes"]
-    assert found["width"] == 390
-    assert found["needs"] <= 390
-    assert found["colour"] == "rgb(20, 23, 27)"
+    assert seen["boxes"] > 0
+    assert seen["drawn"] == seen["boxes"]
+    assert seen["width"] == 390
+    assert seen["needs"] <= 390
+    assert seen["colour"] == "rgb(20, 23, 27)"
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_a_run_in_updates_is_counted_in_updates() -> None:
     assert rows(text)[-4:] == [["0", "0.4"], ["1", "0.3"], ["2", "0.2"], ["3", "0.1"]]
 
 
-def test_an_epoch_that_is_not_whole_is_said() -> None:
+def test_an_epoch_that_is_not_whole_is_reported() -> None:
     text = preview.text([ss.linear(0.4).plan(updates=5, updates_per_epoch=2)], width=60)
     assert "2 epochs = 4 updates, and 1 more" in text
     assert [row[:2] for row in rows(text)[-4:]] == [["1", "0"], ["2", "2"], ["3", "4"], ["end", "4"]]
@@ -67,9 +67,9 @@ def test_the_phases_of_one_piece_are_named_below_each_other() -> None:
     ]
 
 
-def test_a_factor_that_a_metric_moves_is_said_to_count_as_1() -> None:
+def test_a_factor_that_a_metric_drives_counts_as_1() -> None:
     text = preview.text([planned(ss.constant(0.1) * ss.plateau(patience=3))], width=100)
-    assert "plateau(patience=3) counts as 1 here: val_loss moves it while training" in text
+    assert "plateau(patience=3) counts as 1 here: val_loss changes it during training" in text
     assert "learning rate, plateau counted as 1<" in picture.svg([planned(ss.constant(0.1) * ss.plateau())])
 
 
@@ -97,9 +97,9 @@ def test_a_picture_has_one_line_per_plan_and_every_spec(tmp_path: Path) -> None:
     lines = [stroke for stroke in strokes if stroke[1]]
     assert len(lines) == 2 * len(specs)  # a curve and a sample beside its spec
     assert len(set(lines)) == len(specs)
-    said = [text.text for text in root.iter(f"{SVG}text")]
-    assert {str(each) for each in specs} <= set(said)
-    assert {"0", "1", "learning rate", "epoch"} <= set(said)
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert {str(each) for each in specs} <= set(texts)
+    assert {"0", "1", "learning rate", "epoch"} <= set(texts)
 
 
 def points(plan: Plan) -> Iterator[tuple[float, float]]:
@@ -112,17 +112,17 @@ def points(plan: Plan) -> Iterator[tuple[float, float]]:
 
 
 def test_a_curve_is_where_its_rates_are() -> None:
-    found = list(points(ss.linear(1).plan(updates=4)))
-    assert np.allclose(found, [(0, 1), (0.25, 0.75), (0.5, 0.5), (0.75, 0.25)], atol=0.001)
+    drawn = list(points(ss.linear(1).plan(updates=4)))
+    assert np.allclose(drawn, [(0, 1), (0.25, 0.75), (0.5, 0.5), (0.75, 0.25)], atol=0.001)
 
 
 def test_long_specs_are_broken_and_escaped(tmp_path: Path) -> None:
     long = ss.multistep(0.1, at=[n * epochs for n in range(1, 40)]) * ss.plateau(metric="a<b&c_loss")
     root = drawn([planned(long)], tmp_path / "p.svg")
-    said = [str(text.text) for text in root.iter(f"{SVG}text") if text.get("font-family")]
-    assert len(said) > 3
-    assert max(map(len, said)) <= picture.LETTERS
-    assert " ".join(said) == str(long)
+    lines = [str(text.text) for text in root.iter(f"{SVG}text") if text.get("font-family")]
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= picture.LETTERS
+    assert " ".join(lines) == str(long)
 
 
 def test_html_holds_picture_and_text_and_png_is_one(tmp_path: Path) -> None:
@@ -144,22 +144,22 @@ def test_the_page_has_rates_to_read(tmp_path: Path) -> None:
     preview.draw([*plans, driven], tmp_path / "p.html")
     page = (tmp_path / "p.html").read_text()
     assert page.count("</script>") == 1
-    found = json.loads(next(line for line in page.splitlines() if line.startswith("const drawn = "))[14:-1])
-    assert (found["counted"], found["end"]) == ("epoch", 100)
-    assert found["curves"][2]["spec"] == str(driven.schedule)
-    for curve, plan in zip(found["curves"], plans, strict=False):
+    data = json.loads(next(line for line in page.splitlines() if line.startswith("const drawn = "))[14:-1])
+    assert (data["counted"], data["end"]) == ("epoch", 100)
+    assert data["curves"][2]["spec"] == str(driven.schedule)
+    for curve, plan in zip(data["curves"], plans, strict=False):
         assert (curve["at"][0], curve["at"][-1]) == (0, plan.horizon - 1)
         assert curve["unit"] == plan.updates_per_epoch
         assert curve["rates"] == [f"{plan(t):.6g}" for t in curve["at"]]
-    assert found["curves"][0]["at"] == list(range(450))
-    assert len(found["curves"][1]["at"]) == preview.READ
+    assert data["curves"][0]["at"] == list(range(450))
+    assert len(data["curves"][1]["at"]) == preview.READ
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ScheduleError, match=re.escape("does not end in .html, .png or .svg")):
         preview.draw([planned()], tmp_path / "p.gif")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ScheduleError, match="another --output"):
+    with pytest.raises(ScheduleError, match=r"output=.* cannot be written: .*; choose another file"):
         preview.draw([planned()], tmp_path / "file" / "p.svg")
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(MissingExtra, match=re.escape('pip install "stepsize[report]"')):
@@ -208,12 +208,12 @@ def test_a_notebook_shows_a_plan_as_it_is() -> None:
 def asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str
 ) -> tuple[int, str, str]:
-    """Run `stepsize preview` in this process; give its exit code and what it said."""
+    """Run `stepsize preview` in this process; return its exit code, stdout and stderr."""
     monkeypatch.setattr(sys, "argv", ["stepsize", "preview", *args])
     with pytest.raises(SystemExit) as caught:
         cli.main()
-    said = capsys.readouterr()
-    return int(str(caught.value.code)), said.out, said.err
+    captured = capsys.readouterr()
+    return int(str(caught.value.code)), captured.out, captured.err
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_command_takes_the_run_in_epochs_or_updates(
         (["--lr", "-1"], "--lr -1 is not allowed; write a finite number above 0"),
         (["--lr", "inf"], "--lr inf is not allowed"),
         (["--lr", "0"], "--lr 0 is not allowed"),
-        (["--output", "p.gif"], "does not end in .html, .png or .svg; write for example preview.html"),
+        (["--output", "p.gif"], "does not end in .html, .png or .svg; use for example preview.html"),
         (["--output", "p"], "does not end in .html, .png or .svg"),
     ],
 )

@@ -44,4 +44,4 @@ def test_rate_and_remaining_time_count_what_was_trained_now():
     progress = Progress(total=100, found=40, done=60, stage="comparing", training=2.0)
     assert progress.rate == 10
     assert progress.remaining == 4
-    assert describe(progress) == "comparing: 60 of 100 runs, 10 runs a second, 4.0 s to go"
+    assert describe(progress) == "comparing: 60 of 100 runs, 10 runs per second, 4.0 s left"

@@ -1,10 +1,9 @@
-"""Of very many candidates and runs a reader sees the best, and is told what is left out."""
+"""Of very many candidates and runs, a reader sees the best and the number left out."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -15,8 +14,10 @@ from stepsize.report import chart_data, charts, html, terminal  # noqa: E402
 from stepsize.report.selection import MOST, left_out, shown_candidates  # noqa: E402
 from stepsize.report.view_model import view  # noqa: E402
 from stepsize.verdict import findings  # noqa: E402
+from stepsize.verdict.answer import Answer, Details  # noqa: E402
+from stepsize.verdict.scores import Divergence  # noqa: E402
 
-Study = tuple[dict[str, Any], dict[str, Any]]
+Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]
 
 
@@ -31,12 +32,12 @@ def hundred(study: Study, baseline: int = 90, recommended: int = 95) -> Study:
          "lr_at_limit": False}
         for i, name in enumerate(names)
     ]  # fmt: skip
-    answer["study"]["protocol"].update(baseline=names[baseline], worst=0.0, split_kind="stratified")
+    answer["study"]["protocol"].update(baseline=names[baseline])
     answer["verdict"].update(recommended=names[recommended], best_set=names[:60])
     return answer, details
 
 
-def test_few_are_all_shown_and_nothing_is_said(study: Study) -> None:
+def test_few_are_all_shown_without_a_note(study: Study) -> None:
     answer, _ = study
     assert len(shown_candidates(answer)) == len(answer["candidates"]) <= MOST
     assert left_out(answer) == view(*study).left_out == ""
@@ -51,20 +52,22 @@ def test_of_many_the_best_the_baseline_and_the_recommended_are_shown(studies: St
     assert [row.index for row in rows] == list(range(MOST + 2))
 
 
-def test_the_number_left_out_is_told_everywhere(studies: Studies) -> None:
+def test_the_number_left_out_is_reported_everywhere(studies: Studies) -> None:
     answer, details = hundred(studies["lesson"]())
-    said = "the best of 100 candidates. Of the 58 others, which the JSON has, 20 may also be the best."
-    assert said in left_out(answer)
+    note = left_out(answer)
+    assert note.startswith(
+        "Only the best of 100 candidates are shown. Of the other 58, 20 may also be the best"
+    )
     for page in (html.render(answer, details), html.fragment(answer, details)):
-        assert said in page
-    assert said in " ".join(terminal.render(answer, details, width=70).split())
+        assert note in page
+    assert note in " ".join(terminal.render(answer, details, width=70).split())
 
 
 def test_none_of_those_left_out_may_be_the_best(studies: Studies) -> None:
     answer, _ = hundred(studies["lesson"]())
     for candidate in answer["candidates"][MOST:]:
         candidate["in_best_set"] = False
-    assert left_out(answer).endswith("none may also be the best.")
+    assert left_out(answer).endswith("none may also be the best; the JSON has them.")
 
 
 def runs_of(study: Study, runs: int) -> Study:
@@ -90,12 +93,12 @@ def test_bars_hold_every_run_in_whole_steps_of_the_score(studies: Studies) -> No
     assert chart_data.many_runs(shown)
     bars = chart_data.score_bars(shown)
     for row in shown.rows:
-        own = [bar for bar in bars if bar["name"] == row.name]
-        assert sum(bar["runs"] for bar in own) == 700
-        tallest = max(own, key=lambda bar: bar["runs"])
+        of_row = [bar for bar in bars if bar["name"] == row.name]
+        assert sum(bar["runs"] for bar in of_row) == 700
+        tallest = max(of_row, key=lambda bar: bar["runs"])
         assert tallest["bottom"] - tallest["top"] == pytest.approx(0.5)
-    steps = {(bar["high"] - bar["low"]) / 0.86 for bar in bars}
-    assert all(step == pytest.approx(round(step), abs=1e-3) and step > 0.5 for step in steps)
+    steps = {(bar["high"] - bar["low"]) / (100 / 116) for bar in bars}
+    assert all(step == pytest.approx(round(step), abs=3e-3) and step > 0.5 for step in steps)
 
 
 def test_the_picture_of_many_runs_draws(studies: Studies) -> None:
@@ -107,16 +110,12 @@ def test_the_picture_of_many_runs_draws(studies: Studies) -> None:
 
 def test_warnings_of_a_kind_are_listed_up_to_a_limit_then_counted(studies: Studies) -> None:
     answer, _ = hundred(studies["lesson"]())
-    for candidate in answer["candidates"]:
-        candidate["replicates"] = candidate["n"]
-    for part in answer["data"]["parts"].values():
-        part["counts"] = {"b": part["rows"] // 3, "g": part["rows"] - part["rows"] // 3}
-    divergences = {candidate["name"]: (7, 0.1) for candidate in answer["candidates"]}
-    said = findings.warnings(answer, divergences)
-    edge = [line for line in said if "at the edge" in line]
-    lost = [line for line in said if re.search("runs diverged, the first", line)]
+    divergences = {candidate["name"]: Divergence(7, 0.1) for candidate in answer["candidates"]}
+    lines = findings.warnings(answer, divergences)
+    edge = [line for line in lines if "is at the edge" in line]
+    lost = [line for line in lines if re.search("runs diverged, the first", line)]
     assert len(edge) == len(lost) == findings.LISTED
-    assert "So it is with 30 more candidates." in said
-    assert any(re.fullmatch(r"So did \d+ runs of \d+ more candidates\.", line) for line in said)
+    assert "30 more candidates also had their best rate at the edge." in lines
+    assert any(re.fullmatch(r"\d+ runs of \d+ other candidates also diverged\.", line) for line in lines)
     may_win = {c["name"] for c in answer["candidates"] if c["in_best_set"]}
     assert all(line.partition(":")[0] in may_win for line in edge + lost)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from stepsize.report.view_model import view
+from stepsize.verdict.answer import Answer, Details
+from tests.support.answers import assert_declared
 
-Study = tuple[dict[str, Any], dict[str, Any]]
+Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]
 
 
@@ -54,13 +55,17 @@ def test_epochs_of_a_plan_are_updates_over_updates_an_epoch(studies: Studies) ->
 def test_losses_are_plain_numbers_and_the_protocol_says_what_is_better(studies: Studies) -> None:
     shown = view(*studies["lower"]())
     assert "%" not in shown.scale.title
-    assert ("better is", "lower") in shown.protocol
+    assert ("better scores are", "lower") in shown.protocol
     assert shown.margin_text == "0.002"
 
 
 def test_the_protocol_is_readable(studies: Studies) -> None:
     lines = dict(view(*studies["lesson"]()).protocol)
-    assert lines["optimizer"] == "sgd, momentum 0.0"
-    assert lines["tuning"] == "11 rates a candidate on seeds 0–4"
-    assert lines["smallest gap that matters"] == "0.86 points"
-    assert "every learning rate was given" in dict(view(*studies["not_tuned"]()).protocol)["tuning"]
+    assert lines["optimizer"] == "sgd, momentum 0.8"
+    assert lines["tuning"] == "11 rates per candidate on seeds 1000000–1000004"
+    assert lines["smallest difference that matters"] == "0.86 points"
+    assert "every learning rate is fixed" in dict(view(*studies["not_tuned"]()).protocol)["tuning"]
+
+
+def test_every_study_of_these_tests_has_the_shape_of_a_real_one(study: Study) -> None:
+    assert_declared(study[0], Answer)
