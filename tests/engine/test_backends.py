@@ -29,8 +29,8 @@ def scores(model, optimizer, loss, schedules, seeds):
 loss = keras.losses.SparseCategoricalCrossentropy()
 answers = [
     scores(plain(), keras.optimizers.Adam(), loss, ["constant(0.01)", "cosine(0.01)"], 3),
-    scores(with_state(), keras.optimizers.SGD(momentum=0.9), loss.name, ["constant(0.1)"], 2),
-    scores(with_state(), keras.optimizers.Adam(), loss.name, ["constant(0.1)"], 2),
+    scores(with_state(), keras.optimizers.SGD(momentum=0.9), "sparse_categorical_crossentropy", ["constant(0.1)"], 2),
+    scores(with_state(), keras.optimizers.Adam(), "sparse_categorical_crossentropy", ["constant(0.1)"], 2),
 ]
 print("answer", keras.backend.backend(), answers)
 """
