@@ -26,11 +26,11 @@ def scores(model, optimizer, loss, schedules, seeds):
     assert all((a == b).all() for a, b in zip(before, model.get_weights()))
     return [candidate["scores"] for candidate in result.answer["candidates"]]
 
-loss = keras.losses.SparseCategoricalCrossentropy()
+loss, sparse = keras.losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy"
 answers = [
     scores(plain(), keras.optimizers.Adam(), loss, ["constant(0.01)", "cosine(0.01)"], 3),
-    scores(with_state(), keras.optimizers.SGD(momentum=0.9), "sparse_categorical_crossentropy", ["constant(0.1)"], 2),
-    scores(with_state(), keras.optimizers.Adam(), "sparse_categorical_crossentropy", ["constant(0.1)"], 2),
+    scores(with_state(), keras.optimizers.SGD(momentum=0.9), sparse, ["constant(0.1)"], 2),
+    scores(with_state(), keras.optimizers.Adam(), sparse, ["constant(0.1)"], 2),
 ]
 print("answer", keras.backend.backend(), answers)
 """
