@@ -50,22 +50,13 @@ class Result:
     need, and `store` the file with the runs.
     """
 
-<<<<<<< HEAD
-    answer: Mapping[str, Any]
-    details: Mapping[str, Any] = field(repr=False)
+    answer: Answer
+    details: Details = field(repr=False)
     store: Path | None = None
 
     @property
-    def verdict(self) -> Mapping[str, Any]:
-        """The conclusion: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
-=======
-    answer: Answer
-    details: Details = field(repr=False)
-
-    @property
     def verdict(self) -> Verdict:
-        """What may be concluded: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
->>>>>>> d-report
+        """The conclusion: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
         return self.answer["verdict"]
 
     def to_json(self) -> str:

@@ -1,8 +1,10 @@
-"""One environment for all tests: Keras on JAX, two CPU devices, no results left in the checkout."""
+"""One environment for all tests: Keras on JAX, two CPU devices, nothing left in the checkout or at home."""
 
 import importlib.util
 import os
+import shutil
 import sys
+import tempfile
 from types import ModuleType
 
 import hypothesis
@@ -12,8 +14,17 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ["COLUMNS"] = "100"
 
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
+    CACHE = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="stepsize-tests-")
+
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_unconfigure():
+    """Remove the programs that the training processes of this session have compiled."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(CACHE, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -129,17 +129,20 @@ def test_json_alone_on_stdout_and_the_report_on_disk(tmp_path):
     assert "have changed since the runs in" in changed.stderr
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The store of a finished study."""
+    store = tmp_path_factory.mktemp("trained") / "s.sqlite"
+    done = run(*IRIS, "--store", str(store), "-q")
+    assert done.returncode == 0, done.stderr
+    return store
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 @pytest.mark.parametrize("columns", ["60", "80", "160"])
-def test_terminal_output_fits(encoding, columns):
-    store = Path("s.sqlite")
-    done = run(
-        *IRIS,
-        "--store",
-        str(store),
-        "-q",
-        env={**os.environ, "COLUMNS": columns, "PYTHONIOENCODING": encoding},
-    )
+def test_terminal_output_fits(trained, encoding, columns):
+    environment = {**os.environ, "COLUMNS": columns, "PYTHONIOENCODING": encoding}
+    done = run("report", str(trained), env=environment)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= int(columns)
 

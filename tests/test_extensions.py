@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md promises: an extension that is not complete fails here, with the step that is missing."""
+"""What CONTRIBUTING.md promises: an unfinished extension fails here, with the step that is missing."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 
 import stepsize as ss
 from stepsize.adapters import PlainSchedule
+from tests.support.exported_code import of_schedule
 
 PAGE = (Path(__file__).parents[1] / "docs" / "migration.md").read_text(encoding="utf-8")
 EPOCHS, UPDATES_PER_EPOCH, RATE = 50, 9, 0.1
@@ -73,7 +74,7 @@ def keras_callback(call: str) -> list[float]:
 
 def keras_schedule(call: str) -> list[float]:
     schedule = eval(call, dict(vars(pytest.importorskip("keras").optimizers.schedules)))
-    return [float(schedule(t)) for t in range(EPOCHS * UPDATES_PER_EPOCH)]
+    return of_schedule({"schedule": schedule}, EPOCHS * UPDATES_PER_EPOCH)
 
 
 def stepped(module: str, call: str, updates: int) -> list[float]:

@@ -50,7 +50,9 @@ CASES: list[tuple[Schedule, Callable[[int], float]]] = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "height"), CASES, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(
+    ("schedule", "height"), CASES, ids=lambda case: getattr(case, "__name__", str(case))[:40]
+)
 def test_the_height_above_the_floor_in_plain_python(
     schedule: Schedule, height: Callable[[int], float]
 ) -> None:

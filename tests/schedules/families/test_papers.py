@@ -66,7 +66,9 @@ CASES: list[tuple[Schedule, Callable[[int], float]]] = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "formula"), CASES, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(
+    ("schedule", "formula"), CASES, ids=lambda case: getattr(case, "__name__", str(case))[:40]
+)
 def test_the_formula_in_plain_python(schedule: Schedule, formula: Callable[[int], float]) -> None:
     plan = schedule.plan(updates=N)
     for t in (0, 1, 39, 40, 41, 77, 99, 100):
