@@ -30,12 +30,12 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def number(name: str, value: Any, zero: bool = True) -> float:
+def finite_number(name: str, value: Any, zero: bool = True) -> float:
     """Return `value` as a finite float of at least 0 (above 0 without `zero`), or say what is wrong with it.
 
-    >>> number("floor", 0)
+    >>> finite_number("floor", 0)
     0.0
-    >>> number("floor", float("nan"))
+    >>> finite_number("floor", float("nan"))
     Traceback (most recent call last):
     stepsize.errors.ScheduleError: floor=nan is not allowed; write a finite number of at least 0
     """

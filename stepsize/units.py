@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stepsize.checks import is_number, number, shown, spell
+from stepsize.checks import finite_number, is_number, shown, spell
 from stepsize.errors import ScheduleError, unknown
 
 Unit = Literal["epochs", "updates", "run"]
@@ -35,15 +35,15 @@ class Length:
     __array_ufunc__ = None  # np.float64(0.1) * run then comes here instead of making an array
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", number(self.unit, self.value))
+        object.__setattr__(self, "value", finite_number(self.unit, self.value))
 
     def __mul__(self, factor: float) -> Length:
-        return Length(self.value * number(self.unit, factor), self.unit)
+        return Length(self.value * finite_number(self.unit, factor), self.unit)
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Length:
-        if number(self.unit, divisor) == 0:
+        if finite_number(self.unit, divisor) == 0:
             raise ScheduleError(f"{self}/0 is no length; divide by a number above 0")
         return Length(self.value / divisor, self.unit)
 
@@ -81,10 +81,10 @@ updates = Length(1, "updates")
 run = Length(1, "run")
 
 
-def length(name: str, value: object) -> Length:
+def require_length(name: str, value: object) -> Length:
     """Return `value` if it is a length, or say which units it could have.
 
-    >>> length("warmup", 5)
+    >>> require_length("warmup", 5)
     Traceback (most recent call last):
     stepsize.errors.ScheduleError: warmup: 5 has no unit; write 5*epochs, 5*updates or a fraction of the \
 run such as 0.1*run
@@ -117,13 +117,15 @@ class Knob:
     def __post_init__(self) -> None:
         if self.name not in KNOBS:
             raise ScheduleError(unknown("knob", str(self.name), KNOBS))
-        object.__setattr__(self, "scale", number(self.name, self.scale))
+        object.__setattr__(self, "scale", finite_number(self.name, self.scale))
         if self.scale == 0:
             raise ScheduleError(f"0*{self.name} is always 0; write 0")
 
     def __mul__(self, factor: object) -> Knob:
         return (
-            Knob(self.name, self.scale * number(self.name, factor)) if is_number(factor) else NotImplemented
+            Knob(self.name, self.scale * finite_number(self.name, factor))
+            if is_number(factor)
+            else NotImplemented
         )
 
     __rmul__ = __mul__
@@ -131,7 +133,7 @@ class Knob:
     def __truediv__(self, divisor: object) -> Knob:
         if not is_number(divisor):
             return NotImplemented
-        if number(self.name, divisor) == 0:
+        if finite_number(self.name, divisor) == 0:
             raise ScheduleError(f"{self}/0 is no number; divide by a number above 0")
         return Knob(self.name, self.scale / float(divisor))  # type: ignore[arg-type]
 

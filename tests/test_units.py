@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsize.checks import number, spell
+from stepsize.checks import finite_number, spell
 from stepsize.errors import ScheduleError
-from stepsize.units import Knob, Length, epochs, length, lr, run, updates
+from stepsize.units import Knob, Length, epochs, lr, require_length, run, updates
 
 LAW = settings(deadline=None, derandomize=True)
 
@@ -100,10 +100,10 @@ def test_dividing_by_zero_says_what_to_do(unit: Any) -> None:
 def test_a_bare_number_is_no_length() -> None:
     said = r"warmup: 5 has no unit; write 5\*epochs, 5\*updates or a fraction of the run such as 0.1\*run"
     with pytest.raises(ScheduleError, match=said):
-        length("warmup", 5)
+        require_length("warmup", 5)
     with pytest.raises(ScheduleError, match=r"warmup: '5' is not a length; write for example 5\*epochs"):
-        length("warmup", "5")
-    assert length("warmup", 5 * epochs) == 5 * epochs
+        require_length("warmup", "5")
+    assert require_length("warmup", 5 * epochs) == 5 * epochs
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_a_bare_number_is_no_length() -> None:
 )
 def test_numbers_say_what_is_wrong(bad: Any, said: str) -> None:
     with pytest.raises(ScheduleError, match=said):
-        number("floor", bad)
+        finite_number("floor", bad)
 
 
 def test_numbers_become_floats() -> None:
     for value in (1, 1.0, np.int32(1), np.float32(1)):
-        assert type(number("floor", value)) is float
-    assert math.copysign(1, number("floor", -0.0)) == 1
+        assert type(finite_number("floor", value)) is float
+    assert math.copysign(1, finite_number("floor", -0.0)) == 1
     with pytest.raises(ScheduleError, match="above 0"):
-        number("peak", 0, zero=False)
+        finite_number("peak", 0, zero=False)
 
 
 @LAW

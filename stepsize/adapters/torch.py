@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepsize.adapters.plain import check_plan
-from stepsize.checks import number, shown
+from stepsize.checks import finite_number, shown
 from stepsize.errors import ScheduleError, StateError, require
 from stepsize.schedules import Plan
 
@@ -140,7 +140,7 @@ class TorchScheduler(LRScheduler):
     def add_param_group(self, group: dict[str, Any], multiplier: float = 1.0) -> None:
         """Add a parameter group to the optimizer; it joins the plan where the run is."""
         self._check_groups()
-        factor = number("multiplier", multiplier)
+        factor = finite_number("multiplier", multiplier)
         self.optimizer.add_param_group(group)
         for each in self._followed:
             each.multipliers.append(factor if each.name == "lr" else 1.0)

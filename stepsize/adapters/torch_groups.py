@@ -10,7 +10,7 @@ from torch import Tensor, full_like
 from torch.optim import Optimizer
 
 from stepsize.adapters.plain import PlainSchedule, check_plan
-from stepsize.checks import number, shown, spell
+from stepsize.checks import finite_number, shown, spell
 from stepsize.errors import ScheduleError
 from stepsize.schedules import Plan
 
@@ -133,4 +133,4 @@ def multipliers_of(groups: Groups, given: Any) -> list[float]:
             f"multipliers={shown(given)} is not one number for each of the {len(groups)} parameter groups; "
             f"write for example multipliers={[1] * len(groups)}"
         )
-    return [number(f"multipliers[{index}]", value) for index, value in enumerate(given)]
+    return [finite_number(f"multipliers[{index}]", value) for index, value in enumerate(given)]

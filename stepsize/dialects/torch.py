@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from stepsize.checks import number
+from stepsize.checks import finite_number
 from stepsize.dialects.building_blocks import climb, held, of_groups, on_plateau, sequence, warn
 from stepsize.dialects.transformers import from_lambda
 from stepsize.errors import ScheduleError, unknown
@@ -73,7 +73,7 @@ def _built(kind: type, peak: float | None, settings: dict[str, Any]) -> Any:
     torch = import_module("torch")
     weight = torch.zeros(1, requires_grad=True)
     try:
-        return kind(torch.optim.SGD([weight], lr=number("peak", given), momentum=0.9), **settings)
+        return kind(torch.optim.SGD([weight], lr=finite_number("peak", given), momentum=0.9), **settings)
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise ScheduleError(f"PyTorch refuses this {kind.__name__}: {error}") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stepsize.checks import number
+from stepsize.checks import finite_number
 from stepsize.dialects.building_blocks import after_warmup, on_plateau, warn
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import Schedule, constant, cosine, inverse_sqrt, linear, polynomial, wsd
@@ -81,7 +81,9 @@ def _constant_with_warmup(peak: Any, num_warmup_steps: float) -> Schedule:
 
 def _decay(num_warmup_steps: float, num_training_steps: float) -> float:
     """Return the updates after the warmup."""
-    left = number("num_training_steps", num_training_steps) - number("num_warmup_steps", num_warmup_steps)
+    left = finite_number("num_training_steps", num_training_steps) - finite_number(
+        "num_warmup_steps", num_warmup_steps
+    )
     if left <= 0:
         raise ScheduleError(
             f"num_warmup_steps={num_warmup_steps} is not below num_training_steps={num_training_steps}, so "
@@ -195,7 +197,10 @@ def _warmup_stable_decay(
         if num_training_steps is None:
             raise ScheduleError("write num_training_steps=, or num_stable_steps= for the phase at the peak")
         num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
-    stable, decay = number("num_stable_steps", num_stable_steps), number("num_decay_steps", num_decay_steps)
+    stable, decay = (
+        finite_number("num_stable_steps", num_stable_steps),
+        finite_number("num_decay_steps", num_decay_steps),
+    )
     floor = _share(min_lr_ratio, peak)
     if decay_type == "cosine" and num_cycles != 0.5:
         wave = torch_cosine(peak, t_max=decay / (2 * num_cycles) * updates, eta_min=floor)

@@ -13,12 +13,12 @@ from stepsize.export.module import (
     Module,
     Piece,
     Unfit,
-    fits,
+    decimal,
+    integer,
     laid_out,
     piece,
-    real,
     regular_times,
-    whole,
+    require_exact,
     whole_run,
 )
 from stepsize.export.plain import function, imports
@@ -81,7 +81,7 @@ def _call(plan: Plan) -> str:
     schedule, clock = whole_run(plan)
     if isinstance(schedule, Join):
         first, *rest = schedule.pieces
-        fits(isinstance(first, warmup) and len(rest) == 1 and isinstance(rest[0], cosine))
+        require_exact(isinstance(first, warmup) and len(rest) == 1 and isinstance(rest[0], cosine))
         return _warmup_cosine(schedule.pieces[0], rest[0], plan)
     if isinstance(schedule, constant):
         return str(schedule.value)
@@ -94,51 +94,53 @@ def _call(plan: Plan) -> str:
 def _warmup_cosine(climb: Any, falls: Any, plan: Plan) -> str:
     """Return the one class that has a warmup of its own."""
     clock = Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
-    steps = whole(clock.updates("warmup", climb.length))
-    fits(climb.shape == "linear" and not climb.closed and steps > 0)
+    steps = integer(clock.updates("warmup", climb.length))
+    require_exact(climb.shape == "linear" and not climb.closed and steps > 0)
     at = piece(falls, replace(clock, horizon=clock.horizon - steps))
     return "keras.optimizers.schedules." + (
-        f"CosineDecay(initial_learning_rate={real(climb.start)}, decay_steps={at.phase}, "
-        f"{_alpha(falls)}, warmup_target={real(falls.peak)}, warmup_steps={steps})"
+        f"CosineDecay(initial_learning_rate={decimal(climb.start)}, decay_steps={at.phase}, "
+        f"{_alpha(falls)}, warmup_target={decimal(falls.peak)}, warmup_steps={steps})"
     )
 
 
 def _cosine(s: Any, at: Piece) -> str:
-    return f"CosineDecay({real(s.peak)}, decay_steps={at.phase}, {_alpha(s)})"
+    return f"CosineDecay({decimal(s.peak)}, decay_steps={at.phase}, {_alpha(s)})"
 
 
 def _linear(s: Any, at: Piece) -> str:
-    return f"PolynomialDecay({real(s.peak)}, decay_steps={at.phase}, end_learning_rate={real(s.floor)})"
+    return f"PolynomialDecay({decimal(s.peak)}, decay_steps={at.phase}, end_learning_rate={decimal(s.floor)})"
 
 
 def _polynomial(s: Any, at: Piece) -> str:
-    fits(s.power.is_integer() and s.power <= FEW)  # a rounding error below 0 to such a power is no nan
-    end = f"end_learning_rate={real(s.floor)}, power={real(s.power)}"
-    return f"PolynomialDecay({real(s.peak)}, decay_steps={at.phase}, {end})"
+    require_exact(
+        s.power.is_integer() and s.power <= FEW
+    )  # a rounding error below 0 to such a power is no nan
+    end = f"end_learning_rate={decimal(s.floor)}, power={decimal(s.power)}"
+    return f"PolynomialDecay({decimal(s.peak)}, decay_steps={at.phase}, {end})"
 
 
 def _exponential(s: Any, at: Piece) -> str:
     if s.staircase:
         return _regular_stairs(s, at)
     if s.floor is not None:
-        fits(at.phase >= at.last)  # it falls on
-        factor = real(s.floor / s.peak)
-        return f"ExponentialDecay({real(s.peak)}, decay_steps={at.phase}, decay_rate={factor})"
-    at.open()
-    every = whole(at.clock.period("every", s.every))
-    fits(at.last <= FEW * every)
-    return f"ExponentialDecay({real(s.peak)}, decay_steps={every}, decay_rate={real(s.factor)})"
+        require_exact(at.phase >= at.last)  # it falls on
+        factor = decimal(s.floor / s.peak)
+        return f"ExponentialDecay({decimal(s.peak)}, decay_steps={at.phase}, decay_rate={factor})"
+    at.require_unbounded()
+    every = integer(at.clock.period("every", s.every))
+    require_exact(at.last <= FEW * every)
+    return f"ExponentialDecay({decimal(s.peak)}, decay_steps={every}, decay_rate={decimal(s.factor)})"
 
 
 def _inverse_time(s: Any, at: Piece) -> str:
-    fits(not s.staircase)
-    at.open()
-    every = whole(at.clock.period("every", s.every))
-    return f"InverseTimeDecay({real(s.peak)}, decay_steps={every}, decay_rate={real(s.rate)})"
+    require_exact(not s.staircase)
+    at.require_unbounded()
+    every = integer(at.clock.period("every", s.every))
+    return f"InverseTimeDecay({decimal(s.peak)}, decay_steps={every}, decay_rate={decimal(s.rate)})"
 
 
 def _step_decay(s: Any, at: Piece) -> str:
-    fits(s.offset is None and s.floor == 0)
+    require_exact(s.offset is None and s.floor == 0)
     return _regular_stairs(s, at)
 
 
@@ -158,25 +160,28 @@ def _regular_stairs(s: Any, at: Piece) -> str:
 
 def _stairs(at: Piece, times: list[float], rates: list[str]) -> str:
     """Return a class whose boundaries are the last steps of the rates before them."""
-    at.open()
-    boundaries = [whole(time) - 1 for time in times]
+    at.require_unbounded()
+    boundaries = [integer(time) - 1 for time in times]
     return f"PiecewiseConstantDecay(boundaries={boundaries}, values=[{', '.join(rates)}])"
 
 
 def _powers(s: Any, drops: int) -> list[str]:
     """Return the rates after each drop."""
-    return [real(s.peak), *(f"{real(s.peak)} * {real(s.factor)}**{count + 1}" for count in range(drops))]
+    return [
+        decimal(s.peak),
+        *(f"{decimal(s.peak)} * {decimal(s.factor)}**{count + 1}" for count in range(drops)),
+    ]
 
 
 def _keras_restarts(s: Any, at: Piece) -> str:
     first = spell(at.clock.period("first_decay_steps", s.first_decay_steps))
-    cycle = f"t_mul={real(s.t_mul)}, m_mul={real(s.m_mul)}, alpha={real(s.alpha)}"
-    return f"CosineDecayRestarts({real(s.peak)}, first_decay_steps={first}, {cycle})"
+    cycle = f"t_mul={decimal(s.t_mul)}, m_mul={decimal(s.m_mul)}, alpha={decimal(s.alpha)}"
+    return f"CosineDecayRestarts({decimal(s.peak)}, first_decay_steps={first}, {cycle})"
 
 
 def _alpha(s: Any) -> str:
     """Return the floor as a share of the peak."""
-    return f"alpha={real(s.floor / s.peak)}"
+    return f"alpha={decimal(s.floor / s.peak)}"
 
 
 CALLS: dict[str, Callable[[Any, Piece], str]] = {

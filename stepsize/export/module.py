@@ -39,13 +39,13 @@ class Module:
         return gap.join(["\n\n".join(filter(None, [head, self.imports])), self.code]) + "\n"
 
 
-def whole(value: float) -> int:
+def integer(value: float) -> int:
     """Return a number of updates that has no fraction."""
-    fits(float(value).is_integer())
+    require_exact(float(value).is_integer())
     return int(value)
 
 
-def fits(condition: bool) -> None:
+def require_exact(condition: bool) -> None:
     """Raise Unfit unless a condition of the library's schedule holds."""
     if not condition:
         raise Unfit
@@ -63,11 +63,11 @@ class Piece:
     @property
     def phase(self) -> int:
         """The updates from its first value to its end value."""
-        return whole(self.lasts - getattr(self.schedule, "closed", False))
+        return integer(self.lasts - getattr(self.schedule, "closed", False))
 
-    def open(self) -> None:
+    def require_unbounded(self) -> None:
         """Ask that its values go on to the end of the run."""
-        fits(self.lasts > self.last)
+        require_exact(self.lasts > self.last)
 
 
 def piece(schedule: Schedule, clock: Clock) -> Piece:
@@ -78,21 +78,21 @@ def piece(schedule: Schedule, clock: Clock) -> Piece:
 
 def whole_run(plan: Plan) -> tuple[Schedule, Clock]:
     """Return the planned schedule and its clock, if its end value holds after the run."""
-    fits(plan.after == "hold")
+    require_exact(plan.after == "hold")
     return planned_part(plan.schedule), Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
 
 
 def regular_times(schedule: Any, at: Piece) -> list[float]:
     """Return the times at which a schedule drops in the run, if those are few."""
-    every = whole(at.clock.period("every", schedule.every))
-    fits(at.last <= FEW * every)
+    every = integer(at.clock.period("every", schedule.every))
+    require_exact(at.last <= FEW * every)
     return [float(time) for time in range(every, int(at.last) + 1, every)]
 
 
-def real(value: float) -> str:
+def decimal(value: float) -> str:
     """Return a number with a point: Keras takes the type of all its numbers from the first rate.
 
-    >>> real(1), real(0.1)
+    >>> decimal(1), decimal(0.1)
     ('1.0', '0.1')
     """
     return repr(float(value))

@@ -15,12 +15,12 @@ from stepsize.export.module import (
     Module,
     Piece,
     Unfit,
-    fits,
+    decimal,
+    integer,
     laid_out,
     piece,
-    real,
     regular_times,
-    whole,
+    require_exact,
     whole_run,
 )
 from stepsize.export.plain import function, imports
@@ -75,17 +75,19 @@ def _call(schedule: Schedule, clock: Clock, last: float, indent: str = "") -> st
 
 def _join(schedule: Join, clock: Clock, last: float) -> str:
     """Return the call for schedules one after another, each of which counts its updates from 0."""
-    lengths = [whole(each.duration(clock) or 0) for each in schedule.pieces[:-1]]
-    fits(min(lengths) > 0)
+    lengths = [integer(each.duration(clock) or 0) for each in schedule.pieces[:-1]]
+    require_exact(min(lengths) > 0)
     starts = list(accumulate(lengths, initial=0))
-    fits(starts[-1] <= last)
+    require_exact(starts[-1] <= last)
     calls: list[str] = []
     for each, (start, end) in zip(schedule.pieces, pairwise([*starts, clock.horizon]), strict=True):
         local = replace(clock, horizon=float(end - start))
         if isinstance(each, warmup):
-            fits(each.shape == "linear" and not each.closed)
-            goal = real(float(schedule.evaluate(np.array([float(end)]), clock)[0]))
-            calls.append(f"optax.linear_schedule({real(each.start)}, {goal}, transition_steps={end - start})")
+            require_exact(each.shape == "linear" and not each.closed)
+            goal = decimal(float(schedule.evaluate(np.array([float(end)]), clock)[0]))
+            calls.append(
+                f"optax.linear_schedule({decimal(each.start)}, {goal}, transition_steps={end - start})"
+            )
         else:
             final = each is schedule.pieces[-1]
             calls.append(_call(each, local, last - start if final else end - start - 1, "    " * 2))
@@ -96,38 +98,42 @@ def _join(schedule: Join, clock: Clock, last: float) -> str:
 
 
 def _constant(s: Any, at: Piece) -> str:
-    return f"constant_schedule({real(s.value)})"
+    return f"constant_schedule({decimal(s.value)})"
 
 
 def _cosine(s: Any, at: Piece) -> str:
-    return f"cosine_decay_schedule({real(s.peak)}, decay_steps={at.phase}, alpha={real(s.floor / s.peak)})"
+    return (
+        f"cosine_decay_schedule({decimal(s.peak)}, decay_steps={at.phase}, alpha={decimal(s.floor / s.peak)})"
+    )
 
 
 def _linear(s: Any, at: Piece) -> str:
-    return f"linear_schedule({real(s.peak)}, {real(s.floor)}, transition_steps={at.phase})"
+    return f"linear_schedule({decimal(s.peak)}, {decimal(s.floor)}, transition_steps={at.phase})"
 
 
 def _polynomial(s: Any, at: Piece) -> str:
-    fits(s.power.is_integer() and s.power <= FEW)  # a rounding error below 0 to such a power is no nan
-    more = f"power={real(s.power)}, transition_steps={at.phase}"
-    return f"polynomial_schedule({real(s.peak)}, {real(s.floor)}, {more})"
+    require_exact(
+        s.power.is_integer() and s.power <= FEW
+    )  # a rounding error below 0 to such a power is no nan
+    more = f"power={decimal(s.power)}, transition_steps={at.phase}"
+    return f"polynomial_schedule({decimal(s.peak)}, {decimal(s.floor)}, {more})"
 
 
 def _exponential(s: Any, at: Piece) -> str:
     if s.staircase:
         return _stairs(s, at, regular_times(s, at))
     if s.floor is not None:
-        fits(at.phase >= at.last)  # it falls on
-        factor = real(s.floor / s.peak)
-        return f"exponential_decay({real(s.peak)}, transition_steps={at.phase}, decay_rate={factor})"
-    at.open()
-    every = whole(at.clock.period("every", s.every))
-    fits(at.last <= FEW * every)
-    return f"exponential_decay({real(s.peak)}, transition_steps={every}, decay_rate={real(s.factor)})"
+        require_exact(at.phase >= at.last)  # it falls on
+        factor = decimal(s.floor / s.peak)
+        return f"exponential_decay({decimal(s.peak)}, transition_steps={at.phase}, decay_rate={factor})"
+    at.require_unbounded()
+    every = integer(at.clock.period("every", s.every))
+    require_exact(at.last <= FEW * every)
+    return f"exponential_decay({decimal(s.peak)}, transition_steps={every}, decay_rate={decimal(s.factor)})"
 
 
 def _step_decay(s: Any, at: Piece) -> str:
-    fits(s.offset is None and s.floor == 0)
+    require_exact(s.offset is None and s.floor == 0)
     return _stairs(s, at, regular_times(s, at))
 
 
@@ -137,10 +143,10 @@ def _multistep(s: Any, at: Piece) -> str:
 
 def _stairs(s: Any, at: Piece, times: list[float]) -> str:
     """Return drops at these times; a compiled staircase=True can be late."""
-    at.open()
-    fits(len(set(times)) == len(times) <= FEW)
-    factors = ", ".join(f"{whole(time)}: {real(s.factor)}" for time in times)
-    return f"piecewise_constant_schedule({real(s.peak)}, {{{factors}}})"
+    at.require_unbounded()
+    require_exact(len(set(times)) == len(times) <= FEW)
+    factors = ", ".join(f"{integer(time)}: {decimal(s.factor)}" for time in times)
+    return f"piecewise_constant_schedule({decimal(s.peak)}, {{{factors}}})"
 
 
 CALLS: dict[str, Callable[[Any, Piece], str]] = {

@@ -8,7 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from stepsize.checks import spell
-from stepsize.export.module import Module, Piece, Unfit, fits, laid_out, piece, quoted, whole, whole_run
+from stepsize.export.module import (
+    Module,
+    Piece,
+    Unfit,
+    integer,
+    laid_out,
+    piece,
+    quoted,
+    require_exact,
+    whole_run,
+)
 from stepsize.export.plain import function, imports
 from stepsize.export.plateau import torch_plateau
 from stepsize.schedules import Plan
@@ -81,49 +91,49 @@ def _linear(s: Any, at: Piece) -> Call:
 
 
 def _polynomial(s: Any, at: Piece) -> Call:
-    fits(s.floor == 0)
+    require_exact(s.floor == 0)
     return s.peak, f"PolynomialLR(optimizer, total_iters={at.phase}, power={spell(s.power)})"
 
 
 def _cosine(s: Any, at: Piece) -> Call:
-    fits(at.phase >= at.last)  # it rises again
+    require_exact(at.phase >= at.last)  # it rises again
     return s.peak, f"CosineAnnealingLR(optimizer, T_max={at.phase}, eta_min={spell(s.floor)})"
 
 
 def _exponential(s: Any, at: Piece) -> Call:
     if s.floor is not None:
-        fits(at.phase >= at.last)
+        require_exact(at.phase >= at.last)
         return (
             s.peak,
             f"ExponentialLR(optimizer, gamma=({spell(s.floor)} / {spell(s.peak)}) ** (1 / {at.phase}))",
         )
-    at.open()
+    at.require_unbounded()
     every = at.clock.period("every", s.every)
     if s.staircase:
-        return s.peak, f"StepLR(optimizer, step_size={whole(every)}, gamma={spell(s.factor)})"
+        return s.peak, f"StepLR(optimizer, step_size={integer(every)}, gamma={spell(s.factor)})"
     gamma = spell(s.factor) if every == 1 else f"{spell(s.factor)} ** (1 / {spell(every)})"
     return s.peak, f"ExponentialLR(optimizer, gamma={gamma})"
 
 
 def _step_decay(s: Any, at: Piece) -> Call:
-    at.open()
-    fits(s.offset is None and s.floor == 0)
-    every = whole(at.clock.period("every", s.every))
+    at.require_unbounded()
+    require_exact(s.offset is None and s.floor == 0)
+    every = integer(at.clock.period("every", s.every))
     return s.peak, f"StepLR(optimizer, step_size={every}, gamma={spell(s.factor)})"
 
 
 def _multistep(s: Any, at: Piece) -> Call:
-    at.open()
-    times = [whole(time) for time in at.clock.times("at", s.at)]
+    at.require_unbounded()
+    times = [integer(time) for time in at.clock.times("at", s.at)]
     return s.peak, f"MultiStepLR(optimizer, milestones={times}, gamma={spell(s.factor)})"
 
 
 def _one_cycle(s: Any, at: Piece) -> Call:
-    rise, total = whole(at.clock.part("warmup", s.warmup)), whole(at.lasts)
+    rise, total = integer(at.clock.part("warmup", s.warmup)), integer(at.lasts)
     start = s.peak / 25 if s.start is None else s.start
     floor = start / 10_000 if s.floor is None else s.floor
-    fits(s.closed and total > at.last and 0 < rise < total - 1 and floor > 0)
-    fits(s.down is None or (at.clock.part("down", s.down) == rise and 2 * rise < total - 1))
+    require_exact(s.closed and total > at.last and 0 < rise < total - 1 and floor > 0)
+    require_exact(s.down is None or (at.clock.part("down", s.down) == rise and 2 * rise < total - 1))
     strategy = "cos" if s.shape == "cosine" else "linear"
     return s.peak, (  # its phases end one update early
         f"OneCycleLR(optimizer, max_lr=BASE_RATE, total_steps={total}, pct_start={rise + 1} / {total}, "
@@ -133,17 +143,17 @@ def _one_cycle(s: Any, at: Piece) -> Call:
 
 
 def _cosine_restarts(s: Any, at: Piece) -> Call:
-    at.open()
-    fits(s.factor == 1 and s.cycles is None)
-    first, growth = whole(at.clock.period("first", s.first)), whole(s.growth)
+    at.require_unbounded()
+    require_exact(s.factor == 1 and s.cycles is None)
+    first, growth = integer(at.clock.period("first", s.first)), integer(s.growth)
     call = f"CosineAnnealingWarmRestarts(optimizer, T_0={first}, T_mult={growth}, eta_min={spell(s.floor)})"
     return s.peak, call
 
 
 def _cyclic(s: Any, at: Piece) -> Call:
-    at.open()
-    up = whole(at.clock.period("up", s.up))
-    down = up if s.down is None else whole(at.clock.period("down", s.down))
+    at.require_unbounded()
+    up = integer(at.clock.period("up", s.up))
+    down = up if s.down is None else integer(at.clock.period("down", s.down))
     mode = type(s).__name__
     gamma = f", gamma={spell(s.factor)}" if mode == "exp_range" else ""
     return s.peak, (
@@ -153,8 +163,8 @@ def _cyclic(s: Any, at: Piece) -> Call:
 
 
 def _torch_cosine(s: Any, at: Piece) -> Call:
-    fits(s.offset is None)
-    t_max = whole(at.clock.period("t_max", s.t_max))
+    require_exact(s.offset is None)
+    t_max = integer(at.clock.period("t_max", s.t_max))
     return s.peak, f"CosineAnnealingLR(optimizer, T_max={t_max}, eta_min={spell(s.eta_min)})"
 
 

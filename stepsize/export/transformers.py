@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 from stepsize.checks import spell
-from stepsize.export.module import Module, Piece, Unfit, fits, piece, quoted, whole, whole_run
+from stepsize.export.module import (
+    Module,
+    Piece,
+    Unfit,
+    integer,
+    piece,
+    quoted,
+    require_exact,
+    whole_run,
+)
 from stepsize.export.plateau import torch_plateau
 from stepsize.export.torch import of_call, of_function
 from stepsize.schedules import Join, Plan, Schedule, warmup
@@ -42,7 +51,7 @@ def _call(plan: Plan) -> Call:
     climbs = 0
     if isinstance(schedule, Join):
         first, *rest = schedule.pieces
-        fits(len(rest) == 1)
+        require_exact(len(rest) == 1)
         climbs, schedule = _climbs(first, clock), rest[0]
     if type(schedule).__name__ not in CALLS:
         raise Unfit
@@ -54,12 +63,12 @@ def _climbs(schedule: Schedule, clock: Clock) -> int:
     """Return the updates of a warmup that is straight and from 0."""
     if not isinstance(schedule, warmup) or schedule != warmup(schedule.length):
         raise Unfit
-    return whole(clock.updates("warmup", schedule.length))
+    return integer(clock.updates("warmup", schedule.length))
 
 
 def _total(at: Piece, climbs: int) -> int:
     """Return the training steps, the warmup included, of a schedule that falls to the end of the run."""
-    fits(at.phase >= at.last)
+    require_exact(at.phase >= at.last)
     return climbs + at.phase
 
 
@@ -70,7 +79,7 @@ def _constant(s: Any, at: Piece, climbs: int) -> Call:
 
 
 def _linear(s: Any, at: Piece, climbs: int) -> Call:
-    fits(s.floor == 0)
+    require_exact(s.floor == 0)
     return s.peak, f"get_linear_schedule_with_warmup(optimizer, {_steps(at, climbs)})"
 
 
@@ -84,21 +93,21 @@ def _cosine(s: Any, at: Piece, climbs: int) -> Call:
 
 
 def _polynomial(s: Any, at: Piece, climbs: int) -> Call:
-    fits(s.floor < s.peak)
+    require_exact(s.floor < s.peak)
     more = f"lr_end={spell(s.floor)}, power={spell(s.power)}"
     return s.peak, f"get_polynomial_decay_schedule_with_warmup(optimizer, {_steps(at, climbs)}, {more})"
 
 
 def _inverse_sqrt(s: Any, at: Piece, climbs: int) -> Call:
-    at.open()
-    timescale = whole(at.clock.period("timescale", s.timescale))
+    at.require_unbounded()
+    timescale = integer(at.clock.period("timescale", s.timescale))
     steps = f"num_warmup_steps={climbs}, timescale={timescale}"
     return s.peak, f"get_inverse_sqrt_schedule(optimizer, {steps})"
 
 
 def _wsd(s: Any, at: Piece, climbs: int) -> Call:
-    fits(s.shape in ("linear", "cosine", "1-sqrt") and s.floor == 0 and not s.closed)
-    decay = whole(at.clock.part("decay", s.decay))
+    require_exact(s.shape in ("linear", "cosine", "1-sqrt") and s.floor == 0 and not s.closed)
+    decay = integer(at.clock.part("decay", s.decay))
     call = f"num_warmup_steps={climbs}, num_decay_steps={decay}, num_training_steps={climbs + at.phase}"
     return s.peak, f"get_wsd_schedule(optimizer, {call}, decay_type={quoted(s.shape)})"
 

@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, final
 
-from stepsize.checks import number, spell
+from stepsize.checks import finite_number, spell
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import Functions
@@ -87,7 +87,7 @@ class Schedule(ABC):
             if name not in self.knobs:
                 hint = unknown("knob", name, sorted(self.knobs)) if self.knobs else f"it has no knob {name!r}"
                 raise ScheduleError(f"{self}: {hint}")
-        numbers = {name: number(name, value) for name, value in values.items()}
+        numbers = {name: finite_number(name, value) for name, value in values.items()}
         return _bound(self, numbers)
 
     def with_fields(self, **changes: Any) -> Schedule:
@@ -189,7 +189,7 @@ class Schedule(ABC):
         return total(other, self)
 
     def __truediv__(self, divisor: float) -> Schedule:
-        if number("divisor", divisor) == 0:
+        if finite_number("divisor", divisor) == 0:
             raise ScheduleError(f"{self} / 0 is no schedule; divide by a number above 0")
         return self * (1 / divisor)
 

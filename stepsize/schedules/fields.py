@@ -10,15 +10,15 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any
 
-from stepsize.checks import is_number, number, shown
+from stepsize.checks import finite_number, is_number, shown
 from stepsize.errors import ScheduleError, unknown
-from stepsize.units import Knob, Length, length
+from stepsize.units import Knob, Length, require_length
 
 Check = Callable[[str, Any], Any]
 
 
 def _positive(name: str, value: Any) -> float:
-    return number(name, value, zero=False)
+    return finite_number(name, value, zero=False)
 
 
 def _or_knob(check: Check) -> Check:
@@ -51,7 +51,7 @@ def _signed(name: str, value: Any) -> float:
 
 
 def _share_or_zero(name: str, value: Any) -> float:
-    result = number(name, value)
+    result = finite_number(name, value)
     if result >= 1:
         raise ScheduleError(
             f"{name}={shown(value)} can never reduce a multiplier of 1; write a number below 1"
@@ -71,7 +71,7 @@ def _share(name: str, value: Any) -> float:
 
 
 def _count(name: str, value: Any) -> int:
-    result = number(name, value)
+    result = finite_number(name, value)
     if not result.is_integer():
         raise ScheduleError(f"{name}={shown(value)} is not a whole number; write for example {name}=5")
     return int(result)
@@ -88,7 +88,7 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _period(name: str, value: Any) -> Length:
-    result = length(name, value)
+    result = require_length(name, value)
     if result.value == 0:
         raise ScheduleError(f"{name}={result} is empty; write a length above 0")
     return result
@@ -111,7 +111,7 @@ def _levels(name: str, value: Any) -> tuple[float | Knob, ...]:
         raise ScheduleError(
             f"{name}={shown(value)} is no list of one or more numbers; write {name}=[0.1, 0.01]"
         )
-    return tuple(_or_knob(number)(name, item) for item in value)
+    return tuple(_or_knob(finite_number)(name, item) for item in value)
 
 
 def plain_name(name: str, value: Any) -> str:
@@ -141,14 +141,14 @@ def one_of(*allowed: str) -> Check:
 
 # A level is a value of the schedule itself: it may be left to a study as a knob.
 Level = Annotated[float, _or_knob(_positive)]
-LevelOrZero = Annotated[float, _or_knob(number)]
+LevelOrZero = Annotated[float, _or_knob(finite_number)]
 OptionalLevel = Annotated[float | None, optional(_or_knob(_positive))]
-OptionalLevelOrZero = Annotated[float | None, optional(_or_knob(number))]
+OptionalLevelOrZero = Annotated[float | None, optional(_or_knob(finite_number))]
 Levels = Annotated[list[float] | tuple[float, ...], _levels]
 # Numbers that shape it.
 Signed = Annotated[float, _signed]
 Positive = Annotated[float, _positive]
-NonNegative = Annotated[float, number]
+NonNegative = Annotated[float, finite_number]
 Factor = Annotated[float, _factor]
 Growth = Annotated[float, _growth]
 OptionalFactor = Annotated[float | None, optional(_factor)]
@@ -162,8 +162,8 @@ OptionalCount = Annotated[int | None, optional(_count_above_zero)]
 Name = Annotated[str, plain_name]
 Flag = Annotated[bool, _flag]
 # Lengths: a span may be empty, a period may not.
-Span = Annotated[Length, length]
-OptionalSpan = Annotated[Length | None, optional(length)]
+Span = Annotated[Length, require_length]
+OptionalSpan = Annotated[Length | None, optional(require_length)]
 Period = Annotated[Length, _period]
 OptionalPeriod = Annotated[Length | None, optional(_period)]
 Milestones = Annotated[list[Length] | tuple[Length, ...], _milestones]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.checks import number, shown, spell
+from stepsize.checks import finite_number, shown, spell
 from stepsize.errors import ScheduleError
 from stepsize.schedules.base import Schedule, written
 from stepsize.schedules.clock import Clock
@@ -130,7 +130,7 @@ class Product(Schedule):
     factors: tuple[Schedule, ...]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.scale, Knob) and number("factor", self.scale) == 0:
+        if not isinstance(self.scale, Knob) and finite_number("factor", self.scale) == 0:
             raise ScheduleError("0 times a schedule is always 0; write a factor above 0")
         for factor in self.factors:
             if factor.incomplete:
@@ -274,4 +274,4 @@ def planned_part(schedule: Schedule) -> Schedule:
 def _times(left: float | Knob, right: Any) -> float | Knob:
     if isinstance(left, Knob) and isinstance(right, Knob):
         raise ScheduleError(f"{left} * {right}: a product takes one knob; write it once")
-    return left * (right if isinstance(right, Knob) else number("factor", right))
+    return left * (right if isinstance(right, Knob) else finite_number("factor", right))

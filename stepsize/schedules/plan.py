@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 
-from stepsize.checks import is_number, number, shown
+from stepsize.checks import finite_number, is_number, shown
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
@@ -117,7 +117,7 @@ class Plan:
         >>> inverse_time(0.1, rate=0.01).plan(updates=10**6).falls_to(1e-4)
         99900
         """
-        low = self._table <= number("value", value)
+        low = self._table <= finite_number("value", value)
         found = np.flatnonzero(low & ~np.concatenate([[not low.all()], low[:-1]]))
         return int(found[0]) if found.size else None
 
@@ -183,7 +183,7 @@ def plan_run(
     if updates_per_epoch is None:
         raise ScheduleError(f"epochs={epochs} needs updates_per_epoch=, the batches of one epoch")
     whole = _whole("updates_per_epoch", updates_per_epoch)
-    horizon = int(Length(number("epochs", epochs), "epochs").resolve(0, whole))
+    horizon = int(Length(finite_number("epochs", epochs), "epochs").resolve(0, whole))
     if horizon < 1:
         raise ScheduleError(f"epochs={shown(epochs)} is no update at all; write at least epochs=1")
     return Plan(schedule, horizon, whole, after)

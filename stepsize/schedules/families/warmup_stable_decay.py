@@ -29,11 +29,11 @@ from stepsize.schedules.fields import (
     one_of,
 )
 from stepsize.schedules.phase_starts import PhaseStart, drops, numbered, times_within
-from stepsize.units import Length, epochs, length, run
+from stepsize.units import Length, epochs, require_length, run
 
 
 def _warmup_length(name: str, value: Any) -> Length:
-    return length("warmup", value)
+    return require_length("warmup", value)
 
 
 @family
