@@ -1,1 +1,1 @@
-"""Loading data: files, frames, folders, arrays and datasets of other libraries, as `Data`."""
+"""Loading: files, folders, frames, arrays and datasets of other libraries become `Data`."""

@@ -1,1 +1,1 @@
-"""Splitting: which rows train and which rows validate, for every seed."""
+"""Splitting: which rows train and which rows judge, for every seed."""
