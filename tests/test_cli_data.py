@@ -44,7 +44,7 @@ def compare(monkeypatch, capsys, *args):
         (["t.csv", "--target", "grade", "--drop", "id", "--split", "groups"], "has no groups"),
         (["t.csv", "--target", "grade", "--drop", "id", "--groups", "who", "--folds", "11", "--seeds", "11"],
          "there are 10 groups, fewer than the 11 folds"),
-        (["iris", "--folds", "10", "--seeds", "15"], "15 seeds are no whole repeats of 10 folds"),
+        (["iris", "--folds", "10", "--seeds", "15"], "15 seeds are not whole repeats of 10 folds"),
         (["iris", "--validation", "1"], "validation=1"),
         (["iris", "--folds", "60"], "has 50 rows; 60 folds need 60 of each"),
         (["t.xlsx", "--target", "grade"], "ending '.xlsx' is not known"),

@@ -20,13 +20,13 @@ print("answer", keras.backend.backend(), [candidate["scores"] for candidate in r
 
 @pytest.mark.slow
 def test_the_same_cell_on_every_backend():
-    said = {}
+    answers = {}
     for backend in ("jax", "tensorflow", "torch"):
         pytest.importorskip(backend)
         environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
         done = subprocess.run([sys.executable, "-c", CELL], capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
         (line,) = [line for line in done.stdout.splitlines() if line.startswith("answer ")]
-        _, name, said[backend] = line.split(" ", 2)
+        _, name, answers[backend] = line.split(" ", 2)
         assert name == backend
-    assert len(set(said.values())) == 1
+    assert len(set(answers.values())) == 1

@@ -34,7 +34,7 @@ def make_data(**changes):
         ({"classes": ("a", "b", "c")}, "kind='binary' and 3 classes"),
         ({"kind": "binery"}, "did you mean 'binary'"),
         ({"kind": "multilabel", "y": np.array([[0.0, 1], [1, 0.5]] * 3)}, "row 2: target 0.5 is not a label"),
-        ({"kind": "regression", "y": np.array([[1.0]] * 5 + [[np.nan]])}, "row 6: target nan is not a finite"),
+        ({"kind": "regression", "y": np.array([[1.0]] * 5 + [[np.nan]])}, "target nan is not a finite"),
         ({"kind": "regression", "y": np.full((6, 1), 3.0)}, "target is constant, 3 in every row"),
         ({"x": np.array([[1.0], [2], [np.inf], [1], [2], [3]])}, "row 3: a value is missing or not"),
         ({"x": np.array([[1.0], [2], [np.nan]] * 2), "prepare": False}, "row 3: a value is missing"),

@@ -113,9 +113,8 @@ def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
                     model: Any = keras.saving.load_model(form["file"], safe_mode=True)
                 check_precision(model)
                 return model, None, model.loss
-            model = keras.saving.deserialize_keras_object(
-                deepcopy(form["config"])
-            )  # Keras modifies its argument
+            # copies, because Keras modifies its argument
+            model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))
             loss = keras.saving.deserialize_keras_object(deepcopy(form["loss"]))
     except (TypeError, ValueError, ImportError, AttributeError) as error:
         raise ProblemError(

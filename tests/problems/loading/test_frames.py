@@ -1,4 +1,4 @@
-"""Tables with columns of any type: what becomes a number, what is dropped or refused, and what is said."""
+"""Tables with columns of any type: what becomes a number, what is left out or refused, with notes."""
 
 import datasets
 import numpy as np

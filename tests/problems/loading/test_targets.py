@@ -1,4 +1,4 @@
-"""Targets: the kind is recognised, said aloud, and can be overridden."""
+"""Targets: the kind is recognised, noted, and can be overridden."""
 
 import numpy as np
 import pytest
