@@ -43,7 +43,7 @@ def encode_column(name: str, column: Any, place: Place) -> list[np.ndarray]:
     """
     kind = column.dtype.kind
     if kind in "mM" or str(column.dtype).startswith("period"):
-        _refuse_date(name, column[column.notna()].iloc[0] if column.notna().any() else "", place)
+        _raise_for_date(name, column[column.notna()].iloc[0] if column.notna().any() else "", place)
     if kind in "biuf":
         values = column.to_numpy(np.float64, na_value=np.nan) if kind != "b" or column.isna().any() else None
         return [column.to_numpy(bool)] if values is None else [_check_finite(name, values, column, place)]
@@ -76,7 +76,7 @@ def _encode_texts(name: str, texts: np.ndarray, column: Any, place: Place) -> li
         )
     distinct = np.unique(texts[present])
     if all(DATE.fullmatch(text) for text in distinct):
-        _refuse_date(name, distinct[0], place)
+        _raise_for_date(name, distinct[0], place)
     if len(distinct) > CATEGORIES:
         every_row = len(distinct) == len(texts)
         count = "a different text in every row" if every_row else f"{len(distinct)} different texts"
@@ -102,7 +102,7 @@ def _check_finite(name: str, values: np.ndarray, column: Any, place: Place) -> n
     return values
 
 
-def _refuse_date(name: str, example: Any, place: Place) -> None:
+def _raise_for_date(name: str, example: Any, place: Place) -> None:
     raise ProblemError(
         f"{place.what}, column {name!r} holds dates ({str(example)[:SHOWN]!r}); convert it to numbers "
         f"(such as days since the first one), split by it (order={name!r}) or leave it out (drop={name!r})"

@@ -58,15 +58,15 @@ def from_frame(
             raise ProblemError(unknown(what, column, columns))
     if len(frame) < LEAST_ROWS:
         raise ProblemError(f"{place.what} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
-    read = _read_target(frame, targets, kind, labels, place)
+    target_data = _read_target(frame, targets, kind, labels, place)
     others = {*targets, *columns_of.values(), *roles.drop}
     x, notes = _features(frame[[column for column in columns if column not in others]], place)
     special = {role: read_role(role, frame[value] if isinstance(value, str) else value, place)
                for role, value in roles.named().items()}  # fmt: skip
     test = test_rows(special)
     return Data(
-        name, x, read.y, read.classes, source, read.kind, prepare=True, test=test, **special,
-        notes=(read.note, *notes, *role_notes(columns_of, roles.drop)),
+        name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=True, test=test,
+        notes=(target_data.note, *notes, *role_notes(columns_of, roles.drop)), **special,
     )  # fmt: skip
 
 

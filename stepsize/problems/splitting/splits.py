@@ -42,8 +42,8 @@ class Split:
     - `kfold`: one fold of a cross-validation, stratified or by whole groups; seed = repeat * `folds` + fold.
     - `given`: see `Split.given`.
 
-    A test part that comes with the data judges in the runs that feed the verdict, whatever the kind (but
-    `lesson`).
+    If the data has a test part, that part judges in the runs that feed the verdict, for every kind but
+    `lesson`.
 
     Raises: ProblemError for an unknown kind, a share outside 0 to 1, and fewer than 2 folds.
 
@@ -145,8 +145,8 @@ class Split:
         """
         kind = self.kind
         if kind == "auto":
-            roles = {"column": data.part, "groups": data.groups, "time": data.order}
-            kind = next((role for role, rows in roles.items() if rows is not None), "stratified")
+            columns = {"column": data.part, "groups": data.groups, "time": data.order}
+            kind = next((name for name, column in columns.items() if column is not None), "stratified")
         if kind == "stratified" and data.kind not in ("binary", "multiclass"):
             kind = "random"
         return replace(self, kind=kind)
