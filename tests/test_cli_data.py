@@ -46,7 +46,7 @@ def compare(monkeypatch, capsys, *args):
          "there are 10 groups, fewer than the 11 folds"),
         (["iris", "--folds", "10", "--seeds", "15"], "15 seeds are not whole repeats of 10 folds"),
         (["iris", "--validation", "1"], "validation=1"),
-        (["iris", "--folds", "60"], "has 50 rows; 60 folds need 60 of each"),
+        (["iris", "--folds", "60"], "has 50 rows; 60 folds need 60 of every class"),
         (["t.xlsx", "--target", "grade"], "ending '.xlsx' is not known"),
         (["."], "holds no sub-folders"),
     ],

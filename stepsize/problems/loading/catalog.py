@@ -163,7 +163,7 @@ def _from_text(
         rows = images.read_folder(path)
     elif ending or path.exists():
         raise ProblemError(
-            f"file {text!r}: ending {ending!r} is not supported; use one of: {', '.join(FILE_ENDINGS)}"
+            f"file {text!r}: ending {ending!r} is not known; use one of: {', '.join(FILE_ENDINGS)}"
         )
     else:
         raise ProblemError(unknown("data", text, (*NAMES, f"{OPENML}ID", "a path")))
