@@ -64,10 +64,10 @@ def test_the_command_needs_the_target_alone(tmp_path):
     said = " ".join(answer["notes"])
     for words in (
         "two classes, 'no' and 'yes'",
-        "text columns coded as one column of 0 and 1 for each of their texts: 'port' (4)",
-        "columns of two values coded as 0 and 1: 'alone'",
+        "text columns encoded as one column of 0 and 1 for each of their texts: 'port' (4)",
+        "columns of two values encoded as 0 and 1: 'alone'",
         "missing numbers, filled with the median of the training rows: 'age' (18)",
-        "left out because they are the same in every row or number the rows: '', 'ship'",
+        "left out because they are constant or number the rows: '', 'ship'",
         "SimpleImputer(strategy='median'), StandardScaler()",
     ):
         assert words in said

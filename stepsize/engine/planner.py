@@ -12,9 +12,7 @@ from functools import cached_property
 import numpy as np
 
 NARROW = 100  # units of a layer up to which members side by side are faster than members in series
-SHORT_UPDATE = (
-    70_000  # weights times the fourth root of the batch: below it, several blocks at once are faster
-)
+SHORT_UPDATE = 70_000  # weights times fourth root of the batch: up to it, several blocks at once are faster
 ABREAST = 4  # blocks trained at once on a CPU core, where that is faster
 SIDE_BY_SIDE = 32  # members of a block; more are not faster
 BYTES_PER_WEIGHT = 3 * 4  # of a weight, its momentum and its gradient

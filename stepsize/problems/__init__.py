@@ -1,1 +1,1 @@
-"""What is trained: data, the split into parts, the model, and the named problems that come along."""
+"""What is trained: data, its split into parts, the model, and the built-in problems."""

@@ -1,4 +1,4 @@
-"""The studies that come along, as study files: what is trained, and what is compared."""
+"""The built-in studies, stored as study files: what is trained, and what is compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUILT_IN = (
 
 @cache
 def built_in_study(name: str) -> dict[str, Any]:
-    """Read the study called `name`; the keys are those of a study file.
+    """Read the built-in study called `name`; the keys are those of a study file.
 
     >>> built_in_study("digits")["epochs"]
     30
@@ -25,20 +25,20 @@ def built_in_study(name: str) -> dict[str, Any]:
 
 
 def usual_problem(name: str) -> dict[str, Any]:
-    """Give the fields of `Problem` that a built-in study sets, but for data and model.
+    """Return the fields of `Problem` that a built-in study sets, apart from data and model.
 
     >>> usual_problem("lesson-fashion-mnist")["epochs"]
     5
     """
-    said = built_in_study(name)
-    made = {key: said[key] for key in ("epochs", "batch_size", "split") if key in said}
-    if "optimizer" in said:
-        made["settings"] = optimizer_settings(said["optimizer"])
-    return made
+    study = built_in_study(name)
+    fields = {key: study[key] for key in ("epochs", "batch_size", "split") if key in study}
+    if "optimizer" in study:
+        fields["settings"] = optimizer_settings(study["optimizer"])
+    return fields
 
 
 def optimizer_settings(table: dict[str, Any]) -> dict[str, Any]:
-    """Give a study file's `optimizer` table as the `settings` of a problem.
+    """Return a study file's `optimizer` table as the `settings` of a problem.
 
     >>> optimizer_settings({"name": "sgd", "momentum": 0.9})
     {'optimizer': 'sgd', 'momentum': 0.9}

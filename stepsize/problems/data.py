@@ -1,4 +1,4 @@
-"""Data as arrays: the rows to learn from and what is known of each."""
+"""Data as arrays: the rows to learn from and what is known about each."""
 
 from __future__ import annotations
 
@@ -17,23 +17,29 @@ Kind = Literal["binary", "multiclass", "multilabel", "regression"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PARTS = ("train", "valid", "test")
 LEAST_ROWS = 4
-BLOCK = 2**26  # bytes of an array looked at at once, so that one on disk stays there
+BLOCK = 2**26  # bytes of an array read at once, so that one on disk is never loaded as a whole
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Rows to learn from, and what is to be said of each.
+    """Rows to learn from: inputs, targets, and what else is known about each row.
 
-    `x` [rows, features...], or several inputs by name; float32, or integers for embeddings. `y` is [rows]
-    class numbers, [rows, labels] of 0 and 1 for several labels at once, or [rows, outputs] quantities;
-    `kind` says which. `classes` are the names of classes or labels, and empty for quantities. `prepare`
-    asks for filling missing numbers and scaling by what the training rows of each seed show. `test` holds
-    the rows of the data's own test part, `groups` [rows] which rows belong together, `order` [rows] their
-    time, `part` [rows] "train",
-    "valid" or "test" as a column says it, `weights` [rows] what each counts in the training loss; each may be
-    None. `notes` say what was recognised, for the report.
+    - `x`: [rows, features...], or several such inputs by name; float32, or integers for embeddings.
+    - `y`: [rows] class numbers, [rows, labels] of 0 and 1 for several labels at once, or [rows, outputs]
+      quantities, as `kind` says.
+    - `classes`: the names of the classes or labels; empty for quantities.
+    - `prepare`: if true, missing numbers are filled and features scaled, fitted on each seed's training rows.
+    - `test`: the row numbers of the data's own test part, or None.
+    - `groups` [rows]: rows with the same number belong together; `order` [rows]: their time; `part` [rows]:
+      "train", "valid" or "test"; `weights` [rows]: of each row in the training loss. Each may be None.
+    - `notes`: how the data was read, for the report.
 
-    Raises: ProblemError for rows that do not match, values that are not finite, labels outside the classes.
+    Raises: ProblemError for arrays of different lengths, values that are not finite, and labels outside the
+    classes.
+
+    >>> toy = Data("toy", np.eye(4), np.array([0, 1, 0, 1]), ("no", "yes"), "made up", kind="binary")
+    >>> toy.rows, toy.outputs
+    (4, 1)
     """
 
     name: str
@@ -54,7 +60,7 @@ class Data:
         if self.kind not in KINDS:
             raise ProblemError(unknown("kind", str(self.kind), KINDS))
         if not self.inputs:
-            raise ProblemError(f"data {self.name!r}: x holds no input; give at least one array")
+            raise ProblemError(f"data {self.name!r}: x holds no inputs; pass at least one array")
         for name, array in self.inputs.items():
             self._check_rows("x" if name == "" else f"x[{name!r}]", array)
         for name in ("groups", "order", "part", "weights"):
@@ -65,7 +71,7 @@ class Data:
         self._check_target()
         for array in self.inputs.values():
             self._check_finite(array)
-        self._check_roles()
+        self._check_part_and_weights()
 
     @property
     def rows(self) -> int:
@@ -79,13 +85,13 @@ class Data:
 
     @property
     def outputs(self) -> int:
-        """The numbers that a network gives for a row: one for two classes or one quantity."""
+        """The numbers that a network returns for a row: one for two classes or one quantity."""
         if self.kind == "binary":
             return 1
         return len(self.classes) if self.kind == "multiclass" else int(np.prod(self.y.shape[1:]))
 
     @property
-    def own(self) -> np.ndarray:
+    def rows_outside_test(self) -> np.ndarray:
         """The rows that are not in the data's own test part."""
         rows = np.arange(self.rows)
         return rows if self.test is None else np.setdiff1d(rows, self.test)
@@ -105,9 +111,9 @@ class Data:
         shapes = {name: array.shape for name, array in self.inputs.items()}
         digest = hashlib.sha256(repr((shapes, self.classes, self.kind, self.prepare)).encode())
         arrays = [*self.inputs.values(), self.y] + ([] if self.test is None else [self.test])
-        for role in ("groups", "order", "part", "weights"):
-            if getattr(self, role) is not None:
-                arrays += [np.array([role]), getattr(self, role)]
+        for name in ("groups", "order", "part", "weights"):
+            if getattr(self, name) is not None:
+                arrays += [np.array([name]), getattr(self, name)]
         for array in arrays:
             for _, block in _blocks(array.astype(str) if array.dtype == object else array):
                 digest.update(block.tobytes())
@@ -121,24 +127,24 @@ class Data:
         if self.kind in ("binary", "multiclass"):
             if len(self.classes) < 2:
                 raise ProblemError(
-                    f"data {self.name!r} has one class only ({', '.join(self.classes)!r}); "
-                    "a classifier needs two"
+                    f"data {self.name!r} has only one class ({', '.join(self.classes)!r}); "
+                    "a classifier needs at least two"
                 )
             if self.kind == "binary" and len(self.classes) > 2:
                 raise ProblemError(
-                    f"data {self.name!r} is said to be binary and has {len(self.classes)} classes; "
-                    "type kind 'multiclass'"
+                    f"data {self.name!r} has kind='binary' and {len(self.classes)} classes; "
+                    "use kind='multiclass'"
                 )
             outside = (self.y < 0) | (self.y >= len(self.classes))
-            rule = f"outside the {len(self.classes)} classes, numbered 0 to {len(self.classes) - 1}"
+            rule = f"is outside the {len(self.classes)} classes, numbered 0 to {len(self.classes) - 1}"
         elif self.kind == "multilabel":
-            outside, rule = ~np.isin(self.y, (0, 1)), "no label: each is 0 or 1"
+            outside, rule = ~np.isin(self.y, (0, 1)), "is not a label: each must be 0 or 1"
         else:
-            outside, rule = ~np.isfinite(self.y), "no quantity: give finite numbers"
+            outside, rule = ~np.isfinite(self.y), "is not a finite number"
         if outside.any():
             row = int(outside.reshape(self.rows, -1).any(axis=1).argmax())
             value = self.y[row][outside[row]][0] if self.y.ndim > 1 else self.y[row]
-            raise ProblemError(f"data {self.name!r}, row {row + 1}: target {value} is {rule}")
+            raise ProblemError(f"data {self.name!r}, row {row + 1}: target {value} {rule}")
         if self.kind == "regression" and (np.ptp(self.y, axis=0) == 0).any():
             raise ProblemError(
                 f"data {self.name!r}: the target is constant, {self.y.reshape(self.rows, -1)[0, 0]:g} "
@@ -153,20 +159,21 @@ class Data:
             if not finite.all():
                 row = start + int(finite.reshape(len(block), -1).all(axis=1).argmin())
                 raise ProblemError(
-                    f"data {self.name!r}, row {row + 1}: a value is missing or not finite; remove or fill it"
+                    f"data {self.name!r}, row {row + 1}: a value is missing or not finite; "
+                    "fill it or remove the row"
                 )
 
-    def _check_roles(self) -> None:
+    def _check_part_and_weights(self) -> None:
         if self.part is not None:
-            strange = sorted({str(word) for word in self.part} - set(PARTS))
-            if strange:
-                raise ProblemError(unknown("part", strange[0], PARTS))
+            unknown_parts = sorted({str(part) for part in self.part} - set(PARTS))
+            if unknown_parts:
+                raise ProblemError(unknown("part", unknown_parts[0], PARTS))
         if self.weights is not None and not (np.isfinite(self.weights) & (self.weights >= 0)).all():
-            raise ProblemError(f"data {self.name!r}: weights must be finite numbers, 0 or more")
+            raise ProblemError(f"data {self.name!r}: weights must be finite numbers of at least 0")
 
 
 def from_arrays(name: str, x: np.ndarray, labels: ArrayLike, source: str, prepare: bool = True) -> Data:
-    """Make data from rows and one label per row; classes are the sorted labels.
+    """Make data from rows and one label for each row; the classes are the sorted labels.
 
     >>> from_arrays("toy", np.eye(4), ["no", "yes", "no", "yes"], "made up").classes
     ('no', 'yes')

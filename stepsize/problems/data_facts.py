@@ -1,29 +1,31 @@
-"""What data and its parts are worth: shares, the score of knowing nothing, one sample, copied rows."""
+"""Facts about data and its parts: class shares, the score of a constant answer, one sample, copied rows."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from stepsize.problems.data import Data
-from stepsize.problems.preprocessing import words
+from stepsize.problems.preprocessing import preparation_notes
 from stepsize.problems.splitting.splits import Parts, Split
 
 COMPARED = 2**26  # bytes of inputs up to which rows are compared with each other
 
 
 def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, object]:
-    """Say what a split is worth: rows, shares per part, majority baseline, value of one sample.
+    """Return what data and one split of it can tell, as the `data` of an answer.
 
-    `majority_baseline` is the accuracy of naming the validation part's commonest class every time (for
-    labels the same, label by label), or, for quantities, the R2 of always saying the mean, 0.
-    `sample_value` is what one more right answer adds to a score; None for quantities, whose score has no
-    steps. A cross-validation judges each row once, so there the whole table counts. `held_out` tells that a
-    test part judges. `copies` are the validation rows whose inputs a training row has as well; None where
-    the data is too large to look.
+    - `parts`: rows, and class counts and shares (or mean and sd of a quantity), of each part.
+    - `majority_baseline`: the accuracy of always answering the validation part's most frequent class (for
+      labels, of each label apart); for quantities the R2 of always answering the mean, 0.
+    - `sample_value`: what one more right answer adds to a score; None for quantities, whose score has no
+      steps. A cross-validation judges each row once, so all rows count.
+    - `held_out`: whether a test part of the data judges.
+    - `copies`: the validation rows whose inputs also occur in a training row; None if the data is too large
+      to compare.
 
     >>> from stepsize.problems.loading.catalog import ionosphere
-    >>> worth = describe(ionosphere(), Split("lesson", 0.33).parts(ionosphere(), seed=0))
-    >>> round(worth["majority_baseline"], 3), round(worth["sample_value"], 4)
+    >>> facts = describe(ionosphere(), Split("lesson", 0.33).parts(ionosphere(), seed=0))
+    >>> round(facts["majority_baseline"], 3), round(facts["sample_value"], 4)
     (0.922, 0.0086)
     """
     judged = len(parts.valid)
@@ -41,7 +43,7 @@ def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, 
         "sample_value": None if data.kind == "regression" else 1 / (judged * _answers(data)),
         "held_out": data.test is not None and (split is None or split.kind not in ("lesson", "test")),
         "copies": _copies(data, parts),
-        "notes": [*data.notes, *words(data)],
+        "notes": [*data.notes, *preparation_notes(data)],
         "source": data.source,
     }
 
@@ -73,7 +75,7 @@ def _baseline(data: Data, valid: np.ndarray) -> float:
 
 
 def _answers(data: Data) -> int:
-    """Count the answers that are right or wrong on one row."""
+    """Return the number of answers on one row that can be right or wrong."""
     return len(data.classes) if data.kind == "multilabel" else 1
 
 
@@ -84,5 +86,5 @@ def _copies(data: Data, parts: Parts) -> int | None:
     train, valid = (
         [tuple(each[row].tobytes() for each in rows) for row in part] for part in (parts.train, parts.valid)
     )
-    known = set(train)
-    return sum(row in known for row in valid)
+    training_rows = set(train)
+    return sum(row in training_rows for row in valid)

@@ -1,4 +1,4 @@
-"""Filling and scaling, fitted on the training rows of a seed alone by a scikit-learn pipeline."""
+"""Filling and scaling, fitted on the training rows of a seed by a scikit-learn pipeline."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from stepsize.problems.data import Data
 
 
 class Prepared(NamedTuple):
-    """What the training rows say of an input, float32 arrays of the shape of one row.
+    """How an input is filled and scaled: float32 arrays of the shape of one row.
 
-    A row becomes (row, with `fill` where a number is missing, - shift) / scale. `fill` is None for an input
-    in which nothing is missing, on any row, so that all seeds prepare alike.
+    A row becomes (filled - shift) / scale, where `filled` is the row with `fill` in place of missing numbers.
+    `fill` is None if no row of the whole input lacks a number, so that all seeds prepare alike.
     """
 
     fill: np.ndarray | None
@@ -23,10 +23,10 @@ class Prepared(NamedTuple):
 
 
 def prepare(data: Data, rows: np.ndarray) -> dict[str, Prepared | None]:
-    """Fit the pipeline on the training `rows`; None for an input that is left as it is.
+    """Fit the pipeline of each input on the training `rows`; None for an input that stays as it is.
 
-    Whole numbers are left alone, and everything where the data asks for no preparation. A column without a
-    single value in `rows` is filled with 0; one that is constant there keeps its scale.
+    Whole numbers stay as they are, and so does everything if `data.prepare` is false. A column without a
+    single value in `rows` is filled with 0; one that is constant there is not scaled.
 
     >>> from stepsize.problems.data import from_arrays
     >>> x = np.array([[1.0], [np.nan], [3.0], [8.0]])
@@ -35,12 +35,12 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, Prepared | None]:
     (2.0, 2.0, 0.8165)
     """
     return {
-        name: _fitted(array[rows], name in data.missing) if data.prepare and array.dtype.kind == "f" else None
+        name: _fit(array[rows], name in data.missing) if data.prepare and array.dtype.kind == "f" else None
         for name, array in data.inputs.items()
     }
 
 
-def _fitted(x: np.ndarray, missing: bool) -> Prepared:
+def _fit(x: np.ndarray, missing: bool) -> Prepared:
     require("train", "sklearn")
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -60,8 +60,8 @@ def _fitted(x: np.ndarray, missing: bool) -> Prepared:
     )
 
 
-def words(data: Data) -> list[str]:
-    """Say what is done to the inputs, for the report."""
+def preparation_notes(data: Data) -> list[str]:
+    """Return notes on what is done to the inputs, for the report."""
     if not data.prepare or not any(array.dtype.kind == "f" for array in data.inputs.values()):
         return []
     steps = ["SimpleImputer(strategy='median')"] * bool(data.missing) + ["StandardScaler()"]

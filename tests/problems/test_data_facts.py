@@ -1,4 +1,4 @@
-"""What a split is worth: the facts that the answer gives for each kind of target."""
+"""Facts about data and its parts, for each kind of target."""
 
 import numpy as np
 import pytest
@@ -11,33 +11,33 @@ from stepsize.problems.splitting.splits import Parts, Split
 X = np.arange(40.0)[:, None]
 
 
-def test_describe_says_what_the_lessons_split_is_worth():
+def test_facts_of_the_lessons_split():
     data = ionosphere()
-    worth = describe(data, Split("lesson", 0.33).parts(data, 0))
-    assert worth["parts"]["validation"]["counts"] == {"b": 9, "g": 107}
-    assert worth["parts"]["train"]["counts"] == {"b": 117, "g": 118}
-    assert worth["majority_baseline"] == pytest.approx(0.9224, abs=1e-4)
-    assert worth["sample_value"] == 1 / 116
-    assert worth["notes"] == []
+    facts = describe(data, Split("lesson", 0.33).parts(data, 0))
+    assert facts["parts"]["validation"]["counts"] == {"b": 9, "g": 107}
+    assert facts["parts"]["train"]["counts"] == {"b": 117, "g": 118}
+    assert facts["majority_baseline"] == pytest.approx(0.9224, abs=1e-4)
+    assert facts["sample_value"] == 1 / 116
+    assert facts["notes"] == []
 
 
 def test_quantities_have_no_classes_and_no_steps():
     data = load((X, np.sin(X)))
     parts = Split().parts(data, 0)
-    worth = describe(data, parts)
-    assert (worth["classes"], worth["sample_value"], worth["baseline_metric"]) == ([], None, "r2")
-    assert set(worth["parts"]["train"]) == {"rows", "mean", "sd"}
+    facts = describe(data, parts)
+    assert (facts["classes"], facts["sample_value"], facts["baseline_metric"]) == ([], None, "r2")
+    assert set(facts["parts"]["train"]) == {"rows", "mean", "sd"}
     mean = DummyRegressor().fit(X[parts.train], data.y[parts.train])
-    assert worth["majority_baseline"] == pytest.approx(mean.score(X[parts.train], data.y[parts.train]))
+    assert facts["majority_baseline"] == pytest.approx(mean.score(X[parts.train], data.y[parts.train]))
 
 
 def test_labels_count_each_answer():
     y = np.array([[0, 1], [1, 1], [0, 1], [0, 0]] * 10)
     data = load((X, y))
-    worth = describe(data, Parts(np.arange(20), np.arange(20, 40)))
-    assert worth["parts"]["validation"]["shares"] == {"0": 0.25, "1": 0.75}
-    assert worth["majority_baseline"] == 0.75
-    assert worth["sample_value"] == 1 / 40
+    facts = describe(data, Parts(np.arange(20), np.arange(20, 40)))
+    assert facts["parts"]["validation"]["shares"] == {"0": 0.25, "1": 0.75}
+    assert facts["majority_baseline"] == 0.75
+    assert facts["sample_value"] == 1 / 40
 
 
 def test_a_cross_validation_judges_the_whole_table():
@@ -55,8 +55,8 @@ def test_copied_rows_are_counted():
 
 
 def test_notes_are_of_the_data_and_of_its_preparation():
-    worth = describe(load((X, np.arange(40) % 2)), Parts(np.arange(20), np.arange(20, 40)))
-    assert worth["notes"] == [
+    facts = describe(load((X, np.arange(40) % 2)), Parts(np.arange(20), np.arange(20, 40)))
+    assert facts["notes"] == [
         "y: two classes, '0' and '1'",
         "fitted on the training rows of each seed: StandardScaler()",
     ]

@@ -5,20 +5,21 @@ import numpy as np
 import pytest
 
 from stepsize.errors import ProblemError
-from stepsize.problems import metrics
-from stepsize.problems.metrics import HIGHER, LOWER, make, metric_of
+from stepsize.metric_directions import HIGHER, LOWER
+from stepsize.problems.metrics import make_metric, metric_of
 from stepsize.problems.models.keras_models import DataShape, build
 
 
 @pytest.mark.parametrize("name", sorted({*HIGHER, *LOWER} - {"accuracy"}))
 def test_directions_are_keras_own(name):
     metric = metric_of(name, None, "multiclass")
-    assert make(metric, "multiclass", 3)._direction == ("up" if metric.higher_is_better else "down")
+    assert make_metric(metric, "multiclass", 3)._direction == ("up" if metric.higher_is_better else "down")
     assert metric.share == (name in HIGHER)
 
 
 def test_every_metric_of_keras_that_needs_no_argument_is_listed():
-    listed = {type(make(metric_of(name, None, "multiclass"), "multiclass", 3)) for name in (*HIGHER, *LOWER)}
+    known = [metric_of(name, None, "multiclass") for name in (*HIGHER, *LOWER)]
+    listed = {type(make_metric(metric, "multiclass", 3)) for metric in known}
     missing = set()
     for kind in vars(keras.metrics).values():
         if isinstance(kind, type) and issubclass(kind, keras.metrics.Metric):
@@ -36,13 +37,13 @@ def test_names_and_objects():
     assert metric_of("MeanAbsoluteError", None, "regression").higher_is_better is False
     auc = metric_of(keras.metrics.AUC(curve="PR", name="pr"), None, "binary")
     assert (auc.name, auc.higher_is_better, auc.share) == ("pr", True, True)
-    assert make(auc, "binary", 1).curve.name == "PR"
+    assert make_metric(auc, "binary", 1).curve.name == "PR"
     mean = metric_of(keras.metrics.FalsePositives(), "min", "binary")
     assert (mean.higher_is_better, mean.share) == (False, False)
 
 
 @pytest.mark.parametrize(
-    ("given", "mode", "kind", "words"),
+    ("metric", "mode", "kind", "words"),
     [
         ("acuracy", None, "binary", "did you mean 'accuracy'"),
         ("auc", "up", "binary", "unknown mode 'up'"),
@@ -51,16 +52,16 @@ def test_names_and_objects():
         (keras.metrics.FalsePositives(), None, "binary", "add mode='max' or mode='min'"),
     ],
 )
-def test_refusals(given, mode, kind, words):
+def test_refusals(metric, mode, kind, words):
     with pytest.raises(ProblemError, match=words):
-        metric_of(given, mode, kind)
+        metric_of(metric, mode, kind)
 
 
 def test_metrics_that_do_not_fit():
-    asked = DataShape(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
+    shape = DataShape(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
     form = {"text": "mlp(3)", "outputs": 3}
     with pytest.raises(ProblemError, match="several numbers"):
-        build(form, {}, asked, metric_of(keras.metrics.F1Score(), None, "multiclass"))
+        build(form, {}, shape, metric_of(keras.metrics.F1Score(), None, "multiclass"))
     with pytest.raises(ProblemError, match="does not fit multiclass data"):
-        build(form, {}, asked, metric_of(keras.metrics.MeanIoU(num_classes=2), None, "multiclass"))
-    assert metrics.make(metric_of("f1_score", None, "multiclass"), "multiclass", 3).average == "macro"
+        build(form, {}, shape, metric_of(keras.metrics.MeanIoU(num_classes=2), None, "multiclass"))
+    assert make_metric(metric_of("f1_score", None, "multiclass"), "multiclass", 3).average == "macro"

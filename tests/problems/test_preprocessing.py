@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stepsize.problems.loading.catalog import ionosphere, load
-from stepsize.problems.preprocessing import prepare, words
+from stepsize.problems.preprocessing import preparation_notes, prepare
 
 
 def applied(prepared, x):
@@ -67,13 +67,13 @@ def test_only_floats_and_only_if_asked():
 
 
 @pytest.mark.parametrize(
-    ("x", "said"),
+    ("x", "steps"),
     [
         ([[1.0], [2], [3], [4]], ["StandardScaler()"]),
         ([[1.0], [np.nan], [3], [4]], ["SimpleImputer(strategy='median'), StandardScaler()"]),
         ([[1], [2], [3], [4]], []),
     ],
 )
-def test_the_report_says_what_is_fitted(x, said):
+def test_notes_on_what_is_fitted(x, steps):
     data = load((np.array(x), [0, 1, 0, 1]))
-    assert words(data) == [f"fitted on the training rows of each seed: {each}" for each in said]
+    assert preparation_notes(data) == [f"fitted on the training rows of each seed: {each}" for each in steps]

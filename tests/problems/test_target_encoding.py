@@ -7,7 +7,7 @@ from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_
 
 from stepsize.errors import ProblemError
 from stepsize.problems.data import Data, from_arrays
-from stepsize.problems.target_encoding import encode, row_weights, wants_numbers
+from stepsize.problems.target_encoding import encode, row_weights, takes_class_numbers
 
 CLASSES = np.array([0, 2, 1, 2], np.int32)
 DATA = from_arrays("toy", np.eye(4), ["no", "yes", "maybe", "yes"], "made up")
@@ -28,7 +28,7 @@ DATA = from_arrays("toy", np.eye(4), ["no", "yes", "maybe", "yes"], "made up")
     ],
 )
 def test_who_takes_class_numbers(function, numbers):
-    assert wants_numbers(function) is numbers
+    assert takes_class_numbers(function) is numbers
 
 
 def test_encodings():
@@ -50,7 +50,7 @@ def test_class_weights_count_as_in_keras():
     [
         ({"yess": 1}, "did you mean 'yes'"),
         ({3: 1}, "unknown class"),
-        ({"yes": -1}, "0 or more"),
+        ({"yes": -1}, "of at least 0"),
         ({"yes": np.nan}, "finite"),
         ({"yes": True}, "finite"),
     ],
@@ -62,9 +62,9 @@ def test_class_weights_that_are_refused(weights, words):
 
 def test_class_weights_need_classes_and_no_other_weights():
     quantities = Data("q", DATA.x, np.eye(4, 1, dtype=np.float32), (), "made up", "regression")
-    with pytest.raises(ProblemError, match="needs one class a row"):
+    with pytest.raises(ProblemError, match="needs one class per row"):
         row_weights(quantities, {0: 1.0})
     weighted = Data(**{**vars(DATA), "weights": np.ones(4)})
     np.testing.assert_array_equal(row_weights(weighted, None), np.ones(4))
-    with pytest.raises(ProblemError, match="cannot both be given"):
+    with pytest.raises(ProblemError, match="cannot be combined"):
         row_weights(weighted, {0: 1.0})

@@ -212,9 +212,8 @@ def _matrix_product(equation: JaxprEqn, values: list[Value], free: list[list[int
     starts = (len(batches[0]), len(batches[0]) + len(free[0]))
     arrays, summed, batched = [], [], []
     names = [*member_axis, *range(len(batches[0]))]
-    for i in (
-        (0, 1) if values[1].is_per_member else (1, 0)
-    ):  # a shared factor comes first, so that rows of members stay whole
+    shared_first = (0, 1) if values[1].is_per_member else (1, 0)  # so that rows of members stay whole
+    for i in shared_first:
         axes = values[i].axes
         axes = (*(axis for axis in range(len(values[i].shape)) if axis not in axes), *axes)
         arrays.append(to_axes(values[i], axes, members))

@@ -31,28 +31,29 @@ CALLS = ("jit", "closed_call", "core_call", "checkpoint", "custom_jvp_call", "cu
 
 
 def side_by_side(function: Callable[..., Any], members: int, like: Any) -> Callable[..., Any]:
-    """Return `function(own, *common) -> (own, common)` for all members at once.
+    """Return `function(per_member, *common) -> (per_member, common)` for all members at once.
 
-    `like` has the shapes of one member's `own`, a tree of arrays; the arrays of all members are stored side
-    by side as described above, numbers as [M]. `common` is shared by all members, as argument and result.
+    `per_member` is a tree of arrays that differ between members, and `like` has the shapes of one member's;
+    those of all members are stored side by side as described above, numbers as [M]. `common` is shared by
+    all members, as argument and as result.
 
     >>> one = jax.ShapeDtypeStruct((2,), "float32")
-    >>> double = side_by_side(lambda own, rate: (own * rate, ()), 3, one)
+    >>> double = side_by_side(lambda x, rate: (x * rate, ()), 3, one)
     >>> double(jax.numpy.arange(6.0), 10.0)[0].tolist()
     [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
     """
     if members == 1:  # called as it is, without a replay: this works for any model
 
-        def alone(own: Any, *common: Any) -> Any:
-            one = jax.tree.map(lambda array, leaf: array.reshape(leaf.shape), own, like)
-            own_result, common_result = function(one, *common)
-            return replicated(own_result, 1), common_result
+        def alone(per_member: Any, *common: Any) -> Any:
+            one = jax.tree.map(lambda array, leaf: array.reshape(leaf.shape), per_member, like)
+            member_result, common_result = function(one, *common)
+            return replicated(member_result, 1), common_result
 
         return alone
 
-    def together(own: Any, *common: Any) -> Any:
+    def together(per_member: Any, *common: Any) -> Any:
         closed, shapes = jax.make_jaxpr(function, return_shape=True)(like, *common)
-        pairs = zip(jax.tree.leaves(own), jax.tree.leaves(like), strict=True)
+        pairs = zip(jax.tree.leaves(per_member), jax.tree.leaves(like), strict=True)
         values = [from_stored(array, leaf.shape, members) for array, leaf in pairs]
         values += [shared(array) for array in jax.tree.leaves(common)]
         results = replay(closed.jaxpr, closed.consts, values, members)

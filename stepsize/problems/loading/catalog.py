@@ -1,4 +1,4 @@
-"""What can be loaded: data with a name, files, folders, arrays, frames and datasets of other libraries."""
+"""`load`: data by name, from files, folders, arrays, frames and datasets of other libraries."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, require, unknown
+from stepsize.errors import ProblemError, first_line, require, unknown
 from stepsize.problems.data import Data, from_arrays
 from stepsize.problems.loading import datasets, files, images, numpy_files
 from stepsize.problems.loading.arrays import Rows, from_rows
 from stepsize.problems.loading.fashion_mnist import fashion_mnist
 from stepsize.problems.loading.frames import from_frame
-from stepsize.problems.loading.special_columns import PART_WORDS, Roles
+from stepsize.problems.loading.special_columns import PART_NAMES, Roles
 
 SKLEARN_SETS = {"breast-cancer": "breast_cancer", "digits": "digits", "iris": "iris", "wine": "wine"}
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -27,7 +27,7 @@ KERAS_SETS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # Keras' module, th
     "cifar100": ("cifar100", "multiclass", tuple(map(str, range(100)))),
     "california-housing": ("california_housing", "regression", ()),
 }
-ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".npy")
+FILE_ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".npy")
 OPENML = "openml:"
 
 
@@ -45,18 +45,21 @@ def load(
     prepare: bool | None = None,
     folder: str | Path | None = None,
 ) -> Data:
-    """Load data of any form that is known, and say in its `notes` how it was read.
+    """Load data in any supported form; its `notes` report how it was read.
 
-    `source` is a name (`iris`, `fashion-mnist`, `mnist`, `openml:40984`), a CSV, TSV, Parquet, NPZ or NPY
-    file, a folder of images or one that Hugging Face `datasets` saved, a pandas or polars frame, `(x, y)`
-    or `(x, y, weights)`, a mapping from "train", "valid" and "test" to such pairs, or a PyTorch or tf.data
-    dataset. `target` names the column (or, with commas, columns) of a table to predict. `kind`, one of
-    binary, multiclass, multilabel and regression, overrides what is recognised. `groups` (rows that belong
-    together), `order` (time), `part` (train, valid or test) and `weights` are columns of a table or arrays;
-    `drop` are columns to leave out. `prepare` says whether numbers are filled and scaled; `folder` holds
-    the IDX files of Fashion-MNIST.
+    - `source`: a name (`iris`, `fashion-mnist`, `mnist`, `openml:40984`); a CSV, TSV, Parquet, NPZ or NPY
+      file; a folder of images, or one saved by Hugging Face `datasets`; a pandas or polars frame; `(x, y)` or
+      `(x, y, weights)`; a mapping from "train", "valid" and "test" to such pairs; a PyTorch or tf.data
+      dataset.
+    - `target`: the column of a table to predict, or several with commas between.
+    - `kind`: binary, multiclass, multilabel or regression, if it is not as recognised.
+    - `groups` (rows that belong together), `order` (time), `part` (train, valid or test) and `weights`:
+      columns of a table, or arrays.
+    - `drop`: columns to leave out.
+    - `prepare`: whether numbers are filled and scaled.
+    - `folder`: where the IDX files of Fashion-MNIST are.
 
-    Raises: ProblemError, with file and line where there are such; MissingExtra.
+    Raises: ProblemError, with file and line where there is one; MissingExtra.
 
     >>> data = load((np.eye(4), [0.5, 1.0, 2.5, 3.0]), name="toy")
     >>> data.kind, data.notes[0]
@@ -68,34 +71,36 @@ def load(
         drop = (drop,)
     roles = Roles(groups, order, part, weights, tuple(drop))
     if isinstance(source, str | Path):
-        return _of_text(str(source), target, kind, name, roles, prepare, folder)
+        return _from_text(str(source), target, kind, name, roles, prepare, folder)
     require("train", "pandas")
     if datasets.is_torch(source) or datasets.is_tf(source):
-        read = datasets.from_torch if datasets.is_torch(source) else datasets.from_tf
+        rows_of = datasets.from_torch if datasets.is_torch(source) else datasets.from_tf
         name = name or type(source).__name__
-        return from_rows(read(source), name=name, source=name, kind=kind, roles=roles, prepare=prepare)
+        return from_rows(rows_of(source), name=name, source=name, kind=kind, roles=roles, prepare=prepare)
     tables = source.values() if isinstance(source, Mapping) else [source]
     if tables and all(hasattr(each, "to_pandas") or hasattr(each, "iloc") for each in tables):
-        return _of_tables(source, target, kind, name, roles)
+        return _from_tables(source, target, kind, name, roles)
     rows = _rows(source)
     return from_rows(rows, name=name or "arrays", source="arrays", kind=kind, roles=roles, prepare=prepare)
 
 
-def _of_tables(source: Any, target: str | None, kind: str | None, name: str | None, roles: Roles) -> Data:
-    """Make data of a frame, or of several by their parts, such as a `DatasetDict` of Hugging Face."""
+def _from_tables(source: Any, target: str | None, kind: str | None, name: str | None, roles: Roles) -> Data:
+    """Make data from a frame, or from a frame for each part, such as a `DatasetDict` of Hugging Face."""
     parts = dict(source) if isinstance(source, Mapping) else {"": source}
     frames = {part: each.to_pandas() if hasattr(each, "to_pandas") else each for part, each in parts.items()}
     first = next(iter(parts.values()))
     labels = datasets.class_names(getattr(first, "features", None) or {}, target)
-    made = f"a {type(first).__module__.partition('.')[0]} table"
+    origin = f"a {type(first).__module__.partition('.')[0]} table"
     if isinstance(source, Mapping):
         roles = roles.with_part(datasets.PART_COLUMN)
-    frame = datasets.joined(frames) if isinstance(source, Mapping) else frames[""]
-    return from_frame(frame, target, name=name or "table", source=made, kind=kind, roles=roles, labels=labels)
+    frame = datasets.join_parts(frames) if isinstance(source, Mapping) else frames[""]
+    return from_frame(
+        frame, target, name=name or "table", source=origin, kind=kind, roles=roles, labels=labels
+    )
 
 
 def is_source(text: str) -> bool:
-    """Say whether `load` would take the text for data, found or not: a name, an OpenML number or a path.
+    """Return whether `load` takes the text for data: a name, an OpenML number or a path, existing or not.
 
     >>> is_source("iris"), is_source("missing.csv"), is_source("irs")
     (True, True, False)
@@ -105,27 +110,27 @@ def is_source(text: str) -> bool:
 
 
 def is_named(text: str) -> bool:
-    """Say whether `load` takes the text for a name or an OpenML number, and not for a path."""
-    return _name(text) in NAMES or text.startswith(OPENML)
+    """Return whether `load` takes the text for a name or an OpenML number, not for a path."""
+    return _canonical(text) in NAMES or text.startswith(OPENML)
 
 
-def _name(text: str) -> str:
+def _canonical(text: str) -> str:
     return text.lower().replace("_", "-")
 
 
 def _rows(source: Any) -> Rows | dict[str, Rows]:
-    if isinstance(source, Mapping) and source and all(str(key).lower() in PART_WORDS for key in source):
+    if isinstance(source, Mapping) and source and all(str(key).lower() in PART_NAMES for key in source):
         parts = {str(key): _rows(value) for key, value in source.items()}
         return {key: value for key, value in parts.items() if isinstance(value, Rows)}
     if isinstance(source, tuple | list) and len(source) in (2, 3):
         return Rows(*source)
     raise ProblemError(
-        f"data of type {type(source).__name__} is not known; give a name, a path, a frame, (x, y), "
+        f"data of type {type(source).__name__} cannot be loaded; pass a name, a path, a frame, (x, y), "
         "or a PyTorch or tf.data dataset"
     )
 
 
-def _of_text(
+def _from_text(
     text: str,
     target: str | None,
     kind: str | None,
@@ -134,10 +139,10 @@ def _of_text(
     prepare: bool | None,
     folder: str | Path | None,
 ) -> Data:
-    known = _name(text)
+    known = _canonical(text)
     if known in NAMES:
         if target is not None or kind is not None or roles != Roles():
-            raise ProblemError(f"data {known!r} is complete: target, kind and column names are for tables")
+            raise ProblemError(f"data {known!r} has a target: target, kind and column names are for tables")
         return fashion_mnist(folder) if known == "fashion-mnist" else NAMES[known]()
     if text.startswith(OPENML):
         return openml(text.removeprefix(OPENML), target, kind, roles)
@@ -148,7 +153,7 @@ def _of_text(
     if ending == ".parquet":
         return files.from_parquet(path, target, kind, roles)
     if ending in (".npz", ".npy"):
-        rows, roles = numpy_files.rows_of(path, target, roles)
+        rows, roles = numpy_files.read_rows(path, target, roles)
     elif path.is_dir() and datasets.is_saved(path):
         frame, labels, part = datasets.from_saved(path, target)
         roles = roles if part is None else roles.with_part(part)
@@ -157,17 +162,17 @@ def _of_text(
     elif path.is_dir():
         rows = images.read_folder(path)
     elif ending or path.exists():
-        raise ProblemError(f"file {text!r}: ending {ending!r} is not known; one of: {', '.join(ENDINGS)}")
+        raise ProblemError(
+            f"file {text!r}: ending {ending!r} is not known; use one of: {', '.join(FILE_ENDINGS)}"
+        )
     else:
         raise ProblemError(unknown("data", text, (*NAMES, f"{OPENML}ID", "a path")))
-    what = "folder" if path.is_dir() else "file"
-    return from_rows(
-        rows, name=name or path.stem, source=f"{what} {path.name}", kind=kind, roles=roles, prepare=prepare
-    )
+    source = f"folder {path.name}" if path.is_dir() else f"file {path.name}"
+    return from_rows(rows, name=name or path.stem, source=source, kind=kind, roles=roles, prepare=prepare)
 
 
 def ionosphere() -> Data:
-    """Load the embedded Ionosphere table in the repository's order.
+    """Load the Ionosphere table that comes with the package, in the order of the UCI repository.
 
     >>> data = ionosphere()
     >>> data.x.shape, data.classes, int(data.y.sum())
@@ -183,7 +188,7 @@ def ionosphere() -> Data:
 
 
 def bundled(name: str) -> Data:
-    """Load one of scikit-learn's bundled sets: `digits`, `breast-cancer`, `wine` or `iris`."""
+    """Load one of the sets bundled with scikit-learn: `digits`, `breast-cancer`, `wine` or `iris`."""
     require("train", "sklearn")
     from sklearn import datasets
 
@@ -200,28 +205,27 @@ def keras_set(name: str) -> Data:
     module, kind, classes = KERAS_SETS[name]
     try:
         (x, y), (test_x, test_y) = getattr(keras.datasets, module).load_data()
-    except Exception as error:  # Keras raises no narrower one when a download fails
-        said = (str(error).splitlines() or [type(error).__name__])[0][:100]
-        raise ProblemError(f"{name} is not in Keras' cache and could not be downloaded: {said}") from None
+    except Exception as error:  # Keras raises a plain Exception when a download fails
+        reason = first_line(error)[:100]
+        raise ProblemError(f"{name} is not in Keras' cache and could not be downloaded: {reason}") from None
     parts = {"train": Rows(x, y, classes=classes), "test": Rows(test_x, test_y)}
     return from_rows(parts, name=name, source=f"keras.datasets.{module}", kind=kind)
 
 
 def openml(number: str, target: str | None, kind: str | None, roles: Roles) -> Data:
-    """Load a table of OpenML by its number; its own target unless another is named."""
+    """Load a table of OpenML by its number, with its default target unless `target` names another."""
     require("train", "sklearn", "pandas")
     from sklearn.datasets import fetch_openml
 
     if not number.isdigit():
-        raise ProblemError(f"OpenML data is known by a number, such as openml:40984; got {number!r}")
+        raise ProblemError(f"OpenML data is named by its number, such as openml:40984; got {number!r}")
     try:
         bunch: Any = fetch_openml(data_id=int(number), as_frame=True, parser="auto")
     except Exception as error:  # scikit-learn passes on whatever the network raises
-        said = (str(error).splitlines() or [type(error).__name__])[0][:100]
-        raise ProblemError(f"OpenML data {number} could not be fetched: {said}") from None
-    own = target or ",".join(bunch.target_names)
+        raise ProblemError(f"OpenML data {number} could not be fetched: {first_line(error)[:100]}") from None
+    target = target or ",".join(bunch.target_names)
     source = f"OpenML {number}, {bunch.details.get('name', 'without a name')}"
-    return from_frame(bunch.frame, own, name=f"openml-{number}", source=source, kind=kind, roles=roles)
+    return from_frame(bunch.frame, target, name=f"openml-{number}", source=source, kind=kind, roles=roles)
 
 
 NAMES: dict[str, Callable[[], Data]] = {

@@ -1,7 +1,7 @@
 """Datasets of PyTorch, TensorFlow and Hugging Face that fit in memory, as arrays or frames.
 
-None of the three is imported here: an object says by its own methods what it is, and a Hugging Face folder is
-read as the Arrow files that it holds.
+None of the three libraries is imported here: a dataset is recognised by its methods, and a folder that
+Hugging Face saved is read as the Arrow files it contains.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, require
+from stepsize.errors import ProblemError, first_line, require
 from stepsize.problems.loading.arrays import Rows
 from stepsize.problems.loading.memory import COPIES, check_fits
 
-ENDLESS = -1  # what tf.data says of a dataset that repeats for ever
+INFINITE = -1  # the cardinality of a tf.data dataset that repeats forever
+PART_COLUMN = "(part)"  # the column that names the part of a row
 
 
 def is_torch(source: Any) -> bool:
-    """Say whether this is a PyTorch `Dataset`."""
+    """Return whether `source` is a PyTorch `Dataset`."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(source, torch.utils.data.Dataset)
 
 
 def is_tf(source: Any) -> bool:
-    """Say whether this is a `tf.data.Dataset`."""
+    """Return whether `source` is a `tf.data.Dataset`."""
     return hasattr(source, "as_numpy_iterator") and hasattr(source, "element_spec")
 
 
 def from_torch(source: Any) -> Rows:
-    """Give the rows of a PyTorch `Dataset` with a length, whose items are (x, y)."""
+    """Return the rows of a PyTorch `Dataset` that has a length and whose items are (x, y)."""
     if not hasattr(source, "__len__"):
         raise ProblemError(
-            f"{type(source).__name__} has no length; give a Dataset with __len__, or its arrays as (x, y)"
+            f"{type(source).__name__} has no length; pass a Dataset with __len__, or its arrays as (x, y)"
         )
     tensors = getattr(source, "tensors", None)
     classes = tuple(map(str, getattr(source, "classes", None) or ()))
@@ -48,18 +49,17 @@ def from_torch(source: Any) -> Rows:
 
 
 def from_tf(source: Any) -> Rows:
-    """Give the rows of a finite `tf.data.Dataset` of (x, y), batched or not."""
-    if int(source.cardinality()) == ENDLESS:
-        raise ProblemError("the tf.data.Dataset repeats for ever; hand it over without repeat()")
+    """Return the rows of a finite `tf.data.Dataset` of (x, y), batched or not."""
+    if int(source.cardinality()) == INFINITE:
+        raise ProblemError("the tf.data.Dataset repeats forever; pass it without repeat()")
     spec = source.element_spec
     if not isinstance(spec, tuple) or len(spec) not in (2, 3):
-        raise ProblemError("a tf.data.Dataset must give (x, y) or (x, y, weights)")
+        raise ProblemError("a tf.data.Dataset must yield (x, y) or (x, y, weights)")
     first = next(iter(spec[0].values())) if isinstance(spec[0], Mapping) else spec[0]
     x_shape, y_shape = first.shape.as_list(), spec[1].shape.as_list()
     batched = bool(x_shape) and bool(y_shape) and x_shape[0] == y_shape[0]
-    batched &= (
-        x_shape[:1] == [None] or len(x_shape) > 1
-    )  # (x, y) of one length are numbers and one-hot classes
+    # x and y of one known length are a row of numbers and a one-hot class, not a batch
+    batched &= x_shape[:1] == [None] or len(x_shape) > 1
     rows = (source.unbatch() if batched else source).as_numpy_iterator()
     return _stacked(rows, "tf.data.Dataset")
 
@@ -89,20 +89,20 @@ def _stacked(items: Iterable[Sequence[Any]], what: str, count: int | None = None
             x = np.stack([np.asarray(each.x) for each in gathered])
         y = np.stack([np.asarray(each.y) for each in gathered])
     except ValueError as error:
-        raise ProblemError(f"{what}: its items differ in shape ({error}); bring them to one shape") from None
+        raise ProblemError(f"{what}: its items differ in shape ({error}); make all items one shape") from None
     weights = None if first.weights is None else np.stack([np.asarray(each.weights) for each in gathered])
     return Rows(x, y, weights)
 
 
 def is_saved(folder: Path) -> bool:
-    """Say whether `save_to_disk` of Hugging Face `datasets` wrote this folder."""
+    """Return whether `save_to_disk` of Hugging Face `datasets` wrote this folder."""
     return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
 
 
 def from_saved(folder: Path, target: str | None) -> tuple[Any, Sequence[str], str | None]:
-    """Give the frame of a saved Hugging Face dataset, the names of the target's classes, and its part column.
+    """Return the frame of a saved Hugging Face dataset, the target's class names, and the part column.
 
-    Parts (train, validation, test) become a column of their own.
+    The parts of a dataset (train, validation, test) become a column; without parts there is none.
     """
     require("train", "pandas", "pyarrow")
     try:
@@ -110,24 +110,21 @@ def from_saved(folder: Path, target: str | None) -> tuple[Any, Sequence[str], st
             frame, features = _arrow(folder)
             return frame, class_names(features, target), None
         parts = json.loads((folder / "dataset_dict.json").read_text())["splits"]
-        read = {part: _arrow(folder / part) for part in parts}
+        tables = {part: _arrow(folder / part) for part in parts}
     except (OSError, ValueError, KeyError) as error:
-        said = str(error).splitlines()[0]
-        raise ProblemError(f"{str(folder)!r} is no complete Hugging Face dataset: {said}") from None
-    features = next(iter(read.values()))[1]
-    return (
-        joined({part: frame for part, (frame, _) in read.items()}),
-        class_names(features, target),
-        PART_COLUMN,
-    )
+        reason = first_line(error)
+        raise ProblemError(f"{str(folder)!r} is not a complete Hugging Face dataset: {reason}") from None
+    frame = join_parts({part: frame for part, (frame, _) in tables.items()})
+    features = next(iter(tables.values()))[1]
+    return frame, class_names(features, target), PART_COLUMN
 
 
-def joined(frames: Mapping[str, Any]) -> Any:
-    """Give the frames of several parts as one, in which a column says the part."""
+def join_parts(frames: Mapping[str, Any]) -> Any:
+    """Return the frames of several parts as one frame, with a column that names the part."""
     import pandas
 
-    said = [frame.assign(**{PART_COLUMN: part}) for part, frame in frames.items()]
-    return pandas.concat(said, ignore_index=True)
+    labelled = [frame.assign(**{PART_COLUMN: part}) for part, frame in frames.items()]
+    return pandas.concat(labelled, ignore_index=True)
 
 
 def _arrow(folder: Path) -> tuple[Any, Mapping[str, Any]]:
@@ -142,11 +139,8 @@ def _arrow(folder: Path) -> tuple[Any, Mapping[str, Any]]:
     return pyarrow.concat_tables(tables).to_pandas(), features
 
 
-PART_COLUMN = "(part)"
-
-
 def class_names(features: Mapping[str, Any], target: str | None) -> Sequence[str]:
-    """Give the names that a dataset's features tell of the target's numbers, if any."""
-    about = features.get(target or "")
-    names = about.get("names") if isinstance(about, Mapping) else getattr(about, "names", None)
+    """Return the class names that a dataset's features have for the target's numbers, if any."""
+    feature = features.get(target or "")
+    names = feature.get("names") if isinstance(feature, Mapping) else getattr(feature, "names", None)
     return tuple(map(str, names or ()))

@@ -26,8 +26,10 @@ FASHION_FOLDERS = ("/usr/share/datasets/fashion-mnist",)
 def fashion_mnist(folder: str | Path | None = None) -> Data:
     """Load Fashion-MNIST from a folder of its four IDX files, plain or gzipped, or through Keras.
 
-    Without `folder`, the places of Debian's package dataset-fashion-mnist are tried, then Keras' cache
-    and download. Pixels are divided by 255; the last 10,000 rows are the data's own test part.
+    Without `folder`, the folder of Debian's package dataset-fashion-mnist is tried, then Keras' cache and
+    download. Pixels are divided by 255; the last 10,000 rows are the data's own test part.
+
+    Raises: ProblemError if the files are missing or damaged and cannot be downloaded.
     """
     folders = [Path(folder)] if folder is not None else [Path(place) for place in FASHION_FOLDERS]
     for place in folders:
@@ -50,8 +52,8 @@ def fashion_mnist(folder: str | Path | None = None) -> Data:
 
 
 def _idx_file(folder: Path, name: str) -> Path | None:
-    found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
-    return found[0] if found else None
+    candidates = (folder / name, folder / f"{name}.gz")
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _read_idx(path: Path) -> np.ndarray:
@@ -71,8 +73,8 @@ def _fashion_from_keras() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarr
 
     try:
         return keras.datasets.fashion_mnist.load_data()
-    except Exception:  # Keras raises no narrower one when a download fails
+    except Exception:  # Keras raises a plain Exception when a download fails
         raise ProblemError(
             "Fashion-MNIST is not on this machine and could not be downloaded; install Debian's package "
-            "dataset-fashion-mnist, or give --data FOLDER with its four IDX files"
+            "dataset-fashion-mnist, or name the folder of its four IDX files, such as folder='fashion'"
         ) from None

@@ -1,9 +1,4 @@
-"""From a table with columns of any type to numbers: what is coded, dropped or refused, and said aloud.
-
-Numbers stay; two texts or truth values become 0 and 1; more texts become one column of 0 and 1 each. A
-missing number stays missing, to be filled by what the training rows show; a missing text is a category of
-its own.
-"""
+"""Data from a pandas frame: its target, special columns and features, with notes on how they were read."""
 
 from __future__ import annotations
 
@@ -15,7 +10,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError, require, unknown
 from stepsize.problems.data import LEAST_ROWS, Data
-from stepsize.problems.loading.columns import Place, feature
+from stepsize.problems.loading.columns import Place, encode_column
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, read_role, role_notes, test_rows
 from stepsize.problems.loading.targets import Target, recognise
@@ -32,24 +27,26 @@ def from_frame(
     labels: Sequence[str] = (),
     file: str | None = None,
 ) -> Data:
-    """Make data of a pandas frame; `target` names the column to predict, or several with commas between.
+    """Make data from a pandas frame; `target` names the column to predict, or several with commas between.
 
-    `labels` are the classes that whole numbers stand for; `file` is what messages call the table.
+    `labels` are the class names of whole numbers; `file` is the file that messages name.
+
+    Raises: ProblemError for unknown or repeated columns, too few rows, and columns that cannot be encoded.
 
     >>> import pandas
     >>> frame = pandas.DataFrame({"size": [1, 2, None, 4], "sort": list("abca"), "kind": list("xyxy")})
     >>> data = from_frame(frame, "kind", name="toy", source="made up")
     >>> data.x.shape, data.notes[1]
-    ((4, 4), "text columns coded as one column of 0 and 1 for each of their texts: 'sort' (3)")
+    ((4, 4), "text columns encoded as one column of 0 and 1 for each of their texts: 'sort' (3)")
     """
     require("train", "pandas")
     place = Place(f"file {file!r}", "line", 2) if file else Place(f"data {name!r}", "row", 1)
     frame = frame.reset_index(drop=True)
     columns = [str(column) for column in frame.columns]
-    _refuse_twice(columns, place)
+    _check_unique(columns, place)
     frame.columns = columns
     if target is None:
-        raise ProblemError(f"say which column of {file or name!r} to predict: --target {columns[-1]}")
+        raise ProblemError(f"name the column of {file or name!r} to predict, such as target={columns[-1]!r}")
     targets = [target] if target in columns else [each.strip() for each in target.split(",")]
     columns_of = {role: column for role, column in roles.named().items() if isinstance(column, str)}
     for what, column in [
@@ -61,19 +58,19 @@ def from_frame(
             raise ProblemError(unknown(what, column, columns))
     if len(frame) < LEAST_ROWS:
         raise ProblemError(f"{place.what} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
-    said = _target(frame, targets, kind, labels, place)
-    taken = {*targets, *columns_of.values(), *roles.drop}
-    x, notes = _features(frame[[c for c in columns if c not in taken]], place)
-    read = {role: read_role(role, frame[value] if isinstance(value, str) else value, place)
-            for role, value in roles.named().items()}  # fmt: skip
-    test = test_rows(read)
+    target_data = _read_target(frame, targets, kind, labels, place)
+    others = {*targets, *columns_of.values(), *roles.drop}
+    x, notes = _features(frame[[column for column in columns if column not in others]], place)
+    special = {role: read_role(role, frame[value] if isinstance(value, str) else value, place)
+               for role, value in roles.named().items()}  # fmt: skip
+    test = test_rows(special)
     return Data(
-        name, x, said.y, said.classes, source, said.kind, prepare=True, test=test, **read,
-        notes=(said.note, *notes, *role_notes(columns_of, roles.drop)),
+        name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=True, test=test,
+        notes=(target_data.note, *notes, *role_notes(columns_of, roles.drop)), **special,
     )  # fmt: skip
 
 
-def _target(
+def _read_target(
     frame: Any, targets: Sequence[str], kind: str | None, labels: Sequence[str], place: Place
 ) -> Target:
     columns = [frame[each] for each in targets]
@@ -81,8 +78,8 @@ def _target(
         missing = np.asarray(column.isna())
         if missing.any():
             raise ProblemError(
-                f"{place.at(int(missing.argmax()))}, target column {name!r}: the class or value is missing; "
-                f"remove the rows that have none ({missing.sum()} of {len(frame)})"
+                f"{place.at(int(missing.argmax()))}, target column {name!r}: the value is missing; "
+                f"remove the rows without one ({missing.sum()} of {len(frame)})"
             )
     where = f"target {', '.join(map(repr, targets))}"
     if len(columns) == 1:
@@ -100,50 +97,51 @@ def _values(column: Any) -> np.ndarray:
 
 
 def _features(frame: Any, place: Place) -> tuple[np.ndarray, list[str]]:
-    coded: list[np.ndarray] = []
-    constant, spread, switches, filled = [], [], [], []
+    encoded: list[np.ndarray] = []
+    left_out, one_hot, binary, incomplete = [], [], [], []
     for name in frame.columns:
-        columns = feature(name, frame[name], place)
-        distinct = len(columns) > 1 or _varies(columns[0])
-        if not distinct or _is_row_number(name, columns):
-            constant.append(name)
+        columns = encode_column(name, frame[name], place)
+        varies = len(columns) > 1 or _varies(columns[0])
+        if not varies or _is_row_number(name, columns):
+            left_out.append(repr(name))
             continue
         if len(columns) > 1:
-            spread.append(f"{name!r} ({len(columns)})")
+            one_hot.append(f"{name!r} ({len(columns)})")
         elif columns[0].dtype == bool:
-            switches.append(repr(name))
+            binary.append(repr(name))
         elif np.isnan(columns[0]).any():
-            filled.append(f"{name!r} ({np.isnan(columns[0]).sum()})")
-        coded += columns
-        check_fits(place.what, COPIES * 4 * len(frame) * len(coded))
-    if not coded:
+            incomplete.append(f"{name!r} ({np.isnan(columns[0]).sum()})")
+        encoded += columns
+        check_fits(place.what, COPIES * 4 * len(frame) * len(encoded))
+    if not encoded:
         raise ProblemError(f"{place.what}: no column is left to learn from")
-    notes = [
-        ("text columns coded as one column of 0 and 1 for each of their texts", spread),
-        ("columns of two values coded as 0 and 1", switches),
-        ("missing numbers, filled with the median of the training rows", filled),
-        ("left out because they are the same in every row or number the rows", list(map(repr, constant))),
-    ]
-    x = np.empty((len(frame), len(coded)), np.float32)
-    for i, column in enumerate(coded):
+    notes = {
+        "text columns encoded as one column of 0 and 1 for each of their texts": one_hot,
+        "columns of two values encoded as 0 and 1": binary,
+        "missing numbers, filled with the median of the training rows": incomplete,
+        "left out because they are constant or number the rows": left_out,
+    }
+    x = np.empty((len(frame), len(encoded)), np.float32)
+    for i, column in enumerate(encoded):
         x[:, i] = column
-    return x, [f"{said}: {', '.join(which)}" for said, which in notes if which]
+    return x, [f"{note}: {', '.join(names)}" for note, names in notes.items() if names]
 
 
 def _varies(column: np.ndarray) -> bool:
-    known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-    return len(known) > 0 and bool((known != known[0]).any())
+    present = column[~np.isnan(column)] if column.dtype.kind == "f" else column
+    return len(present) > 0 and bool((present != present[0]).any())
 
 
 def _is_row_number(name: str, columns: list[np.ndarray]) -> bool:
-    """Say whether this is the index that pandas writes as a first column without a name."""
+    """Return whether this is the index that pandas writes as a first column without a name."""
     unnamed = name.strip() == "" or re.fullmatch(r"Unnamed: \d+|index", name) is not None
     return unnamed and len(columns) == 1 and bool((np.diff(columns[0].astype(float)) == 1).all())
 
 
-def _refuse_twice(columns: Sequence[str], place: Place) -> None:
-    twice = next((name for name in columns if columns.count(name) > 1), None)
-    if twice is not None:
+def _check_unique(columns: Sequence[str], place: Place) -> None:
+    repeated = next((name for name in columns if columns.count(name) > 1), None)
+    if repeated is not None:
         raise ProblemError(
-            f"{place.what}: two columns are called {twice!r}; rename one (is the first row the names?)"
+            f"{place.what}: two columns are called {repeated!r}; rename one "
+            "(does the first row hold the column names?)"
         )

@@ -1,4 +1,4 @@
-"""A folder of images as data: one sub-folder a class, or `train` and `test` folders of such."""
+"""Data from a folder of images: one sub-folder for each class, or `train` and `test` folders of those."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import numpy as np
 from stepsize.errors import ProblemError, require
 from stepsize.problems.loading.arrays import Rows
 from stepsize.problems.loading.memory import COPIES, check_fits
-from stepsize.problems.loading.special_columns import PART_WORDS
+from stepsize.problems.loading.special_columns import PART_NAMES
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
 def read_folder(folder: Path) -> Rows | dict[str, Rows]:
-    """Give the images of a folder as bytes [rows, height, width] (grey) or [rows, height, width, 3].
+    """Read the images of a folder as bytes, [rows, height, width] if grey, else [rows, height, width, 3].
 
-    Sub-folders are the classes, in the order of their names; `train`, `valid` and `test` folders, if that is
-    what there is, hold the classes of each part.
+    Sub-folders are the classes, in the order of their names. If the sub-folders are called `train`, `valid`
+    and `test`, each holds the classes of that part.
 
-    Raises: ProblemError when there are no images, or they differ in size.
+    Raises: ProblemError if there are no images, or they differ in size.
     """
     require("data", "PIL")
-    inside = _folders(folder)
-    if not inside:
+    subfolders = _folders(folder)
+    if not subfolders:
         raise ProblemError(f"{str(folder)!r} holds no sub-folders; images need one for each class")
-    if all(each.name.lower() in PART_WORDS for each in inside):
-        classes = sorted({own.name for part in inside for own in _folders(part)})
-        return {part.name: _classes(part, classes) for part in inside}
-    return _classes(folder, [each.name for each in inside])
+    if all(each.name.lower() in PART_NAMES for each in subfolders):
+        classes = sorted({each.name for part in subfolders for each in _folders(part)})
+        return {part.name: _read_classes(part, classes) for part in subfolders}
+    return _read_classes(folder, [each.name for each in subfolders])
 
 
-def _classes(folder: Path, names: list[str]) -> Rows:
+def _read_classes(folder: Path, names: list[str]) -> Rows:
     files = [(path, label) for label, name in enumerate(names) for path in _images(folder / name)]
     if not files:
         raise ProblemError(f"{str(folder)!r} holds no images in its sub-folders ({', '.join(ENDINGS)})")
@@ -47,7 +47,7 @@ def _classes(folder: Path, names: list[str]) -> Rows:
         if image.shape[:2] != first.shape[:2]:
             raise ProblemError(
                 f"image {str(path)!r} has {_size(image)} pixels and {files[0][0].name!r} {_size(first)}; "
-                "bring all to one size"
+                "resize them to one size"
             )
     return Rows(np.stack(images), np.array([label for _, label in files]), classes=tuple(names))
 

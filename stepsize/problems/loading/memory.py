@@ -1,4 +1,4 @@
-"""Whether data fits in memory, asked before it is loaded."""
+"""Check that data fits in memory before it is loaded."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from pathlib import Path
 
 from stepsize.errors import ProblemError
 
-COPIES = 2  # of the data: the caller's and the training process's
+COPIES = 2  # of the data in memory: the caller's and the training process's
 MEMORY_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")  # of a container
 
 
 def available() -> int | None:
-    """Give the bytes that this process may still take; None where the system does not say."""
+    """Return the bytes that this process may still allocate; None if the system does not report them."""
     free = [bytes_ for bytes_ in (_of_machine(), _of_container()) if bytes_ is not None]
     return min(free, default=None)
 
 
 def check_fits(what: str, needed: int, advice: str = "") -> None:
-    """Refuse data that needs more bytes than there are, with both numbers and what to do.
-
-    Raises: ProblemError.
+    """Raise ProblemError if data needs more bytes than are available.
 
     >>> check_fits("table", 1000)
     """
@@ -28,12 +26,12 @@ def check_fits(what: str, needed: int, advice: str = "") -> None:
     if free is not None and needed > free:
         raise ProblemError(
             f"{what} needs about {size(needed)} of memory and {size(free)} are available; "
-            f"{advice or 'take a random part of its rows, or a machine with more memory'}"
+            f"{advice or 'use a random sample of its rows, or a machine with more memory'}"
         )
 
 
 def size(count: int) -> str:
-    """Write a number of bytes.
+    """Return a number of bytes as text.
 
     >>> size(2_500_000), size(40 * 2**30)
     ('2.5 MB', '42.9 GB')
@@ -49,7 +47,7 @@ def _of_machine() -> int | None:
         return None
     except OSError:
         pass
-    try:  # macOS knows the whole memory only
+    try:  # macOS reports only the total memory
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None

@@ -1,4 +1,4 @@
-"""What is to be predicted: classes, several labels at once or quantities, recognised and said aloud."""
+"""What is to be predicted: classes, several labels at once, or quantities; recognised, with a note."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from stepsize.errors import ProblemError, unknown
 from stepsize.problems.data import KINDS, Kind
 
-QUANTITY = 20  # a numeric target with more distinct values than this is a quantity, no set of classes
-NAMED = 6  # classes that a note names
+QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
+LISTED = 6  # classes that a note names at most
 
 
 class Target(NamedTuple):
-    """The coded target, as `Data` holds it, and a note that says how it was read."""
+    """The encoded target, as `Data` holds it, and a note on how it was read."""
 
     y: np.ndarray
     classes: tuple[str, ...]
@@ -26,13 +26,13 @@ class Target(NamedTuple):
 def recognise(
     values: np.ndarray, kind: str | None = None, labels: Sequence[str] = (), where: str = "y"
 ) -> Target:
-    """Read a target: one value a row, or a table of 0 and 1 (labels, one-hot classes) or of quantities.
+    """Recognise a target: one value per row, or a table of 0 and 1 (labels, one-hot classes) or quantities.
 
     Texts, truth values and at most 20 distinct whole numbers are classes; other numbers are quantities.
     `kind` overrides that; `labels` name the columns of a table, or the classes that numbers stand for;
-    `where` is what messages call the target.
+    `where` is the name of the target in messages.
 
-    Raises: ProblemError for missing values and for a kind that the values cannot be.
+    Raises: ProblemError for missing values, and for values that do not fit `kind`.
 
     >>> recognise(np.array(["no", "yes", "no"])).note
     "y: two classes, 'no' and 'yes'"
@@ -48,82 +48,82 @@ def recognise(
         values = values.reshape(len(values))
     if values.ndim > 1:
         return _table(values.reshape(len(values), -1), kind, labels, where)
-    _refuse_missing(values, where)
+    _check_present(values, where)
     numbers = _as_numbers(values)
     if kind == "multilabel":
-        raise ProblemError(f"{where}: kind 'multilabel' needs several target columns of 0 and 1, not one")
+        raise ProblemError(f"{where}: kind='multilabel' needs several target columns of 0 and 1, not one")
     if kind == "regression" or (kind is None and numbers is not None and _is_quantity(numbers)):
-        return _quantities(numbers, values, where, told=kind is not None)
+        return _quantities(numbers, values, where, recognised=kind is None)
     return _classes(values if numbers is None else numbers, kind, labels, where)
 
 
 def _table(values: np.ndarray, kind: str | None, labels: Sequence[str], where: str) -> Target:
     numbers = _as_numbers(values)
-    _refuse_missing(values, where)
+    _check_present(values, where)
     count = values.shape[1]
     if numbers is None:
         raise ProblemError(
             f"{where}: several target columns must hold 0 and 1 (labels) or numbers (quantities), not text"
         )
-    switches = np.isin(numbers, (0, 1)).all()
-    one_hot = bool(switches) and (numbers.sum(axis=1) == 1).all()
+    binary = np.isin(numbers, (0, 1)).all()
+    one_hot = bool(binary) and (numbers.sum(axis=1) == 1).all()
     names = tuple(labels) or tuple(str(i) for i in range(count))
     if kind in ("binary", "multiclass") and not one_hot:
         raise ProblemError(f"{where}: {count} columns are classes only if each row has a single 1 in them")
     if one_hot and kind in (None, "binary", "multiclass"):
-        coded = _classes(numbers.argmax(axis=1).astype(float), kind, names, where)
-        return coded._replace(
-            note=f"{coded.note}, from {count} columns of 0 and 1 with a single 1 in each row"
+        target = _classes(numbers.argmax(axis=1).astype(float), kind, names, where)
+        return target._replace(
+            note=f"{target.note}, from {count} columns of 0 and 1 with a single 1 in each row"
         )
-    if kind == "multilabel" and not switches:
-        raise ProblemError(f"{where}: labels are 0 or 1; found {numbers[~np.isin(numbers, (0, 1))][0]:g}")
-    if switches and kind != "regression":
+    if kind == "multilabel" and not binary:
+        raise ProblemError(f"{where}: labels must be 0 or 1; found {numbers[~np.isin(numbers, (0, 1))][0]:g}")
+    if binary and kind != "regression":
         note = f"{where}: {count} labels of 0 and 1, any number of them at once ({_listed(names)})"
         return Target(numbers.astype(np.float32), names, "multilabel", note)
-    return _quantities(numbers, values, where, told=kind is not None)
+    return _quantities(numbers, values, where, recognised=kind is None)
 
 
-def _quantities(numbers: np.ndarray | None, values: np.ndarray, where: str, told: bool) -> Target:
+def _quantities(numbers: np.ndarray | None, values: np.ndarray, where: str, recognised: bool) -> Target:
     if numbers is None:
         text = next(value for value in values if _as_numbers(np.array([value], object)) is None)
-        raise ProblemError(f"{where}: kind 'regression' needs numbers; found {str(text)[:40]!r}")
+        raise ProblemError(f"{where}: kind='regression' needs numbers; found {str(text)[:40]!r}")
     if not np.isfinite(numbers).all():
         row = int(np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1).argmin())
         raise ProblemError(f"{where}, row {row + 1}: the target is not finite; remove the row")
     columns = numbers.reshape(len(numbers), -1)
-    much = "a quantity" if columns.shape[1] == 1 else f"{columns.shape[1]} quantities"
+    count = "a quantity" if columns.shape[1] == 1 else f"{columns.shape[1]} quantities"
     whole = columns.shape[1] == 1 and (columns == np.floor(columns)).all()
-    instead = "; if they are classes, say kind 'multiclass'" if whole and not told else ""
-    note = f"{where}: {much} from {columns.min():g} to {columns.max():g} (regression{instead})"
+    instead = "; if they are classes, use kind='multiclass'" if whole and recognised else ""
+    note = f"{where}: {count} from {columns.min():g} to {columns.max():g} (regression{instead})"
     return Target(columns.astype(np.float32), (), "regression", note)
 
 
 def _classes(values: np.ndarray, kind: str | None, labels: Sequence[str], where: str) -> Target:
     if values.dtype == object:
         values = np.array([str(value) for value in values])
-    found, y = np.unique(values, return_inverse=True)
+    distinct, y = np.unique(values, return_inverse=True)
     if labels and values.dtype.kind == "f":
-        _refuse_outside(found, values, labels, where)
+        _check_labels(distinct, values, labels, where)
         y, names = values, tuple(labels)
     else:
-        names = tuple(_name(value) for value in found)
+        names = tuple(_name(value) for value in distinct)
     if values.dtype.kind != "f" and len(names) > max(QUANTITY, len(values) // 2):
         raise ProblemError(
-            f"{where}: {len(names)} different texts in {len(values)} rows are names, no classes; "
+            f"{where}: {len(names)} different texts in {len(values)} rows are not classes; "
             "choose another target"
         )
     if kind == "binary" and len(names) != 2:
-        raise ProblemError(f"{where}: kind 'binary' needs two classes; found {len(names)} ({_listed(names)})")
+        raise ProblemError(f"{where}: kind='binary' needs two classes; found {len(names)} ({_listed(names)})")
     chosen: Kind = "multiclass" if kind == "multiclass" or len(names) != 2 else "binary"
     count = "two" if len(names) == 2 else str(len(names))
     instead = ""
-    if kind is None and values.dtype.kind == "f" and len(found) > 2 and not labels:
-        instead = "; if they are quantities, say kind 'regression'"
+    if kind is None and values.dtype.kind == "f" and len(distinct) > 2 and not labels:
+        instead = "; if they are quantities, use kind='regression'"
     return Target(y.astype(np.int32), names, chosen, f"{where}: {count} classes, {_listed(names)}{instead}")
 
 
-def _refuse_outside(found: np.ndarray, values: np.ndarray, labels: Sequence[str], where: str) -> None:
-    outside = found[(found < 0) | (found >= len(labels)) | (found != np.floor(found))]
+def _check_labels(distinct: np.ndarray, values: np.ndarray, labels: Sequence[str], where: str) -> None:
+    outside = distinct[(distinct < 0) | (distinct >= len(labels)) | (distinct != np.floor(distinct))]
     if len(outside):
         row = int(np.argmax(values == outside[0]))
         raise ProblemError(
@@ -132,7 +132,7 @@ def _refuse_outside(found: np.ndarray, values: np.ndarray, labels: Sequence[str]
         )
 
 
-def _refuse_missing(values: np.ndarray, where: str) -> None:
+def _check_present(values: np.ndarray, where: str) -> None:
     if values.dtype.kind in "OUS":
         missing = np.array([_is_missing(value) for value in values.ravel()]).reshape(values.shape)
     else:
@@ -140,7 +140,7 @@ def _refuse_missing(values: np.ndarray, where: str) -> None:
     if missing.any():
         row = int(missing.reshape(len(values), -1).any(axis=1).argmax())
         raise ProblemError(
-            f"{where}, row {row + 1}: the target is missing; remove the rows that have none "
+            f"{where}, row {row + 1}: the target is missing; remove the rows without one "
             f"({int(missing.sum())} of {len(values)})"
         )
 
@@ -150,7 +150,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _as_numbers(values: np.ndarray) -> np.ndarray | None:
-    """Give the values as float64, or None where one is no number; truth values are classes."""
+    """Return the values as float64, or None if one is not a number; single truth values are classes."""
     if values.dtype.kind == "b":
         return values.astype(np.float64) if values.ndim > 1 else None
     if values.dtype.kind in "iuf":
@@ -179,5 +179,5 @@ def _name(value: Any) -> str:
 def _listed(names: Sequence[str]) -> str:
     if len(names) == 2:
         return f"{names[0]!r} and {names[1]!r}"
-    shown = ", ".join(repr(name) for name in names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+    shown = ", ".join(repr(name) for name in names[:LISTED])
+    return shown if len(names) <= LISTED else f"{shown} and {len(names) - LISTED} more"

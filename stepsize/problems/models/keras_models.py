@@ -1,4 +1,4 @@
-"""From a travel form to a compiled Keras model that fits the data; used in the training process."""
+"""Build a compiled Keras model for the data from its travel form; used in the training process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from stepsize.problems import metrics
 from stepsize.problems.models.model_transport import REGISTER, call_factory, check_precision
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
 from stepsize.problems.models.text_models import named_model
-from stepsize.problems.target_encoding import wants_numbers
+from stepsize.problems.target_encoding import takes_class_numbers
 
-WANTED = {  # of a model's output, by kind of data
-    "binary": "one output a row, such as Dense(1, 'sigmoid'), or one for each of the 2 classes",
+OUTPUTS_NEEDED = {  # by kind of data
+    "binary": "one output, such as Dense(1, 'sigmoid'), or one for each of the 2 classes",
     "multiclass": "one output for each of the {} classes, such as Dense({}, 'softmax')",
     "multilabel": "one output for each of the {} labels, such as Dense({}, 'sigmoid')",
     "regression": "one output for each of the {} quantities, such as Dense({})",
@@ -26,7 +26,7 @@ WANTED = {  # of a model's output, by kind of data
 
 
 class DataShape(NamedTuple):
-    """What the data ask of a model: their inputs (arrays), kind, number of classes, and outputs a row."""
+    """What a model must fit: the data's inputs (arrays), kind, number of classes, and outputs per row."""
 
     x: Any
     kind: str
@@ -40,10 +40,10 @@ class DataShape(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A compiled, built Keras model, its metric, and how the two want targets and predictions.
+    """A compiled, built Keras model, its metric, and the form of targets and predictions the two take.
 
-    `width` is the number of outputs a row. `link` is "sigmoid" or "softmax" where the model gives logits
-    and the metric takes probabilities.
+    `width` is the number of outputs per row. `loss_numbers` and `metric_numbers` are true if they take class
+    numbers. `link` is "sigmoid" or "softmax" if the model returns logits and the metric takes probabilities.
     """
 
     model: Any
@@ -57,13 +57,15 @@ class Built(NamedTuple):
 def build(
     form: Mapping[str, Any],
     settings: Mapping[str, Any],
-    asked: DataShape,
+    data: DataShape,
     metric: metrics.Metric | None = None,
 ) -> Built:
     """Build a travel form into a compiled Keras model for the data, and the metric that scores it.
 
-    `settings` are optimizer arguments (with `optimizer`, its name, for models given as text); they
-    override what the model was compiled with.
+    `settings` are optimizer arguments, with `optimizer` for its name; they override those that the model was
+    compiled with.
+
+    Raises: ProblemError if the model cannot be rebuilt or does not fit the data.
     """
     try:
         import keras
@@ -72,31 +74,32 @@ def build(
     settings = dict(settings)
     name = settings.pop("optimizer", None)
     if "text" in form:
-        shapes = {each: array.shape[1:] for each, array in asked.inputs.items()}
-        model, loss = named_model(form["text"], form["outputs"], asked.kind, shapes)
+        shapes = {each: array.shape[1:] for each, array in data.inputs.items()}
+        model, loss = named_model(form["text"], form["outputs"], data.kind, shapes)
         width = form["outputs"]
         model.compile(make_optimizer(name or "sgd", settings, model), loss)
     else:
-        model, optimizer, loss = _own_model(form)
-        width = _fitted(model, asked)
+        model, optimizer, loss = _user_model(form)
+        width = _build_for_data(model, data)
         if "weights" in form:
             model.set_weights(form["weights"])
-        own_name, own, *exclusions = optimizer or travel_optimizer(model.optimizer, model.trainable_variables)
-        arguments = settings if name else {**own, **settings}
-        built = make_optimizer(name or own_name, arguments, model, *exclusions)
+        compiled = optimizer or travel_optimizer(model.optimizer, model.trainable_variables)
+        compiled_name, compiled_arguments, *exclusions = compiled
+        arguments = settings if name else {**compiled_arguments, **settings}
+        built = make_optimizer(name or compiled_name, arguments, model, *exclusions)
         weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
         model.compile(built, loss, loss_weights=weights)
-    chosen = metric or metrics.metric_of(None, None, asked.kind)
-    scorer = metrics.make(chosen, asked.kind, width)
+    metric = metric or metrics.metric_of(None, None, data.kind)
+    scorer = metrics.make_metric(metric, data.kind, width)
     logits = _from_logits(loss)
-    link = None if not logits or asked.kind == "regression" else _link(asked, width)
+    link = None if not logits or data.kind == "regression" else _link(data, width)
     if not isinstance(scorer, keras.metrics.Mean):
-        _prepare(scorer, asked, width)
-    return Built(model, scorer, width, wants_numbers(loss), wants_numbers(scorer), link)
+        _create_variables(scorer, data, width)
+    return Built(model, scorer, width, takes_class_numbers(loss), takes_class_numbers(scorer), link)
 
 
-def _own_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
-    """Give the user's model, the form of its optimizer if that travelled apart, and its loss."""
+def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
+    """Return the user's model, the form of its optimizer if that was sent separately, and its loss."""
     import keras
 
     if "factory" in form:
@@ -106,29 +109,30 @@ def _own_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
     try:
         with keras.saving.custom_object_scope(_custom_objects(form.get("custom", ()))):
             if "file" in form:
-                with warnings.catch_warnings(action="ignore"):  # the optimizer's state, which starts afresh
+                with warnings.catch_warnings(action="ignore"):  # about the optimizer's state
                     model: Any = keras.saving.load_model(form["file"], safe_mode=True)
                 check_precision(model)
                 return model, None, model.loss
-            model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))  # Keras empties it
+            # copies, because Keras modifies its argument
+            model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))
             loss = keras.saving.deserialize_keras_object(deepcopy(form["loss"]))
     except (TypeError, ValueError, ImportError, AttributeError) as error:
         raise ProblemError(
-            f"the model cannot be rebuilt: {first_line(error)[:160]}; layer classes of your own need "
+            f"the model cannot be rebuilt: {first_line(error)[:160]}; your own layer classes need "
             f"get_config() and {REGISTER}, in a module that can be imported"
         ) from error
     return model, form["optimizer"], loss
 
 
 def _custom_objects(custom: Any) -> dict[str, Any]:
-    """Import the classes and functions that are not Keras' own."""
+    """Import the classes and functions that are not part of Keras."""
     objects = {}
     for module, name, registered in custom:
         try:
             objects[registered] = objects[name] = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError):
             raise ProblemError(
-                f"{name!r} of module {module!r} cannot be imported by the training process; put it into a "
+                f"{name!r} of module {module!r} cannot be imported by the training process; move it to a "
                 f"module beside your script, decorated with {REGISTER}"
             ) from None
     return objects
@@ -139,58 +143,58 @@ def _from_factory(path: str) -> Any:
     return call_factory(lambda: getattr(importlib.import_module(module), function)(), path)
 
 
-def _fitted(model: Any, asked: DataShape) -> int:
-    """Build the model on the data's shapes; give its outputs a row."""
+def _build_for_data(model: Any, data: DataShape) -> int:
+    """Build the model on the data's shapes; return its number of outputs per row."""
     import keras
 
     if type(model).train_step is not keras.Model.train_step:
         raise ProblemError(
             f"model {type(model).__name__!r} has a train_step of its own; a study makes the updates of "
-            "Keras' own train_step: say what differs in compute_loss, or in a layer"
+            "Keras' train_step: put what differs into compute_loss, or into a layer"
         )
-    _match(model, asked)
-    taken = [each.shape for each in getattr(model, "inputs", None) or []]
+    _check_inputs(model, data)
+    shapes = [each.shape for each in getattr(model, "inputs", None) or []]
     rows = {}
-    for name, array in asked.inputs.items():
+    for name, array in data.inputs.items():
         shape = array.shape[1:]
-        if len(taken) == 1 and tuple(taken[0][1:]) == (*shape, 1):
-            shape = (*shape, 1)  # as Keras adds it to images of one colour
+        if len(shapes) == 1 and tuple(shapes[0][1:]) == (*shape, 1):
+            shape = (*shape, 1)  # Keras adds this axis to grey images itself
         rows[name] = keras.KerasTensor((None, *shape), dtype=str(array.dtype))
     try:
         outputs = model(rows if len(rows) > 1 else next(iter(rows.values())))
     except Exception as error:  # a user's layer may raise anything
-        said = ", ".join(f"{name} {x.shape[1:]}".strip() for name, x in asked.inputs.items())
-        raise ProblemError(f"the model does not take rows of shape {said}: {first_line(error)}") from error
+        text = ", ".join(f"{name} {x.shape[1:]}".strip() for name, x in data.inputs.items())
+        raise ProblemError(f"the model does not take rows of shape {text}: {first_line(error)}") from error
     if isinstance(outputs, list | tuple | dict):
-        raise ProblemError(f"the model has {len(outputs)} outputs; a study trains models of one output")
+        raise ProblemError(f"the model has {len(outputs)} outputs; a study trains models with one output")
     width = outputs.shape[-1] if len(outputs.shape) == 2 else 0
-    allowed = (1, 2) if asked.kind == "binary" else (asked.outputs,)
+    allowed = (1, 2) if data.kind == "binary" else (data.outputs,)
     if width not in allowed:
-        wanted = WANTED[asked.kind].format(asked.outputs, asked.outputs)
+        needed = OUTPUTS_NEEDED[data.kind].format(data.outputs, data.outputs)
         raise ProblemError(
-            f"the model's output has the shape {tuple(outputs.shape[1:])} a row; {asked.kind} data need "
-            f"{wanted}"
+            f"the model's output for a row has the shape {tuple(outputs.shape[1:])}; {data.kind} data needs "
+            f"{needed}"
         )
     return width
 
 
-def _match(model: Any, asked: DataShape) -> None:
-    """Check that the data's inputs are the model's, by name."""
-    given = tuple(asked.inputs)
-    taken = [each.name for each in getattr(model, "inputs", None) or []]
-    if len(given) == 1 and len(taken) <= 1:
+def _check_inputs(model: Any, data: DataShape) -> None:
+    """Check that the names of the data's inputs are those of the model's inputs."""
+    names = tuple(data.inputs)
+    model_names = [each.name for each in getattr(model, "inputs", None) or []]
+    if len(names) == 1 and len(model_names) <= 1:
         return
-    if given == ("",):
+    if names == ("",):
         raise ProblemError(
-            f"the model has {len(taken)} inputs ({', '.join(taken)}) and the data have one; give x as a dict "
-            "with these names"
+            f"the model has {len(model_names)} inputs ({', '.join(model_names)}) and the data has one; "
+            "pass x as a dict with these names"
         )
-    for name in given:
-        if taken and name not in taken:
-            raise ProblemError(unknown("input of the model", name, taken))
-    for name in taken:
-        if name not in given:
-            raise ProblemError(f"the model's input {name!r} is not among the data's: {', '.join(given)}")
+    for name in names:
+        if model_names and name not in model_names:
+            raise ProblemError(unknown("input of the model", name, model_names))
+    for name in model_names:
+        if name not in names:
+            raise ProblemError(f"the model's input {name!r} is missing from the data: {', '.join(names)}")
 
 
 def _from_logits(loss: Any) -> bool:
@@ -200,20 +204,20 @@ def _from_logits(loss: Any) -> bool:
         return False
 
 
-def _link(asked: DataShape, width: int) -> str:
-    return "sigmoid" if asked.kind == "multilabel" or width == 1 else "softmax"
+def _link(data: DataShape, width: int) -> str:
+    return "sigmoid" if data.kind == "multilabel" or width == 1 else "softmax"
 
 
-def _prepare(scorer: Any, asked: DataShape, width: int) -> None:
-    """Let a metric make its variables, which some do only when they first see targets."""
-    numbers = wants_numbers(scorer) and asked.kind in ("binary", "multiclass") and width > 1
+def _create_variables(scorer: Any, data: DataShape, width: int) -> None:
+    """Make a metric create its variables, which some do only when they first see targets."""
+    numbers = takes_class_numbers(scorer) and data.kind in ("binary", "multiclass") and width > 1
     targets = np.zeros(2, np.int32) if numbers else np.zeros((2, width), np.float32)
     try:
         scorer.update_state(targets, np.full((2, width), 0.5, np.float32))
     except Exception as error:
         raise ProblemError(
-            f"metric {scorer.name!r} does not fit {asked.kind} data: {first_line(error)}"
+            f"metric {scorer.name!r} does not fit {data.kind} data: {first_line(error)}"
         ) from error
     if np.ndim(scorer.result()) > 0:
-        raise ProblemError(f"metric {scorer.name!r} gives several numbers; give it average='macro'")
+        raise ProblemError(f"metric {scorer.name!r} returns several numbers; pass average='macro' to it")
     scorer.reset_state()

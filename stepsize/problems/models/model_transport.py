@@ -1,7 +1,7 @@
-"""How a model travels to the training process: as plain data, its *travel form*.
+"""A model as plain data, its *travel form*, in which it is sent to the training process.
 
-Text (`mlp(34)`), the path of a factory, the path of a `.keras` file, or the config of a compiled Keras model.
-Nothing here imports Keras, unless the caller's model has done so already.
+It is text (`mlp(34)`), the path of a factory, the path of a `.keras` file, or the config of a compiled Keras
+model. Nothing here imports Keras, unless the caller's model has done so already.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ REGISTER = "@keras.saving.register_keras_serializable()"
 
 
 def is_text(model: Any) -> bool:
-    """Say whether a model is text such as `mlp(34)`, which has no optimizer of its own."""
+    """Return whether a model is text such as `mlp(34)`, which has no optimizer of its own."""
     return isinstance(model, str) and ("(" in model or not _is_path(model))
 
 
 def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[str, Any]:
-    """Give a model's plain-data form; `outputs` is the number of them that the data ask for.
+    """Return a model as plain data; `outputs` is the number of outputs that the data needs.
 
     With `from_weights` every run starts from the weights that the model has now.
+
+    Raises: ProblemError for models that cannot be rebuilt in another process, with what to do.
     """
     if is_text(model):
         parse_model(model)
         if from_weights:
-            raise ProblemError(f"from_weights=True: model {model!r} has no weights yet; give a built model")
+            raise ProblemError(f"from_weights=True: model {model!r} has no weights yet; pass a built model")
         return {"text": model, "outputs": outputs}
     if isinstance(model, str | Path):
         form = _file_form(Path(model)) if str(model).endswith(".keras") else _factory_form(str(model))
@@ -51,20 +53,20 @@ def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[st
 
 
 def identity(form: Mapping[str, Any]) -> Any:
-    """Give what of a travel form changes results: no paths, no counted names, weights as a digest."""
-    kept = {key: value for key, value in form.items() if key not in ("file", "weights")}
+    """Return what affects results in a travel form: no paths, no counted names, weights as a digest."""
+    fields = {key: value for key, value in form.items() if key not in ("file", "weights")}
     if "weights" in form:
         digest = hashlib.sha256()
         for array in form["weights"]:
             digest.update(np.ascontiguousarray(array).data)
-        kept["weights"] = digest.hexdigest()[:16]
-    return nameless(kept)
+        fields["weights"] = digest.hexdigest()[:16]
+    return number_layers(fields)
 
 
-def nameless(form: Any) -> Any:
-    """Give a travel form with its layers' names numbered in order, for Keras counts them up (`dense_7`).
+def number_layers(form: Any) -> Any:
+    """Return a travel form with its layers renamed in order: Keras' own names (`dense_7`) count per process.
 
-    >>> nameless({"name": "dense_7", "inbound": ["input_3", "dense_7"]})
+    >>> number_layers({"name": "dense_7", "inbound": ["input_3", "dense_7"]})
     {'name': '#0', 'inbound': ['input_3', '#0']}
     """
     names: dict[str, str] = {}
@@ -72,18 +74,18 @@ def nameless(form: Any) -> Any:
         if isinstance(part.get("name"), str):
             names.setdefault(part["name"], f"#{len(names)}")
 
-    def renamed(value: Any) -> Any:
+    def rename(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {key: renamed(item) for key, item in value.items()}
+            return {key: rename(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [renamed(item) for item in value]
+            return [rename(item) for item in value]
         return names.get(value, value) if isinstance(value, str) else value
 
-    return renamed(form)
+    return rename(form)
 
 
 def call_factory(factory: Any, name: str) -> Any:
-    """Call a user's function for its model; keep the traceback of what it raises in a file."""
+    """Call a user's function that makes a model; if it raises, write the traceback to a file."""
     try:
         model = factory()
     except Exception as error:
@@ -97,13 +99,13 @@ def call_factory(factory: Any, name: str) -> Any:
 
 
 def check_precision(model: Any) -> None:
-    """Refuse layers that do not compute in float32."""
+    """Raise ProblemError for layers that do not compute in float32."""
     for layer in model._flatten_layers():
         policy = layer.dtype_policy
         if policy.compute_dtype != "float32" or policy.variable_dtype != "float32":
             raise ProblemError(
-                f"layer {layer.name!r} has the dtype policy {policy.name!r}; mixed precision cannot be "
-                "compared yet: build the model with dtype='float32'"
+                f"layer {layer.name!r} has the dtype policy {policy.name!r}; mixed precision is not "
+                "supported yet: build the model with dtype='float32'"
             )
 
 
@@ -119,7 +121,7 @@ def _factory_form(path: str) -> dict[str, Any]:
 
 
 def _source(module: str) -> str:
-    """Give a digest of a module's file, so that an edited factory is another problem."""
+    """Return a digest of a module's file, so that an edited factory makes another problem."""
     place = Path(*module.split("."))
     for root in (os.getcwd(), *sys.path):
         for file in (Path(root) / place.with_suffix(".py"), Path(root) / place / "__init__.py"):
@@ -129,14 +131,14 @@ def _source(module: str) -> str:
 
 
 def _importable(function: Any) -> str | None:
-    """Give `module:name` of a function that another process can import; None of a notebook's own."""
+    """Return `module:name` of a function that another process can import; None if it cannot."""
     module, name = getattr(function, "__module__", "__main__"), getattr(function, "__qualname__", "")
-    found = getattr(sys.modules.get(module), name, None)
-    return f"{module}:{name}" if module != "__main__" and found is function else None
+    attribute = getattr(sys.modules.get(module), name, None)
+    return f"{module}:{name}" if module != "__main__" and attribute is function else None
 
 
 def _file_form(path: Path) -> dict[str, Any]:
-    """Read what can be checked of a `.keras` file without running anything in it."""
+    """Return the travel form of a `.keras` file, after checks that run nothing in it."""
     if not path.is_file():
         raise ProblemError(f"model file {str(path)!r} does not exist")
     try:
@@ -148,7 +150,7 @@ def _file_form(path: Path) -> dict[str, Any]:
         if part.get("class_name") in ("Lambda", "__lambda__"):
             raise ProblemError(
                 f"model file {str(path)!r} holds code (a Lambda layer), which is never run from a file; "
-                "make it a layer class, or give a factory package.module:function"
+                "make it a layer class, or pass a factory package.module:function"
             )
     if not config.get("compile_config"):
         raise ProblemError(f"model file {str(path)!r} is not compiled; call model.compile(...) before saving")
@@ -156,8 +158,8 @@ def _file_form(path: Path) -> dict[str, Any]:
         registered = part.get("registered_name")
         if isinstance(registered, str) and ">" in registered:
             raise ProblemError(
-                f"model file {str(path)!r} holds {registered.split('>')[-1]!r}, which is not Keras' own; "
-                "give a factory package.module:function that imports it and loads the file"
+                f"model file {str(path)!r} holds {registered.split('>')[-1]!r}, which is not part of Keras; "
+                "pass a factory package.module:function that imports it and loads the file"
             )
     return {
         "file": str(path.resolve()),
@@ -183,10 +185,10 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
         loss = keras.saving.serialize_keras_object(model.loss)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ProblemError(
-            f"model {type(model).__name__!r} cannot be written as its config: {first_line(error)}; give a "
-            f"factory package.module:function, or get_config() and {REGISTER} to its class"
+            f"model {type(model).__name__!r} cannot be serialized by its config: {first_line(error)}; pass a "
+            f"factory package.module:function, or add get_config() and {REGISTER} to its class"
         ) from None
-    config.pop("compile_config", None)  # it names classes of the backend that Keras runs on here
+    config.pop("compile_config", None)  # it names classes of the caller's Keras backend
     form = {
         "config": config,
         "optimizer": travel_optimizer(model.optimizer, model.trainable_variables),
@@ -197,19 +199,19 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
         form["custom"] = custom
     if from_weights:
         if not model.built:
-            raise ProblemError("from_weights=True: the model has no weights yet; give it an Input layer")
+            raise ProblemError("from_weights=True: the model has no weights yet; add an Input layer")
         form |= {"weights": model.get_weights(), "from_weights": True}
     return form
 
 
 def _custom(config: Any, loss: Any) -> list[list[str]]:
-    """List module, name and registered name of the classes and functions in a config that are the user's.
+    """Return module, name and registered name of the classes and functions in a config that are not Keras'.
 
-    Keras writes no module for those of a notebook or a script.
+    Raises: ProblemError for those of a notebook or a script, for which Keras writes no module.
     """
     import keras
 
-    found = {}
+    custom = {}
     for part in _mappings(config):
         name, registered = part.get("class_name"), part.get("registered_name")
         if name is None or "config" not in part:
@@ -223,16 +225,16 @@ def _custom(config: Any, loss: Any) -> list[list[str]]:
         if name == "__lambda__" or module == "__main__" or (registered and module is None):
             what = "a lambda" if name == "__lambda__" else f"{name!r}, defined in the notebook or script"
             raise ProblemError(
-                f"the model holds {what}, which the training process cannot rebuild; put it into a module of "
+                f"the model holds {what}, which the training process cannot rebuild; move it to a module of "
                 f"its own, decorated with {REGISTER}, and import it from there"
             )
         if isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins"):
-            found[registered or name] = [module, name.split(">")[-1], registered or name]
-    return list(found.values())
+            custom[registered or name] = [module, name.split(">")[-1], registered or name]
+    return list(custom.values())
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Give all mappings inside nested plain data."""
+    """Yield all mappings inside nested plain data."""
     if isinstance(value, Mapping):
         yield value
         value = list(value.values())

@@ -1,4 +1,4 @@
-"""Optimizers: how one travels, and how it is built again with the settings of a study."""
+"""Optimizers: as plain data for the training process, and built there with the settings of a study."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from stepsize.errors import ProblemError, unknown
 REFUSED = {
     "LossScaleOptimizer": "it belongs to mixed precision; a study trains in float32",
     "MultiOptimizer": "it has several learning rates, and a schedule sets one",
-    "ScheduleFreeAdamW": "it does without a schedule, so there is nothing to compare",
+    "ScheduleFreeAdamW": "it trains without a schedule, so there is nothing to compare",
 }
 
 
 def travel_optimizer(optimizer: Any, variables: list[Any]) -> list[Any]:
-    """Give name, arguments and exclusions from weight decay of a compiled model's optimizer, as plain data.
+    """Return a compiled model's optimizer as plain data: name, arguments, exclusions from weight decay.
 
-    `variables` are the model's trainable ones; the learning rate stays behind, for the schedule sets it.
+    `variables` are the model's trainable ones. The learning rate is left out, because schedules set it.
     """
     check_optimizer(optimizer)
     excluded = getattr(optimizer, "_exclude_from_weight_decay", set())
@@ -28,20 +28,20 @@ def travel_optimizer(optimizer: Any, variables: list[Any]) -> list[Any]:
         "pattern": pattern.pattern if pattern is not None else None,
     }
     arguments = {key: value for key, value in optimizer.get_config().items() if key != "learning_rate"}
-    given = [type(optimizer).__name__, arguments]
-    return [*given, exclusions] if any(exclusions.values()) else given
+    form = [type(optimizer).__name__, arguments]
+    return [*form, exclusions] if any(exclusions.values()) else form
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Refuse optimizers that no schedule of one rate drives, and gradient accumulation."""
+    """Raise ProblemError for optimizers that a single rate cannot drive, and for gradient accumulation."""
     name = type(optimizer).__name__
     if name in REFUSED:
         raise ProblemError(f"optimizer {name!r} cannot be used: {REFUSED[name]}")
     steps = optimizer.gradient_accumulation_steps
     if steps:
         raise ProblemError(
-            f"optimizer {name!r}: gradient_accumulation_steps={steps} cannot be used, for schedules count "
-            f"updates; make batch_size {steps} times as large instead"
+            f"optimizer {name!r}: gradient_accumulation_steps={steps} cannot be used, because schedules "
+            f"count updates; make batch_size {steps} times as large instead"
         )
 
 
@@ -56,8 +56,8 @@ def make_optimizer(
         for each, kind in vars(keras.optimizers).items()
         if inspect.isclass(kind) and issubclass(kind, keras.optimizers.Optimizer) and each != "Optimizer"
     }
-    own: Any = type(getattr(model, "optimizer", None))
-    kind = own if own.__name__.lower() == name.lower() else known.get(name.lower())
+    model_kind: Any = type(getattr(model, "optimizer", None))
+    kind = model_kind if model_kind.__name__.lower() == name.lower() else known.get(name.lower())
     if kind is None:
         raise ProblemError(unknown("optimizer", name, sorted(known)))
     if kind.__name__ in REFUSED:
@@ -66,7 +66,7 @@ def make_optimizer(
         optimizer = kind.from_config({**settings, "learning_rate": 0.1})
     except (TypeError, ValueError) as error:
         raise ProblemError(
-            f"optimizer {name!r} refuses {dict(settings)}: {str(error).splitlines()[0]}"
+            f"optimizer {name!r} does not accept {dict(settings)}: {str(error).splitlines()[0]}"
         ) from None
     check_optimizer(optimizer)
     if exclusions:

@@ -11,9 +11,9 @@ from typing import Any
 
 from stepsize.errors import InputError, ProblemError, unknown
 
-FILTERS = (16, 32)  # of a convnet that names none
+FILTERS = (16, 32)  # of a convnet without numbers
 
-# Keras' word for the last layer's activation, and for the loss, by kind of data.
+# Keras' names of the last layer's activation and of the loss, by kind of data.
 ENDINGS = {
     "binary": ("sigmoid", "binary_crossentropy"),
     "multiclass": ("softmax", "sparse_categorical_crossentropy"),
@@ -24,6 +24,8 @@ ENDINGS = {
 
 def parse_model(text: str) -> tuple[str, tuple[int, ...], dict[str, Any]]:
     """Read `name(numbers, option=value)`, or a name alone, without evaluating it.
+
+    Raises: ProblemError for text of another form, and for unknown models, options and values.
 
     >>> parse_model("mlp(128, 64, dropout=0.2)")
     ('mlp', (128, 64), {'dropout': 0.2})
@@ -51,24 +53,26 @@ def parse_model(text: str) -> tuple[str, tuple[int, ...], dict[str, Any]]:
         if option not in known:
             raise ProblemError(unknown(f"option of {name}", option, known))
     if args and name in ("logistic", "linear"):
-        raise ProblemError(f"model {text!r} has no hidden layer, so no widths; mlp{args} has")
+        raise ProblemError(f"model {text!r} has no hidden layers and takes no widths; use mlp{args}")
     for width in args:
         if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-            raise ProblemError(f"model {text!r}: a layer's width is a positive whole number, not {width!r}")
+            raise ProblemError(
+                f"model {text!r}: the width of a layer must be a positive whole number, not {width!r}"
+            )
     dropout = options.get("dropout", 0.0)
     if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ProblemError(f"model {text!r}: dropout is a share from 0 to below 1, not {dropout!r}")
+        raise ProblemError(f"model {text!r}: dropout={dropout!r} must be a share of at least 0 and below 1")
     return name, args, options
 
 
 def named_model(text: str, outputs: int, kind: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, str]:
-    """Build the Keras model that `text` names, for rows of these shapes, and give it with its loss."""
+    """Build the Keras model that `text` names, for rows of these shapes; return it and its loss."""
     import keras
 
     if len(shapes) > 1:
         raise ProblemError(
-            f"model {text!r} takes one input and the data have {len(shapes)} ({', '.join(shapes)}); "
-            "hand over a compiled Keras model whose inputs have these names"
+            f"model {text!r} takes one input and the data has {len(shapes)} ({', '.join(shapes)}); "
+            "pass a compiled Keras model whose inputs have these names"
         )
     name, widths, options = parse_model(text)
     (shape,) = shapes.values()
@@ -105,7 +109,7 @@ def _convnet(shape: tuple[int, ...], filters: Sequence[int], options: Mapping[st
     import keras
 
     if len(shape) not in (2, 3):
-        raise ProblemError(f"model 'convnet' needs images, rows of 2 or 3 axes; these have shape {shape}")
+        raise ProblemError(f"model 'convnet' needs images, rows of 2 or 3 axes; the rows have shape {shape}")
     layers: list[Any] = [keras.layers.Reshape((*shape, 1))] if len(shape) == 2 else []
     for count in filters or FILTERS:
         layers += [
@@ -122,7 +126,7 @@ def _convnet(shape: tuple[int, ...], filters: Sequence[int], options: Mapping[st
 
 Layers = Callable[[tuple[int, ...], Sequence[int], Mapping[str, Any]], list[Any]]
 
-# For each name: what makes the layers before the last, and the options.
+# For each name: the function that makes the layers before the last one, and its options.
 NAMED: dict[str, tuple[Layers, tuple[str, ...]]] = {
     "mlp": (_mlp, ("activation", "dropout", "initializer")),
     "logistic": (_mlp, ("initializer",)),

@@ -1,1 +1,4 @@
-"""Splitting: which rows train and which rows validate, for every seed."""
+"""Splitting: which rows train and which rows judge, for every seed.
+
+`splits.Split` is the rule; `stratified` keeps the shares of classes, `grouped` keeps groups whole.
+"""

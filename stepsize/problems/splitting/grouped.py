@@ -1,4 +1,4 @@
-"""Whole groups on one side: drawn for validation, or dealt out to folds."""
+"""Splits that keep groups whole: groups drawn for validation, or assigned to folds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 from stepsize.errors import ProblemError
 
-TRIES = 20  # draws of groups, of which the best is taken
+TRIES = 20  # random draws, of which the best is used
 
 
 def draw_groups(groups: np.ndarray, held: int, seed: int, faults: Callable[[np.ndarray], int]) -> np.ndarray:
-    """Give the mask of the validation rows [rows]: whole groups, about `held` rows, drawn by the seed.
+    """Return the mask of the validation rows [rows]: whole groups, about `held` rows, drawn by the seed.
 
-    Of a few draws the one with the fewest `faults(mask)` is taken, then the one nearest to `held`. So with
-    many groups all seeds have parts of one size; the sizes that remain are few, and each is a program to
-    compile.
+    Of a few draws, the one with the fewest `faults(mask)` is used, and of those the one nearest to `held`
+    rows. With many groups all seeds then have parts of one size, which matters because each size needs a
+    compiled program of its own.
 
     >>> mask = draw_groups(np.array([0, 0, 1, 1, 2, 2]), held=2, seed=0, faults=lambda mask: 0)
     >>> int(mask.sum())
@@ -24,7 +24,7 @@ def draw_groups(groups: np.ndarray, held: int, seed: int, faults: Callable[[np.n
     """
     names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < 2:
-        raise ProblemError("there is one group only; a split by groups needs at least 2")
+        raise ProblemError("there is only one group; a split by groups needs at least 2")
     generator = np.random.default_rng(seed)
     best: tuple[int, int, np.ndarray] | None = None
     for _ in range(TRIES):
@@ -34,21 +34,21 @@ def draw_groups(groups: np.ndarray, held: int, seed: int, faults: Callable[[np.n
                 chosen.append(each)
                 total += int(counts[each])
         mask = np.isin(group, chosen)
-        found = (faults(mask), abs(total - held), mask)
-        if best is None or found[:2] < best[:2]:
-            best = found
+        draw = (faults(mask), abs(total - held), mask)
+        if best is None or draw[:2] < best[:2]:
+            best = draw
         if best[:2] == (0, 0):
             break
     assert best is not None
     return best[2]
 
 
-def deal_groups(groups: np.ndarray, folds: int, repeat: int) -> np.ndarray:
-    """Give the fold of each row: groups are dealt out, the largest first, to the fold with the fewest rows.
+def assign_folds(groups: np.ndarray, folds: int, repeat: int) -> np.ndarray:
+    """Return the fold of each row: each group, the largest first, goes to the fold with the fewest rows.
 
-    Groups of one size are shuffled by the repeat.
+    Groups of equal size are shuffled, with `repeat` as the seed.
 
-    >>> deal_groups(np.array([5, 5, 5, 6, 7]), folds=2, repeat=0).tolist()
+    >>> assign_folds(np.array([5, 5, 5, 6, 7]), folds=2, repeat=0).tolist()
     [0, 0, 0, 1, 1]
     """
     names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)

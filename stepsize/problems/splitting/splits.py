@@ -1,4 +1,4 @@
-"""Which rows train and which rows judge."""
+"""Which rows train and which rows judge, for every seed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 
 from stepsize.errors import ProblemError, StudyError, require, unknown
 from stepsize.problems.data import Data
-from stepsize.problems.splitting.grouped import deal_groups, draw_groups
+from stepsize.problems.splitting.grouped import assign_folds, draw_groups
 from stepsize.problems.splitting.stratified import draw_stratified
 
 KINDS = ("auto", "stratified", "random", "lesson", "test", "groups", "time", "column", "kfold", "given")
-REPEATS = 10  # of a cross-validation, unless the number of seeds is given
+REPEATS = 10  # default number of repeats of a cross-validation
 
 
 class Parts(NamedTuple):
@@ -27,18 +27,31 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """A rule that gives each seed its parts.
+    """A rule that splits the rows into a training and a validation part, for every seed.
 
-    `auto`: by the data's part column, groups or time order, if it has one, else a share by seed.
-    `stratified`: a share `validation` of every class, drawn by the seed. `random`: the same share of all
-    rows; what `stratified` means for several labels and for quantities. `lesson`: the last share of the
-    rows, unshuffled, as Keras' `validation_split` takes it, the same for every seed. `test`: train on all
-    rows but the data's own test part, judge on that part. `groups`: whole groups, drawn by the seed.
-    `time`: the last share by time, the same for every seed. `column`: as the data's part column says.
-    `kfold`: seed = repeat * `folds` + fold of a cross-validation, stratified or by whole groups. `given`:
-    see `Split.given`.
+    The validation part, by `kind`:
 
-    A test part that comes with the data serves, in the runs that feed the verdict, as the validation part.
+    - `auto`: as the data's part column, groups or time order ask for; without one, `stratified`.
+    - `stratified`: the share `validation` of every class, drawn by the seed.
+    - `random`: the same share of all rows; `stratified` means this for several labels and for quantities.
+    - `lesson`: the last share of the rows, unshuffled, as Keras' `validation_split`; the same for every seed.
+    - `test`: the data's own test part; all other rows train.
+    - `groups`: whole groups, about the share of the rows, drawn by the seed.
+    - `time`: the last share by time; the same for every seed.
+    - `column`: as the data's part column names it.
+    - `kfold`: one fold of a cross-validation, stratified or by whole groups; seed = repeat * `folds` + fold.
+    - `given`: see `Split.given`.
+
+    If the data has a test part, that part judges in the runs that feed the verdict, for every kind but
+    `lesson`.
+
+    Raises: ProblemError for an unknown kind, a share outside 0 to 1, and fewer than 2 folds.
+
+    >>> from stepsize.problems.data import from_arrays
+    >>> data = from_arrays("toy", np.eye(4), ["a", "b", "a", "b"], "made up")
+    >>> parts = Split("lesson", validation=0.4).parts(data, seed=0)
+    >>> parts.train.tolist(), parts.valid.tolist()
+    ([0, 1], [2, 3])
     """
 
     kind: str = "auto"
@@ -52,46 +65,48 @@ class Split:
         if not 0 < self.validation < 1:
             raise ProblemError(f"validation={self.validation} must be a share between 0 and 1, such as 0.25")
         if isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 2:
-            raise ProblemError(f"folds={self.folds!r} must be a whole number from 2 on, such as 10")
+            raise ProblemError(f"folds={self.folds!r} must be a whole number of at least 2, such as 10")
         if (self.kind == "given") != (self.rows is not None):
-            raise ProblemError("rows of your own come through Split.given(train, valid)")
+            raise ProblemError("your own rows are passed with Split.given(train, valid)")
 
     @classmethod
     def given(cls, train: ArrayLike, valid: ArrayLike) -> Split:
-        """Make a split of row numbers of your own, counted from 0, the same for every seed.
+        """Make a split from your own row numbers, counted from 0, the same for every seed.
+
+        Raises: ProblemError for rows that are not whole numbers from 0, or are named twice.
 
         >>> str(Split.given([0, 1, 2], [3]))
         'given rows: 3 to train on, 1 for validation'
         """
-        own = tuple(_row_numbers(name, rows) for name, rows in (("train", train), ("valid", valid)))
-        both = set(own[0]) & set(own[1])
+        train_rows, valid_rows = _row_numbers("train", train), _row_numbers("valid", valid)
+        both = set(train_rows) & set(valid_rows)
         if both:
             raise ProblemError(
-                f"row {min(both)} is in the training and in the validation part; it must be in one"
+                f"row {min(both)} is in the training and in the validation part; it must be in one only"
             )
-        return cls("given", rows=(own[0], own[1]))
+        return cls("given", rows=(train_rows, valid_rows))
 
     def __str__(self) -> str:
         share = f"{100 * self.validation:g} %"
         counts = [len(rows) for rows in self.rows or ((), ())]
         return {
-            "auto": f"as the data calls for, {share} for validation",
+            "auto": f"as the data asks for, {share} for validation",
             "stratified": f"stratified by seed, {share} for validation",
             "random": f"drawn by seed, {share} for validation",
             "lesson": f"the last {share} of the rows, unshuffled, for validation",
             "test": "the data's own test part for validation",
             "groups": f"whole groups drawn by seed, about {share} of the rows for validation",
             "time": f"the last {share} by time for validation",
-            "column": "as the part column says",
+            "column": "as the part column names them",
             "kfold": f"{self.folds}-fold cross-validation, a repeat for each {self.folds} seeds",
             "given": f"given rows: {counts[0]} to train on, {counts[1]} for validation",
         }[self.kind]
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """What makes two splits give the same parts."""
-        more = {"kfold": (self.folds,), "given": (self.rows,)}.get(self.kind, ())
-        return (self.kind, self.validation, *more)
+        """The values that determine the parts: splits with equal ones have equal parts."""
+        extra = {"kfold": (self.folds,), "given": (self.rows,)}.get(self.kind, ())
+        return (self.kind, self.validation, *extra)
 
     @property
     def sizes_vary(self) -> bool:
@@ -100,15 +115,15 @@ class Split:
 
     @property
     def usual_seeds(self) -> int | None:
-        """The number of seeds that this split asks for unless it is given."""
+        """The default number of seeds of this split; None if it has none."""
         return REPEATS * self.folds if self.kind == "kfold" else None
 
     def check_seeds(self, seeds: Sequence[int]) -> None:
-        """Refuse seeds that are no whole repeats of a cross-validation.
+        """Raise StudyError for seeds that are not whole repeats of a cross-validation.
 
         >>> Split("kfold").check_seeds(range(15))
         Traceback (most recent call last):
-        stepsize.errors.StudyError: 15 seeds are no whole repeats of 10 folds; type a multiple, such as 100
+        stepsize.errors.StudyError: 15 seeds are not whole repeats of 10 folds; use for example seeds=100
         """
         if self.kind != "kfold":
             return
@@ -119,66 +134,68 @@ class Split:
         }
         if whole != set(seeds):
             raise StudyError(
-                f"{len(seeds)} seeds are no whole repeats of {self.folds} folds; type a multiple, "
-                f"such as {REPEATS * self.folds}"
+                f"{len(seeds)} seeds are not whole repeats of {self.folds} folds; "
+                f"use for example seeds={REPEATS * self.folds}"
             )
 
     def of(self, data: Data) -> Split:
-        """Give the split with `auto`, and shares of classes where there are none, resolved for this data."""
+        """Return the split with its kind resolved for this data.
+
+        `auto` becomes what the data asks for, and `stratified` becomes `random` without classes.
+        """
         kind = self.kind
         if kind == "auto":
-            roles = {"column": data.part, "groups": data.groups, "time": data.order}
-            kind = next((role for role, rows in roles.items() if rows is not None), "stratified")
+            columns = {"column": data.part, "groups": data.groups, "time": data.order}
+            kind = next((name for name, column in columns.items() if column is not None), "stratified")
         if kind == "stratified" and data.kind not in ("binary", "multiclass"):
             kind = "random"
         return replace(self, kind=kind)
 
     def parts(self, data: Data, seed: int, judge: bool = True) -> Parts:
-        """Give the parts of `seed`.
+        """Return the parts of `seed`.
 
-        `judge` is true for the runs that feed the verdict: only they may see the data's own test part.
-        The other runs, which tune, judge on validation rows instead.
+        `judge` is true for the runs that feed the verdict: only they may use the data's own test part. The
+        other runs, which tune rates, judge on validation rows instead.
 
-        Raises: ProblemError when the data does not allow this split.
+        Raises: ProblemError if the data does not allow this split.
         """
         parts = self.of(data)._parts(data, seed, judge)
         if judge and data.test is not None and self.kind != "lesson":
             parts = Parts(parts.train, data.test)
-        return _checked(parts, data)
+        _check_parts(parts, data)
+        return parts
 
     def _parts(self, data: Data, seed: int, judge: bool) -> Parts:
-        own, need = (
-            data.own,
-            {"test": data.test, "groups": data.groups, "time": data.order, "column": data.part},
-        )
-        if self.kind in need and need[self.kind] is None:
+        rows = data.rows_outside_test
+        needs = {"test": data.test, "groups": data.groups, "time": data.order, "column": data.part}
+        if self.kind in needs and needs[self.kind] is None:
             what = {"test": "no test part", "groups": "no groups", "time": "no time order"}
             raise ProblemError(
-                f"split {self.kind!r}: data {data.name!r} has {what.get(self.kind, 'no part column')}; "
-                "use 'stratified', or name the column"
+                f"split={self.kind!r}: data {data.name!r} has {what.get(self.kind, 'no part column')}; "
+                "use split='stratified', or name the column"
             )
-        held = len(own) - int(len(own) * (1 - self.validation))  # as Keras rounds its validation_split
+        held = len(rows) - int(len(rows) * (1 - self.validation))  # as Keras rounds its validation_split
         if self.kind == "lesson":
-            rows = np.arange(data.rows)
-            return Parts(*np.split(rows, [int(data.rows * (1 - self.validation))]))
+            return Parts(*np.split(np.arange(data.rows), [int(data.rows * (1 - self.validation))]))
         if self.kind == "test" and judge:
-            return Parts(own, own[:0])
+            return Parts(rows, rows[:0])
         if self.kind == "groups":
-            return _by_groups(own, data, held, seed)
+            return _by_groups(rows, data, held, seed)
         if self.kind == "time":
             assert data.order is not None
-            return Parts(*np.split(own[np.argsort(data.order[own], kind="stable")], [len(own) - held]))
+            by_time = rows[np.argsort(data.order[rows], kind="stable")]
+            return Parts(*np.split(by_time, [len(rows) - held]))
         if self.kind == "column":
             assert data.part is not None
             return Parts(np.flatnonzero(data.part == "train"), np.flatnonzero(data.part == "valid"))
         if self.kind == "given":
             return _given(self.rows or ((), ()), data)
         if self.kind == "kfold":
-            return _fold(own, data, self.folds, *divmod(seed, self.folds))
+            return _fold(rows, data, self.folds, *divmod(seed, self.folds))
         if self.kind == "random" or (self.kind == "test" and data.kind not in ("binary", "multiclass")):
-            order = np.random.default_rng(seed).permutation(own)
+            order = np.random.default_rng(seed).permutation(rows)
             return Parts(order[held:], np.sort(order[:held]))
-        return _stratified(own, data, held, seed)
+        return _stratified(rows, data, held, seed)
 
 
 def _stratified(rows: np.ndarray, data: Data, held: int, seed: int) -> Parts:
@@ -186,7 +203,7 @@ def _stratified(rows: np.ndarray, data: Data, held: int, seed: int) -> Parts:
     if count < 2:
         raise ProblemError(
             f"class {rare!r} of data {data.name!r} has {count} row{'' if count == 1 else 's'}; a stratified "
-            "split needs 2 of each"
+            "split needs at least 2 of every class"
         )
     if min(held, len(rows) - held) < len(data.classes):
         raise ProblemError(
@@ -208,11 +225,11 @@ def _by_groups(rows: np.ndarray, data: Data, held: int, seed: int) -> Parts:
     def parts(mask: np.ndarray) -> Parts:
         return Parts(rows[~mask], rows[mask])
 
-    return parts(draw_groups(data.groups[rows], held, seed, lambda mask: _absent(parts(mask), data)))
+    return parts(draw_groups(data.groups[rows], held, seed, lambda mask: _missing_classes(parts(mask), data)))
 
 
-def _absent(parts: Parts, data: Data) -> int:
-    """Count the classes that a part lacks."""
+def _missing_classes(parts: Parts, data: Data) -> int:
+    """Count the classes that are missing from a part, over both parts."""
     if data.kind not in ("binary", "multiclass"):
         return 0
     return sum(len(data.classes) - len(np.unique(data.y[rows])) for rows in parts)
@@ -223,7 +240,7 @@ def _fold(rows: np.ndarray, data: Data, folds: int, repeat: int, fold: int) -> P
     from sklearn.model_selection import KFold, StratifiedKFold
 
     if data.groups is not None:
-        valid = deal_groups(data.groups[rows], folds, repeat) == fold
+        valid = assign_folds(data.groups[rows], folds, repeat) == fold
         return Parts(rows[~valid], rows[valid])
     if len(rows) < folds:
         raise ProblemError(f"data {data.name!r} has {len(rows)} rows; {folds} folds need at least one each")
@@ -231,8 +248,8 @@ def _fold(rows: np.ndarray, data: Data, folds: int, repeat: int, fold: int) -> P
         rare, count = _rarest(rows, data)
         if count < folds:
             raise ProblemError(
-                f"class {rare!r} of data {data.name!r} has {count} rows; {folds} folds need {folds} of each: "
-                f"use at most {count} folds"
+                f"class {rare!r} of data {data.name!r} has {count} rows; {folds} folds need {folds} of every "
+                f"class: use at most {count} folds"
             )
         cutter = StratifiedKFold(folds, shuffle=True, random_state=repeat)
     else:
@@ -245,7 +262,7 @@ def _given(rows: tuple[tuple[int, ...], tuple[int, ...]], data: Data) -> Parts:
     highest = max(map(max, rows))
     if highest >= data.rows:
         raise ProblemError(
-            f"row {highest} of the given split is outside data {data.name!r} of {data.rows} rows"
+            f"row {highest} of Split.given is outside data {data.name!r}, which has {data.rows} rows"
         )
     return Parts(np.array(rows[0]), np.array(rows[1]))
 
@@ -253,23 +270,24 @@ def _given(rows: tuple[tuple[int, ...], tuple[int, ...]], data: Data) -> Parts:
 def _row_numbers(name: str, rows: ArrayLike) -> tuple[int, ...]:
     array = np.asarray(rows)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu" or array.min() < 0:
-        raise ProblemError(f"{name} must be a list of row numbers, counted from 0, at least one")
+        raise ProblemError(f"{name} must be a list of at least one row number, counted from 0")
     if len(np.unique(array)) < len(array):
-        raise ProblemError(f"{name} names a row twice; each row trains or judges once")
+        raise ProblemError(f"{name} names a row twice; name each row once")
     return tuple(array.tolist())
 
 
-def _checked(parts: Parts, data: Data) -> Parts:
+def _check_parts(parts: Parts, data: Data) -> None:
     for name, rows in zip(("training", "validation"), parts, strict=True):
         if not len(rows):
-            raise ProblemError(f"data {data.name!r}: the {name} part is empty; use another split or share")
+            raise ProblemError(
+                f"data {data.name!r}: the {name} part is empty; use another split or another share"
+            )
     if data.kind in ("binary", "multiclass") and len(np.unique(data.y[parts.train])) < 2:
         raise ProblemError(
-            f"data {data.name!r}: the training part holds one class only; use the stratified split"
+            f"data {data.name!r}: the training part holds only one class; use split='stratified'"
         )
     if data.kind == "regression" and (np.ptp(data.y[parts.valid], axis=0) == 0).any():
         raise ProblemError(
-            f"data {data.name!r}: the target is constant on the {len(parts.valid)} validation rows; use "
-            "a larger share or another split"
+            f"data {data.name!r}: the target is constant on the {len(parts.valid)} validation rows; "
+            "use a larger share or another split"
         )
-    return parts

@@ -47,18 +47,18 @@ def test_bundled_sets(name, rows, classes):
     ("source", "options", "words"),
     [
         ("digit", {}, "did you mean 'digits'"),
-        ("iris", {"target": "species"}, "data 'iris' is complete"),
-        ("iris", {"groups": "plant"}, "data 'iris' is complete"),
-        ("openml:iris", {}, "known by a number, such as openml:40984"),
-        (3, {}, "data of type int is not known"),
-        ((X,), {}, "data of type tuple is not known"),
-        ({"a": X}, {}, "data of type dict is not known"),
+        ("iris", {"target": "species"}, "data 'iris' has a target"),
+        ("iris", {"groups": "plant"}, "data 'iris' has a target"),
+        ("openml:iris", {}, "named by its number, such as openml:40984"),
+        (3, {}, "data of type int cannot be loaded"),
+        ((X,), {}, "data of type tuple cannot be loaded"),
+        ({"a": X}, {}, "data of type dict cannot be loaded"),
         ((X, Y[:5]), {}, "x has 12 rows and y has 5"),
-        ((X, 3), {}, "y is int, no array"),
-        (([[1, 2], [3]], [0, 1]), {}, "rows must be equally long"),
-        ((np.array([["a"]] * 12), Y), {}, "no numbers; give a table"),
-        ((X, Y), {"groups": "plant"}, "has no columns: give groups as an array, not 'plant'"),
-        ((X, Y), {"kind": "binary"}, "kind 'binary' needs two classes; found 3"),
+        ((X, 3), {}, "y is int, not an array"),
+        (([[1, 2], [3]], [0, 1]), {}, "all rows must have one length"),
+        ((np.array([["a"]] * 12), Y), {}, "not numbers; pass a table"),
+        ((X, Y), {"groups": "plant"}, "has no columns: pass groups as an array, not 'plant'"),
+        ((X, Y), {"kind": "binary"}, "kind='binary' needs two classes; found 3"),
     ],
 )
 def test_refused(source, options, words):
@@ -147,12 +147,12 @@ def test_numpy_files_refused(tmp_path):
     (tmp_path / "bad.npz").write_text("no")
     (tmp_path / "bad.npy").write_text("no")
     for name, target, words in (
-        ("d.npz", None, "which of the arrays features, outcome is to be predicted"),
+        ("d.npz", None, "the array to predict, one of features, outcome, such as target='y'"),
         ("d.npz", "outcom", "unknown target array 'outcom'; did you mean 'outcome'"),
-        ("only.npz", None, "no array beside the target"),
+        ("only.npz", None, "no array besides the target"),
         ("parts.npz", None, "each part needs two, x_test and y_test"),
         ("objects.npz", None, "Python objects"),
-        ("x.npy", None, "--target y.npy"),
+        ("x.npy", None, "such as target='y.npy'"),
         ("x.npy", "none.npy", "'none.npy' does not exist"),
         ("none.npz", None, "does not exist"),
         ("bad.npz", None, "cannot be read as NumPy arrays"),
@@ -195,7 +195,7 @@ def test_folders_refused(tmp_path):
     with pytest.raises(ProblemError, match="holds no images"):
         load(tmp_path)
     draw(tmp_path / "b", [PIXELS[0], PIXELS[0][:3]])
-    with pytest.raises(ProblemError, match=r"1\.png' has 5 x 3 pixels and '0\.png' 5 x 4; bring all"):
+    with pytest.raises(ProblemError, match=r"1\.png' has 5 x 3 pixels and '0\.png' 5 x 4; resize"):
         load(tmp_path)
     (tmp_path / "b" / "0.png").write_text("no")
     with pytest.raises(ProblemError, match=r"0\.png' cannot be read"):

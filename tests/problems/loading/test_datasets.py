@@ -51,7 +51,7 @@ def test_a_folder_saved_by_hugging_face(tmp_path):
     assert data.x.shape == (24, 1)
     assert data.test.tolist() == list(range(12, 24))
     (tmp_path / "plain" / "data-00000-of-00001.arrow").unlink()
-    with pytest.raises(ProblemError, match="is no complete Hugging Face dataset"):
+    with pytest.raises(ProblemError, match="is not a complete Hugging Face dataset"):
         load(tmp_path / "plain", "label")
 
 
@@ -105,8 +105,8 @@ def test_tf_data_datasets():
     one_hot = tf.data.Dataset.from_tensor_slices((X, np.eye(3)[Y]))
     assert load(one_hot).kind == load(one_hot.batch(5)).kind == "multiclass"
     for dataset, words in (
-        (rows.repeat(), "repeats for ever"),
-        (tf.data.Dataset.from_tensor_slices(X), r"must give \(x, y\)"),
+        (rows.repeat(), "repeats forever"),
+        (tf.data.Dataset.from_tensor_slices(X), r"must yield \(x, y\)"),
         (rows.take(0), "is empty"),
     ):
         with pytest.raises(ProblemError, match=words):

@@ -59,6 +59,6 @@ def _no_network(*args):
 def test_fashion_mnist_of_this_machine():
     if not any(Path(folder).is_dir() for folder in fashion_mnist.FASHION_FOLDERS):
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
-    data = fashion_mnist()
+    data = load_fashion_mnist()
     assert data.x.shape == (70_000, 28, 28)
     assert np.bincount(data.y).tolist() == [7_000] * 10

@@ -52,7 +52,7 @@ def test_parquet(tmp_path):
     frame = pandas.DataFrame({"a": range(8), "b": [i * i for i in range(8)], "kind": list("xyxyxyxy")})
     frame.to_parquet(tmp_path / "t.parquet")
     assert_good(load(tmp_path / "t.parquet", "kind"))
-    with pytest.raises(ProblemError, match="--target kind"):
+    with pytest.raises(ProblemError, match="such as target='kind'"):
         load(tmp_path / "t.parquet")
     with pytest.raises(ProblemError, match="did you mean 'kind'"):
         load(tmp_path / "t.parquet", "kid")
@@ -75,20 +75,20 @@ def test_several_targets(tmp_path):
     [
         ("", "kind", ["is empty"]),
         ("a,kind\n", "kind", ["is empty"]),
-        (GOOD, None, ["--target kind"]),
+        (GOOD, None, ["such as target='kind'"]),
         (GOOD, "kinds", ["unknown target column 'kinds'", "did you mean 'kind'?"]),
         (GOOD, "kind,c", ["unknown target column 'c'"]),
-        (GOOD + "1,2\n", "kind", ["line 10", "2 values for the 3 columns"]),
-        (GOOD + "1,2,x,7\n", "kind", ["line 10", "4 values for the 3 columns"]),
-        (GOOD + "1,red,x\n", "kind", ["line 10", "column 'b'", "text 'red' where a number belongs"]),
+        (GOOD + "1,2\n", "kind", ["line 10", "2 values for 3 columns"]),
+        (GOOD + "1,2,x,7\n", "kind", ["line 10", "4 values for 3 columns"]),
+        (GOOD + "1,red,x\n", "kind", ["line 10", "column 'b'", "'red' is not a number, unlike most"]),
         (GOOD + "1,inf,x\n", "kind", ["line 10", "column 'b'", "not finite"]),
         (GOOD + "1,1e39,x\n", "kind", ["line 10", "column 'b'", "not finite"]),
         (GOOD + "1,2,\n", "kind", ["line 10", "target column 'kind'", "missing", "1 of 9"]),
-        (GOOD.replace("y\n", "x\n"), "kind", ["one class only", "'x'"]),
+        (GOOD.replace("y\n", "x\n"), "kind", ["only one class", "'x'"]),
         ("a,a,kind\n1,2,x\n", "kind", ["two columns are called 'a'"]),
         ("a,kind\n1,x\n2,y\n", "kind", ["2 rows"]),
         ("a,kind\n1,x\n", "kind", ["1 rows", "at least 4"]),
-        ("a,v\n1,5\n2,5\n3,5\n4,5\n", "v", ["one class only"]),
+        ("a,v\n1,5\n2,5\n3,5\n4,5\n", "v", ["only one class"]),
         ("a,v\n1,5.5\n2,5.5\n3,5.5\n4,5.5\n", "v", ["target is constant, 5.5 in every row"]),
         ("a,v\n1,5.5\n2,5.5\n3,inf\n4,5.5\n", "v", ["row 3: the target is not finite"]),
     ],
@@ -105,12 +105,12 @@ def test_bad_places(tmp_path):
     with pytest.raises(ProblemError, match="does not exist"):
         load(tmp_path / "none.csv", "kind")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(ProblemError, match="is a folder"):
+    with pytest.raises(ProblemError, match="is a folder, not a file"):
         load(tmp_path / "folder.csv", "kind")
     (tmp_path / "b.csv").write_bytes("größe,kind\n1,2\n".encode("latin-1"))
     with pytest.raises(ProblemError, match=r"not UTF-8 text \(byte 2\); save it as UTF-8"):
         load(tmp_path / "b.csv", "kind")
-    with pytest.raises(ProblemError, match=r"ending '\.xlsx' is not known; one of: \.csv, \.tsv, \.parquet"):
+    with pytest.raises(ProblemError, match=r"ending '\.xlsx' is not known; use one of: \.csv, \.tsv"):
         load(write(tmp_path, GOOD, "t.xlsx"), "kind")
 
 

@@ -1,4 +1,4 @@
-"""Tables with columns of any type: what becomes a number, what is dropped or refused, and what is said."""
+"""Tables with columns of any type: what becomes a number, what is left out or refused, with notes."""
 
 import datasets
 import numpy as np
@@ -28,10 +28,10 @@ def column(values, **options):
 @pytest.mark.parametrize(
     ("values", "first", "note"),
     [
-        ([True, False] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
-        (["yes", "no"] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
-        (["Yes", "No"] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
-        (["red", "blue"] * 6, [[1], [0]], "coded as 0 and 1: 'c'"),
+        ([True, False] * 6, [[1], [0]], "encoded as 0 and 1: 'c'"),
+        (["yes", "no"] * 6, [[1], [0]], "encoded as 0 and 1: 'c'"),
+        (["Yes", "No"] * 6, [[1], [0]], "encoded as 0 and 1: 'c'"),
+        (["red", "blue"] * 6, [[1], [0]], "encoded as 0 and 1: 'c'"),
         (["b", "a", "c"] * 4, [[0, 1, 0], [1, 0, 0], [0, 0, 1]], "'c' (3)"),
         (["b", "a", None] * 4, [[0, 1, 0], [1, 0, 0], [0, 0, 1]], "'c' (3)"),
         (pandas.Categorical([1, 2, 3] * 4), [[1, 0, 0], [0, 1, 0]], "'c' (3)"),
@@ -41,16 +41,16 @@ def column(values, **options):
     ],
 )
 def test_columns_become_numbers(values, first, note):
-    coded, notes = column(values)
-    np.testing.assert_array_equal(coded[: len(first)], first)
+    encoded, notes = column(values)
+    np.testing.assert_array_equal(encoded[: len(first)], first)
     assert note in " ".join(notes)
 
 
 @pytest.mark.parametrize("values", [["a"] * 12, [5] * 12, [None] * 12, [5, None] * 6, [True] * 12])
-def test_constant_columns_are_left_out_and_said(values):
-    coded, notes = column(values)
-    assert coded.shape == (12, 0)
-    assert "left out because they are the same in every row or number the rows: 'c'" in notes
+def test_constant_columns_are_left_out_with_a_note(values):
+    encoded, notes = column(values)
+    assert encoded.shape == (12, 0)
+    assert "left out because they are constant or number the rows: 'c'" in notes
 
 
 def test_the_index_that_pandas_writes_is_left_out(tmp_path):
@@ -63,9 +63,12 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ([*"12345678", "nine", *"012"], "row 9, column 'c': text 'nine' where a number belongs"),
+        ([*"12345678", "nine", *"012"], "row 9, column 'c': 'nine' is not a number"),
         ([1.0] * 6 + [-np.inf] + [1.0] * 5, "row 7, column 'c': -inf is not finite"),
-        (pandas.date_range("2024-01-01", periods=12), r"holds dates \('2024-01-01 00:00:00'\).*--order c"),
+        (
+            pandas.date_range("2024-01-01", periods=12),
+            r"holds dates \('2024-01-01 00:00:00'\).*order='c'",
+        ),
         ([f"2024-0{1 + i % 9}-05" for i in ROWS], "holds dates .*days since the first one"),
         ([f"{i}/5/2024" for i in ROWS], "holds dates"),
         ([f"{i}:30" for i in ROWS], "holds dates"),
@@ -84,11 +87,11 @@ def test_names_and_free_text_are_refused():
     frame = pandas.DataFrame(
         {"n": range(60), "id": [f"person {i}" for i in range(60)], "kind": ["x", "y"] * 30}
     )
-    with pytest.raises(ProblemError, match=r"column 'id' holds a different text in every row.*--drop id"):
+    with pytest.raises(ProblemError, match=r"column 'id' holds a different text in every row.*drop='id'"):
         load(frame, "kind")
     data = load(frame, "kind", drop=["id"])
     assert data.x.shape == (60, 1)
-    assert "left out as asked: 'id'" in data.notes
+    assert "dropped: 'id'" in data.notes
 
 
 def test_columns_that_are_no_features():
@@ -105,7 +108,7 @@ def test_columns_that_are_no_features():
     assert data.part.tolist() == ["train", "valid", "test"] * 4
     assert data.test.tolist() == [2, 5, 8, 11]
     assert data.weights.tolist() == [1, 2, 0] * 4
-    assert "no features: 'who' (groups), 'when' (order), 'use' (part), 'trust' (weights)" in data.notes
+    assert "not features: 'who' (groups), 'when' (order), 'use' (part), 'trust' (weights)" in data.notes
 
 
 def test_a_part_column_without_validation_rows_names_the_test_part():
@@ -118,11 +121,11 @@ def test_a_part_column_without_validation_rows_names_the_test_part():
     ("columns", "options", "words"),
     [
         ({"use": ["train", "trial"] * 6}, {"part": "use"}, "unknown part 'trial'"),
-        ({"use": ["train"] * 12}, {"part": "use"}, "the part column says 'train' only"),
+        ({"use": ["train"] * 12}, {"part": "use"}, "the part column holds only 'train'"),
         ({"use": ["test", "valid"] * 6}, {"part": "use"}, "must name rows to train on"),
         ({"who": [1, None] * 6}, {"groups": "who"}, "row 2: the groups column has no value"),
-        ({"when": ["soon", "later"] * 6}, {"order": "when"}, "no numbers or dates"),
-        ({"trust": ["much", "2"] * 6}, {"weights": "trust"}, "row 1: weight 'much' is no number"),
+        ({"when": ["soon", "later"] * 6}, {"order": "when"}, "must hold numbers or dates"),
+        ({"trust": ["much", "2"] * 6}, {"weights": "trust"}, "row 1: weight 'much' is not a number"),
         ({}, {"groups": "whom"}, "unknown groups column 'whom'"),
         ({}, {"drop": "m"}, "unknown column to drop 'm'"),
         ({}, {"drop": "n"}, "no column is left to learn from"),
@@ -139,7 +142,7 @@ def test_frames_refused():
         load(pandas.concat([table(), table()], axis=1), "kind")
     with pytest.raises(ProblemError, match="has 0 rows"):
         load(table().head(0), "kind")
-    with pytest.raises(ProblemError, match="--target kind"):
+    with pytest.raises(ProblemError, match="such as target='kind'"):
         load(table())
 
 

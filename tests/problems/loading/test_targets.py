@@ -1,4 +1,4 @@
-"""Targets: the kind is recognised, said aloud, and can be overridden."""
+"""Targets: the kind is recognised, noted, and can be overridden."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ LABELS = np.array([[0, 1], [1, 1], [0, 0], [1, 0]])
         (["yes", "no"] * 3, "binary", ("no", "yes"), "two classes, 'no' and 'yes'"),
         ([True, False, True], "binary", ("False", "True"), "two classes"),
         (list("abca"), "multiclass", ("a", "b", "c"), "3 classes, 'a', 'b', 'c'"),
-        ([10, 9, 10, 2], "multiclass", ("2", "9", "10"), "if they are quantities, say kind 'regression'"),
+        ([10, 9, 10, 2], "multiclass", ("2", "9", "10"), "if they are quantities, use kind='regression'"),
         ([1.0, 0.0, 1.0], "binary", ("0", "1"), "two classes, '0' and '1'"),
         (np.arange(QUANTITY), "multiclass", tuple(map(str, range(QUANTITY))), "and 14 more"),
         (
             np.arange(QUANTITY + 1),
             "regression",
             (),
-            "0 to 20 (regression; if they are classes, say kind 'multiclass')",
+            "0 to 20 (regression; if they are classes, use kind='multiclass')",
         ),
         ([0.5, 1.0, 0.5], "regression", (), "a quantity from 0.5 to 1 (regression)"),
         (np.array(["1.5", "2", "7"], object), "regression", (), "a quantity from 1.5 to 7"),
@@ -36,11 +36,11 @@ LABELS = np.array([[0, 1], [1, 1], [0, 0], [1, 0]])
     ],
 )
 def test_recognised(values, kind, classes, words):
-    found = recognise(np.asarray(values))
-    assert (found.kind, found.classes) == (kind, classes)
-    assert words in found.note
-    assert len(found.y) == len(values)
-    assert found.y.dtype == (np.int32 if kind in ("binary", "multiclass") else np.float32)
+    target = recognise(np.asarray(values))
+    assert (target.kind, target.classes) == (kind, classes)
+    assert words in target.note
+    assert len(target.y) == len(values)
+    assert target.y.dtype == (np.int32 if kind in ("binary", "multiclass") else np.float32)
 
 
 def test_overridden():
@@ -49,12 +49,16 @@ def test_overridden():
     assert recognise(np.array([0, 1, 0]), "multiclass").kind == "multiclass"
     assert recognise(np.eye(3)[[0, 2, 1, 0]], "multilabel").kind == "multilabel"
     assert recognise(LABELS, "regression").kind == "regression"
-    assert "say kind" not in recognise(np.arange(30), "regression").note
+    assert "use kind" not in recognise(np.arange(30), "regression").note
 
 
 def test_named_classes_stand_for_numbers():
-    found = recognise(np.array([2, 0, 2]), labels=("cat", "dog", "owl"))
-    assert (found.kind, found.classes, found.y.tolist()) == ("multiclass", ("cat", "dog", "owl"), [2, 0, 2])
+    target = recognise(np.array([2, 0, 2]), labels=("cat", "dog", "owl"))
+    assert (target.kind, target.classes, target.y.tolist()) == (
+        "multiclass",
+        ("cat", "dog", "owl"),
+        [2, 0, 2],
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,13 +69,13 @@ def test_named_classes_stand_for_numbers():
         (["a", "b", "c"], "binary", (), "needs two classes; found 3"),
         ([0, 1], "multilabel", (), "several target columns"),
         (LABELS, "multiclass", (), "only if each row has a single 1"),
-        (np.array([[1.5, 0], [0, 1]]), "multilabel", (), "labels are 0 or 1; found 1.5"),
+        (np.array([[1.5, 0], [0, 1]]), "multilabel", (), "labels must be 0 or 1; found 1.5"),
         (np.array([["a", "b"], ["c", "d"]]), None, (), "must hold 0 and 1"),
         (np.array(["a", None], object), None, (), "row 2: the target is missing"),
         (np.array([1.0, np.nan]), None, (), "row 2: the target is missing"),
         (np.array([1.5, np.inf]), None, (), "row 2: the target is not finite"),
         ([0, 1, 3], None, ("a", "b", "c"), "row 3: label 3 is outside the 3 classes, numbered 0 to 2"),
-        ([f"name {i}" for i in range(50)], None, (), "50 different texts in 50 rows are names"),
+        ([f"name {i}" for i in range(50)], None, (), "50 different texts in 50 rows are not classes"),
     ],
 )
 def test_refused(values, kind, labels, words):
@@ -82,6 +86,6 @@ def test_refused(values, kind, labels, words):
 
 @given(st.lists(st.sampled_from(["red", "green", "blue", " ", "7"]).filter(str.strip), min_size=2))
 def test_classes_name_what_they_code(values):
-    found = recognise(np.array(values, object))
-    if found.kind != "regression":
-        assert [found.classes[i] for i in found.y] == values
+    target = recognise(np.array(values, object))
+    if target.kind != "regression":
+        assert [target.classes[i] for i in target.y] == values

@@ -169,7 +169,7 @@ def test_seeds_must_be_whole_repeats():
     for seeds in (range(8), [8, 9, 10, 11, 0, 1, 2, 3]):
         split.check_seeds(seeds)
     for seeds in (range(9), range(1, 9), [0, 1, 2, 4]):
-        with pytest.raises(StudyError, match="no whole repeats of 4 folds; type a multiple, such as 40"):
+        with pytest.raises(StudyError, match="not whole repeats of 4 folds; use for example seeds=40"):
             split.check_seeds(seeds)
     Split("stratified").check_seeds(range(9))
     assert (split.usual_seeds, Split().usual_seeds) == (40, None)
@@ -180,22 +180,22 @@ def test_seeds_must_be_whole_repeats():
     [
         (lambda: Split("kfolds"), "did you mean 'kfold'"),
         (lambda: Split("lesson", 1.5), r"validation=1\.5"),
-        (lambda: Split("kfold", folds=1), "folds=1 must be a whole number from 2 on"),
+        (lambda: Split("kfold", folds=1), "folds=1 must be a whole number of at least 2"),
         (lambda: Split("given"), r"Split\.given"),
         (lambda: Split.given([0, 1], [1, 2]), "row 1 is in the training and in the validation part"),
         (lambda: Split.given([0, 0], [1]), "names a row twice"),
-        (lambda: Split.given([0.5], [1]), "list of row numbers"),
+        (lambda: Split.given([0.5], [1]), "list of at least one row number"),
         (lambda: Split.given([0, 1], [40]).parts(toy(), 0), "row 40 .* outside"),
         (lambda: Split("test").parts(toy(), 0), "no test part"),
         (lambda: Split("groups").parts(toy(), 0), "no groups"),
         (lambda: Split("time").parts(toy(), 0), "no time order"),
         (lambda: Split("column").parts(toy(), 0), "no part column"),
-        (lambda: Split("groups").parts(toy(groups=np.zeros(40)), 0), "one group only"),
+        (lambda: Split("groups").parts(toy(groups=np.zeros(40)), 0), "only one group"),
         (lambda: Split("kfold").parts(toy(groups=np.arange(40) // 8), 0), "5 groups, fewer than the 10"),
         (lambda: Split("kfold").parts(quantities(8), 0), "8 rows; 10 folds"),
         (
             lambda: Split("kfold").parts(from_arrays("t", np.zeros((30, 1)), [*"a" * 26, *"b" * 4], "m"), 0),
-            "class 'b' .* has 4 rows; 10 folds need 10 of each: use at most 4 folds",
+            "class 'b' .* has 4 rows; 10 folds need 10 of every class: use at most 4 folds",
         ),
         (
             lambda: Split().parts(from_arrays("t", np.zeros((9, 1)), [*"aaaabbbb", "c"], "m"), 0),
@@ -203,7 +203,7 @@ def test_seeds_must_be_whole_repeats():
         ),
         (
             lambda: Split("lesson", 0.3).parts(from_arrays("t", np.zeros((8, 1)), list("aaaaaabb"), "m"), 0),
-            "one class only",
+            "only one class",
         ),
         (lambda: Split(validation=0.01).parts(quantities(40), 0), "target is constant on the 1 validation"),
         (
