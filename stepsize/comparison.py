@@ -142,7 +142,7 @@ def compare(
         trainable = make_problem(description) if ready is None else ready
         study = plan_study(description, trainable, command or _call(problem, trainable, options))
         if not quiet:
-            for note in study.facts["data"].get("notes", ()):
+            for note in trainable.notes:
                 _print(f"Data: {note}.")
         on_start(study)
         executor = stack.enter_context(_executor(trainable, study, engine))

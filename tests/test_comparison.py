@@ -85,7 +85,7 @@ def test_result_shows_itself(first, tmp_path):
     assert "<table" in result._repr_html_()
     assert result.report(tmp_path / "deep" / "r.html").stat().st_size > 100_000
     assert result.to_pandas().shape[0] == 3
-    with pytest.raises(StudyError, match="cannot write the report"):
+    with pytest.raises(StudyError, match="cannot be written"):
         result.report(tmp_path)
 
 

@@ -160,7 +160,7 @@ def test_the_users_own_file_is_never_overwritten(file):
         ("candidates = [{ momentum = 0.8 }]", "has no schedule"),
         ("candidates = ['cosin(lr)']", "did you mean 'cosine'"),
         ("tuning = { rats = [0.1] }", "unknown key in tuning 'rats'; did you mean 'rates'"),
-        ("tuning = { rates = [0.1] }", "two or more positive"),
+        ("tuning = { rates = [0.1] }", "two or more different positive"),
         ("tuning = { rounds = -1 }", "rounds=-1"),
         ("split = { kid = 'lesson' }", "unknown key in split 'kid'; did you mean 'kind'"),
         ("split = 'leson'", "did you mean 'lesson'"),
@@ -243,7 +243,8 @@ def test_a_built_in_study_does_not_wait_for_the_checker_of_files():
     code = (
         "import sys; from stepsize.study.description import *;"
         "description = describe_study('ionosphere'); problem = make_problem(description);"
-        "resolve_study(description, problem, plan_study(description, problem)); print('pydantic' in sys.modules);"
+        "resolve_study(description, problem, plan_study(description, problem));"
+        "print('pydantic' in sys.modules);"
         "import stepsize.study.study_file; print('pydantic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -60,8 +60,8 @@ def _multipliers(value: Any) -> dict[str, float]:
     for layer, factor in value.items():
         if not isinstance(layer, str) or not is_number(factor) or not 0 <= factor < math.inf:
             raise StudyError(
-                f"multipliers={{{shown(layer)}: {shown(factor)}}} must map the name of a layer to a number of "
-                "at least 0"
+                f"multipliers={{{shown(layer)}: {shown(factor)}}} must map the name of a layer to a number "
+                "of at least 0"
             )
     return {layer: float(value[layer]) for layer in sorted(value)}
 

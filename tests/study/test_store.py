@@ -88,7 +88,7 @@ def test_a_newer_format(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; the place below stands in for it")
 def test_a_read_only_folder(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(StoreError, match="store=.*choose another file"):
+    with pytest.raises(StoreError, match=r"store=.*choose another file"):
         Store(tmp_path / "s.sqlite")
 
 
@@ -96,5 +96,5 @@ def test_a_read_only_folder(tmp_path):
 def test_a_place_that_cannot_be_written(place):
     if not os.path.isdir("/proc"):
         pytest.skip("this system has no /proc")
-    with pytest.raises(StoreError, match="store=.*choose another file"):
+    with pytest.raises(StoreError, match=r"store=.*choose another file"):
         Store(place)

@@ -253,7 +253,7 @@ def test_killed_the_same_command_continues_to_the_same_answer(tmp_path):
 def test_a_pytorch_loop_over_five_schedules_and_ten_seeds(monkeypatch):
     """The example, as it stands in examples/."""
     pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(HERE.parents[1] / "examples")
+    monkeypatch.syspath_prepend(HERE.parents[2] / "examples")
     problem = Training("pytorch_training:train", epochs=20, updates_per_epoch=4)
     schedules = [
         "constant(0.1)",
