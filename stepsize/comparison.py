@@ -110,7 +110,7 @@ def compare(
     on_start: Callable[[Study], None] = lambda study: None,
     **keys: Unpack[StudyKeys],
 ) -> Result:
-    """Train every schedule on every seed, and report which differences are real.
+    """Train every schedule on every seed, and report which ones can be told apart.
 
     `problem` is a `Problem`, a `Training`, or what one is made of: the name of a problem, a table
     (`"table.csv"`) or other data that `load` takes, a study file (`"study.toml"`), a training function or
