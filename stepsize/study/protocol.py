@@ -93,7 +93,7 @@ def next_rates(study: Study, candidate: Candidate, tried: Sequence[float], runs:
 
 
 def _beyond(study: Study, candidate: Candidate, tried: Sequence[float], best: float) -> tuple[float, float]:
-    """Return two rates beyond the `best`, as far as its schedule exists, or two beside it if it ends there."""
+    """Return two rates beyond the `best`, or two beside it if its schedule exists no further."""
     step, inner = (1 / STEP, tried[1]) if best == tried[0] else (STEP, tried[-2])
     wanted = rounded(best * step**2)
     end = furthest(partial(study.allows, candidate), best, wanted)
