@@ -112,7 +112,7 @@ def compare(
     on_start: Callable[[Study], None] = lambda study: None,
     **keys: Unpack[StudyKeys],
 ) -> Result:
-    """Train every schedule on every seed, and report which differences are real.
+    """Train every schedule on every seed, and report which ones can be told apart.
 
     `problem` is a `Problem`, a `Training`, or what one is made of: the name of a problem, a table
     (`"table.csv"`) or other data that `load` takes, a study file (`"study.toml"`), a training function or
@@ -144,7 +144,7 @@ def compare(
         trainable = make_problem(description) if ready is None else ready
         study = plan_study(description, trainable, command or _call(problem, trainable, options))
         if not quiet:
-            for note in study.facts["data"].get("notes", ()):
+            for note in trainable.notes:
                 _print(f"Data: {note}.")
         on_start(study)
         executor = stack.enter_context(_executor(trainable, study, engine))

@@ -223,3 +223,22 @@ def test_preview_draws_the_lessons_table(tmp_path):
 def test_help_and_version():
     assert "compare" in run("--help").stdout
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+def test_a_training_function_needs_neither_jax_nor_keras(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def train(schedule, seed, report):\n    report(0.5 + schedule(0) + 0.01 * (seed % 3))\n"
+    )
+    code = "import sys; sys.modules.update(jax=None, keras=None); from stepsize import cli; cli.main()"
+    short = ["--epochs", "1", "--updates-per-epoch", "1", "-s", "constant(0.1)", "--seeds", "2", "-q"]
+
+    def finish(*arguments):
+        command = [sys.executable, "-c", code, "compare", *arguments, *short]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    done = finish("mine:train")
+    assert done.returncode == 0, done.stderr
+    assert "constant(0.1)" in done.stdout
+    refused = finish("iris")
+    assert refused.returncode == 2
+    assert refused.stderr == 'stepsize: jax is not installed: pip install "stepsize[all]"\n'

@@ -60,7 +60,7 @@ def test_a_file_holds_the_same_and_runs(
         ([SPEC], "--to"),
         (["cosin(0.1)", "--to", "torch"], "did you mean 'cosine'?"),
         (["warmup(51*epochs) >> cosine(0.1)", "--to", "torch"], "longer than the run of 50 updates"),
-        ([SPEC, "--to", "torch", "--epochs", "5", "--updates", "9"], "both give the run"),
+        ([SPEC, "--to", "torch", "--epochs", "5", "--updates", "9"], "both set the length of the run"),
         ([SPEC, "--to", "torch", "--updates", "9"], "--updates-per-epoch N"),
         ([SPEC, "--to", "torch", "--output", "no/such/folder/x.py"], "cannot be written: No such file"),
         ([SPEC, "--to", "torch", "--output", "."], "cannot be written: Is a directory"),

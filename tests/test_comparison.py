@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import stepsize as ss
-from stepsize.errors import StudyError
+from stepsize.engine.client import Engine
+from stepsize.errors import InputError, StudyError
 
 SCHEDULES = [
     "constant(0.1)",
@@ -82,7 +83,7 @@ def test_result_shows_itself(first, tmp_path):
     assert "<table" in result._repr_html_()
     assert result.report(tmp_path / "deep" / "r.html").stat().st_size > 100_000
     assert result.to_pandas().shape[0] == 3
-    with pytest.raises(StudyError, match="cannot write the report"):
+    with pytest.raises(StudyError, match="cannot be written"):
         result.report(tmp_path)
 
 
@@ -147,3 +148,74 @@ def test_json_holds_no_number_that_json_does_not_know(first):
         return [value] if isinstance(value, float) else []
 
     assert all(math.isfinite(n) for n in numbers(json.loads(first[1].to_json())))
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return the path of a small table in the working folder."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    rows = [f"{a:.3f},{b:.3f},{'pq'[int(a + b > 0)]}" for a, b in x]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    return "t.csv"
+
+
+def test_compare_takes_the_keys_of_a_study_file(table, tmp_path, capsys):
+    keys = {"target": "y", "model": "mlp(3)", "split": "kfold", "folds": 3, "epochs": 2, "drop": ["b"]}
+    first = ss.compare(table, ["constant(0.1)", "cosine(0.2)"], 6, optimizer={"name": "adam"}, **keys)
+    protocol = first.answer["study"]["protocol"]
+    assert (protocol["model"], protocol["epochs"], protocol["folds"]) == ("mlp(3)", 2, 3)
+    assert protocol["optimizer"] == {"name": "adam"}
+    assert first.answer["data"]["features"] == 1
+    assert first.answer["study"]["command"].startswith("stepsize.compare('t.csv', ['constant(0.1)', ")
+    assert "Data: target 'y': two classes, 'p' and 'q'." in capsys.readouterr().err
+
+    again = ss.compare("stepsize-results/t.toml")  # the resolved study is the same study
+    assert again.answer["cost"]["runs"] == 0
+    assert again.answer["candidates"] == first.answer["candidates"]
+    assert again.store == first.store
+    assert "12 of 12 runs are in stepsize-results/t.sqlite; nothing is left" in capsys.readouterr().err
+
+    ss.compare(table, ["constant(0.1)"], 3, **{**keys, "epochs": 1}, quiet=True)
+    assert capsys.readouterr().err == (
+        "Settings or versions have changed since the runs in stepsize-results/t.sqlite. Those runs are kept; "
+        "new ones will be trained.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"epoch": 3}, "unknown argument 'epoch'; did you mean 'epochs'"),
+        ({"tuning": {"rats": [0.1]}}, "unknown key in tuning 'rats'; did you mean 'rates'"),
+        ({"split": {"kid": "lesson"}}, "unknown key in split 'kid'"),
+        ({"optimizer": "adam"}, "optimizer='adam' is not a table"),
+        ({"updates_per_epoch": 3}, "updates_per_epoch=3 is only for a training function"),
+        ({"schedules": "constant(0.1)"}, "schedules='constant(0.1)' must be a list"),
+        ({"schedules": ["constant(0.1)"], "candidates": ["linear(0.1)"]}, "give one of them"),
+        ({"store": "/proc/s.sqlite"}, "store='/proc/s.sqlite' cannot be opened"),
+    ],
+)
+def test_bad_arguments_are_refused_before_training(keys, words):
+    with pytest.raises(InputError) as caught:
+        ss.compare("iris", **keys)
+    assert words in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+def test_a_problem_that_exists_keeps_its_settings():
+    with pytest.raises(StudyError, match="epochs=3 belongs to the Problem, which exists already"):
+        ss.compare(ss.problem("iris"), epochs=3)
+
+
+def test_one_engine_serves_problems_of_the_same_size():
+    """Populations are not mixed up where problems share settings and sizes."""
+
+    def scores(engine, **changes):
+        problem = ss.problem("iris", epochs=3, **changes)
+        result = ss.compare(problem, ["constant(0.1)"], 3, store=":memory:", quiet=True, engine=engine)
+        assert result.answer["cost"]["compile_seconds"] > 0
+        return result.answer["candidates"][0]["scores"]
+
+    with Engine() as engine:
+        together = [scores(engine), scores(engine, model="mlp(3)")]
+    assert together == [scores(None), scores(None, model="mlp(3)")]

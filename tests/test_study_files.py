@@ -160,7 +160,7 @@ def test_the_users_own_file_is_never_overwritten(file):
         ("candidates = [{ momentum = 0.8 }]", "has no schedule"),
         ("candidates = ['cosin(lr)']", "did you mean 'cosine'"),
         ("tuning = { rats = [0.1] }", "unknown key in tuning 'rats'; did you mean 'rates'"),
-        ("tuning = { rates = [0.1] }", "two or more positive"),
+        ("tuning = { rates = [0.1] }", "two or more different positive"),
         ("tuning = { rounds = -1 }", "rounds=-1"),
         ("split = { kid = 'lesson' }", "unknown key in split 'kid'; did you mean 'kind'"),
         ("split = 'leson'", "did you mean 'lesson'"),

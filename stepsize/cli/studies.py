@@ -81,7 +81,7 @@ def compare(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
 ) -> None:
-    """Train every schedule on many seeds, and report which differences are real.
+    """Train every schedule on many seeds, and report which ones can be told apart.
 
     Example: stepsize compare ionosphere
     """

@@ -1,4 +1,4 @@
-"""What the engine is asked to do and what it answers: plain data, for the worker's pipe."""
+"""The requests and answers of the engine: plain data, sent through the pipe of the training process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from stepsize.problems.metrics import Metric
 class Task:
     """What all runs of a population share: model, optimizer settings, data, length.
 
-    `x` (one array, or inputs by name), `y` and `weights` hold all rows of the data; a run gets row numbers.
-    `kind`, `classes` and `outputs` say what `y` is, as `Data` does. Every run of a population has
-    `train_rows` rows, never another number of them.
+    `x` (one array, or inputs by name), `y` and `weights` hold all rows of the data; blocks refer to them by
+    row number. `kind`, `classes` and `outputs` describe `y`, as `Data` does. Every run of a population trains
+    on exactly `train_rows` rows.
     """
 
     model: Mapping[str, Any]
@@ -37,7 +37,7 @@ class Task:
 
     @property
     def updates_per_epoch(self) -> int:
-        """Batches in an epoch, the last one as short as it comes."""
+        """Batches in an epoch, including a shorter last one."""
         return -(-self.train_rows // self.batch_size)
 
 
@@ -45,14 +45,14 @@ Array = Any  # NumPy on the way in and out, JAX inside the compiled program
 
 
 class Block(NamedTuple):
-    """Runs of one seed: they share the start, the rows, the order of batches and the dropout masks.
+    """Runs of one seed: they share initial weights, rows, order of batches and dropout masks.
 
-    Arrays: `order` [epochs, train_rows] row numbers in the order of use; `valid` [valid_rows];
-    `prepared` by input what is done to its rows, fitted on the training rows: `(fill, shift, scale)`, arrays
-    of a row's shape, `fill` or the whole None where nothing is to do; `target` [outputs] the shift and scale
-    of quantities, or None; `rates` [members, updates]; `rules` is a `PlateauRule` of arrays [members];
-    `watch` [members] names the series that each rule observes: 0 validation loss, 1 validation metric, 2
-    training loss; `momenta` [members, updates] or None where the momentum is no schedule.
+    `order` [epochs, train_rows] and `valid` [valid_rows] are row numbers, in the order of use. `prepared`
+    maps inputs to `(fill, shift, scale)`, fitted on the training rows, each of a row's shape; `fill` is None
+    if nothing is filled, the whole value None if nothing is scaled either. `target` is the shift and scale
+    [outputs] of a regression target, or None. `rates` is [members, updates]. `rules` is a `PlateauRule` of
+    arrays [members], and `watch` [members] the series that each rule observes: 0 validation loss, 1
+    validation metric, 2 training loss. `momenta` is [members, updates], or None if no momentum is scheduled.
     """
 
     seed: Array
@@ -67,7 +67,7 @@ class Block(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """What a run leaves behind, one value per epoch (float32), and where it diverged.
+    """The record of a run: one value per epoch (float32), and the update at which it diverged.
 
     `rate` is the learning rate that the epoch's last update used. `diverged_at` is the first update
     whose loss was not finite, or -1.

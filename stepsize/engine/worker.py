@@ -39,7 +39,7 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
     from stepsize.engine.dry_run import reason_for_series
     from stepsize.engine.population import Population
 
-    machine = _machine()
+    machine = find_machine()
     population = Population(task)
     sizes = Sizes(
         population.member.weights,
@@ -55,7 +55,7 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
     return population, layout
 
 
-def _machine() -> Machine:
+def find_machine() -> Machine:
     """Return the devices that JAX trains on here."""
     import jax
 

@@ -105,6 +105,11 @@ class Problem:
         """The number of seeds that the split needs; None if it does not matter."""
         return self.split.usual_seeds
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """How the data were read, as text for the user."""
+        return self.data.notes
+
     def check_seeds(self, seeds: Sequence[int]) -> None:
         """Raise StudyError unless the split can be drawn for these seeds as a whole."""
         self.split.check_seeds(seeds)

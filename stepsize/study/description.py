@@ -140,7 +140,8 @@ def _make_training(description: Description) -> Training:
     for key, value in description.items():
         if key not in (*FUNCTION_KEYS, *PROTOCOL_KEYS, "seeds"):
             raise StudyError(
-                f"{key}={shown(value)} is not for a training function; {unknown('key', key, FUNCTION_KEYS)}"
+                f"{key}={shown(value)} is not for a training function, which takes "
+                f"{', '.join(FUNCTION_KEYS[1:])}"
             )
     for key, example in (("epochs", 20), ("updates_per_epoch", 9)):
         if key not in description:

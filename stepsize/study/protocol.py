@@ -4,8 +4,8 @@ First every free learning rate is tuned: a grid of rates on the tuning seeds, th
 rates for each candidate, beyond the edge while the best rate sits on one, else beside the best. Rates
 that its schedule does not allow are replaced by others that it does. So every candidate is tuned at the
 same cost. Then all candidates, at their chosen rates, meet on fresh seeds.
-Nothing but the finished runs decides what comes next, so a study that was killed continues as if it had
-not been.
+Only the finished runs decide what comes next, so a study that was killed resumes as if nothing had
+happened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEP = math.sqrt(10)  # between the rates of the grid
 
 
 class Job(NamedTuple):
-    """A run to make: which candidate, at which rate (None: it has no free one), on which seed."""
+    """A run to make: a candidate, its rate (None if it has no free rate) and a seed."""
 
     candidate: Candidate
     rate: float | None
@@ -33,13 +33,13 @@ class Job(NamedTuple):
 
     @property
     def key(self) -> tuple[str, int]:
-        """Name the run in the store."""
+        """The name of the run in the store."""
         return self.candidate.key(self.rate), self.seed
 
 
 @dataclass(frozen=True)
 class Round:
-    """Jobs that can be trained together; `judge` is true for those that feed the verdict."""
+    """Jobs that can be trained together; `judge` is true if the verdict uses their runs."""
 
     name: str
     jobs: tuple[Job, ...]
@@ -47,9 +47,9 @@ class Round:
 
 
 def rounds(study: Study, runs: Runs) -> Iterator[Round]:
-    """Give the rounds of a study up to the first that is not finished, that one included.
+    """Yield the rounds of a study up to and including the first one that is not finished.
 
-    Runs that come while the rounds are gone through count: whoever makes those of a round gets the next.
+    Runs added to `runs` during the iteration count: once a round's runs are there, the next round follows.
     """
     last = study.tuning.rounds + 1
     tried: dict[str, list[float]] = {candidate.name: [] for candidate in study.tuned}
@@ -71,18 +71,18 @@ def rounds(study: Study, runs: Runs) -> Iterator[Round]:
 
 
 def finished_runs(study: Study, runs: Runs) -> int:
-    """Count the runs of the study that are in the store."""
+    """Return the number of the study's runs that are in `runs`."""
     return sum(job.key in runs for each in rounds(study, runs) for job in each.jobs)
 
 
 def total_runs(study: Study) -> int:
-    """Count the runs that the whole study makes."""
+    """Return the number of runs of the whole study."""
     tuning = len(study.tuned) * study.tuning.rates_per_candidate * len(study.tuning.seeds)
     return tuning + len(study.candidates) * len(study.seeds)
 
 
 def next_rates(study: Study, candidate: Candidate, tried: Sequence[float], runs: Runs) -> tuple[float, ...]:
-    """Give the rates that a candidate tries next, after those `tried` in rising order."""
+    """Return the rates that a candidate tries next, after those `tried`, in rising order."""
     if not tried:
         return first_rates(partial(study.allows, candidate), study.tuning.rates)
     best = best_rate(study, candidate, tried, runs)
@@ -93,7 +93,7 @@ def next_rates(study: Study, candidate: Candidate, tried: Sequence[float], runs:
 
 
 def _beyond(study: Study, candidate: Candidate, tried: Sequence[float], best: float) -> tuple[float, float]:
-    """Give two rates beyond the `best`, as far as its schedule exists; where it ends there, two beside it."""
+    """Return two rates beyond the `best`, or two beside it if its schedule exists no further."""
     step, inner = (1 / STEP, tried[1]) if best == tried[0] else (STEP, tried[-2])
     wanted = rounded(best * step**2)
     end = furthest(partial(study.allows, candidate), best, wanted)
@@ -104,13 +104,15 @@ def _beyond(study: Study, candidate: Candidate, tried: Sequence[float], best: fl
 
 
 def best_rate(study: Study, candidate: Candidate, rates: Sequence[float], runs: Runs) -> float:
-    """Give the best of `rates`: fewest diverged, best mean score, lowest loss, lowest rate in turn."""
+    """Return the best of `rates`: by fewest diverged, best mean score, lowest loss, lowest rate, in turn."""
 
     def merit(rate: float) -> tuple[float, ...]:
         tried = [runs[Job(candidate, rate, seed).key] for seed in study.tuning.seeds]
         scores = [run.score for run in tried if run.score is not None]
         losses = [run.valid_loss for run in tried if run.score is not None]
-        losses = [math.inf if math.isnan(loss) else loss for loss in losses]  # a function may report none
+        losses = [
+            math.inf if math.isnan(loss) else loss for loss in losses
+        ]  # a training function may not report losses
         if not scores:
             return (-len(tried), -math.inf, -math.inf, -rate)
         mean_score, mean_loss = (sum(values) / len(values) for values in (scores, losses))
@@ -120,11 +122,11 @@ def best_rate(study: Study, candidate: Candidate, rates: Sequence[float], runs: 
 
 
 class Tuned(NamedTuple):
-    """What tuning made of a candidate's free rate: the rates tried, in rising order, and the one chosen."""
+    """The result of tuning a candidate's free rate: the rates tried, in rising order, and the chosen one."""
 
     tried: list[float]
     chosen: float | None
-    at_limit: bool = False  # no rate beyond the chosen one is allowed by the schedule
+    at_limit: bool = False  # the schedule allows no rate beyond the chosen one
 
     @property
     def at_edge(self) -> bool:
@@ -133,7 +135,7 @@ class Tuned(NamedTuple):
 
 
 def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
-    """Give the rates of a candidate, chosen from the finished runs; none where none is free."""
+    """Return the rates of a candidate and the choice among them; nothing is chosen if no rate is free."""
     if not candidate.schedule.knobs:
         return Tuned([], None)
     tried: list[float] = []

@@ -49,6 +49,11 @@ class Trainable(Protocol):
         ...
 
     @property
+    def notes(self) -> Sequence[str]:
+        """How the data were read, as text for the user."""
+        ...
+
+    @property
     def digest(self) -> str:
         """A text that changes with everything that affects results, apart from software."""
         ...

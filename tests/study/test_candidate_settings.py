@@ -56,8 +56,8 @@ def test_settings_are_parted_into_the_optimizers_and_ours():
         ({"momentum": "warmup(9*epochs) >> constant(0.9)"}, "longer than the run"),
         ({"multipliers": {}}, "must name layers"),
         ({"multipliers": 0.1}, "must name layers"),
-        ({"multipliers": {"dense": -1}}, "a number of at least 0"),
-        ({"multipliers": {"dense": "slow"}}, "a number of at least 0"),
+        ({"multipliers": {"dense": -1}}, "must map the name of a layer"),
+        ({"multipliers": {"dense": "slow"}}, "must map the name of a layer"),
     ],
 )
 def test_refusals_come_before_training(settings, words):

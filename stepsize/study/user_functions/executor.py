@@ -122,8 +122,8 @@ class FunctionProcess:
             try:
                 if child is None:
                     child = self._start()
-                    child.ask(self._packed)
-                return child.ask(request, on_epoch)
+                    child.ask(("function", self._packed))
+                return child.ask(("run", request), on_epoch)
             except BROKEN:
                 assert child is not None
                 self._child, last_output = None, child.reap()

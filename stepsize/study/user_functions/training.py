@@ -104,6 +104,11 @@ class Training:
         return None
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Empty: only the function reads its data."""
+        return ()
+
+    @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with the function's code and the length of a run."""
         identity = (code_digest(self.function), self.epochs, self.updates_per_epoch, self.metric)

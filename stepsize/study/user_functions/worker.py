@@ -1,7 +1,7 @@
 """One process that runs a training function: receives runs on standard input, answers with their curves.
 
 `executor.FunctionExecutor` starts it as `python -m stepsize.study.user_functions.worker`. The first request
-is the function, as `functions.pack` packs it.
+is `("function", packed)`, as `functions.pack` packs it; the others are `("run", RunRequest(...))`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ def main() -> None:
     """Serve one caller until it is gone."""
     functions: list[Function] = []
 
-    def answer(request: Any, progress: Callable[[int], None]) -> Any:
-        if not isinstance(request, RunRequest):
-            functions.append(unpack(request))
+    def answer(request: tuple[str, Any], progress: Callable[[int], None]) -> Any:
+        kind, value = request
+        if kind == "function":
+            functions.append(unpack(value))
             return None
-        return make_run(functions[0], request, progress)
+        return make_run(functions[0], value, progress)
 
     serve(answer)
 
