@@ -28,7 +28,7 @@ ALLOWED = {
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"},
     "verdict": {"errors", "schedules", "stats", "study", "report"},
     "report": {"errors", "schedules", "stats", "study"},
-    "comparison": {"errors", "checks", "schedules", "problems", "engine", "study", "verdict", "report"},
+    "comparison": {"errors", "schedules", "problems", "engine", "study", "verdict", "report"},
     "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
 }
 

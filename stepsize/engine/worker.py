@@ -39,7 +39,7 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
     from stepsize.engine.dry_run import why_series
     from stepsize.engine.population import Population
 
-    machine = find_machine()
+    machine = _machine()
     population = Population(task)
     layout = plan_layout(
         population.member.weights,
@@ -56,7 +56,7 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
     return population, layout
 
 
-def find_machine() -> Machine:
+def _machine() -> Machine:
     """Return the devices that JAX trains on here."""
     import jax
 

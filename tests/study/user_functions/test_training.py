@@ -21,22 +21,19 @@ from stepsize.study.protocol import Job, Round
 from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
 
-HERE = Path(__file__).parent
+EXAMPLES = Path(__file__).parents[3] / "examples"
 SCHEDULES = ["constant(0.1)", "linear(0.1)", ss.constant(0.4) * ss.plateau(factor=0.5, patience=0)]
 
 
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(HERE)
-
-
 def training(name, **changes):
-    """Make a problem of a function in `trainers.py`."""
-    return Training(f"trainers:{name}", **{"epochs": 4, "updates_per_epoch": 2, **changes})
+    """Make a problem of a function in `tests.support.training_functions`."""
+    return Training(
+        f"tests.support.training_functions:{name}", **{"epochs": 4, "updates_per_epoch": 2, **changes}
+    )
 
 
 def compare(name, schedules=SCHEDULES, seeds=7, store=":memory:", **changes):
-    """Compare schedules for a function in `trainers.py`."""
+    """Compare schedules for a function in `tests.support.training_functions`."""
     return ss.compare(training(name, **changes), schedules, seeds=seeds, store=store, quiet=True)
 
 
@@ -156,7 +153,7 @@ def test_a_factor_needs_the_metric_that_it_follows():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"train": "trainers:quik"}, "did you mean 'quick'"),
+        ({"train": "tests.support.training_functions:quik"}, "did you mean 'quick'"),
         ({"train": "no_such_module:train"}, "raised ModuleNotFoundError"),
         ({"train": 3}, "got int"),
         ({"train": lambda schedule: None}, r"must take \(schedule, seed, report\)"),
@@ -168,7 +165,14 @@ def test_a_factor_needs_the_metric_that_it_follows():
 )
 def test_refusals(changes, words):
     with pytest.raises(ProblemError, match=words):
-        Training(**{"train": "trainers:quick", "epochs": 4, "updates_per_epoch": 2, **changes})
+        Training(
+            **{
+                "train": "tests.support.training_functions:quick",
+                "epochs": 4,
+                "updates_per_epoch": 2,
+                **changes,
+            }
+        )
 
 
 def test_a_function_of_a_notebook_travels_as_its_code():
@@ -253,7 +257,7 @@ def test_killed_the_same_command_continues_to_the_same_answer(tmp_path):
 def test_a_pytorch_loop_over_five_schedules_and_ten_seeds(monkeypatch):
     """The example, as it stands in examples/."""
     pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(HERE.parents[2] / "examples")
+    monkeypatch.syspath_prepend(EXAMPLES)
     problem = Training("pytorch_training:train", epochs=20, updates_per_epoch=4)
     schedules = [
         "constant(0.1)",
