@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from stepsize.checks import shown
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import MissingExtra, StudyError
@@ -20,10 +19,11 @@ from stepsize.report import html, terminal
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
 from stepsize.schedules import Schedule
-from stepsize.study.candidates import SEEDS, Candidate
+from stepsize.study.candidates import Candidate
 from stepsize.study.description import describe_study, make_problem, plan_study, write_resolved_study
 from stepsize.study.executor import Executor
-from stepsize.study.keys import PROTOCOL_KEYS, StudyKeys, check_keys
+from stepsize.study.keys import StudyKeys
+from stepsize.study.options import call_text, study_options
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import finished_runs, total_runs
 from stepsize.study.runner import Progress, run_study
@@ -135,14 +135,14 @@ def compare(
     Traceback (most recent call last):
     stepsize.errors.StudyError: unknown argument 'epoch'; did you mean 'epochs'?
     """
-    options = _options(keys, schedules, seeds)
+    options = study_options(keys, schedules, seeds)
     ready = problem if is_trainable(problem) else None
-    description = describe_study(problem, options) if ready is None else _describe(ready, options)
+    description = describe_study(problem, options)
     with ExitStack() as stack:
         if engine is None and not (isinstance(ready, Training) or "train" in description):
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
-        study = plan_study(description, trainable, command or _call(problem, trainable, options))
+        study = plan_study(description, trainable, command or call_text(problem, trainable, options))
         if not quiet:
             for note in trainable.notes:
                 _print(f"Data: {note}.")
@@ -182,35 +182,6 @@ def default_store(study: Study) -> Path:
     return RESULTS / f"{study.name}.sqlite"
 
 
-def _options(
-    keys: Mapping[str, Any], schedules: Iterable[Any] | None, seeds: int | Sequence[int] | None
-) -> dict[str, Any]:
-    """Return the keys of the study that the arguments set."""
-    check_keys(keys)
-    options = {key: value for key, value in keys.items() if value is not None}
-    if isinstance(schedules, str | Schedule | Candidate):
-        raise StudyError(
-            f"schedules={shown(schedules)} must be a list, such as ['constant(lr)', 'cosine(lr)']"
-        )
-    if schedules is not None and "candidates" in options:
-        raise StudyError("schedules and candidates are the same list; give one of them")
-    if schedules is not None:
-        options["candidates"] = list(schedules)
-    return options if seeds is None else {**options, "seeds": seeds}
-
-
-def _describe(problem: Trainable, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of a study of a problem that exists already."""
-    kind = type(problem).__name__
-    for key, value in options.items():
-        if key not in (*PROTOCOL_KEYS, "seeds"):
-            raise StudyError(
-                f"{key}={shown(value)} belongs to the {kind}, which exists already; set it where the {kind} "
-                "is created"
-            )
-    return {"problem": problem.name, **options}
-
-
 def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> AbstractContextManager[Executor]:
     """Return what makes the runs: processes for a training function, populations for a problem."""
     if isinstance(problem, Training):
@@ -218,18 +189,6 @@ def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> Abstr
     assert isinstance(problem, Problem)
     assert engine is not None
     return nullcontext(PopulationExecutor(engine, problem, study))
-
-
-def _call(source: Any, problem: Trainable, options: Mapping[str, Any]) -> str:
-    """Return the call as text, for the report."""
-    candidates = [
-        entry.name if isinstance(entry, Candidate) else entry if isinstance(entry, str) else str(entry)
-        for entry in options.get("candidates", ())
-    ]
-    keys = {"seeds": SEEDS, **{key: value for key, value in options.items() if key != "candidates"}}
-    text = "".join(f", {key}={shown(value)}" for key, value in keys.items())
-    name = source if isinstance(source, str) else problem.name
-    return f"stepsize.compare({name!r}, {candidates}{text})"
 
 
 def _print_stored_runs(study: Study, store: Store, quiet: bool) -> None:

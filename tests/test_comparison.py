@@ -219,3 +219,48 @@ def test_one_engine_serves_problems_of_the_same_size():
     with Engine() as engine:
         together = [scores(engine), scores(engine, model="mlp(3)")]
     assert together == [scores(None), scores(None, model="mlp(3)")]
+
+
+def without_cost(result):
+    return {key: value for key, value in json.loads(result.to_json()).items() if key != "cost"}
+
+
+def test_json_holds_no_number_that_json_does_not_know(first):
+    def numbers(value):
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            return [n for each in value for n in numbers(each)]
+        return [value] if isinstance(value, float) else []
+
+    assert all(math.isfinite(n) for n in numbers(json.loads(first[1].to_json())))
+
+
+CELL = """
+import keras, stepsize as ss
+inputs = keras.Input((4,))
+hidden = keras.layers.Dropout(0.1)(keras.layers.BatchNormalization()(keras.layers.Dense(8, "relu")(inputs)))
+model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(hidden))
+model.compile(keras.optimizers.{optimizer}, "sparse_categorical_crossentropy")
+before = [w.copy() for w in model.get_weights()]
+problem = ss.Problem(model, "iris", epochs=2)
+result = ss.compare(problem, ["constant(0.1)"], seeds=2, store=":memory:", quiet=True)
+assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+print(keras.backend.backend(), result.answer["candidates"][0]["scores"])
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["SGD(momentum=0.9)", "Adam()"])
+def test_a_keras_model_on_another_backend(optimizer):
+    """The model travels as its config: the caller's Keras may run on PyTorch, and its weights stay."""
+
+    def scores(backend):
+        code = CELL.replace("{optimizer}", optimizer)
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        name, _, said = done.stdout.partition(" ")
+        assert name == backend
+        return said
+
+    assert scores("torch") == scores("jax")

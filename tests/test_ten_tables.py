@@ -7,10 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from stepsize.comparison import compare
+from stepsize.comparison import complete
 from stepsize.engine.client import Engine
 from stepsize.problems.loading.catalog import load
 from stepsize.problems.problem import problem
+from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.store import Store
+from stepsize.study.study import make_study
 from tests.support.tables import TABLES
 
 NAMES = [table.file for table in TABLES]
@@ -40,9 +43,10 @@ def test_ten_tables():
 @pytest.mark.parametrize("table", TABLES, ids=NAMES)
 def test_a_table_is_trained_on(table, tmp_path, engine):
     table.write(tmp_path / table.file)
-    path = tmp_path / table.file
-    result = compare(path, ["constant(0.03)"], 2, target=table.target, epochs=10, engine=engine, quiet=True)
-    answer = result.answer
+    chosen = problem(str(tmp_path / table.file), target=table.target, epochs=10)
+    study = make_study(chosen, ["constant(0.03)"], seeds=2)
+    with Store(tmp_path / "s.sqlite") as store:
+        answer = complete(study, store, PopulationExecutor(engine, chosen, study)).answer
     (candidate,) = answer["candidates"]
     assert candidate["diverged"] == 0
     assert np.isfinite(candidate["mean"])

@@ -39,7 +39,7 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
     from stepsize.engine.dry_run import reason_for_series
     from stepsize.engine.population import Population
 
-    machine = find_machine()
+    machine = _machine()
     population = Population(task)
     sizes = Sizes(
         population.member.weights,
@@ -55,7 +55,7 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
     return population, layout
 
 
-def find_machine() -> Machine:
+def _machine() -> Machine:
     """Return the devices that JAX trains on here."""
     import jax
 

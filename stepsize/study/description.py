@@ -17,7 +17,7 @@ from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
 from stepsize.study.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
 from stepsize.study.study import TUNING_SEEDS, Study, make_study, usual_tuning
 from stepsize.study.toml import write_study_file
-from stepsize.study.trainable import Trainable
+from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
 
 Description = Mapping[str, Any]
@@ -28,7 +28,7 @@ def describe_study(source: Any, options: Description | None = None) -> dict[str,
 
     `source` is the name of a problem, data as `load` takes it, a study file (`study.toml`), or a training
     function or its path (`package.module:train`). `options` are keys of a study, which replace those of a
-    study file.
+    study file. For a `Problem` or `Training`, they can only be keys of the protocol.
 
     Raises: StudyError for an unknown key, or a study file that cannot be read.
 
@@ -37,6 +37,8 @@ def describe_study(source: Any, options: Description | None = None) -> dict[str,
     """
     options = dict(options or {})
     check_keys(options)
+    if is_trainable(source):
+        return _describe_trainable(source, options)
     source = str(source) if isinstance(source, Path) else source
     if isinstance(source, str) and source.lower().endswith(".toml"):
         from stepsize.study.study_file import read_study_file  # imports pydantic, which is slow
@@ -134,6 +136,18 @@ def write_resolved_study(
         return False
     write_study_file(path, keys)
     return True
+
+
+def _describe_trainable(problem: Trainable, options: Description) -> dict[str, Any]:
+    """Return the description of a study of a problem that exists already."""
+    kind = type(problem).__name__
+    for key, value in options.items():
+        if key not in (*PROTOCOL_KEYS, "seeds"):
+            raise StudyError(
+                f"{key}={shown(value)} belongs to the {kind}, which exists already; set it where the {kind} "
+                "is created"
+            )
+    return {"problem": problem.name, **options}
 
 
 def _make_training(description: Description) -> Training:
