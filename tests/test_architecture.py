@@ -1,4 +1,4 @@
-"""docs/architecture.md tells the truth: its files and tests exist, its layers and private parts are real."""
+"""docs/architecture.md: its files exist, and its layers and private parts are those of the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md promises: an unfinished extension fails here, with the step that is missing."""
+"""The checklists of CONTRIBUTING.md: an extension that is not complete fails here."""
 
 from __future__ import annotations
 
