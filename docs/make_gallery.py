@@ -89,7 +89,7 @@ def pictures() -> dict[Path, str]:
 
 def _section(name: str, family: type[Family]) -> str:
     elsewhere = [
-        f"{library} {', '.join(map(code, found))}" for library in LIBRARIES if (found := names(name, library))
+        f"{library} {', '.join(map(code, calls))}" for library in LIBRARIES if (calls := names(name, library))
     ]
     return "\n\n".join(
         [
@@ -104,9 +104,9 @@ def _section(name: str, family: type[Family]) -> str:
 
 def _signature(family: type[Family]) -> str:
     """Return the parameters with their defaults, without the annotations."""
-    found = inspect.signature(family)
-    bare = [each.replace(annotation=inspect.Parameter.empty) for each in found.parameters.values()]
-    return str(found.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+    signature = inspect.signature(family)
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
 def markdown(doc: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from stepsize.schedules import FAMILIES
 
 OURS = {
-    name: made
-    for name, made in FAMILIES.items()
-    if not made.__module__.startswith("stepsize.schedules.foreign.")
+    name: kind
+    for name, kind in FAMILIES.items()
+    if not kind.__module__.startswith("stepsize.schedules.foreign.")
 }
 DOCS = Path(__file__).parent
 LIBRARIES = ("Keras", "PyTorch", "optax", "transformers", "timm", "fastai")
@@ -53,8 +53,8 @@ class Row:
 def rows() -> list[Row]:
     """Return all rows, by family and library."""
     tables = tomllib.loads((DOCS / "libraries.toml").read_text(encoding="utf-8"))
-    found = [Row(family, **row) for family, items in tables.items() for row in items]
-    return sorted(found, key=lambda row: (row.family, LIBRARIES.index(row.library)))
+    result = [Row(family, **row) for family, items in tables.items() for row in items]
+    return sorted(result, key=lambda row: (row.family, LIBRARIES.index(row.library)))
 
 
 def names(family: str, library: str) -> list[str]:

@@ -26,12 +26,14 @@ def spell(value: float) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether `value` is a Python or NumPy number; a bool is none."""
+    """Return whether `value` is a Python or NumPy number; a bool is not one."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def finite_number(name: str, value: Any, zero: bool = True) -> float:
-    """Return `value` as a finite float of at least 0 (above 0 without `zero`), or say what is wrong with it.
+    """Return `value` as a finite float of at least 0 (above 0 with zero=False).
+
+    Raises: ScheduleError that names the parameter and the rule.
 
     >>> finite_number("floor", 0)
     0.0

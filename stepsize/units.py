@@ -23,7 +23,7 @@ class Length:
 
     Written by multiplying a unit; its repr is the same text.
 
-    Raises: ScheduleError for a value that is negative, not finite, or no number.
+    Raises: ScheduleError for a value that is negative, not finite, or not a number.
 
     >>> 5 * epochs, epochs / 2, 0.1 * run
     (5*epochs, 0.5*epochs, 0.1*run)
@@ -44,7 +44,7 @@ class Length:
 
     def __truediv__(self, divisor: float) -> Length:
         if finite_number(self.unit, divisor) == 0:
-            raise ScheduleError(f"{self}/0 is no length; divide by a number above 0")
+            raise ScheduleError(f"{self}/0 is not a length; divide by a number above 0")
         return Length(self.value / divisor, self.unit)
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class Length:
 
 
 def _round_half_up(value: float) -> float:
-    """Round to a whole number; the binary noise of a product such as 0.145 * 100 is taken off first."""
+    """Round to a whole number, after removing the binary noise of a product such as 0.145 * 100."""
     return float(math.floor(round(value, 9) + 0.5))
 
 
@@ -82,7 +82,9 @@ run = Length(1, "run")
 
 
 def require_length(name: str, value: object) -> Length:
-    """Return `value` if it is a length, or say which units it could have.
+    """Return `value` if it is a length.
+
+    Raises: ScheduleError that shows which units it could have.
 
     >>> require_length("warmup", 5)
     Traceback (most recent call last):
@@ -134,7 +136,7 @@ class Knob:
         if not is_number(divisor):
             return NotImplemented
         if finite_number(self.name, divisor) == 0:
-            raise ScheduleError(f"{self}/0 is no number; divide by a number above 0")
+            raise ScheduleError(f"{self}/0 is not a number; divide by a number above 0")
         return Knob(self.name, self.scale / float(divisor))  # type: ignore[arg-type]
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
-"""A plan at work: the rate of every update, in a framework or in a loop of one's own.
+"""Adapters: the plan's rate for every update, in a framework or in your own training loop.
 
-`plain` follows a plan without any framework, and `state` and `resume` say where a run is and how it goes on;
+`plain` follows a plan without any framework, `state` stores where a run is, and `resume` continues it;
 `keras`, `torch` and `optax` put the same numbers into those libraries, and are imported by name.
 """
 

@@ -29,10 +29,10 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Use a plan as the learning rate of an optimizer; it is saved with the model.
 
     The rates are the plan's in float32, looked up with integers. With `gradient_accumulation_steps=k` Keras
-    hands over the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
+    passes the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
     updates. To load a saved model, import this module first.
 
-    Raises: ScheduleError if `plan` is no plan, follows a metric, or has after="error".
+    Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error".
 
     >>> from stepsize.schedules import linear
     >>> rate = KerasSchedule(linear(1).plan(updates=4))
@@ -45,7 +45,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         check_plan(plan)
         if plan.metric_factor is not None:
             raise ScheduleError(
-                f"{plan.metric_factor} follows a metric, which a compiled schedule never sees; "
+                f"{plan.metric_factor} follows a metric, which a compiled schedule never gets; "
                 "write fit(callbacks=[ScheduleCallback(plan)]) and a number as the optimizer's learning_rate"
             )
         if plan.after == "error":
@@ -87,7 +87,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> KerasSchedule:
-        """Return the schedule that `get_config` described.
+        """Return the schedule of a configuration that `get_config` returned.
 
         Raises: StateError if the data is damaged.
         """
@@ -97,4 +97,6 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
             )
             return cls(plan, config["accumulate"])
         except KeyError as error:
-            raise StateError(f"the saved KerasSchedule lacks {error}; load what get_config() gave") from None
+            raise StateError(
+                f"the saved KerasSchedule lacks {error}; load what get_config() returned"
+            ) from None

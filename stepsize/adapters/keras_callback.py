@@ -22,16 +22,16 @@ IMMUTABLE = keras.backend.backend() == "jax"  # there a variable gets another ar
 
 
 class ScheduleCallback(keras.callbacks.Callback):
-    """Set the rate of every update of `fit`, and keep the rates that were really used.
+    """Set the rate of every update of `fit`, and record the rates that were used.
 
     A schedule is planned when `fit` begins, from its epochs and batches. A factor that follows a metric, such
     as `plateau`, observes the logs at the end of each epoch. `history` has (update, rate) for every completed
     update, the rate read back from the optimizer; the logs of an epoch get its last one as `learning_rate`.
-    A rate that something else has set is reported once, or raises with `strict`. Give the optimizer a number
-    as its rate, and put this callback before those that save.
+    A rate set by something else is reported once, or raises with `strict`. Pass the optimizer a number as its
+    rate, and put this callback before those that save.
 
     Raises: ScheduleError if `schedule` is neither a schedule nor a plan; when `fit` begins, if the run has no
-        known length, the optimizer has a schedule of its own, or several batches run as one.
+        known length, the optimizer has its own schedule, or several batches run as one.
 
     >>> from stepsize.schedules import cosine, plateau, warmup
     >>> from stepsize.units import epochs
@@ -43,12 +43,12 @@ class ScheduleCallback(keras.callbacks.Callback):
         super().__init__()
         if not isinstance(schedule, Schedule | Plan):
             raise ScheduleError(
-                f"schedule={shown(schedule)} is no schedule and no plan; "
+                f"schedule={shown(schedule)} is neither a schedule nor a plan; "
                 "write for example ScheduleCallback(cosine(0.1))"
             )
         self.history: list[tuple[int, float]] = []
         self.strict = strict
-        self._given = schedule
+        self._source = schedule
         self._following = PlainSchedule(schedule) if isinstance(schedule, Plan) else None
         self._state: Any = None  # loaded before the plan is known
         self._count = 0  # the optimizer's own count of updates; ours may have begun before it
@@ -66,10 +66,10 @@ class ScheduleCallback(keras.callbacks.Callback):
         return self._run.state_dict()
 
     def load_state_dict(self, state: Any) -> None:
-        """Go on where a run of the same plan was.
+        """Continue where a run of the same plan was.
 
-        Raises: StateError if `state` is no state, damaged, or of another plan; the last is known when `fit`
-            begins, if that plans the schedule.
+        Raises: StateError if `state` is not a state, is damaged, or belongs to another plan; the last is
+            checked when `fit` begins, if that plans the schedule.
         """
         if self._following is not None:
             self._following.load_state_dict(state)
@@ -78,10 +78,10 @@ class ScheduleCallback(keras.callbacks.Callback):
             self._state = state
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        _check(self.model)
-        self._steady = _steady(self.model)
-        if isinstance(self._given, Schedule):
-            self._plan_fit(self._given)
+        _check_model(self.model)
+        self._steady = _updates_every_batch(self.model)
+        if isinstance(self._source, Schedule):
+            self._plan_fit(self._source)
         self._begun = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -93,11 +93,11 @@ class ScheduleCallback(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         plan, update = self._run.plan, self._run.update
         if plan.after == "error" and update >= plan.horizon:
-            plan(update)  # it says that the run is over, and what to write
+            plan(update)  # it raises, with what to write
         optimizer = self._optimizer
         held = optimizer.learning_rate.value
         if not IMMUTABLE or held is not self._held:  # else nobody has written since
-            self._check_owner(float(held))
+            self._check_rate(float(held))
         self._apply(optimizer)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
@@ -109,7 +109,7 @@ class ScheduleCallback(keras.callbacks.Callback):
             self._held = optimizer.learning_rate.value
             used = float(self._held)
             self.history.append((self._run.update, used))
-            self._check_owner(used)
+            self._check_rate(used)
             self._run.step()
             self._count += 1
 
@@ -129,7 +129,7 @@ class ScheduleCallback(keras.callbacks.Callback):
     @property
     def _run(self) -> PlainSchedule:
         if self._following is None:
-            raise StateError("the schedule is planned when fit begins; ask afterwards, or hand over a plan")
+            raise StateError("the schedule is planned when fit begins; ask afterwards, or pass a plan")
         return self._following
 
     def _plan_fit(self, schedule: Schedule) -> None:
@@ -153,13 +153,13 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._following = following
 
     def _check_start(self, epoch: int) -> None:
-        """Raise StateError if the optimizer or `fit` is further than the schedule."""
+        """Raise StateError if the optimizer or `fit` is ahead of the schedule."""
         update, count = self._run.update, _updates_of(self._optimizer)
-        going_on = bool(self.history) and count == self._count
-        if count not in (0, update) and not going_on:
+        continues = bool(self.history) and count == self._count
+        if count not in (0, update) and not continues:
             raise StateError(
                 f"the optimizer has completed {count} updates and the schedule {update}; load the state that "
-                "was saved with it by load_state_dict, or compile the model again to begin anew"
+                "was saved with it by load_state_dict, or compile the model again to start over"
             )
         if epoch > 0 and update == 0:
             raise StateError(
@@ -178,12 +178,12 @@ class ScheduleCallback(keras.callbacks.Callback):
         optimizer.learning_rate = rate  # an array of its type is what Keras assigns fastest
         self._applied = float(rate)
 
-    def _check_owner(self, found: float) -> None:
-        """Report a rate that is not the one set here."""
-        if found == self._applied or (self._warned and not self.strict):
+    def _check_rate(self, actual: float) -> None:
+        """Report a rate that is not the one set by this callback."""
+        if actual == self._applied or (self._warned and not self.strict):
             return
         text = (
-            f"update {self._run.update}: planned {self._applied:g}, found {found:g}; another callback sets "
+            f"update {self._run.update}: planned {self._applied:g}, found {actual:g}; another callback sets "
             "the rate too, such as ReduceLROnPlateau or LearningRateScheduler; leave it out (plateau(...) is "
             "a factor of a schedule)"
         )
@@ -193,7 +193,7 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._warned = True
 
 
-def _check(model: Any) -> None:
+def _check_model(model: Any) -> None:
     """Raise ScheduleError if a callback cannot own this model's rate."""
     if model.steps_per_execution > 1:
         _refuse_blocks()
@@ -205,7 +205,7 @@ def _check(model: Any) -> None:
     if getattr(rate, "accumulate", accumulate) != accumulate:  # a KerasSchedule on the wrong clock
         advice += f" and write KerasSchedule(plan, accumulate={accumulate})"
     raise ScheduleError(
-        f"the optimizer's learning_rate is a {type(rate).__name__}, and one rate has one owner; {advice}"
+        f"the optimizer's learning_rate is a {type(rate).__name__}, and only one of them can set it; {advice}"
     )
 
 
@@ -226,8 +226,8 @@ def _accumulate(model: Any) -> int:
     return _inner(model).gradient_accumulation_steps or 1
 
 
-def _steady(model: Any) -> bool:
-    """Tell whether Keras itself makes exactly one update of every batch."""
+def _updates_every_batch(model: Any) -> bool:
+    """Return whether Keras itself makes exactly one update of every batch."""
     plain = _inner(model) is model.optimizer and _accumulate(model) == 1
     return plain and type(model).train_step is keras.Model.train_step
 

@@ -26,9 +26,10 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
 
     It runs under `jit` and `vmap`. The rate is float32 whatever the parameters are; `optax.sgd` and the like
     round it to the type of each parameter, and `optax.inject_hyperparams(optax.sgd)` keeps it. A factor that
-    follows a metric counts as 1: chain `scale_by_metric(plan.metric_factor)` behind.
+    follows a metric counts as 1: chain `scale_by_metric(plan.metric_factor)` after it.
 
-    Raises: ScheduleError if `plan` is no plan or has after="error"; when called, if the count is no integer.
+    Raises: ScheduleError if `plan` is not a plan or has after="error"; when called, for a count that is not
+    an integer.
 
     >>> from stepsize.schedules import linear
     >>> rate = optax_schedule(linear(1).plan(updates=4))
@@ -46,7 +47,7 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
     def rate(count: Any) -> jax.Array:
         index = jnp.asarray(count)
         if not jnp.issubdtype(index.dtype, jnp.integer):
-            raise ScheduleError(f"count={shown(count)} is no integer; it counts completed updates from 0")
+            raise ScheduleError(f"count={shown(count)} is not an integer; it counts completed updates from 0")
         index = index % plan.horizon if plan.after == "repeat" else jnp.minimum(index, plan.horizon)
         return table.at[index].get(mode="promise_in_bounds")
 
@@ -54,11 +55,11 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
 
 
 def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
-    """Return a transformation that multiplies updates by what a metric has made of the rate.
+    """Return a transformation that multiplies updates by the multiplier that a metric has reached.
 
     `update(..., value=metric)` observes a new metric and applies it at once; without `value` nothing is
-    observed. Where the metric is there at some updates only, say so in one compiled function with
-    `observe=`, a bool or an array of one. The state is the factor's, in float32 whatever the parameters are.
+    observed. In a compiled function where only some updates have a metric, pass `observe=`, a
+    bool or an array of one. The state is the factor's, in float32 whatever the parameters are.
 
     Raises: ScheduleError if `factor` is not one that a metric drives.
 

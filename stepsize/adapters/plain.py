@@ -1,4 +1,4 @@
-"""A plan in a training loop of one's own, and the clock that the other adapters share."""
+"""A plan in your own training loop, and the clock that the other adapters share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from stepsize.schedules import Plan
 
 
 class PlainSchedule:
-    """Follow a plan: `rate` is for the next update, `step()` says that an update is complete.
+    """Follow a plan: `rate` is for the next update, `step()` counts a completed update.
 
-    The clock counts completed optimizer updates, not batches: a skipped update is no `step()`, and neither
-    is a batch whose gradients are only accumulated.
+    The clock counts completed optimizer updates, not batches: do not call `step()` for a skipped
+    update, or for a batch whose gradients are only accumulated.
 
-    Raises: ScheduleError if `plan` is no plan, or an update is past a plan with after="error".
+    Raises: ScheduleError if `plan` is not a plan, or an update is past a plan with after="error".
 
     >>> from stepsize.schedules import linear
     >>> schedule = PlainSchedule(linear(1).plan(updates=4))
@@ -54,18 +54,18 @@ class PlainSchedule:
 
     @property
     def multiplier(self) -> float:
-        """What the metric has made of the planned rate; 1 without a metric factor."""
+        """The multiplier that the metric has reached; 1 without a metric factor."""
         return self._place.multiplier
 
     def step(self) -> None:
-        """Say that one more update is complete."""
+        """Count one more completed update."""
         plan, update, metric = self._place
         if plan.after == "error" and update >= plan.horizon:
-            plan(update)  # it says that the run is over, and what to write
+            plan(update)  # it raises, with what to write
         self._place = Place(plan, update + 1, metric)
 
     def observe(self, metric: float) -> None:
-        """Hand over one more value of the metric that the plan's factor, such as `plateau`, follows."""
+        """Observe one more value of the metric that the plan's factor, such as `plateau`, follows."""
         plan, update, state = self._place
         if plan.metric_factor is None:
             raise ScheduleError(
@@ -78,15 +78,17 @@ class PlainSchedule:
         return write_state(self._place)
 
     def load_state_dict(self, state: Any) -> None:
-        """Go on where a run of the same plan was.
+        """Continue where a run of the same plan was.
 
-        Raises: StateError if `state` is no state, damaged, or of another plan; then it says what differs.
+        Raises: StateError if `state` is not a state, is damaged, or belongs to another plan.
         """
         place = read_state(state)
         if place.plan != self.plan:
             raise StateError(
-                "the state is of another plan: " + "; ".join(differences(place.plan, self.plan)) + ". Plan "
-                'the same, or choose how to go on: stepsize.adapters.resume(state, plan, policy="stretch")'
+                "the state belongs to another plan: "
+                + "; ".join(differences(place.plan, self.plan))
+                + ". Plan "
+                'the same, or choose how to continue: stepsize.adapters.resume(state, plan, policy="stretch")'
             )
         self._place = place
 
@@ -95,6 +97,6 @@ def check_plan(plan: Any, name: str = "plan") -> None:
     """Raise ScheduleError unless `plan` is a plan; `name` is the parameter, for the message."""
     if not isinstance(plan, Plan):
         raise ScheduleError(
-            f"{name}={shown(plan)} is no plan; write for example cosine(0.1).plan(updates=450), or "
+            f"{name}={shown(plan)} is not a plan; write for example cosine(0.1).plan(updates=450), or "
             "plan(epochs=50, updates_per_epoch=9)"
         )

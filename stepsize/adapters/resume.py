@@ -1,4 +1,4 @@
-"""Going on with a run: by the plan it had, or by another one, and then how."""
+"""Resume a run by the plan it had, or by another one and a policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Policy = Literal["exact", "stretch", "rebase", "branch"]
 
 @dataclass(frozen=True)
 class Continuation:
-    """How a run goes on: the plan from here, its state to load, and the plan it had before."""
+    """A resumed run: the plan from here, its state to load, and the plan it had before."""
 
     plan: Plan
     state: dict[str, Any]
@@ -29,15 +29,15 @@ class Continuation:
 
 
 def resume(state: Any, plan: Plan, policy: Policy = "exact") -> Continuation:
-    """Return how a run whose adapter gave `state` goes on by `plan`.
+    """Return how the run that `state` was saved from continues by `plan`.
 
     - "exact": the same plan; anything else is refused, with what differs.
     - "stretch": the same schedule, a new horizon; what is left of the curve fills what is left of the run.
-    - "rebase": another schedule, where it stands at this update, scaled to go on from the present rate.
+    - "rebase": another schedule, where it stands at this update, scaled to continue from the present rate.
     - "branch": another schedule, such as a cooldown, begins here, scaled to begin at the present rate.
 
-    The horizon of `plan` counts from the first update of the run. The plan that comes back holds the past
-    too, so its updates keep their numbers. Load `.state` into an adapter of `.plan`.
+    The horizon of `plan` counts from the first update of the run. The plan that is returned includes the
+    past, so its updates keep their numbers. Load `.state` into an adapter of `.plan`.
 
     Raises: StateError if the state cannot be read, or the policy does not fit the plan.
 
@@ -67,14 +67,14 @@ def resume(state: Any, plan: Plan, policy: Policy = "exact") -> Continuation:
             f'policy="stretch" keeps the schedule: {place.plan.schedule} ran, {plan.schedule} is planned; '
             'write policy="rebase" to change it'
         )
-    if place.update == 0:  # nothing has run yet, so there is nothing to go on from
+    if place.update == 0:  # nothing has run yet
         return Continuation(plan, PlainSchedule(plan).state_dict(), place.plan)
     return _changed(place, plan, policy)
 
 
 def _changed(place: Place, plan: Plan, policy: Policy) -> Continuation:
     before, factor = place.plan, plan.metric_factor
-    kept = factor is not None and factor == before.metric_factor  # then its multiplier goes on as well
+    kept = factor is not None and factor == before.metric_factor  # then its multiplier continues as well
     schedule: Schedule = resumed(
         planned_part(before.schedule),
         then=None if policy == "stretch" else planned_part(plan.schedule),

@@ -1,7 +1,7 @@
 """Where a run is, as plain JSON data: the plan it follows and the updates it has completed.
 
 `{"stepsize_state": 1, "schedule": "cosine(0.1)", "updates": 450, "updates_per_epoch": 9, "after": "hold",
-"update": 100, "rate": 0.088, "metric": null}`. The rate is there to be compared when the state is read.
+"update": 100, "rate": 0.088, "metric": null}`. The rate is compared when the state is read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIELDS = ("schedule", "updates", "updates_per_epoch", "after", "update", "rate",
 
 
 class Place(NamedTuple):
-    """A plan, the updates completed, and what the plan's metric factor remembers."""
+    """A plan, the updates completed, and the state of the plan's metric factor."""
 
     plan: Plan
     update: int
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
     @property
     def multiplier(self) -> float:
-        """What a metric has made of the rate."""
+        """The multiplier that a metric has reached."""
         return 1.0 if self.metric is None else float(self.metric.scale)
 
 
@@ -66,15 +66,17 @@ def read_state(state: Any) -> Place:
         try:
             state = json.loads(state)
         except (ValueError, RecursionError) as error:
-            raise StateError(f"the state is no JSON document: {error}") from None
+            raise StateError(f"the state is not a JSON document: {error}") from None
     if not isinstance(state, Mapping) or "stepsize_state" not in state:
-        raise StateError(f"{shown(state)} is no state of a run; load what state_dict() gave")
+        raise StateError(f"{shown(state)} is not the state of a run; load what state_dict() returned")
     version = state["stepsize_state"]
     if version != VERSION:
-        raise StateError(f"stepsize_state={shown(version)} is unknown; this reads {VERSION}, update stepsize")
+        raise StateError(
+            f"stepsize_state={shown(version)} is unknown; this version reads {VERSION}; update stepsize"
+        )
     missing = [name for name in FIELDS if name not in state]
     if missing:
-        raise StateError(f"the state lacks {', '.join(missing)}; load what state_dict() gave")
+        raise StateError(f"the state lacks {', '.join(missing)}; load what state_dict() returned")
     try:
         plan = Plan(parse(state["schedule"]), state["updates"], state["updates_per_epoch"], state["after"])
         factor = plan.metric_factor
@@ -85,15 +87,15 @@ def read_state(state: Any) -> Place:
     rate = state["rate"]
     if not is_number(rate) or not math.isclose(rate, place.rate, rel_tol=1e-9, abs_tol=1e-300):
         raise StateError(
-            f"the state says rate={shown(rate)}, but update {place.update} of {plan.schedule} has "
-            f"{place.rate:g}; the file is damaged, load another"
+            f"the state has rate={shown(rate)}, but update {place.update} of {plan.schedule} has "
+            f"{place.rate:g}; the state is damaged, load another"
         )
     return place
 
 
 def _completed(update: Any) -> int:
     if isinstance(update, bool) or not isinstance(update, int) or update < 0:
-        raise StateError(f"update={shown(update)} is no count of completed updates; write an integer from 0")
+        raise StateError(f"update={shown(update)} is not a count of updates; write an integer from 0")
     return update
 
 

@@ -1,4 +1,4 @@
-"""A plan in PyTorch: `TorchScheduler`, for a loop of one's own and for the hosts that take a scheduler."""
+"""A plan in PyTorch: `TorchScheduler`, for your own loop and for the hosts that take a scheduler."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from stepsize.adapters.torch_groups import Hyperparameter, multipliers_of  # noq
 
 
 class TorchScheduler(LRScheduler):
-    """Give every update of `optimizer` the learning rate that `plan` has for it.
+    """Set the learning rate of every update of `optimizer` from `plan`.
 
     The clock counts completed updates, at the optimizer itself. The next rate is in place as soon as an
-    update is complete, so `step()` is for the hosts that call it, and moves nothing: neither accumulated
-    batches, nor skipped updates of a gradient scaler, nor the `step()` of each process change the curve.
+    update is complete, so `step()` is for the hosts that call it, and moves nothing: accumulated
+    batches, updates skipped by a gradient scaler, and the `step()` of each process do not change the curve.
 
     The numbers of a plan are absolute; `multipliers` has one factor for each parameter group. `momentum`
-    (`betas[0]` where an optimizer has those) and `weight_decay` take plans of their own.
+    (`betas[0]` where an optimizer has those) and `weight_decay` take their own plans.
 
-    `mismatches` counts "step without update", "update without step" and "foreign value": a rate that
-    somebody else has written, which is put right, with one warning. With `strict` each of them raises.
+    `mismatches` counts "step without update", "update without step" and "foreign value": a rate
+    written by something else, which is corrected, with one warning. With `strict` each of them raises.
 
-    Raises: ScheduleError for an optimizer that has a scheduler, or lacks what is planned; for no plan; for
-    multipliers that do not fit; at an update past a plan with after="error".
+    Raises: ScheduleError for an optimizer that has a scheduler, or lacks what is planned; for a plan
+    that is not one; for multipliers that do not match; at an update past a plan with after="error".
 
     >>> import torch
     >>> from stepsize.schedules import linear
@@ -64,7 +64,7 @@ class TorchScheduler(LRScheduler):
         strict: bool = False,
     ) -> None:
         # The base class would wrap optimizer.step, to warn when step() comes first; here no order is wrong.
-        self.optimizer = _free(optimizer)
+        self.optimizer = _require_unscheduled(optimizer)
         groups = self.optimizer.param_groups
         check_plan(plan)
         factors = multipliers_of(groups, multipliers)
@@ -113,7 +113,7 @@ class TorchScheduler(LRScheduler):
         return list(self._last_lr)
 
     def step(self, metric: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Say that an update is complete, which is only counted; `step(metric)` is `observe(metric)`."""
+        """Note that the host has seen a completed update; `step(metric)` is `observe(metric)`."""
         if metric is not None:
             self.observe(metric)
             return
@@ -123,14 +123,14 @@ class TorchScheduler(LRScheduler):
             self._mismatch(
                 "step without update",
                 f"step() was called after update {self.update}, and no update since: it was called twice, "
-                "before optimizer.step(), or after an update that was skipped; call it once for each update",
+                "before optimizer.step(), or after a skipped update; call it once for each update",
             )
         self._unstepped = False
 
     def observe(self, metric: Any) -> None:
-        """Hand over one more value of the metric that a plan's factor, such as `plateau`, follows."""
+        """Observe one more value of the metric that a plan's factor, such as `plateau`, follows."""
         for each in self._followed:
-            self._put_right(each)  # so that what somebody else has written is reported
+            self._correct(each)  # so that foreign values are reported
         driven = [each for each in self._followed if each.schedule.plan.metric_factor is not None]
         for each in driven or self._followed[:1]:
             each.schedule.observe(metric)
@@ -156,9 +156,9 @@ class TorchScheduler(LRScheduler):
         }
 
     def load_state_dict(self, state_dict: Any) -> None:
-        """Go on where a run of the same plans was; before or after the optimizer's state, as it comes.
+        """Continue where a run of the same plans was; before or after the optimizer's state is loaded.
 
-        Raises: StateError if `state_dict` is no state, damaged, or of other plans or multipliers.
+        Raises: StateError if `state_dict` is not a state, is damaged, or has other plans or multipliers.
         """
         rate, *others = self._followed
         schedules = [rate.resumed(state_dict)]
@@ -173,7 +173,7 @@ class TorchScheduler(LRScheduler):
         for name in sorted(planned ^ ({"momentum", "weight_decay"} & set(state))):
             where = "here and not in the state" if name in planned else "in the state and not here"
             raise StateError(
-                f"{name} is planned {where}; plan the same, or resume it by itself: "
+                f"{name} is planned {where}; plan the same, or resume it separately: "
                 f'{{**state, "{name}": resume(...).state}}'
             )
         schedules += [each.resumed(state[each.name]) for each in others]
@@ -189,7 +189,7 @@ class TorchScheduler(LRScheduler):
         self._last_lr = self.get_lr()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Follow the copy of the optimizer that was copied or pickled along; hooks are not."""
+        """Attach to the optimizer that was copied or pickled along; its hooks were not."""
         self.__dict__.update(state)
         self._attach()
 
@@ -202,7 +202,7 @@ class TorchScheduler(LRScheduler):
 
     def _reloaded(self, optimizer: Optimizer) -> None:
         for each in self._followed:
-            each.own(optimizer.param_groups)
+            each.copy_tensors(optimizer.param_groups)
         self._write_all()
 
     def _write_all(self) -> None:
@@ -211,28 +211,28 @@ class TorchScheduler(LRScheduler):
             each.write(self.optimizer.param_groups)
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """See that the update which begins now uses what is planned."""
+        """Make sure that the update which begins now uses the planned values."""
         self._running = True
         for each in self._followed:
-            if each.touched(optimizer.param_groups):
-                self._put_right(each)
+            if each.has_changed(optimizer.param_groups):
+                self._correct(each)
         if self._ends and not getattr(optimizer, "found_inf", None):
             for each in self._ends:
-                each.schedule.plan(self.update)  # the one that is over says so
+                each.schedule.plan(self.update)  # the one that is over raises
 
-    def _put_right(self, followed: Hyperparameter) -> None:
+    def _correct(self, followed: Hyperparameter) -> None:
         self._check_groups()
-        found = followed.foreign(self.optimizer.param_groups)
+        difference = followed.describe_foreign(self.optimizer.param_groups)
         followed.write(self.optimizer.param_groups)
-        if found:
+        if difference:
             self._mismatch(
                 "foreign value",
-                f"update {self.update}: {found}; another scheduler or a callback writes it too. The plan has "
-                "been applied; take the other away, or make it a factor of the plan",
+                f"update {self.update}: {difference}; another scheduler or a callback writes it too. The "
+                "plan has been applied; remove the other one, or make it a factor of the plan",
             )
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """Move on by one completed update."""
+        """Count one completed update and write the values of the next."""
         if not self._running:
             return  # a subclass's step() that calls its parent's comes here twice for one update
         self._running = False
@@ -257,27 +257,30 @@ class TorchScheduler(LRScheduler):
             warnings.warn(message, UserWarning, stacklevel=5)  # the line that calls optimizer.step()
 
     def _check_groups(self) -> None:
-        found, known = len(self.optimizer.param_groups), len(self._followed[0].multipliers)
-        if found != known:
+        groups, known = len(self.optimizer.param_groups), len(self._followed[0].multipliers)
+        if groups != known:
             raise ScheduleError(
-                f"the optimizer has {found} parameter groups, and {known} of them follow the plan; "
-                "add one by scheduler.add_param_group(group, multiplier=1.0) and not by the optimizer"
+                f"the optimizer has {groups} parameter groups, and {known} of them follow the plan; "
+                "add groups by scheduler.add_param_group(group, multiplier=1.0), not by the optimizer"
             )
 
 
-def _free(optimizer: Any) -> Optimizer:
-    """Return the optimizer that makes the updates, which a host may have wrapped, if it has no scheduler."""
+def _require_unscheduled(optimizer: Any) -> Optimizer:
+    """Return the optimizer inside what a host may have wrapped.
+
+    Raises: ScheduleError if it is not an optimizer, or has a scheduler.
+    """
     if not isinstance(optimizer, Optimizer):
         raise ScheduleError(
-            f"optimizer={shown(optimizer)} is no optimizer of PyTorch; write for example "
+            f"optimizer={shown(optimizer)} is not a PyTorch optimizer; write for example "
             "TorchScheduler(torch.optim.SGD(model.parameters(), lr=0.1), plan)"
         )
     while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
         optimizer = inner
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         raise ScheduleError(
-            f"this {type(optimizer).__name__} has a scheduler of PyTorch already; build a new optimizer for "
-            "this one, or plan what stepsize.dialects.from_torch makes of the other"
+            f"this {type(optimizer).__name__} already has a scheduler of PyTorch; build a new optimizer for "
+            "this one, or plan what stepsize.dialects.from_torch returns for the other"
         )
     return optimizer
 
@@ -286,5 +289,5 @@ def _refuse_second(optimizer: Optimizer) -> None:
     for hook in optimizer._optimizer_step_pre_hooks.values():
         if isinstance(getattr(hook, "__self__", None), TorchScheduler):
             raise ScheduleError(
-                f"this {type(optimizer).__name__} has a TorchScheduler; build a new optimizer for another one"
+                f"this {type(optimizer).__name__} already has a TorchScheduler; build a new optimizer"
             )

@@ -18,12 +18,12 @@ Groups = list[dict[str, Any]]
 
 
 class Hyperparameter:
-    """Follow a plan with one entry of every group: `write` it, and see whether anybody else did.
+    """Drive one entry of every parameter group, such as `lr`, from a plan, and detect foreign writes.
 
-    A tensor is filled in place, so what was captured or compiled with it sees the new number. The name
+    A tensor is filled in place, so that captured or compiled code sees the new number. The name
     "momentum" means the first of `betas` where an optimizer has those instead.
 
-    Raises: ScheduleError if the plan is none, or the optimizer has no such entry.
+    Raises: ScheduleError if `plan` is not a plan, or the optimizer has no such entry.
     """
 
     def __init__(self, name: str, plan: Plan, optimizer: Optimizer, multipliers: Sequence[float]) -> None:
@@ -37,8 +37,8 @@ class Hyperparameter:
         self._entry = itemgetter(self._key)
         self._numbers = True  # neither tensors nor betas, so an entry is simply replaced
 
-    def own(self, groups: Groups) -> None:
-        """Give every group a tensor of its own where it has one: groups may share the one of the call."""
+    def copy_tensors(self, groups: Groups) -> None:
+        """Give every group its own copy of a tensor: groups may share the one that was passed in."""
         self._numbers = self._key != "betas"
         for group in groups:
             held = self._read(group)
@@ -59,22 +59,22 @@ class Hyperparameter:
         self.written = written
         self._marks = written if self._numbers else self._marked(groups)
 
-    def touched(self, groups: Groups) -> bool:
-        """Tell whether somebody has written an entry, or added a group, since."""
+    def has_changed(self, groups: Groups) -> bool:
+        """Return whether an entry was written, or a group added, since the last `write`."""
         return (list(map(self._entry, groups)) if self._numbers else self._marked(groups)) != self._marks
 
-    def foreign(self, groups: Groups) -> str:
-        """Say which value is not the one written, or nothing if all are."""
+    def describe_foreign(self, groups: Groups) -> str:
+        """Return which value is not the one written, as text; empty if all are."""
         for index, (group, value) in enumerate(zip(groups, self.written, strict=True)):
-            found = self._read(group)
-            if isinstance(found, Tensor):  # in its own precision
-                found, value = found.item(), full_like(found, value).item()
-            if found != value:
-                return f"{self.name} of group {index} is {shown(found)} where {value!r} is planned"
+            actual = self._read(group)
+            if isinstance(actual, Tensor):  # in its own precision
+                actual, value = actual.item(), full_like(actual, value).item()
+            if actual != value:
+                return f"{self.name} of group {index} is {shown(actual)} where {value!r} is planned"
         return ""
 
     def resumed(self, state: Any) -> PlainSchedule:
-        """Return the schedule where `state` says that the run is; this one stays where it was."""
+        """Return the schedule at the update of `state`; this one stays where it was."""
         schedule = PlainSchedule(self.schedule.plan)
         schedule.load_state_dict(state)
         return schedule
@@ -94,21 +94,21 @@ class Hyperparameter:
         group[self._key] = (value, *group["betas"][1:]) if self._key == "betas" else value
 
     def _marked(self, groups: Groups) -> list[Any]:
-        """Return what changes when an entry does; a tensor counts its changes, so no device is asked."""
+        """Return what changes with an entry; tensors count their changes, so no device is read."""
         return [
             (held, held._version) if isinstance(held, Tensor) else held for held in map(self._read, groups)
         ]
 
 
 def _key(name: str, plan: Plan, optimizer: Optimizer) -> str:
-    """Return where the groups keep what `name` means."""
+    """Return the key under which the groups keep `name`."""
     groups = optimizer.param_groups
     keys = ("momentum", "betas") if name == "momentum" else (name,)
     key = next((key for key in keys if all(key in group for group in groups)), None)
     if key is None:
         raise ScheduleError(
             f"{name}={shown(plan)}: {type(optimizer).__name__} has no {' and no '.join(keys)}; "
-            f"leave {name}= out, or take an optimizer that has it"
+            f"leave {name}= out, or use an optimizer that has it"
         )
     if name == "momentum" and plan.values.max() >= 1:
         raise ScheduleError(
@@ -117,20 +117,21 @@ def _key(name: str, plan: Plan, optimizer: Optimizer) -> str:
     return key
 
 
-def multipliers_of(groups: Groups, given: Any) -> list[float]:
-    """Return one multiplier a group: those given, or 1 for groups that all have the same rate."""
-    if given is None:
+def multipliers_of(groups: Groups, multipliers: Any) -> list[float]:
+    """Return one multiplier for each group; 1 by default, if all groups have the same rate."""
+    if multipliers is None:
         rates = [float(group["lr"]) for group in groups]
         if len(set(rates)) == 1:
             return [1.0] * len(groups)
         ratios = ", ".join(spell(rate / max(rates)) for rate in rates)
         raise ScheduleError(
-            f"the parameter groups have rates of their own, {', '.join(map(spell, rates))}, but a plan's "
+            f"the parameter groups have different rates, {', '.join(map(spell, rates))}, but a plan's "
             f"numbers are absolute; write multipliers=[{ratios}] to keep the ratios, or a 1 for every group"
         )
-    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != len(groups):
+    wrong = not isinstance(multipliers, Sequence) or isinstance(multipliers, str)
+    if wrong or len(multipliers) != len(groups):
         raise ScheduleError(
-            f"multipliers={shown(given)} is not one number for each of the {len(groups)} parameter groups; "
-            f"write for example multipliers={[1] * len(groups)}"
+            f"multipliers={shown(multipliers)} is not one number for each of the {len(groups)} parameter "
+            f"groups; write for example multipliers={[1] * len(groups)}"
         )
-    return [finite_number(f"multipliers[{index}]", value) for index, value in enumerate(given)]
+    return [finite_number(f"multipliers[{index}]", value) for index, value in enumerate(multipliers)]

@@ -1,6 +1,6 @@
-"""Audits: was every update made with the rate that was planned, and if not, why not.
+"""Audits: check that every update used the planned rate, and find out why if it did not.
 
-`Audit` needs NumPy only and is fed one rate per update. `audit.torch`, `audit.keras` and `audit.optax` read
+`Audit` needs NumPy only and takes one rate per update. `audit.torch`, `audit.keras` and `audit.optax` read
 the rates in those libraries, whatever schedules them, and are imported by name.
 """
 

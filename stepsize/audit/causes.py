@@ -8,19 +8,19 @@ from stepsize.audit.factors import FACTORS_AND_CURVES
 
 
 def causes(seen: Evidence) -> list[Cause]:
-    """Return the causes that explain every rate with the fewest fitted numbers; none is an answer too.
+    """Return the causes that explain every rate with the fewest fitted numbers; there may be none.
 
-    Several come back while the rates seen cannot tell them apart.
+    Several are returned while the rates cannot tell them apart.
     """
-    found = [cause for rule in (*CLOCKS, *FACTORS_AND_CURVES) for cause in rule(seen)]
-    fewest = min((cause.fitted for cause in found), default=0)
-    return [cause for cause in found if cause.fitted == fewest]
+    explanations = [cause for rule in (*CLOCKS, *FACTORS_AND_CURVES) for cause in rule(seen)]
+    fewest = min((cause.fitted for cause in explanations), default=0)
+    return [cause for cause in explanations if cause.fitted == fewest]
 
 
-def sentence(found: list[Cause]) -> str:
+def sentence(explanations: list[Cause]) -> str:
     """Return the causes as one sentence for people."""
-    if not found:
+    if not explanations:
         return "unknown; no rule of the audit explains all of these rates"
-    if len(found) == 1:
-        return found[0].sentence
-    return "either " + "; or ".join(cause.sentence for cause in found)
+    if len(explanations) == 1:
+        return explanations[0].sentence
+    return "either " + "; or ".join(cause.sentence for cause in explanations)

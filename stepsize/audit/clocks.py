@@ -1,4 +1,4 @@
-"""Causes that are a matter of counting: the rate is one of the plan's, but of another update."""
+"""Causes in the counting of updates: the rate is the plan's, but of another update."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS_PER_JUMP = 3  # that a further jump must explain
 
 def never(seen: Evidence) -> Iterator[Cause]:
     """`step()` is never called."""
-    if seen.explained(seen.at(np.full_like(seen.t, seen.t[0])), fitted=0):
+    if seen.is_explained_by(seen.at(np.full_like(seen.t, seen.t[0])), fitted=0):
         yield Cause(
             "no step",
             f"the rate stays what it was at update {seen.t[0]}: the schedule's step() is not called",
@@ -103,16 +103,18 @@ def _paces(seen: Evidence, index: Callable[[Any, Any], Any], paces: NDArray[np.i
     for row in np.unique(np.linspace(seen.first, len(seen.t) - 1, PROBES).astype(int)):
         rates = seen.at(index(seen.t[row], paces), row)
         silent = np.isnan(rates) & (row > seen.first)
-        paces = paces[silent | ~seen.far(rates, seen.applied[row])]
+        paces = paces[silent | ~seen.differ(rates, seen.applied[row])]
     usual = seen.plan.updates_per_epoch
     ordered: list[int] = sorted(paces.tolist(), key=lambda k: (k != usual, k))[:TRIED]
     return [
-        k for k in ordered if seen.explained(seen.at(index(seen.t, k)), fitted=0 if k in (2, usual) else 1)
+        k
+        for k in ordered
+        if seen.is_explained_by(seen.at(index(seen.t, k)), fitted=0 if k in (2, usual) else 1)
     ]
 
 
 def jumped(seen: Evidence) -> Iterator[Cause]:
-    """The schedule's count and that of the updates part at one update, or at a few."""
+    """The schedule's count departs from that of the updates at one update, or at a few."""
     t, offset, row = seen.t, 0, seen.first
     rates, jumps, kinds = seen.at(t), [], []
     while row < len(t):
@@ -127,7 +129,7 @@ def jumped(seen: Evidence) -> Iterator[Cause]:
         rates[row:] = seen.at(t + offset)[row:]
         row = ends[kind]
     fitted = len(jumps) - 1  # one jump by one update at the first difference leaves nothing to choose
-    if seen.explained(rates, ROWS_PER_JUMP * fitted):
+    if seen.is_explained_by(rates, ROWS_PER_JUMP * fitted):
         kind = kinds[0] if len(set(kinds)) == 1 else "both"
         if kinds == ["ahead"] and jumps == [0]:
             kind = "early"
@@ -139,7 +141,7 @@ def _agreeing(seen: Evidence, t: NDArray[np.int64], row: int) -> int:
     """Return the first row from `row` on that does not have the rate of update `t`."""
     rates = seen.at(t)[row:]
     silent = np.isnan(rates) & (np.arange(len(rates)) > 0)
-    wrong = seen.far(rates, seen.applied[row:]) & ~silent
+    wrong = seen.differ(rates, seen.applied[row:]) & ~silent
     return row + (int(np.argmax(wrong)) if wrong.any() else len(rates))
 
 

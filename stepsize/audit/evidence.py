@@ -1,4 +1,4 @@
-"""What an audit has seen, and when an explanation of it counts."""
+"""The evidence of an audit, and when an explanation of it counts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from stepsize.schedules.curves import Array
 NEAR_ZERO = 1e-3  # shares of tolerance * peak below this are rounding: cosines end near 1e-17, not at 0
 
 
-def far(one: Any, other: Any, tolerance: float, peak: float) -> Any:
-    """Whether rates differ by more than rounding; NaN and infinity differ from everything.
+def differ(one: Any, other: Any, tolerance: float, peak: float) -> Any:
+    """Return whether rates differ by more than rounding; NaN and infinity differ from everything.
 
-    >>> far(0.1, 0.1 + 1e-9, 1e-6, 0.1), far(0.1, 0.101, 1e-6, 0.1)
+    >>> differ(0.1, 0.1 + 1e-9, 1e-6, 0.1), differ(0.1, 0.101, 1e-6, 0.1)
     (False, True)
     """
     with np.errstate(invalid="ignore"):
@@ -27,7 +27,7 @@ def far(one: Any, other: Any, tolerance: float, peak: float) -> Any:
 
 
 class Cause(NamedTuple):
-    """An explanation of every rate seen: its short name, what it says, and how many numbers were fitted."""
+    """An explanation of every rate seen: its short name, its sentence, and how many numbers were fitted."""
 
     name: str
     sentence: str
@@ -46,16 +46,16 @@ class Evidence(NamedTuple):
     @property
     def first(self) -> int:
         """The index of the first row that differs."""
-        return int(np.argmax(self.far(self.planned, self.applied)))
+        return int(np.argmax(self.differ(self.planned, self.applied)))
 
-    def far(self, one: Any, other: Any, slack: float = 1) -> Any:
-        """Whether rates differ by more than rounding."""
-        return far(one, other, slack * self.tolerance, peak(self.plan))
+    def differ(self, one: Any, other: Any, slack: float = 1) -> Any:
+        """Return whether rates differ by more than rounding."""
+        return differ(one, other, slack * self.tolerance, peak(self.plan))
 
     def at(self, t: Any, rows: Any = slice(None)) -> Array:
-        """Return the rates of `rows` if their updates were `t`; NaN where the plan says nothing.
+        """Return the rates of `rows` if their updates were `t`; NaN where the plan has no rate.
 
-        What a metric or a multiplier has made of a rate stays with the row.
+        The multiplier of a row, by a metric or of a parameter group, is kept.
         """
         plan, last = self.plan, self.plan.horizon - (self.plan.after == "error")
         values = plan(np.clip(t, 0, None if plan.after == "repeat" else last))
@@ -66,16 +66,16 @@ class Evidence(NamedTuple):
         base = self.plan(self.t)
         return np.divide(self.planned, base, out=np.ones(len(base)), where=base > 0)
 
-    def explained(self, rates: Array, fitted: int, slack: float = 1) -> bool:
-        """Whether `rates`, NaN where they say nothing, explain what was applied.
+    def is_explained_by(self, rates: Array, fitted: int, slack: float = 1) -> bool:
+        """Return whether `rates`, NaN where unknown, explain the applied rates.
 
-        They must agree wherever they say something, and they must say more than was fitted: a rule with one
-        free number explains nothing by one row.
+        They must agree wherever they are known, at more rows than numbers were fitted: a rule with one free
+        number does not explain a single row.
         """
         known = np.isfinite(rates)
-        if self.far(self.applied[known], rates[known], slack).any():
+        if self.differ(self.applied[known], rates[known], slack).any():
             return False
-        return int(self.far(self.planned[known], rates[known]).sum()) > fitted
+        return int(self.differ(self.planned[known], rates[known]).sum()) > fitted
 
 
 def peak(plan: Plan) -> float:

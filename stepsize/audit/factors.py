@@ -1,4 +1,4 @@
-"""Causes that are a matter of size: the rate is another curve, or the plan's times something."""
+"""Causes in the size of the rate: another curve, or the plan's rate times a factor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def multiplier(seen: Evidence) -> Iterator[Cause]:
     if seen.planned[largest] <= 0:
         return
     factor = seen.applied[largest] / seen.planned[largest]
-    if seen.explained(factor * seen.planned, fitted=1):
+    if seen.is_explained_by(factor * seen.planned, fitted=1):
         yield Cause(
             "multiplier",
             f"every rate is {factor:.6g} times the planned one: it is scaled by the batch size or the "
@@ -33,16 +33,16 @@ def stopped(seen: Evidence) -> Iterator[Cause]:
     """From one update on, the rate is one number."""
     first, rates = seen.first, seen.planned.copy()
     rates[first:] = seen.applied[first]
-    if first == 0 and seen.explained(rates, fitted=1):
+    if first == 0 and seen.is_explained_by(rates, fitted=1):
         yield Cause(
             "another rate",
             f"the rate stays {seen.applied[0]:.6g}, which is not the plan's: no schedule is attached to this "
             "optimizer",
             1,
         )
-    elif first > 1 and seen.far(seen.planned[first:], seen.planned[first]).any():
-        kept = not seen.far(seen.applied[first], seen.applied[first - 1])
-        if seen.explained(rates, fitted=1 if kept else 2):
+    elif first > 1 and seen.differ(seen.planned[first:], seen.planned[first]).any():
+        kept = not seen.differ(seen.applied[first], seen.applied[first - 1])
+        if seen.is_explained_by(rates, fitted=1 if kept else 2):
             why = "step() is no longer called" if kept else "something else set it, and the schedule stopped"
             yield Cause(
                 "stopped",
@@ -54,17 +54,17 @@ def stopped(seen: Evidence) -> Iterator[Cause]:
 def cut(seen: Evidence) -> Iterator[Cause]:
     """The plan is followed up to one update, and from there times a factor that rarely changes."""
     factors = _ratio(seen)
-    starts = np.flatnonzero(seen.far(factors[1:], factors[:-1], SLACK)) + 1
+    starts = np.flatnonzero(seen.differ(factors[1:], factors[:-1], SLACK)) + 1
     if seen.first == 0 or not 1 <= len(starts) <= FACTORS:
         return
     levels = factors.copy()
     for start, end in zip(starts, [*starts[1:], len(levels)], strict=True):
         levels[start:end] = factors[start]
     fitted = 2 * len(starts)
-    if not seen.explained(levels * seen.planned, fitted, SLACK):
+    if not seen.is_explained_by(levels * seen.planned, fitted, SLACK):
         return
     updates, per_epoch = seen.t[starts], seen.plan.updates_per_epoch
-    said = ", ".join(
+    changes = ", ".join(
         f"{factor:.6g} from update {update} on"
         for update, factor in zip(updates.tolist(), factors[starts].tolist(), strict=True)
     )
@@ -76,7 +76,7 @@ def cut(seen: Evidence) -> Iterator[Cause]:
         else "something else, such as a callback, changes the rate beside the schedule"
     )
     name = "plateau callback" if ends and falls else "another factor"
-    yield Cause(name, f"the planned rate is multiplied by {said}: {who}", fitted)
+    yield Cause(name, f"the planned rate is multiplied by {changes}: {who}", fitted)
 
 
 def _ratio(seen: Evidence) -> Array:
@@ -94,7 +94,7 @@ def second_schedule(seen: Evidence) -> Iterator[Cause]:
     ):
         what = "the rate" if name == "another schedule" else "applied / planned"
         for words, fit, fitted in _curves(seen.t, rates):
-            if seen.explained(fit * before, fitted, SLACK):
+            if seen.is_explained_by(fit * before, fitted, SLACK):
                 yield Cause(name, f"{what} {words}: {who}", fitted)
                 break
 
@@ -125,8 +125,8 @@ def _curves(t: NDArray[np.int64], rates: Array) -> Iterator[tuple[str, Array, in
 
 
 def written(seen: Evidence) -> Iterator[Cause]:
-    """The plan is left and taken up again."""
-    wrong = seen.far(seen.planned, seen.applied)
+    """The rate leaves the plan and returns to it."""
+    wrong = seen.differ(seen.planned, seen.applied)
     back = seen.first + int(np.argmin(wrong[seen.first :]))
     if not wrong[back] and wrong.mean() <= 0.5:
         yield Cause(

@@ -15,13 +15,13 @@ import keras  # noqa: E402
 class AuditCallback(keras.callbacks.Callback):
     """Record the rate of every completed update of `fit`; put it last in `callbacks`.
 
-    The rate may come from a number that callbacks set or from a schedule object, which is asked for the rate
-    of the step that made the update. The batches of a gradient accumulation and the updates that a loss scale
+    The rate may be a number that callbacks set, or a schedule object, which is asked for the rate of the
+    step that made the update. The batches of a gradient accumulation and the updates that a loss scale
     skips do not count. A plan's metric factor observes its metric at the end of each epoch. A rate that is
     set at the end of an epoch and gone before the next update is added to the audit's notes.
 
     Raises: AuditError in `fit` after the first update that differs, under a strict audit; ScheduleError if
-    `audit` is none, or the epoch's logs lack the metric of the plan.
+    `audit` is not one, or the epoch's logs lack the metric of the plan.
 
     >>> from stepsize.schedules import linear
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
@@ -67,7 +67,7 @@ class AuditCallback(keras.callbacks.Callback):
             if factor.metric not in (logs or {}):
                 known = ", ".join(logs or {})
                 raise ScheduleError(
-                    f"{factor} follows {factor.metric}, and an epoch's logs have only {known}"
+                    f"{factor} follows {factor.metric}, and the logs of an epoch have only {known}"
                 )
             self._audit.observe(logs[factor.metric])
 
@@ -82,7 +82,7 @@ class AuditCallback(keras.callbacks.Callback):
         return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
 
     def _scheduled(self, update: int) -> float:
-        """Return what the schedule gave to an update; Keras asks it by batches, not by updates."""
+        """Return the schedule's rate for an update; Keras asks it by batches, not by updates."""
         optimizer = self._optimizer
         batches = optimizer.gradient_accumulation_steps or 1
         step = keras.ops.convert_to_tensor((update + 1) * batches - 1, dtype=optimizer._iterations.dtype)

@@ -17,8 +17,8 @@ def record(audit: Audit, opt_state: Any, schedule: Callable[[Any], Any] | None =
     """Record the rate of the update that gave `opt_state`; call it after each `optimizer.update`.
 
     Under `optax.inject_hyperparams` the rate itself is read. Otherwise the state holds no rate, only the
-    updates that a schedule has seen: hand over the `schedule` that the optimizer was built with, and its
-    rate for that count is recorded; then what is audited is the count. Nothing is recorded while updates are
+    count of updates: pass the `schedule` that the optimizer was built with, and its rate for that count is
+    recorded; the audit then checks the count. Nothing is recorded while updates are
     accumulated or skipped.
 
     Raises: AuditError at the first difference, under a strict audit; ScheduleError if the state holds
@@ -39,7 +39,7 @@ def record(audit: Audit, opt_state: Any, schedule: Callable[[Any], Any] | None =
     if completed not in (audit.update, audit.update + 1):
         raise StateError(
             f"the optimizer's state has completed {completed} updates and the audit {audit.update}; record "
-            "after every update, and write Audit(plan, start=...) for a run that goes on"
+            "after every update, and write Audit(plan, start=...) for a resumed run"
         )
     if completed > audit.update:
         audit.record(rate)
@@ -57,7 +57,7 @@ def _read(opt_state: Any, schedule: Callable[[Any], Any] | None) -> tuple[int, A
             return int(count), schedule(max(int(count) - 1, 0))
     raise ScheduleError(
         "the optimizer's state holds no learning rate; build it with optax.inject_hyperparams(optax.sgd)"
-        "(learning_rate), or with a schedule and hand it over: record(audit, opt_state, schedule)"
+        "(learning_rate), or with a schedule, and pass that: record(audit, opt_state, schedule)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The record of an audit: at every update the planned rate, and the one that the optimizer used."""
+"""The record of an audit: for every update the planned rate and the one that the optimizer used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from stepsize.adapters import PlainSchedule
 from stepsize.adapters.state import Place, write_state
 from stepsize.audit.causes import causes, sentence
-from stepsize.audit.evidence import Cause, Evidence, far, peak
+from stepsize.audit.evidence import Cause, Evidence, differ, peak
 from stepsize.checks import shown
 from stepsize.errors import AuditError, ScheduleError, StateError
 from stepsize.schedules import Plan
@@ -34,10 +34,10 @@ class Audit:
 
     `record` takes one rate per update, read back from the optimizer. The rates may differ by `tolerance`, as
     a share of them: 1e-6 allows for float32; write 1e-4 for the curves that Keras and optax compute in
-    float32. `strict=True` raises at the first difference. `start` is the update at which a resumed run goes
-    on, or the state that an adapter's `state_dict()` gave.
+    float32. `strict=True` raises at the first difference. `start` is the update at which a resumed run
+    continues, or the state that an adapter's `state_dict()` returned.
 
-    Raises: ScheduleError if `plan` is no plan, or `tolerance` is not above 0 and below 1.
+    Raises: ScheduleError if `plan` is not a plan, or `tolerance` is not above 0 and below 1.
 
     >>> from stepsize.schedules import linear
     >>> audit = Audit(linear(1).plan(updates=8))
@@ -54,12 +54,14 @@ class Audit:
         if start != 0:
             self._schedule.load_state_dict(_state(plan, start))
         if not isinstance(tolerance, float) or not 0 < tolerance < 1:
-            raise ScheduleError(f"tolerance={shown(tolerance)} is no share; write for example tolerance=1e-6")
+            raise ScheduleError(
+                f"tolerance={shown(tolerance)} is not a share; write for example tolerance=1e-6"
+            )
         self._strict, self._tolerance, self._peak = strict, tolerance, peak(plan)
         self._start = self._schedule.update
         self._planned, self._applied = array("d"), array("d")
         self._first: Row | None = None
-        self.notes: list[str] = []  # what is worth knowing, and no difference
+        self.notes: list[str] = []  # worth knowing, but not differences
 
     @property
     def plan(self) -> Plan:
@@ -72,28 +74,28 @@ class Audit:
         return self._schedule.update
 
     def record(self, rate: Any, multiplier: float = 1.0) -> None:
-        """Say that one more update is made, and with which rate; its parameters' own `multiplier` is planned.
+        """Record the rate of one more update; `multiplier` is the planned factor of its parameter group.
 
-        Raises: AuditError under strict=True at the first difference; ScheduleError if `rate` is no number,
-        or the update is past a plan with after="error".
+        Raises: AuditError under strict=True at the first difference; ScheduleError if `rate` is not a
+        number, or the update is past a plan with after="error".
         """
         try:
             applied = float(rate)
         except (TypeError, ValueError):
-            raise ScheduleError(f"rate={shown(rate)} is no number; record for example 0.1") from None
+            raise ScheduleError(f"rate={shown(rate)} is not a number; record for example 0.1") from None
         row = Row(self.update, self._schedule.rate * multiplier, applied)
         self._schedule.step()
         self._planned.append(row.planned)
         self._applied.append(row.applied)
         if abs(row.planned - row.applied) <= self._tolerance * row.planned:
-            return  # at every update of a run that goes well, so before anything that costs more
-        if self._first is None and far(row.planned, row.applied, self._tolerance, self._peak):
+            return  # the usual case, so before anything that costs more
+        if self._first is None and differ(row.planned, row.applied, self._tolerance, self._peak):
             self._first = row
             if self._strict:
                 raise AuditError(self.summary())
 
     def observe(self, metric: float) -> None:
-        """Hand over one more value of the metric that the plan's factor, such as `plateau`, follows."""
+        """Observe one more value of the metric that the plan's factor, such as `plateau`, follows."""
         self._schedule.observe(metric)
 
     @property
@@ -120,11 +122,11 @@ class Audit:
     @property
     def differences(self) -> int:
         """The updates with another rate than planned."""
-        return int(np.sum(far(self.planned, self.applied, self._tolerance, self._peak)))
+        return int(np.sum(differ(self.planned, self.applied, self._tolerance, self._peak)))
 
     @property
     def causes(self) -> list[Cause]:
-        """What explains every rate so far; several while they cannot be told apart, none if nothing does."""
+        """The causes that explain every rate so far; several while the rates cannot tell them apart."""
         if self._first is None:
             return []
         updates = np.arange(self._start, self.update)
@@ -136,7 +138,7 @@ class Audit:
         return None if self._first is None else sentence(self.causes)
 
     def summary(self) -> str:
-        """Return what was found, in one or two sentences.
+        """Return the result so far, in one or two sentences.
 
         >>> from stepsize.schedules import linear
         >>> audit = Audit(linear(0.4).plan(updates=2))
@@ -147,17 +149,17 @@ class Audit:
         """
         seen, row, horizon = len(self._applied), self._first, self.plan.horizon
         if not seen:
-            found = "No update was recorded."
+            result = "No update was recorded."
         elif row is None:
             which = f"All {seen} of {horizon} planned updates"
             part = f"All {seen} recorded updates, of {horizon} planned,"
-            found = f"{which if seen == horizon else part} used the rate of {self.plan.schedule}."
+            result = f"{which if seen == horizon else part} used the rate of {self.plan.schedule}."
         else:
-            found = (
+            result = (
                 f"Update {row.update} used the rate {row.applied:.6g}, planned was {row.planned:.6g}; "
                 f"{self.differences} of {seen} updates differ. Likely cause: {self.cause}."
             )
-        return " ".join([found, *self.notes])
+        return " ".join([result, *self.notes])
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write every update so far, with the columns update, planned and applied."""
@@ -184,7 +186,7 @@ class Audit:
 def check_audit(audit: Any) -> None:
     """Raise ScheduleError unless `audit` is an audit."""
     if not isinstance(audit, Audit):
-        raise ScheduleError(f"audit={shown(audit)} is no audit; write Audit(plan)")
+        raise ScheduleError(f"audit={shown(audit)} is not an audit; write Audit(plan)")
 
 
 def _state(plan: Plan, start: Any) -> Any:
@@ -193,6 +195,6 @@ def _state(plan: Plan, start: Any) -> Any:
         return start
     start = operator.index(start)
     if start < 0:
-        raise StateError(f"start={start} is no count of completed updates; write an integer from 0")
+        raise StateError(f"start={start} is not a count of updates; write an integer from 0")
     factor = plan.metric_factor
     return write_state(Place(plan, start, None if factor is None else factor.init()))

@@ -18,11 +18,11 @@ def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0)
     """Record the rate of one parameter group at every update, as the update is about to use it.
 
     Updates that mixed precision skips do not count, nor do micro-batches. A group whose rate is the plan's
-    times a number has that `multiplier`, and an audit of its own. What changes rates in a hook of the
-    optimizer, as `TorchScheduler` does, must be attached before. The watch ends with the `with` that it is
-    used in, or with `.close()`.
+    times a number needs that `multiplier`, and its own audit. Attach anything that changes rates in a
+    hook of the optimizer, as `TorchScheduler` does, before this. The watch ends with its `with` block, or
+    with `.close()`.
 
-    Raises: ScheduleError if `optimizer` is none, or lacks the group; AuditError from `optimizer.step()`
+    Raises: ScheduleError if `optimizer` is not one, or lacks the group; AuditError from `optimizer.step()`
     before the first update that differs, under a strict audit.
 
     >>> import torch
@@ -40,7 +40,7 @@ def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0)
         optimizer = inner  # Accelerate wraps the optimizer that makes the updates
     if not isinstance(optimizer, Optimizer):
         raise ScheduleError(
-            f"optimizer={shown(optimizer)} is no PyTorch optimizer; hand over for example SGD"
+            f"optimizer={shown(optimizer)} is not a PyTorch optimizer; pass for example an SGD"
         )
     groups = len(optimizer.param_groups)
     if group not in range(groups):

@@ -1,8 +1,8 @@
 """Other libraries' schedules, exactly as they behave, as schedules of this package.
 
-`keras`, `torch`, `transformers`, `timm` and `optax` read an object or a name. What is said by the shared
-families is said by them; `convention` and the `rules_*` hold what only one library does, under its name.
-No library is imported before its objects are handed over.
+`keras`, `torch`, `transformers`, `timm` and `optax` read an object or a name. The families of
+`schedules.families` are used wherever they are exact; behaviour unique to one library comes from
+`schedules.foreign`, under its name. No library is imported before its objects are passed in.
 """
 
 from stepsize.dialects.keras import from_keras

@@ -1,4 +1,4 @@
-"""How the readers of other libraries say things: in the shared families where those say it exactly."""
+"""What the readers of other libraries build schedules from: shared families wherever those are exact."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from stepsize.units import updates
 
 CLOCK = Clock(LONGEST, LONGEST, None)
 OPEN = (constant, exponential, geometric, inverse_sqrt, multistep, piecewise_constant, step_decay)
-"""Families whose values do not depend on their length, so that any length may be written on them."""
+"""Families whose values do not depend on their length, so that they may get any length."""
 JOINED_CYCLES = "its cycles one after another, joined by >>"
-"""What is written instead of restarts that no family of ours has."""
+"""The clean schedule that warnings name where no family restarts like that."""
 
 
 def sequence(pieces: list[Any], boundaries: list[int], read: Callable[[Any], Schedule]) -> Schedule:
-    """Return pieces of which all but the first begin at a boundary, each with its own time from 0.
+    """Join pieces, of which all but the first begin at a boundary, each with its own time from 0.
 
     `read` turns a piece into a schedule; a piece that no update falls into is not read.
 
@@ -50,7 +50,7 @@ def sequence(pieces: list[Any], boundaries: list[int], read: Callable[[Any], Sch
     warmup(5*updates) >> cosine(1, length=9*updates)
     """
     if sorted(boundaries) != list(boundaries):
-        raise ScheduleError(f"the milestones {list(boundaries)} do not rise; write them in rising order")
+        raise ScheduleError(f"the milestones {list(boundaries)} are not in rising order; sort them")
     starts = [max(0, boundary) for boundary in (0, *boundaries)]
     result = read(pieces[-1])
     for piece, (start, end) in zip(pieces[-2::-1], list(pairwise(starts))[::-1], strict=True):
@@ -60,7 +60,7 @@ def sequence(pieces: list[Any], boundaries: list[int], read: Callable[[Any], Sch
 
 
 def lasting(schedule: Schedule, size: int, follower: Schedule) -> Schedule:
-    """Return the first `size` updates of a schedule, as a `cut` only where its own text cannot say it."""
+    """Return the first `size` updates of a schedule, as a `cut` only where it has no such length."""
     if isinstance(schedule, Join) and isinstance(held := schedule.pieces[-1], constant) and not held.sized:
         before = join(*schedule.pieces[:-1])
         left = size - (before.duration(CLOCK) or 0)
@@ -81,13 +81,13 @@ def first_value(schedule: Schedule) -> float:
 
 
 def held(value: Any, size: int | None = None) -> Schedule:
-    """Return one value, which may be 0, for some updates or for ever."""
+    """Return one value, which may be 0, for `size` updates or without end."""
     length = None if size is None else size * updates
     return constant(value, length=length) if value != 0 else power_curve(0, end=0, power=1, length=length)
 
 
 def climb(start: float, end: float, size: float, shape: str = "linear") -> Schedule:
-    """Return the way from one value to another in `size` updates, and the other one held.
+    """Return the way from `start` to `end` in `size` updates, after which `end` holds.
 
     >>> climb(0, 0.1, 5), climb(0.1, 0.01, 5)
     (warmup(5*updates) >> constant(0.1), linear(0.1, floor=0.01, length=5*updates))
@@ -105,7 +105,7 @@ def after_warmup(size: float, start: Any, follower: Schedule, shape: str = "line
 
 
 def restarts(first: float, growth: float) -> Array:
-    """Return when the cycles after the first one begin, as far as a plan can get, and at most 20 of them.
+    """Return when the cycles after the first one begin, within the longest plan, and at most 20 of them.
 
     >>> restarts(10, 2)[:3]
     array([10., 30., 70.])
@@ -127,7 +127,7 @@ def on_plateau(
     min_lr: float = 0.0,
     eps: float = 1e-8,
 ) -> Schedule:
-    """Return a rate that PyTorch's ReduceLROnPlateau cuts, with the arguments and defaults of that.
+    """Return a rate that PyTorch's ReduceLROnPlateau cuts, with its arguments and defaults.
 
     The floor is where a cut would be no larger than `eps` or go below `min_lr`.
 
@@ -157,7 +157,7 @@ def on_plateau(
 
 
 METRICS = {"min": "val_loss", "max": "val_accuracy"}
-"""The metric that is followed where a library leaves it to the caller."""
+"""The metric to follow where a library leaves it to the caller."""
 
 
 def of_groups(read: Callable[[int], Schedule], count: int, group: int | None) -> Schedule:
@@ -173,7 +173,7 @@ def of_groups(read: Callable[[int], Schedule], count: int, group: int | None) ->
 
 
 def warn(defect: str, instead: object) -> None:
-    """Warn the caller of the dialects that a library does what nobody asks for."""
+    """Warn the caller of the dialects that the library's schedule has a known defect."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("stepsize.dialects"):
         level, frame = level + 1, frame.f_back

@@ -35,16 +35,16 @@ def from_keras(schedule: Any, *, peak: Any = None) -> Schedule:
     `schedule` is a LearningRateSchedule, an optimizer that has one, or a plain rate. Keras counts batches:
     with gradient_accumulation_steps=k there are k of them for each update of the weights.
 
-    It may be a ReduceLROnPlateau callback too. That has no rate of its own, so the result is a factor to
-    multiply a schedule by, or with the optimizer's rate as `peak` the whole schedule; its min_lr is a rate
+    It may be a ReduceLROnPlateau callback too. It has no rate of its own, so the result is a factor to
+    multiply a schedule by, or, with the optimizer's rate as `peak`, the whole schedule; its min_lr is a rate
     and needs the peak. The metric is its monitor.
 
     Keras computes in float32, this in float64, so values agree to float32 rounding. The updates at which
     CosineDecayRestarts starts again depend there on a float32 logarithm; NumPy's is used here, and other
-    backends' may differ in its last bit. What Keras does wrong is reproduced and warned about, but for one
-    thing: a callback that is told NaN first takes that for the best, which nothing beats; here it is beaten.
+    backends' may differ in its last bit. Defects of Keras are reproduced, with a warning, except one: a
+    callback whose first metric is NaN keeps it as the best, which nothing beats; here it is beaten.
 
-    Raises: ScheduleError for what cannot be read, such as a subclass of one's own.
+    Raises: ScheduleError for what cannot be read, such as a custom subclass.
 
     Source: learning_rate_schedule.py and reduce_lr_on_plateau.py of Keras 3.15; tf_keras has the same rules.
 
@@ -129,8 +129,8 @@ def _restarts(
             return clean
     if t_mul > 1:
         starts = np.ceil(restarts(first_decay_steps, t_mul))
-        found = cycle_in_float32(starts / first_decay_steps, t_mul)
-        missed = starts[found < np.arange(1, len(starts) + 1)]
+        cycle = cycle_in_float32(starts / first_decay_steps, t_mul)
+        missed = starts[cycle < np.arange(1, len(starts) + 1)]
         if missed.size:
             warn(f"CosineDecayRestarts misses the restart at update {missed[0]:.0f}", clean)
     return keras_restarts(peak, first_decay_steps=first, t_mul=t_mul, m_mul=m_mul, alpha=alpha)
@@ -141,19 +141,19 @@ def _plateau(callback: Any, peak: Any) -> Schedule:
     least = max(callback.min_lr, 0)
     if least > 0 and not is_number(peak):
         raise ScheduleError(
-            f"min_lr={least} is a rate and the callback knows no other; "
+            f"min_lr={least} is a rate, and the callback has no other to compare it with; "
             "write from_keras(callback, peak=0.1) with the learning_rate of the optimizer"
         )
     if is_number(peak) and np.float32(peak) <= np.float32(least):
         return constant(peak)  # there is nothing to cut
     metric, mode = callback.monitor, callback.mode
-    if callback.monitor_op is not None:  # what "auto" has come to
+    if callback.monitor_op is not None:  # what "auto" resolved to
         mode = "min" if callback.monitor_op(0.0, math.inf) else "max"
     factor = plateau(
         factor=callback.factor,
         patience=max(callback.patience, 1) - 1,
         cooldown=max(callback.cooldown - 1, 0),
-        threshold=abs(callback.min_delta),  # its sign says the direction
+        threshold=abs(callback.min_delta),  # its sign is the direction
         relative=False,
         floor=least / peak if least else 0,
         metric=metric,

@@ -1,4 +1,4 @@
-"""optax's schedules, as schedules, as far as a function shows what it is made of."""
+"""optax's schedules, as schedules, as far as a function shows the numbers in it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from stepsize.units import Length, updates
 def from_optax(schedule: Any) -> Schedule:
     """Return a schedule function of optax as a schedule with the same value at every update.
 
-    optax's schedules are functions that remember the numbers they were made from, and those are read. Of a
-    one-cycle or a warmup schedule this gives the phases, whose ends optax has cut off to whole updates. Other
+    optax's schedules are functions that remember the numbers they were made from, and those are read. A
+    one-cycle or warmup schedule is read as its phases, whose ends optax has cut to whole updates. Other
     functions, and schedules with numbers that are traced, cannot be read.
 
-    contrib.reduce_on_plateau becomes a factor that follows "val_loss"; another metric is a matter of its
-    name. Refused there: patience=0, which cuts on an improvement; rtol=1, whose first bound is no number;
+    contrib.reduce_on_plateau becomes a factor that follows "val_loss"; for another metric, change its
+    name. Refused there: patience=0, which cuts on an improvement; rtol=1, whose first bound is not a number;
     rtol and atol both; and means of several values.
 
     optax computes in float32, this in float64, so values agree to float32 rounding. A schedule that stays
-    where it begins because its length is 0 is reproduced and warned about.
+    where it begins because its length is 0 is reproduced, with a warning.
 
     Raises: ScheduleError for what cannot be read.
 
@@ -53,21 +53,21 @@ def from_optax(schedule: Any) -> Schedule:
     maker = getattr(code, "co_qualname", type(schedule).__name__).partition(".")[0]
     if code is None or maker not in READERS or not schedule.__module__.startswith("optax."):
         raise ScheduleError(unknown("schedule", maker, sorted(READERS)))
-    numbers = _remembered(schedule)
+    numbers = _captured(schedule)
     if maker in ("polynomial_schedule", "exponential_decay") and "transition_steps" not in numbers:
         stays = held(_number(numbers["init_value"]))
-        warn(f"{maker} has no length and stays at {first_value(stays):g}", "the one it should lead to")
+        warn(f"{maker} has no length and stays at {first_value(stays):g}", "the one that it should lead to")
         return stays
     return READERS[maker](numbers)
 
 
-def _remembered(function: Any) -> dict[str, Any]:
-    """Return what a function remembers of the call that made it, by name."""
-    found: dict[str, Any] = {}
+def _captured(function: Any) -> dict[str, Any]:
+    """Return the variables that a function captured from the call that made it, by name."""
+    captured: dict[str, Any] = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         with suppress(ValueError):  # a name that was never set
-            found[name] = cell.cell_contents
-    return found
+            captured[name] = cell.cell_contents
+    return captured
 
 
 def _number(value: Any) -> Any:
@@ -134,7 +134,7 @@ def _interpolated(numbers: dict[str, Any]) -> Schedule:
 
 
 def _values(start: float, scales: list[tuple[Any, Any]]) -> tuple[list[float], list[Length]]:
-    """Return values that are each a multiple of the one before, and the times above 0 that they have."""
+    """Return values, each a multiple of the one before, and the times above 0 at which they begin."""
     times = [_number(boundary) for boundary, _ in scales]
     values = list(accumulate((_number(scale) for _, scale in scales), mul, initial=start))
     begun = sum(time <= 0 for time in times)
@@ -149,14 +149,18 @@ def _join(numbers: dict[str, Any]) -> Schedule:
 def _plateau(numbers: dict[str, Any]) -> Schedule:
     if _number(numbers["accumulation_size"]) != 1:
         raise ScheduleError(
-            "accumulation_size: a metric is observed as it is; build it without, and pass means"
+            "accumulation_size: metrics are observed one by one; build it without, and pass means"
         )
-    rule = {name: _number(value) for name, value in _remembered(numbers["_update_scale"]).items()}
+    rule = {name: _number(value) for name, value in _captured(numbers["_update_scale"]).items()}
     patience, rtol, atol = rule["patience"], rule["rtol"], rule["atol"]
     if patience < 1:
-        raise ScheduleError("patience=0 of optax cuts on each improvement and never else; write patience=1")
+        raise ScheduleError(
+            "optax with patience=0 cuts at each improvement and never otherwise; write patience=1"
+        )
     if rtol == 1:
-        raise ScheduleError("rtol=1 of optax makes a bound of 0 * infinity, which nothing beats; write less")
+        raise ScheduleError(
+            "optax with rtol=1 has a bound of 0 * infinity, which nothing beats; write a smaller rtol"
+        )
     if rtol > 0 and atol > 0:
         raise ScheduleError(
             f"rtol={rtol} and atol={atol}: a threshold is one of them; write rtol=0 or atol=0"

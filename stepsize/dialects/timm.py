@@ -27,12 +27,12 @@ def from_timm(scheduler: Any, *, group: int | None = None) -> Schedule:
     """Return a scheduler of timm as a schedule with the same value at every update.
 
     The rates are those of a loop that builds the scheduler and calls step(t) after epoch t - 1, or
-    step_update(t) after update t - 1; its lengths then are epochs or updates, as t_in_epochs says. Each
+    step_update(t) after update t - 1; its lengths then are epochs or updates, depending on t_in_epochs. Each
     parameter group has its rate times its lr_scale. They must agree, or `group` chooses one.
 
-    What surprises is reproduced and warned about: a schedule that runs underneath its warmup, drops a tick
-    before the milestone, and restarts that are missed. Refused: noise, which PyTorch's generator draws, a
-    decay_fn of one's own, and PlateauLRScheduler with a warmup, during which it does not look at the metric.
+    Surprises are reproduced, with a warning: a schedule that runs underneath its warmup, drops a tick before
+    the milestone, and missed restarts. Refused: noise, which PyTorch's generator draws, a custom decay_fn,
+    and PlateauLRScheduler with a warmup, during which it ignores the metric.
 
     Raises: ScheduleError for what cannot be read.
 
@@ -70,13 +70,14 @@ def _cycling(family: type[Cycling], *names: str) -> Callable[[Any, int], Schedul
 
     def read(scheduler: Any, group: int) -> Schedule:
         if scheduler.cycle_mul < 1:
-            raise ScheduleError(f"cycle_mul={scheduler.cycle_mul} ends in an error of timm; write at least 1")
+            raise ScheduleError(f"cycle_mul={scheduler.cycle_mul} fails in timm; write at least 1")
         more = {name: getattr(scheduler, name) for name in (*CYCLES, *names)}
         shared = _shared(scheduler, group)
         ours = family(t_initial=scheduler.t_initial * _tick(scheduler), **shared, **more)
         if ours.warmup_t and not ours.warmup_prefix and family is not timm_tanh:
             warn(
-                "timm climbs to the peak and drops to what ran underneath", replace(ours, warmup_prefix=True)
+                "timm climbs to the peak and drops to the schedule underneath",
+                replace(ours, warmup_prefix=True),
             )
         if (missed := _missed(ours)) is not None:
             warn(f"timm misses the restart at tick {missed:.0f} and has the minimum there", _restarting(ours))
@@ -90,7 +91,7 @@ def _missed(ours: Cycling) -> float | None:
     if ours.cycle_mul == 1:
         return None
     starts = restarts(ours.t_initial.value, ours.cycle_mul)[: ours.cycle_limit - 1]
-    starts = starts[starts == np.round(starts)]  # between two ticks there is no start to miss
+    starts = starts[starts == np.round(starts)]  # a start between two ticks cannot be missed
     plain = replace(ours, peak=1.0, lr_min=0.0, cycle_decay=1.0)
     values = plain.after_warmup(np.array([0.0, *starts]))
     climbs = ours.warmup_t.value if ours.warmup_t else 0.0
@@ -100,7 +101,7 @@ def _missed(ours: Cycling) -> float | None:
 
 
 def _restarting(ours: Cycling) -> Schedule | str:
-    """Return the schedule of ours that misses no restart."""
+    """Return our schedule that misses none of the restarts."""
     more: dict[str, Any] = {"floor": ours.lr_min, "length": ours.t_initial}
     try:
         if isinstance(ours, timm_tanh):
@@ -137,7 +138,7 @@ def _multistep(scheduler: Any, group: int) -> Schedule:
 
 def _wsd(scheduler: Any, group: int) -> Schedule:
     if callable(scheduler.decay_fn):
-        raise ScheduleError("decay_fn is a function of one's own; choose one of timm's names, such as 1-sqrt")
+        raise ScheduleError("decay_fn is a custom function; choose one of timm's names, such as 1-sqrt")
     tick, scale = _tick(scheduler), scheduler.stable_timescale
     names = ("lr_min", "stable_fn", "stable_power", "decay_fn", "decay_power", "decay_ratio")
     ours = timm_wsd(

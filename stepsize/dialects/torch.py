@@ -34,17 +34,17 @@ def from_torch(
 ) -> Schedule:
     """Return a PyTorch scheduler as a schedule with the same value at every update.
 
-    `scheduler` is one that is built, or a class with the `settings` to build it and the `peak` that its
-    optimizer would have; it is read, never stepped. The schedule is that of the whole run, wherever the
-    scheduler now is; it counts in updates whatever the loop steps it by. Parameter groups must agree, or
+    `scheduler` is an instance, or a class with the `settings` to build it and the `peak` that its optimizer
+    would have; it is read, never stepped. The schedule is that of the whole run, wherever the scheduler now
+    is; it counts updates, whatever the loop steps it by. Parameter groups must agree, or
     `group` chooses one. ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with
-    mode="max"; another metric is a matter of its name.
+    mode="max"; for another metric, change its name.
 
-    What PyTorch does wrong is reproduced and warned about. Not exact: OneCycleLR with straight lines is
+    Defects of PyTorch are reproduced, with a warning. Not exact: OneCycleLR with straight lines is
     negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused:
-    functions of one's own in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which
+    custom functions in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which
     PyTorch shifts by an update or cannot step at all; restarts and cycles that begin below their minimum;
-    and, when planned, rates that get negative.
+    and, when planned, negative rates.
 
     Raises: ScheduleError for what cannot be read.
 
@@ -57,8 +57,8 @@ def from_torch(
     if isinstance(scheduler, type):
         scheduler = _built(scheduler, peak, settings)
     elif peak is not None or settings:
-        said = ", ".join(["peak"] * (peak is not None) + list(settings))
-        raise ScheduleError(f"{said}: a scheduler that is built has its own numbers; leave them out")
+        names = ", ".join(["peak"] * (peak is not None) + list(settings))
+        raise ScheduleError(f"{names}: an instance of a scheduler has its own numbers; leave them out")
     groups = scheduler.optimizer.param_groups if hasattr(scheduler, "optimizer") else [None]
     return of_groups(lambda index: _read(scheduler, index), len(groups), group)
 
@@ -67,13 +67,13 @@ def _built(kind: type, peak: float | None, settings: dict[str, Any]) -> Any:
     """Return a scheduler of this class on an optimizer of its own."""
     if kind.__name__ not in READERS:
         raise ScheduleError(unknown("scheduler", kind.__name__, sorted(READERS)))
-    given = settings.get("max_lr", settings.get("base_lr")) if peak is None else peak
-    if given is None:
+    rate = settings.get("max_lr", settings.get("base_lr")) if peak is None else peak
+    if rate is None:
         raise ScheduleError(f"{kind.__name__} needs the rate of its optimizer; write peak=0.1")
     torch = import_module("torch")
     weight = torch.zeros(1, requires_grad=True)
     try:
-        return kind(torch.optim.SGD([weight], lr=finite_number("peak", given), momentum=0.9), **settings)
+        return kind(torch.optim.SGD([weight], lr=finite_number("peak", rate), momentum=0.9), **settings)
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise ScheduleError(f"PyTorch refuses this {kind.__name__}: {error}") from None
 
@@ -148,7 +148,7 @@ def _restarts(scheduler: Any, group: int, base: float) -> Schedule:
 
 def _cyclic(scheduler: Any, group: int, base: float) -> Schedule:
     if scheduler._scale_fn_custom is not None:
-        raise ScheduleError("CyclicLR with scale_fn is a function of one's own; choose one of its modes")
+        raise ScheduleError("CyclicLR with scale_fn has a custom function; choose one of its modes")
     rise = round(scheduler.total_size * scheduler.step_ratio)
     times = {"up": rise * updates, "down": round(scheduler.total_size - rise) * updates}
     peak = float(scheduler.max_lrs[group])
@@ -163,7 +163,7 @@ def _one_cycle(scheduler: Any, group: int, base: float) -> Schedule:
     total = scheduler.total_steps
     ours = torch_one_cycle(
         peak,
-        pct_start=round((phases[0]["end_step"] + 1) / total, 12),  # what was written, without the noise
+        pct_start=round((phases[0]["end_step"] + 1) / total, 12),  # as it was written, without rounding noise
         start=None if start == peak / 25 else start,
         end=None if end == start / 10_000 else end,
         shape=SHAPES[scheduler._anneal_func_type],
@@ -209,20 +209,22 @@ def _chained(scheduler: Any, group: int, base: None) -> Schedule:
     children = [_single(child) for child in scheduler._schedulers]
     start = float(children[0].base_lrs[group])
     stages = [_read(child, group) for child in children]
-    own = [stage for stage in stages if isinstance(stage, (torch_cosine, *OVERWRITING))]
+    unscaled = [stage for stage in stages if isinstance(stage, (torch_cosine, *OVERWRITING))]
     ratios = [
-        _read(child, group, 1.0) for child, stage in zip(children, stages, strict=True) if stage not in own
+        _read(child, group, 1.0)
+        for child, stage in zip(children, stages, strict=True)
+        if stage not in unscaled
     ]
-    if not own:
+    if not unscaled:
         return product(start, *ratios)
     if len(stages) == 1:
         return stages[0]
-    warn("ChainedScheduler lets schedulers change each other's rate", product(*ratios, clean(own[-1])))
+    warn("ChainedScheduler lets schedulers change each other's rate", product(*ratios, clean(unscaled[-1])))
     return torch_chained(stages, base=start)
 
 
 def clean(schedule: Schedule) -> Schedule:
-    """Return the family of ours that does what a rule of PyTorch was meant to do."""
+    """Return our schedule that does what a scheduler of PyTorch was meant to do."""
     if isinstance(schedule, torch_cosine):
         return cosine(schedule.peak, floor=min(schedule.eta_min, schedule.peak), length=schedule.t_max)
     if isinstance(schedule, torch_one_cycle) and schedule.length is not None:
@@ -240,7 +242,7 @@ def clean(schedule: Schedule) -> Schedule:
 def _single(child: Any) -> Any:
     if hasattr(child, "_schedulers"):
         raise ScheduleError(
-            f"{type(child).__name__} inside a combination goes wrong in PyTorch; read its parts and write "
+            f"{type(child).__name__} inside a combination does not work in PyTorch; read its parts and write "
             "first >> second, or first * second"
         )
     return child

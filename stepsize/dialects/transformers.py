@@ -31,10 +31,10 @@ def from_transformers(
     "reduce_lr_on_plateau" takes the arguments of PyTorch's ReduceLROnPlateau and follows "val_loss", or
     "val_accuracy" with mode="max".
 
-    Cosines that rise again after the run are reproduced and warned about. Refused: "greedy", whose bounds
+    Cosines that rise again after the run are reproduced, with a warning. Refused: "greedy", whose bounds
     reset its whole state, and a warmup that is not shorter than the run.
 
-    Raises: ScheduleError for an unknown name, or an argument that is unknown, missing or not possible.
+    Raises: ScheduleError for an unknown name, or an argument that is unknown, missing or impossible.
 
     Source: transformers/optimization.py of transformers 5.23.
 
@@ -44,9 +44,9 @@ def from_transformers(
     name = str(getattr(name, "value", name))
     if name not in NAMES:
         raise ScheduleError(unknown("name", name, sorted(NAMES)))
-    given = {"num_warmup_steps": num_warmup_steps, "num_training_steps": num_training_steps}
+    steps = {"num_warmup_steps": num_warmup_steps, "num_training_steps": num_training_steps}
     parameters = inspect.signature(NAMES[name]).parameters
-    known = {key: value for key, value in given.items() if key in parameters and value is not None} | kwargs
+    known = {key: value for key, value in steps.items() if key in parameters and value is not None} | kwargs
     for key in known:
         if key not in parameters or key == "peak":
             raise ScheduleError(f"{name}: " + unknown("argument", key, list(parameters)[1:] or ["none"]))
@@ -57,12 +57,12 @@ def from_transformers(
 
 
 def from_lambda(function: Any, peak: Any) -> Schedule:
-    """Return the schedule of a function that transformers gave to a LambdaLR; others cannot be read."""
+    """Return the schedule of a function that transformers passed to a LambdaLR; others cannot be read."""
     if getattr(function, "__module__", "") == MODULE and function.__name__ == "_get_constant_lambda":
         return constant(peak)
     if not isinstance(function, partial) or function.func.__module__ != MODULE:
         raise ScheduleError(
-            "LambdaLR has a function of one's own, and a schedule is text; write the schedule it follows, "
+            "LambdaLR has a custom function, and a schedule is text; write the schedule that it follows, "
             "such as inverse_time(0.1, rate=0.002) for 1 / (1 + 0.002 * t)"
         )
     known = dict(function.keywords)
@@ -110,7 +110,7 @@ def _linear(peak: Any, num_warmup_steps: float, num_training_steps: float) -> Sc
 def _wave(
     peak: Any, left: float, num_cycles: float, floor: Any, offset: int, climb: tuple[float, Any]
 ) -> Schedule:
-    """Return a cosine that goes on after the run, after a climb of some updates from a start."""
+    """Return a cosine that continues after the run, after a climb of some updates from a start."""
     if num_cycles == 0:
         return after_warmup(*climb, constant(peak))
     t_max = left / (2 * num_cycles) * updates
@@ -214,7 +214,7 @@ def _warmup_stable_decay(
 
 def _greedy(peak: Any) -> Schedule:
     raise ScheduleError(
-        '"greedy" raises and lowers by rules of its own; write constant(0.1) * plateau() instead'
+        '"greedy" raises and lowers the rate by rules of its own; write constant(0.1) * plateau() instead'
     )
 
 

@@ -1,9 +1,8 @@
 """A plan as code of another library, which needs nothing of this package.
 
 Where the library has a schedule of its own with the same rates, the code calls it; else it is the formula in
-plain Python (`plain`) in the shape that the library takes. `formulas` and `waves` have one formula for each
-family, `functions` puts them together, and every formula is run and compared with the plan when it is
-exported. Each target is a module of its own; none of them imports its library.
+plain Python (`plain`) in the form that the library takes. Each family writes its own formula (`Family.code`),
+and every export is run and compared with the plan. Each target is a module; none imports its library.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ TARGETS: dict[str, Callable[[Plan], Module]] = {
 def export(plan: Plan, to: str) -> str:
     """Return Python code with the rates of a plan, for "keras", "torch", "optax", "transformers" or "plain".
 
-    The rates are those of the plan, rounded to float32 by Keras and optax. After the run, a schedule that the
-    library has itself goes by its own rule.
+    The rates are those of the plan, rounded to float32 by Keras and optax. After the run, a schedule of the
+    library follows its own rule.
 
-    Raises: ScheduleError for an unknown target, and with the reason for a plan that it cannot express.
+    Raises: ScheduleError for an unknown target, and for a plan that it cannot express, with the reason.
 
     >>> from stepsize.schedules import cosine
     >>> print(export(cosine(0.1).plan(updates=450), to="torch"))
@@ -55,7 +54,9 @@ def export(plan: Plan, to: str) -> str:
     <BLANKLINE>
     """
     if not isinstance(plan, Plan):
-        raise ScheduleError(f"plan={shown(plan)} is no plan; write for example cosine(0.1).plan(updates=450)")
+        raise ScheduleError(
+            f"plan={shown(plan)} is not a plan; write for example cosine(0.1).plan(updates=450)"
+        )
     if not isinstance(to, str) or to not in TARGETS:
         raise ScheduleError(unknown("target", to if isinstance(to, str) else shown(to), sorted(TARGETS)))
     return TARGETS[to](plan).text(plan)

@@ -92,7 +92,7 @@ def _call(plan: Plan) -> str:
 
 
 def _warmup_cosine(climb: Any, falls: Any, plan: Plan) -> str:
-    """Return the one class that has a warmup of its own."""
+    """Return the call of CosineDecay, the one class with a warmup."""
     clock = Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
     steps = integer(clock.updates("warmup", climb.length))
     require_exact(climb.shape == "linear" and not climb.closed and steps > 0)
@@ -123,7 +123,7 @@ def _exponential(s: Any, at: Piece) -> str:
     if s.staircase:
         return _regular_stairs(s, at)
     if s.floor is not None:
-        require_exact(at.phase >= at.last)  # it falls on
+        require_exact(at.phase >= at.last)  # it would keep falling
         factor = decimal(s.floor / s.peak)
         return f"ExponentialDecay({decimal(s.peak)}, decay_steps={at.phase}, decay_rate={factor})"
     at.require_unbounded()

@@ -1,4 +1,4 @@
-"""What an exported file is made of, and the rates that a library has itself."""
+"""The parts of an exported file, and the checks of whether a library has the same schedule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stepsize.schedules.code_text import comment
 from stepsize.schedules.operators import planned_part
 
 FEW = 16
-"""How often a rate may be multiplied in float32, before the rounding errors show."""
+"""How often a rate may be multiplied in float32 before rounding errors show."""
 
 
 class Unfit(Exception):
@@ -29,7 +29,7 @@ class Module:
     call: str = ""
 
     def text(self, plan: Plan) -> str:
-        """Return the file, which says first what it is."""
+        """Return the file, which begins with what it is and how to use it."""
         epochs = f", {plan.updates_per_epoch} an epoch" if plan.updates_per_epoch else ""
         run = f"# The run has {plan.horizon} updates (steps of the optimizer){epochs}, counted from 0."
         after = [f"# After it, {self.call} goes by a rule of its own."] if self.call else []
@@ -40,13 +40,13 @@ class Module:
 
 
 def integer(value: float) -> int:
-    """Return a number of updates that has no fraction."""
+    """Return a number that has no fraction; raise Unfit for others."""
     require_exact(float(value).is_integer())
     return int(value)
 
 
 def require_exact(condition: bool) -> None:
-    """Raise Unfit unless a condition of the library's schedule holds."""
+    """Raise Unfit unless a condition holds under which the library's schedule is exact."""
     if not condition:
         raise Unfit
 
@@ -66,14 +66,14 @@ class Piece:
         return integer(self.lasts - getattr(self.schedule, "closed", False))
 
     def require_unbounded(self) -> None:
-        """Ask that its values go on to the end of the run."""
+        """Raise Unfit unless its values continue to the end of the run."""
         require_exact(self.lasts > self.last)
 
 
 def piece(schedule: Schedule, clock: Clock) -> Piece:
     """Return a schedule that has all the updates of a clock."""
-    own = schedule.duration(clock)
-    return Piece(schedule, clock, clock.horizon if own is None else own, clock.horizon - 1)
+    duration = schedule.duration(clock)
+    return Piece(schedule, clock, clock.horizon if duration is None else duration, clock.horizon - 1)
 
 
 def whole_run(plan: Plan) -> tuple[Schedule, Clock]:
@@ -99,7 +99,7 @@ def decimal(value: float) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text between quotes; the names of a schedule have none, nor backslashes."""
+    """Return a text between quotes; the names in a schedule contain no quotes or backslashes."""
     return f'"{text}"'
 
 

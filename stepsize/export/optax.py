@@ -123,7 +123,7 @@ def _exponential(s: Any, at: Piece) -> str:
     if s.staircase:
         return _stairs(s, at, regular_times(s, at))
     if s.floor is not None:
-        require_exact(at.phase >= at.last)  # it falls on
+        require_exact(at.phase >= at.last)  # it would keep falling
         factor = decimal(s.floor / s.peak)
         return f"exponential_decay({decimal(s.peak)}, transition_steps={at.phase}, decay_rate={factor})"
     at.require_unbounded()

@@ -21,7 +21,7 @@ NEEDED = {
     "itertools": ("accumulate",),
 }
 USE = "for each update, counted from 0: set the optimizer's rate to learning_rate(update)"
-CHECKED = 100_000  # updates that are run at most, evenly over the plan
+CHECKED = 100_000  # updates that are compared at most, evenly over the plan
 
 
 def module(plan: Plan) -> Module:
@@ -43,7 +43,7 @@ def function(plan: Plan) -> str:
     if isinstance(schedule, constant):
         body = [f"return {schedule.value}"]
     else:
-        with np.errstate(all="ignore"):  # as in the plan, which has found its values finite
+        with np.errstate(all="ignore"):  # as in the plan, whose values are finite
             body = [_time(plan), *schedule.body(clock, plan.horizon, functions)]
     if plan.after == "error":
         refuse = f'raise ValueError(f"update {{update}} is past the run of {plan.horizon} updates")'
@@ -68,9 +68,9 @@ def imports(code: str, *libraries: str) -> str:
     """
     used = set(re.findall(r"\w+", re.sub("#.*", "", code)))
     lines = [
-        f"from {module} import {', '.join(found)}"
+        f"from {module} import {', '.join(needed)}"
         for module, names in NEEDED.items()
-        if (found := sorted(used.intersection(names)))
+        if (needed := sorted(used.intersection(names)))
     ]
     others = [*libraries, "import numpy as np"] if "np" in used else libraries
     plain, named = (sorted(line for line in others if line.startswith(word)) for word in ("import", "from"))
@@ -78,16 +78,16 @@ def imports(code: str, *libraries: str) -> str:
 
 
 def _check(plan: Plan, code: str) -> None:
-    """Run the function and compare its values with those of the plan; every one in runs of usual length."""
+    """Run the function and compare its values with the plan's, all of them unless the run is very long."""
     namespace: dict[str, Any] = {}
     exec(f"{imports(code)}\n{code}", namespace)
     times = np.unique(np.linspace(0, plan.horizon - 1, min(plan.horizon, CHECKED)).astype(int))
-    found = np.array([namespace["learning_rate"](t) for t in times.tolist()])
+    rates = np.array([namespace["learning_rate"](t) for t in times.tolist()])
     expected = plan.values[times]
-    near = np.isclose(found, expected, rtol=1e-9, atol=1e-12 * expected.max())
+    near = np.isclose(rates, expected, rtol=1e-9, atol=1e-12 * expected.max())
     if not near.all():
         t = times[np.argmin(near)]
         raise ScheduleError(
             f"{plan.schedule} cannot be exported: its formula in plain Python gives "
-            f"{found[np.argmin(near)]} at update {t} instead of {plan.values[t]}; use an adapter instead"
+            f"{rates[np.argmin(near)]} at update {t} instead of {plan.values[t]}; use an adapter instead"
         )

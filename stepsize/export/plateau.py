@@ -1,4 +1,4 @@
-"""Schedules that a metric drives: only a constant rate has a counterpart in other libraries."""
+"""Schedules that a metric drives: other libraries have them for a constant rate only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ NEVER_NEGATIVE = (
 
 
 def refusal(plan: Plan, target: str, reason: str, adapter: str) -> ScheduleError:
-    """Return the error that says why a plan has no code for a target, and what follows it all the same."""
+    """Return the error of a plan that a target cannot express, with the reason and the adapter that can."""
     return ScheduleError(
         f"{plan.schedule} cannot be exported to {target}: {reason}; use stepsize.adapters.{adapter}"
     )
 
 
 def torch_plateau(plan: Plan, target: str) -> tuple[float, str, str]:
-    """Return the rate, the arguments of PyTorch's ReduceLROnPlateau, and what to know about them.
+    """Return the rate, the arguments of PyTorch's ReduceLROnPlateau, and a note on them.
 
-    Raises: ScheduleError if that is not the same rule.
+    Raises: ScheduleError if its rule is not the same.
     """
     rate, rule = _on_constant(plan, target, "torch.TorchScheduler")
     kind = "rel" if rule.relative else "abs"
@@ -40,13 +40,13 @@ def torch_plateau(plan: Plan, target: str) -> tuple[float, str, str]:
 def keras_plateau(plan: Plan) -> tuple[float, str]:
     """Return the rate, and the arguments of Keras' ReduceLROnPlateau.
 
-    Raises: ScheduleError if that is not the same rule.
+    Raises: ScheduleError if its rule is not the same.
     """
     rate, rule = _on_constant(plan, "keras", "keras.ScheduleCallback")
     if rule.relative and rule.threshold > 0:
         reason = "Keras' threshold is absolute: write relative=False, or threshold=0"
         raise refusal(plan, "keras", reason, "keras.ScheduleCallback")
-    cooldown = rule.cooldown + 1 if rule.cooldown else 0  # Keras counts the check of the cut as well
+    cooldown = rule.cooldown + 1 if rule.cooldown else 0  # Keras also counts the check of the cut
     return rate, (
         f"monitor={quoted(rule.metric)}, mode={quoted(_mode(rule))}, factor={spell(rule.factor)}, "
         f"patience={rule.patience + 1}, min_delta={spell(rule.threshold)}, cooldown={cooldown}, "

@@ -96,7 +96,7 @@ def _polynomial(s: Any, at: Piece) -> Call:
 
 
 def _cosine(s: Any, at: Piece) -> Call:
-    require_exact(at.phase >= at.last)  # it rises again
+    require_exact(at.phase >= at.last)  # else it would rise again
     return s.peak, f"CosineAnnealingLR(optimizer, T_max={at.phase}, eta_min={spell(s.floor)})"
 
 

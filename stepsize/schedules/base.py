@@ -52,7 +52,7 @@ class Schedule(ABC):
 
     @property
     def incomplete(self) -> bool:
-        """Whether it ends in a warmup that leads to nothing."""
+        """Whether it ends in a warmup with nothing after it."""
         return False
 
     @property
@@ -76,7 +76,7 @@ class Schedule(ABC):
     def bind(self, **values: float) -> Schedule:
         """Return the schedule with numbers for its knobs.
 
-        Raises: ScheduleError for a name that is no knob of it.
+        Raises: ScheduleError for a name that is not one of its knobs.
 
         >>> from stepsize.schedules import cosine
         >>> from stepsize.units import lr
@@ -190,7 +190,7 @@ class Schedule(ABC):
 
     def __truediv__(self, divisor: float) -> Schedule:
         if finite_number("divisor", divisor) == 0:
-            raise ScheduleError(f"{self} / 0 is no schedule; divide by a number above 0")
+            raise ScheduleError(f"{self} / 0 is not a schedule; divide by a number above 0")
         return self * (1 / divisor)
 
 
@@ -200,7 +200,7 @@ def parameters(schedule: Schedule) -> dict[str, Any]:
 
 
 def written(value: Any) -> str:
-    """Return a parameter as a spec says it."""
+    """Return a parameter as specs write it."""
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, tuple):

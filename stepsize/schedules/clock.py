@@ -1,4 +1,4 @@
-"""The clock of a run: its length in updates, and what a length comes to in it."""
+"""The clock of a run: its length in updates, and how a length resolves in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stepsize.units import Length
 
 @dataclass(frozen=True)
 class Clock:
-    """What a formula may know of time: the updates its piece has, and the run that lengths refer to."""
+    """What a formula knows about time: the updates of its piece, and the run that lengths refer to."""
 
     horizon: float
     run: int
@@ -26,7 +26,7 @@ class Clock:
             raise ScheduleError(f"{name}={error}") from None
 
     def period(self, name: str, length: Length) -> float:
-        """Return `length` in updates, which must not come out as none."""
+        """Return `length` in updates, which must not resolve to 0."""
         result = self.updates(name, length)
         if result == 0:
             raise ScheduleError(
@@ -35,12 +35,12 @@ class Clock:
         return result
 
     def times(self, name: str, lengths: Sequence[Length]) -> list[float]:
-        """Return times in updates, none of them 0, which must come out in rising order."""
+        """Return times in updates, which must be above 0 and in rising order."""
         times = [self.period(name, item) for item in lengths]
         if times != sorted(times):
-            found = ", ".join(map(spell, times))
+            resolved = ", ".join(map(spell, times))
             raise ScheduleError(
-                f"{name}={list(lengths)} comes to updates {found}; write them in rising order"
+                f"{name}={list(lengths)} resolves to updates {resolved}; write them in rising order"
             )
         return times
 

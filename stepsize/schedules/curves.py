@@ -1,4 +1,4 @@
-"""The curves that schedules are drawn with: how far a phase is, and the way between two values."""
+"""The curves of phases: how much of a phase is done, and the value between its two ends."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def between(start: float, end: float, weight: Array) -> Array:
 
 
 def powers(base: float, counts: Array) -> Array:
-    """Return base^counts for whole numbers; each power is worked out once, for they are few and repeated.
+    """Return base^counts for whole numbers; each power is computed once, because few of them differ.
 
     >>> powers(0.5, np.array([2.0, 2.0, 3.0]))
     array([0.25 , 0.25 , 0.125])
@@ -59,7 +59,7 @@ def powers(base: float, counts: Array) -> Array:
 def decaying(base: float, exponents: Array) -> Array:
     """Return base^exponents for a base of at most 1, and 0 below the smallest normal number.
 
-    Working such tiny powers out would cost ten times as much as all the others.
+    Computing such tiny powers would cost ten times as much as all the others.
 
     >>> decaying(0.5, np.array([0.0, 1.0, 2000.0]))
     array([1. , 0.5, 0. ])
@@ -73,7 +73,7 @@ def decaying(base: float, exponents: Array) -> Array:
 
 
 def shaped(shape: str, start: float, end: float, u: Array) -> Array:
-    """Return the way from `start` to `end` at progress `u`, in one of `WEIGHTS` or geometrically.
+    """Return the value on the way from `start` to `end` at progress `u`, by `WEIGHTS` or geometrically.
 
     >>> shaped("exponential", 1.0, 0.01, np.array([0.0, 0.5, 1.0]))
     array([1.  , 0.1 , 0.01])

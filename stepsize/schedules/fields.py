@@ -1,4 +1,4 @@
-"""What the parameters of a schedule may be: each annotation carries the check that its values pass.
+"""The kinds of parameters that schedules have: each annotation carries the check of its values.
 
 A family writes `peak: Level` and gets a finite number above 0, or a knob, or an error that names `peak`.
 """
@@ -46,7 +46,7 @@ def _growth(name: str, value: Any) -> float:
 
 def _signed(name: str, value: Any) -> float:
     if not is_number(value) or not math.isfinite(value):
-        raise ScheduleError(f"{name}={shown(value)} is no finite number; write for example {name}=-6")
+        raise ScheduleError(f"{name}={shown(value)} is not a finite number; write for example {name}=-6")
     return float(value) + 0.0
 
 
@@ -97,7 +97,7 @@ def _period(name: str, value: Any) -> Length:
 def _milestones(name: str, value: Any) -> tuple[Length, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ScheduleError(
-            f"{name}={shown(value)} is no list of one or more lengths; write {name}=[30*epochs, 0.75*run]"
+            f"{name}={shown(value)} is not a list of one or more lengths; write {name}=[30*epochs, 0.75*run]"
         )
     result = tuple(_period(name, item) for item in value)
     for before, after in pairwise(result):
@@ -109,13 +109,13 @@ def _milestones(name: str, value: Any) -> tuple[Length, ...]:
 def _levels(name: str, value: Any) -> tuple[float | Knob, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ScheduleError(
-            f"{name}={shown(value)} is no list of one or more numbers; write {name}=[0.1, 0.01]"
+            f"{name}={shown(value)} is not a list of one or more numbers; write {name}=[0.1, 0.01]"
         )
     return tuple(_or_knob(finite_number)(name, item) for item in value)
 
 
 def plain_name(name: str, value: Any) -> str:
-    """Return `value` if it is a text that a spec can hold between quotes."""
+    """Return `value` if it is a text that a spec can quote."""
     if (
         not isinstance(value, str)
         or not value.isprintable()
@@ -123,13 +123,13 @@ def plain_name(name: str, value: Any) -> str:
         or set(value) & set("\"'\\")
     ):
         raise ScheduleError(
-            f'{name}={shown(value)} is no {name}\'s name; write plain text such as {name}="val_loss"'
+            f'{name}={shown(value)} is not the name of a {name}; write plain text such as {name}="val_loss"'
         )
     return value
 
 
 def one_of(*allowed: str) -> Check:
-    """Return the check of a parameter that takes one of these words."""
+    """Return the check of a parameter that takes one of `allowed`."""
 
     def check(name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in allowed:

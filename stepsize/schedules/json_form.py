@@ -37,7 +37,7 @@ def to_json(schedule: Schedule) -> str:
 def from_json(text: str) -> Schedule:
     """Return the schedule of a JSON document.
 
-    Raises: SpecError if the text is no such document, or a schedule in it cannot be built.
+    Raises: SpecError if the text is not such a document, or a schedule in it cannot be built.
 
     >>> from_json('{"stepsize_schedule": 1, "schedule": {"name": "linear", "peak": 0.1}}')
     linear(0.1)
@@ -45,10 +45,10 @@ def from_json(text: str) -> Schedule:
     try:
         document = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise SpecError(f"the schedule is no JSON document: {error}") from None
+        raise SpecError(f"the schedule is not a JSON document: {error}") from None
     if not isinstance(document, dict) or "stepsize_schedule" not in document:
         raise SpecError(
-            f'{shown(document)} is no schedule; write {{"stepsize_schedule": 1, "schedule": ...}}'
+            f'{shown(document)} is not a schedule; write {{"stepsize_schedule": 1, "schedule": ...}}'
         )
     if document["stepsize_schedule"] != VERSION:
         raise SpecError(
@@ -57,13 +57,13 @@ def from_json(text: str) -> Schedule:
     schedule = _value(document.get("schedule"), DEEPEST)
     if not isinstance(schedule, Schedule):
         raise SpecError(
-            f'"schedule": {shown(document.get("schedule"))} is no schedule; write an object with a name'
+            f'"schedule": {shown(document.get("schedule"))} is not a schedule; write an object with a name'
         )
     return schedule
 
 
 def _plain(value: Any) -> Any:
-    """Return a schedule or parameter as what JSON has words for."""
+    """Return a schedule or parameter as plain JSON data."""
     if isinstance(value, Join):
         return {"join": [_plain(piece) for piece in value.pieces]}
     if isinstance(value, Sum):
@@ -73,8 +73,8 @@ def _plain(value: Any) -> Any:
         return {"product": [*scale, *(_plain(factor) for factor in value.factors)]}
     if isinstance(value, Schedule):
         defaults = {field.name: field.default for field in fields(value)}
-        said = {name: _plain(item) for name, item in parameters(value).items() if item != defaults[name]}
-        return {"name": type(value).__name__, **said}
+        changed = {name: _plain(item) for name, item in parameters(value).items() if item != defaults[name]}
+        return {"name": type(value).__name__, **changed}
     if isinstance(value, Length):
         return {value.unit: _plain(value.value)}
     if isinstance(value, Knob):
@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
 
 
 def _value(plain: Any, depth: int) -> Any:
-    """Return what `_plain` made, turned back."""
+    """Return the schedule or parameter that `_plain` turned into JSON data."""
     if depth == 0:
         raise SpecError(f"the schedule is nested more than {DEEPEST} levels deep; write it flatter")
     if isinstance(plain, list):
@@ -109,5 +109,5 @@ def _value(plain: Any, depth: int) -> Any:
     except InputError as error:
         raise SpecError(f"{shown(plain)}: {error}") from None
     raise SpecError(
-        f"{shown(plain)} is no part of a schedule; write a name, a join, a product, a sum, a length or a knob"
+        f"{shown(plain)} is not part of a schedule; write a name, join, product, sum, length or knob"
     )

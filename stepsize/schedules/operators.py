@@ -35,7 +35,7 @@ class Join(Schedule):
         for piece in self.pieces:
             if piece.metric_factor is not None:
                 raise ScheduleError(
-                    f"{piece} cannot be joined, for a metric drives it over the whole run; "
+                    f"{piece} is driven by a metric over the whole run and cannot be joined; "
                     f"write (a >> b) * {piece.metric_factor}"
                 )
         for piece in self.pieces[:-1]:
@@ -47,7 +47,7 @@ class Join(Schedule):
     def evaluate(self, t: Array, clock: Clock) -> Array:
         starts = self._starts(clock)
         if starts[-1] > clock.horizon:
-            self._say_too_long(clock, starts[-1])
+            self._raise_too_long(clock, starts[-1])
         values = np.empty_like(t)
         for index, (start, end) in enumerate(pairwise([*starts, np.inf])):
             inside = (t >= start) & (t < end)
@@ -86,7 +86,7 @@ class Join(Schedule):
         target = self._piece(index + 1, np.zeros(1), starts, clock)
         return piece.towards(float(target[0]), t, local)
 
-    def _say_too_long(self, clock: Clock, total: float) -> None:
+    def _raise_too_long(self, clock: Clock, total: float) -> None:
         first = self.pieces[0]
         if isinstance(first, warmup):
             clock.part("warmup", first.length)
@@ -142,7 +142,7 @@ class Product(Schedule):
     def evaluate(self, t: Array, clock: Clock) -> Array:
         planned = [factor.evaluate(t, clock) for factor in self.factors if factor.metric_factor is None]
         if not planned:
-            return self.metric_factor.evaluate(t, clock)  # it says that it cannot stand alone
+            return self.metric_factor.evaluate(t, clock)  # this raises the right error
         return reduce(np.multiply, planned, np.full_like(t, self.scale))
 
     def body(self, clock: Clock, reach: float, out: Functions) -> list[str]:
@@ -188,7 +188,7 @@ class Sum(Schedule):
                 raise ScheduleError(f"{term} ends in a warmup before +; write ({term} >> schedule) + ...")
             if term.metric_factor is not None:
                 raise ScheduleError(
-                    f"{term} cannot be added, for a metric drives it; write (a + b) * {term.metric_factor}"
+                    f"{term} is driven by a metric and cannot be added; write (a + b) * {term.metric_factor}"
                 )
 
     def evaluate(self, t: Array, clock: Clock) -> Array:
@@ -224,7 +224,7 @@ def join(*schedules: Any) -> Schedule:
     for schedule in schedules:
         if not isinstance(schedule, Schedule):
             raise ScheduleError(
-                f">> joins schedules, and {shown(schedule)} is none; write constant(0.1) for a number"
+                f">> joins schedules, and {shown(schedule)} is not one; write constant(0.1) for a number"
             )
         pieces += schedule.pieces if isinstance(schedule, Join) else (schedule,)
     return pieces[0] if len(pieces) == 1 else Join(tuple(pieces))
@@ -236,7 +236,7 @@ def total(*schedules: Any) -> Schedule:
     for schedule in schedules:
         if not isinstance(schedule, Schedule):
             raise ScheduleError(
-                f"+ adds schedules, and {shown(schedule)} is none; write constant(0.1) for a number"
+                f"+ adds schedules, and {shown(schedule)} is not one; write constant(0.1) for a number"
             )
         terms += schedule.terms if isinstance(schedule, Sum) else (schedule,)
     return terms[0] if len(terms) == 1 else Sum(tuple(terms))

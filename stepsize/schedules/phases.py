@@ -1,4 +1,4 @@
-"""What a plan made of its schedule: which piece rules which updates, and how long every length came out."""
+"""The phases of a plan: which piece of its schedule rules which updates, and every length in updates."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ def phases(plan: Plan) -> list[Phase]:
     >>> [(phase.piece[:6], phase.part, phase.first, phase.last) for phase in phases(plan)]
     [('warmup', '', 0, 44), ('wsd(0.', 'stable', 45, 359), ('wsd(0.', 'decay', 360, 449)]
     """
-    begun = _begun(plan.schedule, _clock(plan))
-    found: list[Phase] = []
-    for (start, piece, part), (end, *_) in pairwise([*begun, (float(plan.horizon), "", "")]):
+    starts = _starts(plan.schedule, _clock(plan))
+    result: list[Phase] = []
+    for (start, piece, part), (end, *_) in pairwise([*starts, (float(plan.horizon), "", "")]):
         first, last = math.ceil(start), min(math.ceil(end), plan.horizon) - 1
         if first <= last:
-            found.append(Phase(piece, part, first, last))
-    return found
+            result.append(Phase(piece, part, first, last))
+    return result
 
 
 def resolved(plan: Plan) -> list[str]:
-    """Return how long the run is, and what every length of the schedule comes to in updates, each said once.
+    """Return the length of the run, and every length of the schedule in updates, each once.
 
     >>> from stepsize.schedules import cosine, warmup
     >>> from stepsize.units import epochs
     >>> resolved((warmup(5 * epochs) >> cosine(0.1)).plan(epochs=50, updates_per_epoch=9))
     ['50 epochs = 450 updates', '1 epoch = 9 updates', 'warmup = 45 updates']
     """
-    said = [_run(plan)]
+    lines = [_run(plan)]
     if plan.updates_per_epoch:
-        said.append(f"1 epoch = {counted(plan.updates_per_epoch, 'update')}")
+        lines.append(f"1 epoch = {counted(plan.updates_per_epoch, 'update')}")
     clock = _clock(plan)
     for name, written in lengths(plan.schedule):
         if any(length.unit != "updates" for length in written):
             amounts = [spell(length.resolve(clock.run, clock.updates_per_epoch)) for length in written]
-            said.append(f"{name} = {', '.join(amounts)} {'update' if amounts == ['1'] else 'updates'}")
-    return list(dict.fromkeys(said))
+            lines.append(f"{name} = {', '.join(amounts)} {'update' if amounts == ['1'] else 'updates'}")
+    return list(dict.fromkeys(lines))
 
 
 def _run(plan: Plan) -> str:
@@ -93,28 +93,28 @@ def _clock(plan: Plan) -> Clock:
     return Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
 
 
-def _begun(schedule: Schedule, clock: Clock) -> list[Start]:
+def _starts(schedule: Schedule, clock: Clock) -> list[Start]:
     """Return when each phase of a schedule begins, counted from its own beginning."""
     if isinstance(schedule, Join):
         return list(_joined(schedule, clock))
-    own = schedule.duration(clock)
-    local = clock if own is None else replace(clock, horizon=own)
-    found = [start for start in _inside(schedule, local) if start[0] < local.horizon]
-    if len(found) < 2:
-        found = [(0.0, str(schedule), "")]
-    return found if own is None else [*found, (own, str(schedule), HELD)]
+    duration = schedule.duration(clock)
+    local = clock if duration is None else replace(clock, horizon=duration)
+    starts = [start for start in _inside(schedule, local) if start[0] < local.horizon]
+    if len(starts) < 2:
+        starts = [(0.0, str(schedule), "")]
+    return starts if duration is None else [*starts, (duration, str(schedule), HELD)]
 
 
 def _joined(schedule: Join, clock: Clock) -> Iterator[Start]:
     begin = 0.0
     for piece in schedule.pieces:
-        for at, name, part in _begun(piece, replace(clock, horizon=clock.horizon - begin)):
+        for at, name, part in _starts(piece, replace(clock, horizon=clock.horizon - begin)):
             yield begin + at, name, part
         begin += piece.duration(clock) or 0.0
 
 
 def _inside(schedule: Schedule, clock: Clock) -> list[Start]:
-    """Return the phases of a schedule other than a join; none if it has no parts."""
+    """Return the starts inside a schedule other than a join; none if it has a single phase."""
     inner: tuple[Schedule, ...] = ()
     if isinstance(schedule, Product):
         inner = schedule.factors
@@ -123,22 +123,22 @@ def _inside(schedule: Schedule, clock: Clock) -> list[Start]:
     elif isinstance(schedule, Wrapper) and not isinstance(schedule, repeat):
         inner = (schedule.schedule,)
     for each in inner:
-        found = [start for start in _begun(each, clock) if start[0] < clock.horizon]
-        if len(found) > 1:
-            return _at_epochs(found, clock) if isinstance(schedule, per_epoch) else found
+        starts = [start for start in _starts(each, clock) if start[0] < clock.horizon]
+        if len(starts) > 1:
+            return _at_epochs(starts, clock) if isinstance(schedule, per_epoch) else starts
     if not isinstance(schedule, Family):
         return []
     return [(at, str(schedule), part) for at, part in schedule.phases(clock)]
 
 
-def _at_epochs(found: list[Start], clock: Clock) -> list[Start]:
-    """Return the starts as `per_epoch` sees them, when the next epoch begins."""
+def _at_epochs(starts: list[Start], clock: Clock) -> list[Start]:
+    """Return the starts under `per_epoch`, where each phase waits for the next epoch."""
     each = clock.updates_per_epoch or 1
-    return [(math.ceil(at / each) * each, piece, part) for at, piece, part in found]
+    return [(math.ceil(at / each) * each, piece, part) for at, piece, part in starts]
 
 
 def counts_epochs(schedule: Schedule) -> bool:
-    """Tell whether a schedule needs to know the updates of an epoch.
+    """Return whether a schedule needs to know the updates of an epoch.
 
     >>> from stepsize.units import epochs, updates
     >>> counts_epochs(warmup(5 * epochs)), counts_epochs(warmup(5 * updates))
@@ -152,7 +152,7 @@ def counts_epochs(schedule: Schedule) -> bool:
 
 
 def lengths(schedule: Schedule) -> Iterator[tuple[str, tuple[Length, ...]]]:
-    """Yield the lengths that the parts of a schedule have, by the names users know them by."""
+    """Yield the lengths in a schedule and its parts, with the names that users write."""
     for name, value in parameters(schedule).items():
         items = _items(value)
         if items and all(isinstance(item, Length) for item in items):

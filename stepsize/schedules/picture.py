@@ -35,7 +35,7 @@ USUAL_EPOCHS, USUAL_UPDATES, MOST_UPDATES = 50, 1_000, 1_000_000
 
 
 class Curve(NamedTuple):
-    """One line of a picture: a value per update, and its words in the legend."""
+    """One line of a picture: a value per update, and its label in the legend."""
 
     label: str
     values: Array
@@ -58,7 +58,7 @@ def curve(plan: Plan) -> Curve:
 
 
 def _left_out(schedules: Sequence[Schedule]) -> str:
-    """Name the factors that only a metric moves, for the title."""
+    """Return the names of the factors that only a metric moves, for the title."""
     names = sorted(
         {type(each.metric_factor).__name__ for each in schedules if each.metric_factor is not None}
     )
@@ -66,7 +66,7 @@ def _left_out(schedules: Sequence[Schedule]) -> str:
 
 
 def axis(drawn: Sequence[Curve]) -> tuple[str, list[int], float]:
-    """Return what time is counted in, the updates in one of it for each curve, and where the time ends.
+    """Return the unit of time, its updates in each curve, and where the time ends.
 
     It is counted in epochs if all curves know theirs, else in updates.
     """
@@ -108,7 +108,7 @@ def curves(drawn: Sequence[Curve], title: str) -> str:
 
 
 def of_schedule(schedule: Schedule) -> str | None:
-    """Return the picture of a schedule for a run of usual length, or None if it has none of its own.
+    """Return the picture of a schedule for a run of usual length, or None if it cannot be planned.
 
     The run is 50 epochs and 1,000 updates, or twice the longest length in the schedule. A free knob
     counts as 1.

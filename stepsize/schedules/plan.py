@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 After = Literal["hold", "error", "repeat"]
 LONGEST = 10**8  # a plan keeps every value: 0.8 GB here
-PASS = 2**16  # values that are evaluated at once: what they pass through then stays in the processor's cache
+PASS = 2**16  # values that are evaluated at once, few enough to stay in the processor's cache
 PASSES = 16  # at most, for the schedules that look at the whole run in each pass
 
 
@@ -30,7 +30,7 @@ class Plan:
     """A schedule resolved to the updates of one run.
 
     `plan(t)` is the value that update `t` uses, counted from 0; `plan.values` has one value per update. The
-    end value belongs to t = horizon, one step after the last update. From there on, `after` says what holds:
+    end value belongs to t = horizon, one step after the last update. From there on, `after` decides:
     "hold" keeps that end value, "repeat" starts again from 0, "error" raises.
 
     Raises: ScheduleError if a length does not fit, a knob is free, or a value is negative or not finite.
@@ -49,10 +49,10 @@ class Plan:
     after: After = "hold"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "horizon", _whole("updates", self.horizon))
+        object.__setattr__(self, "horizon", _count("updates", self.horizon))
         if self.updates_per_epoch is not None:
-            whole = _whole("updates_per_epoch", self.updates_per_epoch)
-            object.__setattr__(self, "updates_per_epoch", whole)
+            updates_per_epoch = _count("updates_per_epoch", self.updates_per_epoch)
+            object.__setattr__(self, "updates_per_epoch", updates_per_epoch)
         if self.after not in get_args(After):
             raise ScheduleError(unknown("after", str(self.after), get_args(After)))
         if self.schedule.incomplete:
@@ -66,7 +66,7 @@ class Plan:
     def _table(self) -> Array:
         """The values at t = 0 ... horizon, both included."""
         clock = Clock(self.horizon, self.horizon, self.updates_per_epoch)
-        with np.errstate(all="ignore"):  # the check below says what went wrong, and where
+        with np.errstate(all="ignore"):  # the check below reports what went wrong, and where
             table = in_passes(self.schedule, clock, self.horizon + 1)
         wrong = np.flatnonzero(~(np.isfinite(table) & (table >= 0)))
         if wrong.size:
@@ -92,7 +92,7 @@ class Plan:
         return Plan, (self.schedule, self.horizon, self.updates_per_epoch, self.after)
 
     def __str__(self) -> str:
-        """Return the schedule, and what its lengths and those of the run come to in updates.
+        """Return the schedule, and its lengths and that of the run in updates.
 
         >>> from stepsize.schedules import cosine, warmup
         >>> from stepsize.units import epochs
@@ -118,8 +118,8 @@ class Plan:
         99900
         """
         low = self._table <= finite_number("value", value)
-        found = np.flatnonzero(low & ~np.concatenate([[not low.all()], low[:-1]]))
-        return int(found[0]) if found.size else None
+        falls = np.flatnonzero(low & ~np.concatenate([[not low.all()], low[:-1]]))
+        return int(falls[0]) if falls.size else None
 
     @property
     def metric_factor(self) -> Any:
@@ -148,7 +148,7 @@ class Plan:
             return np.zeros(array.shape)
         if not np.issubdtype(array.dtype, np.integer):
             raise ScheduleError(
-                f"t={shown(t)} is no integer and no array of integers; t counts updates from 0"
+                f"t={shown(t)} is not an integer or an array of integers; t counts updates from 0"
             )
         if array.ndim == 0:
             return self(int(array))
@@ -182,11 +182,11 @@ def plan_run(
         return Plan(schedule, updates, updates_per_epoch, after)
     if updates_per_epoch is None:
         raise ScheduleError(f"epochs={epochs} needs updates_per_epoch=, the batches of one epoch")
-    whole = _whole("updates_per_epoch", updates_per_epoch)
-    horizon = int(Length(finite_number("epochs", epochs), "epochs").resolve(0, whole))
+    each = _count("updates_per_epoch", updates_per_epoch)
+    horizon = int(Length(finite_number("epochs", epochs), "epochs").resolve(0, each))
     if horizon < 1:
-        raise ScheduleError(f"epochs={shown(epochs)} is no update at all; write at least epochs=1")
-    return Plan(schedule, horizon, whole, after)
+        raise ScheduleError(f"epochs={shown(epochs)} is less than one update; write at least epochs=1")
+    return Plan(schedule, horizon, each, after)
 
 
 def in_passes(schedule: Schedule, clock: Clock, count: int) -> Array:
@@ -199,7 +199,7 @@ def in_passes(schedule: Schedule, clock: Clock, count: int) -> Array:
     return values
 
 
-def _whole(name: str, value: Any) -> int:
+def _count(name: str, value: Any) -> int:
     """Return `value` as a count of at least 1."""
     if not is_number(value):
         raise ScheduleError(f"{name}={shown(value)} is not a number; write for example {name}=450")

@@ -1,8 +1,8 @@
-"""How a metric drives a multiplier: one rule for all of them, as pure functions with explicit state.
+"""How a metric drives a multiplier: one rule for every family, as pure functions with explicit state.
 
 `init`, `observe` and the state's `scale` are pure functions of numbers or arrays: the same code runs on
 NumPy, on JAX under `jit` and `vmap`, and for many rules at once when their numbers are stacked. The rules
-that a spec names, such as `plateau`, are in `driven`.
+that specs name, such as `plateau`, are in `families/metric_driven`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PlateauRule(NamedTuple):
 
 
 class PlateauState(NamedTuple):
-    """What a rule remembers; `scale` is the multiplier."""
+    """The state of a rule between metrics; `scale` is the multiplier."""
 
     best: Any  # in units of sign * metric, so lower is better; the last metric for a rule by change
     bad: Any
@@ -51,8 +51,8 @@ def observe(rule: PlateauRule, state: PlateauState, metric: Any) -> PlateauState
     """Return the state after one more metric.
 
     A metric is good if it beats the best by more than the threshold, or for a rule by change if it differs
-    from the last one by at least the threshold. NaN and infinity never beat anything, and are no
-    small change.
+    from the last one by at least the threshold. NaN and infinity never beat anything, and
+    never count as a small change.
 
     The multiplier is cut by `factor` when more than `patience` metrics in a row are not good, and raised by
     `growth` when more than `patience` in a row are. The `cooldown` metrics after a cut do not count as bad.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stepsize.schedules.family import Family
 
 FAMILIES: dict[str, type[Family]] = {}
-"""Every family by the name that specs use; those of `foreign` are added when a name is asked for."""
+"""Every family by the name that specs use; those of `foreign` are added when an unknown name is looked up."""
 
 
 def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Schedule:
@@ -38,13 +38,13 @@ def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> S
     if len(arguments) > len(positional):
         takes = ", ".join(field.name for field in declared if field.kw_only)
         raise SpecError(
-            f"{name} takes {len(positional)} argument(s) without a name, and {len(arguments)} are given; "
+            f"{name} takes {len(positional)} positional argument(s), but got {len(arguments)}; "
             f"write the others by name: {takes}"
         )
     values = dict(zip(positional, arguments, strict=False))
     for key, value in keywords.items():
         if key in values:
-            raise SpecError(f"{name}: {key} is given twice; write it once")
+            raise SpecError(f"{name}: {key} appears twice; write it once")
         if key not in {field.name for field in declared}:
             raise SpecError(f"{name}: " + unknown("argument", key, [field.name for field in declared]))
         values[key] = value

@@ -22,12 +22,12 @@ from stepsize.schedules.wrappers import Inner, OptionalInner
 
 @family
 class resumed(Family):
-    """Follow `schedule`, planned for `planned`, up to `at`, and from there go on by another rule.
+    """Follow `schedule`, planned for `planned`, up to `at`, and continue from there by another rule.
 
-    With s the schedule, a = at, P = planned and T the updates of the run, "stretch" goes on with what was
-    left of it, s(a + (t - a) * (P - a) / (T - a)). "rebase" takes another schedule where it stands at `at`,
+    With s the schedule, a = at, P = planned and T the updates of the run, "stretch" continues with the
+    rest of it, s(a + (t - a) * (P - a) / (T - a)). "rebase" takes another schedule where it stands at `at`,
     then(t) * s(a) / then(a), and "branch" takes one from its beginning, then(t - a) * s(a) / then(0). All
-    three go on from s(a) * `scale`, where `scale` is what a metric had made of the rate.
+    three continue from s(a) * `scale`, where `scale` is the multiplier that a metric had reached.
 
     Source: our own; `stepsize.adapters.resume` writes it from the state of a run.
 

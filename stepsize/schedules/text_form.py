@@ -42,7 +42,7 @@ def parse(text: str) -> Schedule:
     tree = _tree(text)
     schedule = _Reader(text).value(tree, DEEPEST)
     if not isinstance(schedule, Schedule):
-        raise SpecError(f"{shown(text)} is no schedule; write for example cosine(0.1)")
+        raise SpecError(f"{shown(text)} is not a schedule; write for example cosine(0.1)")
     return schedule
 
 
@@ -72,7 +72,7 @@ def _tree(text: Any) -> ast.expr:
 
 
 class _Reader:
-    """Turns the nodes of a tree into values; what it does not know is refused."""
+    """Turn the nodes of a tree into values; unknown nodes are refused."""
 
     def __init__(self, text: str) -> None:
         self.text = text.strip()

@@ -25,12 +25,12 @@ from stepsize.schedules.plan import in_passes
 
 def _inner(name: str, value: Any) -> Schedule:
     if not isinstance(value, Schedule):
-        raise ScheduleError(f"{shown(value)} is no schedule; write for example cosine(0.1)")
+        raise ScheduleError(f"{shown(value)} is not a schedule; write for example cosine(0.1)")
     if value.incomplete:
         raise ScheduleError(f"{value} ends in a warmup; write {value} >> constant(0.1)")
     if value.metric_factor is not None:
         raise ScheduleError(
-            f"{value} has a factor that a metric drives, which stays outside; "
+            f"{value} has a factor that a metric drives, and that stays outside; "
             f"write it last, as in clip(cosine(0.1), floor=0.01) * {value.metric_factor}"
         )
     return value
@@ -197,7 +197,7 @@ class rescale(Wrapper):
     peak: Level
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        values, greatest = _whole(self.schedule, clock)
+        values, greatest = _values_and_peak(self.schedule, clock)
         if not greatest > 0:
             raise ScheduleError(f"{self.schedule} is 0 throughout and has no peak; write another schedule")
         index = t.astype(np.int64)
@@ -212,7 +212,7 @@ class rescale(Wrapper):
 
 
 @lru_cache(maxsize=1)
-def _whole(schedule: Schedule, clock: Clock) -> tuple[Array, float]:
-    """Return a whole run and its greatest value; remembered, for a long plan is evaluated in passes."""
+def _values_and_peak(schedule: Schedule, clock: Clock) -> tuple[Array, float]:
+    """Return the values of a run and the greatest; cached, because long plans are evaluated in passes."""
     values = in_passes(schedule, clock, int(clock.horizon) + 1)
     return values, float(values.max())

@@ -281,5 +281,5 @@ class TestSkorch:
             assert_planned(rows, plan)
         logged = [batch["event_lr"] for epoch in net.history for batch in epoch["batches"]]
         assert [[rate] for rate in logged] == kept[-1][1]
-        with pytest.raises(ScheduleError, match="has a TorchScheduler"):
+        with pytest.raises(ScheduleError, match="already has a TorchScheduler"):
             net.partial_fit(*data())  # it would build a second one on the same optimizer

@@ -144,8 +144,8 @@ def test_strict_raises_for_a_second_owner():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (0.1, r"schedule=0\.1 is no schedule and no plan"),
-        ("cosine(0.1)", "is no schedule and no plan"),
+        (0.1, r"schedule=0\.1 is neither a schedule nor a plan"),
+        ("cosine(0.1)", "is neither a schedule nor a plan"),
     ],
 )
 def test_a_wrong_object_is_refused_at_construction(given, message):

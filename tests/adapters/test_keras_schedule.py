@@ -17,9 +17,9 @@ PLAN = (ss.warmup(3 * ss.updates) >> ss.cosine(0.3)).plan(epochs=4, updates_per_
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: KerasSchedule(0.1), r"plan=0\.1 is no plan"),
-        (lambda: KerasSchedule(None), "plan=None is no plan"),
-        (lambda: KerasSchedule(ss.cosine(0.1)), r"plan=cosine\(0\.1\) is no plan"),
+        (lambda: KerasSchedule(0.1), r"plan=0\.1 is not a plan"),
+        (lambda: KerasSchedule(None), "plan=None is not a plan"),
+        (lambda: KerasSchedule(ss.cosine(0.1)), r"plan=cosine\(0\.1\) is not a plan"),
         (lambda: KerasSchedule(ss.cosine(0.1).plan(epochs=5)), "needs updates_per_epoch="),
         (lambda: KerasSchedule((ss.constant(0.1) * ss.plateau()).plan(updates=9)), "ScheduleCallback"),
         (lambda: KerasSchedule(ss.linear(1).plan(updates=9, after="error")), 'after="hold"'),

@@ -113,14 +113,14 @@ def test_double_precision_leaves_the_rate_in_single():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: optax_schedule(0.1), r"plan=0\.1 is no plan"),
-        (lambda: optax_schedule(ss.cosine(0.1)), r"plan=cosine\(0\.1\) is no plan"),
+        (lambda: optax_schedule(0.1), r"plan=0\.1 is not a plan"),
+        (lambda: optax_schedule(ss.cosine(0.1)), r"plan=cosine\(0\.1\) is not a plan"),
         (lambda: optax_schedule(None), r"plan\(updates=450\)"),
         (lambda: optax_schedule(ss.cosine(0.1).plan(epochs=5)), "needs updates_per_epoch="),
         (lambda: optax_schedule(ss.cosine(0.1).plan()), "updates="),
         (lambda: optax_schedule(ss.linear(1).plan(updates=9, after="error")), 'after="hold"'),
-        (lambda: optax_schedule(PLAN)(3.0), r"count=3\.0 is no integer"),
-        (lambda: jax.jit(optax_schedule(PLAN))(jnp.float32(3)), "is no integer"),
+        (lambda: optax_schedule(PLAN)(3.0), r"count=3\.0 is not an integer"),
+        (lambda: jax.jit(optax_schedule(PLAN))(jnp.float32(3)), "is not an integer"),
     ],
 )
 def test_what_cannot_work_is_refused(make, message):

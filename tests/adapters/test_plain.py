@@ -1,4 +1,4 @@
-"""A plan in a loop of one's own."""
+"""A plan in your own training loop."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def test_numbers_of_numpy_may_be_observed() -> None:
     [
         (
             lambda: PlainSchedule(ss.cosine(0.1)),
-            r"plan=cosine\(0.1\) is no plan; write .*plan\(updates=450\)",
+            r"plan=cosine\(0.1\) is not a plan; write .*plan\(updates=450\)",
         ),
-        (lambda: PlainSchedule(None), "plan=None is no plan"),
+        (lambda: PlainSchedule(None), "plan=None is not a plan"),
         (lambda: PlainSchedule(ss.cosine(1).plan(updates=9)).observe(0.5), "follows no metric; write"),
     ],
 )

@@ -42,8 +42,8 @@ def test_the_fields_are_those_that_are_documented() -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (None, "None is no state of a run; load what state_dict"),
-        ({}, "is no state of a run"),
+        (None, "None is not the state of a run; load what state_dict"),
+        ({}, "is not the state of a run"),
         ("{", "no JSON document"),
         (json.dumps(written())[:-9], "no JSON document"),
         ("[" * 10**5, "no JSON document"),

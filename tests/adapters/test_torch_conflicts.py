@@ -71,11 +71,11 @@ def test_another_scheduler_built_later_changes_no_update(other: Any) -> None:
 def test_an_optimizer_that_has_a_scheduler_is_refused() -> None:
     optimizer = sgd()
     lr_scheduler.StepLR(optimizer, 3)
-    with pytest.raises(ScheduleError, match="this SGD has a scheduler of PyTorch already; build a new"):
+    with pytest.raises(ScheduleError, match="this SGD already has a scheduler of PyTorch; build a new"):
         TorchScheduler(optimizer, PLAN)
     optimizer = sgd()
     TorchScheduler(optimizer, PLAN)
-    with pytest.raises(ScheduleError, match="this SGD has a TorchScheduler; build a new optimizer"):
+    with pytest.raises(ScheduleError, match="this SGD already has a TorchScheduler; build a new optimizer"):
         TorchScheduler(optimizer, PLAN)
 
 
@@ -120,14 +120,16 @@ def test_calls_that_do_not_match_the_updates_are_counted_and_strictly_refused(
 
 @pytest.mark.parametrize("wrong", [None, 0.1, PLAN, torch.nn.Linear(1, 1)])
 def test_only_an_optimizer_can_be_followed(wrong: Any) -> None:
-    with pytest.raises(ScheduleError, match=r"is no optimizer of PyTorch; write .* TorchScheduler\("):
+    with pytest.raises(ScheduleError, match=r"is not a PyTorch optimizer; write .* TorchScheduler\("):
         TorchScheduler(wrong, PLAN)
 
 
 @pytest.mark.parametrize("wrong", [None, 0.1, CURVE, PLAN.values, lr_scheduler.StepLR])
 def test_only_a_plan_can_be_followed(wrong: Any) -> None:
     optimizer = sgd()
-    with pytest.raises(ScheduleError, match=r"^plan=.* is no plan; write for example cosine\(0.1\).plan\("):
+    with pytest.raises(
+        ScheduleError, match=r"^plan=.* is not a plan; write for example cosine\(0.1\).plan\("
+    ):
         TorchScheduler(optimizer, wrong)
     assert optimizer.param_groups[0]["lr"] == 0.1
 

@@ -160,5 +160,5 @@ def test_a_momentum_of_one_or_more_is_refused() -> None:
 
 
 def test_a_plan_is_needed_for_each_hyperparameter() -> None:
-    with pytest.raises(ScheduleError, match=r"^momentum=0\.9 is no plan"):
+    with pytest.raises(ScheduleError, match=r"^momentum=0\.9 is not a plan"):
         TorchScheduler(sgd(), PLAN, momentum=0.9)  # type: ignore[arg-type]

@@ -188,5 +188,5 @@ def test_a_second_fit_goes_on():
 
 
 def test_what_it_refuses():
-    with pytest.raises(ScheduleError, match=r"is no audit; write Audit\(plan\)"):
+    with pytest.raises(ScheduleError, match=r"is not an audit; write Audit\(plan\)"):
         AuditCallback(COSINE)

@@ -25,7 +25,7 @@ def injected(rate, kind=optax.sgd):
 
 
 def train(optimizer, audit, batches=UPDATES, schedule=None, gradient=lambda batch: ONES, change=None):
-    """Train under an audit; `change` makes another state after a batch, as a loop of one's own would."""
+    """Train under an audit; `change` makes another state after a batch, as a custom loop would."""
     state, update = optimizer.init(ONES), jax.jit(optimizer.update)
     for batch in range(batches):
         _, state = update(gradient(batch), state, ONES)
@@ -137,5 +137,5 @@ def test_a_state_without_a_rate_is_refused(optimizer, schedule):
 
 
 def test_it_refuses_what_is_no_audit():
-    with pytest.raises(ScheduleError, match=r"is no audit; write Audit\(plan\)"):
+    with pytest.raises(ScheduleError, match=r"is not an audit; write Audit\(plan\)"):
         record(LINEAR, optax.sgd(line()).init(ONES))

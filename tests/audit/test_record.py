@@ -174,15 +174,15 @@ def test_the_state_of_an_adapter_says_where_a_run_is():
 
 
 def test_what_it_refuses():
-    with pytest.raises(ScheduleError, match="is no plan; write for example"):
+    with pytest.raises(ScheduleError, match="is not a plan; write for example"):
         Audit(ss.cosine(0.1))  # type: ignore[arg-type]
-    with pytest.raises(ScheduleError, match=r"tolerance=0 is no share; write for example tolerance=1e-6"):
+    with pytest.raises(ScheduleError, match=r"tolerance=0 is not a share; write for example tolerance=1e-6"):
         Audit(PLAN, tolerance=0)
-    with pytest.raises(ScheduleError, match=r"rate='fast' is no number; record for example 0.1"):
+    with pytest.raises(ScheduleError, match=r"rate='fast' is not a number; record for example 0.1"):
         Audit(PLAN).record("fast")
     with pytest.raises(ScheduleError, match="follows no metric"):
         Audit(PLAN).observe(1.0)
-    with pytest.raises(StateError, match="the state is no JSON document"):
+    with pytest.raises(StateError, match="the state is not a JSON document"):
         Audit(PLAN, start="soon")
     with pytest.raises(StateError, match="start=-1"):
         Audit(PLAN, start=-1)

@@ -151,9 +151,9 @@ def test_the_example_of_the_documentation_prints_what_it_says(capsys):
 
 def test_what_it_refuses():
     audit = Audit(planned(ss.constant(0.1)))
-    with pytest.raises(ScheduleError, match="optimizer='sgd' is no PyTorch optimizer"):
+    with pytest.raises(ScheduleError, match="optimizer='sgd' is not a PyTorch optimizer"):
         watch("sgd", audit)
     with pytest.raises(ScheduleError, match="group=2: the optimizer has the groups 0 to 0"):
         watch(sgd(), audit, group=2)
-    with pytest.raises(ScheduleError, match=r"is no audit; write Audit\(plan\)"):
+    with pytest.raises(ScheduleError, match=r"is not an audit; write Audit\(plan\)"):
         watch(sgd(), audit.plan)

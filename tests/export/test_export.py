@@ -75,7 +75,7 @@ def test_a_family_that_forgets_its_code_cannot_be_made() -> None:
         ),
         ("torch_chained([linear(0.1)], base=0.1)", "torch", "changes the rate that the others left"),
         ("timm_step(0.1, decay_t=9*updates)", "plain", "a scheduler of timm; construct that one"),
-        ("keras_restarts(0.1, first_decay_steps=9*updates)", "optax", "export it --to keras"),
+        ("keras_restarts(0.1, first_decay_steps=9*updates)", "optax", 'export it with to="keras'),
         ("warmup(5*updates) >> keras_restarts(0.1, first_decay_steps=9*updates)", "keras", "write cosine_re"),
     ],
 )
@@ -88,7 +88,7 @@ def test_what_has_no_formula_is_refused_with_the_reason(spec: str, to: str, reas
 @pytest.mark.parametrize(
     ("plan", "to", "message"),
     [
-        (constant(0.1), "torch", "is no plan; write for example"),
+        (constant(0.1), "torch", "is not a plan; write for example"),
         (constant(0.1).plan(updates=9), "pytorch", "unknown target 'pytorch'; did you mean 'torch'"),
         (constant(0.1).plan(updates=9), None, "unknown target 'None'"),
         (constant(0.1).plan(updates=9), ["torch"], "unknown target"),

@@ -103,7 +103,7 @@ def test_wrappers_last_as_long_as_what_they_wrap() -> None:
     ("build", "said"),
     [
         (lambda: ss.linear(1).repeat(), r"linear\(1\) has no end to repeat from; write its length="),
-        (lambda: ss.repeat(0.1), "0.1 is no schedule; write for example"),  # type: ignore[arg-type]
+        (lambda: ss.repeat(0.1), "0.1 is not a schedule; write for example"),  # type: ignore[arg-type]
         (lambda: ss.linear(1, length=1 * run).repeat(times=0), "times=0 is not allowed"),
         (lambda: ss.linear(1, length=1 * run).repeat(growth=0.5), "growth=0.5 would shrink"),
         (lambda: ss.linear(1, length=1 * run).repeat(factor=2), "factor=2 would grow"),

@@ -15,7 +15,7 @@ X = np.linspace(-1, 1, BATCHES * 2, dtype="float32").reshape(-1, 1)
 
 
 class Apply(keras.callbacks.Callback):
-    """Set the rate of a plan before every update, as a callback of one's own would."""
+    """Set the rate of a plan before every update, as a custom callback would."""
 
     def __init__(self, plan, batches=1):
         super().__init__()

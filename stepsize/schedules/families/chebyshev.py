@@ -44,13 +44,13 @@ class chebyshev(Family):
     def validate(self) -> None:
         if self.steps & (self.steps - 1) or self.steps > 2**20:
             raise ScheduleError(
-                f"steps={self.steps} is no power of 2 up to {2**20}; write for example steps=8"
+                f"steps={self.steps} is not a power of 2 up to {2**20}; write for example steps=8"
             )
 
     def curve(self, t: Array, clock: Clock) -> Array:
         index = np.floor(t / clock.period("every", self.every)).astype(np.int64) & (self.steps - 1)
         order = _fractal_order(self.steps)
-        if self.steps > t.size:  # then each step is worked out where it is taken, else once
+        if self.steps > t.size:  # then each step is computed where it is taken, else once
             return self._steps(order[index])
         return self._steps(order)[index]
 

@@ -1,4 +1,4 @@
-"""Schedules of your own: functions known by a name, and noise from a seed."""
+"""Custom schedules: registered functions, and noise from a seed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ FUNCTIONS: dict[str, Function] = {}
 
 
 def register(name: str, function: Function) -> None:
-    """Make a function known to `custom` by a name; it takes the updates t, an array, and the horizon.
+    """Register a function for `custom` under a name; it takes the updates t, an array, and the horizon.
 
-    Specs, JSON and stores keep the name only, so one name stands for one function: the same definition may be
-    registered again, another one may not.
+    Specs, JSON and stores keep the name only, so a name stands for one function: the same definition may be
+    registered again, a different one may not.
 
     Raises: ScheduleError if the name is taken, or `function` cannot be called.
 
@@ -40,7 +40,9 @@ def register(name: str, function: Function) -> None:
         raise ScheduleError(f"function={shown(function)} cannot be called; write a function of t and horizon")
     known = FUNCTIONS.setdefault(name, function)
     if getattr(known, "__code__", known) != getattr(function, "__code__", function):
-        raise ScheduleError(f"{name!r} already stands for another function; register this one by a new name")
+        raise ScheduleError(
+            f"{name!r} is already the name of another function; register this one under a new name"
+        )
 
 
 def _known(name: str, value: Any) -> str:
@@ -57,9 +59,9 @@ class custom(Family):
 
     rate(t) = function(t, horizon).
 
-    Source: PyTorch's LambdaLR, where the function gives a multiplier and is not told the horizon.
+    Source: PyTorch's LambdaLR, where the function returns a multiplier and does not get the horizon.
 
-    Raises: ScheduleError if no function is registered by that name.
+    Raises: ScheduleError if no function is registered under that name.
 
     >>> register("halves", lambda t, horizon: 0.5**t)
     >>> custom("halves").plan(updates=3).values
@@ -74,7 +76,7 @@ class custom(Family):
         values = np.asarray(FUNCTIONS[self.function](t, clock.horizon), dtype=np.float64)
         if values.shape != t.shape:
             raise ScheduleError(
-                f"{self} gives values of shape {values.shape} for times of shape {t.shape}; "
+                f"{self} returns values of shape {values.shape} for times of shape {t.shape}; "
                 "make the function return one value for each"
             )
         return values
@@ -85,10 +87,10 @@ class custom(Family):
 
 @family
 class noise(Family):
-    """Multiply by chance: numbers between 1 - share and 1 + share, a new one after each `every`.
+    """Multiply by random numbers between 1 - share and 1 + share, a new one after each `every`.
 
-    The value is 1 + share * x, with x uniform from -1 to 1; it depends on the seed and the update only. A
-    factor of another schedule.
+    The value is 1 + share * x, with x uniform from -1 to 1; it depends only on the seed and the update. Use
+    it as a factor of another schedule.
 
     Source: the noise of timm's schedulers.
 
@@ -106,8 +108,8 @@ class noise(Family):
         index = np.floor(t / clock.period("every", self.every)).astype(np.int64)
         last = int(index.max(initial=0))
         first = int(index.min(initial=last))
-        chance = np.random.PCG64(self.seed).advance(first)  # that of default_rng, moved on to the first
-        drawn = np.random.Generator(chance).uniform(-1, 1, last - first + 1)
+        bits = np.random.PCG64(self.seed).advance(first)  # those of default_rng, from the first on
+        drawn = np.random.Generator(bits).uniform(-1, 1, last - first + 1)
         return 1 + self.share * drawn[index - first]
 
     def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:

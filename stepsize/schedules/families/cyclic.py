@@ -118,9 +118,9 @@ class cosine_restarts(Family):
     """Fall along half a cosine in `first` updates, start again at the peak, and repeat.
 
     Each cycle lasts `growth` times as long as the one before, and its height above the floor is `factor`
-    times as large. Without `cycles` it goes on to the end of the run; after the last one, the floor holds.
+    times as large. Without `cycles` it repeats to the end of the run; after the last one, the floor holds.
     In cycle i, from 0, the value is floor + (peak - floor) * factor^i * (1 + cos(pi * v)) / 2, with v the
-    share that is done of its first * growth^i updates.
+    share of its first * growth^i updates that is done.
 
     Source: Loshchilov and Hutter 2017 (arXiv 1608.03983).
 

@@ -35,7 +35,7 @@ Self = TypeVar("Self", bound="Driven")
 
 
 class Driven(Family):
-    """A family that a metric drives: it has a rule, and its state moves with each metric observed."""
+    """A family that a metric drives: it has a rule, and a state that changes with each metric observed."""
 
     metric: Any
 
@@ -51,7 +51,7 @@ class Driven(Family):
 
     @abstractmethod
     def rule(self) -> PlateauRule:
-        """Return the rule as numbers, for `metric.init` and `metric.observe`."""
+        """Return the rule as numbers, for `plateau_rule.init` and `plateau_rule.observe`."""
 
     def init(self) -> PlateauState:
         """Return the state before the first metric."""
@@ -62,11 +62,11 @@ class Driven(Family):
         return observe(self.rule(), state, metric)
 
     def multiplier(self, state: PlateauState) -> Any:
-        """Return what the schedule is multiplied by."""
+        """Return the multiplier of the schedule."""
         return state.scale
 
     def state_to_json(self, state: PlateauState) -> str:
-        """Return a state, and whose it is, as a JSON document for `state_from_json`.
+        """Return a state, with its rule, as a JSON document for `state_from_json`.
 
         >>> rule = plateau(factor=0.5, patience=1)
         >>> text = rule.state_to_json(rule.observe(rule.init(), 0.8))
@@ -80,16 +80,16 @@ class Driven(Family):
     def state_from_json(self, text: str) -> PlateauState:
         """Return the state of a JSON document.
 
-        Raises: SpecError if the text is no such document, or the state of another rule.
+        Raises: SpecError if the text is not such a document, or the state of another rule.
         """
         try:
             document = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
-            raise SpecError(f"the state is no JSON document: {error}") from None
+            raise SpecError(f"the state is not a JSON document: {error}") from None
         if not isinstance(document, dict) or document.get("stepsize_metric_state") != VERSION:
             raise SpecError(
-                f"{shown(document)} is no state that this reads; write what state_to_json gave, "
-                f"with stepsize_metric_state={VERSION}"
+                f"{shown(document)} is not a state that this version reads; write what state_to_json "
+                f"returned, with stepsize_metric_state={VERSION}"
             )
         if document.get("rule") != repr(self):
             raise SpecError(
@@ -101,7 +101,7 @@ class Driven(Family):
         if not all(is_number(each) and not math.isnan(each) for each in numbers):
             raise SpecError(
                 f"the state lacks a number among {', '.join(PlateauState._fields)}; "
-                "write what state_to_json gave"
+                "write what state_to_json returned"
             )
         return PlateauState(*map(float, numbers))
 
@@ -110,10 +110,10 @@ def _sign(factor: plateau | two_way) -> float:
     return 1.0 if (factor.mode or direction(factor.metric)) == "min" else -1.0
 
 
-def _needs_direction(factor: plateau | two_way) -> None:
+def _require_direction(factor: plateau | two_way) -> None:
     if factor.mode is None and direction(factor.metric) is None:
         raise ScheduleError(
-            f'metric="{factor.metric}" does not say whether lower is better; write mode="min" or mode="max"'
+            f'metric="{factor.metric}" does not tell whether lower is better; write mode="min" or mode="max"'
         )
 
 
@@ -123,8 +123,8 @@ class plateau(Driven):
 
     The multiplier m starts at 1 and is cut to max(m * factor, floor) after more than `patience` checks
     without an improvement of `threshold` (a share of the best value, or absolute with `relative=False`).
-    After a cut, `cooldown` checks are not counted. `mode` is "min" or "max"; the names of usual metrics say
-    it themselves. The share is of |best|; `signed=True` takes the best with its sign, as PyTorch and optax
+    After a cut, `cooldown` checks are not counted. `mode` is "min" or "max"; for usual metrics it follows
+    from the name. The share is of |best|; `signed=True` takes the best with its sign, as PyTorch and optax
     do, and so counts slightly worse as better where the metric is negative.
 
     PyTorch's patience p and cooldown c are ours; Keras' p is our max(p, 1) - 1 and its c our max(c - 1, 0),
@@ -152,12 +152,12 @@ class plateau(Driven):
     mode: Mode = None
 
     def validate(self) -> None:
-        _needs_direction(self)
+        _require_direction(self)
         if self.signed and not self.relative:
             raise ScheduleError("signed=True needs a relative threshold; leave relative=False out")
 
     def rule(self) -> PlateauRule:
-        """Return the rule as numbers, for `metric.init` and `metric.observe`."""
+        """Return the rule as numbers, for `plateau_rule.init` and `plateau_rule.observe`."""
         return PlateauRule(
             self.factor,
             float(self.patience),
@@ -177,7 +177,7 @@ class on_threshold(Driven):
     multiplier m is cut to max(m * factor, floor) after more than `patience` such checks in a row; after a
     cut, `cooldown` checks are not counted.
 
-    Source: our own, for `plateau` compares with the best value and this with the last one.
+    Source: our own; `plateau` compares with the best value, this with the last one.
 
     >>> rule = on_threshold(factor=0.5, threshold=0.01)
     >>> state = rule.init()
@@ -197,7 +197,7 @@ class on_threshold(Driven):
     metric: Name = "loss"
 
     def rule(self) -> PlateauRule:
-        """Return the rule as numbers, for `metric.init` and `metric.observe`."""
+        """Return the rule as numbers, for `plateau_rule.init` and `plateau_rule.observe`."""
         return PlateauRule(
             self.factor,
             float(self.patience),
@@ -242,10 +242,10 @@ class two_way(Driven):
     mode: Mode = None
 
     def validate(self) -> None:
-        _needs_direction(self)
+        _require_direction(self)
 
     def rule(self) -> PlateauRule:
-        """Return the rule as numbers, for `metric.init` and `metric.observe`."""
+        """Return the rule as numbers, for `plateau_rule.init` and `plateau_rule.observe`."""
         return PlateauRule(
             self.factor,
             float(self.patience),

@@ -86,7 +86,7 @@ class one_cycle(Family):
         return start, self.peak, start / 10_000 if self.floor is None else self.floor
 
     def momentum(self, high: float = 0.95, low: float = 0.85) -> one_cycle_momentum:
-        """Return the momentum that goes with it: `high`, at t = warmup `low`, and `high` again.
+        """Return the matching momentum: `high`, then `low` at t = warmup, then `high` again.
 
         >>> one_cycle(1, warmup=0.5 * run, shape="linear").momentum().plan(updates=4).values
         array([0.95, 0.9 , 0.85, 0.9 ])
@@ -172,7 +172,7 @@ def _there_and_back_phases(cycle: one_cycle | one_cycle_momentum, clock: Clock) 
 
 
 def _interpolated(stations: list[tuple[float, float]], shape: str, closed: bool, t: Array) -> Array:
-    """Return the way through levels at their times; each phase is worked out at its own times only."""
+    """Return the way through levels at their times; each phase is computed at its own times only."""
     values = np.empty_like(t)
     for number, ((begin, level), (end, goal)) in enumerate(pairwise(stations), start=2):
         final = number == len(stations)

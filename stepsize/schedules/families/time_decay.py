@@ -121,7 +121,7 @@ class inverse_time(Family):
     """Fall as the inverse of time: peak / (1 + rate * p), with p = floor(t / every).
 
     `every=1*updates` is the `decay=` of early Keras. `compounding=True` divides again at each step, as
-    tables worked out by hand often do: value_p = value_(p-1) / (1 + rate * p). `staircase=False` keeps p =
+    tables computed by hand often do: value_p = value_(p-1) / (1 + rate * p). `staircase=False` keeps p =
     t / every.
 
     Source: Keras' InverseTimeDecay, and the `decay=` of Keras optimizers before it.
@@ -142,7 +142,7 @@ class inverse_time(Family):
 
     def validate(self) -> None:
         if self.compounding and not self.staircase:
-            raise ScheduleError("compounding=True goes in whole steps; leave staircase=False out")
+            raise ScheduleError("compounding=True takes whole steps; leave staircase=False out")
 
     def curve(self, t: Array, clock: Clock) -> Array:
         every = clock.period("every", self.every)
@@ -163,7 +163,7 @@ class inverse_time(Family):
 
 @lru_cache(maxsize=2)
 def _divisors(rate: float, count: int) -> Array:
-    """Return the products of 1 + rate * p; remembered, for a long plan is evaluated in passes."""
+    """Return the products of 1 + rate * p; cached, because long plans are evaluated in passes."""
     return np.cumprod(1 + rate * np.arange(count), dtype=np.float64)
 
 

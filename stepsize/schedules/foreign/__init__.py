@@ -1,6 +1,7 @@
-"""Schedules that only one library has, exactly as it computes them; importing this package registers them.
+"""Schedules exactly as other libraries compute them, where no family of `families` does.
 
-`shared` holds what several libraries have and no family of `families` covers.
+There is a module for each library, and `shared` for what several of them have. Importing this package
+registers all of them.
 """
 
 from stepsize.schedules.foreign import keras, shared, timm, torch, transformers

@@ -1,4 +1,4 @@
-"""Rules of Keras' schedules that no shared family has."""
+"""Keras' schedules where no family of `families` computes the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stepsize.schedules.fields import Level, LevelOrZero, NonNegative, Period, P
 
 @family
 class keras_polynomial(Family):
-    """Fall as `polynomial` does, and again and again over a longer and longer time.
+    """Fall as `polynomial` does, again and again, each time over a longer stretch.
 
     The value is end + (start - end) * (1 - t / D)^power, with D the first multiple of decay_steps that is not
     below t. As t is not counted anew, a later fall does not begin at the start.
@@ -82,7 +82,7 @@ class keras_restarts(Family):
         return np.maximum(self.peak * ((1 - self.alpha) * fall + self.alpha), 0)
 
     def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
-        reason = "it restarts by a logarithm in float32; export it --to keras, or write cosine_restarts"
+        reason = 'it restarts by a logarithm in float32; export it with to="keras", or write cosine_restarts'
         raise refusal(self, reason)
 
 

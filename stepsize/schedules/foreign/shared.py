@@ -1,7 +1,4 @@
-"""What several libraries say and no shared family does; the rules of one library alone are in `rules_*`.
-
-Importing this package registers all of them, so that specs with their names can be parsed.
-"""
+"""Schedules that several libraries have and no family of `families` covers."""
 
 from __future__ import annotations
 
@@ -32,9 +29,9 @@ from stepsize.schedules.wrappers import Inner
 
 @family
 class cut(Family):
-    """Follow another schedule for `length`, wherever it then is; at the end jump to `end` if it is given.
+    """Follow another schedule for `length` and drop the rest of it; jump to `end` there if that is set.
 
-    The other schedule goes on as if it had the whole run, and what is left of it is dropped.
+    The other schedule runs as if it had the whole run.
 
     >>> from stepsize.schedules import linear
     >>> from stepsize.units import updates
@@ -62,7 +59,7 @@ class cut(Family):
 class geometric(Family):
     """Multiply by any `factor` per `every`, above 1 too: start * factor^(t / every).
 
-    `staircase=True` rounds t / every down. `exponential` says the same for factors up to 1.
+    `staircase=True` rounds t / every down. `exponential` is the same for factors up to 1.
 
     >>> from stepsize.units import updates
     >>> geometric(0.1, factor=2, every=1 * updates).plan(updates=4).values

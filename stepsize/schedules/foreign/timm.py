@@ -1,4 +1,4 @@
-"""Rules of timm's schedulers: they tick in epochs or updates, and may run underneath their warmup.
+"""timm's schedulers: they tick in epochs or updates, and may run underneath their warmup.
 
 Every length of one schedule has the same unit, `epochs` or `updates`, and that is its tick: the rate changes
 at ticks only. The first tick has the rate that the constructor leaves, the warmup's start or the peak.
@@ -40,9 +40,9 @@ from stepsize.units import Length, epochs
 
 @dataclass(frozen=True, repr=False)
 class Ticking(Family):
-    """What all schedulers of timm share: ticks, and a warmup of `warmup_t` from `warmup_lr_init`.
+    """The common part of timm's schedulers: ticks, and a warmup of `warmup_t` from `warmup_lr_init`.
 
-    Unless `warmup_prefix` is set the schedule runs underneath its warmup, and the rate jumps to it.
+    Unless `warmup_prefix` is set the schedule runs underneath its warmup, and the rate then jumps to it.
     """
 
     peak: Level
@@ -69,7 +69,7 @@ class Ticking(Family):
         ticks = np.floor(t / per_tick)
         if per_tick == 1 or not t.size:
             return self._at(ticks)
-        first = ticks.min()  # each tick is worked out once
+        first = ticks.min()  # each tick is computed once
         return self._at(np.arange(first, ticks.max() + 1))[(ticks - first).astype(np.int64)]
 
     def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:

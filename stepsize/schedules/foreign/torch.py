@@ -1,4 +1,4 @@
-"""Rules of PyTorch's schedulers that no shared family has, the values after their end included."""
+"""PyTorch's schedulers where no family of `families` computes the same, also after their end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from stepsize.schedules.wrappers import Inner
 
 @family
 class torch_cosine(Family):
-    """Swing as a cosine for ever: eta_min + (peak - eta_min) * (1 + cos(pi * (t + offset) / t_max)) / 2.
+    """Follow a cosine without end: eta_min + (peak - eta_min) * (1 + cos(pi * (t + offset) / t_max)) / 2.
 
     Unlike `cosine` it rises again after t_max and is back at the peak at 2 * t_max.
 
@@ -70,9 +70,9 @@ class torch_cosine(Family):
 class torch_one_cycle(Family):
     """Rise to the peak at t = pct_start * T - 1 and fall to `end` at t = T - 1, with T = length.
 
-    The phases end between updates where pct_start * T is no whole number. `three_phase=True` falls as long as
-    it rose, to the start, and then to `end`. By default `start` is peak / 25 and `end` is start / 10,000. At
-    t = T the curve goes on: a cosine bounces up, a line falls on, here to 0 at most.
+    The phases end between updates where pct_start * T is not a whole number. `three_phase=True` falls for as
+    long as it rose, to the start, and then to `end`. By default `start` is peak / 25 and `end` is start /
+    10,000. At t = T the curve continues: a cosine rises again, a line keeps falling, here not below 0.
 
     Source: OneCycleLR of PyTorch; `one_cycle` has its peak and its end where they are asked for.
 
@@ -112,7 +112,7 @@ class torch_one_cycle(Family):
             here = np.isnan(values) & ((t <= until) | last)
             if here.any() and until == before:
                 raise ScheduleError(
-                    f"{self} has a phase without length, as PyTorch refuses it; write another pct_start="
+                    f"{self} has an empty phase, which PyTorch refuses too; write another pct_start="
                 )
             u = (t[here] - before) / (until - before)
             weight = u if self.shape == "linear" else (1 - np.cos(np.pi * u)) / 2
@@ -141,7 +141,7 @@ class torch_one_cycle(Family):
 
 def _stages(name: str, value: Any) -> tuple[Schedule, ...]:
     if not isinstance(value, list | tuple) or not value:
-        raise ScheduleError(f"{name}={shown(value)} is no list of schedules; write {name}=[linear(0.1)]")
+        raise ScheduleError(f"{name}={shown(value)} is not a list of schedules; write {name}=[linear(0.1)]")
     return tuple(get_args(Inner)[1](name, item) for item in value)
 
 
@@ -155,7 +155,7 @@ class torch_chained(Family):
 
     A stage is the schedule that its scheduler would make alone from `base`. Most multiply the rate by the
     ratio of their last two values; a `torch_cosine` scales the part above eta_min; restarts, triangles and
-    `torch_one_cycle` overwrite what the stages before them did.
+    `torch_one_cycle` overwrite the stages before them.
 
     Source: ChainedScheduler of PyTorch; a product such as `linear(1) * cosine(0.1)` multiplies the curves.
 
@@ -183,7 +183,7 @@ class torch_chained(Family):
         return factor, addend
 
     def _moves_of(self, stage: Schedule, clock: Clock) -> tuple[Array, Array]:
-        """Return the same of one stage; zeros are said once for all steps."""
+        """Return the same for one stage; zeros come as an array of one."""
         count = int(clock.horizon) + 1
         if isinstance(stage, torch_cosine):
             t_max = clock.period("t_max", stage.t_max)
@@ -209,7 +209,7 @@ class torch_chained(Family):
 
 @lru_cache(maxsize=2)
 def _rates(chain: torch_chained, clock: Clock) -> Array:
-    """Return the rates of a whole run; remembered, for a long plan is evaluated in passes."""
+    """Return the rates of a whole run; cached, because long plans are evaluated in passes."""
     return _recursion(*chain.moves(clock), chain.base)
 
 

@@ -1,4 +1,4 @@
-"""The rule of transformers that no shared family has."""
+"""The schedule of transformers that no family of `families` computes."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def test_a_name_stands_for_one_function() -> None:
             lambda: ss.custom("quarte"),
             "unknown function 'quarte'; did you mean 'quarter'.; write stepsize.reg",
         ),
-        (lambda: ss.custom(quarter), "is no function's name"),  # type: ignore[arg-type]
-        (lambda: ss.register('a"b', quarter), "is no function's name"),
+        (lambda: ss.custom(quarter), "is not the name of a function"),  # type: ignore[arg-type]
+        (lambda: ss.register('a"b', quarter), "is not the name of a function"),
         (lambda: ss.register("five", 5), "function=5 cannot be called"),  # type: ignore[arg-type]
         (
             lambda: ss.custom("crooked").plan(updates=3),

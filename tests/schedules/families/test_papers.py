@@ -106,11 +106,11 @@ def test_chebyshev_takes_each_step_once_in_fractal_order() -> None:
     ("build", "said"),
     [
         (lambda: ss.tanh(1, lower=3, upper=3), "lower=3 is not below upper=3"),
-        (lambda: ss.tanh(1, lower=math.nan), "lower=nan is no finite number"),
-        (lambda: ss.tanh(1, lower="a"), "lower='a' is no finite number"),  # type: ignore[arg-type]
+        (lambda: ss.tanh(1, lower=math.nan), "lower=nan is not a finite number"),
+        (lambda: ss.tanh(1, lower="a"), "lower='a' is not a finite number"),  # type: ignore[arg-type]
         (lambda: ss.chebyshev(1, floor=0), "floor=0 is not allowed; write a finite number above 0"),
-        (lambda: ss.chebyshev(1, floor=0.1, steps=6), "steps=6 is no power of 2"),
-        (lambda: ss.chebyshev(1, floor=0.1, steps=2**21), "is no power of 2 up to 1048576"),
+        (lambda: ss.chebyshev(1, floor=0.1, steps=6), "steps=6 is not a power of 2"),
+        (lambda: ss.chebyshev(1, floor=0.1, steps=2**21), "is not a power of 2 up to 1048576"),
         (lambda: ss.hyperbolic(1, shape="exponential"), "never reaches 0; write floor= above 0"),
         (lambda: ss.k_decay(1, k=0), "k=0 is not allowed"),
         (lambda: ss.noam(1, d_model=0, warmup=4 * updates), "d_model=0 is not allowed"),

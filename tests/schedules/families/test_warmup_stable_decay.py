@@ -136,8 +136,8 @@ def test_wsd_after_a_warmup_decays_in_the_last_part_of_the_run() -> None:
         (lambda: ss.wsd(0.1, shape=3), "unknown shape '3'"),  # type: ignore[arg-type]
         (lambda: ss.wsd(0.1, shape="exponential"), "never reaches 0; write floor= above 0"),
         (lambda: ss.wsd(0.1, ratio=0.5), 'ratio= belongs to shape="exponential", not to shape="linear"'),
-        (lambda: ss.multistep(0.1, at=[]), "at=.. is no list of one or more lengths"),
-        (lambda: ss.multistep(0.1, at=30 * epochs), "is no list of one or more lengths"),  # type: ignore[arg-type]
+        (lambda: ss.multistep(0.1, at=[]), "at=.. is not a list of one or more lengths"),
+        (lambda: ss.multistep(0.1, at=30 * epochs), "is not a list of one or more lengths"),  # type: ignore[arg-type]
         (lambda: ss.multistep(0.1, at=[30]), "at: 30 has no unit"),  # type: ignore[list-item]
         (lambda: ss.multistep(0.1, at=[0 * epochs]), r"at=0\*epochs is empty"),
         (lambda: ss.multistep(0.1, at=[3 * epochs, 1 * epochs]), r"1\*epochs comes after 3\*epochs"),

@@ -66,8 +66,8 @@ def test_an_example_is_a_schedule_like_any_other(spec: str) -> None:
     ("spec", "message"),
     [
         ("cut(warmup(5*updates), length=2*updates)", "warmup"),
-        ("cut(0.1, length=2*updates)", "0.1 is no schedule"),
-        ("torch_chained(0.1, base=0.1)", "stages=0.1 is no list of schedules"),
+        ("cut(0.1, length=2*updates)", "0.1 is not a schedule"),
+        ("torch_chained(0.1, base=0.1)", "stages=0.1 is not a list of schedules"),
         ("torch_one_cycle(0.1, pct_start=2)", "pct_start=2.0 is above 1; write a share of the run"),
         ("timm_step(0.1, decay_t=0.5*run)", "write all its lengths in epochs, or all in updates"),
         ("timm_step(0.1, decay_t=3*epochs, warmup_t=5*updates)", "all in updates"),
