@@ -77,7 +77,7 @@ def compare_rows(candidates: Floats, baselines: Floats, step: float = 0.0) -> li
             for mean, p, win in zip(means.tolist(), ps.tolist(), wins.tolist(), strict=True)
         ]
     sds = d.std(axis=1, ddof=1)
-    lows, highs = bounds(means, sds, n, step)
+    lows, highs = bounds(means, sds / n**0.5, n - 1, n, step=step)
     columns = np.stack([means, sds, lows, highs, ps, wins], axis=1).tolist()
     return [Paired(n, mean, sd, (low, high), p, win) for mean, sd, low, high, p, win in columns]
 
