@@ -7,7 +7,7 @@ what made the difference, is at most 5 % over all looks, however many candidates
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,20 +29,24 @@ Word = Literal["better", "equivalent", "worse", "not shown"]
 class Comparison:
     """One candidate minus another over the `n` seeds that both finished; higher is better.
 
-    `mean` and `sd` are of the differences, `se` and `ci95` also hold what tuning leaves. `p` is two-sided,
-    `p_holm` is p in the family of all pairs. `p_better` is the share of seeds that the first wins: a tie counts
-    half, a lost run loses. `basis` is "lost runs" where the word rests on the number of lost runs.
+    `mean` and `sd` are of the differences. `estimate`, with standard error `se` and interval `ci95`, is for
+    the two at their best rates: the mean corrected for the bias of tuning, with the variance that tuning
+    leaves. `p` is two-sided, `p_holm` is p in the family of all pairs. `p_better` is the share of seeds that
+    the first wins: a tie counts half, a lost run loses. `lost` says that one lost a run that the other
+    finished, `basis` is "lost runs" where p rests on the number of lost runs.
     """
 
     n: int
     mean: float | None
     sd: float | None
+    estimate: float | None
     se: float | None
     ci95: Interval | None
     p: float
     p_holm: float
     p_better: float
     word: Word
+    lost: bool
     basis: Literal["scores", "lost runs"]
 
 
@@ -50,9 +54,9 @@ class Comparison:
 class Decision:
     """What the runs of a study show at one look; the names stand in the order of the candidates.
 
-    `alpha` is what p_holm must not exceed for "better" and "worse" at this look. `only_one` says that the
-    recommended one is shown to be better than every other. `displaced` is the simpler candidate that it
-    is shown to beat, `reason` is explained in `Recommendation`.
+    `alpha` is what p_holm must not exceed for "better" and "worse" at this look, `comparisons` the size of
+    the family. `only_one` says that the recommended one is shown to be better than every other. `displaced`
+    is the simpler candidate that it is shown to beat, `reason` is explained in `Recommendation`.
     """
 
     names: tuple[str, ...]
@@ -61,6 +65,7 @@ class Decision:
     looks: tuple[int, ...]
     margin: float
     alpha: float
+    comparisons: int
     best_set: tuple[str, ...]
     recommended: str | None
     reason: Reason | None
@@ -80,8 +85,8 @@ class Decision:
     @property
     def behind(self) -> tuple[str, ...]:
         """The candidates that another one is shown to be better than."""
-        beaten = self._family.ahead.any(axis=0)
-        return tuple(name for name, is_beaten in zip(self.names, beaten, strict=True) if is_beaten)
+        beaten = np.flatnonzero(self._family.ahead.any(axis=0))
+        return tuple(self.names[i] for i in beaten)
 
     @property
     def open_rivals(self) -> tuple[str, ...]:
@@ -158,12 +163,14 @@ class _Family:
             n=n,
             mean=float(pair.mean[0]) if n else None,
             sd=float(pair.sd[0]) if many else None,
+            estimate=float(pair.estimate[0]) if n else None,
             se=float(pair.se[0]) if many else None,
             ci95=(float(low[0]), float(high[0])) if many else None,
             p=float(pair.p[0]),
             p_holm=p_holm,
             p_better=float(pair.p_better[0]),
             word=word,
+            lost=bool(pair.lost_first[0] or pair.lost_second[0]),
             basis="lost runs" if pair.by_lost[0] else "scores",
         )
 
@@ -183,9 +190,9 @@ def decide(
     """Return what the scores [candidates, n_seeds] show; higher is better, nan is a lost run.
 
     `margin` is the smallest difference that matters. `simplicity` ranks the candidates, lower is simpler; by
-    default all are alike. `sample_value` is the step in which scores come, as in `summarise`. `tuning` is what
-    the choice of its learning rate leaves in each candidate's mean: with it, every comparison speaks of the
-    candidates at their best rates. `earlier` lists the seeds of earlier looks, and `dropped` counts the
+    default all are alike. `sample_value` is the step in which scores come, as in `summarise`. `tuning` is
+    what the choice of its learning rate leaves in each candidate's mean: with it, every comparison speaks of
+    the candidates at their best rates. `earlier` lists the seeds of earlier looks, and `dropped` counts the
     candidates of the study that are no longer run: they still count in the family.
 
     Raises StudyError for scores that are infinite, names that are not distinct, a baseline that is not one of
@@ -218,6 +225,7 @@ def decide(
         looks=(*earlier, seeds),
         margin=margin,
         alpha=alpha,
+        comparisons=comparisons,
         best_set=tuple(name for name, is_in in zip(names, field.best_set, strict=True) if is_in),
         recommended=None if choice is None else names[choice.index],
         reason=None if choice is None else choice.reason,
@@ -252,7 +260,7 @@ def _judge(
     return _Family(scores, tuning, step, p_holm, shown & ~equal & (direction > 0), equal)
 
 
-def _rows(scores: Floats, tuning: Floats, first: ArrayLike, second: ArrayLike) -> Pairs:
+def _rows(scores: Floats, tuning: Floats, first: Any, second: Any) -> Pairs:
     return compare_pairs(scores[first], scores[second], tuning[first], tuning[second])
 
 
@@ -265,12 +273,16 @@ def _check(
     dropped: int,
 ) -> None:
     if len(names) != candidates or len(set(names)) != candidates:
-        raise StudyError(f"names={list(names)!r} must be {candidates} different names, one for each candidate")
+        raise StudyError(
+            f"names={list(names)!r} must be {candidates} different names, one for each candidate"
+        )
     if baseline not in names:
         raise StudyError(f"baseline={baseline!r} is not a candidate; one of {list(names)}")
     if not 0 <= margin < np.inf:
         raise StudyError(f"margin={margin!r} must be a finite number, 0 or more, in units of the score")
     if simplicity is not None and len(simplicity) != candidates:
-        raise StudyError(f"simplicity has {len(simplicity)} ranks for {candidates} candidates; give one for each")
+        raise StudyError(
+            f"simplicity has {len(simplicity)} ranks for {candidates} candidates; give one for each"
+        )
     if dropped < 0:
         raise StudyError(f"dropped={dropped!r} must be 0 or more")

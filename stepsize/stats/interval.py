@@ -16,7 +16,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Summary:
-    """The scores of one candidate: `n` runs finished and `lost` did not; the others are over the finished ones.
+    """The scores of one candidate: `n` runs finished and `lost` did not; the rest is over the finished ones.
 
     `sd` is of the sample. One finished run has neither sd nor ci95, none has no mean either.
     """
@@ -29,7 +29,7 @@ class Summary:
 
 
 def summarise(scores: ArrayLike, *, sample_value: float | None = None) -> Summary:
-    """Return mean, standard deviation and 95 % interval of one candidate's scores [n_seeds]; nan is a lost run.
+    """Return mean, sd and 95 % interval of one candidate's scores [n_seeds]; nan is a lost run.
 
     The interval is mean +- t(n - 1) * sd / sqrt(n). With `sample_value`, the step in which the scores come
     (1/116 for the accuracy on 116 rows), it also allows for values between two steps that no seed happened to

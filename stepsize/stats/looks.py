@@ -133,7 +133,9 @@ def _step(inside: Inside, seeds: int, number: int, bound: float) -> tuple[Inside
     width, edge = math.sqrt(number - seeds), bound * math.sqrt(number)
     crossed = weights @ (ndtr((places - edge) / width) + ndtr((-places - edge) / width))
     new = edge * NODES
-    density = np.exp(-(((new[:, None] - places) / width) ** 2) / 2) @ weights / (width * math.sqrt(2 * math.pi))
+    density = (
+        np.exp(-(((new[:, None] - places) / width) ** 2) / 2) @ weights / (width * math.sqrt(2 * math.pi))
+    )
     return (new, edge * WEIGHTS * density), float(crossed)
 
 

@@ -23,8 +23,8 @@ Bools = np.ndarray
 class TuningError:
     """What the choice of a learning rate leaves in a candidate's mean.
 
-    `variance` of the mean at the chosen rate about the mean at the best rate, its degrees of freedom `df`, and
-    `bias`, the loss to be expected: the score at the best rate is about mean + bias.
+    `variance` of the mean at the chosen rate about the mean at the best rate, its degrees of freedom `df`,
+    and `bias`, the loss to be expected: the score at the best rate is about mean + bias.
     """
 
     variance: float = 0.0
@@ -34,8 +34,8 @@ class TuningError:
     def __post_init__(self) -> None:
         if not (0 <= self.variance < np.inf and np.isfinite(self.bias) and self.df > 0):
             raise StudyError(
-                f"TuningError(variance={self.variance!r}, bias={self.bias!r}, df={self.df!r}): the variance must "
-                "be finite and 0 or more, the bias finite, the degrees of freedom positive"
+                f"TuningError(variance={self.variance!r}, bias={self.bias!r}, df={self.df!r}): the variance "
+                "must be finite and 0 or more, the bias finite, the degrees of freedom positive"
             )
 
 
@@ -52,10 +52,10 @@ def tuning_columns(tuning: Sequence[TuningError | None] | None, candidates: int)
 class Pairs:
     """m pairs of candidates, first minus second: each field is an array [m].
 
-    `estimate` is the mean difference, corrected for the bias of tuning, over the `n` seeds that both finished;
-    `se` and `df` are its standard error and degrees of freedom; `p` is two-sided. `direction` is +1 where the
-    first is ahead, -1 where the second is: the one with fewer lost runs, or of as many the sign of the
-    estimate. `p_better` is the share of seeds that the first wins, a tie counting half. `lost_first` and
+    `estimate` is the mean difference, corrected for the bias of tuning, over the `n` seeds that both
+    finished; `se` and `df` are its standard error and degrees of freedom; `p` is two-sided. `direction` is +1
+    where the first is ahead, -1 where the second is: the one with fewer lost runs, or of as many the sign of
+    the estimate. `p_better` is the share of seeds that the first wins, a tie counting half. `lost_first` and
     `lost_second` count the seeds that one lost alone, `by_lost` says that p rests on these.
     """
 
@@ -73,13 +73,13 @@ class Pairs:
     by_lost: np.ndarray
 
     def intervals(self, alpha: float, step: float) -> tuple[Floats, Floats]:
-        """Return the ends of the 1 - alpha intervals of the estimates; infinite ones for fewer than two seeds."""
+        """Return the ends of the 1 - alpha intervals of the estimates; infinite for fewer than two seeds."""
         low, high = bounds(self.estimate, self.se, self.df, np.maximum(self.n, 1), alpha, step)
         known = self.n > 1
         return np.where(known, low, -np.inf), np.where(known, high, np.inf)
 
     def equivalent(self, margin: float, alpha: float, step: float) -> Bools:
-        """Return where the 1 - alpha interval lies within the margin, and both finished and lost the same seeds."""
+        """Return where the 1 - alpha interval lies within the margin, and both lost the same seeds."""
         if alpha <= 0:
             return np.zeros(len(self.n), bool)
         low, high = self.intervals(alpha, step)
@@ -88,10 +88,10 @@ class Pairs:
 
 
 def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_second: Floats) -> Pairs:
-    """Compare row by row, [m, n_seeds] each; nan is a lost run. Of tuning come the columns of `tuning_columns`.
+    """Compare row by row, [m, n_seeds] each, with rows of `tuning_columns`; nan is a lost run.
 
-    **Scores.** With d the differences over the n seeds that both finished, s their standard deviation and v_1,
-    v_2 what tuning leaves in each mean,
+    **Scores.** With d the differences over the n seeds that both finished, s their standard deviation and
+    v_1, v_2 what tuning leaves in each mean,
 
         t = (|mean(d) + bias_1 - bias_2| - c / n) / sqrt(s^2 / n + v_1 + v_2)
 

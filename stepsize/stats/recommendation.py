@@ -10,15 +10,17 @@ import numpy as np
 
 from stepsize.stats.scores import Floats
 
-Reason = Literal["no rival", "only one", "unbeaten", "only finisher", "shown better", "fewest lost", "simplest"]
+Reason = Literal[
+    "no rival", "only one", "unbeaten", "only finisher", "shown better", "fewest lost", "simplest"
+]
 
 
 @dataclass(frozen=True)
 class Field:
     """What the recommendation knows of k candidates.
 
-    `ahead[i, j]` says that i is shown to be better than j. `lost` counts the lost runs, `finished` the others,
-    `means` are over the finished runs, and a lower `simplicity` is simpler.
+    `ahead[i, j]` says that i is shown to be better than j. `lost` counts the lost runs, `finished` the
+    others, `means` are over the finished runs, and a lower `simplicity` is simpler.
     """
 
     names: Sequence[str]
@@ -49,7 +51,7 @@ class Recommendation:
     | unbeaten | it alone is not shown to be behind another |
     | only finisher | of those not shown to be behind, it alone finished a run |
     | shown better | it is shown to be better than the simpler one that it displaced |
-    | fewest lost | a simpler one that may be the best lost more runs |
+    | fewest lost | one as simple or simpler that may be the best lost more runs |
     | simplest | it is the simplest |
     """
 
@@ -63,8 +65,8 @@ def recommend(field: Field) -> Recommendation | None:
 
     The simplest candidate is the recommended one until another is shown to be better: then the simplest of
     those of the best set that are shown to be better takes its place. So neither a higher mean nor "may be
-    the best" displaces a simpler candidate. Of the best set, only those with the fewest lost runs count.
-    Of equally simple ones it is the one with the highest mean; those within the margin of it are alike, and of
+    the best" displaces a simpler candidate. Of the best set, only those with the fewest lost runs count. Of
+    equally simple ones it is the one with the highest mean; those within the margin of it are alike, and of
     them it is the baseline, or the first by name.
     """
     best = field.best_set
@@ -81,8 +83,9 @@ def recommend(field: Field) -> Recommendation | None:
 
 
 def _simplest(field: Field, among: np.ndarray) -> int:
-    simplest = min(field.simplicity[i] for i in among)
-    equals = [int(i) for i in among if field.simplicity[i] == simplest]
+    indices = among.tolist()
+    simplest = min(field.simplicity[i] for i in indices)
+    equals = [i for i in indices if field.simplicity[i] == simplest]
     highest = max(field.means[i] for i in equals)
     alike = [i for i in equals if field.means[i] >= highest - field.margin]
     return min(alike, key=lambda i: (i != field.baseline, field.names[i]))
@@ -100,7 +103,6 @@ def _reason(field: Field, chosen: int, displaced: int | None) -> Reason:
         return "unbeaten" if beaten.all() else "only finisher"
     if displaced is not None:
         return "shown better"
-    simpler = any(
-        best[i] and field.simplicity[i] < field.simplicity[chosen] for i in np.flatnonzero(others)
-    )
-    return "fewest lost" if simpler else "simplest"
+    rivals = np.flatnonzero(best & (field.lost > field.lost[chosen]))
+    gave_way = any(field.simplicity[int(i)] <= field.simplicity[chosen] for i in rivals)
+    return "fewest lost" if gave_way else "simplest"
