@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +57,8 @@ class Decision:
 
     `alpha` is what p_holm must not exceed for "better" and "worse" at this look, `comparisons` the size of
     the family. `only_one` says that the recommended one is shown to be better than every other. `displaced`
-    is the simpler candidate that it is shown to beat, `reason` is explained in `Recommendation`.
+    are the simpler candidates that gave way to it, the last one being shown to be behind it; `reason` is
+    explained in `Recommendation`.
     """
 
     names: tuple[str, ...]
@@ -69,7 +71,7 @@ class Decision:
     best_set: tuple[str, ...]
     recommended: str | None
     reason: Reason | None
-    displaced: str | None
+    displaced: tuple[str, ...]
     _family: _Family
 
     @property
@@ -77,18 +79,18 @@ class Decision:
         """Whether the recommended one is shown to be better than every other candidate."""
         return self.reason == "only one"
 
-    @property
+    @cached_property
     def vs_baseline(self) -> dict[str, Comparison]:
         """The comparison of every other candidate with the baseline."""
         return {name: self.between(name, self.baseline) for name in self.names if name != self.baseline}
 
-    @property
+    @cached_property
     def behind(self) -> tuple[str, ...]:
         """The candidates that another one is shown to be better than."""
         beaten = np.flatnonzero(self._family.ahead.any(axis=0))
         return tuple(self.names[i] for i in beaten)
 
-    @property
+    @cached_property
     def open_rivals(self) -> tuple[str, ...]:
         """The candidates whose comparison with the recommended one is not shown, and is asked for.
 
@@ -106,8 +108,13 @@ class Decision:
 
     @property
     def droppable(self) -> tuple[str, ...]:
-        """The candidates that need no more seeds: shown to be behind, and not an open rival."""
-        return tuple(name for name in self.behind if name not in self.open_rivals)
+        """The candidates that need no more seeds: they are shown to be behind, and nothing rests on them.
+
+        The baseline is kept, and so is the simplest candidate that the recommended one displaced: without it,
+        another could take the first place at a later look that was never shown to be better.
+        """
+        kept = {self.baseline, *self.displaced}
+        return tuple(name for name in self.behind if name not in kept)
 
     def word(self, name: str, rival: str) -> Word:
         """Return what is shown of `name` against `rival`.
@@ -229,7 +236,7 @@ def decide(
         best_set=tuple(name for name, is_in in zip(names, field.best_set, strict=True) if is_in),
         recommended=None if choice is None else names[choice.index],
         reason=None if choice is None else choice.reason,
-        displaced=None if choice is None or choice.displaced is None else names[choice.displaced],
+        displaced=() if choice is None else tuple(names[i] for i in choice.displaced),
         _family=family,
     )
 

@@ -42,7 +42,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The candidate to use, by its index, and why; `displaced` is the simpler one that it is shown to beat.
+    """The candidate to use, by its index, and why; `displaced` are the simpler ones that gave way, in order.
 
     | reason | it is recommended because |
     |---|---|
@@ -57,7 +57,7 @@ class Recommendation:
 
     index: int
     reason: Reason
-    displaced: int | None = None
+    displaced: tuple[int, ...] = ()
 
 
 def recommend(field: Field) -> Recommendation | None:
@@ -74,12 +74,13 @@ def recommend(field: Field) -> Recommendation | None:
         return None
     fewest = field.lost[best].min()
     allowed = np.flatnonzero((field.lost <= fewest) & (field.finished > 0))
-    chosen, displaced = _simplest(field, allowed), None
+    chosen, displaced = _simplest(field, allowed), []
     while not best[chosen]:
         beaters = np.flatnonzero(field.ahead[:, chosen])
         good = beaters[best[beaters]]
-        displaced, chosen = chosen, _simplest(field, good if len(good) else beaters)
-    return Recommendation(chosen, _reason(field, chosen, displaced), displaced)
+        displaced.append(chosen)
+        chosen = _simplest(field, good if len(good) else beaters)
+    return Recommendation(chosen, _reason(field, chosen, bool(displaced)), tuple(displaced))
 
 
 def _simplest(field: Field, among: np.ndarray) -> int:
@@ -91,7 +92,7 @@ def _simplest(field: Field, among: np.ndarray) -> int:
     return min(alike, key=lambda i: (i != field.baseline, field.names[i]))
 
 
-def _reason(field: Field, chosen: int, displaced: int | None) -> Reason:
+def _reason(field: Field, chosen: int, has_displaced: bool) -> Reason:
     others = np.arange(len(field.names)) != chosen
     best = field.best_set
     if not others.any():
@@ -101,7 +102,7 @@ def _reason(field: Field, chosen: int, displaced: int | None) -> Reason:
     if best.sum() == 1:
         beaten = field.ahead.any(axis=0) | ~others
         return "unbeaten" if beaten.all() else "only finisher"
-    if displaced is not None:
+    if has_displaced:
         return "shown better"
     rivals = np.flatnonzero(best & (field.lost > field.lost[chosen]))
     gave_way = any(field.simplicity[int(i)] <= field.simplicity[chosen] for i in rivals)

@@ -51,7 +51,7 @@ def seeds_needed(
     Raises StudyError for a spread that is negative, a margin that is not positive, or no look.
 
     >>> seeds_needed(spread=0.03, margin=0.01, looks=[30])
-    SeedsNeeded(seeds=152, enough=False, capped=False)
+    SeedsNeeded(seeds=151, enough=False, capped=False)
     >>> seeds_needed(spread=0.01, margin=0.01, looks=[30])
     SeedsNeeded(seeds=30, enough=True, capped=False)
     """
@@ -91,7 +91,7 @@ def seeds_note(decision: Decision) -> SeedsNeeded | None:
     >>> from stepsize.stats import decide
     >>> scores = [[0.90, 0.92, 0.91, 0.93, 0.90, 0.92], [0.91, 0.90, 0.93, 0.92, 0.92, 0.91]]
     >>> seeds_note(decide(scores, names="ab", baseline="a", margin=0.01))
-    SeedsNeeded(seeds=70, enough=False, capped=False)
+    SeedsNeeded(seeds=72, enough=False, capped=False)
     """
     best = decision.recommended
     if best is None or decision.margin == 0:
