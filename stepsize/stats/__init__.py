@@ -1,25 +1,44 @@
-"""What the scores of paired runs show: arrays in, frozen dataclasses out, higher is better.
+"""What the scores of paired runs show: arrays in, frozen dataclasses out; higher is better, nan is lost.
 
-`interval` one candidate's mean; `paired` candidate against baseline; `best_set` all against all;
-`power` margin and seeds needed; `repeats` what a cross-validation counts; `calibration` how often each of
-these is wrong, by simulation.
+`decide` is the one rule: words, best set and recommendation. It stands on `pairs` (one test for a pair),
+`families` (Holm), `looks` (alpha spent over looks) and `recommendation`. `seeds` says what it would take to
+resolve what is open, `interval` and `new_rows` what a mean is worth, `margins` how small a difference
+matters, `repeats` what a cross-validation counts, and `calibration` how often each of these is wrong, by
+simulation.
 """
 
 from stepsize.stats.best_set import best_set
+from stepsize.stats.decision import Comparison, Decision, decide
+from stepsize.stats.families import holm
 from stepsize.stats.interval import Summary, summarise
-from stepsize.stats.paired import Paired, compare_paired, holm, judge
-from stepsize.stats.power import practical_margin, seeds_needed
+from stepsize.stats.looks import look_alpha
+from stepsize.stats.margins import practical_margin, relative_margin
+from stepsize.stats.new_rows import new_rows_interval
+from stepsize.stats.paired import Paired, compare_paired, judge
+from stepsize.stats.pairs import TuningError
+from stepsize.stats.power import seeds_needed
 from stepsize.stats.repeats import by_repeat
+from stepsize.stats.seeds import SeedsNeeded, least_seeds, seeds_note
 
 __all__ = [
+    "Comparison",
+    "Decision",
     "Paired",
+    "SeedsNeeded",
     "Summary",
+    "TuningError",
     "best_set",
     "by_repeat",
     "compare_paired",
+    "decide",
     "holm",
     "judge",
+    "least_seeds",
+    "look_alpha",
+    "new_rows_interval",
     "practical_margin",
+    "relative_margin",
     "seeds_needed",
+    "seeds_note",
     "summarise",
 ]

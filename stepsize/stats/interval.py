@@ -16,36 +16,42 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Summary:
-    """The scores of one candidate; `sd` is of the sample. One seed has neither sd nor ci95."""
+    """The scores of one candidate: `n` runs finished and `lost` did not; the rest is over the finished ones.
+
+    `sd` is of the sample. One finished run has neither sd nor ci95, none has no mean either.
+    """
 
     n: int
-    mean: float
+    lost: int
+    mean: float | None
     sd: float | None
     ci95: Interval | None
 
 
 def summarise(scores: ArrayLike, *, sample_value: float | None = None) -> Summary:
-    """Return mean, standard deviation and 95 % interval of one candidate's scores [n_seeds].
+    """Return mean, sd and 95 % interval of one candidate's scores [n_seeds]; nan is a lost run.
 
     The interval is mean +- t(n - 1) * sd / sqrt(n). With `sample_value`, the step in which the scores come
     (1/116 for the accuracy on 116 rows), it also allows for values between two steps that no seed happened to
     show: see `bounds`.
 
-    Raises StudyError for scores that are empty, not finite, or not one number a seed.
+    Raises StudyError for scores that are empty, infinite, or not one number a seed.
 
-    >>> found = summarise([0.75, 1.0, 1.25])
-    >>> found.mean, found.sd, [round(end, 3) for end in found.ci95]
+    >>> summary = summarise([0.75, 1.0, 1.25])
+    >>> summary.mean, summary.sd, [round(end, 3) for end in summary.ci95]
     (1.0, 0.25, [0.379, 1.621])
-    >>> summarise([0.90])
-    Summary(n=1, mean=0.9, sd=None, ci95=None)
+    >>> summarise([0.90, float("nan")])
+    Summary(n=1, lost=1, mean=0.9, sd=None, ci95=None)
     """
-    values = as_scores("scores", scores, "[n_seeds]")
+    values = as_scores("scores", scores, "[n_seeds]", lost=True)
     step = as_step(sample_value)
-    if len(values) == 1:
-        return Summary(1, float(values[0]), None, None)
-    mean, sd = values.mean(), values.std(ddof=1)
-    low, high = bounds(mean, sd, len(values), step)
-    return Summary(len(values), float(mean), float(sd), (float(low), float(high)))
+    finished = values[~np.isnan(values)]
+    n, lost = len(finished), int(np.isnan(values).sum())
+    if n < 2:
+        return Summary(n, lost, float(finished[0]) if n else None, None, None)
+    mean, sd = finished.mean(), finished.std(ddof=1)
+    low, high = bounds(mean, sd / n**0.5, n - 1, n, step=step)
+    return Summary(n, lost, float(mean), float(sd), (float(low), float(high)))
 
 
 def as_step(sample_value: float | None) -> float:
@@ -59,25 +65,27 @@ def as_step(sample_value: float | None) -> float:
     return step
 
 
-def bounds(mean: Floats, sd: Floats, n: int, step: float) -> tuple[Floats, Floats]:
-    """Return the ends of the 95 % intervals of `mean`, given n >= 2 seeds.
+def bounds(
+    mean: ArrayLike, se: ArrayLike, df: ArrayLike, n: ArrayLike, alpha: float = 1 - LEVEL, step: float = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the ends of the 1 - alpha intervals of `mean`, given its standard error, from n seeds.
 
-    A mean `mu` belongs to the interval if |mean - mu| <= t * s / sqrt(n). A score that moves in steps and has
-    its mean a share f of the way between two of them has at least the variance f (1 - f) step^2, whatever the
-    seeds showed; s^2 is the sample variance or that, whichever is larger. Without this, thirty equal scores
-    would claim certainty. It is Wilson's interval for a share, widened to the t-interval where the sample
-    varies more (Wilson, J. Am. Stat. Assoc. 22, 1927).
+    A mean `mu` belongs to the interval if |mean - mu| <= t(df) * se. A score that moves in steps and has its
+    mean a share f of the way between two of them has at least the variance f (1 - f) step^2, whatever the
+    seeds showed, so mu also belongs to it if n (mean - mu)^2 <= t^2 f (1 - f) step^2. Without this, thirty
+    equal scores would claim certainty. It is Wilson's interval for a share, widened to the t-interval where
+    the sample varies more (Wilson, J. Am. Stat. Assoc. 22, 1927).
     """
-    t = _t_quantile(n)
-    half = t * sd / np.sqrt(n)
-    low, high = mean - half, mean + half
+    mean, se, n = (np.asarray(each, np.float64) for each in (mean, se, n))
+    t = t_quantile(np.asarray(df, np.float64), alpha)
+    low, high = mean - t * se, mean + t * se
     if step:
         high = np.maximum(high, _wilson_high(mean, n, t, step))
         low = np.minimum(low, -_wilson_high(-mean, n, t, step))
     return low, high
 
 
-def _wilson_high(mean: Floats, n: int, t: float, step: float) -> Floats:
+def _wilson_high(mean: Floats, n: Floats, t: Floats, step: float) -> Floats:
     """Return the largest mu up to the next step above `mean` with n (mean - mu)^2 <= t^2 f (1 - f) step^2."""
     below = np.floor(mean / step + 1e-6)  # a mean that rounding put just under its step stands on it
     share = np.clip(mean / step - below, 0.0, 1.0)
@@ -85,7 +93,10 @@ def _wilson_high(mean: Floats, n: int, t: float, step: float) -> Floats:
     return step * (below + (2 * n * share + t**2 + root) / (2 * (n + t**2)))
 
 
-def _t_quantile(n: int) -> float:
+def t_quantile(df: Floats, alpha: float) -> Floats:
+    """Return how many standard errors a 1 - alpha interval reaches on each side."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(n - 1, (1 + LEVEL) / 2))
+    if df.size > 1 and (df == df.flat[0]).all():  # the usual case, and a slow function
+        return np.full(df.shape, stdtrit(df.flat[0], 1 - alpha / 2))
+    return np.asarray(stdtrit(df, 1 - alpha / 2))

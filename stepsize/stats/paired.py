@@ -5,7 +5,6 @@ Pairing removes what a seed does to both (its split, its initial weights): only 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,13 +14,12 @@ from numpy.typing import ArrayLike
 from stepsize.errors import StudyError
 from stepsize.stats.flips import block_size, flip_sums
 from stepsize.stats.interval import Interval, as_step, bounds
+from stepsize.stats.looks import ALPHA, LEAST_SEEDS
 from stepsize.stats.scores import Floats, as_scores, differences
 
 Word = Literal["better", "equivalent", "worse", "not shown"]
 
-ALPHA = 0.05
 EXACT_SEEDS = 20
-LEAST_SEEDS = 6  # the smallest p of n seeds is 2 / 2^n, above ALPHA for n < 6
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def compare_rows(candidates: Floats, baselines: Floats, step: float = 0.0) -> li
             for mean, p, win in zip(means.tolist(), ps.tolist(), wins.tolist(), strict=True)
         ]
     sds = d.std(axis=1, ddof=1)
-    lows, highs = bounds(means, sds, n, step)
+    lows, highs = bounds(means, sds / n**0.5, n - 1, n, step=step)
     columns = np.stack([means, sds, lows, highs, ps, wins], axis=1).tolist()
     return [Paired(n, mean, sd, (low, high), p, win) for mean, sd, low, high, p, win in columns]
 
@@ -97,27 +95,6 @@ def sign_flip_p(d: Floats, rounding: Floats) -> Floats:
     return np.concatenate(
         [(np.abs(flip_sums(sizes[b], EXACT_SEEDS)) >= reach[b, None]).mean(axis=1) for b in blocks]
     )
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust the p values of one family so that 5 % bounds the chance of any false finding among them.
-
-    The i-th smallest of k becomes the largest of (k - j + 1) p_(j) over j <= i, at most 1
-    (Holm, Scand. J. Stat. 6, 1979). The order of the list is kept.
-
-    Raises StudyError for a value outside [0, 1].
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
-        raise StudyError(f"p_values={p_values!r} must be a list of probabilities between 0 and 1")
-    order = np.argsort(p, kind="stable")
-    stepped = p[order] * np.arange(len(p), 0, -1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    return adjusted.tolist()
 
 
 def judge(paired: Paired, p_holm: float, margin: float) -> Word:

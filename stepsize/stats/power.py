@@ -5,26 +5,9 @@ from __future__ import annotations
 import math
 
 from stepsize.errors import StudyError
+from stepsize.stats.margins import HALF_A_POINT as HALF_A_POINT
 
-HALF_A_POINT = 0.005
 MOST_SEEDS = 100_000
-
-
-def practical_margin(sample_value: float | None = None) -> float:
-    """Return the smallest difference in an accuracy that matters: half a point or one sample's worth.
-
-    The larger of the two counts; `sample_value` is what one sample of the evaluated part is worth, 1/rows.
-
-    Raises StudyError for a sample_value that is not positive.
-
-    >>> practical_margin(), practical_margin(1 / 116) == 1 / 116
-    (0.005, True)
-    """
-    if sample_value is None:
-        return HALF_A_POINT
-    if not 0 < sample_value < math.inf:
-        raise StudyError(f"sample_value={sample_value!r} must be a positive number, such as 1/rows")
-    return max(HALF_A_POINT, float(sample_value))
 
 
 def seeds_needed(sd: float, margin: float, power: float = 0.8, alpha: float = 0.05) -> int:

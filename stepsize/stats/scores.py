@@ -16,8 +16,11 @@ Floats = NDArray[np.float64]
 NOISE = 2.0**-22  # relative; two units in the last place of a float32
 
 
-def as_scores(name: str, values: ArrayLike, shape: str) -> Floats:
-    """Return `values` as a finite float64 array whose axes are those named in `shape`, none of them empty."""
+def as_scores(name: str, values: ArrayLike, shape: str, *, lost: bool = False) -> Floats:
+    """Return `values` as a float64 array whose axes are those named in `shape`, none of them empty.
+
+    The scores must be finite; with `lost`, nan stands for a lost run.
+    """
     try:
         scores = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -27,10 +30,11 @@ def as_scores(name: str, values: ArrayLike, shape: str) -> Floats:
             f"{name} has shape {scores.shape}; it must be {shape} with at least one value; "
             "hand over one score per seed"
         )
-    if not np.isfinite(scores).all():
+    usable = ~np.isinf(scores) if lost else np.isfinite(scores)
+    if not usable.all():
         raise StudyError(
-            f"{name} holds {int((~np.isfinite(scores)).sum())} values that are not finite; "
-            "give a diverged run the worst score that the metric allows"
+            f"{name} holds {int((~usable).sum())} values that are not finite; "
+            "type nan for the score of a run that diverged"
         )
     return scores
 

@@ -27,7 +27,15 @@ def test_summary_is_the_t_interval_of_scipy(scores):
 
 def test_one_seed_has_a_mean_and_nothing_else():
     found = summarise([0.9])
-    assert (found.n, found.mean, found.sd, found.ci95) == (1, 0.9, None, None)
+    assert (found.n, found.lost, found.mean, found.sd, found.ci95) == (1, 0, 0.9, None, None)
+
+
+def test_lost_runs_are_counted_beside_the_finished_ones():
+    found, finished = summarise([0.9, np.nan, 0.8, 0.7]), summarise([0.9, 0.8, 0.7])
+    assert (found.n, found.lost) == (3, 1)
+    assert (found.mean, found.sd, found.ci95) == (finished.mean, finished.sd, finished.ci95)
+    nothing = summarise([np.nan, np.nan])
+    assert (nothing.n, nothing.lost, nothing.mean, nothing.sd, nothing.ci95) == (0, 2, None, None, None)
 
 
 def test_equal_scores_claim_certainty_only_if_scores_have_no_steps():
@@ -71,9 +79,11 @@ def test_a_share_of_two_neighbouring_steps_has_at_least_the_interval_of_wilson()
 
 def test_bounds_work_on_many_means_at_once():
     means, sds = np.array([0.0, 0.5, 0.25]), np.array([0.0, 0.1, 1.0])
-    lows, highs = bounds(means, sds, 9, 1.0)
-    for mean, sd, low, high in zip(means, sds, lows, highs, strict=True):
-        assert (low, high) == bounds(mean, sd, 9, 1.0)
+    for df in (8.0, np.array([8.0, 8.0, 8.0]), np.array([8.0, 5.0, 2.5])):
+        lows, highs = bounds(means, sds / 3, df, 9, step=1.0)
+        each = np.broadcast_to(df, 3)
+        for mean, sd, free, low, high in zip(means, sds, each, lows, highs, strict=True):
+            assert (low, high) == pytest.approx(bounds(mean, sd / 3, free, 9, step=1.0))
 
 
 @pytest.mark.parametrize(
@@ -82,8 +92,7 @@ def test_bounds_work_on_many_means_at_once():
         ([], r"scores has shape \(0,\); it must be \[n_seeds\]"),
         ([[0.1, 0.2]], r"scores has shape \(1, 2\)"),
         (0.5, r"scores has shape \(\)"),
-        ([0.1, np.nan], "scores holds 1 values that are not finite; give a diverged run the worst score"),
-        ([0.1, None, np.inf], "scores holds 2 values that are not finite"),
+        ([0.1, -np.inf], "scores holds 1 values that are not finite; type nan for the score of a run"),
         (["high"], "scores must be numbers"),
         ([[1.0], [1.0, 2.0]], "scores must be numbers"),
     ],

@@ -14,7 +14,7 @@ SEEDS = range(REPEATS * FOLDS)
 def coverage(values):
     """The share of studies [studies, n] whose 95 % interval holds the truth, 0."""
     n = values.shape[1]
-    low, high = bounds(values.mean(axis=1), values.std(axis=1, ddof=1), n, 0.0)
+    low, high = bounds(values.mean(axis=1), values.std(axis=1, ddof=1) / n**0.5, n - 1, n)
     return float(((low <= 0) & (high >= 0)).mean())
 
 
@@ -24,8 +24,12 @@ def test_the_mean_of_each_repeat_in_the_order_of_repeats():
 
 
 @pytest.mark.parametrize("seeds", [range(3), [0, 1, 2, 4], range(6)])
+def test_a_repeat_that_lost_a_run_is_lost():
+    assert np.isnan(by_repeat([1.0, np.nan, 3, 4], [0, 1, 2, 3], 2)).tolist() == [True, False]
+
+
 def test_no_whole_repeats(seeds):
-    with pytest.raises(StudyError, match="no whole repeats of 2 folds"):
+    with pytest.raises(StudyError, match="not whole repeats of 2 folds"):
         by_repeat(np.ones(4), seeds, 2)
 
 
