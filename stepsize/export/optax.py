@@ -112,9 +112,7 @@ def _linear(s: Any, at: Piece) -> str:
 
 
 def _polynomial(s: Any, at: Piece) -> str:
-    require_exact(
-        s.power.is_integer() and s.power <= FEW
-    )  # a rounding error below 0 to such a power is no nan
+    require_exact(s.power.is_integer() and s.power <= FEW)  # else a rounding error below 0 becomes NaN
     more = f"power={decimal(s.power)}, transition_steps={at.phase}"
     return f"polynomial_schedule({decimal(s.peak)}, {decimal(s.floor)}, {more})"
 

@@ -69,7 +69,7 @@ class linear(Family):
 class polynomial(Family):
     """Fall as a power of the time left: floor + (peak - floor) * (1 - u)^power, with u = t / length.
 
-    Source: Keras' PolynomialDecay, which ends at 0.0001 unless told otherwise.
+    Source: Keras' PolynomialDecay, which ends at 0.0001 by default.
 
     >>> polynomial(1, power=2).plan(updates=4).values
     array([1.    , 0.5625, 0.25  , 0.0625])
