@@ -205,7 +205,8 @@ def _check_model(model: Any) -> None:
     if getattr(rate, "accumulate", accumulate) != accumulate:  # a KerasSchedule on the wrong clock
         advice += f" and write KerasSchedule(plan, accumulate={accumulate})"
     raise ScheduleError(
-        f"the optimizer's learning_rate is a {type(rate).__name__}, and only one of them can set it; {advice}"
+        f"the optimizer's learning_rate is a {type(rate).__name__}, and one rate cannot "
+        f"follow two schedules; {advice}"
     )
 
 

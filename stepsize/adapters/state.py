@@ -71,9 +71,7 @@ def read_state(state: Any) -> Place:
         raise StateError(f"{shown(state)} is not the state of a run; load what state_dict() returned")
     version = state["stepsize_state"]
     if version != VERSION:
-        raise StateError(
-            f"stepsize_state={shown(version)} is unknown; this version reads {VERSION}; update stepsize"
-        )
+        raise StateError(f"stepsize_state={shown(version)} is unknown; this reads {VERSION}, update stepsize")
     missing = [name for name in FIELDS if name not in state]
     if missing:
         raise StateError(f"the state lacks {', '.join(missing)}; load what state_dict() returned")

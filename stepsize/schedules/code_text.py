@@ -134,7 +134,7 @@ def interpolated(
 ) -> list[str]:
     """Return the lines that lead through levels at their times; the last phase may be `closed`.
 
-    >>> print("\n".join(interpolated([(0, 0), (5, 0.1), (9, 0)], "linear", False, 9)))
+    >>> print(*interpolated([(0, 0), (5, 0.1), (9, 0)], "linear", False, 9), sep="\\n")
     if t < 5:
         u = t / 5
         return 0.1 * u

@@ -159,7 +159,7 @@ def test_a_wrong_object_is_refused_at_construction(given, message):
         (
             lambda: built(KerasSchedule(PLAN)),
             ScheduleCallback(PLAN),
-            "a KerasSchedule, and one rate has one owner",
+            "a KerasSchedule, and one rate cannot follow two schedules",
         ),
         (
             lambda: built(KerasSchedule(PLAN), gradient_accumulation_steps=3),
@@ -278,9 +278,9 @@ def test_a_state_of_another_update_is_noticed():
     ("change", "message"),
     [
         ({"stepsize_state": 2}, "update stepsize"),
-        ({"schedule": "cosine(0.2)"}, "the file is damaged"),
-        ({"updates": 25, "rate": PLAN(12)}, "the file is damaged"),
-        ({"update": -1}, "no count of completed updates"),
+        ({"schedule": "cosine(0.2)"}, "the state is damaged"),
+        ({"updates": 25, "rate": PLAN(12)}, "the state is damaged"),
+        ({"update": -1}, "not a count of updates"),
         ({"schedule": "constant(0.1)", "rate": 0.1}, r"another plan: .*cosine"),
     ],
 )
@@ -293,7 +293,7 @@ def test_a_damaged_newer_or_foreign_state_is_refused(change, message):
 def test_a_schedule_that_is_not_planned_yet_has_no_state_and_loads_no_damaged_one():
     _, state = stopped()
     callback = ScheduleCallback(ss.cosine(0.1))
-    with pytest.raises(StateError, match="the file is damaged"):
+    with pytest.raises(StateError, match="the state is damaged"):
         callback.load_state_dict({**state, "rate": 0.5})
     with pytest.raises(StateError, match="planned when fit begins"):
         callback.state_dict()

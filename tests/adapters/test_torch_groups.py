@@ -40,7 +40,7 @@ def test_without_multipliers_every_group_has_the_planned_rate() -> None:
 def test_groups_with_rates_of_their_own_need_multipliers() -> None:
     groups = [{"params": [weight()], "lr": 0.2}, {"params": [weight()], "lr": 0.05}]
     optimizer = torch.optim.SGD(groups)
-    with pytest.raises(ScheduleError, match=r"their own, 0\.2, 0\.05, .* write multipliers=\[1, 0\.25\]"):
+    with pytest.raises(ScheduleError, match=r"different rates, 0\.2, 0\.05.* multipliers=\[1, 0\.25\]"):
         TorchScheduler(optimizer, PLAN)
     assert [group["lr"] for group in optimizer.param_groups] == [0.2, 0.05]
     TorchScheduler(optimizer, PLAN, multipliers=[1, 0.25])

@@ -118,7 +118,7 @@ def test_an_optimizers_state_alone_does_not_change_the_rate_of_the_position() ->
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda o: TorchScheduler(o, ss.cosine(0.2).plan(updates=40)), "of another plan: schedule"),
+        (lambda o: TorchScheduler(o, ss.cosine(0.2).plan(updates=40)), "belongs to another plan: schedule"),
         (lambda o: TorchScheduler(o, CURVE.plan(updates=50)), "another plan: updates: 40 -> 50"),
         (lambda o: TorchScheduler(o, PLAN, multipliers=[1, 0.5]), r"multipliers=\[1.0, 0.1\], this .*0.5\]"),
         (

@@ -164,7 +164,7 @@ def test_a_plans_metric_is_observed_at_the_end_of_each_epoch():
     audit = fit(Audit(plan, strict=True), 0.1, plateau())
     assert list(audit.planned[::6]) == [0.1, 0.1, 0.05, 0.025]
     missing = planned(ss.constant(0.1) * ss.plateau(factor=0.5, metric="val_loss"))
-    with pytest.raises(ScheduleError, match=r"follows val_loss, and an epoch's logs have only loss"):
+    with pytest.raises(ScheduleError, match=r"follows val_loss, and the logs of an epoch have only loss"):
         fit(Audit(missing), 0.1)
 
 

@@ -118,7 +118,7 @@ def test_the_text_says_the_convention() -> None:
     assert repr(from_keras(Callback("reward", mode="max"), peak=lr)) == (
         'constant(lr) * plateau(patience=9, relative=False, metric="reward", mode="max")'
     )
-    with pytest.raises(ScheduleError, match=r'metric="reward" does not say .*; write mode="min" or'):
+    with pytest.raises(ScheduleError, match=r'metric="reward" does not tell .*; write mode="min" or'):
         from_keras(Callback("reward"))
 
 
@@ -153,7 +153,7 @@ def test_a_first_nan_is_beaten_here_and_never_there(model: Any) -> None:
     [
         (
             lambda: from_keras(Callback(min_lr=1e-3)),
-            r"min_lr=0.001 is a rate .* write from_keras\(callback, peak=",
+            r"min_lr=0.001 is a rate, .* write from_keras\(callback, peak=",
         ),
         (lambda: from_keras(Callback(min_lr=1e-3), peak=lr), "min_lr=0.001 is a rate"),
         (

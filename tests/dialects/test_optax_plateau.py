@@ -76,8 +76,8 @@ def test_the_text_says_the_convention() -> None:
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        (lambda: theirs(patience=0), "patience=0 of optax cuts on each improvement .*; write patience=1"),
-        (lambda: theirs(rtol=1.0), r"rtol=1 of optax makes a bound of 0 \* infinity"),
+        (lambda: theirs(patience=0), "optax with patience=0 cuts at each improvement .*; write patience=1"),
+        (lambda: theirs(rtol=1.0), r"optax with rtol=1 has a bound of 0 \* infinity"),
         (lambda: theirs(rtol=0.1, atol=0.1), "a threshold is one of them; write rtol=0 or atol=0"),
         (lambda: theirs(accumulation_size=4), "accumulation_size"),
         (lambda: theirs(min_scale=1.0), "floor=1.0 can never reduce"),

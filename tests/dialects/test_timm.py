@@ -116,7 +116,7 @@ def test_rates_are_those_of_its_own_steps(
 
 def test_the_text_says_the_convention(timm_scheduler: ModuleType) -> None:
     scheduler = timm_scheduler.CosineLRScheduler(optimizer(0.1), t_initial=90, warmup_t=5, lr_min=1e-5)
-    with pytest.warns(UserWarning, match="drops to what ran underneath.*warmup_prefix=True"):
+    with pytest.warns(UserWarning, match="drops to the schedule underneath.*warmup_prefix=True"):
         ours = from_timm(scheduler)
     assert repr(ours) == "timm_cosine(0.1, warmup_t=5*epochs, t_initial=90*epochs, lr_min=1e-05)"
 

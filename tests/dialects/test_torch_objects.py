@@ -146,8 +146,8 @@ def test_every_scheduler_of_pytorch_is_known() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: theirs.LambdaLR(optimizer(0.1), lambda t: 1), "write the schedule it follows"),
-        (lambda: theirs.MultiplicativeLR(optimizer(0.1), lambda t: 1), "write the schedule it follows"),
+        (lambda: theirs.LambdaLR(optimizer(0.1), lambda t: 1), "write the schedule that it follows"),
+        (lambda: theirs.MultiplicativeLR(optimizer(0.1), lambda t: 1), "write the schedule that it follows"),
         (lambda: theirs.CyclicLR(optimizer(0.1), 0.1, 0.5, scale_fn=lambda x: 1.0), "scale_fn"),
         (lambda: theirs.ConstantLR(optimizer(0.1), 0.0), "divides by zero"),
         (lambda: torch.optim.SGD, "unknown scheduler 'SGD'"),
@@ -164,10 +164,10 @@ def test_what_is_refused_says_what_to_write(build: Any, message: str) -> None:
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(ScheduleError, match="PyTorch refuses this OneCycleLR"):
         from_torch(theirs.OneCycleLR, max_lr=0.1, total_steps=10, pct_start=0.1)
-    with pytest.raises(ScheduleError, match="peak, step_size: a scheduler that is built has its own numbers"):
+    with pytest.raises(ScheduleError, match="peak, step_size: an instance of a scheduler has its own"):
         from_torch(theirs.StepLR(optimizer(0.1), 3), peak=0.1, step_size=3)
     with pytest.raises(ScheduleError, match="group=3 is not one of the 1 groups"):
         from_torch(theirs.StepLR(optimizer(0.1), 3), group=3)
     nested = theirs.ChainedScheduler([theirs.ChainedScheduler([theirs.StepLR(optimizer(0.1), 3)])])
-    with pytest.raises(ScheduleError, match="ChainedScheduler inside a combination goes wrong in PyTorch"):
+    with pytest.raises(ScheduleError, match="ChainedScheduler inside a combination does not work in PyTorch"):
         from_torch(nested)

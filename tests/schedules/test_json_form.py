@@ -62,7 +62,7 @@ def wrapped(schedule: str) -> str:
         (wrapped('{"epochs": 1, "run": 1}'), "is not part of a schedule"),
         (wrapped('{"join": 1}'), "is not part of a schedule"),
         (wrapped('{"join": []}'), "is not part of a schedule"),
-        (wrapped('{"join": [1]}'), ">> joins schedules, and 1 is none"),
+        (wrapped('{"join": [1]}'), ">> joins schedules, and 1 is not one"),
         (wrapped('{"product": [2]}'), "a product needs a schedule"),
         (wrapped('{"product": ["a"]}'), "factor='a' is not a number"),
         (wrapped('{"product": [{"knob": "x"}]}'), "unknown knob 'x'"),

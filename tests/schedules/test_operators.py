@@ -92,7 +92,7 @@ def test_a_product_inside_a_join_lasts_as_long_as_its_factors_say() -> None:
     [
         (lambda: ss.cosine(0.1) >> ss.linear(0.1), r"cosine\(0.1\) has no end before >>; write its length="),
         (lambda: ss.constant(1) * 2 >> ss.linear(0.1), r"has no end before >>"),
-        (lambda: ss.constant(1, length=1 * epochs) >> 0.1, r"0.1 is none; write constant\(0.1\)"),  # type: ignore[operator]
+        (lambda: ss.constant(1, length=1 * epochs) >> 0.1, r"0.1 is not one; write constant\(0.1\)"),  # type: ignore[operator]
         (lambda: 0 * ss.linear(1), "0 times a schedule is always 0"),
         (lambda: ss.linear(1) * -1, "factor=-1 is not allowed"),
         (lambda: ss.linear(1) * "a", "factor='a' is not a number"),  # type: ignore[operator]
@@ -110,8 +110,8 @@ def test_a_product_inside_a_join_lasts_as_long_as_its_factors_say() -> None:
             r"cannot be added.*write \(a \+ b\) \* plateau\(\)",
         ),
         (lambda: ss.warmup(5 * epochs) + ss.cosine(1), r"ends in a warmup before \+"),
-        (lambda: ss.cosine(1) + 1, r"\+ adds schedules, and 1 is none; write constant\(0.1\)"),
-        (lambda: 1 + ss.cosine(1), r"\+ adds schedules, and 1 is none"),
+        (lambda: ss.cosine(1) + 1, r"\+ adds schedules, and 1 is not one; write constant\(0.1\)"),
+        (lambda: 1 + ss.cosine(1), r"\+ adds schedules, and 1 is not one"),
     ],
 )
 def test_what_cannot_be_combined(build: Any, said: str) -> None:

@@ -95,7 +95,7 @@ def test_the_past_keeps_the_epochs_it_had() -> None:
             ),
             "leaves nothing of 9.updates to stretch",
         ),
-        (lambda: changed("branch", ss.cosine(0.1) * ss.plateau()), "which stays outside"),
+        (lambda: changed("branch", ss.cosine(0.1) * ss.plateau()), "and that stays outside"),
     ],
 )
 def test_what_cannot_go_on_says_why(build: Any, said: str) -> None:

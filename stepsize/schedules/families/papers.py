@@ -135,6 +135,7 @@ class sigmoid(Family):
 
     Source: the policy "sigmoid" of Caffe, with gamma = -1 / timescale.
 
+    >>> from stepsize.units import updates
     >>> sigmoid(1, middle=2 * updates, timescale=1 * updates).plan(updates=5).values.round(4)
     array([0.8808, 0.7311, 0.5   , 0.2689, 0.1192])
     """
@@ -169,6 +170,7 @@ class hyperbolic(Family):
 
     Source: Kim 2024 (arXiv 2407.15200), HyperbolicLR and ExpHyperbolicLR.
 
+    >>> from stepsize.units import updates
     >>> hyperbolic(1, bound=8 * updates).plan(updates=4).values.round(4)
     array([1.   , 0.852, 0.693, 0.509])
     """

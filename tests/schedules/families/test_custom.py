@@ -38,7 +38,7 @@ def test_a_function_is_a_schedule_like_any_other() -> None:
 def test_a_name_stands_for_one_function() -> None:
     ss.register("quarter", quarter)
     ss.register("a lambda", lambda t, horizon: t)
-    with pytest.raises(ScheduleError, match="'quarter' already stands for another function"):
+    with pytest.raises(ScheduleError, match="'quarter' is already the name of another function"):
         ss.register("quarter", crooked)
     assert ss.custom("quarter").plan(updates=4).values.tolist() == [1, 0.8125, 0.625, 0.4375]
 
@@ -55,7 +55,7 @@ def test_a_name_stands_for_one_function() -> None:
         (lambda: ss.register("five", 5), "function=5 cannot be called"),  # type: ignore[arg-type]
         (
             lambda: ss.custom("crooked").plan(updates=3),
-            r"gives values of shape \(\) for times of shape \(4,\)",
+            r"returns values of shape \(\) for times of shape \(4,\)",
         ),
         (lambda: ss.noise(1), "share=1 is not a part; write a number above 0 and below 1"),
         (lambda: ss.noise(0), "share=0 is not allowed"),

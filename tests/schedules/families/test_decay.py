@@ -102,7 +102,7 @@ def test_a_decay_that_runs_out_of_floats_is_zero_not_an_error() -> None:
         (lambda: ss.inverse_time(0.1, rate=-1), "rate=-1 is not allowed"),
         (
             lambda: ss.inverse_time(0.1, rate=1, compounding=True, staircase=False),
-            "compounding=True goes in whole steps",
+            "compounding=True takes whole steps",
         ),
         (lambda: ss.inverse_sqrt(0.1, timescale=0 * epochs), r"timescale=0\*epochs is empty"),
         (lambda: ss.inverse_time(0.1, rate=lr), "rate=lr is not a number"),

@@ -154,7 +154,7 @@ def test_bad_parameters_are_refused_when_the_schedule_is_built(build: Any, said:
 
 def test_what_only_the_run_can_tell() -> None:
     unsorted = ss.multistep(0.1, at=[300 * updates, 0.1 * run])
-    with pytest.raises(ScheduleError, match="comes to updates 300, 45; write them in rising order"):
+    with pytest.raises(ScheduleError, match="resolves to updates 300, 45; write them in rising order"):
         unsorted.plan(updates=450)
     with pytest.raises(ScheduleError, match=r"decay=500\*updates is longer than the run of 450 updates"):
         ss.wsd(0.1, decay=500 * updates).plan(updates=450)
