@@ -92,7 +92,7 @@ def fitted(make: Callable[[], list[Any]]) -> Callable[[], None]:
     callbacks = make()
 
     def run() -> None:
-        model.fit(X, Y, batch_size=8, verbose=0, shuffle=False, callbacks=callbacks)
+        model.fit(X, Y, batch_size=8, verbose=0, shuffle=False, callbacks=callbacks)  # pyright: ignore[reportArgumentType]
 
     run()
     return run

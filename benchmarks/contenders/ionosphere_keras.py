@@ -22,7 +22,7 @@ def run(seed: int) -> Run:
         ]
     )
     rate = keras.optimizers.schedules.InverseTimeDecay(0.1, decay_steps=1, decay_rate=0.002)
-    model.compile(keras.optimizers.SGD(rate, momentum=0.8), "binary_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(rate, momentum=0.8), "binary_crossentropy", metrics=["accuracy"])  # pyright: ignore[reportArgumentType]
     return fit(model, rows, EPOCHS, 28)
 
 

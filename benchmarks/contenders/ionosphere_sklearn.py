@@ -22,7 +22,7 @@ def run(seed: int) -> Run:
     """Train one network."""
     model = MLPClassifier(
         (34,), solver="sgd", learning_rate_init=0.1, momentum=0.8, nesterovs_momentum=False, alpha=0,
-        batch_size=28, max_iter=EPOCHS, tol=0, n_iter_no_change=EPOCHS + 1, random_state=seed,
+        batch_size=28, max_iter=EPOCHS, tol=0, n_iter_no_change=EPOCHS + 1, random_state=seed,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
     start = time.perf_counter()
     model.fit(rows.x, rows.y)

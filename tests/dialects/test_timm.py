@@ -242,6 +242,7 @@ def test_a_plateau_cuts_when_its_own_does(timm_scheduler: ModuleType) -> None:
         state = rule.init() if rule else None
         metrics = draw.normal(size=40).cumsum().round(1)
         metrics[draw.uniform(size=40) < 0.05] = np.nan
+        mine = 0.5
         for epoch, metric in enumerate(metrics.tolist(), start=1):  # step(0) would begin a warmup
             scheduler.step(epoch, metric)
             state = rule.observe(state, metric) if rule else None

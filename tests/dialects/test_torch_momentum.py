@@ -55,7 +55,7 @@ def test_one_cycle() -> None:
         )
         assert_same(ours, used)
     with pytest.raises(AssertionError):
-        assert_same(ours.with_fields(closed=False), used)
+        assert_same(ours.with_fields(closed=False), used)  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def test_a_triangle() -> None:

@@ -76,7 +76,7 @@ def test_pytorch_datasets():
             return torch.zeros(i), 0
 
     class Bare(Items):
-        def __getitem__(self, i):
+        def __getitem__(self, i):  # pyright: ignore[reportIncompatibleMethodOverride]
             return (torch.tensor(X[i]),)
 
     assert_rows(load(torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))))
