@@ -13,7 +13,7 @@ from stepsize.stats.families import holm
 from stepsize.stats.interval import Summary, summarise
 from stepsize.stats.looks import look_alpha
 from stepsize.stats.margins import practical_margin, relative_margin
-from stepsize.stats.new_rows import new_rows_interval
+from stepsize.stats.new_rows import distinct_rows, new_rows_interval
 from stepsize.stats.paired import Paired, compare_paired, judge
 from stepsize.stats.pairs import TuningError
 from stepsize.stats.power import seeds_needed
@@ -31,6 +31,7 @@ __all__ = [
     "by_repeat",
     "compare_paired",
     "decide",
+    "distinct_rows",
     "holm",
     "judge",
     "least_seeds",

@@ -74,6 +74,17 @@ def new_rows_interval(
     return mean - half, mean + half
 
 
+def distinct_rows(table_rows: int, rows_per_seed: int, seeds: int) -> int:
+    """Return how many distinct rows `seeds` random splits of a table are expected to validate on.
+
+    table_rows (1 - (1 - rows_per_seed / table_rows)^seeds), to the nearest row.
+
+    >>> distinct_rows(351, 116, 1), distinct_rows(351, 116, 5), distinct_rows(351, 116, 30)
+    (116, 304, 351)
+    """
+    return round(table_rows * (1 - (1 - rows_per_seed / table_rows) ** seeds))
+
+
 def _of_a_share(scores: Floats, rows: int) -> Interval:
     n, p = len(scores), float(scores.mean())
     seeds, table = float(scores.var(ddof=1)) / n, p * (1 - p) / rows

@@ -57,6 +57,7 @@ class Pairs:
     where the first is ahead, -1 where the second is: the one with fewer lost runs, or of as many the sign of
     the estimate. `p_better` is the share of seeds that the first wins, a tie counting half. `lost_first` and
     `lost_second` count the seeds that one lost alone, `by_lost` says that p rests on these.
+    `rounding` is the error of a difference.
     """
 
     n: np.ndarray
@@ -71,6 +72,7 @@ class Pairs:
     lost_first: np.ndarray
     lost_second: np.ndarray
     by_lost: np.ndarray
+    rounding: Floats
 
     def intervals(self, alpha: float, step: float) -> tuple[Floats, Floats]:
         """Return the ends of the 1 - alpha intervals of the estimates; infinite for fewer than two seeds."""
@@ -84,7 +86,8 @@ class Pairs:
             return np.zeros(len(self.n), bool)
         low, high = self.intervals(alpha, step)
         same_seeds = (self.lost_first == 0) & (self.lost_second == 0)
-        return (self.n >= LEAST_SEEDS) & same_seeds & (-margin <= low) & (high <= margin)
+        reach = margin + self.rounding
+        return (self.n >= LEAST_SEEDS) & same_seeds & (-reach <= low) & (high <= reach)
 
 
 def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_second: Floats) -> Pairs:
@@ -123,7 +126,19 @@ def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_se
     losses = (d < 0).sum(axis=1) + lost_first
     p_better = 0.5 + 0.5 * (wins - losses) / d.shape[1]
     return Pairs(
-        n, mean, sd, estimate, se, df, p, direction.astype(int), p_better, lost_first, lost_second, by_lost
+        n,
+        mean,
+        sd,
+        estimate,
+        se,
+        df,
+        p,
+        direction.astype(int),
+        p_better,
+        lost_first,
+        lost_second,
+        by_lost,
+        rounding,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stepsize.stats.scores import Floats
+from stepsize.stats.scores import NOISE, Floats
 
 Reason = Literal[
     "no rival", "only one", "unbeaten", "only finisher", "shown better", "fewest lost", "simplest"
@@ -88,7 +88,8 @@ def _simplest(field: Field, among: np.ndarray) -> int:
     simplest = min(field.simplicity[i] for i in indices)
     equals = [i for i in indices if field.simplicity[i] == simplest]
     highest = max(field.means[i] for i in equals)
-    alike = [i for i in equals if field.means[i] >= highest - field.margin]
+    rounding = NOISE * abs(highest)
+    alike = [i for i in equals if field.means[i] >= highest - field.margin - rounding]
     return min(alike, key=lambda i: (i != field.baseline, field.names[i]))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from stepsize.errors import StudyError
-from stepsize.stats import Paired, compare_paired, holm, judge
+from stepsize.stats import Paired, compare_paired, judge
 from stepsize.stats.paired import ALPHA, LEAST_SEEDS, compare_rows
 
 accuracies = st.integers(0, 116).map(lambda right: right / 116)
@@ -164,48 +164,6 @@ def test_unpaired_scores_are_refused():
         compare_paired([0.1, 0.2], [0.1, 0.2, 0.3])
     with pytest.raises(StudyError, match="baseline holds 1 values that are not finite"):
         compare_paired([0.1, 0.2], [0.1, np.nan])
-
-
-# Holm
-
-ps = st.lists(st.floats(0, 1), max_size=12)
-
-
-def test_holm_of_a_worked_family():
-    assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
-    assert holm([]) == []
-    assert holm([0.3]) == [0.3]
-
-
-@given(ps)
-def test_holm_keeps_order_and_lies_between_p_and_bonferroni(p_values):
-    adjusted = holm(p_values)
-    for p, q in zip(p_values, adjusted, strict=True):
-        assert p <= q <= min(1.0, p * len(p_values))
-        assert all(q <= r for s, r in zip(p_values, adjusted, strict=True) if p <= s)
-
-
-@given(ps.filter(bool), st.data())
-def test_holm_grows_with_every_p(p_values, data):
-    at = data.draw(st.integers(0, len(p_values) - 1))
-    raised = list(p_values)
-    raised[at] = data.draw(st.floats(p_values[at], 1))
-    assert all(before <= after for before, after in zip(holm(p_values), holm(raised), strict=True))
-
-
-@given(ps)
-def test_holm_rejects_what_the_step_down_rule_rejects(p_values):
-    ordered = sorted(p_values)
-    rejected = 0
-    while rejected < len(ordered) and ordered[rejected] * (len(ordered) - rejected) <= ALPHA:
-        rejected += 1
-    assert sum(q <= ALPHA for q in holm(p_values)) == rejected
-
-
-@pytest.mark.parametrize("wrong", [[0.1, 1.1], [-0.1], [float("nan")]])
-def test_holm_refuses_what_is_no_probability(wrong):
-    with pytest.raises(StudyError, match="must be a list of probabilities"):
-        holm(wrong)
 
 
 # The words

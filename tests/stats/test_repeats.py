@@ -23,11 +23,11 @@ def test_the_mean_of_each_repeat_in_the_order_of_repeats():
     assert by_repeat([1.0, 2, 3], [5, 9, 7], None).tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("seeds", [range(3), [0, 1, 2, 4], range(6)])
 def test_a_repeat_that_lost_a_run_is_lost():
     assert np.isnan(by_repeat([1.0, np.nan, 3, 4], [0, 1, 2, 3], 2)).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("seeds", [range(3), [0, 1, 2, 4], range(6)])
 def test_no_whole_repeats(seeds):
     with pytest.raises(StudyError, match="not whole repeats of 2 folds"):
         by_repeat(np.ones(4), seeds, 2)
