@@ -104,7 +104,7 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     >>> rates = [0.001, 0.01, 0.1, 1.0]
     >>> curve = fit_rate_curve(rates, [[0.70, 0.72], [0.85, 0.86], [0.87, 0.89], [0.45, 0.51]])
     >>> 0.02 < curve.rate < 0.08, [round(rate, 3) for rate in curve.within(0.05)]
-    (True, [0.006, 0.202])
+    (True, [0.006, 0.205])
     """
     tried, values = _checked(rates, scores)
     x = np.log10(tried)
@@ -166,22 +166,22 @@ def _weigh(
 ) -> tuple[Floats, float]:
     """Return the weight of each curve [walls, walls], and the height h of the mean curve."""
     least = walls.least(walls.peaks(*ends))
-    fits = np.where(least > OVERLAP, -np.inf, 0.0)
+    fits, heights = np.where(least > OVERLAP, -np.inf, 0.0), least
     least = np.minimum(least, OVERLAP)
-    heights = np.zeros_like(fits)
     for each in rounds:
-        drop = walls.left(each.x)[:, None] + walls.right(each.x)[None] - least[..., None]
-        drop = unit * cap * -np.expm1(-np.clip(drop, 0.0, 50 * cap) / cap)
-        weight = 1 / (each.variance + (MISFIT * drop) ** 2)
+        drop = walls.left(each.x)[:, None] + walls.right(each.x) - least[..., None]
+        np.maximum(drop, 0.0, out=drop)
+        drop *= unit * cap / (cap + drop)  # a wall ends somewhere
+        weight = each.variance / (each.variance + (MISFIT * drop) ** 2)
+        fits += 0.5 * np.log(weight.prod(axis=2))
+        weight /= each.variance
+        drop += each.mean - each.mean.max()
         total = weight.sum(axis=2)
-        flat = each.mean + drop
-        height = (weight * flat).sum(axis=2) / total
-        fits -= 0.5 * (weight * (flat - height[..., None]) ** 2).sum(axis=2)
-        fits += 0.5 * (np.log(weight).sum(axis=2) - np.log(total))
-        heights = height + unit * least
+        heights = np.einsum("ijr,ijr->ij", weight, drop) / total
+        fits -= 0.5 * (np.einsum("ijr,ijr,ijr->ij", weight, drop, drop) - total * heights**2 + np.log(total))
     weights = np.exp(fits - fits.max())
     weights /= weights.sum()
-    return weights, float((weights * heights).sum())
+    return weights, float((weights * (heights + unit * least)).sum() + rounds[-1].mean.max())
 
 
 def _lowest(points: Floats, cost: Floats, clean: list[tuple[float, float]]) -> tuple[float, float, float]:
