@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from replay.tables import SCHEDULES, Table, lattice
+
 from stepsize.engine.client import Engine
-from stepsize.study.calls import Crews
+from stepsize.study.population_calls import Crews
 from stepsize.study.protocol import Job, Round
 from stepsize.study.study import make_study
 
@@ -20,7 +20,7 @@ CHUNK = 10  # seeds recorded between two savings
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """`scores` [schedules, rates, seeds], higher is better, NaN for a diverged run; `margin` in the same unit."""
+    """`scores` [schedules, rates, seeds], nan if diverged, higher is better; `margin` is in their unit."""
 
     name: str
     rates: np.ndarray

@@ -155,10 +155,11 @@ def _tell_what_is_there(store: Any, study: Any) -> None:
     """Say on screen what the store already holds, and when settings have changed since."""
     from stepsize.study.protocol import finished_runs, total_runs
 
-    found = finished_runs(study, store.runs(study.fingerprint))
+    runs = store.runs(study.fingerprint)
+    found, total = finished_runs(study, runs), total_runs(study, runs)
     if found:
-        more = "nothing is left to train" if found == total_runs(study) else "continuing"
-        say(f"{found:,} of {total_runs(study):,} runs are in {store.path}; {more}.")
+        more = "nothing is left to train" if found == total else "continuing"
+        say(f"{found:,} of {total:,} runs are in {store.path}; {more}.")
     elif store.fingerprints(study.name) - {study.fingerprint}:
         say(f"Settings or versions have changed since the runs in {store.path}; they stay, new ones come.")
 

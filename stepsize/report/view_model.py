@@ -234,4 +234,5 @@ def _protocol_line(key: str, value: Any, scale: Scale) -> tuple[str, str]:
 def _tuning(tuning: Mapping[str, Any] | None) -> str:
     if tuning is None:
         return "none: every learning rate was given"
-    return f"{tuning['rates_per_candidate']} rates a candidate on seeds {ranges(tuning['seeds'])}"
+    rates = len(tuning["first_rates"]) + tuning["fine_rates"]
+    return f"{rates} rates a candidate on seeds {ranges(tuning['seeds'])}"

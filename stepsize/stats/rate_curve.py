@@ -48,14 +48,16 @@ class RateCurve:
     rates: Floats
     scores: Floats
 
+    def at(self, rate: ArrayLike) -> Floats:
+        """Return the score of the curve at a rate, of its end beyond the rates tried."""
+        return np.interp(np.log10(rate), np.log10(self.rates), self.scores)
+
     def within(self, margin: float) -> tuple[float, float]:
         """Return the range of rates around the chosen one that score at most `margin` less than it.
 
         It ends where the rates tried end.
         """
-        inside = np.log10(self.rates)
-        best = np.interp(np.log10(self.rate), inside, self.scores)
-        good = self.scores >= best - margin
+        good = self.scores >= self.at(self.rate) - margin
         at = int(np.searchsorted(self.rates, self.rate))
         below = np.flatnonzero(~good[:at])
         above = np.flatnonzero(~good[at:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, optimizer_settings
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, described
-from stepsize.study.study import TUNING_SEEDS, Study, make_study, usual_tuning
+from stepsize.study.study import Study, Tuning, make_study, usual_tuning
 from stepsize.study.toml import write_study_file
 from stepsize.study.user_functions.training import Training
 
@@ -74,7 +73,9 @@ def study_of(said: Said, chosen: Problem | Training, command: str = "") -> Study
     usual = None if isinstance(chosen, Training) else chosen.split.usual_seeds
     seeds = said.get("seeds", usual or base.get("seeds", SEEDS))
     said = {**base, **said}
-    tuning = replace(usual_tuning(chosen), **_tuning_words(said.get("tuning", {})))
+    tuning = _tuning(
+        usual_tuning(chosen, seeds if isinstance(seeds, int) else len(seeds)), said.get("tuning", {})
+    )
     candidates = [described(each) for each in said.get("candidates", DEFAULT)]
     margin = said.get("margin")
     return make_study(chosen, candidates, seeds, said.get("baseline"), command, margin=margin, tuning=tuning)
@@ -97,7 +98,7 @@ def resolved(said: Said, chosen: Problem | Training, study: Study) -> dict[str, 
             "model": full.get("model", "mlp(64)"),
         }
     own = [{"schedule": str(c.schedule), "name": c.name, **c.settings} for c in study.candidates]
-    tuning = {"rates": study.tuning.rates, "rounds": study.tuning.rounds, "seeds": len(study.tuning.seeds)}
+    tuning = _tuning_table(study.tuning)
     full |= {"margin": study.facts["protocol"].get("margin")}
     full |= {"seeds": _fewest(study.seeds), "baseline": study.baseline, "tuning": tuning, "candidates": own}
     return {key: value for key, value in full.items() if value is not None}
@@ -136,13 +137,17 @@ def _split_flags(flags: dict[str, Any]) -> dict[str, Any]:
     return table if "kind" in table or "folds" not in table else {**table, "kind": "kfold"}
 
 
-def _tuning_words(table: Mapping[str, Any]) -> dict[str, Any]:
-    words = dict(table)
-    if "rates" in words:
-        words["rates"] = tuple(sorted(words["rates"]))
-    if "seeds" in words:
-        words["seeds"] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + words["seeds"]))
-    return words
+def _tuning(usual: Tuning, table: Mapping[str, Any]) -> Tuning:
+    return Tuning.of(**{**_tuning_table(usual), **table})
+
+
+def _tuning_table(tuning: Tuning) -> dict[str, Any]:
+    return {
+        "rates": tuning.rates,
+        "rounds": tuning.rounds,
+        "seeds": len(tuning.seeds),
+        "fine_seeds": len(tuning.fine_seeds),
+    }
 
 
 def _fewest(seeds: tuple[int, ...]) -> int | list[int]:

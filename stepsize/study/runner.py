@@ -79,11 +79,11 @@ def run_study(
     """Make every run that `study` asks for and `store` lacks; afterwards the store holds them all."""
     check_metrics(study, maker.watched)
     runs = store.runs(study.fingerprint)
-    progress = Progress(total_runs(study), 0, 0)
+    progress = Progress(total_runs(study, runs), 0, 0)
     made, began = 0, time.perf_counter()
     for stage in rounds(study, runs):
         found = sum(job.key in runs for job in stage.jobs)
-        progress.stage = stage.name
+        progress.stage, progress.total = stage.name, total_runs(study, runs)
         progress.found += found
         before = progress.found + made
 

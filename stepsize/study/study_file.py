@@ -17,13 +17,14 @@ from stepsize.study.toml import relocated
 
 
 class TuningTable(BaseModel):
-    """How a free `lr` is chosen: the first rates, rounds of two more, the number of seeds."""
+    """How a free `lr` is chosen: `Tuning` with the numbers of seeds."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     rates: list[float] | None = None
     rounds: int | None = None
     seeds: int | None = None
+    fine_seeds: int | None = None
 
 
 class StudyFile(BaseModel):

@@ -68,9 +68,11 @@ def notes(answer: Answer, scores: Scores) -> list[str]:
         )
     tuning = protocol["tuning"]
     if tuning:
+        fine = f", then {tuning['fine_rates']} rates around the best on {tuning['fine_seeds']} more"
         said.append(
-            f"Each candidate's lr was the best of {tuning['rates_per_candidate']} rates on "
-            f"{len(tuning['seeds'])} tuning seeds; the verdict rests on fresh seeds."
+            f"Each candidate's lr is the peak of a curve through {len(tuning['first_rates'])} rates on "
+            f"{tuning['first_seeds']} tuning seeds{fine if tuning['fine_seeds'] else ''}; the verdict rests "
+            "on fresh seeds."
         )
     if verdict["seeds_needed"] is not None:
         said.append(

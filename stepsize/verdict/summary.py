@@ -19,6 +19,7 @@ from stepsize.stats import (
 )
 from stepsize.study.candidates import Candidate
 from stepsize.study.protocol import Job, Tuned, tuned
+from stepsize.study.rate_search import FINE_RATES
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict import findings
@@ -62,6 +63,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> dict[s
                 "spec": str(candidate.at(rate)),
                 "settings": dict(candidate.settings),
                 "lr": rate,
+                "lr_range": rates[name].within(margin),
                 "lr_at_edge": rates[name].at_edge,
                 "lr_at_limit": rates[name].at_limit,
                 "n": len(final[name]),
@@ -187,10 +189,13 @@ def _versus(sign: int, paired: Paired, p_holm: float, margin: float) -> dict[str
 
 
 def _tuning(study: Study) -> dict[str, Any]:
+    tuning = study.tuning
     return {
-        "seeds": list(study.tuning.seeds),
-        "rates_per_candidate": study.tuning.rates_per_candidate,
-        "first_rates": list(study.tuning.rates),
+        "seeds": [*tuning.seeds, *tuning.fine_seeds],
+        "first_rates": list(tuning.rates),
+        "first_seeds": len(tuning.seeds),
+        "fine_rates": FINE_RATES if tuning.fine_seeds else 0,
+        "fine_seeds": len(tuning.fine_seeds),
     }
 
 
@@ -257,15 +262,21 @@ def _nullable(values: np.ndarray) -> list[float | None]:
 
 
 def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list[dict[str, Any]]:
-    seeds = study.tuning.seeds
-    tried = {rate: [runs[Job(candidate, rate, seed).key] for seed in seeds] for rate in rates.tried}
+    """Return the mean score of every rate tried, and of the chosen one as the curve has it, without runs."""
+    seeds = (*study.tuning.seeds, *study.tuning.fine_seeds)
+    jobs = {rate: [Job(candidate, rate, seed).key for seed in seeds] for rate in rates.tried}
+    tried = {rate: [runs[key] for key in keys if key in runs] for rate, keys in jobs.items()}
     worst = _worst(study, [run for own in tried.values() for run in own])
-    return [
+    points = [
         {
             "lr": rate,
             "scores": [run.score for run in own],
             "mean": float(_scores(own, worst).mean()),
-            "chosen": rate == rates.chosen,
+            "chosen": False,
         }
         for rate, own in tried.items()
     ]
+    assert rates.curve is not None
+    best = study.sign * float(rates.curve.at(rates.curve.rate))
+    chosen = {"lr": rates.chosen, "scores": [], "mean": best, "chosen": True}
+    return sorted([*points, chosen], key=lambda point: point["lr"])

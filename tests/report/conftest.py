@@ -26,6 +26,13 @@ SHAPES: dict[str, Callable[[float], float]] = {
     "constant(lr) * plateau(factor=0.5, patience=5)": lambda x: 0.5 ** math.floor(2.5 * x),
 }
 EPOCHS, UPDATES = 50, 9
+TUNING = {
+    "seeds": [0, 1, 2, 3, 4, 5],
+    "first_rates": [0.01, 0.1, 1.0],
+    "first_seeds": 2,
+    "fine_rates": 5,
+    "fine_seeds": 4,
+}
 
 
 def interval(values: list[float]) -> tuple[float, float | None, list[float] | None]:
@@ -126,7 +133,7 @@ def make_study(k: int = 6, n: int = 30, names: list[str] | None = None, tuned: b
                 "metric": "accuracy", "higher_is_better": True,
                 "split": "stratified by seed, 33 % validation",
                 "baseline": names[0], "margin": 0.0086, "model": "mlp(34)",
-                "tuning": {"seeds": [0, 1, 2, 3, 4], "rates_per_candidate": 11} if tuned else None,
+                "tuning": TUNING if tuned else None,
             },
             "versions": {"stepsize": "0.1.0", "python": "3.11.7", "jax": "0.10.2", "keras": "3.15.1"},
             "command": "stepsize compare ionosphere",
