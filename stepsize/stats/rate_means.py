@@ -13,6 +13,7 @@ import numpy as np
 from stepsize.stats.scores import Floats
 
 MANY_LOST = 0.05  # share of diverged runs above the fewest: a rate that loses more is not chosen
+ROUGH = 0.02  # share of the typical drop by which no curve is exact, however steady the scores
 PRIOR = 4.0  # seeds that the typical variance counts for beside a rate's own
 FAR = 20.0  # typical differences below the best: scores are cut there, diverged runs lie as far again
 
@@ -32,14 +33,15 @@ def rate_means(x: Floats, scores: Floats) -> tuple[list[RateMeans], list[tuple[f
     """
     if not np.isfinite(scores).any():
         return [], []
-    finished = _bounded(scores)
     made = ~np.isnan(scores)
     patterns = np.unique(made.T, axis=0)
     rounds = []
     for pattern in patterns:
         if pattern.sum() > 1:
             seeds = (made == pattern[:, None]).all(axis=0)
-            rounds.append(_means(x[pattern], finished[np.ix_(pattern, seeds)]))
+            block = scores[np.ix_(pattern, seeds)]
+            if np.isfinite(block).any():
+                rounds.append(_means(x[pattern], _bounded(block)))
     return sorted(rounds, key=lambda each: float(each.variance.min()), reverse=True), _clean(x, scores)
 
 
@@ -71,13 +73,12 @@ def _means(x: Floats, scores: Floats) -> RateMeans:
         if not typical:
             break
         weight = 1 / (spread + typical)
-    if (
-        seeds == 1
-    ):  # one seed shows no spread: take it from how far each rate lies off the line of its neighbours
+    if seeds == 1:  # no spread is seen: take how far each rate lies off the line of its neighbours
         bends = np.diff(mean, 2) ** 2 / 6
         typical = float(np.median(bends)) if len(bends) else 0.0
     shared = (spread * (seeds - 1) + PRIOR * typical) / (seeds - 1 + PRIOR)
-    floor = 1e-6 * float(np.ptp(mean)) ** 2 or 1e-12
+    drops = mean.max() - mean
+    floor = max(ROUGH * float(np.median(drops)), 1e-3 * float(drops.max())) ** 2 or 1e-12
     return RateMeans(x, mean, np.maximum(np.maximum(shared, 0.3 * typical) / seeds, floor))
 
 

@@ -61,6 +61,6 @@ def test_losses_are_plain_numbers_and_the_protocol_says_what_is_better(studies: 
 def test_the_protocol_is_readable(studies: Studies) -> None:
     lines = dict(view(*studies["lesson"]()).protocol)
     assert lines["optimizer"] == "sgd, momentum 0.0"
-    assert lines["tuning"] == "11 rates a candidate on seeds 0–4"
+    assert lines["tuning"] == "8 rates a candidate on seeds 0–5"
     assert lines["smallest gap that matters"] == "0.86 points"
     assert "every learning rate was given" in dict(view(*studies["not_tuned"]()).protocol)["tuning"]

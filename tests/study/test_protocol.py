@@ -94,7 +94,7 @@ def test_tuning_finds_the_best_rate_also_beyond_the_grid(study, exponent):
 def test_the_edge_is_told_when_widening_did_not_help(study):
     runs, _ = train(study, near(1e6))
     found = tuned(study, study.candidates[0], runs)
-    assert found.chosen == pytest.approx(100, rel=0.3)
+    assert 40 < found.chosen <= 100
     assert found.at_edge
 
 
