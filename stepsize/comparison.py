@@ -193,7 +193,8 @@ def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> Abstr
 
 def _print_stored_runs(study: Study, store: Store, quiet: bool) -> None:
     """Print how many runs the store has, or that none of its runs can be used."""
-    total, stored = total_runs(study), finished_runs(study, store.runs(study.fingerprint))
+    runs = store.runs(study.fingerprint)
+    total, stored = total_runs(study, runs), finished_runs(study, runs)
     if stored and not quiet:
         rest = "nothing is left to train" if stored == total else "continuing"
         _print(f"{stored:,} of {total:,} runs are in {store.path}; {rest}.")

@@ -96,6 +96,11 @@ class Problem:
         return None if name is None else name.lower()
 
     @property
+    def expensive(self) -> bool:
+        """False: its runs are trained together."""
+        return False
+
+    @property
     def watched(self) -> tuple[str, ...]:
         """The series that a metric-driven factor can observe, in the engine's order."""
         return "val_loss", f"val_{self.scored_by.name}", "loss"

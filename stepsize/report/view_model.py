@@ -253,4 +253,5 @@ def _optimizer(optimizer: Mapping[str, Any]) -> str:
 def _tuning(tuning: Tuning | None) -> str:
     if tuning is None:
         return "none: every learning rate is fixed"
-    return f"{tuning['rates_per_candidate']} rates per candidate on seeds {ranges(tuning['seeds'])}"
+    rates = len(tuning["first_rates"]) + tuning["fine_rates"]
+    return f"{rates} rates per candidate on seeds {ranges(tuning['seeds'])}"

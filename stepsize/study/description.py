@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study, optimizer_setti
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
 from stepsize.study.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
-from stepsize.study.study import TUNING_SEEDS, Study, make_study, usual_tuning
+from stepsize.study.study import Study, Tuning, make_study, usual_tuning
 from stepsize.study.toml import write_study_file
 from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
@@ -94,7 +93,8 @@ def plan_study(description: Description, problem: Trainable, command: str = "") 
     defaults = _defaults(description)
     seeds = description.get("seeds", problem.usual_seeds or defaults.get("seeds", SEEDS))
     keys = {**defaults, **description}
-    tuning = replace(usual_tuning(problem), **_tuning_changes(keys.get("tuning", {})))
+    count = seeds if isinstance(seeds, int) else len(seeds)
+    tuning = _tuning(usual_tuning(problem, count), keys.get("tuning", {}))
     candidates = [read_candidate(entry) for entry in keys.get("candidates", DEFAULT)]
     return make_study(
         problem, candidates, seeds, keys.get("baseline"), command, margin=keys.get("margin"), tuning=tuning
@@ -107,12 +107,11 @@ def resolve_study(description: Description, problem: Trainable, study: Study) ->
     if "train" not in keys:
         keys.setdefault("data", keys.pop("problem", None))
         keys.setdefault("model", "mlp(64)")
-    tuning = study.tuning
     keys |= {
         "margin": study.facts["protocol"].get("margin"),
         "seeds": _shortest(study.seeds),
         "baseline": study.baseline,
-        "tuning": {"rates": tuning.rates, "rounds": tuning.rounds, "seeds": len(tuning.seeds)},
+        "tuning": _tuning_table(study.tuning),
         "candidates": [{"schedule": str(c.schedule), "name": c.name, **c.settings} for c in study.candidates],
     }
     return {key: value for key, value in keys.items() if value is not None}
@@ -189,15 +188,20 @@ def _split_options(options: dict[str, Any]) -> dict[str, Any]:
     return table if "kind" in table or "folds" not in table else {**table, "kind": "kfold"}
 
 
-def _tuning_changes(table: Any) -> dict[str, Any]:
-    """Return the fields of `Tuning` that a `tuning` table sets."""
-    check_table("tuning", table)
-    changes = dict(table)
-    if "rates" in changes:
-        changes["rates"] = tuple(sorted(changes["rates"]))
-    if "seeds" in changes:
-        changes["seeds"] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + changes["seeds"]))
-    return changes
+def _tuning(usual: Tuning, changes: Any) -> Tuning:
+    """Return the usual tuning with what a `tuning` table sets."""
+    check_table("tuning", changes)
+    return Tuning.of(**{**_tuning_table(usual), **changes})
+
+
+def _tuning_table(tuning: Tuning) -> dict[str, Any]:
+    """Return a tuning as the `tuning` table of a study file."""
+    return {
+        "rates": tuning.rates,
+        "rounds": tuning.rounds,
+        "seeds": len(tuning.seeds),
+        "fine_seeds": len(tuning.fine_seeds),
+    }
 
 
 def _shortest(seeds: tuple[int, ...]) -> int | list[int]:

@@ -10,6 +10,11 @@ from collections.abc import Callable, Sequence
 
 Allowed = Callable[[float], bool]
 
+STEP = math.sqrt(10)  # between the rates of the grid
+LATTICE = 8  # rates of the fine search lie on eighths of a decade, so that studies share their runs
+FINE = (-6, -3, 0, 3, 6)  # eighths of a decade from the best
+FINE_RATES = len(FINE)
+
 
 def rounded(rate: float) -> float:
     """Return a rate to three digits, as all rates are that the tuning works out."""
@@ -49,3 +54,60 @@ def first_rates(allowed: Allowed, grid: Sequence[float]) -> tuple[float, ...]:
     inner = [rounded(low * (high / low) ** (index / last)) for index in range(1, last)]
     rates = (low, *inner, high)
     return rates if len(set(rates)) == len(grid) else ()
+
+
+def edge_at(rate: float, tried: Sequence[float]) -> float | None:
+    """Return the lowest or the highest rate tried if it is the nearest one to `rate`, else None.
+
+    >>> edge_at(0.007, (0.001, 0.01)), edge_at(0.02, (0.001, 0.03, 1.0))
+    (0.01, None)
+    """
+    nearest = min(tried, key=lambda each: abs(math.log(each / rate)))
+    return nearest if nearest in (min(tried), max(tried)) else None
+
+
+def beyond(allowed: Allowed, edge: float, tried: Sequence[float]) -> tuple[float, ...]:
+    """Return two rates beyond the lowest or the highest one tried, as far as the schedule exists; or none.
+
+    >>> beyond(lambda rate: rate >= 0.00002, 0.001, (0.001, 0.01))
+    (0.0001, 0.000316)
+    >>> beyond(lambda rate: rate >= 0.0008, 0.001, (0.001, 0.01))
+    (0.0008, 0.000894)
+    >>> beyond(lambda rate: rate >= 0.001, 0.001, (0.001, 0.01))
+    ()
+    """
+    step = 1 / STEP if edge == min(tried) else STEP
+    end = furthest(allowed, edge, rounded(edge * step**2))
+    half = rounded(edge * step) if end == rounded(edge * step**2) else rounded(math.sqrt(edge * end))
+    return tuple(sorted({half, end} - {edge}))
+
+
+def fine_rates(best: float, lowest: float, highest: float) -> tuple[float, ...]:
+    """Return the rates of the fine search: around the best, and within those tried.
+
+    They span a decade and a half; where there is less room, all of it.
+
+    >>> fine_rates(0.11, 0.001, 1.0)
+    (0.0178, 0.0422, 0.1, 0.237, 0.562)
+    >>> fine_rates(0.5, 0.001, 1.0)
+    (0.0316, 0.075, 0.178, 0.422, 1.0)
+    >>> fine_rates(0.3, 0.1, 1.0)
+    (0.1, 0.178, 0.316, 0.562, 1.0)
+    """
+    low, high = (LATTICE * math.log10(end) for end in (lowest, highest))
+    if high - low <= FINE[-1] - FINE[0]:
+        places = [low + (high - low) * i / (FINE_RATES - 1) for i in range(FINE_RATES)]
+    else:
+        centre = min(max(round(LATTICE * math.log10(best)), low - FINE[0]), high - FINE[-1])
+        places = [centre + each for each in FINE]
+    return tuple(dict.fromkeys(min(max(rounded(10 ** (at / LATTICE)), lowest), highest) for at in places))
+
+
+def short(rate: float, lowest: float, highest: float) -> float:
+    """Return a rate to two digits, or to three where that would leave the rates tried.
+
+    >>> short(0.3162, 0.001, 1.0), short(0.004726, 0.0047, 1.0), short(0.00474, 0.00472, 1.0)
+    (0.32, 0.0047, 0.00474)
+    """
+    two = float(f"{rate:.2g}")
+    return two if lowest <= two <= highest else min(max(rounded(rate), lowest), highest)

@@ -52,11 +52,11 @@ def run_study(
 ) -> Cost:
     """Train every run that `study` needs and `store` lacks; afterwards the store has them all."""
     runs = store.runs(study.fingerprint)
-    progress = Progress(total_runs(study), 0, 0)
+    progress = Progress(total_runs(study, runs), 0, 0)
     trained, began = 0, time.perf_counter()
     for stage in rounds(study, runs):
         stored = sum(job.key in runs for job in stage.jobs)
-        progress.stage = stage.name
+        progress.stage, progress.total = stage.name, total_runs(study, runs)
         progress.found += stored
         before = progress.found + trained
 

@@ -27,11 +27,16 @@ ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
 
 @dataclass(frozen=True)
 class Tuning:
-    """How each candidate's free `lr` is chosen: the first rates, rounds of two more rates, and the seeds."""
+    """How each candidate's free `lr` is chosen.
+
+    In a coarse search `rates` run on `seeds`, and, at most `rounds` times, two more while the best one lies
+    at the edge. In a fine search five rates around the best run on `fine_seeds`.
+    """
 
     rates: tuple[float, ...] = SGD_GRID
     rounds: int = 2
-    seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 5))
+    seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 8))
+    fine_seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS + 8, TUNING_SEEDS + 46))
 
     def __post_init__(self) -> None:
         if len(set(self.rates)) < max(2, len(self.rates)) or not all(
@@ -44,11 +49,15 @@ class Tuning:
             raise StudyError(
                 f"tuning rounds={self.rounds} and seeds={len(self.seeds)} must be at least 0 and at least 1"
             )
+        if set(self.seeds) & set(self.fine_seeds):
+            raise StudyError("tuning seeds and fine_seeds must have no seed in common")
 
-    @property
-    def rates_per_candidate(self) -> int:
-        """The number of rates tried for every tuned candidate, the same for all."""
-        return len(self.rates) + 2 * self.rounds
+    @classmethod
+    def of(cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int) -> Tuning:
+        """Return the tuning with so many seeds of the coarse and of the fine search."""
+        first = range(TUNING_SEEDS, TUNING_SEEDS + seeds)
+        fine = range(TUNING_SEEDS + seeds, TUNING_SEEDS + seeds + fine_seeds)
+        return cls(tuple(sorted(rates)), rounds, tuple(first), tuple(fine))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +149,12 @@ class Study:
             candidates=tuple(Candidate.from_definition(each) for each in definition["candidates"]),
             seeds=tuple(definition["seeds"]),
             baseline=definition["baseline"],
-            tuning=Tuning(tuple(tuning["rates"]), tuning["rounds"], tuple(tuning["seeds"])),
+            tuning=Tuning(
+                tuple(tuning["rates"]),
+                tuning["rounds"],
+                tuple(tuning["seeds"]),
+                tuple(tuning["fine_seeds"]),
+            ),
             fingerprint=definition["fingerprint"],
             facts=definition["facts"],
         )
@@ -170,7 +184,7 @@ def make_study(
         raise StudyError(f"seeds={seeds!r} must be a positive whole number or a list of seeds")
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     problem.check_seeds(numbers)
-    tuning = tuning or usual_tuning(problem)
+    tuning = tuning or usual_tuning(problem, len(numbers))
     for candidate in named:
         _check_candidate(candidate, problem, tuning)
     constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
@@ -192,9 +206,17 @@ def make_study(
     return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
 
 
-def usual_tuning(problem: Trainable) -> Tuning:
-    """Return the default tuning of a problem: lower rates for adaptive optimizers."""
-    return Tuning(SGD_GRID if problem.optimizer in ("sgd", None) else ADAPTIVE_GRID)
+def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
+    """Return the default tuning of a problem for a verdict of so many seeds.
+
+    Adaptive optimizers get lower rates. The error of the verdict falls with the root of its seeds, and what
+    tuning leaves must fall with it, so the fine search grows as that root. A problem whose runs are expensive
+    gets a quarter of the runs, and its rates are less certain.
+    """
+    grid = SGD_GRID if problem.optimizer in ("sgd", None) else ADAPTIVE_GRID
+    if problem.expensive:
+        return Tuning.of(grid, 2, 3, round(1.5 * math.sqrt(seeds)))
+    return Tuning.of(grid, 2, 8, round(7 * math.sqrt(seeds)))
 
 
 def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning) -> None:

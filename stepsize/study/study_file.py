@@ -16,13 +16,14 @@ from stepsize.study.toml import move_paths
 
 
 class TuningTable(BaseModel):
-    """How a free `lr` is chosen: the first rates, rounds of two more rates, the number of seeds."""
+    """How a free `lr` is chosen: `Tuning` with the numbers of seeds."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     rates: list[float] | None = None
     rounds: int | None = None
     seeds: int | None = None
+    fine_seeds: int | None = None
 
 
 class StudyFile(BaseModel):

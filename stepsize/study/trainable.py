@@ -29,6 +29,11 @@ class Trainable(Protocol):
         ...
 
     @property
+    def expensive(self) -> bool:
+        """Whether its runs are trained one by one, so that tuning must do with few of them."""
+        ...
+
+    @property
     def margin(self) -> float | None:
         """The smallest difference of the metric that matters; None for the default."""
         ...

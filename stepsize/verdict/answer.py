@@ -17,8 +17,10 @@ class Tuning(TypedDict):
     """How the free learning rates were chosen."""
 
     seeds: Annotated[list[int], "seeds used for tuning only"]
-    rates_per_candidate: Annotated[int, "rates tried for each candidate"]
-    first_rates: Annotated[list[float], "the grid that every candidate starts with"]
+    first_rates: Annotated[list[float], "the grid of the coarse search"]
+    first_seeds: Annotated[int, "seeds of the coarse search, the first of `seeds`"]
+    fine_rates: Annotated[int, "rates of each candidate in the fine search; 0 without one"]
+    fine_seeds: Annotated[int, "seeds of the fine search, the rest of `seeds`"]
 
 
 class Protocol(TypedDict):
@@ -116,7 +118,10 @@ class CandidateAnswer(TypedDict):
     spec: Annotated[str, "its schedule at the chosen rate, as text that `stepsize` reads"]
     settings: Annotated[dict[str, Any], "its own optimizer settings"]
     lr: Annotated[float | None, "the chosen rate; null if the schedule has no free one"]
-    lr_at_edge: Annotated[bool, "whether `lr` is the lowest or highest rate tried"]
+    lr_range: Annotated[
+        list[float] | None, "lowest and highest rate that are as good within the margin; null like `lr`"
+    ]
+    lr_at_edge: Annotated[bool, "whether `lr` lies nearest to the lowest or highest rate tried"]
     lr_at_limit: Annotated[bool, "whether the schedule does not allow a rate beyond `lr`"]
     n: Annotated[int, "runs"]
     replicates: Annotated[int, "what the statistics count: seeds, or repeats of a cross-validation"]

@@ -108,9 +108,11 @@ def _on_stratified_splits(study: StudyPart) -> str:
 def _tuning_notes(protocol: Protocol) -> Iterator[str]:
     tuning = protocol["tuning"]
     if tuning:
+        fine = f", then {tuning['fine_rates']} rates around the best on {tuning['fine_seeds']} more"
         yield (
-            f"Each free lr is the best of {tuning['rates_per_candidate']} rates on {len(tuning['seeds'])} "
-            "tuning seeds; the verdict uses fresh seeds."
+            f"Each free lr is the peak of a smooth curve through {len(tuning['first_rates'])} rates on "
+            f"{tuning['first_seeds']} tuning seeds{fine if tuning['fine_seeds'] else ''}; the verdict uses "
+            "fresh seeds."
         )
 
 

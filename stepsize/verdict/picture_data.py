@@ -77,16 +77,25 @@ def _nullable(values: np.ndarray) -> list[float | None]:
 
 
 def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list[RatePoint]:
-    """Return the scores on the tuning seeds at every rate tried."""
-    seeds = study.tuning.seeds
-    tried = {rate: [runs[Job(candidate, rate, seed).key] for seed in seeds] for rate in rates.tried}
+    """Return the scores on the tuning seeds at every rate tried, and the chosen rate as its curve has it.
+
+    The chosen rate has no scores: it lies between rates that were tried.
+    """
+    seeds = (*study.tuning.seeds, *study.tuning.fine_seeds)
+    keys = {rate: [Job(candidate, rate, seed).key for seed in seeds] for rate in rates.tried}
+    tried = {rate: [runs[key] for key in at_rate if key in runs] for rate, at_rate in keys.items()}
     worst = worst_score(study, [run for at_rate in tried.values() for run in at_rate])
-    return [
+    points = [
         RatePoint(
             lr=rate,
             scores=[run.score for run in at_rate],
             mean=float(run_scores(at_rate, worst).mean()),
-            chosen=rate == rates.chosen,
+            chosen=False,
         )
         for rate, at_rate in tried.items()
     ]
+    assert rates.curve is not None
+    assert rates.chosen is not None
+    best = study.sign * float(rates.curve.at(rates.curve.rate))
+    points.append(RatePoint(lr=rates.chosen, scores=[], mean=best, chosen=True))
+    return sorted(points, key=lambda point: point["lr"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from stepsize.stats import Paired, best_set, compare_paired, holm, judge, summarise
 from stepsize.study.candidates import Candidate
+from stepsize.study.rate_search import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict import findings
@@ -72,10 +73,13 @@ def _filled(facts: Mapping[str, Any], unknown: Mapping[str, Any]) -> dict[str, A
 def _tuning(study: Study) -> Tuning | None:
     if not study.tuned:
         return None
+    tuning = study.tuning
     return Tuning(
-        seeds=list(study.tuning.seeds),
-        rates_per_candidate=study.tuning.rates_per_candidate,
-        first_rates=list(study.tuning.rates),
+        seeds=[*tuning.seeds, *tuning.fine_seeds],
+        first_rates=list(tuning.rates),
+        first_seeds=len(tuning.seeds),
+        fine_rates=FINE_RATES if tuning.fine_seeds else 0,
+        fine_seeds=len(tuning.fine_seeds),
     )
 
 

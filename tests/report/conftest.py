@@ -37,6 +37,13 @@ SHAPES: dict[str, Callable[[float], float]] = {
     "constant(lr) * plateau(factor=0.5, patience=5)": lambda x: 0.5 ** math.floor(2.5 * x),
 }
 EPOCHS, UPDATES = 50, 9
+TUNING = {
+    "seeds": [0, 1, 2, 3, 4, 5],
+    "first_rates": [0.01, 0.1, 1.0],
+    "first_seeds": 2,
+    "fine_rates": 5,
+    "fine_seeds": 4,
+}
 
 
 def interval(values: list[float]) -> tuple[float, float | None, list[float] | None]:

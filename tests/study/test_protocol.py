@@ -9,15 +9,13 @@ from stepsize.errors import StudyError
 from stepsize.problems.problem import problem
 from stepsize.study.candidates import Candidate
 from stepsize.study.protocol import (
-    Job,
-    best_rate,
     finished_runs,
     rounds,
     total_runs,
     tuned,
 )
 from stepsize.study.store import Run
-from stepsize.study.study import Study, make_study
+from stepsize.study.study import Study, make_study, usual_tuning
 
 SCHEDULES = ["constant(lr)", "linear(lr)", "cosine(0.1)"]
 
@@ -44,25 +42,40 @@ def train(study, score):
 
 
 def near(best):
-    """Score rates by their distance to `best` on a log scale; seeds shift all alike."""
-    return lambda job: 0.9 - 0.1 * abs(np.log10((job.rate or best) / best)) + 1e-4 * (job.seed % 7)
+    """Score rates by their squared distance to `best` on a log scale; seeds shift all alike."""
+    return lambda job: 0.9 - 0.05 * np.log10((job.rate or best) / best) ** 2 + 1e-4 * (job.seed % 7)
 
 
 def test_every_tuned_candidate_gets_the_same_number_of_runs(study):
     runs, stages = train(study, near(0.02))
-    assert [stage.judge for stage in stages] == [False, False, False, True]
-    assert len(runs) == total_runs(study) == finished_runs(study, runs)
+    assert [stage.judge for stage in stages] == [False, False, True]
+    assert len(runs) == total_runs(study) == total_runs(study, runs) == finished_runs(study, runs)
     for candidate in study.tuned:
-        rates = tuned(study, candidate, runs).tried
-        assert len(rates) == len(set(rates)) == study.tuning.rates_per_candidate == 11
+        assert len({job.rate for job in stages[0].jobs if job.candidate == candidate}) == 7
+        assert len({job.rate for job in stages[1].jobs if job.candidate == candidate}) == 5
+
+
+def test_rates_beyond_the_edge_are_counted_once_they_are_needed(study):
+    runs, stages = train(study, near(1e-4))
+    beyond = [stage for stage in stages if "beyond" in stage.name]
+    assert beyond
+    assert finished_runs(study, runs) == len(runs) == total_runs(study, runs)
+    assert total_runs(study, runs) == total_runs(study) + sum(len(stage.jobs) for stage in beyond)
 
 
 def test_verdict_seeds_are_never_tuned_on(study):
     _, stages = train(study, near(0.02))
-    tuning = {job.seed for stage in stages[:-1] for job in stage.jobs}
-    assert tuning == set(study.tuning.seeds)
-    assert not tuning & {job.seed for job in stages[-1].jobs}
-    assert {job.seed for job in stages[-1].jobs} == {0, 1, 2, 3}
+    coarse, fine, verdict = ({job.seed for job in stage.jobs} for stage in stages)
+    assert (coarse, fine) == (set(study.tuning.seeds), set(study.tuning.fine_seeds))
+    assert not coarse & fine
+    assert verdict == {0, 1, 2, 3}
+    assert not (coarse | fine) & verdict
+
+
+def test_more_seeds_of_the_verdict_are_tuned_on_more_seeds():
+    trained = problem("ionosphere")
+    sizes = [len(usual_tuning(trained, seeds).fine_seeds) for seeds in (6, 30, 100, 1000)]
+    assert sizes == [17, 38, 70, 221]
 
 
 @given(exponent=st.floats(-4.4, 1.4))
@@ -71,18 +84,21 @@ def test_tuning_finds_the_best_rate_also_beyond_the_grid(study, exponent):
     best = 10**exponent
     runs, _ = train(study, near(best))
     for candidate in study.tuned:
-        assert abs(np.log10(tuned(study, candidate, runs).chosen / best)) < 0.51
-        assert not tuned(study, candidate, runs).at_edge or not 1e-4 < best < 10
+        found = tuned(study, candidate, runs)
+        assert abs(np.log10(found.chosen / best)) < 0.2
+        assert not found.at_edge or not 1e-4 < best < 10
+        low, high = found.within(0.05)
+        assert low <= found.chosen <= high
 
 
 def test_the_edge_is_reported_when_widening_did_not_help(study):
     runs, _ = train(study, near(1e6))
-    candidate = study.candidates[0]
-    assert tuned(study, candidate, runs).chosen == 100.0
-    assert tuned(study, candidate, runs).at_edge
+    found = tuned(study, study.candidates[0], runs)
+    assert 40 < found.chosen <= 100
+    assert found.at_edge
 
 
-def test_a_rate_that_diverged_once_loses_to_one_that_never_did(study):
+def test_a_rate_that_diverged_loses_to_one_that_never_did(study):
     def score(job):
         return None if job.rate and job.rate > 0.5 and job.seed % 5 == 0 else near(1.0)(job)
 
@@ -95,12 +111,12 @@ def test_when_every_rate_diverges_lower_ones_are_tried(study):
     assert min(tuned(study, study.candidates[0], runs).tried) < 1e-4
 
 
-def test_ties_go_to_the_lower_loss_then_to_the_lower_rate(study):
-    candidate = study.candidates[0]
-    losses = {0.1: 0.3, 0.2: 0.2, 0.3: 0.2}
-    jobs = [Job(candidate, rate, seed) for rate in losses for seed in study.tuning.seeds]
-    runs = {job.key: run_of(job, 0.9, losses[job.rate]) for job in jobs}
-    assert best_rate(study, candidate, [0.1, 0.2, 0.3], runs) == 0.2
+def test_a_candidate_more_changes_no_rate(study):
+    few, _ = train(study, near(0.03))
+    wide = make_study(problem("ionosphere"), ["wsd(lr)", *reversed(SCHEDULES)], seeds=4)
+    many, _ = train(wide, near(0.03))
+    for candidate in study.tuned:
+        assert tuned(study, candidate, few).chosen == tuned(wide, candidate, many).chosen
 
 
 @given(st.data())

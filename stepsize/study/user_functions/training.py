@@ -94,6 +94,11 @@ class Training:
         return None
 
     @property
+    def expensive(self) -> bool:
+        """True: its runs are trained one by one."""
+        return True
+
+    @property
     def watched(self) -> tuple[str, ...]:
         """The series that a metric-driven factor can observe, if the function reports them."""
         return "val_loss", "loss", self.metric, f"val_{self.metric}"

@@ -1,0 +1,132 @@
+"""Populations of runs whose true means are known, and the trainers that draw seeds from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from replay.bank import Bank
+
+SMOOTH = 0.15  # decades: bandwidth of the curve that is taken for the truth
+LOST = -1e3  # the mean of a rate at which runs diverge
+
+
+class Trainer(Protocol):
+    """Makes the runs of one study: the same run always has the same score, None if it diverged."""
+
+    def score(self, schedule: int, rate: float, seed: int) -> float | None:
+        """Return the score of a schedule at a rate on a seed."""
+        ...
+
+
+class Population(Protocol):
+    """What a study draws its runs from; scores are in the unit of the metric, higher is better."""
+
+    name: str
+    margin: float
+    step: float
+
+    def mean(self, schedule: int, rate: float) -> float:
+        """Return the true mean score of a schedule at a rate."""
+        ...
+
+    def best(self, schedule: int) -> float:
+        """Return the best rate of a schedule."""
+        ...
+
+    def trainer(self, generator: np.random.Generator) -> Trainer:
+        """Return a trainer with new seeds."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A bank as a population: its seeds, drawn with replacement, and the smoothed means as the truth.
+
+    The scores of a rate are shifted by what smoothing changes in their mean, so that the truth is exact.
+    Between two recorded rates a seed takes one or the other, so that the mean is linear between them.
+    """
+
+    bank: Bank
+    x: np.ndarray = field(init=False)
+    truth: np.ndarray = field(init=False)
+    scores: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        x = np.log10(self.bank.rates)
+        means = [_smoothed(x, scores) for scores in self.bank.scores]
+        truth = np.array([smooth for smooth, _ in means])
+        shift = np.array([smooth - plain for smooth, plain in means])
+        lost = np.isnan(self.bank.scores).any(axis=2)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "truth", np.where(lost, LOST, truth))
+        object.__setattr__(self, "scores", self.bank.scores + shift[..., None])
+
+    @property
+    def name(self) -> str:
+        """The name of the table."""
+        return self.bank.name
+
+    @property
+    def margin(self) -> float:
+        """The smallest difference that matters."""
+        return self.bank.margin
+
+    @property
+    def step(self) -> float:
+        """The value of one row."""
+        return self.bank.step
+
+    def mean(self, schedule: int, rate: float) -> float:
+        """Return the true mean score of a schedule at a rate."""
+        return float(np.interp(np.log10(rate), self.x, self.truth[schedule]))
+
+    def best(self, schedule: int) -> float:
+        """Return the best rate of a schedule."""
+        return float(self.bank.rates[self.truth[schedule].argmax()])
+
+    def trainer(self, generator: np.random.Generator) -> Trainer:
+        """Return a trainer with new seeds."""
+        return _FromBank(self, int(generator.integers(2**62)))
+
+
+@dataclass(frozen=True, eq=False)
+class _FromBank:
+    population: Recorded
+    key: int
+
+    @cached_property
+    def _drawn(self) -> dict[int, tuple[int, float]]:
+        return {}
+
+    def score(self, schedule: int, rate: float, seed: int) -> float | None:
+        if seed not in self._drawn:
+            generator = np.random.default_rng([self.key, seed])
+            self._drawn[seed] = int(generator.integers(self.population.scores.shape[2])), generator.random()
+        column, toss = self._drawn[seed]
+        x = self.population.x
+        place = np.clip((np.log10(rate) - x[0]) / (x[1] - x[0]), 0, len(x) - 1)
+        row = min(int(place + toss), len(x) - 1)
+        value = self.population.scores[schedule, row, column]
+        return float(value) if np.isfinite(value) else None
+
+
+def _smoothed(x: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return smoothed and plain means of scores [rates, seeds]: a local quadratic, weighted by steadiness."""
+    finite = np.isfinite(scores)
+    count = finite.sum(axis=1)
+    known = count > 0
+    plain = np.where(known, np.where(finite, scores, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
+    around = scores - np.nanmean(np.where(known[:, None], scores, np.nan), axis=0)
+    spread = np.array([row[ok].std() if ok.any() else 1.0 for row, ok in zip(around, finite, strict=True)])
+    steady = 1 / np.maximum(spread, 0.03 * np.median(spread[known])) ** 2
+    smooth = plain.copy()
+    for i in np.flatnonzero(known):
+        weight = np.exp(-0.5 * ((x - x[i]) / SMOOTH) ** 2) * steady * known
+        if (weight > 1e-4 * weight.max()).sum() > 3:
+            powers = np.vander(x - x[i], 3)[known]
+            normal = powers.T @ (weight[known, None] * powers) + 1e-12 * np.eye(3)
+            smooth[i] = np.linalg.solve(normal, powers.T @ (weight[known] * plain[known]))[2]
+    return smooth, plain

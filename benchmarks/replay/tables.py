@@ -1,0 +1,73 @@
+"""The tables whose runs are recorded: six schedules at many rates over many seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import stepsize as ss
+from stepsize.problems.problem import Problem
+
+SCHEDULES = (
+    "constant(lr)",
+    "linear(lr)",
+    "cosine(lr)",
+    "one_cycle(lr)",
+    "exponential(lr, floor=0.01*lr)",
+    "warmup(0.1*run) >> linear(lr)",
+)
+STEPS_PER_DECADE = 8
+
+
+@dataclass(frozen=True)
+class Table:
+    """A problem to record: the rates run from 10^`low` to 10^`high`; `scale` turns scores into points."""
+
+    problem: Callable[[], Problem]
+    seeds: int
+    low: float = -3.0
+    high: float = 1.0
+    scale: float = 100.0
+    held_out: bool = False  # looked at only once, after the rule was chosen
+
+
+def _diabetes() -> Problem:
+    from sklearn.datasets import load_diabetes
+
+    x, y = load_diabetes(return_X_y=True)
+    return ss.problem((x, y), name="diabetes")
+
+
+def _friedman() -> Problem:
+    from sklearn.datasets import make_friedman1
+
+    x, y = make_friedman1(300, noise=1.0, random_state=0)
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="friedman1", model="mlp(16)", epochs=30, settings=settings)
+
+
+def _moons() -> Problem:
+    from sklearn.datasets import make_moons
+
+    x, y = make_moons(400, noise=0.3, random_state=0)
+    return ss.problem((x, y), name="moons", model="mlp(16)", epochs=30)
+
+
+TABLES: dict[str, Table] = {
+    "ionosphere": Table(lambda: ss.problem("ionosphere"), seeds=400),
+    "wine": Table(lambda: ss.problem("wine"), seeds=1000),
+    "breast-cancer": Table(lambda: ss.problem("breast-cancer"), seeds=600),
+    "diabetes": Table(_diabetes, seeds=240, low=-4.5, high=-0.5),
+    "digits": Table(lambda: ss.problem("digits", epochs=10), seeds=200),
+    "iris": Table(lambda: ss.problem("iris"), seeds=300, held_out=True),
+    "friedman1": Table(_friedman, seeds=240, low=-4.5, high=-0.5, held_out=True),
+    "moons": Table(_moons, seeds=300, held_out=True),
+}
+
+
+def lattice(table: Table) -> np.ndarray:
+    """Return the rates that are recorded, eight a decade, to three digits."""
+    count = round((table.high - table.low) * STEPS_PER_DECADE) + 1
+    return np.array([float(f"{rate:.3g}") for rate in np.logspace(table.low, table.high, count)])

@@ -1,0 +1,94 @@
+"""Tuning scores, seed effects removed: the mean score of every rate and how sure it is.
+
+Tuning goes in rounds: some rates on some seeds, then others on other seeds. Within a round all rates ran on
+the same seeds, so what a seed does to all of them cancels. Rounds share only the shape of the curve.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stepsize.stats.scores import Floats
+
+MANY_LOST = 0.05  # share of diverged runs above the fewest: a rate that loses more is not chosen
+ROUGH = 0.02  # share of the typical drop by which no curve is exact, however steady the scores
+PRIOR = 4.0  # seeds that the typical variance counts for beside a rate's own
+FAR = 20.0  # typical differences below the best: scores are cut there, diverged runs lie as far again
+
+
+class RateMeans(NamedTuple):
+    """Rates x = log10(rate) that ran on the same seeds: mean scores and the variance of each mean."""
+
+    x: Floats
+    mean: Floats
+    variance: Floats
+
+
+def rate_means(x: Floats, scores: Floats) -> tuple[list[RateMeans], list[tuple[float, float]]]:
+    """Return the rounds of scores [rates, seeds], x rising, and the stretches of rates that lose few runs.
+
+    nan was not run, -inf diverged. Without any finished run there is no each.
+    """
+    if not np.isfinite(scores).any():
+        return [], []
+    made = ~np.isnan(scores)
+    patterns = np.unique(made.T, axis=0)
+    rounds = []
+    for pattern in patterns:
+        if pattern.sum() > 1:
+            seeds = (made == pattern[:, None]).all(axis=0)
+            block = scores[np.ix_(pattern, seeds)]
+            if np.isfinite(block).any():
+                rounds.append(_means(x[pattern], _bounded(block)))
+    return sorted(rounds, key=lambda each: float(each.variance.min()), reverse=True), _clean(x, scores)
+
+
+def _bounded(scores: Floats) -> Floats:
+    """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter."""
+    finite = np.isfinite(scores)
+    middles = np.sort([np.median(row[ok]) for row, ok in zip(scores, finite, strict=True) if ok.any()])[::-1]
+    top = middles[0]
+    near = [row[ok] for row, ok in zip(scores, finite, strict=True) if ok.any()]
+    best = max(near, key=lambda row: (np.median(row), len(row)))
+    typical = max(
+        float(np.median(np.abs(best - np.median(best)))), float(top - middles[min(2, len(middles) - 1)])
+    )
+    far = FAR * typical or float(np.ptp(scores[finite])) or 1.0
+    return np.where(np.isneginf(scores), top - 2 * far, np.maximum(scores, top - far))
+
+
+def _means(x: Floats, scores: Floats) -> RateMeans:
+    """Return mean and variance of each rate; the effect of a seed is taken mostly from the steadier rates."""
+    rates, seeds = scores.shape
+    mean = scores.mean(axis=1)
+    around = scores - mean[:, None]
+    weight = np.ones(rates)
+    spread, typical = weight, 0.0
+    for _ in range(4):
+        effect = weight @ around / weight.sum()
+        spread = ((around - effect) ** 2).sum(axis=1) / max(seeds - 1, 1) * rates / (rates - 1)
+        typical = float(np.sort(spread)[: max(2, rates // 2)].mean())
+        if not typical:
+            break
+        weight = 1 / (spread + typical)
+    if seeds == 1:  # no spread is seen: take how far each rate lies off the line of its neighbours
+        bends = np.diff(mean, 2) ** 2 / 6
+        typical = float(np.median(bends)) if len(bends) else 0.0
+    shared = (spread * (seeds - 1) + PRIOR * typical) / (seeds - 1 + PRIOR)
+    drops = mean.max() - mean
+    floor = max(ROUGH * float(np.median(drops)), 1e-3 * float(drops.max())) ** 2 or 1e-12
+    return RateMeans(x, mean, np.maximum(np.maximum(shared, 0.3 * typical) / seeds, floor))
+
+
+def _clean(x: Floats, scores: Floats) -> list[tuple[float, float]]:
+    """Return the stretches of neighbouring rates none of which lost many more runs than the fewest."""
+    made = (~np.isnan(scores)).sum(axis=1)
+    lost = np.isneginf(scores).sum(axis=1) / made
+    is_clean = lost <= lost.min() + MANY_LOST
+    stretches: list[tuple[float, float]] = []
+    for i in np.flatnonzero(is_clean):
+        start = stretches.pop()[0] if i and is_clean[i - 1] else float(x[i])
+        stretches.append((start, float(x[i])))
+    return stretches
