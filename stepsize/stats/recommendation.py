@@ -76,10 +76,10 @@ def recommend(field: Field) -> Recommendation | None:
     allowed = np.flatnonzero((field.lost <= fewest) & (field.finished > 0))
     chosen, displaced = _simplest(field, allowed), []
     while not best[chosen]:
-        beaters = np.flatnonzero(field.ahead[:, chosen])
-        good = beaters[best[beaters]]
         displaced.append(chosen)
-        chosen = _simplest(field, good if len(good) else beaters)
+        beaters = np.setdiff1d(np.flatnonzero(field.ahead[:, chosen]), displaced)
+        good = beaters[best[beaters]] if best[beaters].any() else beaters
+        chosen = _simplest(field, good if len(good) else allowed[best[allowed]])
     return Recommendation(chosen, _reason(field, chosen, bool(displaced)), tuple(displaced))
 
 
