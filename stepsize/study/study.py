@@ -13,13 +13,14 @@ from functools import cached_property
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from stepsize.errors import StudyError, require, unknown
 from stepsize.schedules import Schedule
-from stepsize.stats import practical_margin
+from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
 from stepsize.study.trainable import Trainable, check_margin
 
-RELATIVE_MARGIN = 0.01  # of the baseline's mean score, for a metric that is not a share
 TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
 ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
@@ -94,18 +95,18 @@ class Study:
         """Epochs of every run."""
         return self.facts["protocol"]["epochs"]
 
-    def margin(self, baseline: float) -> float:
-        """Return the smallest difference that matters, as given or by default.
+    def margin(self, baseline: np.ndarray) -> float:
+        """Return the smallest difference that matters, as set or by default.
 
         The default is half a point for a share, or the value of one sample if that is larger; for other
-        metrics, 1 % of the baseline's mean.
+        metrics it depends on the scores of the baseline (`relative_margin`).
         """
         protocol = self.facts["protocol"]
         if protocol.get("margin") is not None:
             return protocol["margin"]
         if protocol.get("share", True):
             return practical_margin(self.facts["data"]["sample_value"])
-        return abs(baseline) * RELATIVE_MARGIN or RELATIVE_MARGIN
+        return relative_margin(baseline)
 
     @property
     def sign(self) -> int:

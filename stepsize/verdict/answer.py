@@ -100,13 +100,17 @@ class DataFacts(TypedDict):
 class VersusBaseline(TypedDict):
     """The comparison of one candidate with the baseline, paired by seed."""
 
-    mean: Annotated[float, "mean paired difference from the baseline, in units of the metric"]
-    ci95: Annotated[list[float] | None, "t-interval of the difference"]
+    mean: Annotated[
+        float | None,
+        "mean paired difference from the baseline, in units of the metric, both at their best rates; null if "
+        "no seed finished for both",
+    ]
+    ci95: Annotated[list[float] | None, "95 % interval of the difference, with what tuning leaves open"]
     p: Annotated[
         float,
-        "two-sided sign-flip test: all sign patterns up to 20 seeds, 20,000 fixed random ones beyond",
+        "two-sided paired test with what tuning leaves open; a diverged run ranks below every finished one",
     ]
-    p_holm: Annotated[float, "`p` after Holm's correction over all candidates"]
+    p_holm: Annotated[float, "`p` after Holm's correction over all pairs of candidates"]
     p_better: Annotated[float, "share of seeds on which the candidate is ahead; a tie counts half"]
     verdict: Annotated[Word, "`better`, `equivalent`, `worse` or `not shown`"]
 
@@ -126,18 +130,22 @@ class CandidateAnswer(TypedDict):
     n: Annotated[int, "runs"]
     replicates: Annotated[int, "what the statistics count: seeds, or repeats of a cross-validation"]
     diverged: Annotated[int, "runs that diverged"]
-    mean: Annotated[float, "mean score; a diverged run counts with the worst score there is"]
+    mean: Annotated[float | None, "mean score of the runs that finished"]
     sd: Annotated[float | None, "standard deviation of the scores; null with one seed"]
     ci95: Annotated[
         list[float] | None,
-        "t-interval of the mean; where a score moves in steps (1/116 for one of 116 rows), its spread is at "
-        "least that of one step",
+        "t-interval of the mean over seeds; where a score moves in steps (1/116 for one of 116 rows), its "
+        "spread is at least that of one step",
     ]
-    scores: Annotated[list[float], "score of each run after its last epoch, in the order of `study.seeds`"]
+    ci95_new_rows: Annotated[
+        list[float] | None, "95 % interval of the mean on new rows of the same population; null if not known"
+    ]
+    scores: Annotated[
+        list[float | None],
+        "score of each run after its last epoch, in the order of `study.seeds`; null if it diverged",
+    ]
     vs_baseline: Annotated[VersusBaseline | None, "comparison with the baseline, for which it is null"]
-    in_best_set: Annotated[
-        bool, "not shown to be beaten by any other (multiple comparisons with the best, 95 %)"
-    ]
+    in_best_set: Annotated[bool, "finished a run, and no other candidate is shown to be better"]
 
 
 class Verdict(TypedDict):
@@ -149,9 +157,10 @@ class Verdict(TypedDict):
     reason: Annotated[str | None, "why this one of the best set"]
     seeds_needed: Annotated[
         int | None,
-        "seeds to tell the recommended candidate from the next best by the margin, at 80 % power; null if "
-        "it is the only one in the best set",
+        "seeds that resolve a difference of the margin between the recommended candidate and the next best, "
+        "at 80 % power; null if it is the only one in the best set",
     ]
+    seeds_enough: Annotated[bool, "whether this study has that many seeds already, and saw no difference"]
     sentence: Annotated[str, "the conclusion in one sentence"]
 
 

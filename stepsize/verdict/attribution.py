@@ -5,17 +5,15 @@ A schedule that runs with the settings of the baseline and with others tells the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stepsize.number_format import Scale, counted
-from stepsize.stats import compare_paired, judge
-from stepsize.stats.paired import Word
+from stepsize.stats import Decision
+from stepsize.stats.decision import Word
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.phrases import LISTED, candidate_named, difference, scale_of, settings_text
-
-ListedScores = Mapping[str, Sequence[float]]  # by candidate, [replicates]; higher is better
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Attribution:
     baseline: CandidateAnswer
     changed: CandidateAnswer
     answer: Answer
-    scores: ListedScores
+    decision: Decision
     scale: Scale
 
     @property
@@ -51,12 +49,11 @@ class Attribution:
 
     def effect(self, candidate: CandidateAnswer, against: CandidateAnswer) -> tuple[Word, str]:
         """Return the verdict on a difference, and the difference in words."""
-        protocol, step = self.answer["study"]["protocol"], self.answer["data"]["sample_value"]
-        pair = (self.scores[each["name"]] for each in (candidate, against))
-        paired = compare_paired(*pair, sample_value=step)
-        change = paired.mean if self.scale.higher_is_better else -paired.mean
-        size = difference(self.scale, change, None if paired.ci95 is None else list(paired.ci95))
-        return judge(paired, paired.p, protocol["margin"]), size
+        pair = self.decision.between(candidate["name"], against["name"])
+        change, interval = pair.estimate, pair.ci95
+        if change is not None and not self.scale.higher_is_better:
+            change = -change
+        return pair.word, difference(self.scale, change, None if interval is None else list(interval))
 
     @property
     def settings_matter(self) -> bool:
@@ -69,17 +66,17 @@ class Attribution:
         return any(self.effect(c, self.changed)[0] == "better" for c in self.schedules)
 
 
-def attribution_of(answer: Answer, scores: ListedScores) -> Attribution | None:
+def attribution_of(answer: Answer, decision: Decision) -> Attribution | None:
     """Return the attribution, or None where no other candidate has the schedule of the baseline."""
     candidates = answer["candidates"]
     baseline = candidate_named(candidates, answer["study"]["protocol"]["baseline"])
     changed = next((c for c in candidates if c["spec"] == baseline["spec"] and c is not baseline), None)
-    return None if changed is None else Attribution(baseline, changed, answer, scores, scale_of(answer))
+    return None if changed is None else Attribution(baseline, changed, answer, decision, scale_of(answer))
 
 
-def credit(answer: Answer, scores: ListedScores, best: CandidateAnswer) -> str:
+def credit(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:
     """Return the end of a sentence for a recommended candidate that owes its gain to its settings."""
-    attribution = attribution_of(answer, scores)
+    attribution = attribution_of(answer, decision)
     if (
         attribution is None
         or best["settings"] != attribution.changed["settings"]
@@ -90,9 +87,9 @@ def credit(answer: Answer, scores: ListedScores, best: CandidateAnswer) -> str:
     return f", because of its {attribution.names}, not its schedule" if due else ""
 
 
-def attribution_notes(answer: Answer, scores: ListedScores) -> Iterator[str]:
+def attribution_notes(answer: Answer, decision: Decision) -> Iterator[str]:
     """Yield notes that separate the effect of settings from the effect of schedules."""
-    attribution = attribution_of(answer, scores)
+    attribution = attribution_of(answer, decision)
     if attribution is not None:
         yield _settings_note(attribution)
         yield from _schedules_note(attribution)

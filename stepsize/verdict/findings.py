@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from stepsize.number_format import Scale, counted, rate
-from stepsize.stats.paired import LEAST_SEEDS
+from stepsize.stats import Decision, least_seeds
+from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.verdict import data_notes
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, StudyPart
-from stepsize.verdict.attribution import ListedScores, attribution_notes, credit
+from stepsize.verdict.attribution import attribution_notes, credit
 from stepsize.verdict.phrases import (
     LISTED,
     candidate_named,
@@ -24,7 +25,7 @@ from stepsize.verdict.scores import Divergence
 Divergences = Mapping[str, Divergence]  # by name, of the candidates with diverged runs
 
 
-def sentence(answer: Answer, divergences: Divergences, scores: ListedScores) -> str:
+def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> str:
     """Return one sentence: what to use, and how sure that is."""
     verdict, candidates = answer["verdict"], answer["candidates"]
     name, protocol = verdict["recommended"], answer["study"]["protocol"]
@@ -35,10 +36,10 @@ def sentence(answer: Answer, divergences: Divergences, scores: ListedScores) -> 
     use = f"Use {full_spec(best)} ({scale.name} {reached})"
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
-    gain = _gain(best, scale) + (credit(answer, scores, best) if best["vs_baseline"] else "")
+    gain = _gain(best, scale) + (credit(answer, decision, best) if best["vs_baseline"] else "")
     count = len(verdict["best_set"])
-    if count == 1:
-        return f"{use}: it is the only one of {len(candidates)} candidates that may be the best{gain}."
+    if decision.only_one:
+        return f"{use}: it is shown to be better than {_all_others(len(candidates) - 1)}{gain}."
     among = f"all {count}" if count == len(candidates) else f"{count} of {len(candidates)}"
     simplest = f"{among} candidates may be the best, and {verdict['reason']}"
     if best["vs_baseline"] is None:
@@ -64,6 +65,10 @@ def _gain(candidate: CandidateAnswer, scale: Scale) -> str:
     return f"; it differs from the baseline by {change} ({versus['verdict']})"
 
 
+def _all_others(count: int) -> str:
+    return "the other candidate" if count == 1 else f"all {count} other candidates"
+
+
 def _replication(candidate: CandidateAnswer, folds: int | None) -> str:
     """Return what the statistics count, in words: seeds, or repeats of a cross-validation."""
     count = candidate["replicates"]
@@ -72,11 +77,11 @@ def _replication(candidate: CandidateAnswer, folds: int | None) -> str:
     return counted(count, "seed")
 
 
-def notes(answer: Answer, scores: ListedScores) -> list[str]:
+def notes(answer: Answer, decision: Decision) -> list[str]:
     """Return what made the difference, what the data can tell, how rates were chosen, what to run next."""
     study = answer["study"]
     return [
-        *attribution_notes(answer, scores),
+        *attribution_notes(answer, decision),
         *data_notes.notes(answer["data"], study["protocol"]),
         *_split_notes(study),
         *_tuning_notes(study["protocol"]),
@@ -117,31 +122,41 @@ def _tuning_notes(protocol: Protocol) -> Iterator[str]:
 
 
 def _seeds_notes(answer: Answer) -> Iterator[str]:
-    needed, study = answer["verdict"]["seeds_needed"], answer["study"]
-    if needed is not None:
-        margin = gap(scale_of(answer), study["protocol"]["margin"])
+    verdict, study = answer["verdict"], answer["study"]
+    needed = verdict["seeds_needed"]
+    if needed is None:
+        return
+    margin, seeds = gap(scale_of(answer), study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
+    if verdict["seeds_enough"]:
+        yield f"{seeds} are enough to see a difference of {margin}; none was seen."
+    else:
+        many = "more than " if needed >= MOST_SEEDS else "about "
         yield (
-            f"To tell the recommended candidate from the next best by {margin} takes about "
+            f"To tell the recommended candidate from the next best by {margin} takes {many}"
             f"{counted(needed, 'seed')} at the spread seen here; this study has {len(study['seeds']):,}."
         )
 
 
-def warnings(answer: Answer, divergences: Divergences) -> list[str]:
+def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> list[str]:
     """Return what may make the answer wrong or weak."""
     return [
         *data_notes.warnings(answer["data"], answer["study"]["protocol"]),
-        *_few_seeds(answer),
+        *_few_seeds(answer, decision),
         *_rates_at_edge(answer["candidates"]),
         *_diverged_runs(answer, divergences),
         *_useless_scores(answer),
     ]
 
 
-def _few_seeds(answer: Answer) -> Iterator[str]:
-    candidates = answer["candidates"]
-    if candidates[0]["replicates"] < LEAST_SEEDS and len(candidates) > 1:
+def _few_seeds(answer: Answer, decision: Decision) -> Iterator[str]:
+    least = least_seeds(decision.comparisons)
+    if len(answer["candidates"]) > 1 and decision.seeds < least:
         units = "repeats" if answer["study"]["protocol"]["folds"] else "seeds"
-        yield f"With fewer than {LEAST_SEEDS} {units}, no difference can be shown, however large."
+        count = len(answer["candidates"])
+        yield (
+            f"With fewer than {least} {units}, no difference between {count} candidates can be shown, however "
+            "large."
+        )
 
 
 def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:
@@ -159,16 +174,13 @@ def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:
 
 
 def _diverged_runs(answer: Answer, divergences: Divergences) -> Iterator[str]:
-    scale = scale_of(answer)
-    worst = scale.shown(answer["study"]["protocol"]["worst"])
-    counts_as = "the worst score seen" if worst is None else f"{worst:g} {scale.unit}".strip()
     lost = [candidate for candidate in answer["candidates"] if candidate["diverged"]]
     listed = _listed(lost)
     for candidate in listed:
         update, highest_rate = divergences[candidate["name"]]
         yield (
             f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the first at "
-            f"update {update} (rates up to {rate(highest_rate)}); each counts as {counts_as}."
+            f"update {update} (rates up to {rate(highest_rate)}); each ranks below every finished run."
         )
     if len(lost) > LISTED:
         runs = sum(candidate["diverged"] for candidate in lost if candidate not in listed)
@@ -179,13 +191,13 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
     """Yield a warning if the scores tell nothing: all are equal, or none beats a constant answer."""
     data, protocol = answer["data"], answer["study"]["protocol"]
     values = {value for candidate in answer["candidates"] for value in candidate["scores"]}
-    best = max(candidate["mean"] for candidate in answer["candidates"])
+    means = [candidate["mean"] for candidate in answer["candidates"] if candidate["mean"] is not None]
     if len(values) == 1:
         yield (
             f"The {scale_of(answer).name} is the same for every seed and candidate: check the model and the "
             "data first."
         )
-    elif warning := data_notes.no_better_than_constant(data, protocol, best):
+    elif means and (warning := data_notes.no_better_than_constant(data, protocol, max(means))):
         yield warning
 
 

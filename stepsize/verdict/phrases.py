@@ -34,12 +34,12 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
-def score(scale: Scale, mean: float, interval: Interval) -> str:
+def score(scale: Scale, mean: float | None, interval: Interval) -> str:
     """Write a mean score with half its interval and its unit."""
     return f"{scale.plus_minus(mean, interval)} {scale.unit}".strip()
 
 
-def difference(scale: Scale, mean: float, interval: Interval) -> str:
+def difference(scale: Scale, mean: float | None, interval: Interval) -> str:
     """Write a difference with its sign, half its interval and its unit."""
     return f"{scale.plus_minus(mean, interval, signed=True)} {scale.difference_unit}".strip()
 

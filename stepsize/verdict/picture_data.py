@@ -11,7 +11,7 @@ from stepsize.study.protocol import Job, Tuned, tuned
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Band, CurveSeries, Details, PlanSeries, RatePoint
-from stepsize.verdict.scores import final_runs, run_scores, worst_score
+from stepsize.verdict.scores import final_runs, run_scores
 
 POINTS = 400  # of a schedule's picture
 
@@ -84,12 +84,11 @@ def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list
     seeds = (*study.tuning.seeds, *study.tuning.fine_seeds)
     keys = {rate: [Job(candidate, rate, seed).key for seed in seeds] for rate in rates.tried}
     tried = {rate: [runs[key] for key in at_rate if key in runs] for rate, at_rate in keys.items()}
-    worst = worst_score(study, [run for at_rate in tried.values() for run in at_rate])
     points = [
         RatePoint(
             lr=rate,
             scores=[run.score for run in at_rate],
-            mean=float(run_scores(at_rate, worst).mean()),
+            mean=_mean(run_scores(at_rate)),
             chosen=False,
         )
         for rate, at_rate in tried.items()
@@ -99,3 +98,9 @@ def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list
     best = study.sign * float(rates.curve.at(rates.curve.rate))
     points.append(RatePoint(lr=rates.chosen, scores=[], mean=best, chosen=True))
     return sorted(points, key=lambda point: point["lr"])
+
+
+def _mean(scores: np.ndarray) -> float | None:
+    """Return the mean of the runs that finished."""
+    finished = scores[np.isfinite(scores)]
+    return float(finished.mean()) if len(finished) else None

@@ -1,69 +1,76 @@
-"""Which candidates may be the best, which of them to use, and how many seeds would tell more."""
+"""The one decision rule on a study, and its outcome in the words of the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
-from stepsize.stats import compare_paired, seeds_needed
+from stepsize.stats import Comparison, Decision, TuningError, decide, seeds_note
 from stepsize.study.study import Study
-from stepsize.verdict.answer import CandidateAnswer, Verdict
+from stepsize.verdict.answer import Verdict, VersusBaseline
+from stepsize.verdict.scores import Scores
 
-Replicates = Mapping[str, np.ndarray]  # as in `scores.Scores`
+REASONS = {
+    "no rival": "it was the only candidate",
+    "only one": "it is shown to be better than every other",
+    "unbeaten": "no other is left that is not shown to be behind",
+    "only finisher": "no other that may be the best finished a run",
+    "shown better": "it is shown to be better than the simpler one that it displaces",
+    "fewest lost": "others that may be the best lost more runs",
+    "simplest": "it is the simplest of them",
+}
 
 
-def recommend(
-    study: Study, candidates: Sequence[CandidateAnswer], scores: Replicates, margin: float
-) -> Verdict:
+def decide_study(study: Study, scores: Scores, margin: float) -> Decision:
+    """Return what the scores of a study show: `stats.decide` with the errors that tuning leaves."""
+    return decide(
+        np.array(list(scores.replicates.values())),
+        names=list(scores.replicates),
+        baseline=study.baseline,
+        margin=margin,
+        simplicity=[candidate.simplicity() for candidate in study.candidates],
+        sample_value=study.facts["data"]["sample_value"],
+        tuning=[_tuning_error(scores, name) for name in scores.replicates],
+    )
+
+
+def _tuning_error(scores: Scores, name: str) -> TuningError | None:
+    """Return what the choice of a candidate's rate leaves open, None if it has no free rate."""
+    curve = scores.rates[name].curve
+    return None if curve is None else TuningError(variance=curve.regret_sd**2, bias=curve.regret)
+
+
+def verdict_of(study: Study, decision: Decision) -> Verdict:
     """Return the verdict, its sentence still empty."""
-    if all(candidate["diverged"] == candidate["n"] for candidate in candidates):
+    if decision.recommended is None or decision.reason is None:
         return Verdict(
-            status="all_diverged", best_set=[], recommended=None, reason=None, seeds_needed=None, sentence=""
+            status="all_diverged",
+            best_set=[],
+            recommended=None,
+            reason=None,
+            seeds_needed=None,
+            seeds_enough=False,
+            sentence="",
         )
-    best = [candidate["name"] for candidate in candidates if candidate["in_best_set"]]
-    recommended, reason = _simplest(study, best, scores, margin)
+    note = seeds_note(decision)
     return Verdict(
-        status="one_best" if len(best) == 1 else "tied",
-        best_set=best,
-        recommended=recommended,
-        reason=reason,
-        seeds_needed=_seeds_needed(study, best, recommended, scores, margin),
+        status="one_best" if len(decision.best_set) == 1 else "tied",
+        best_set=list(decision.best_set),
+        recommended=decision.recommended,
+        reason=REASONS[decision.reason],
+        seeds_needed=None if note is None else note.seeds * (study.facts["protocol"].get("folds") or 1),
+        seeds_enough=note is not None and note.enough,
         sentence="",
     )
 
 
-def _simplest(study: Study, best: Sequence[str], scores: Replicates, margin: float) -> tuple[str, str]:
-    """Return the simplest candidate of the best set, and the reason.
-
-    With few seeds the best set holds nearly everyone. So candidates that trail the highest mean by more
-    than the margin, with an interval that stays below zero, are passed over; among equally simple ones
-    the highest mean wins.
-    """
-    top = max(best, key=lambda name: scores[name].mean())
-
-    def is_close(name: str) -> bool:
-        gap = compare_paired(scores[name], scores[top])
-        return gap.mean >= -margin or gap.ci95 is None or gap.ci95[1] >= 0
-
-    simplicity = {candidate.name: candidate.simplicity() for candidate in study.candidates}
-    simplest = min(simplicity[name] for name in best if is_close(name))
-    equals = [name for name in best if simplicity[name] == simplest]
-    recommended = max(equals, key=lambda name: scores[name].mean())
-    if len(equals) > 1:
-        return recommended, "it has the highest mean among the simplest"
-    if simplest > min(simplicity[name] for name in best):
-        return recommended, "it is the simplest of those near the highest mean"
-    return recommended, "it is the simplest of them"
-
-
-def _seeds_needed(
-    study: Study, best: Sequence[str], recommended: str, scores: Replicates, margin: float
-) -> int | None:
-    """Return the seeds that would tell the recommended candidate from the next best."""
-    rivals = [name for name in best if name != recommended]
-    if not rivals or len(scores[recommended]) < 2:
-        return None
-    rival = max(rivals, key=lambda name: scores[name].mean())
-    spread = compare_paired(scores[rival], scores[recommended]).sd
-    return seeds_needed(spread or 0.0, margin) * (study.facts["protocol"].get("folds") or 1)
+def versus(sign: int, comparison: Comparison) -> VersusBaseline:
+    """Return a comparison with its difference in units of the metric, whichever way is better."""
+    interval = comparison.ci95
+    return VersusBaseline(
+        mean=None if comparison.estimate is None else sign * comparison.estimate,
+        ci95=None if interval is None else sorted(sign * end for end in interval),
+        p=comparison.p,
+        p_holm=comparison.p_holm,
+        p_better=comparison.p_better,
+        verdict=comparison.word,
+    )

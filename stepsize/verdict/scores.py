@@ -26,8 +26,8 @@ class Divergence(NamedTuple):
 class Scores:
     """What a study's runs scored, by candidate name.
 
-    `by_run` [seeds] is in units of the metric. `replicates` [seeds, or repeats of a cross-validation] is what
-    the statistics count: higher is better, so a loss has its sign turned.
+    `by_run` [seeds] is in units of the metric, nan for a diverged run. `replicates` [seeds, or repeats of a
+    cross-validation] is what the statistics count: higher is better, so a loss has its sign turned.
     """
 
     rates: Mapping[str, Tuned]
@@ -51,15 +51,11 @@ class Scores:
 
 
 def scores_of(study: Study, runs: Runs) -> Scores:
-    """Return the scores of a finished study.
-
-    A diverged run counts with the worst score there is; it is never left out.
-    """
+    """Return the scores of a finished study."""
     rates = {candidate.name: tuned(study, candidate, runs) for candidate in study.candidates}
     final = {c.name: final_runs(study, c, rates[c.name].chosen, runs) for c in study.candidates}
-    worst = worst_score(study, [run for each in final.values() for run in each])
     folds = study.facts["protocol"].get("folds")
-    by_run = {name: run_scores(each, worst) for name, each in final.items()}
+    by_run = {name: run_scores(each) for name, each in final.items()}
     replicates = {name: by_repeat(study.sign * values, study.seeds, folds) for name, values in by_run.items()}
     return Scores(rates, final, by_run, replicates)
 
@@ -69,14 +65,6 @@ def final_runs(study: Study, candidate: Candidate, rate: float | None, runs: Run
     return [runs[Job(candidate, rate, seed).key] for seed in study.seeds]
 
 
-def run_scores(runs: Sequence[Run], worst: float) -> np.ndarray:
-    """Return the score of each run, `worst` for one that diverged."""
-    return np.array([worst if run.score is None else run.score for run in runs])
-
-
-def worst_score(study: Study, runs: Sequence[Run]) -> float:
-    """Return what a diverged run scores: the metric's worst value, or without one the worst of `runs`."""
-    worst = study.facts["protocol"].get("worst")
-    if worst is not None:
-        return worst
-    return study.sign * min((study.sign * run.score for run in runs if run.score is not None), default=0.0)
+def run_scores(runs: Sequence[Run]) -> np.ndarray:
+    """Return the score of each run, nan for one that diverged."""
+    return np.array([np.nan if run.score is None else run.score for run in runs])

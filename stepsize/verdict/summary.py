@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from stepsize.stats import Paired, best_set, compare_paired, holm, judge, summarise
+from stepsize.stats import Decision, summarise
 from stepsize.study.candidates import Candidate
 from stepsize.study.rate_search import FINE_RATES
 from stepsize.study.store import Runs
@@ -21,9 +21,9 @@ from stepsize.verdict.answer import (
     Protocol,
     StudyPart,
     Tuning,
-    VersusBaseline,
 )
-from stepsize.verdict.recommendation import recommend
+from stepsize.verdict.new_rows import new_rows
+from stepsize.verdict.recommendation import decide_study, verdict_of, versus
 from stepsize.verdict.scores import Scores, scores_of
 
 # What is not known of a training function, which has its data to itself.
@@ -34,22 +34,21 @@ UNKNOWN_DATA = {"kind": None, "baseline_metric": None, "held_out": False, "copie
 def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> Answer:
     """Return the answer of a finished study."""
     scores = scores_of(study, runs)
-    margin = study.margin(float(scores.replicates[study.baseline].mean()))
-    candidates = _candidates(study, scores, margin)
+    margin = study.margin(study.sign * scores.replicates[study.baseline])
+    decision = decide_study(study, scores, margin)
     answer = Answer(
         study=_study_part(study, margin),
         data=cast(DataFacts, _filled(study.facts["data"], UNKNOWN_DATA)),
-        candidates=candidates,
-        verdict=recommend(study, candidates, scores.replicates, margin),
+        candidates=[_candidate(study, candidate, scores, decision) for candidate in study.candidates],
+        verdict=verdict_of(study, decision),
         notes=[],
         warnings=[],
         cost=cast(Cost, dict(cost)),
     )
-    listed = {name: values.tolist() for name, values in scores.replicates.items()}
     divergences = scores.divergences()
-    answer["verdict"]["sentence"] = findings.sentence(answer, divergences, listed)
-    answer["notes"] = findings.notes(answer, listed)
-    answer["warnings"] = findings.warnings(answer, divergences)
+    answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)
+    answer["notes"] = findings.notes(answer, decision)
+    answer["warnings"] = findings.warnings(answer, divergences, decision)
     return answer
 
 
@@ -83,67 +82,28 @@ def _tuning(study: Study) -> Tuning | None:
     )
 
 
-def _candidates(study: Study, scores: Scores, margin: float) -> list[CandidateAnswer]:
-    """Return every candidate with its scores, its comparison and its place."""
-    versus = _comparisons(study, scores, margin)
-    possible = best_set(np.array(list(scores.replicates.values())))
-    return [
-        _candidate(study, candidate, scores, versus.get(candidate.name), may_be_best)
-        for candidate, may_be_best in zip(study.candidates, possible, strict=True)
-    ]
-
-
-def _candidate(
-    study: Study,
-    candidate: Candidate,
-    scores: Scores,
-    versus: VersusBaseline | None,
-    may_be_best: bool,
-) -> CandidateAnswer:
+def _candidate(study: Study, candidate: Candidate, scores: Scores, decision: Decision) -> CandidateAnswer:
+    """Return a candidate with its scores, its comparison and its place."""
     name = candidate.name
-    rates, count, diverged = scores.rates[name], len(scores.runs[name]), scores.diverged(name)
+    rates, by_run = scores.rates[name], scores.by_run[name]
     whole = summarise(study.sign * scores.replicates[name], sample_value=study.facts["data"]["sample_value"])
+    comparison = decision.vs_baseline.get(name)
     return CandidateAnswer(
         name=name,
         spec=str(candidate.at(rates.chosen)),
         settings=dict(candidate.settings),
         lr=rates.chosen,
+        lr_range=rates.within(decision.margin),
         lr_at_edge=rates.at_edge,
         lr_at_limit=rates.at_limit,
-        n=count,
+        n=len(by_run),
         replicates=whole.n,
-        diverged=diverged,
-        mean=whole.mean,
+        diverged=scores.diverged(name),
+        mean=None if whole.mean is None else study.sign * whole.mean,
         sd=whole.sd,
-        ci95=None if whole.ci95 is None else list(whole.ci95),
-        scores=scores.by_run[name].tolist(),
-        vs_baseline=versus,
-        in_best_set=may_be_best and diverged < count,
-    )
-
-
-def _comparisons(study: Study, scores: Scores, margin: float) -> dict[str, VersusBaseline]:
-    """Return the comparison of each candidate with the baseline, Holm's correction over all of them."""
-    baseline, step = scores.replicates[study.baseline], study.facts["data"]["sample_value"]
-    paired = {
-        name: compare_paired(values, baseline, sample_value=step)
-        for name, values in scores.replicates.items()
-        if name != study.baseline
-    }
-    adjusted = holm([each.p for each in paired.values()])
-    return {
-        name: _versus(study.sign, each, p_holm, margin)
-        for (name, each), p_holm in zip(paired.items(), adjusted, strict=True)
-    }
-
-
-def _versus(sign: int, paired: Paired, p_holm: float, margin: float) -> VersusBaseline:
-    """Return the comparison with its difference in units of the metric, whichever way is better."""
-    return VersusBaseline(
-        mean=sign * paired.mean,
-        ci95=None if paired.ci95 is None else sorted(sign * end for end in paired.ci95),
-        p=paired.p,
-        p_holm=p_holm,
-        p_better=paired.p_better,
-        verdict=judge(paired, p_holm, margin),
+        ci95=None if whole.ci95 is None else sorted(study.sign * end for end in whole.ci95),
+        ci95_new_rows=new_rows(study, by_run),
+        scores=[None if np.isnan(value) else value for value in by_run.tolist()],
+        vs_baseline=None if comparison is None else versus(study.sign, comparison),
+        in_best_set=name in decision.best_set,
     )
