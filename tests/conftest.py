@@ -34,6 +34,15 @@ def _own_folder(tmp_path, monkeypatch, request):
 
 
 @pytest.fixture(scope="session")
+def engine():
+    """Return the training process of all tests that do not need one of their own."""
+    from stepsize.engine.client import Engine
+
+    with Engine() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
 def timm_scheduler() -> ModuleType:
     """Return timm.scheduler itself, imported under a bare parent, for timm's own imports torchvision."""
     pytest.importorskip("torch")

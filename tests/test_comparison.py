@@ -18,9 +18,11 @@ SCHEDULES = [
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
+def first(tmp_path_factory, engine):
     store = tmp_path_factory.mktemp("store") / "iris.sqlite"
-    return store, ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store, quiet=True)
+    return store, ss.compare(
+        ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store, quiet=True, engine=engine
+    )
 
 
 def test_the_answer_has_the_fields_of_the_contract(first):
@@ -53,24 +55,30 @@ def test_the_answer_has_the_fields_of_the_contract(first):
     assert answer["cost"]["runs"] == 21
 
 
-def test_the_same_call_again_trains_nothing_and_answers_the_same(first):
+def test_the_same_call_again_trains_nothing_and_answers_the_same(first, engine):
     store, result = first
-    again = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store, quiet=True)
+    again = ss.compare(
+        ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store, quiet=True, engine=engine
+    )
     assert again.answer["cost"]["runs"] == 0
     assert without_cost(again) == without_cost(result)
 
 
-def test_more_seeds_keep_the_runs_that_are_there(first):
+def test_more_seeds_keep_the_runs_that_are_there(first, engine):
     store, result = first
-    more = ss.compare(ss.problem("iris", epochs=4), SCHEDULES, seeds=9, store=store, quiet=True)
+    more = ss.compare(
+        ss.problem("iris", epochs=4), SCHEDULES, seeds=9, store=store, quiet=True, engine=engine
+    )
     assert more.answer["cost"]["runs"] == 6
     for old, new in zip(result.answer["candidates"], more.answer["candidates"], strict=True):
         assert new["scores"][:7] == old["scores"]
 
 
-def test_results_do_not_depend_on_the_rivals(first):
+def test_results_do_not_depend_on_the_rivals(first, engine):
     """Paired by design: a candidate's runs are the same whoever else is in the study."""
-    alone = ss.compare(ss.problem("iris", epochs=4), SCHEDULES[1:2], seeds=7, store=":memory:", quiet=True)
+    alone = ss.compare(
+        ss.problem("iris", epochs=4), SCHEDULES[1:2], seeds=7, store=":memory:", quiet=True, engine=engine
+    )
     ours, theirs = alone.details["curves"], first[1].details["curves"]
     (name,) = ours
     np.testing.assert_allclose(ours[name]["val_loss"]["mean"], theirs[name]["val_loss"]["mean"], rtol=1e-4)
@@ -99,13 +107,14 @@ def test_all_diverged():
     assert "1e" in result.verdict["sentence"]
 
 
-def test_tuning_and_plateau_end_to_end():
+def test_tuning_and_plateau_end_to_end(engine):
     result = ss.compare(
         ss.problem("wine", epochs=3, batch_size=50),
         ["constant(lr)", "constant(lr) * plateau(factor=0.5, patience=0)"],
         seeds=6,
         store=":memory:",
         quiet=True,
+        engine=engine,
     )
     assert result.answer["cost"]["runs"] == 2 * 11 * 5 + 2 * 6
     for candidate in result.answer["candidates"]:

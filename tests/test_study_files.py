@@ -232,9 +232,9 @@ def test_the_command_runs_a_file_and_what_it_resolved_to(file, tmp_path):
     assert first["study"]["protocol"]["margin"] == 0.03
 
 
-def test_compare_takes_a_file_too(file):
+def test_compare_takes_a_file_too(file, engine):
     file.write_text(FILE.replace('"constant(lr)"', '"constant(0.1)"'))
-    answer = ss.compare(str(file), seeds=2, store=":memory:", quiet=True).answer
+    answer = ss.compare(str(file), seeds=2, store=":memory:", quiet=True, engine=engine).answer
     assert answer["study"]["seeds"] == [0, 1]
     assert [c["name"] for c in answer["candidates"]] == ["constant(0.1)", "fast"]
 

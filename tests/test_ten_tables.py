@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from stepsize.comparison import complete
-from stepsize.engine.client import Engine
 from stepsize.problems.loading.catalog import load
 from stepsize.problems.problem import problem
 from stepsize.study.population_executor import PopulationExecutor
@@ -17,12 +16,6 @@ from stepsize.study.study import make_study
 from tests.support.tables import TABLES
 
 NAMES = [table.file for table in TABLES]
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine() as started:
-        yield started
 
 
 @pytest.mark.parametrize("table", TABLES, ids=NAMES)

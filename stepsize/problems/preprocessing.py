@@ -55,9 +55,8 @@ def _fit(x: np.ndarray, missing: bool) -> Prepared:
     def row(values: np.ndarray) -> np.ndarray:
         return np.asarray(values, np.float32).reshape(shape)
 
-    return Prepared(
-        row(np.asarray(imputer.statistics_)) if missing else None, row(scaler.mean_), row(scaler.scale_)
-    )
+    scale = np.where(scaler.scale_ < np.finfo(np.float32).tiny, 1.0, scaler.scale_)  # it would round to 0
+    return Prepared(row(np.asarray(imputer.statistics_)) if missing else None, row(scaler.mean_), row(scale))
 
 
 def preparation_notes(data: Data) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 
 CELL = """
 import keras, stepsize as ss
+from stepsize.engine.client import Engine
 
 def plain():
     dense = [keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax")]
@@ -22,16 +23,17 @@ def scores(model, optimizer, loss, schedules, seeds):
     model.compile(optimizer, loss)
     before = [weight.copy() for weight in model.get_weights()]
     problem = ss.Problem(model=model, data="iris", epochs=2)
-    result = ss.compare(problem, schedules, seeds=seeds, store=":memory:", quiet=True)
+    result = ss.compare(problem, schedules, seeds=seeds, store=":memory:", quiet=True, engine=engine)
     assert all((a == b).all() for a, b in zip(before, model.get_weights()))
     return [candidate["scores"] for candidate in result.answer["candidates"]]
 
 loss, sparse = keras.losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy"
-answers = [
-    scores(plain(), keras.optimizers.Adam(), loss, ["constant(0.01)", "cosine(0.01)"], 3),
-    scores(with_state(), keras.optimizers.SGD(momentum=0.9), sparse, ["constant(0.1)"], 2),
-    scores(with_state(), keras.optimizers.Adam(), sparse, ["constant(0.1)"], 2),
-]
+with Engine() as engine:
+    answers = [
+        scores(plain(), keras.optimizers.Adam(), loss, ["constant(0.01)", "cosine(0.01)"], 3),
+        scores(with_state(), keras.optimizers.SGD(momentum=0.9), sparse, ["constant(0.1)"], 2),
+        scores(with_state(), keras.optimizers.Adam(), sparse, ["constant(0.1)"], 2),
+    ]
 print("answer", keras.backend.backend(), answers)
 """
 

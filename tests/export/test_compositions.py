@@ -73,7 +73,7 @@ def test_the_comparison_can_fail(to: str, monkeypatch: pytest.MonkeyPatch) -> No
     right = parse("cosine(0.1)").plan(updates=100)
     wrong = export(parse("cosine(0.1, closed=True)").plan(updates=100), to)
     assert_same_rates(right, to)
-    monkeypatch.setattr("tests.export.running.export", lambda plan, to: wrong)
+    monkeypatch.setattr("tests.support.exported_code.export", lambda plan, to: wrong)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         assert_same_rates(right, to)
 

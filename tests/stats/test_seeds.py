@@ -18,7 +18,7 @@ def resolves(n: int, effect: float, looks, comparisons: int) -> bool:
         return scipy_stats.nct.sf(scipy_stats.t.isf(alpha / 2, n - 1), n - 1, effect * np.sqrt(n))
 
     shown = beyond(look_alpha(n, looks, comparisons) / comparisons)
-    return shown >= 0.8 and beyond(look_alpha(n, looks)) >= 0.9
+    return bool(shown >= 0.8 and beyond(look_alpha(n, looks)) >= 0.9)
 
 
 @pytest.mark.parametrize("effect", [0.8, 0.4, 0.2])

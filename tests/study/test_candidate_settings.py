@@ -78,11 +78,18 @@ def test_a_schedule_must_fit_the_updates_of_its_own_batch_size():
 
 
 @pytest.mark.slow
-def test_a_batch_size_of_its_own_is_that_of_a_problem():
+def test_a_batch_size_of_its_own_is_that_of_a_problem(engine):
     schedules = ["constant(0.1)", Candidate("cosine(0.1)", batch_size=40)]
-    mixed = ss.compare(ss.problem("iris", epochs=3), schedules, seeds=6, store=":memory:", quiet=True)
+    mixed = ss.compare(
+        ss.problem("iris", epochs=3), schedules, seeds=6, store=":memory:", quiet=True, engine=engine
+    )
     alone = ss.compare(
-        ss.problem("iris", epochs=3, batch_size=40), ["cosine(0.1)"], seeds=6, store=":memory:", quiet=True
+        ss.problem("iris", epochs=3, batch_size=40),
+        ["cosine(0.1)"],
+        seeds=6,
+        store=":memory:",
+        quiet=True,
+        engine=engine,
     )
     other = mixed.answer["candidates"][1]
     assert other["settings"] == {"batch_size": 40}
