@@ -12,7 +12,7 @@ import numpy as np
 
 from stepsize.stats.scores import Floats
 
-MANY_LOST = 0.05  # share of diverged runs above the fewest: a rate that loses more is not chosen
+MANY_LOST = 0.02  # share of diverged runs above the fewest: a rate that loses more is not chosen
 ROUGH = 0.02  # share of the typical drop by which no curve is exact, however steady the scores
 PRIOR = 4.0  # seeds that the typical variance counts for beside a rate's own
 FAR = 20.0  # typical differences below the best: scores are cut there, diverged runs lie as far again
@@ -77,6 +77,8 @@ def _means(x: Floats, scores: Floats) -> RateMeans:
         bends = np.diff(mean, 2) ** 2 / 6
         typical = float(np.median(bends)) if len(bends) else 0.0
     shared = (spread * (seeds - 1) + PRIOR * typical) / (seeds - 1 + PRIOR)
+    few = (seeds + 3) / max(seeds - 1, 1)  # a few seeds show too little of what is rare
+    shared, typical = few * shared, few * typical
     drops = mean.max() - mean
     floor = max(ROUGH * float(np.median(drops)), 1e-3 * float(drops.max())) ** 2 or 1e-12
     return RateMeans(x, mean, np.maximum(np.maximum(shared, 0.3 * typical) / seeds, floor))
