@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
-from stepsize.stats.rate_means import RateMeans, rate_means
+from stepsize.stats.rate_means import RateMeans, rate_means, steady_stretch
 from stepsize.stats.scores import Floats
 
 POWERS = (0.5, 1.0, 2.0, 4.0, 8.0)  # p and q
@@ -41,7 +41,7 @@ class RateCurve:
 
     `rate` is the chosen one. `regret` is what it is expected to lose to the best rate and `regret_sd` the
     standard deviation of that loss, both in units of the score. `rates` and `scores` are the points of the
-    curve, over the rates tried.
+    curve, over the rates tried at which runs do not diverge.
     """
 
     rate: float
@@ -98,10 +98,10 @@ class _Walls(NamedTuple):
 def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     """Return the curve through the scores [rates, seeds] of a schedule; higher is better.
 
-    nan is a run that was not made, -inf one that diverged: it counts as worse than every finished run, and no
-    rate is chosen between two tried ones of which one lost more than 1 run in 50 above the fewest. Rates that
-    ran on the same seeds are compared on these, whatever the seeds do to all of them. Neither the order of
-    rates or seeds nor a constant added to all scores changes the curve.
+    nan is a run that was not made, -inf one that diverged. The curve ends before rates that lost more than 1
+    run in 50 above the fewest; elsewhere a diverged run counts as worse than every finished one. Rates that ran on
+    the same seeds are compared on these, so what a seed does to all of them cancels. Neither the order of rates
+    or seeds nor a constant added to all scores changes the curve.
 
     Raises StudyError for fewer than two rates, rates that are not positive, or scores of another shape.
 
@@ -113,11 +113,13 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     True
     """
     tried, values = _checked(rates, scores)
+    stretch = steady_stretch(values)
+    ends = _ends(np.log10(tried), stretch)
+    tried, values = tried[stretch], values[stretch]
     x = np.log10(tried)
-    rounds, clean = rate_means(x, values)
-    if not rounds:  # every run diverged: the lowest rate is the least wrong
-        points = np.linspace(x[0], x[-1], POINTS)
-        return RateCurve(float(tried[0]), 0.0, 0.0, 10.0**points, np.zeros(POINTS))
+    rounds = rate_means(x, values)
+    if not rounds:  # a single rate does not diverge, or all do: then the lowest is the least wrong
+        return RateCurve(float(tried[0]), 0.0, 0.0, tried, np.zeros(len(tried)))
     count = round((x[-1] - x[0] + 2 * BEYOND) / SPACING) + 1
     places = np.linspace(x[0] - BEYOND, x[-1] + BEYOND, count)
     place, power = (axis.ravel() for axis in np.meshgrid(places, POWERS, indexing="ij"))
@@ -127,9 +129,9 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     points = np.linspace(x[0], x[-1], POINTS)
     left, right = weights.sum(axis=1), weights.sum(axis=0)
     cost = unit * (left @ np.minimum(walls.left(points), cap) + right @ np.minimum(walls.right(points), cap))
-    best, low, high = _lowest(points, cost, clean)
+    best = _lowest(points, cost)
     losses = walls.left(np.array([best])) + walls.right(np.array([best])).T
-    losses = unit * np.clip(losses - walls.least(walls.peaks(low, high)), 0.0, cap)
+    losses = unit * np.clip(losses - walls.least(walls.peaks(*ends)), 0.0, cap)
     regret = float((weights * losses).sum())
     spread = float((weights * (losses - regret) ** 2).sum())
     return RateCurve(
@@ -157,6 +159,13 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     if np.isnan(values).all(axis=1).any():
         raise StudyError("scores has a rate without any run; leave that rate out")
     return tried, values
+
+
+def _ends(x: Floats, stretch: slice) -> tuple[float, float]:
+    """Return between which ends the best rate may lie: halfway to the neighbours that lose runs, if any."""
+    low, high = x[stretch][0], x[stretch][-1]
+    before, after = x[: stretch.start], x[stretch.stop :]
+    return (low + before[-1]) / 2 if len(before) else low, (high + after[0]) / 2 if len(after) else high
 
 
 def _scales(rounds: list[RateMeans]) -> tuple[float, float]:
@@ -195,13 +204,12 @@ def _weigh(
     return weights, float((weights * (heights + unit * least)).sum() + rounds[-1].mean.max())
 
 
-def _lowest(points: Floats, cost: Floats, clean: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Return where the cost is lowest within a stretch of clean rates, and the ends of that stretch."""
+def _lowest(points: Floats, cost: Floats) -> float:
+    """Return where the cost is lowest: between points, the bottom of the parabola through three of them."""
     at = int(cost.argmin())
-    x = float(points[at])
-    if 0 < at < len(points) - 1:  # the lowest point of the parabola through three points
-        before, here, after = cost[at - 1 : at + 2]
-        bend = before - 2 * here + after
-        x += 0.5 * (before - after) / bend * (points[1] - points[0]) if bend > 0 else 0.0
-    choices = [(min(max(x, low), high), low, high) for low, high in clean]
-    return min(choices, key=lambda choice: (np.interp(choice[0], points, cost), abs(choice[0] - x)))
+    if not 0 < at < len(points) - 1:
+        return float(points[at])
+    before, here, after = cost[at - 1 : at + 2]
+    bend = before - 2 * here + after
+    moved = 0.5 * (before - after) / bend if bend > 0 else 0.0
+    return float(points[at] + moved * (points[1] - points[0]))
