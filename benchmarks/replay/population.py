@@ -10,7 +10,6 @@ import numpy as np
 from replay.bank import Bank
 
 SMOOTH = 0.15  # decades: bandwidth of the curve that is taken for the truth
-LOST = -1e3  # the mean of a rate at which runs diverge
 
 
 class Trainer(Protocol):
@@ -61,7 +60,7 @@ class Recorded:
         shift = np.array([smooth - plain for smooth, plain in means])
         lost = np.isnan(self.bank.scores).any(axis=2)
         object.__setattr__(self, "x", x)
-        object.__setattr__(self, "truth", np.where(lost, LOST, truth))
+        object.__setattr__(self, "truth", np.where(lost, np.nanmin(truth), truth))
         object.__setattr__(self, "scores", self.bank.scores + shift[..., None])
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from replay.population import LOST, Trainer
+from replay.population import Trainer
 from replay.tables import SCHEDULES
 
 FINE = np.linspace(-5, 2, 1401)
@@ -55,7 +55,7 @@ class Synthetic:
             drop = self.bent * x**2 if self.bent else self.left * 10 ** (-self.p * x)
             drop = drop if self.bent else drop + self.right * 10 ** (self.q * x)
             drop = np.minimum(drop - drop.min(), 0.6)
-            means.append(np.where(self.lost < FINE, LOST, 0.9 + lead - drop))
+            means.append(np.where(self.lost < FINE, 0.0, 0.9 + lead - drop))
         return np.array(means)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
-from stepsize.stats.rate_means import RateMeans, rate_means
+from stepsize.stats.rate_means import RateMeans, rate_means, steady_stretch
 from stepsize.stats.scores import Floats
 
 POWERS = (0.5, 1.0, 2.0, 4.0, 8.0)  # p and q
@@ -31,6 +31,7 @@ UNIT = 2.0  # u, in standard errors of a good rate's mean
 MISFIT = 0.4  # share of a drop by which a curve may miss it: far below the best, only its order counts
 LEAST_UNIT = 0.01  # share of the largest drop
 OVERLAP = 20.0  # curves that cost more than this many u at their own peak are left out
+UNSEEN = 2.0  # u by which a peak may rise above all rates tried
 POINTS = 481  # of the mean curve
 
 
@@ -40,7 +41,7 @@ class RateCurve:
 
     `rate` is the chosen one. `regret` is what it is expected to lose to the best rate and `regret_sd` the
     standard deviation of that loss, both in units of the score. `rates` and `scores` are the points of the
-    curve, over the rates tried.
+    curve, over the rates tried at which runs do not diverge.
     """
 
     rate: float
@@ -97,26 +98,30 @@ class _Walls(NamedTuple):
 def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     """Return the curve through the scores [rates, seeds] of a schedule; higher is better.
 
-    nan is a run that was not made, -inf one that diverged: it counts as worse than every finished run, and no
-    rate is chosen between two tried ones of which one lost more than 1 run in 20 above the fewest. Rates that
-    ran on the same seeds are compared on these, whatever the seeds do to all of them. Neither the order of
-    rates or seeds nor a constant added to all scores changes the curve.
+    nan is a run that was not made, -inf one that diverged. The curve ends before rates that lost more than 1
+    run in 50 above the fewest; elsewhere a diverged run counts as worse than every finished one. Rates that ran on
+    the same seeds are compared on these, so what a seed does to all of them cancels. Neither the order of rates
+    or seeds nor a constant added to all scores changes the curve.
 
     Raises StudyError for fewer than two rates, rates that are not positive, or scores of another shape.
 
-    >>> rates = [0.001, 0.01, 0.1, 1.0]
-    >>> curve = fit_rate_curve(rates, [[0.70, 0.72], [0.85, 0.86], [0.87, 0.89], [0.45, 0.51]])
-    >>> low, high = curve.within(0.05)
-    >>> 0.003 < low < 0.01 < 0.02 < curve.rate < 0.08 < 0.1 < high < 0.4
+    >>> means = np.array([0.70, 0.79, 0.84, 0.87, 0.88, 0.85, 0.60])
+    >>> luck = np.array([[0.02, -0.01, 0.00, 0.01]])
+    >>> curve = fit_rate_curve([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], means[:, None] + luck)
+    >>> low, high = curve.within(0.02)
+    >>> 0.01 < low < 0.05 < curve.rate < 0.15 < high < 0.3
     True
     """
     tried, values = _checked(rates, scores)
+    stretch = steady_stretch(values)
+    ends = _ends(np.log10(tried), stretch)
+    tried, values = tried[stretch], values[stretch]
     x = np.log10(tried)
-    rounds, clean = rate_means(x, values)
-    if not rounds:  # every run diverged: the lowest rate is the least wrong
-        points = np.linspace(x[0], x[-1], POINTS)
-        return RateCurve(float(tried[0]), 0.0, 0.0, 10.0**points, np.zeros(POINTS))
-    places = np.arange(x[0] - BEYOND, x[-1] + BEYOND + SPACING, SPACING)
+    rounds = rate_means(x, values)
+    if not rounds:  # a single rate does not diverge, or all do: then the lowest is the least wrong
+        return RateCurve(float(tried[0]), 0.0, 0.0, tried, np.zeros(len(tried)))
+    count = round((x[-1] - x[0] + 2 * BEYOND) / SPACING) + 1
+    places = np.linspace(x[0] - BEYOND, x[-1] + BEYOND, count)
     place, power = (axis.ravel() for axis in np.meshgrid(places, POWERS, indexing="ij"))
     walls = _Walls(place, power * np.log(10))
     unit, cap = _scales(rounds)
@@ -124,9 +129,9 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     points = np.linspace(x[0], x[-1], POINTS)
     left, right = weights.sum(axis=1), weights.sum(axis=0)
     cost = unit * (left @ np.minimum(walls.left(points), cap) + right @ np.minimum(walls.right(points), cap))
-    best, low, high = _lowest(points, cost, clean)
+    best = _lowest(points, cost)
     losses = walls.left(np.array([best])) + walls.right(np.array([best])).T
-    losses = unit * np.clip(losses - walls.least(walls.peaks(low, high)), 0.0, cap)
+    losses = unit * np.clip(losses - walls.least(walls.peaks(*ends)), 0.0, cap)
     regret = float((weights * losses).sum())
     spread = float((weights * (losses - regret) ** 2).sum())
     return RateCurve(
@@ -156,13 +161,20 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     return tried, values
 
 
+def _ends(x: Floats, stretch: slice) -> tuple[float, float]:
+    """Return between which ends the best rate may lie: halfway to the neighbours that lose runs, if any."""
+    low, high = x[stretch][0], x[stretch][-1]
+    before, after = x[: stretch.start], x[stretch.stop :]
+    return (low + before[-1]) / 2 if len(before) else low, (high + after[0]) / 2 if len(after) else high
+
+
 def _scales(rounds: list[RateMeans]) -> tuple[float, float]:
     """Return u, and the most that a wall costs, in u."""
     errors = np.sort(np.concatenate([each.variance for each in rounds]))
     error = np.sqrt(errors[: max(2, len(errors) // 3)].mean())
     drop = max(np.ptp(each.mean) for each in rounds)
     unit = max(UNIT * error, LEAST_UNIT * drop) or 1.0
-    return unit, 2.0 * drop / unit + 3.0
+    return unit, 2.0 * drop / unit + OVERLAP
 
 
 def _weigh(
@@ -172,9 +184,11 @@ def _weigh(
     least = walls.least(walls.peaks(*ends))
     overlap = walls.least(walls.peaks(-np.inf, np.inf)) > OVERLAP
     fits, heights = np.where(overlap, -np.inf, 0.0), least
+    nearest = np.full_like(least, np.inf)
     for each in rounds:
         drop = walls.left(each.x)[:, None] + walls.right(each.x) - least[..., None]
         np.maximum(drop, 0.0, out=drop)
+        np.minimum(nearest, drop.min(axis=2), out=nearest)
         drop *= unit * cap / (cap + drop)  # a wall ends somewhere
         seen = each.mean.max() - each.mean
         weight = each.variance / (each.variance + (MISFIT * np.minimum(drop, seen)) ** 2)
@@ -184,18 +198,18 @@ def _weigh(
         total = weight.sum(axis=2)
         heights = np.einsum("ijr,ijr->ij", weight, drop) / total
         fits -= 0.5 * (np.einsum("ijr,ijr,ijr->ij", weight, drop, drop) - total * heights**2 + np.log(total))
+    fits -= 0.5 * (nearest / UNSEEN) ** 2
     weights = np.exp(fits - fits.max())
     weights /= weights.sum()
     return weights, float((weights * (heights + unit * least)).sum() + rounds[-1].mean.max())
 
 
-def _lowest(points: Floats, cost: Floats, clean: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Return where the cost is lowest within a stretch of clean rates, and the ends of that stretch."""
+def _lowest(points: Floats, cost: Floats) -> float:
+    """Return where the cost is lowest: between points, the bottom of the parabola through three of them."""
     at = int(cost.argmin())
-    x = float(points[at])
-    if 0 < at < len(points) - 1:  # the lowest point of the parabola through three points
-        before, here, after = cost[at - 1 : at + 2]
-        bend = before - 2 * here + after
-        x += 0.5 * (before - after) / bend * (points[1] - points[0]) if bend > 0 else 0.0
-    choices = [(min(max(x, low), high), low, high) for low, high in clean]
-    return min(choices, key=lambda choice: (np.interp(choice[0], points, cost), abs(choice[0] - x)))
+    if not 0 < at < len(points) - 1:
+        return float(points[at])
+    before, here, after = cost[at - 1 : at + 2]
+    bend = before - 2 * here + after
+    moved = 0.5 * (before - after) / bend if bend > 0 else 0.0
+    return float(points[at] + moved * (points[1] - points[0]))

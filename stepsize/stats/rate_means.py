@@ -12,7 +12,7 @@ import numpy as np
 
 from stepsize.stats.scores import Floats
 
-MANY_LOST = 0.05  # share of diverged runs above the fewest: a rate that loses more is not chosen
+MANY_LOST = 0.02  # share of diverged runs above the fewest: a rate that loses more is not chosen
 ROUGH = 0.02  # share of the typical drop by which no curve is exact, however steady the scores
 PRIOR = 4.0  # seeds that the typical variance counts for beside a rate's own
 FAR = 20.0  # typical differences below the best: scores are cut there, diverged runs lie as far again
@@ -26,23 +26,34 @@ class RateMeans(NamedTuple):
     variance: Floats
 
 
-def rate_means(x: Floats, scores: Floats) -> tuple[list[RateMeans], list[tuple[float, float]]]:
-    """Return the rounds of scores [rates, seeds], x rising, and the stretches of rates that lose few runs.
-
-    nan was not run, -inf diverged. Without any finished run there is no each.
-    """
-    if not np.isfinite(scores).any():
-        return [], []
+def rate_means(x: Floats, scores: Floats) -> list[RateMeans]:
+    """Return the rounds of scores [rates, seeds], the steadiest last; nan was not run, -inf diverged."""
     made = ~np.isnan(scores)
-    patterns = np.unique(made.T, axis=0)
     rounds = []
-    for pattern in patterns:
-        if pattern.sum() > 1:
-            seeds = (made == pattern[:, None]).all(axis=0)
-            block = scores[np.ix_(pattern, seeds)]
-            if np.isfinite(block).any():
-                rounds.append(_means(x[pattern], _bounded(block)))
-    return sorted(rounds, key=lambda each: float(each.variance.min()), reverse=True), _clean(x, scores)
+    for pattern in np.unique(made.T, axis=0):
+        seeds = (made == pattern[:, None]).all(axis=0)
+        block = scores[np.ix_(pattern, seeds)]
+        if len(block) > 1 and np.isfinite(block).any():
+            rounds.append(_means(x[pattern], _bounded(block)))
+    return sorted(rounds, key=lambda each: float(each.variance.min()), reverse=True)
+
+
+def steady_stretch(scores: Floats) -> slice:
+    """Return the neighbouring rates, in rising order, none of which lost many more runs than the fewest.
+
+    Of several such stretches it is the one with the best score.
+    """
+    lost = np.isneginf(scores).sum(axis=1) / (~np.isnan(scores)).sum(axis=1)
+    is_steady = lost <= lost.min() + MANY_LOST
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], is_steady.astype(int), [0]])))
+    stretches = [slice(start, stop) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
+    middles = np.array([_middle(row) for row in scores])
+    return max(stretches, key=lambda stretch: middles[stretch].max())
+
+
+def _middle(row: Floats) -> float:
+    finished = row[np.isfinite(row)]
+    return float(np.median(finished)) if len(finished) else -np.inf
 
 
 def _bounded(scores: Floats) -> Floats:
@@ -77,18 +88,8 @@ def _means(x: Floats, scores: Floats) -> RateMeans:
         bends = np.diff(mean, 2) ** 2 / 6
         typical = float(np.median(bends)) if len(bends) else 0.0
     shared = (spread * (seeds - 1) + PRIOR * typical) / (seeds - 1 + PRIOR)
+    few = (seeds + 3) / max(seeds - 1, 1)  # a few seeds show too little of what is rare
+    shared, typical = few * shared, few * typical
     drops = mean.max() - mean
     floor = max(ROUGH * float(np.median(drops)), 1e-3 * float(drops.max())) ** 2 or 1e-12
     return RateMeans(x, mean, np.maximum(np.maximum(shared, 0.3 * typical) / seeds, floor))
-
-
-def _clean(x: Floats, scores: Floats) -> list[tuple[float, float]]:
-    """Return the stretches of neighbouring rates none of which lost many more runs than the fewest."""
-    made = (~np.isnan(scores)).sum(axis=1)
-    lost = np.isneginf(scores).sum(axis=1) / made
-    is_clean = lost <= lost.min() + MANY_LOST
-    stretches: list[tuple[float, float]] = []
-    for i in np.flatnonzero(is_clean):
-        start = stretches.pop()[0] if i and is_clean[i - 1] else float(x[i])
-        stretches.append((start, float(x[i])))
-    return stretches

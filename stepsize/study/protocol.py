@@ -19,7 +19,7 @@ import numpy as np
 
 from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
 from stepsize.study.candidates import Candidate
-from stepsize.study.rate_search import FINE_RATES, beyond, edge_at, fine_rates, first_rates, short
+from stepsize.study.rate_search import FINE_RATES, WIDEN, beyond, edge_at, fine_rates, first_rates, short
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
 
@@ -134,7 +134,7 @@ class Search:
     def wider(self, runs: Runs) -> tuple[float, ...]:
         """Return two rates beyond the edge if the best rate lies there, as far as the schedule exists."""
         best = self.curve(runs, self.tried).rate
-        edge = edge_at(best, self.tried)
+        edge = edge_at(best, self.tried, WIDEN)
         return () if edge is None else beyond(self.allows, edge, self.tried)
 
     def fine(self, runs: Runs) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ Allowed = Callable[[float], bool]
 
 STEP = math.sqrt(10)  # between the rates of the grid
 LATTICE = 8  # rates of the fine search lie on eighths of a decade, so that studies share their runs
+WIDEN = 0.75  # of the way from the edge to its neighbour: a best rate so near to the edge asks for more rates
 FINE = (-6, -3, 0, 3, 6)  # eighths of a decade from the best
 FINE_RATES = len(FINE)
 
@@ -56,14 +57,18 @@ def first_rates(allowed: Allowed, grid: Sequence[float]) -> tuple[float, ...]:
     return rates if len(set(rates)) == len(grid) else ()
 
 
-def edge_at(rate: float, tried: Sequence[float]) -> float | None:
-    """Return the lowest or the highest rate tried if it is the nearest one to `rate`, else None.
+def edge_at(rate: float, tried: Sequence[float], share: float = 0.5) -> float | None:
+    """Return the lowest or the highest of the rates `tried`, which rise, if `rate` lies near it, else None.
 
-    >>> edge_at(0.007, (0.001, 0.01)), edge_at(0.02, (0.001, 0.03, 1.0))
-    (0.01, None)
+    Near is within a `share` of the way to the neighbour, on a log scale.
+
+    >>> edge_at(0.007, (0.001, 0.01, 0.1)), edge_at(0.007, (0.001, 0.01, 0.1), share=0.9)
+    (None, 0.001)
     """
-    nearest = min(tried, key=lambda each: abs(math.log(each / rate)))
-    return nearest if nearest in (min(tried), max(tried)) else None
+    for edge, neighbour in ((tried[0], tried[1]), (tried[-1], tried[-2])):
+        if abs(math.log(rate / edge)) <= share * abs(math.log(neighbour / edge)):
+            return edge
+    return None
 
 
 def beyond(allowed: Allowed, edge: float, tried: Sequence[float]) -> tuple[float, ...]:
