@@ -66,7 +66,7 @@ class StudyKeys(TypedDict, total=False):
     margin: float | None
     """The smallest difference of the metric that matters."""
     tuning: Mapping[str, Any] | None
-    """How a free `lr` is chosen: its first `rates`, `rounds` of two more, and the number of `seeds`."""
+    """How a free `lr` is chosen: `rates` and `rounds` of the coarse search, its `seeds`, and `fine_seeds`."""
 
 
 PROTOCOL_KEYS = ("candidates", "baseline", "margin", "tuning")  # of a study, whatever is trained
@@ -74,7 +74,7 @@ SPLIT_KEYS = ("split", "validation", "folds")
 FUNCTION_KEYS = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode", "margin")
 TABLES = {  # the keys of the tables, with an example of each table
     "split": (("kind", "validation", "folds"), '{"kind": "stratified"}'),
-    "tuning": (("rates", "rounds", "seeds"), '{"rounds": 2}'),
+    "tuning": (("rates", "rounds", "seeds", "fine_seeds"), '{"rounds": 2}'),
     "optimizer": (None, '{"name": "adam"}'),
 }
 

@@ -215,7 +215,7 @@ class RatePoint(TypedDict):
 
     lr: float
     scores: list[float | None]
-    mean: float
+    mean: float | None
     chosen: bool
 
 

@@ -154,8 +154,8 @@ def _few_seeds(answer: Answer, decision: Decision) -> Iterator[str]:
         units = "repeats" if answer["study"]["protocol"]["folds"] else "seeds"
         count = len(answer["candidates"])
         yield (
-            f"With fewer than {least} {units}, no difference between {count} candidates can be shown, however "
-            "large."
+            f"With fewer than {least} {units}, no difference between {count} candidates can be shown, "
+            "however large."
         )
 
 
