@@ -116,11 +116,12 @@ def test_tuning_and_plateau_end_to_end(engine):
         quiet=True,
         engine=engine,
     )
-    assert result.answer["cost"]["runs"] == 2 * 11 * 5 + 2 * 6
+    beyond_the_edge = result.answer["cost"]["runs"] - 2 * (7 * 8 + 5 * 17 + 6)
+    assert beyond_the_edge in (0, 2 * 8, 4 * 8, 6 * 8, 8 * 8)  # two rates on eight seeds, twice at most
     for candidate in result.answer["candidates"]:
         assert candidate["spec"].startswith(f"constant({candidate['lr']:g})")
         sweep = result.details["sweep"][candidate["name"]]
-        assert len(sweep) == 11
+        assert len(sweep) in (13, 15, 17)
         assert [point["lr"] for point in sweep if point["chosen"]] == [candidate["lr"]]
 
 

@@ -237,7 +237,10 @@ def test_the_command_takes_the_run_in_epochs_or_updates(
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--epochs", "3", "--updates", "30"], "--epochs 3 and --updates 30 both give the run; write one"),
+        (
+            ["--epochs", "3", "--updates", "30"],
+            "--epochs 3 and --updates 30 both set the length of the run; give one of them",
+        ),
         (["--updates", "0"], "'--updates'"),
         (["--epochs", "0"], "'--epochs'"),
         (["--updates-per-epoch", "0"], "'--updates-per-epoch'"),
@@ -274,7 +277,7 @@ def test_the_command_refuses_a_rate_that_nothing_takes(
 ) -> None:
     code, _, err = asked(monkeypatch, capsys, "cosine(0.1)", "--lr", "0.3")
     assert code == 2
-    assert "--lr 0.3 has nothing to set; write lr in a schedule, such as cosine(lr)" in err
+    assert "--lr 0.3 has no effect; write lr in a schedule, such as cosine(lr)" in err
     code, out, _ = asked(monkeypatch, capsys, "cosine(0.1)", "linear(lr)", "--lr", "0.3")
     assert code == 0
     assert "linear(0.3)" in out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 pytest.importorskip("altair")
@@ -13,6 +14,7 @@ vl_convert = pytest.importorskip("vl_convert")
 from stepsize.report import chart_data, charts, html, terminal  # noqa: E402
 from stepsize.report.selection import MOST, left_out, shown_candidates  # noqa: E402
 from stepsize.report.view_model import view  # noqa: E402
+from stepsize.stats import decide  # noqa: E402
 from stepsize.verdict import findings  # noqa: E402
 from stepsize.verdict.answer import Answer, Details  # noqa: E402
 from stepsize.verdict.scores import Divergence  # noqa: E402
@@ -111,7 +113,10 @@ def test_the_picture_of_many_runs_draws(studies: Studies) -> None:
 def test_warnings_of_a_kind_are_listed_up_to_a_limit_then_counted(studies: Studies) -> None:
     answer, _ = hundred(studies["lesson"]())
     divergences = {candidate["name"]: Divergence(7, 0.1) for candidate in answer["candidates"]}
-    lines = findings.warnings(answer, divergences)
+    names = [candidate["name"] for candidate in answer["candidates"]]
+    scores = np.random.default_rng(0).normal(size=(len(names), 30))
+    decision = decide(scores, names=names, baseline=names[0], margin=0.1)
+    lines = findings.warnings(answer, divergences, decision)
     edge = [line for line in lines if "is at the edge" in line]
     lost = [line for line in lines if re.search("runs diverged, the first", line)]
     assert len(edge) == len(lost) == findings.LISTED

@@ -119,7 +119,10 @@ def test_a_cross_validation_counts_repeats():
     assert answer["verdict"]["seeds_needed"] % 5 == 0
     assert not any("fewer than" in warning for warning in answer["warnings"])
     few = answer_of(problem("iris", folds=5), noisy, 25)
-    assert any("With fewer than 6 repeats, no difference can be shown" in each for each in few["warnings"])
+    assert any(
+        "With fewer than 6 repeats, no difference between 2 candidates can be shown" in each
+        for each in few["warnings"]
+    )
 
 
 def test_no_better_than_knowing_nothing():

@@ -42,12 +42,12 @@ def by_name(result):
 
 
 def test_a_function_gets_the_verdict_of_everyone():
-    result = compare("quick")
+    result = compare("quick", seeds=8)
     constant, linear, driven = result.answer["candidates"]
-    assert constant["scores"] == pytest.approx([0.9 + 0.001 * seed for seed in range(7)])
+    assert constant["scores"] == pytest.approx([0.9 + 0.001 * (seed % 7) for seed in range(8)])
     assert linear["vs_baseline"]["mean"] == pytest.approx(-0.0875)  # its last update uses 0.1 / 8
     assert linear["vs_baseline"]["verdict"] == "worse"
-    assert driven["mean"] == pytest.approx(0.903 - 0.1)  # val_loss: 0.4 twice, then 0.2 twice
+    assert driven["mean"] == pytest.approx(0.902625 - 0.1)  # val_loss: 0.4 twice, then 0.2 twice
     assert result.details["curves"][driven["name"]]["val_loss"]["mean"] == pytest.approx([0.4, 0.4, 0.2, 0.2])
     assert result.verdict["recommended"] == "constant(0.1)"
     assert result.answer["data"]["parts"] == {}
@@ -58,22 +58,24 @@ def test_a_function_gets_the_verdict_of_everyone():
 def test_a_free_rate_is_tuned_as_everywhere():
     result = compare("quick", ["constant(lr)"])
     (candidate,) = result.answer["candidates"]
-    assert candidate["lr"] == 0.1
-    assert result.answer["cost"]["runs"] == 11 * 5 + 7
+    low, high = candidate["lr_range"]
+    assert low <= candidate["lr"] <= high
+    assert candidate["lr"] == pytest.approx(0.1, rel=0.3)
+    assert result.answer["cost"]["runs"] == 7 * 3 + 5 * 4 + 7
 
 
 def test_a_lower_metric_can_be_the_better_one():
     result = compare("loses", ["constant(0.5)", "constant(0.1)"], metric="val_loss")
-    far, near = result.answer["candidates"]
+    _, near = result.answer["candidates"]
     assert near["mean"] == pytest.approx(1 + 0.01 * 11 / 7)
     assert near["vs_baseline"]["mean"] == pytest.approx(-0.4)
     assert near["vs_baseline"]["verdict"] == "better"
     assert near["vs_baseline"]["p_better"] == 1
     assert near["vs_baseline"]["ci95"][0] <= near["vs_baseline"]["ci95"][1]
     assert result.verdict["recommended"] == near["name"]
-    assert result.answer["study"]["protocol"]["margin"] == pytest.approx(0.01 * far["mean"])
+    assert result.answer["study"]["protocol"]["margin"] == pytest.approx(0.01 * 1.41)  # of the median
     tuned = compare("loses", ["constant(lr)"], metric="val_loss")
-    assert tuned.answer["candidates"][0]["lr"] == 0.1
+    assert tuned.answer["candidates"][0]["lr"] == pytest.approx(0.1, rel=0.3)
 
 
 def test_the_margin_can_be_given():
@@ -92,13 +94,14 @@ def test_settings_of_a_candidate_are_arguments():
 def test_a_number_that_is_not_finite_is_a_diverged_run():
     calm, wild = compare("diverges", ["constant(0.1)", "constant(2)"]).answer["candidates"]
     assert (calm["diverged"], wild["diverged"]) == (0, 7)
-    assert wild["mean"] == 0
+    assert (wild["mean"], wild["scores"], wild["in_best_set"]) == (None, [None] * 7, False)
 
 
-def test_where_no_score_is_the_worst_a_diverged_run_has_that_of_the_worst_run():
-    result = compare("diverges", ["constant(0.1)", "constant(2)"], metric="gain", higher_is_better=True)
-    assert result.answer["candidates"][1]["scores"] == pytest.approx([0.5] * 7)
-    assert any("the worst score of all" in warning for warning in result.answer["warnings"])
+def test_a_diverged_run_ranks_below_every_finished_run_for_every_metric():
+    result = compare("diverges", ["constant(2)", "constant(0.1)"], metric="gain", higher_is_better=True)
+    assert result.answer["candidates"][0]["scores"] == [None] * 7
+    assert result.verdict["recommended"] == "constant(0.1)"
+    assert any("each ranks below every finished run" in warning for warning in result.answer["warnings"])
 
 
 def test_an_error_of_the_function_is_one_line_and_its_traceback_a_file():
