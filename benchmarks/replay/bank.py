@@ -11,8 +11,9 @@ import numpy as np
 from replay.tables import SCHEDULES, Table, lattice
 
 from stepsize.engine.client import Engine
+from stepsize.study.jobs import Job
 from stepsize.study.population_calls import Crews
-from stepsize.study.protocol import Job, Round
+from stepsize.study.protocol import Round
 from stepsize.study.study import make_study
 
 CHUNK = 10  # seeds recorded between two savings

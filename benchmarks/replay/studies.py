@@ -12,7 +12,8 @@ from replay.population import Population, Trainer
 from replay.tables import SCHEDULES
 
 from stepsize.stats import Decision, TuningError, decide
-from stepsize.study.protocol import rounds, tuned
+from stepsize.study.protocol import rounds
+from stepsize.study.rate_search import tuned
 from stepsize.study.study import Study, Tuning, make_study, usual_tuning
 
 PAIRS = tuple(combinations(range(len(SCHEDULES)), 2))

@@ -1,4 +1,7 @@
-"""Schedules as text: Python-call expressions, read as a syntax tree and never evaluated."""
+"""Schedules as text: Python-call expressions, read here as a syntax tree and never evaluated.
+
+Text is written by `repr`: `Family.__repr__` in `family`, the joins, products and sums in `operators`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the scores of paired runs show: arrays in, frozen dataclasses out; higher is better, nan is lost.
 
 `decide` is the one rule: words, best set and recommendation. It stands on `pairs` (one test for a pair),
-`families` (Holm), `looks` (alpha spent over looks) and `recommendation`. `seeds` says what it would take to
+`holm`, `looks` (alpha spent over looks) and `recommendation`. `seeds` says what it would take to
 resolve what is open, `interval` and `new_rows` what a mean is worth, `margins` how small a difference
 matters, `repeats` what a cross-validation counts, and `calibration` how often each of these is wrong, by
 simulation.
@@ -9,7 +9,7 @@ simulation.
 
 from stepsize.stats.best_set import best_set
 from stepsize.stats.decision import Comparison, Decision, decide
-from stepsize.stats.families import holm
+from stepsize.stats.holm import holm
 from stepsize.stats.interval import Summary, summarise
 from stepsize.stats.looks import look_alpha
 from stepsize.stats.margins import practical_margin, relative_margin

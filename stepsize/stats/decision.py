@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
-from stepsize.stats.families import holm
+from stepsize.stats.holm import holm
 from stepsize.stats.interval import Interval, as_step
 from stepsize.stats.looks import look_alpha
 from stepsize.stats.pairs import Pairs, TuningError, compare_pairs, tuning_columns

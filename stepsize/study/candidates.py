@@ -13,7 +13,7 @@ from stepsize.errors import ScheduleError, StudyError
 from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.schedules import Schedule, from_json, parse
 from stepsize.study.candidate_settings import checked_settings
-from stepsize.study.rate_search import first_rates
+from stepsize.study.rates_to_try import first_rates
 
 # From the simplest to the most complex: among equals, the earlier one is recommended.
 SIMPLICITY = (

@@ -23,7 +23,8 @@ from stepsize.problems.splitting.splits import Parts
 from stepsize.schedules import Schedule, parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
 from stepsize.study.candidate_settings import split_settings
-from stepsize.study.protocol import Job, Round
+from stepsize.study.jobs import Job
+from stepsize.study.protocol import Round
 from stepsize.study.store import Run
 from stepsize.study.study import Study
 

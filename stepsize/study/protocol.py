@@ -10,33 +10,16 @@ happened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
-from stepsize.study.candidates import Candidate
-from stepsize.study.rate_search import FINE_RATES, WIDEN, beyond, edge_at, fine_rates, first_rates, short
+from stepsize.study.jobs import Job
+from stepsize.study.rate_search import Search, tuned
+from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
 
 BEYOND = "beyond the edge"
-
-
-class Job(NamedTuple):
-    """A run to make: a candidate, its rate (None if it has no free rate) and a seed."""
-
-    candidate: Candidate
-    rate: float | None
-    seed: int
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The name of the run in the store."""
-        return self.candidate.key(self.rate), self.seed
 
 
 @dataclass(frozen=True)
@@ -110,87 +93,3 @@ def total_runs(study: Study, runs: Runs | None = None) -> int:
 
 def _is_finished(stage: Round, runs: Runs) -> bool:
     return all(job.key in runs for job in stage.jobs)
-
-
-@dataclass
-class Search:
-    """The search for a candidate's best rate: `tried` are its rates so far, in rising order."""
-
-    study: Study
-    candidate: Candidate
-    tried: list[float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tried = sorted(first_rates(self.allows, self.study.tuning.rates))
-
-    def allows(self, rate: float) -> bool:
-        """Return whether the candidate's schedule exists at a rate."""
-        return self.study.allows(self.candidate, rate)
-
-    def add(self, rates: Iterable[float]) -> None:
-        """Note that rates were tried."""
-        self.tried = sorted([*self.tried, *rates])
-
-    def wider(self, runs: Runs) -> tuple[float, ...]:
-        """Return two rates beyond the edge if the best rate lies there, as far as the schedule exists."""
-        best = self.curve(runs, self.tried).rate
-        edge = edge_at(best, self.tried, WIDEN)
-        return () if edge is None else beyond(self.allows, edge, self.tried)
-
-    def fine(self, runs: Runs) -> tuple[float, ...]:
-        """Return the rates of the fine search."""
-        return fine_rates(self.curve(runs, self.tried).rate, self.tried[0], self.tried[-1])
-
-    def curve(self, runs: Runs, first: Sequence[float], fine: Sequence[float] = ()) -> RateCurve:
-        """Return the curve through the scores of rates that ran on the first and on the fine seeds."""
-        tuning = self.study.tuning
-        rates = tuple(sorted({*first, *fine}))
-        scores = np.full((len(rates), len(tuning.seeds) + len(tuning.fine_seeds)), np.nan)
-        for row, rate in enumerate(rates):
-            for column, seed in enumerate((*tuning.seeds, *tuning.fine_seeds)):
-                if rate in (first if column < len(tuning.seeds) else fine):
-                    score = runs[Job(self.candidate, rate, seed).key].score
-                    scores[row, column] = -np.inf if score is None else self.study.sign * score
-        return _curve(rates, scores.tobytes())
-
-    def finish(self, runs: Runs) -> Tuned:
-        """Return what tuning chose, from the finished runs."""
-        for _ in range(self.study.tuning.rounds):
-            self.add(self.wider(runs))
-        fine = self.fine(runs) if self.study.tuning.fine_seeds else ()
-        curve = self.curve(runs, self.tried, fine)
-        rates = sorted({*self.tried, *fine})
-        edge = edge_at(curve.rate, rates)
-        at_limit = edge is not None and not beyond(self.allows, edge, rates)
-        return Tuned(rates, short(curve.rate, rates[0], rates[-1]), curve, edge is not None, at_limit)
-
-
-@lru_cache(4096)  # a study asks for the curve of the same scores again and again
-def _curve(rates: tuple[float, ...], scores: bytes) -> RateCurve:
-    return fit_rate_curve(rates, np.frombuffer(scores).reshape(len(rates), -1))
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What tuning chose for a candidate: the rates `tried`, rising, and the curve through their scores.
-
-    `chosen` and `curve` are None where no rate is free. `at_edge` says that the chosen rate lies nearest to
-    the lowest or the highest one tried, `at_limit` that the schedule allows no rate beyond that one.
-    """
-
-    tried: list[float]
-    chosen: float | None
-    curve: RateCurve | None = None
-    at_edge: bool = False
-    at_limit: bool = False
-
-    def within(self, margin: float) -> list[float] | None:
-        """Return the range of rates that are as good as the chosen one within the margin, to two digits."""
-        if self.curve is None:
-            return None
-        return [short(end, self.tried[0], self.tried[-1]) for end in self.curve.within(margin)]
-
-
-def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
-    """Return the rates of a candidate, chosen from the finished runs; none where none is free."""
-    return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned([], None)

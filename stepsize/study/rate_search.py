@@ -1,118 +1,103 @@
-"""The rates that a schedule allows: its fixed numbers may leave out some, as a floor leaves out those below.
+"""Where a candidate's learning rate is chosen: the search for it, as a pure function of the finished runs.
 
-`cosine(lr, floor=0.001)` exists from 0.001 on. The rates allowed are taken to be a stretch without holes.
+`rates_to_try` places the rates, `stepsize.stats.rate_curve` draws the curve whose peak is chosen.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-Allowed = Callable[[float], bool]
+import numpy as np
 
-STEP = math.sqrt(10)  # between the rates of the grid
-LATTICE = 8  # rates of the fine search lie on eighths of a decade, so that studies share their runs
-WIDEN = 0.75  # of the way from the edge to its neighbour: a best rate so near to the edge asks for more rates
-FINE = (-6, -3, 0, 3, 6)  # eighths of a decade from the best
-FINE_RATES = len(FINE)
-
-
-def rounded(rate: float) -> float:
-    """Return a rate to three digits, as all rates are that the tuning works out."""
-    return float(f"{rate:.3g}")
+from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
+from stepsize.study.candidates import Candidate
+from stepsize.study.jobs import Job
+from stepsize.study.rates_to_try import WIDEN, beyond, edge_at, fine_rates, first_rates, short
+from stepsize.study.store import Runs
+from stepsize.study.study import Study
 
 
-def furthest(allowed: Allowed, start: float, wanted: float) -> float:
-    """Return the allowed rate that is nearest to `wanted`, to three digits; `start` is one that is allowed.
+@dataclass
+class Search:
+    """The search for a candidate's best rate: `tried` are its rates so far, in rising order."""
 
-    >>> furthest(lambda rate: rate >= 0.0047, 0.01, 0.001)
-    0.0047
+    study: Study
+    candidate: Candidate
+    tried: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tried = sorted(first_rates(self.allows, self.study.tuning.rates))
+
+    def allows(self, rate: float) -> bool:
+        """Return whether the candidate's schedule exists at a rate."""
+        return self.study.allows(self.candidate, rate)
+
+    def add(self, rates: Iterable[float]) -> None:
+        """Note that rates were tried."""
+        self.tried = sorted([*self.tried, *rates])
+
+    def wider(self, runs: Runs) -> tuple[float, ...]:
+        """Return two rates beyond the edge if the best rate lies there, as far as the schedule exists."""
+        best = self.curve(runs, self.tried).rate
+        edge = edge_at(best, self.tried, WIDEN)
+        return () if edge is None else beyond(self.allows, edge, self.tried)
+
+    def fine(self, runs: Runs) -> tuple[float, ...]:
+        """Return the rates of the fine search."""
+        return fine_rates(self.curve(runs, self.tried).rate, self.tried[0], self.tried[-1])
+
+    def curve(self, runs: Runs, first: Sequence[float], fine: Sequence[float] = ()) -> RateCurve:
+        """Return the curve through the scores of rates that ran on the first and on the fine seeds."""
+        tuning = self.study.tuning
+        rates = tuple(sorted({*first, *fine}))
+        scores = np.full((len(rates), len(tuning.seeds) + len(tuning.fine_seeds)), np.nan)
+        for row, rate in enumerate(rates):
+            for column, seed in enumerate((*tuning.seeds, *tuning.fine_seeds)):
+                if rate in (first if column < len(tuning.seeds) else fine):
+                    score = runs[Job(self.candidate, rate, seed).key].score
+                    scores[row, column] = -np.inf if score is None else self.study.sign * score
+        return _curve(rates, scores.tobytes())
+
+    def finish(self, runs: Runs) -> Tuned:
+        """Return what tuning chose, from the finished runs."""
+        for _ in range(self.study.tuning.rounds):
+            self.add(self.wider(runs))
+        fine = self.fine(runs) if self.study.tuning.fine_seeds else ()
+        curve = self.curve(runs, self.tried, fine)
+        rates = sorted({*self.tried, *fine})
+        edge = edge_at(curve.rate, rates)
+        at_limit = edge is not None and not beyond(self.allows, edge, rates)
+        return Tuned(rates, short(curve.rate, rates[0], rates[-1]), curve, edge is not None, at_limit)
+
+
+@lru_cache(4096)  # a study asks for the curve of the same scores again and again
+def _curve(rates: tuple[float, ...], scores: bytes) -> RateCurve:
+    return fit_rate_curve(rates, np.frombuffer(scores).reshape(len(rates), -1))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning chose for a candidate: the rates `tried`, rising, and the curve through their scores.
+
+    `chosen` and `curve` are None where no rate is free. `at_edge` says that the chosen rate lies nearest to
+    the lowest or the highest one tried, `at_limit` that the schedule allows no rate beyond that one.
     """
-    if allowed(wanted):
-        return wanted
-    while (middle := rounded(math.sqrt(start * wanted))) not in (start, wanted):
-        start, wanted = (middle, wanted) if allowed(middle) else (start, middle)
-    return start
+
+    tried: list[float]
+    chosen: float | None
+    curve: RateCurve | None = None
+    at_edge: bool = False
+    at_limit: bool = False
+
+    def within(self, margin: float) -> list[float] | None:
+        """Return the range of rates that are as good as the chosen one within the margin, to two digits."""
+        if self.curve is None:
+            return None
+        return [short(end, self.tried[0], self.tried[-1]) for end in self.curve.within(margin)]
 
 
-def first_rates(allowed: Allowed, grid: Sequence[float]) -> tuple[float, ...]:
-    """Return the grid, or where some of it is not allowed, as many rates spread over the part that is.
-
-    Where that part has no room for them, there is none.
-
-    >>> first_rates(lambda rate: rate >= 0.02, (0.001, 0.01, 0.1, 1.0))
-    (0.02, 0.0737, 0.271, 1.0)
-    """
-    fitting = [rate for rate in sorted(grid) if allowed(rate)]
-    if len(fitting) == len(grid):
-        return tuple(grid)
-    if not fitting:
-        return ()
-    low, high = (
-        furthest(allowed, start, end(grid)) for start, end in ((fitting[0], min), (fitting[-1], max))
-    )
-    last = len(grid) - 1
-    inner = [rounded(low * (high / low) ** (index / last)) for index in range(1, last)]
-    rates = (low, *inner, high)
-    return rates if len(set(rates)) == len(grid) else ()
-
-
-def edge_at(rate: float, tried: Sequence[float], share: float = 0.5) -> float | None:
-    """Return the lowest or the highest of the rates `tried`, which rise, if `rate` lies near it, else None.
-
-    Near is within a `share` of the way to the neighbour, on a log scale.
-
-    >>> edge_at(0.007, (0.001, 0.01, 0.1)), edge_at(0.007, (0.001, 0.01, 0.1), share=0.9)
-    (None, 0.001)
-    """
-    for edge, neighbour in ((tried[0], tried[1]), (tried[-1], tried[-2])):
-        if abs(math.log(rate / edge)) <= share * abs(math.log(neighbour / edge)):
-            return edge
-    return None
-
-
-def beyond(allowed: Allowed, edge: float, tried: Sequence[float]) -> tuple[float, ...]:
-    """Return two rates beyond the lowest or the highest one tried, as far as the schedule exists; or none.
-
-    >>> beyond(lambda rate: rate >= 0.00002, 0.001, (0.001, 0.01))
-    (0.0001, 0.000316)
-    >>> beyond(lambda rate: rate >= 0.0008, 0.001, (0.001, 0.01))
-    (0.0008, 0.000894)
-    >>> beyond(lambda rate: rate >= 0.001, 0.001, (0.001, 0.01))
-    ()
-    """
-    step = 1 / STEP if edge == min(tried) else STEP
-    end = furthest(allowed, edge, rounded(edge * step**2))
-    half = rounded(edge * step) if end == rounded(edge * step**2) else rounded(math.sqrt(edge * end))
-    return tuple(sorted({half, end} - {edge}))
-
-
-def fine_rates(best: float, lowest: float, highest: float) -> tuple[float, ...]:
-    """Return the rates of the fine search: around the best, and within those tried.
-
-    They span a decade and a half; where there is less room, all of it.
-
-    >>> fine_rates(0.11, 0.001, 1.0)
-    (0.0178, 0.0422, 0.1, 0.237, 0.562)
-    >>> fine_rates(0.5, 0.001, 1.0)
-    (0.0316, 0.075, 0.178, 0.422, 1.0)
-    >>> fine_rates(0.3, 0.1, 1.0)
-    (0.1, 0.178, 0.316, 0.562, 1.0)
-    """
-    low, high = (LATTICE * math.log10(end) for end in (lowest, highest))
-    if high - low <= FINE[-1] - FINE[0]:
-        places = [low + (high - low) * i / (FINE_RATES - 1) for i in range(FINE_RATES)]
-    else:
-        centre = min(max(round(LATTICE * math.log10(best)), low - FINE[0]), high - FINE[-1])
-        places = [centre + each for each in FINE]
-    return tuple(dict.fromkeys(min(max(rounded(10 ** (at / LATTICE)), lowest), highest) for at in places))
-
-
-def short(rate: float, lowest: float, highest: float) -> float:
-    """Return a rate to two digits, or to three where that would leave the rates tried.
-
-    >>> short(0.3162, 0.001, 1.0), short(0.004726, 0.0047, 1.0), short(0.00474, 0.00472, 1.0)
-    (0.32, 0.0047, 0.00474)
-    """
-    two = float(f"{rate:.2g}")
-    return two if lowest <= two <= highest else min(max(rounded(rate), lowest), highest)
+def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
+    """Return the rates of a candidate, chosen from the finished runs; none where none is free."""
+    return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned([], None)

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from stepsize.study.candidates import Candidate
-from stepsize.study.protocol import Job, Tuned, tuned
+from stepsize.study.jobs import Job
+from stepsize.study.rate_search import Tuned, tuned
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Band, CurveSeries, Details, PlanSeries, RatePoint

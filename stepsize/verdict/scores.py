@@ -10,7 +10,8 @@ import numpy as np
 
 from stepsize.stats import by_repeat
 from stepsize.study.candidates import Candidate
-from stepsize.study.protocol import Job, Tuned, tuned
+from stepsize.study.jobs import Job
+from stepsize.study.rate_search import Tuned, tuned
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stepsize.stats import Decision, summarise
 from stepsize.study.candidates import Candidate
-from stepsize.study.rate_search import FINE_RATES
+from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict import findings

@@ -7,8 +7,9 @@ from stepsize.problems.data import Data
 from stepsize.problems.problem import Problem
 from stepsize.problems.splitting.splits import Split
 from stepsize.study.candidates import Candidate
+from stepsize.study.jobs import Job
 from stepsize.study.population_calls import Call, groups_of
-from stepsize.study.protocol import Job, Round
+from stepsize.study.protocol import Round
 from stepsize.study.study import make_study
 
 X = np.random.default_rng(0).normal(size=(31, 2)).astype(np.float32)

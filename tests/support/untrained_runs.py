@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from stepsize.problems.problem import problem
-from stepsize.study.protocol import Job, Round
+from stepsize.study.jobs import Job
+from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study, make_study
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from stepsize.errors import EngineError, InputError, require
 from stepsize.process import BROKEN, Child, WorkerError, cores
-from stepsize.study.protocol import Job, Round
+from stepsize.study.jobs import Job
+from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
 from stepsize.study.user_functions.functions import pack
 from stepsize.study.user_functions.training import Training

@@ -17,7 +17,8 @@ import pytest
 
 import stepsize as ss
 from stepsize.errors import EngineError, InputError, ProblemError, ScheduleError, StudyError
-from stepsize.study.protocol import Job, Round
+from stepsize.study.jobs import Job
+from stepsize.study.protocol import Round
 from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
 
