@@ -1,8 +1,8 @@
 """How much does tuning leave open, and do the intervals cover it? Simulated tunings whose truth is known.
 
-Two schedules are tuned on a coarse grid and then on a few rates around the best, as a study does. Their scores
-at the chosen rates are then compared on fresh seeds. Whole studies, with the words that they say, are replayed
-by `benchmarks/truth.py`.
+Two schedules are tuned on a coarse grid and then on a few rates around the best, as a study does. Their
+scores at the chosen rates are then compared on fresh seeds. Whole studies, with the words that they say, are
+replayed by `benchmarks/truth.py`.
 """
 
 from __future__ import annotations
