@@ -98,10 +98,10 @@ class _Walls(NamedTuple):
 def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     """Return the curve through the scores [rates, seeds] of a schedule; higher is better.
 
-    nan is a run that was not made, -inf one that diverged. The curve ends before rates that lost more
-    than 1 run in 50 above the fewest; elsewhere a diverged run counts as worse than every finished one.
-    Rates that ran on the same seeds are compared on these, so what a seed does to all of them cancels.
-    Neither the order of rates or seeds nor a constant added to all scores changes the curve.
+    nan is a run that was not made, -inf one that diverged. The curve ends before rates that lost more than 1
+    run in 50 above the fewest; elsewhere a diverged run counts as worse than every finished one. Rates that
+    ran on the same seeds are compared on these, so what a seed does to all of them cancels. Neither the order
+    of rates or seeds nor a constant added to all scores changes the curve.
 
     Raises StudyError for fewer than two rates, rates that are not positive, or scores of another shape.
 

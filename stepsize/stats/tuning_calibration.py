@@ -1,0 +1,109 @@
+"""How much does tuning leave open, and do the intervals cover it? Simulated tunings whose truth is known.
+
+Two schedules are tuned on a coarse grid and then on a few rates around the best, as a study does. Their
+scores at the chosen rates are then compared on fresh seeds. Whole studies, with the words that they say, are
+replayed by `benchmarks/truth.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
+from stepsize.stats.scores import Floats
+
+COARSE = np.logspace(-3, 0, 7)
+FINE = np.logspace(-0.75, 0.75, 5)  # times the best rate of the coarse grid
+SEED_SD, NOISE_SD = 0.02, 0.01
+
+
+@dataclass(frozen=True)
+class ScoreCurve:
+    """The mean score 0.9 - left 10^(p (peak - x)) - right 10^(q (x - peak)) over x = log10(rate)."""
+
+    peak: float = -1.0
+    p: float = 1.5
+    q: float = 2.5
+    left: float = 0.01
+    right: float = 0.006
+
+    def mean(self, rates: Floats) -> Floats:
+        """Return the mean score at rates; below 0.3 it does not fall."""
+        x = np.log10(rates) - self.peak
+        return np.maximum(0.9 - self.left * 10 ** (-self.p * x) - self.right * 10 ** (self.q * x), 0.3)
+
+    def best(self) -> float:
+        """Return the score at the best rate."""
+        return float(self.mean(np.logspace(-6, 3, 9001)).max())
+
+    def draw(self, generator: np.random.Generator, rates: Floats, shared: Floats) -> Floats:
+        """Return scores [rates, seeds] whose seeds have the effects `shared`."""
+        noise = NOISE_SD * generator.standard_normal((len(rates), len(shared)))
+        return self.mean(rates)[:, None] + SEED_SD * shared + noise
+
+
+@dataclass(frozen=True)
+class TuningCalibration:
+    """Means over simulated studies, in units of the score; `coverage` is a share.
+
+    `regret` is what the chosen rate loses to the best one, `stated` what the curve says that it loses.
+    `coverage` counts the 95 % intervals that hold the difference of two schedules at their best rates,
+    `plain` those of the same studies that leave tuning out.
+    """
+
+    regret: float
+    stated: float
+    coverage: float
+    plain: float
+
+
+def calibrate_tuning(
+    first: ScoreCurve, second: ScoreCurve, seeds: int, *, coarse: int = 8, fine: int = 38, studies: int = 500
+) -> TuningCalibration:
+    """Measure studies that tune two schedules on `coarse` and `fine` seeds and judge them on `seeds`.
+
+    The same arguments give the same figures.
+
+    >>> found = calibrate_tuning(ScoreCurve(), ScoreCurve(peak=-1.3), seeds=30, studies=40)
+    >>> found.regret < 0.002, found.coverage > 0.85
+    (True, True)
+    """
+    generator = np.random.default_rng(seeds)
+    truth = first.best() - second.best()
+    regrets, stated, inside, plain = [], [], [], []
+    for _ in range(studies):
+        effects = [generator.standard_normal(count) for count in (coarse, fine, seeds)]
+        curves = [_tuned(generator, each, effects[0], effects[1]) for each in (first, second)]
+        scores = [
+            each.draw(generator, np.array([curve.rate]), effects[2])[0]
+            for each, curve in zip((first, second), curves, strict=True)
+        ]
+        for each, curve in zip((first, second), curves, strict=True):
+            regrets.append(each.best() - float(each.mean(np.array(curve.rate))))
+            stated.append(curve.regret)
+        difference = scores[0] - scores[1]
+        left_open = [curve.regret_sd**2 for curve in curves]
+        bias = curves[0].regret - curves[1].regret
+        inside.append(_covers(difference, bias, sum(left_open), truth))
+        plain.append(_covers(difference, 0.0, 0.0, truth))
+    return TuningCalibration(*(float(np.mean(each)) for each in (regrets, stated, inside, plain)))
+
+
+def _tuned(generator: np.random.Generator, schedule: ScoreCurve, coarse: Floats, fine: Floats) -> RateCurve:
+    first = schedule.draw(generator, COARSE, coarse)
+    around = np.clip(fit_rate_curve(COARSE, first).rate * FINE, COARSE[0], COARSE[-1] * 10)
+    around = np.setdiff1d(np.round(around, 12), COARSE)
+    scores = np.full((len(COARSE) + len(around), len(coarse) + len(fine)), np.nan)
+    scores[: len(COARSE), : len(coarse)] = first
+    scores[len(COARSE) :, len(coarse) :] = schedule.draw(generator, around, fine)
+    return fit_rate_curve(np.concatenate([COARSE, around]), scores)
+
+
+def _covers(difference: Floats, bias: float, variance: float, truth: float) -> bool:
+    from scipy.special import stdtrit
+
+    n = len(difference)
+    error = (difference.var(ddof=1) / n + variance) ** 0.5
+    return bool(abs(difference.mean() + bias - truth) <= stdtrit(n - 1, 0.975) * error)

@@ -1,0 +1,34 @@
+"""What tuning leaves is stated, and intervals that include it cover the difference at best rates."""
+
+import pytest
+
+from stepsize.stats.tuning_calibration import ScoreCurve, calibrate_tuning
+
+PAIRS = {
+    "alike": (ScoreCurve(), ScoreCurve()),
+    "apart in their best rates": (ScoreCurve(), ScoreCurve(peak=-1.8)),
+    "a cliff": (ScoreCurve(q=8, right=0.0005, left=0.003, p=0.8), ScoreCurve()),
+    "at the edge": (ScoreCurve(peak=0.1), ScoreCurve()),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_intervals_cover_the_difference_at_best_rates(name):
+    found = calibrate_tuning(*PAIRS[name], seeds=30, studies=200)
+    assert found.regret < 0.0012
+    assert 0.5 * found.regret < found.stated < 0.0012
+    assert 0.91 < found.coverage < 0.995
+
+
+def test_without_enough_tuning_the_plain_interval_fails_and_the_other_holds():
+    found = calibrate_tuning(*PAIRS["apart in their best rates"], seeds=200, coarse=3, fine=4, studies=200)
+    assert found.plain < 0.93
+    assert found.coverage > found.plain
+    assert found.coverage > 0.9
+
+
+def test_more_tuning_leaves_less():
+    few = calibrate_tuning(*PAIRS["alike"], seeds=30, coarse=2, fine=3, studies=100)
+    many = calibrate_tuning(*PAIRS["alike"], seeds=30, coarse=16, fine=80, studies=100)
+    assert many.regret < few.regret
+    assert many.stated < few.stated
