@@ -46,7 +46,8 @@ class Protocol(TypedDict):
     margin: Annotated[
         float,
         "the smallest difference that matters: as set with `margin=`; else half a point, or the value of "
-        "one row if that is more; for a metric that is not a share, 1 % of the baseline's median score, or 5 % of its spread over seeds if that is more",
+        "one row if that is more; for a metric that is not a share, 1 % of the baseline's "
+        "median score, or 5 % of its spread over seeds if that is more",
     ]
     tuning: Annotated[Tuning | None, "how free rates were chosen; null if no candidate has one"]
 
