@@ -30,7 +30,7 @@ class Training:
     `train` is the function or its path, `package.module:function`; `updates_per_epoch` is its number of
     optimizer updates. `higher_is_better` is needed only if the name of `metric` does not imply it. `margin`,
     the smallest difference that matters, is by default half a point for shares such as an accuracy, and 1 %
-    of the baseline's mean for other metrics.
+    of the baseline's median for other metrics.
 
     Raises: ProblemError for a function or numbers that cannot be used.
 
