@@ -121,7 +121,9 @@ def test_tuning_and_plateau_end_to_end(engine):
     for candidate in result.answer["candidates"]:
         assert candidate["spec"].startswith(f"constant({candidate['lr']:g})")
         sweep = result.details["sweep"][candidate["name"]]
-        assert len(sweep) in (13, 15, 17)
+        assert (
+            13 <= len(sweep) <= 17
+        )  # seven rates, five fine ones, up to four beyond the edge, the chosen one
         assert [point["lr"] for point in sweep if point["chosen"]] == [candidate["lr"]]
 
 

@@ -14,6 +14,7 @@ from stepsize.verdict.answer import RatePoint
 POINTS = 100  # of a curve: one drawn 250 pixels wide shows no more
 ALL_POINTS = 1500  # of all curves together, so that many candidates still make a small file
 MARK, LABEL = 0.18, 0.26  # marks sit a little below the middle of a row, its name a little above
+SEEDS_DRAWN = 100  # of the tuning runs at one rate; more dots would lie on top of each other
 MOST_DOTS = 4000  # of a picture; more runs than that are counted in bars
 BINS = 60  # dots closer than a sixtieth of the picture are stacked
 
@@ -133,12 +134,12 @@ def mean(view: View, point: RatePoint) -> float | None:
 
 
 def sweep_runs(view: View) -> list[dict[str, Any]]:
-    """Return one record per tuning run that finished."""
+    """Return one record per tuning run that finished, on the first hundred seeds of each rate."""
     return [
         {"c": row.index, "lr": round5(point["lr"]), "score": round5(view.scale.shown(score))}
         for row in view.rows
         for point in row.sweep
-        for score in point["scores"]
+        for score in point["scores"][:SEEDS_DRAWN]
         if finite(score) is not None
     ]
 
