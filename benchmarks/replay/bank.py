@@ -12,7 +12,7 @@ from replay.tables import SCHEDULES, Table, lattice
 
 from stepsize.engine.client import Engine
 from stepsize.study.jobs import Job
-from stepsize.study.population_calls import Crews
+from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import Round
 from stepsize.study.study import make_study
 
@@ -38,10 +38,10 @@ def recorded(name: str, table: Table, folder: Path) -> Bank:
     study = make_study(problem, SCHEDULES, seeds=table.seeds)
     missing = np.flatnonzero(~np.isfinite(scores).any(axis=(0, 1)))
     with Engine() as engine:
-        crews = Crews(engine, problem, study)
+        executor = PopulationExecutor(engine, problem, study)
         for chunk in (missing[i : i + CHUNK].tolist() for i in range(0, len(missing), CHUNK)):
             began = time.perf_counter()
-            scores[..., chunk] = _record(crews, study, rates, chunk)
+            scores[..., chunk] = _record(executor, study, rates, chunk)
             np.savez(path.with_suffix(".part.npz"), rates=rates, scores=scores)
             path.with_suffix(".part.npz").replace(path)
             speed = len(SCHEDULES) * len(rates) * len(chunk) / (time.perf_counter() - began)
@@ -49,7 +49,7 @@ def recorded(name: str, table: Table, folder: Path) -> Bank:
                 f"{name}: {chunk[-1] + 1} of {table.seeds} seeds, {speed:,.0f} runs a second", file=sys.stderr
             )
     scores = study.sign * scores
-    baseline = float(np.nanmax(np.nanmean(scores[0], axis=-1)))
+    baseline = study.sign * scores[0, np.nanargmax(np.nanmean(scores[0], axis=-1))]
     step = study.facts["data"]["sample_value"] if study.facts["protocol"].get("share", True) else 0.0
     return Bank(name, rates, scores, study.margin(baseline), step or 0.0)
 
@@ -65,7 +65,7 @@ def _finished(path: Path, rates: np.ndarray, seeds: int) -> np.ndarray:
     return scores
 
 
-def _record(crews: Crews, study, rates: np.ndarray, seeds: list[int]) -> np.ndarray:
+def _record(executor: PopulationExecutor, study, rates: np.ndarray, seeds: list[int]) -> np.ndarray:
     jobs = tuple(
         Job(candidate, float(rate), seed)
         for seed in seeds
@@ -73,7 +73,7 @@ def _record(crews: Crews, study, rates: np.ndarray, seeds: list[int]) -> np.ndar
         for rate in rates
     )
     runs = {}
-    for fresh in crews.make(Round("recording", jobs, judge=True), {}, lambda done: None):
+    for fresh in executor.execute(Round("recording", jobs, judge=True), {}, lambda done: None):
         runs.update({(run.candidate, run.seed): run.score for run in fresh})
     values = [runs[job.key] for job in jobs]
     values = np.array([np.nan if value is None else value for value in values], float)

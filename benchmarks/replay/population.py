@@ -23,9 +23,20 @@ class Trainer(Protocol):
 class Population(Protocol):
     """What a study draws its runs from; scores are in the unit of the metric, higher is better."""
 
-    name: str
-    margin: float
-    step: float
+    @property
+    def name(self) -> str:
+        """What it is called in the results."""
+        ...
+
+    @property
+    def margin(self) -> float:
+        """The smallest difference that matters."""
+        ...
+
+    @property
+    def step(self) -> float:
+        """The value of one row, 0 where scores can be any number."""
+        ...
 
     def mean(self, schedule: int, rate: float) -> float:
         """Return the true mean score of a schedule at a rate."""
