@@ -105,7 +105,7 @@ def test_no_mistake_at_all_is_no_promise(score):
         [score] * 30, share=True, judged_rows=116, rows_per_seed=116, table_rows=351
     )
     assert high - low == pytest.approx(0.033, abs=0.002)
-    assert min(low, 1 - high) == 0
+    assert min(low, 1 - high) == pytest.approx(0, abs=1e-12)  # SciPy 1.15 leaves a rounding error
 
 
 def test_it_is_wider_than_over_seeds_and_narrows_with_rows():
