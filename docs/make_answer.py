@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
-from stepsize.stats.paired import Word
+from stepsize.stats.decision import Word
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, Verdict, VersusBaseline
 
 DOCS = Path(__file__).parent

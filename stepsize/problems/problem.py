@@ -165,7 +165,6 @@ class Problem:
                 "metric": metric.name,
                 "higher_is_better": metric.higher_is_better,
                 "share": metric.share,
-                "worst": 0.0 if metric.name == "accuracy" else None,
                 "split": str(self.split),
                 "split_kind": self.split.kind,
                 "folds": self.split.folds if self.split.kind == "kfold" else None,

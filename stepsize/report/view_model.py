@@ -214,7 +214,6 @@ _LABELS = {
     "updates_per_epoch": "updates per epoch",
     "horizon": "horizon (updates)",
     "share": "shown in percent",
-    "worst": "a diverged run counts as",
 }
 _IF_ANY = ("batch_size", "folds")
 
@@ -236,8 +235,6 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
             return "higher" if value else "lower"
         case "share":
             return "yes" if value else "no"
-        case "worst":
-            return "the worst score seen" if value is None else f"{scale.number(value)} {scale.unit}".strip()
         case "tuning":
             return _tuning(value)
         case "optimizer":

@@ -7,33 +7,26 @@ matters, `repeats` what a cross-validation counts, and `calibration` how often e
 simulation.
 """
 
-from stepsize.stats.best_set import best_set
 from stepsize.stats.decision import Comparison, Decision, decide
 from stepsize.stats.holm import holm
 from stepsize.stats.interval import Summary, summarise
 from stepsize.stats.looks import look_alpha
 from stepsize.stats.margins import practical_margin, relative_margin
 from stepsize.stats.new_rows import distinct_rows, new_rows_interval
-from stepsize.stats.paired import Paired, compare_paired, judge
 from stepsize.stats.pairs import TuningError
-from stepsize.stats.power import seeds_needed
 from stepsize.stats.repeats import by_repeat
-from stepsize.stats.seeds import SeedsNeeded, least_seeds, seeds_note
+from stepsize.stats.seeds import SeedsNeeded, least_seeds, seeds_needed, seeds_note
 
 __all__ = [
     "Comparison",
     "Decision",
-    "Paired",
     "SeedsNeeded",
     "Summary",
     "TuningError",
-    "best_set",
     "by_repeat",
-    "compare_paired",
     "decide",
     "distinct_rows",
     "holm",
-    "judge",
     "least_seeds",
     "look_alpha",
     "new_rows_interval",

@@ -37,13 +37,3 @@ def as_scores(name: str, values: ArrayLike, shape: str, *, lost: bool = False) -
             "type nan for the score of a run that diverged"
         )
     return scores
-
-
-def differences(candidate: Floats, baseline: Floats) -> tuple[Floats, Floats]:
-    """Return candidate - baseline along the last axis, ties set to 0, and the rounding error of a difference.
-
-    The error is relative to the median score: the score given to a diverged run must not swell it.
-    """
-    rounding = NOISE * np.median(np.maximum(np.abs(candidate), np.abs(baseline)), axis=-1)
-    difference = candidate - baseline
-    return np.where(np.abs(difference) <= rounding[..., None], 0.0, difference), rounding

@@ -10,7 +10,7 @@ and `sd`, depend on the target.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from stepsize.stats.paired import Word
+from stepsize.stats.decision import Word
 
 
 class Tuning(TypedDict):
@@ -35,10 +35,6 @@ class Protocol(TypedDict):
     metric: Annotated[str, "the metric that scores a run"]
     higher_is_better: Annotated[bool, "false for a loss or an error"]
     share: Annotated[bool, "whether the metric lies between 0 and 1 and is shown in percent"]
-    worst: Annotated[
-        float | None,
-        "score of a diverged run; null if the metric has no worst value: then the worst score seen",
-    ]
     split: Annotated[str, "how rows are split into training and validation, in words"]
     split_kind: Annotated[str, "the kind of split, such as `stratified`; `own` for a training function"]
     folds: Annotated[int | None, "folds of a cross-validation"]

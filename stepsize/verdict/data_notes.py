@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from stepsize.stats.power import HALF_A_POINT
+from stepsize.stats.margins import HALF_A_POINT
 from stepsize.verdict.answer import DataFacts, PartFacts, Protocol
 
 SHARES_DIFFER = 0.1  # between the parts, for one class

@@ -203,9 +203,7 @@ def nulls() -> Study:
 def lower_is_better() -> Study:
     """The same study judged by a loss: plain numbers, lower is better."""
     answer, details = make_study(6)
-    answer["study"]["protocol"].update(
-        metric="val_loss", higher_is_better=False, margin=0.002, share=False, worst=None
-    )
+    answer["study"]["protocol"].update(metric="val_loss", higher_is_better=False, margin=0.002, share=False)
     for c in answer["candidates"]:
         c.update(mean=1.1 - c["mean"], ci95=[1.1 - end for end in reversed(c["ci95"] or [])])
         c["scores"] = [1.1 - score for score in c["scores"]]

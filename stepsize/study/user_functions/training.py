@@ -155,7 +155,6 @@ class Training:
                 "metric": self.metric,
                 "higher_is_better": self.higher_is_better,
                 "share": self.is_share,
-                "worst": 0.0 if self.is_share else None,
                 "split": "as the function makes it",
                 "split_kind": "own",
                 **({} if self.margin is None else {"margin": self.margin}),
