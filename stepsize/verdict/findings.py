@@ -128,7 +128,10 @@ def _seeds_notes(answer: Answer) -> Iterator[str]:
         return
     margin, seeds = gap(scale_of(answer), study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
     if verdict["seeds_enough"]:
-        yield f"{seeds} are enough to see a difference of {margin}; none was seen."
+        yield (
+            f"{seeds} are enough to tell the recommended candidate from the next best by {margin}; no such "
+            "difference was seen."
+        )
     else:
         many = "more than " if needed >= MOST_SEEDS else "about "
         yield (
