@@ -56,7 +56,7 @@ class Words:
         return (
             f"Candidate minus {self.view.baseline} on the same seed: mean and 95 % interval. "
             f"Within the grey band (± {self.view.margin_text}), a difference is too small to matter. "
-            "The verdict uses p-values corrected for the number of candidates (Holm)."
+            "The verdict uses p-values corrected for all pairs of candidates (Holm)."
         )
 
     def differences_alt(self) -> str:
