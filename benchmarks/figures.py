@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import work
 from accuracy import Accuracy, accuracy, alike
 
-Told = Mapping[str, Any]  # what a contender said in a round, see processes.run
+Report = Mapping[str, Any]  # what a contender reported in a round, see processes.run
 OURS, TORCH, SKLEARN, KERAS = "stepsize", "PyTorch loop", "scikit-learn MLPClassifier", "Keras on JAX, fit"
 
 
@@ -24,10 +24,10 @@ class Task(NamedTuple):
     by_epoch: bool
     fit_compiles: bool  # whether the time of Keras is that of whole fits, each of which compiles
 
-    def seconds(self, peer: str, told: Told) -> float:
+    def seconds(self, peer: str, report: Report) -> float:
         """Give the seconds of one run, or of one run's epoch."""
-        compiling = told["compile_seconds"] if self.fit_compiles and peer == KERAS else 0.0
-        return (told["seconds"] + compiling) / told["runs"] / (told["epochs"] if self.by_epoch else 1)
+        compiling = report["compile_seconds"] if self.fit_compiles and peer == KERAS else 0.0
+        return (report["seconds"] + compiling) / report["runs"] / (report["epochs"] if self.by_epoch else 1)
 
 
 TASKS = {
@@ -60,43 +60,46 @@ class Row(NamedTuple):
     more: str = ""
 
 
-def of_task(task: Task, rounds: Mapping[str, Sequence[Told]]) -> dict[str, Figures]:
+def of_task(task: Task, rounds: Mapping[str, Sequence[Report]]) -> dict[str, Figures]:
     """Give the figures of each contender; accuracies are held against ours."""
     scores = {
-        peer: accuracy([*chain(*(each["val_accuracy"] for each in told))]) for peer, told in rounds.items()
+        peer: accuracy([*chain(*(each["val_accuracy"] for each in reports))])
+        for peer, reports in rounds.items()
     }
     return {
-        peer: _of_contender(task, peer, told, scores[peer], alike(scores[peer], scores[OURS], task.judged))
-        for peer, told in rounds.items()
+        peer: _of_contender(task, peer, reports, scores[peer], alike(scores[peer], scores[OURS], task.judged))
+        for peer, reports in rounds.items()
     }
 
 
 def _of_contender(
-    task: Task, peer: str, told: Sequence[Told], reached: Accuracy, equal: bool | None
+    task: Task, peer: str, reports: Sequence[Report], reached: Accuracy, equal: bool | None
 ) -> Figures:
-    seconds = [task.seconds(peer, each) for each in told]
+    seconds = [task.seconds(peer, each) for each in reports]
     operations = work.epoch(task.widths, task.trained, task.judged)
-    operations *= 1 if task.by_epoch else told[0]["epochs"]
+    operations *= 1 if task.by_epoch else reports[0]["epochs"]
     return Figures(
         median(seconds),
         (min(seconds), max(seconds)),
         operations / median(seconds) / 1e9,
-        median(each["compile_seconds"] for each in told),
-        median(each["wall_seconds"] - each["seconds"] - each["compile_seconds"] for each in told),
-        peak(told),
+        median(each["compile_seconds"] for each in reports),
+        median(each["wall_seconds"] - each["seconds"] - each["compile_seconds"] for each in reports),
+        peak(reports),
         reached,
         equal,
     )
 
 
-def peak(told: Sequence[Told]) -> float | None:
+def peak(reports: Sequence[Report]) -> float | None:
     """Give the most memory that was held in any round, in MiB; None where it cannot be known."""
-    return max((each["peak_mib"] for each in told if each["peak_mib"] is not None), default=None)
+    return max((each["peak_mib"] for each in reports if each["peak_mib"] is not None), default=None)
 
 
-def times_faster(rounds: Mapping[str, Sequence[Told]], task: Task, peers: Sequence[str]) -> tuple[float, str]:
+def times_faster(
+    rounds: Mapping[str, Sequence[Report]], task: Task, peers: Sequence[str]
+) -> tuple[float, str]:
     """Give how often our time goes into that of the fastest of `peers`: of medians, and by round in words."""
-    each = {peer: [task.seconds(peer, one) for one in told] for peer, told in rounds.items()}
+    each = {peer: [task.seconds(peer, one) for one in reports] for peer, reports in rounds.items()}
     best = min(peers, key=lambda peer: median(each[peer]))
     by_round = [theirs / ours for theirs, ours in zip(each[best], each[OURS], strict=True)]
     more = f"against {best}: " if len(peers) > 1 else ""
@@ -130,11 +133,11 @@ def median_sgemm(measured: Mapping[str, Any]) -> float:
 
 def sgemm(measured: Mapping[str, Any]) -> dict[str, list[float]]:
     """Give the rates of all products by library."""
-    told = [each["gflops"] for each in measured["sgemm"]]
-    return {library: [*chain(*(each[library] for each in told))] for library in told[0]}
+    reports = [each["gflops"] for each in measured["sgemm"]]
+    return {library: [*chain(*(each[library] for each in reports))] for library in reports[0]}
 
 
-def _rows_of_ionosphere(rounds: Mapping[str, Sequence[Told]]) -> list[Row]:
+def _rows_of_ionosphere(rounds: Mapping[str, Sequence[Report]]) -> list[Row]:
     task = TASKS["ionosphere"]
     what = f"Ionosphere, one run's share of a population of {rounds[OURS][0]['runs']:,}"
     found = []
@@ -144,7 +147,7 @@ def _rows_of_ionosphere(rounds: Mapping[str, Sequence[Told]]) -> list[Row]:
     return found
 
 
-def _rows_of_fashion(rounds: Mapping[str, Sequence[Told]] | str, sgemm: float) -> list[Row]:
+def _rows_of_fashion(rounds: Mapping[str, Sequence[Report]] | str, sgemm: float) -> list[Row]:
     task, what = TASKS["fashion"], "Fashion-MNIST network, one run's epoch of a population"
     best, share = "best of PyTorch loop and Keras on JAX", "share of the machine's own sgemm rate"
     if isinstance(rounds, str):
@@ -161,7 +164,7 @@ def _rows_of_fashion(rounds: Mapping[str, Sequence[Told]] | str, sgemm: float) -
     ]  # fmt: skip
 
 
-def _row_of_cold(rounds: Sequence[Told]) -> Row:
+def _row_of_cold(rounds: Sequence[Report]) -> Row:
     seconds, runs = median(each["wall_seconds"] for each in rounds), rounds[0]["cost"]["runs"]
     first = [each["first_runs_seconds"] for each in rounds if each["first_runs_seconds"] is not None]
     more = (
@@ -172,7 +175,7 @@ def _row_of_cold(rounds: Sequence[Told]) -> Row:
     return Row(what, "", f"{seconds:.1f} s", "≤ 20 s, ≥ 700 runs", reached, more)
 
 
-def _rows_of_starts(rounds: Sequence[Told]) -> list[Row]:
+def _rows_of_starts(rounds: Sequence[Report]) -> list[Row]:
     ours, numpy, shown = (
         median(chain(*(each[key] for each in rounds))) for key in ("stepsize", "numpy", "help")
     )
@@ -185,9 +188,9 @@ def _rows_of_starts(rounds: Sequence[Told]) -> list[Row]:
     ]
 
 
-def _row_of_plans(told: Told) -> Row:
-    spec, lead = min(told["leads"].items(), key=lambda item: item[1])
-    what = f"{told['updates']:,} values of a plan, the smallest lead known"
+def _row_of_plans(report: Report) -> Row:
+    spec, lead = min(report["leads"].items(), key=lambda item: item[1])
+    what = f"{report['updates']:,} values of a plan, the smallest lead known"
     more = f"of `{spec}`; all families are in schedules.md"
     return Row(what, "PyTorch's scheduler stepping", f"{lead:,.0f}x faster", "≥ 100x", lead >= 100, more)
 
@@ -201,7 +204,7 @@ class Cost(NamedTuple):
     peak_mib: float | None
 
 
-def costs(sizes: Sequence[Sequence[Told]]) -> list[Cost]:
+def costs(sizes: Sequence[Sequence[Report]]) -> list[Cost]:
     """Give the cost of a run by size of the study.
 
     `training` is that of the engine's calls. `whole` is that of everything, the store, the statistics and
@@ -209,20 +212,20 @@ def costs(sizes: Sequence[Sequence[Told]]) -> list[Cost]:
     smallest study, its training apart.
     """
     keys = ("runs", "seconds", "compile_seconds", "wall_seconds")
-    middle = [{key: median(each[key] for each in told) for key in keys} for told in sizes]
+    middle = [{key: median(each[key] for each in reports) for key in keys} for reports in sizes]
     beside = [one["wall_seconds"] - one["compile_seconds"] - one["seconds"] for one in middle]
     return [
         Cost(
             int(one["runs"]),
             one["seconds"] / one["runs"],
             (one["seconds"] + rest - beside[0]) / one["runs"],
-            peak(told),
+            peak(reports),
         )
-        for one, rest, told in zip(middle, beside, sizes, strict=True)
+        for one, rest, reports in zip(middle, beside, sizes, strict=True)
     ]
 
 
-def _rows_of_scale(sizes: Sequence[Sequence[Told]]) -> list[Row]:
+def _rows_of_scale(sizes: Sequence[Sequence[Report]]) -> list[Row]:
     found = costs(sizes)
     each = [cost.whole for cost in found]
     spread, most = max(each) / min(each) - 1, max(cost.peak_mib or 0.0 for cost in found)

@@ -58,9 +58,11 @@ def markdown(measured: Mapping[str, Mapping[str, list[Any]]], kind: str) -> str:
     lines = [heads, ["---"] * len(heads)]
     for title, places in measured.items():
         task = TASKS["fashion" if "Fashion" in title else "ionosphere"]
-        seconds = {place: median(task.seconds(OURS, each) for each in told) for place, told in places.items()}
-        for place, told in places.items():
-            figures = of_task(task, {OURS: told})[OURS]
+        seconds = {
+            place: median(task.seconds(OURS, each) for each in reports) for place, reports in places.items()
+        }
+        for place, reports in places.items():
+            figures = of_task(task, {OURS: reports})[OURS]
             lead = f"{seconds['cpu'] / seconds[place]:.2f}x" if "cpu" in seconds else "–"
             lines.append(
                 [
@@ -70,7 +72,7 @@ def markdown(measured: Mapping[str, Mapping[str, list[Any]]], kind: str) -> str:
                     lead,
                     f"{figures.compile_seconds:.1f}",
                     str(figures.accuracy),
-                    told[0]["layout"],
+                    reports[0]["layout"],
                 ]
             )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
@@ -92,8 +94,10 @@ def main() -> None:
     page = markdown(measured, kind)
     print(page)
     if options.output:
-        told = {"machine": {**machine(), "gpu": kind}, "versions": versions(), "measured": measured}
-        options.output.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        document = {"machine": {**machine(), "gpu": kind}, "versions": versions(), "measured": measured}
+        options.output.with_suffix(".json").write_text(
+            json.dumps(document, indent=1) + "\n", encoding="utf-8"
+        )
         options.output.with_suffix(".md").write_text(page, encoding="utf-8")
 
 

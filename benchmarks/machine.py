@@ -15,14 +15,14 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 def machine() -> dict[str, Any]:
     """Describe processor, cores, caches of one core, memory and system; what cannot be known is left out."""
     memory = _field("/proc/meminfo", "MemTotal")
-    told = {
+    facts = {
         "processor": _field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "caches": _caches(),
         "memory_gib": round(int(memory.split()[0]) / 2**20, 1) if memory else None,
         "system": platform.platform(),
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in facts.items() if value}
 
 
 def versions() -> dict[str, str]:

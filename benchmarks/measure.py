@@ -78,8 +78,8 @@ def growing(amounts: Amounts) -> list[list[Any]]:
     for number in range(max(times for _, times in amounts.scale)):
         for (seeds, times), found in zip(amounts.scale, sizes, strict=True):
             if number < times:
-                told = in_fresh_cache("ours.py", "scale", 0, seeds)
-                found.append({key: value for key, value in told.items() if key != "val_accuracy"})
+                output = in_fresh_cache("ours.py", "scale", 0, seeds)
+                found.append({key: value for key, value in output.items() if key != "val_accuracy"})
     return sizes
 
 
@@ -107,8 +107,8 @@ def cold_study() -> dict[str, Any]:
 
         command = [sys.executable, "-m", "stepsize", "compare", "ionosphere", "--quiet", "--json"]
         places = ["--store", str(store), "--report", str(folder / "report.html")]
-        told = run([*command, *places], {"XDG_CACHE_HOME": str(folder / "cache")}, look)
-    kept = {key: told[key] for key in ("cost", "wall_seconds", "peak_mib")}
+        output = run([*command, *places], {"XDG_CACHE_HOME": str(folder / "cache")}, look)
+    kept = {key: output[key] for key in ("cost", "wall_seconds", "peak_mib")}
     return {**kept, "first_runs_seconds": first[0] if first else None}
 
 

@@ -21,9 +21,9 @@ class Failed(Exception):
 
 def contend(script: str, *arguments: Any, **environment: str) -> dict[str, Any]:
     """Run a script of `contenders/` as `run` does; what it has to complain of is shown."""
-    told = run([sys.executable, str(CONTENDERS / script), *map(str, arguments)], environment)
-    sys.stderr.write(told.pop("messages"))
-    return told
+    output = run([sys.executable, str(CONTENDERS / script), *map(str, arguments)], environment)
+    sys.stderr.write(output.pop("messages"))
+    return output
 
 
 def run(

@@ -126,7 +126,7 @@ def compare(
     Finished runs are kept in `store` (default: `stepsize-results/NAME.sqlite`), so the same call resumes
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
     can be written to a file. Progress goes to standard error unless `quiet`. `engine` is a started `Engine`
-    to use, which saves its start; `command` is the text that the report says to repeat; `on_start` is called
+    to use, which saves its start; `command` is the command that the report shows; `on_start` is called
     with the planned study before anything is trained.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.

@@ -2,7 +2,7 @@
 
 ```
 StepsizeError
-├── InputError (ValueError)      something the caller typed or handed over; exit code 2
+├── InputError (ValueError)      something the caller typed or passed; exit code 2
 │   ├── ScheduleError            a schedule, a length or a plan
 │   ├── SpecError                the text or JSON of a schedule
 │   ├── StateError               the state of a run, or how to resume from it
@@ -11,7 +11,7 @@ StepsizeError
 │   └── StoreError               the file that keeps the runs
 ├── MissingExtra (ImportError)   an optional package is not installed; exit code 2
 ├── EngineError (RuntimeError)   training itself failed; exit code 1
-└── AuditError (RuntimeError)    an update used another rate than the plan's
+└── AuditError (RuntimeError)    an update did not use the planned rate
 ```
 
 Every message names the parameter, the value received, the rule, and what to type instead.
@@ -30,7 +30,7 @@ class StepsizeError(Exception):
 
 
 class InputError(StepsizeError, ValueError):
-    """Something the caller typed or handed over cannot be used."""
+    """Something the caller typed or passed cannot be used."""
 
 
 class ScheduleError(InputError):
@@ -69,11 +69,11 @@ class MissingExtra(StepsizeError, ImportError):
 
 
 class EngineError(StepsizeError, RuntimeError):
-    """Training failed for a reason that is not the caller's input."""
+    """Training failed for a reason other than the caller's input."""
 
 
 class AuditError(StepsizeError, RuntimeError):
-    """An update used another rate than the plan's, under a strict audit."""
+    """An update did not use the planned rate, under a strict audit."""
 
 
 def require(extra: str, *packages: str) -> None:
@@ -94,7 +94,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     >>> unknown("schedule", "cosin", ["cosine", "constant"])
     "unknown schedule 'cosin'; did you mean 'cosine'?"
     >>> unknown("split", "zzz", ["lesson", "stratified"])
-    "unknown split 'zzz'; one of: lesson, stratified"
+    "unknown split 'zzz'; use one of: lesson, stratified"
     """
     import difflib  # imported lazily: needed on the error path only
 
@@ -102,7 +102,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     shown = name if len(name) <= 60 else name[:57] + "..."
     near = difflib.get_close_matches(name, known, n=1)
     some = ", ".join(known) if len(known) <= FEW else ", ".join(known[:FEW]) + f" and {len(known) - FEW} more"
-    hint = f"did you mean {near[0]!r}?" if near else f"one of: {some}"
+    hint = f"did you mean {near[0]!r}?" if near else f"use one of: {some}"
     return f"unknown {what} {shown!r}; {hint}"
 
 

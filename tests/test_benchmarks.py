@@ -66,7 +66,7 @@ def test_the_operations_are_those_that_xla_counts() -> None:
     rows = 32
     weights = [jnp.ones((784, 512)), jnp.ones((512, 10))]
     x, y = jnp.ones((rows, 784)), jnp.ones((rows, 10))
-    # What is no matrix product is about one percent.
+    # Everything but matrix products is about one percent.
     assert operations(predict, weights, x) == pytest.approx(rows * work.forward(WIDTHS), rel=0.02)
     gradient = operations(jax.grad(loss), weights, x, y)
     assert gradient == pytest.approx(rows * work.training(WIDTHS), rel=0.02)
@@ -74,24 +74,24 @@ def test_the_operations_are_those_that_xla_counts() -> None:
     assert whole != pytest.approx(rows * work.training(WIDTHS), rel=0.02)
 
 
-def told(seconds: float, runs: int, score: float, **more: Any) -> dict[str, Any]:
+def report(seconds: float, runs: int, score: float, **more: Any) -> dict[str, Any]:
     """Give what a contender would say."""
     said = {"runs": runs, "epochs": 50, "seconds": seconds, "compile_seconds": 1.0, "peak_mib": 500.0}
     return {**said, "wall_seconds": seconds + 3.0, "val_accuracy": [score, score - 0.01], **more}
 
 
 def results(**changes: Any) -> dict[str, Any]:
-    """Give results of two rounds that are easy to reckon with."""
+    """Give results of two rounds that are easy to calculate with."""
     ionosphere = {
-        figures.TORCH: [told(1.0, 10, 0.99), told(3.0, 10, 0.99)],
-        figures.SKLEARN: [told(0.5, 10, 0.99), told(0.5, 10, 0.99)],
-        figures.KERAS: [told(4.0, 5, 0.99), told(4.0, 5, 0.99)],
-        figures.OURS: [told(0.96, 960, 0.99), told(0.96, 960, 0.99)],
+        figures.TORCH: [report(1.0, 10, 0.99), report(3.0, 10, 0.99)],
+        figures.SKLEARN: [report(0.5, 10, 0.99), report(0.5, 10, 0.99)],
+        figures.KERAS: [report(4.0, 5, 0.99), report(4.0, 5, 0.99)],
+        figures.OURS: [report(0.96, 960, 0.99), report(0.96, 960, 0.99)],
     }
     fashion = {
-        figures.TORCH: [told(8.0, 2, 0.87, epochs=2)] * 2,
-        figures.KERAS: [told(6.0, 2, 0.87, epochs=2)] * 2,
-        figures.OURS: [told(6.0, 6, 0.87, epochs=2)] * 2,
+        figures.TORCH: [report(8.0, 2, 0.87, epochs=2)] * 2,
+        figures.KERAS: [report(6.0, 2, 0.87, epochs=2)] * 2,
+        figures.OURS: [report(6.0, 6, 0.87, epochs=2)] * 2,
     }
     measured = {
         "ionosphere": ionosphere,
@@ -100,7 +100,7 @@ def results(**changes: Any) -> dict[str, Any]:
         "cold": [{"wall_seconds": 12.0, "cost": {"runs": 1_360}, "first_runs_seconds": 6.0}],
         "starts": [{"stepsize": [0.2], "numpy": [0.1], "help": [0.25]}],
         "plans": {"updates": 10**6, "leads": {"cosine(0.1)": 200.0, "noise(0.2)": 120.0}},
-        "scale": [[told(0.1, 100, 0.99)], [told(1.1, 1_000, 0.99, wall_seconds=4.15)]],
+        "scale": [[report(0.1, 100, 0.99)], [report(1.1, 1_000, 0.99, wall_seconds=4.15)]],
     }
     about = {"date": "2026-11-22", "machine": machine.machine(), "versions": machine.versions()}
     return {**about, "rounds": 2, "quick": False, "measured": {**measured, **changes}}
@@ -132,7 +132,7 @@ def test_the_page_says_who_differs_and_what_was_skipped() -> None:
     assert "Equal work: all accuracies differ from ours by no more" in page
     assert "| 1,000 | 1.10 | 1.15 | 500 |" in page
     slower = results()
-    slower["measured"]["ionosphere"][figures.SKLEARN] = [told(0.5, 10, 0.93)] * 2
+    slower["measured"]["ionosphere"][figures.SKLEARN] = [report(0.5, 10, 0.93)] * 2
     assert "scikit-learn MLPClassifier reached 92.50" in table.markdown(slower)
     skipped = table.markdown(results(fashion="skipped: no files"))
     assert skipped.count("| ≥ 3x | – | skipped: no files |") == 1
@@ -214,8 +214,8 @@ def test_the_benchmark_of_a_gpu_says_why_it_is_skipped(monkeypatch: pytest.Monke
 
 
 def test_the_page_of_a_gpu_holds_it_against_the_processor() -> None:
-    on_gpu = [told(0.24, 960, 0.99, layout="one call")] * 3
-    on_cpu = [told(0.96, 960, 0.99, layout="two cores")] * 3
+    on_gpu = [report(0.24, 960, 0.99, layout="one call")] * 3
+    on_cpu = [report(0.96, 960, 0.99, layout="two cores")] * 3
     page = gpu.markdown({"960 runs of Ionosphere": {"cuda": on_gpu, "cpu": on_cpu}}, "a large one")
     assert "| 960 runs of Ionosphere | a large one | 0.25 | 4.00x | 1.0 |" in page
     assert "| 960 runs of Ionosphere | processor | 1 | 1.00x | 1.0 |" in page

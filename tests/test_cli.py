@@ -174,7 +174,7 @@ def test_ctrl_c_keeps_runs_and_says_how_to_continue():
     assert code == 130
     assert out == ""
     assert "Traceback" not in err
-    assert "run the same command: stepsize compare wine" in err
+    assert "run the same command again: stepsize compare wine" in err
 
 
 @pytest.mark.slow

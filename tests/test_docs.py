@@ -52,10 +52,10 @@ def test_the_gallery_shows_a_family_by_its_own_example(name: str) -> None:
 
 def assert_told_in_full(doc: str) -> None:
     """Check that a docstring has a formula and a source."""
-    told = doc.partition(">>>")[0]
-    formula, _, source = told.partition("Source: ")
+    text = doc.partition(">>>")[0]
+    formula, _, source = text.partition("Source: ")
     assert re.search(r" [*/+=-] |\^", formula), f"no formula in: {formula}"
-    assert len(source) > 10, f"no source in: {told}"
+    assert len(source) > 10, f"no source in: {text}"
 
 
 @pytest.mark.parametrize("name", sorted(gallery.OURS))
@@ -87,7 +87,7 @@ def an_optimizer() -> Any:
 
 
 def stepped(module: str, call: str, numbered: bool = False) -> list[float]:
-    """The rates that a PyTorch optimizer uses under a scheduler; timm's is told the number of the update."""
+    """The rates that a PyTorch optimizer uses under a scheduler; timm's gets the number of the update."""
     optimizer = an_optimizer()
     rates = []
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""One `fit` of Keras on JAX, with the seconds of compiling told apart."""
+"""One `fit` of Keras on JAX, with the seconds of compiling counted separately."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def main() -> None:
         if name == "scale":
             result.report(Path(folder) / "report.html")
     cost = result.answer["cost"]
-    told = {
+    output = {
         "peer": "stepsize",
         "runs": cost["runs"],
         "epochs": problem.epochs,
@@ -58,7 +58,7 @@ def main() -> None:
         "val_accuracy": result.answer["candidates"][0]["scores"],
         "layout": cost["layout"],
     }
-    print(json.dumps(told))
+    print(json.dumps(output))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         check_plan(plan)
         if plan.metric_factor is not None:
             raise ScheduleError(
-                f"{plan.metric_factor} follows a metric, which a compiled schedule never gets; "
+                f"{plan.metric_factor} follows a metric, which a compiled schedule never sees; "
                 "write fit(callbacks=[ScheduleCallback(plan)]) and a number as the optimizer's learning_rate"
             )
         if plan.after == "error":

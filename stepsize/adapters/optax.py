@@ -58,8 +58,8 @@ def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
     """Return a transformation that multiplies updates by the multiplier that a metric has reached.
 
     `update(..., value=metric)` observes a new metric and applies it at once; without `value` nothing is
-    observed. In a compiled function where only some updates have a metric, pass `observe=`, a
-    bool or an array of one. The state is the factor's, in float32 whatever the parameters are.
+    observed. In a compiled function where only some updates have a metric, pass `observe=`, a bool or an
+    array of one. The state is the factor's, in float32 whatever the parameters are.
 
     Raises: ScheduleError if `factor` is not one that a metric drives.
 
@@ -74,7 +74,7 @@ def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
     """
     if not isinstance(factor, Driven):
         raise ScheduleError(
-            f"factor={shown(factor)} follows no metric; write for example plateau(factor=0.5), or "
+            f"factor={shown(factor)} does not follow a metric; write for example plateau(factor=0.5), or "
             "plan.metric_factor of a plan that has one"
         )
 

@@ -13,8 +13,8 @@ from stepsize.schedules import Plan
 class PlainSchedule:
     """Follow a plan: `rate` is for the next update, `step()` counts a completed update.
 
-    The clock counts completed optimizer updates, not batches: do not call `step()` for a skipped
-    update, or for a batch whose gradients are only accumulated.
+    The clock counts completed optimizer updates, not batches: do not call `step()` for a skipped update, or
+    for a batch whose gradients are only accumulated.
 
     Raises: ScheduleError if `plan` is not a plan, or an update is past a plan with after="error".
 
@@ -69,7 +69,8 @@ class PlainSchedule:
         plan, update, state = self._place
         if plan.metric_factor is None:
             raise ScheduleError(
-                f"{plan.schedule} follows no metric; write for example {plan.schedule} * plateau(factor=0.5)"
+                f"{plan.schedule} does not follow a metric; "
+                f"write for example {plan.schedule} * plateau(factor=0.5)"
             )
         self._place = Place(plan, update, plan.metric_factor.observe(state, float(metric)))
 
@@ -85,10 +86,9 @@ class PlainSchedule:
         place = read_state(state)
         if place.plan != self.plan:
             raise StateError(
-                "the state belongs to another plan: "
-                + "; ".join(differences(place.plan, self.plan))
-                + ". Plan "
-                'the same, or choose how to continue: stepsize.adapters.resume(state, plan, policy="stretch")'
+                f"the state belongs to another plan: {'; '.join(differences(place.plan, self.plan))}. "
+                "Use the same plan, or choose how to continue: "
+                'stepsize.adapters.resume(state, plan, policy="stretch")'
             )
         self._place = place
 

@@ -71,7 +71,9 @@ def read_state(state: Any) -> Place:
         raise StateError(f"{shown(state)} is not the state of a run; load what state_dict() returned")
     version = state["stepsize_state"]
     if version != VERSION:
-        raise StateError(f"stepsize_state={shown(version)} is unknown; this reads {VERSION}, update stepsize")
+        raise StateError(
+            f"stepsize_state={shown(version)} is unknown; this version reads {VERSION}; update stepsize"
+        )
     missing = [name for name in FIELDS if name not in state]
     if missing:
         raise StateError(f"the state lacks {', '.join(missing)}; load what state_dict() returned")
@@ -86,7 +88,7 @@ def read_state(state: Any) -> Place:
     if not is_number(rate) or not math.isclose(rate, place.rate, rel_tol=1e-9, abs_tol=1e-300):
         raise StateError(
             f"the state has rate={shown(rate)}, but update {place.update} of {plan.schedule} has "
-            f"{place.rate:g}; the state is damaged, load another"
+            f"{place.rate:g}; the state is damaged; load another"
         )
     return place
 
@@ -98,7 +100,7 @@ def _completed(update: Any) -> int:
 
 
 def differences(old: Plan, new: Plan) -> list[str]:
-    """Return what differs between two plans, one line a field.
+    """Return what differs between two plans, one line per field.
 
     >>> from stepsize.schedules import cosine
     >>> differences(cosine(0.1).plan(updates=9), cosine(0.2).plan(updates=10))

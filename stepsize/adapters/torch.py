@@ -25,17 +25,17 @@ class TorchScheduler(LRScheduler):
     """Set the learning rate of every update of `optimizer` from `plan`.
 
     The clock counts completed updates, at the optimizer itself. The next rate is in place as soon as an
-    update is complete, so `step()` is for the hosts that call it, and moves nothing: accumulated
+    update is complete, so `step()` is only for the hosts that call it and changes nothing: accumulated
     batches, updates skipped by a gradient scaler, and the `step()` of each process do not change the curve.
 
     The numbers of a plan are absolute; `multipliers` has one factor for each parameter group. `momentum`
     (`betas[0]` where an optimizer has those) and `weight_decay` take their own plans.
 
-    `mismatches` counts "step without update", "update without step" and "foreign value": a rate
-    written by something else, which is corrected, with one warning. With `strict` each of them raises.
+    `mismatches` counts "step without update", "update without step" and "foreign value": a rate written by
+    something else, which is corrected, with one warning. With `strict` each of them raises.
 
-    Raises: ScheduleError for an optimizer that has a scheduler, or lacks what is planned; for a plan
-    that is not one; for multipliers that do not match; at an update past a plan with after="error".
+    Raises: ScheduleError for an optimizer that has a scheduler, or lacks what is planned; for a plan that is
+    not one; for multipliers that do not match; at an update past the end of a plan with after="error".
 
     >>> import torch
     >>> from stepsize.schedules import linear
@@ -173,7 +173,7 @@ class TorchScheduler(LRScheduler):
         for name in sorted(planned ^ ({"momentum", "weight_decay"} & set(state))):
             where = "here and not in the state" if name in planned else "in the state and not here"
             raise StateError(
-                f"{name} is planned {where}; plan the same, or resume it separately: "
+                f"{name} is planned {where}; use the same plans, or resume it separately: "
                 f'{{**state, "{name}": resume(...).state}}'
             )
         schedules += [each.resumed(state[each.name]) for each in others]

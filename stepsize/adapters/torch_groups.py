@@ -20,8 +20,8 @@ Groups = list[dict[str, Any]]
 class Hyperparameter:
     """Drive one entry of every parameter group, such as `lr`, from a plan, and detect foreign writes.
 
-    A tensor is filled in place, so that captured or compiled code sees the new number. The name
-    "momentum" means the first of `betas` where an optimizer has those instead.
+    A tensor is filled in place, so that captured or compiled code sees the new number. The name "momentum"
+    means the first of `betas` where an optimizer has those instead.
 
     Raises: ScheduleError if `plan` is not a plan, or the optimizer has no such entry.
     """

@@ -27,10 +27,10 @@ def never(seen: Evidence) -> Iterator[Cause]:
 
 
 def slower(seen: Evidence) -> Iterator[Cause]:
-    """The schedule moves once in several updates, such as once an epoch."""
+    """The schedule moves once every several updates, such as once an epoch."""
     for k in _paces(seen, lambda t, k: t // k, _slow(seen)):
         epoch = k == seen.plan.updates_per_epoch
-        often = f"once an epoch ({k} updates)" if epoch else f"once in {k} updates"
+        often = f"once an epoch ({k} updates)" if epoch else f"once every {k} updates"
         yield Cause(
             "epoch for update",
             f"the schedule moves one update of the plan {often}: step() is called {often}, and its lengths "
@@ -75,7 +75,7 @@ def by_batches(seen: Evidence) -> Iterator[Cause]:
         yield Cause(
             "micro-batches",
             f"the schedule counts micro-batches, {k} in each update: step() is called at every batch of a "
-            "gradient accumulation, or the schedule is one that Keras asks by batches",
+            "gradient accumulation, or Keras asks the schedule for its rate by batch",
             1,
         )
 
@@ -86,8 +86,8 @@ def held(seen: Evidence) -> Iterator[Cause]:
         epoch = k == seen.plan.updates_per_epoch
         yield Cause(
             "held",
-            f"the rate is held for {'an epoch' if epoch else 'each'} of {k} updates: the schedule is applied "
-            "once an epoch; plan it with .per_epoch() if that is meant",
+            f"the rate is held for {'each epoch' if epoch else 'stretches'} of {k} updates: the schedule is "
+            "applied once an epoch; plan it with .per_epoch() if that is intended",
             0 if epoch else 1,
         )
         return

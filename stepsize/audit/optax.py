@@ -18,8 +18,7 @@ def record(audit: Audit, opt_state: Any, schedule: Callable[[Any], Any] | None =
 
     Under `optax.inject_hyperparams` the rate itself is read. Otherwise the state holds no rate, only the
     count of updates: pass the `schedule` that the optimizer was built with, and its rate for that count is
-    recorded; the audit then checks the count. Nothing is recorded while updates are
-    accumulated or skipped.
+    recorded; the audit then checks the count. Nothing is recorded while updates are accumulated or skipped.
 
     Raises: AuditError at the first difference, under a strict audit; ScheduleError if the state holds
     neither; StateError if updates were made without a record, or the audit starts at another update.

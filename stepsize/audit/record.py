@@ -22,7 +22,7 @@ from stepsize.schedules.picture import Curve, curves
 
 
 class Row(NamedTuple):
-    """One update, counted from 0, with the rate that was planned for it and the one applied."""
+    """One update, counted from 0, with the rate planned for it and the rate applied."""
 
     update: int
     planned: float
@@ -145,18 +145,18 @@ class Audit:
         >>> audit.record(0.4), audit.record(0.2)
         (None, None)
         >>> audit.summary()
-        'All 2 of 2 planned updates used the rate of linear(0.4).'
+        'All 2 planned updates used the rate of linear(0.4).'
         """
         seen, row, horizon = len(self._applied), self._first, self.plan.horizon
         if not seen:
             result = "No update was recorded."
         elif row is None:
-            which = f"All {seen} of {horizon} planned updates"
+            which = f"All {seen} planned updates"
             part = f"All {seen} recorded updates, of {horizon} planned,"
             result = f"{which if seen == horizon else part} used the rate of {self.plan.schedule}."
         else:
             result = (
-                f"Update {row.update} used the rate {row.applied:.6g}, planned was {row.planned:.6g}; "
+                f"Update {row.update} used the rate {row.applied:.6g} instead of {row.planned:.6g}; "
                 f"{self.differences} of {seen} updates differ. Likely cause: {self.cause}."
             )
         return " ".join([result, *self.notes])

@@ -39,7 +39,7 @@ def main() -> NoReturn:
         code = FAILED
     if code == INTERRUPTED:
         again = shlex.join(["stepsize", *sys.argv[1:]])
-        _exit(f"interrupted; finished runs are kept. To resume, run the same command: {again}", code)
+        _exit(f"interrupted; finished runs are kept. To resume, run the same command again: {again}", code)
     sys.exit(code)
 
 

@@ -18,7 +18,7 @@ Updates = Annotated[
     int | None, typer.Option(min=1, help="Total optimizer updates (use instead of --epochs).")
 ]
 PerEpoch = Annotated[
-    int | None, typer.Option(min=1, help="Optimizer updates of an epoch (default with --epochs: 1).")
+    int | None, typer.Option(min=1, help="Optimizer updates per epoch (default with --epochs: 1).")
 ]
 FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr (default: 0.1).")]
 

@@ -35,7 +35,7 @@ def compare(
         list[str] | None,
         typer.Option("--schedule", "-s", help="A schedule to compare, such as 'cosine(lr)'; repeatable."),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds of the verdict.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds for the verdict.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Schedule that the others are compared with.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to predict; separate several by commas.")] = None,
     kind: Annotated[
@@ -47,7 +47,7 @@ def compare(
         str | None,
         typer.Option(help="Column naming groups that must not be split between training and validation."),
     ] = None,
-    order: Annotated[str | None, typer.Option(help="Column of time; validates on the latest rows.")] = None,
+    order: Annotated[str | None, typer.Option(help="Column of times; the latest rows validate.")] = None,
     part: Annotated[str | None, typer.Option(help="Column with the values train, valid and test.")] = None,
     weights: Annotated[str | None, typer.Option(help="Column of row weights in the training loss.")] = None,
     model: Annotated[
@@ -55,7 +55,7 @@ def compare(
         typer.Option(help="mlp(128, 64, dropout=0.2), package.module:factory, or a .keras file."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows of a batch.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per batch.")] = None,
     split: Annotated[
         str | None, typer.Option(help="stratified, random, groups, time, column, kfold, lesson or test.")
     ] = None,
@@ -63,13 +63,15 @@ def compare(
         float | None, typer.Option(help="Share of the rows used for validation, such as 0.25.")
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(help="Folds of a cross-validation; seeds must be a multiple.")
+        int | None, typer.Option(help="Folds of a cross-validation; the number of seeds must be a multiple.")
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="Metric that judges a run, such as auc.")] = None,
-    mode: Annotated[str | None, typer.Option(help="max or min: the better direction of the metric.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric that scores a run, such as auc.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="max or min: which direction of the metric is better.")
+    ] = None,
     margin: Annotated[float | None, typer.Option(help="Smallest difference that matters.")] = None,
     updates_per_epoch: Annotated[
-        int | None, typer.Option(help="Optimizer updates of an epoch, for a training function.")
+        int | None, typer.Option(help="Optimizer updates per epoch, for a training function.")
     ] = None,
     folder: Annotated[
         str | None, typer.Option("--data", help="Folder with the IDX files of Fashion-MNIST.")

@@ -149,7 +149,7 @@ def _join(numbers: dict[str, Any]) -> Schedule:
 def _plateau(numbers: dict[str, Any]) -> Schedule:
     if _number(numbers["accumulation_size"]) != 1:
         raise ScheduleError(
-            "accumulation_size: metrics are observed one by one; build it without, and pass means"
+            "accumulation_size: metrics are observed one by one; build it without this, and pass means"
         )
     rule = {name: _number(value) for name, value in _captured(numbers["_update_scale"]).items()}
     patience, rtol, atol = rule["patience"], rule["rtol"], rule["atol"]

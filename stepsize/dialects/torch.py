@@ -36,9 +36,9 @@ def from_torch(
 
     `scheduler` is an instance, or a class with the `settings` to build it and the `peak` that its optimizer
     would have; it is read, never stepped. The schedule is that of the whole run, wherever the scheduler now
-    is; it counts updates, whatever the loop steps it by. Parameter groups must agree, or
-    `group` chooses one. ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with
-    mode="max"; for another metric, change its name.
+    is; it counts updates, whatever the loop steps it by. Parameter groups must agree, or `group` chooses one.
+    ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with mode="max"; for another
+    metric, change its name.
 
     Defects of PyTorch are reproduced, with a warning. Not exact: OneCycleLR with straight lines is
     negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused:

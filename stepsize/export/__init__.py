@@ -36,7 +36,7 @@ def export(plan: Plan, to: str) -> str:
     >>> print(export(cosine(0.1).plan(updates=450), to="torch"))
     # cosine(0.1)
     # The run has 450 updates (steps of the optimizer), counted from 0.
-    # After it, CosineAnnealingLR goes by a rule of its own.
+    # After the run, CosineAnnealingLR follows a rule of its own.
     #
     # Use:
     #     optimizer = torch.optim.SGD(model.parameters(), lr=BASE_RATE)

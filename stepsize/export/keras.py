@@ -34,7 +34,7 @@ RATES = np.array([learning_rate(update) for update in range({count})], "float32"
 
 @keras.saving.register_keras_serializable(package="exported")
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """Look the rate of each step up: worked out in float32, it would be less exact."""
+    """Look up the rate of each step: computed in float32, it would be less exact."""
 
     def __call__(self, step):
         index = {index}

@@ -34,7 +34,7 @@ RATES = np.array([learning_rate(update) for update in range({count})], "float32"
 
 
 def schedule(count):
-    """Look the rate of an update up: worked out in float32, it would be less exact."""
+    """Look up the rate of an update: computed in float32, it would be less exact."""
     return jnp.asarray(RATES)[{index}]'''
 
 

@@ -46,7 +46,9 @@ def function(plan: Plan) -> str:
         with np.errstate(all="ignore"):  # as in the plan, whose values are finite
             body = [_time(plan), *schedule.body(clock, plan.horizon, functions)]
     if plan.after == "error":
-        refuse = f'raise ValueError(f"update {{update}} is past the run of {plan.horizon} updates")'
+        refuse = (
+            f'raise ValueError(f"update {{update}} is past the end of the run of {plan.horizon} updates")'
+        )
         body = [f"if update >= {plan.horizon}:", f"    {refuse}", *body]
     head = ["def learning_rate(update):", '    """Return the rate of an update, counted from 0."""']
     code = functions.text() + "\n".join([*head, *indented(body)])

@@ -35,7 +35,7 @@ class Metric:
 def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     """Return the description of a Keras metric, from its name or object.
 
-    None is accuracy, or R2 for quantities.
+    None means accuracy, or R2 for quantities.
 
     `mode` ("max" or "min") is needed if Keras does not know which direction is better.
 

@@ -62,7 +62,7 @@ def _share_or_zero(name: str, value: Any) -> float:
 def _fraction(name: str, value: Any) -> float:
     result = _positive(name, value)
     if result >= 1:
-        raise ScheduleError(f"{name}={shown(value)} is not a part; write a number above 0 and below 1")
+        raise ScheduleError(f"{name}={shown(value)} is not a fraction; write a number above 0 and below 1")
     return result
 
 

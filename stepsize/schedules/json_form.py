@@ -52,7 +52,8 @@ def from_json(text: str) -> Schedule:
         )
     if document["stepsize_schedule"] != VERSION:
         raise SpecError(
-            f"stepsize_schedule={shown(document['stepsize_schedule'])} is unknown; this reads {VERSION}"
+            f"stepsize_schedule={shown(document['stepsize_schedule'])} is unknown; "
+            f"this version reads {VERSION}"
         )
     schedule = _value(document.get("schedule"), DEEPEST)
     if not isinstance(schedule, Schedule):

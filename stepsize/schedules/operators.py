@@ -214,7 +214,7 @@ class Sum(Schedule):
 def _shared_duration(schedule: Schedule, parts: tuple[Schedule, ...], clock: Clock) -> float | None:
     durations = {part.duration(clock) for part in parts} - {None}
     if len(durations) > 1:
-        raise ScheduleError(f"{schedule}: its parts last differently; write the same length= on each")
+        raise ScheduleError(f"{schedule}: its parts have different lengths; write the same length= on each")
     return durations.pop() if durations else None
 
 
@@ -273,5 +273,5 @@ def planned_part(schedule: Schedule) -> Schedule:
 
 def _times(left: float | Knob, right: Any) -> float | Knob:
     if isinstance(left, Knob) and isinstance(right, Knob):
-        raise ScheduleError(f"{left} * {right}: a product takes one knob; write it once")
+        raise ScheduleError(f"{left} * {right}: a product can have only one knob; write it once")
     return left * (right if isinstance(right, Knob) else finite_number("factor", right))

@@ -133,7 +133,7 @@ class Plan:
     def __call__(self, t: Any) -> Any:
         """Return the value that update `t` uses: a float for an int, a float64 array for an array.
 
-        Raises: ScheduleError if `t` is negative or not an integer, or past the run under after="error".
+        Raises: ScheduleError if `t` is negative or not an integer, or past the run's end under after="error".
         """
         if type(t) is int and 0 <= t < self.horizon:  # what a training loop asks for, at every update
             return self._table.item(t)
@@ -161,7 +161,7 @@ class Plan:
             raise ScheduleError(f"t={first} is negative; t counts updates from 0")
         if self.after == "error" and last >= self.horizon:
             raise ScheduleError(
-                f"update {last} (counted from 0) is past the run of {self.horizon} updates; "
+                f"update {last} (counted from 0) is past the end of the run of {self.horizon} updates; "
                 'plan more updates, or write after="hold" or after="repeat"'
             )
 

@@ -51,8 +51,8 @@ def observe(rule: PlateauRule, state: PlateauState, metric: Any) -> PlateauState
     """Return the state after one more metric.
 
     A metric is good if it beats the best by more than the threshold, or for a rule by change if it differs
-    from the last one by at least the threshold. NaN and infinity never beat anything, and
-    never count as a small change.
+    from the last one by at least the threshold. NaN and infinity never beat anything,
+    and never count as a small change.
 
     The multiplier is cut by `factor` when more than `patience` metrics in a row are not good, and raised by
     `growth` when more than `patience` in a row are. The `cooldown` metrics after a cut do not count as bad.

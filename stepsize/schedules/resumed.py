@@ -69,7 +69,7 @@ class resumed(Family):
         then, origin, local = self._follower(at, clock)
         level, start = self._levels(at, before, clock)
         if start == 0 and level > 0:
-            raise ScheduleError(f"{then} is 0 where it would continue from {level:g}; write another")
+            raise ScheduleError(f"{then} is 0 where it would continue from {level:g}; write another schedule")
         return then.evaluate(t - origin, local) * (level / start if start else 1.0)
 
     def _before(self, clock: Clock) -> Clock:

@@ -1,6 +1,6 @@
 """What the scores of paired runs show: arrays in, frozen dataclasses out; higher is better, nan is lost.
 
-`decide` is the one rule: words, best set and recommendation. It stands on `pairs` (one test for a pair),
+`decide` is the one rule: words, best set and recommendation. It builds on `pairs` (one test for a pair),
 `holm`, `looks` (alpha spent over looks) and `recommendation`. `seeds` says what it would take to
 resolve what is open, `interval` and `new_rows` what a mean is worth, `margins` how small a difference
 matters, `repeats` what a cross-validation counts, and `calibration` how often each of these is wrong, by

@@ -38,9 +38,9 @@ class Calibration:
     """Measured rates, each a share of simulated studies or of their comparisons with the first candidate.
 
     Of studies whose candidates are equal: `false_first` and `false_ever` have any false word at the first
-    look and at any look, that is somebody called better or worse, left out of the best set, or the only one;
-    `coverage` of the 95 % intervals hold the truth. Where the first candidate leads by the margin:
-    `false_equivalent` of comparisons are called equivalent at any look, `coverage_apart` of intervals hold
+    look and at any look, that is, a candidate called better or worse, left out of the best set, or the only
+    one; `coverage` of the 95 % intervals contain the truth. Where the first candidate leads by the margin:
+    `false_equivalent` of comparisons are called equivalent at any look, `coverage_apart` of intervals contain
     the truth, and in `best_kept` of studies the first stays in the best set at all looks. Where it leads by
     two margins, `found[i]` of comparisons are called better by look i.
     """
@@ -66,8 +66,8 @@ def calibrate(
 ) -> Calibration:
     """Measure the rates over `studies` simulated studies for each of the three truths.
 
-    `step` is what the rule is told as `sample_value`. With `tuning`, every candidate runs at a rate whose
-    mean is off its best rate's by a normal number of that variance and bias, and the rule is told so; the
+    `step` is passed to the rule as `sample_value`. With `tuning`, every candidate runs at a rate whose
+    mean is off its best rate's by a normal number of that variance and bias, and the rule knows it; the
     truth is at the best rates. The same arguments give the same rates.
 
     >>> rates = calibrate(normal, [10, 20], margin=0.01, candidates=3, studies=100)
@@ -119,7 +119,7 @@ def _looks(
 
 
 def _coverage(studies: Sequence[Sequence[Decision]], truth: float) -> float:
-    """Return the share of first-look intervals, every candidate against the first, that hold the truth."""
+    """Return the share of first-look intervals, every candidate against the first, that contain the truth."""
     ends = [pair.ci95 for study in studies for pair in study[0].vs_baseline.values()]
     return float(
         np.mean([low <= truth + 1e-12 and truth - 1e-12 <= high for low, high in filter(None, ends)])

@@ -1,8 +1,8 @@
 """The one rule: every word, the best set, the recommendation and the note about seeds follow from it.
 
 All pairs of candidates are one family. Each is judged by `compare_pairs` and Holm, at the alpha of the look.
-So the chance that anything at all is said falsely, of the baseline, of the best set, of a single winner, of
-what made the difference, is at most 5 % over all looks, however many candidates are equal.
+So the chance of any false statement, about the baseline, the best set, a single winner, or what made the
+difference, is at most 5 % over all looks, however many candidates are equal.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ class Decision:
 
     @cached_property
     def open_rivals(self) -> tuple[str, ...]:
-        """The candidates whose comparison with the recommended one is not shown, and is asked for.
+        """The candidates whose comparison with the recommended one matters and shows nothing yet.
 
-        These are the others of the best set, and the baseline.
+        They are among the others of the best set, and the baseline.
         """
         asked = [name for name in self.names if name in {*self.best_set, self.baseline} - {self.recommended}]
         if self.recommended is None:
@@ -103,7 +103,7 @@ class Decision:
 
     @property
     def is_settled(self) -> bool:
-        """Whether more seeds could change nothing that matters: no comparison that is asked for is open."""
+        """Whether more seeds could change nothing that matters: there are no open rivals."""
         return not self.open_rivals
 
     @property
@@ -111,7 +111,7 @@ class Decision:
         """The candidates that need no more seeds: they are shown to be behind, and nothing rests on them.
 
         The baseline is kept, and so is the simplest candidate that the recommended one displaced: without it,
-        another could take the first place at a later look that was never shown to be better.
+        a candidate that was never shown to be better could come first at a later look.
         """
         kept = {self.baseline, *self.displaced}
         return tuple(name for name in self.behind if name not in kept)
@@ -119,15 +119,15 @@ class Decision:
     def word(self, name: str, rival: str) -> Word:
         """Return what is shown of `name` against `rival`.
 
-        1. The 1 - alpha interval of the difference, alpha as a single comparison has it at this look, lies
+        1. The 1 - alpha interval of the difference, with the alpha of a single comparison at this look, lies
            within the margin, and no run is lost by one alone: "equivalent". This comes first, because a
-           difference that is real yet too small to matter should not be acted on. Fewer than six seeds show
+           difference that is real but too small to matter should not be acted on. Fewer than six seeds show
            nothing.
         2. p_holm <= alpha: "better" or "worse".
-        3. Otherwise "not shown": there may be a difference, these seeds cannot tell.
+        3. Otherwise "not shown": there may be a difference, but these seeds cannot tell.
 
-        alpha is at most 0.05 and p_holm at least p, so "better" never goes with a 95 % interval that holds 0,
-        unless it rests on lost runs, and "equivalent" never with one that leaves the margin.
+        alpha is at most 0.05 and p_holm at least p, so "better" never comes with a 95 % interval that
+        contains 0, unless it rests on lost runs, and "equivalent" never with one that exceeds the margin.
         """
         first, second = self._index(name), self._index(rival)
         if self._family.equal[first, second]:
@@ -145,7 +145,7 @@ class Decision:
 
     def _index(self, name: str) -> int:
         if name not in self.names:
-            raise StudyError(f"{name!r} is not a candidate of this decision; one of {list(self.names)}")
+            raise StudyError(f"{name!r} is not a candidate of this decision; use one of {list(self.names)}")
         return self.names.index(name)
 
 
@@ -197,10 +197,10 @@ def decide(
     """Return what the scores [candidates, n_seeds] show; higher is better, nan is a lost run.
 
     `margin` is the smallest difference that matters. `simplicity` ranks the candidates, lower is simpler; by
-    default all are alike. `sample_value` is the step in which scores come, as in `summarise`. `tuning` is
-    what the choice of its learning rate leaves in each candidate's mean: with it, every comparison speaks of
-    the candidates at their best rates. `earlier` lists the seeds of earlier looks, and `dropped` counts the
-    candidates of the study that are no longer run: they still count in the family.
+    default all are equally simple. `sample_value` is the step in which scores come, as in `summarise`.
+    `tuning` is what the choice of its learning rate leaves in each candidate's mean: with it, every
+    comparison is about the candidates at their best rates. `earlier` lists the seeds of earlier looks, and
+    `dropped` counts the candidates of the study that are no longer run: they still count in the family.
 
     Raises StudyError for scores that are infinite, names that are not distinct, a baseline that is not one of
     them, a margin that is negative, or lists that do not have one entry for each candidate.
@@ -284,7 +284,7 @@ def _check(
             f"names={list(names)!r} must be {candidates} different names, one for each candidate"
         )
     if baseline not in names:
-        raise StudyError(f"baseline={baseline!r} is not a candidate; one of {list(names)}")
+        raise StudyError(f"baseline={baseline!r} is not a candidate; use one of {list(names)}")
     if not 0 <= margin < np.inf:
         raise StudyError(f"margin={margin!r} must be a finite number, 0 or more, in units of the score")
     if simplicity is not None and len(simplicity) != candidates:

@@ -1,4 +1,4 @@
-"""A family of comparisons: the p values that keep the chance of any false finding in it."""
+"""The p values of a family of comparisons, adjusted to bound the chance of any false finding in it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def holm(p_values: ArrayLike, comparisons: int | None = None) -> Floats:
     """Return the p values adjusted so that alpha bounds the chance of any false finding among them.
 
     The i-th smallest of k becomes the largest of (k - j + 1) p_(j) over j <= i, at most 1
-    (Holm, Scand. J. Stat. 6, 1979). `comparisons` is k where the family has more members than are listed,
-    none of which was found. The order of the list is kept.
+    (Holm, Scand. J. Stat. 6, 1979). `comparisons` is k if the family has more members than are
+    listed, none of which was found. The order of the list is kept.
 
     Raises StudyError for a value outside [0, 1] or a family smaller than the list.
 

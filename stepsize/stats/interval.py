@@ -18,7 +18,7 @@ Interval = tuple[float, float]
 class Summary:
     """The scores of one candidate: `n` runs finished and `lost` did not; the rest is over the finished ones.
 
-    `sd` is of the sample. One finished run has neither sd nor ci95, none has no mean either.
+    `sd` is of the sample. With one finished run there is no sd or ci95; with none there is no mean either.
     """
 
     n: int
@@ -35,7 +35,7 @@ def summarise(scores: ArrayLike, *, sample_value: float | None = None) -> Summar
     (1/116 for the accuracy on 116 rows), it also allows for values between two steps that no seed happened to
     show: see `bounds`.
 
-    Raises StudyError for scores that are empty, infinite, or not one number a seed.
+    Raises StudyError for scores that are empty, infinite, or not one number per seed.
 
     >>> summary = summarise([0.75, 1.0, 1.25])
     >>> summary.mean, summary.sd, [round(end, 3) for end in summary.ci95]
@@ -60,7 +60,7 @@ def as_step(sample_value: float | None) -> float:
     if sample_value is not None and not 0 < step < np.inf:
         raise StudyError(
             f"sample_value={sample_value!r} must be a positive number: "
-            "type 1/rows for an accuracy, None for a score without steps"
+            "write 1/rows for an accuracy, None for a score without steps"
         )
     return step
 

@@ -1,7 +1,7 @@
 """Looking again: a study that is judged at 30, then at 60 and at 120 seeds gets several chances to be wrong.
 
-Alpha spending (Lan and DeMets, Biometrika 70, 1983) parts the 5 % between the looks, whenever they come and
-however many there are. The share spent by a look with n seeds, when the first look had n_1, is
+Alpha spending (Lan and DeMets, Biometrika 70, 1983) divides the 5 % between the looks, whenever they come and
+however many there are. What is spent by the time of a look with n seeds, when the first look had n_1, is
 
     spent(n) = 0.05 (1 - 0.3 n_1 / n)
 
@@ -9,13 +9,13 @@ so the first look spends 3.5 %, and every doubling of the seeds spends half of w
 and 240 seeds one comparison needs p <= 0.035, 0.0132, 0.0064 and 0.0031.
 
 **Why this function.** Most studies have one look, so the first must be nearly as good as if it were the only
-one, and nobody has said how many seeds there will be. The spending function of O'Brien and Fleming, and that
+one, and nobody knows how many seeds there will be. The spending function of O'Brien and Fleming, and that
 of Pocock, need the largest number of seeds beforehand. Power to find a difference of 0.36 sd at each look of
 30, 60, 120 and 240 seeds (one comparison; 200,000 simulated studies):
 
 | rule | nominal alpha | power at each look, % |
 |---|---|---|
-| one look only, each as if it were the first | .05 | 50, 80, 98, 100 (false words in 13 %) |
+| one look only, each as if it were the first | .05 | 50, 80, 98, 100 (false findings in 13 %) |
 | this one | .035, .0132, .0064, .0031 | 45, 62, 89, 100 |
 | 4 % first, then the same | .04, .0099, .0044, .0020 | 47, 58, 86, 99 |
 | 2.5 % first, then the same | .025, .0184, .0102, .0051 | 39, 67, 92, 100 |

@@ -1,4 +1,4 @@
-"""How small a difference matters, where nobody has said so."""
+"""The smallest difference that matters, if the caller does not set one."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def relative_margin(baseline: ArrayLike) -> float:
 
         margin = max(1 % of |median|, 5 % of spread),   spread = 1.4826 median(|score - median|)
 
-    A hundredth of the typical score, but no less than a twentieth of what another seed changes: so it does
-    not vanish for a metric that can be 0, such as R^2 or a reward. Medians do not follow a single wild run
-    (Hampel, J. Am. Stat. Assoc. 69, 1974). 0.01 if all of that is 0, or no run finished.
+    This is a hundredth of the typical score, but no less than a twentieth of what another seed changes, so it
+    does not vanish for a metric that can be 0, such as R^2 or a reward. Medians do not follow a single wild
+    run (Hampel, J. Am. Stat. Assoc. 69, 1974). It is 0.01 if both terms are 0, or no run finished.
 
     Raises StudyError for scores that are empty or infinite.
 

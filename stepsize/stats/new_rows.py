@@ -1,7 +1,8 @@
-"""What a score is worth for new rows: the seeds know nothing of rows that are not in the table.
+"""What a score says about new rows: seeds alone say nothing about rows that are not in the table.
 
 Seeds only shuffle one table, so the interval over seeds says where the mean would go with more seeds. Over
-many tables from one population that interval holds the population's accuracy in a third to a half of cases.
+many tables from one population that interval contains the population's accuracy in a third to a half of
+cases.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def new_rows_interval(
 
     `scores` [n_seeds] are in the metric's own units. `judged_rows` counts the distinct rows that validated
     over all seeds, `rows_per_seed` those of one seed, `table_rows` all rows that the seeds divide into parts.
-    It holds for the models that were trained, and those trained on as many rows of the same population.
+    The interval holds for the models that were trained, and for others trained on as many rows of the same
+    population.
 
     **A share of right answers** p, sd s over n seeds: its variance over tables is taken to be
 
@@ -34,16 +36,15 @@ def new_rows_interval(
     of 150 and 351 rows and four learners it covers 92 to 98 %.
 
     **Any other metric**, R^2 or a loss: what one row contributes is not known, only what changes from split
-    to
-    split. With m = rows_per_seed the variance is that of Nadeau and Bengio (Machine Learning 52, 2003),
+    to split. With m = rows_per_seed the variance is that of Nadeau and Bengio (Machine Learning 52, 2003),
 
         v = s^2 (1 / n + m / (table_rows - m))
 
-    and the interval mean +- t(n - 1) sqrt(v); measured with R^2 and squared error it covers 88 to 97 %. None
-    where every seed has the same validation rows (judged_rows = rows_per_seed), since nothing then tells what
-    other rows would do.
+    and the interval mean +- t(n - 1) sqrt(v); measured with R^2 and squared error it covers 88 to 97 %. The
+    result is None if every seed has the same validation rows (judged_rows = rows_per_seed), since nothing
+    then shows what other rows would do.
 
-    None too for fewer than two finished runs.
+    For fewer than two finished runs the result is None as well.
 
     Raises StudyError for a share outside [0, 1], or rows that do not fit one another.
 

@@ -1,7 +1,7 @@
 """One test for a pair of candidates: does their difference over the same seeds stand out?
 
 Pairing removes what a seed does to both (its split, its initial weights). A lost run, one that diverged, has
-no score: it ranks below every finished run, and no number stands for it.
+no score: it ranks below every finished run, and no number takes its place.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Bools = np.ndarray
 class TuningError:
     """What the choice of a learning rate leaves in a candidate's mean.
 
-    `variance` of the mean at the chosen rate about the mean at the best rate, its degrees of freedom `df`,
-    and `bias`, the loss to be expected: the score at the best rate is about mean + bias.
+    `variance` is that of the mean at the chosen rate about the mean at the best rate, `df` are its degrees of
+    freedom, and `bias` is the expected loss: the score at the best rate is about mean + bias.
     """
 
     variance: float = 0.0
@@ -40,7 +40,7 @@ class TuningError:
 
 
 def tuning_columns(tuning: Sequence[TuningError | None] | None, candidates: int) -> Floats:
-    """Return variance, bias and degrees of freedom of each candidate, [candidates, 3]; None was not tuned."""
+    """Return variance, bias and degrees of freedom of each candidate, [candidates, 3]; None: not tuned."""
     errors = [None] * candidates if tuning is None else tuning
     if len(errors) != candidates:
         raise StudyError(f"tuning has {len(errors)} entries for {candidates} candidates; give one for each")
@@ -54,9 +54,9 @@ class Pairs:
 
     `estimate` is the mean difference, corrected for the bias of tuning, over the `n` seeds that both
     finished; `se` and `df` are its standard error and degrees of freedom; `p` is two-sided. `direction` is +1
-    where the first is ahead, -1 where the second is: the one with fewer lost runs, or of as many the sign of
-    the estimate. `p_better` is the share of seeds that the first wins, a tie counting half. `lost_first` and
-    `lost_second` count the seeds that one lost alone, `by_lost` says that p rests on these.
+    where the first is ahead, -1 where the second is: the one with fewer lost runs, or if both lost as many,
+    the sign of the estimate. `p_better` is the share of seeds that the first wins, a tie counting half.
+    `lost_first` and `lost_second` count the seeds that one lost alone, `by_lost` says that p rests on these.
     `rounding` is the error of a difference.
     """
 
@@ -101,7 +101,7 @@ def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_se
     with Student's distribution, whose degrees of freedom combine those of the three variances (Welch,
     Biometrika 34, 1947). c is the smallest difference that is not 0: scores that move in steps can only give
     sums that lie two steps apart, and this correction for continuity makes t agree with Fisher's exact test
-    over all sign patterns of the differences; where scores can be any number it is next to nothing. p is
+    over all sign patterns of the differences; where scores can be any number it is negligible. p is
     never below 2 / 2^m, the smallest p that m differences other than 0 can have in that exact test.
 
     **Lost runs.** b seeds are lost by the first alone, c by the second alone. If b = c, only scores count. If

@@ -6,10 +6,10 @@ power of the rate. So the mean score over x = log10(rate) is taken to be
     m(x) = h - u 10^(p (a - x)) - u 10^(q (x - b))
 
 with a wall on either side: the left one costs u at x = a, the right one at x = b, and p and q say how steep
-they are. The curve has one peak, and holds plateaus, cliffs and edges alike. No single curve is fitted. All
+they are. The curve has one peak, and fits plateaus, cliffs and edges alike. No single curve is fitted. All
 pairs of walls on a grid are weighted by how well they explain the scores (Bayesian model averaging: Hoeting
 et al., Statistical Science 14, 1999), and the chosen rate is the peak of the mean curve: a smooth function of
-the scores, without ties to break. The weights also tell how much the chosen rate may lose to the best one.
+the scores, without ties to break. The weights also show how much the chosen rate may lose to the best one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RateCurve:
     scores: Floats
 
     def at(self, rate: ArrayLike) -> Floats:
-        """Return the score of the curve at a rate, of its end beyond the rates tried."""
+        """Return the score of the curve at a rate; beyond the rates tried, the score of its end."""
         return np.interp(np.log10(rate), np.log10(self.rates), self.scores)
 
     def within(self, margin: float) -> tuple[float, float]:
@@ -153,7 +153,7 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
             "it must be [rates, seeds], each rate once"
         )
     if np.isposinf(values).any():
-        raise StudyError("scores holds inf; a score is finite, -inf for a diverged run, nan for one not made")
+        raise StudyError("scores holds inf; a score is finite, -inf for a diverged run, nan if not run")
     order = np.argsort(tried)
     tried, values = tried[order], values[order]
     if np.isnan(values).all(axis=1).any():
@@ -162,7 +162,7 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _ends(x: Floats, stretch: slice) -> tuple[float, float]:
-    """Return between which ends the best rate may lie: halfway to the neighbours that lose runs, if any."""
+    """Return the ends of where the best rate may lie: halfway to the neighbours that lose runs, if any."""
     low, high = x[stretch][0], x[stretch][-1]
     before, after = x[: stretch.start], x[stretch.stop :]
     return (low + before[-1]) / 2 if len(before) else low, (high + after[0]) / 2 if len(after) else high

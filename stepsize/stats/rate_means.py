@@ -1,4 +1,4 @@
-"""Tuning scores, seed effects removed: the mean score of every rate and how sure it is.
+"""Tuning scores with seed effects removed: the mean score of every rate, and how certain it is.
 
 Tuning goes in rounds: some rates on some seeds, then others on other seeds. Within a round all rates ran on
 the same seeds, so what a seed does to all of them cancels. Rounds share only the shape of the curve.

@@ -66,8 +66,8 @@ def recommend(field: Field) -> Recommendation | None:
     The simplest candidate is the recommended one until another is shown to be better: then the simplest of
     those of the best set that are shown to be better takes its place. So neither a higher mean nor "may be
     the best" displaces a simpler candidate. Of the best set, only those with the fewest lost runs count. Of
-    equally simple ones it is the one with the highest mean; those within the margin of it are alike, and of
-    them it is the baseline, or the first by name.
+    equally simple ones, the one with the highest mean is recommended; if several lie within the margin of it,
+    the baseline, or else the first by name.
     """
     best = field.best_set
     if not best.any():

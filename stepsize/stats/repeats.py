@@ -12,9 +12,9 @@ from stepsize.stats.scores import Floats, as_scores
 
 
 def by_repeat(scores: ArrayLike, seeds: Sequence[int], folds: int | None) -> Floats:
-    """Return the mean over the folds of each repeat, given one score a run; seed = repeat * folds + fold.
+    """Return the mean over the folds of each repeat, given one score per run; seed = repeat * folds + fold.
 
-    The folds of a repeat part one table between them and share most of their training rows, so their scores
+    The folds of a repeat divide one table between them and share most of their training rows, so their scores
     depend on each other, and an interval that took them for independent runs could be wrong either way
     (Nadeau and Bengio, Machine Learning 52, 2003). Repeats shuffle the table anew. Without `folds` every run
     counts. A repeat that lost a run is lost: nan.

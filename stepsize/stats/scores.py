@@ -1,4 +1,4 @@
-"""Scores come in as plain arrays, higher is better, one value a seed: check them and take their differences.
+"""Scores come in as plain arrays, higher is better, one per seed: check them and take their differences.
 
 Scores are measured in float32 or coarser, so two of them that agree to the last bits of a float32 are a tie.
 A test that counts sign flips has to know this: a tie broken by rounding would look like evidence.
@@ -28,12 +28,12 @@ def as_scores(name: str, values: ArrayLike, shape: str, *, lost: bool = False) -
     if scores.ndim != shape.count(",") + 1 or scores.size == 0:
         raise StudyError(
             f"{name} has shape {scores.shape}; it must be {shape} with at least one value; "
-            "hand over one score per seed"
+            "pass one score per seed"
         )
     usable = ~np.isinf(scores) if lost else np.isfinite(scores)
     if not usable.all():
         raise StudyError(
             f"{name} holds {int((~usable).sum())} values that are not finite; "
-            "type nan for the score of a run that diverged"
+            "write nan for the score of a run that diverged"
         )
     return scores

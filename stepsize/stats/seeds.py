@@ -1,4 +1,4 @@
-"""How many seeds it takes to settle what is open, reckoned with the rule that will judge them."""
+"""How many seeds it takes to settle what is open, by the rule that will judge them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from stepsize.stats.looks import LEAST_SEEDS, look_alpha
 
 MOST_SEEDS = 100_000
 POWER = 0.8
-CONFIDENCE = 0.7  # of the limit on the spread that is reckoned with
+CONFIDENCE = 0.7  # of the upper limit on the spread
 
 
 @dataclass(frozen=True)
 class SeedsNeeded:
     """The seeds at which a difference of the margin is resolved with 80 % power or more.
 
-    `enough` says that the seeds of this look already were, and none was seen; `seeds` is then their number.
-    `capped` says that it takes more than `seeds`, 100,000.
+    `enough` says that this look already has enough seeds, and no such difference was seen; `seeds` is then
+    the number of seeds it has. `capped` says that it takes more than `seeds`, which is then 100,000.
     """
 
     seeds: int
@@ -35,7 +35,7 @@ def seeds_needed(
 
     `spread` is the standard error of the paired difference times the root of its seeds, so that it holds what
     tuning leaves, whose effort grows with the seeds. Since it is itself known from few seeds only, its upper
-    70 % confidence limit is reckoned with (Browne, Stat. Med. 14, 1995). `looks` are the seeds of all looks
+    70 % confidence limit is used (Browne, Stat. Med. 14, 1995). `looks` are the seeds of all looks
     so far, the present one last; `comparisons` is the size of the family. The smallest n, the alpha of a look
     at n seeds taken into account, for which both
 
@@ -84,9 +84,9 @@ def seeds_needed(
 def seeds_note(decision: Decision) -> SeedsNeeded | None:
     """Return the seeds that would tell the recommended one from the next best that may be the best.
 
-    The next best has the highest mean of those that are not told apart yet, or, if all are, of the others of
-    the best set. None if there is none, if one seed shows no spread, if runs were lost by one alone, or if
-    the margin is 0.
+    The next best has the highest mean of those that cannot yet be told apart from it or, if there are none,
+    of the rest of the best set. The result is None if there is no next best, if a single seed shows no
+    spread, if runs were lost by one alone, or if the margin is 0.
 
     >>> from stepsize.stats import decide
     >>> scores = [[0.90, 0.92, 0.91, 0.93, 0.90, 0.92], [0.91, 0.90, 0.93, 0.92, 0.92, 0.91]]

@@ -49,7 +49,7 @@ class TuningCalibration:
     """Means over simulated studies, in units of the score; `coverage` is a share.
 
     `regret` is what the chosen rate loses to the best one, `stated` what the curve says that it loses.
-    `coverage` counts the 95 % intervals that hold the difference of two schedules at their best rates,
+    `coverage` counts the 95 % intervals that contain the difference of two schedules at their best rates,
     `plain` those of the same studies that leave tuning out.
     """
 

@@ -86,7 +86,7 @@ def make_problem(description: Description) -> Problem | Training:
 
 
 def plan_study(description: Description, problem: Trainable, command: str = "") -> Study:
-    """Return the study of a description; `command` is the text that the report says to repeat.
+    """Return the study of a description; `command` is the command that the report shows.
 
     Raises: StudyError or ScheduleError for candidates, seeds or a protocol that cannot be used.
     """

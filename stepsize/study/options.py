@@ -1,4 +1,4 @@
-"""The arguments of `compare`: as keys of a study, and as the text that the report says to repeat."""
+"""The arguments of `compare`: as keys of a study, and as the command that the report shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def study_options(
 
 
 def call_text(source: Any, problem: Trainable, options: Mapping[str, Any]) -> str:
-    """Return a call of `compare` as text, for the report to repeat."""
+    """Return a call of `compare` as text, for the report to show."""
     candidates = [
         entry.name if isinstance(entry, Candidate) else entry if isinstance(entry, str) else str(entry)
         for entry in options.get("candidates", ())

@@ -3,7 +3,7 @@
 First every free learning rate is tuned. In a coarse search a grid of rates runs on a few tuning seeds, and
 two more rates beyond its edge while the best one lies there. In a fine search a few rates around the best
 run on many more tuning seeds. The rate is chosen from a smooth curve through all of these scores
-(`stepsize.stats.rate_curve`). Then all candidates, at their chosen rates, meet on fresh seeds.
+(`stepsize.stats.rate_curve`). Then all candidates, at their chosen rates, are compared on fresh seeds.
 Only the finished runs decide what comes next, so a study that was killed resumes as if nothing had
 happened.
 """
@@ -81,7 +81,7 @@ def finished_runs(study: Study, runs: Runs) -> int:
 
 
 def total_runs(study: Study, runs: Runs | None = None) -> int:
-    """Return how many runs the whole study makes, as far as the finished ones tell.
+    """Return how many runs the whole study makes, as far as the finished ones show.
 
     Rates beyond the edge of the grid add to it once it is known that they are needed.
     """

@@ -35,7 +35,7 @@ class Search:
         return self.study.allows(self.candidate, rate)
 
     def add(self, rates: Iterable[float]) -> None:
-        """Note that rates were tried."""
+        """Record that rates were tried."""
         self.tried = sorted([*self.tried, *rates])
 
     def wider(self, runs: Runs) -> tuple[float, ...]:
@@ -99,5 +99,5 @@ class Tuned:
 
 
 def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
-    """Return the rates of a candidate, chosen from the finished runs; none where none is free."""
+    """Return the rates of a candidate, chosen from the finished runs; no rates if none is free."""
     return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned([], None)

@@ -18,7 +18,7 @@ FINE_RATES = len(FINE)
 
 
 def rounded(rate: float) -> float:
-    """Return a rate to three digits, as all rates are that the tuning works out."""
+    """Return a rate to three digits, like every rate that tuning computes."""
     return float(f"{rate:.3g}")
 
 
@@ -36,9 +36,9 @@ def furthest(allowed: Allowed, start: float, wanted: float) -> float:
 
 
 def first_rates(allowed: Allowed, grid: Sequence[float]) -> tuple[float, ...]:
-    """Return the grid, or where some of it is not allowed, as many rates spread over the part that is.
+    """Return the grid or, if some of it is not allowed, as many rates spread over the part that is.
 
-    Where that part has no room for them, there is none.
+    If that part has no room for them, there are none.
 
     >>> first_rates(lambda rate: rate >= 0.02, (0.001, 0.01, 0.1, 1.0))
     (0.02, 0.0737, 0.271, 1.0)
@@ -58,7 +58,7 @@ def first_rates(allowed: Allowed, grid: Sequence[float]) -> tuple[float, ...]:
 
 
 def edge_at(rate: float, tried: Sequence[float], share: float = 0.5) -> float | None:
-    """Return the lowest or the highest of the rates `tried`, which rise, if `rate` lies near it, else None.
+    """Return the lowest or the highest of the rising rates `tried` if `rate` lies near it, else None.
 
     Near is within a `share` of the way to the neighbour, on a log scale.
 
@@ -90,7 +90,7 @@ def beyond(allowed: Allowed, edge: float, tried: Sequence[float]) -> tuple[float
 def fine_rates(best: float, lowest: float, highest: float) -> tuple[float, ...]:
     """Return the rates of the fine search: around the best, and within those tried.
 
-    They span a decade and a half; where there is less room, all of it.
+    They span a decade and a half or, if there is less room, all of it.
 
     >>> fine_rates(0.11, 0.001, 1.0)
     (0.0178, 0.0422, 0.1, 0.237, 0.562)

@@ -48,7 +48,8 @@ class Tuning:
             )
         if self.rounds < 0 or not self.seeds:
             raise StudyError(
-                f"tuning rounds={self.rounds} and seeds={len(self.seeds)} must be at least 0 and at least 1"
+                f"tuning needs rounds=0 or more and at least one seed; it has rounds={self.rounds} and "
+                f"{len(self.seeds)} seeds"
             )
         if set(self.seeds) & set(self.fine_seeds):
             raise StudyError("tuning seeds and fine_seeds must have no seed in common")
@@ -86,7 +87,7 @@ class Study:
         if self.baseline not in names:
             raise StudyError(unknown("baseline", self.baseline, names))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise StudyError(f"seeds={list(self.seeds)} must be distinct and at least one")
+            raise StudyError(f"seeds={list(self.seeds)} must be one or more different seeds")
         if not all(isinstance(seed, int) and 0 <= seed < TUNING_SEEDS for seed in self.seeds):
             raise StudyError(f"seeds={list(self.seeds)} must be whole numbers from 0 to {TUNING_SEEDS - 1}")
 
@@ -174,7 +175,7 @@ def make_study(
     """Plan a study of `problem`: every candidate on every seed.
 
     `seeds` is their number (0, 1, ...) or the seeds themselves; `baseline` the name of a candidate, by
-    default the first `constant`; `command` the text that the report says to repeat. `margin` and `tuning`
+    default the first `constant`; `command` the command that the report shows. `margin` and `tuning`
     replace those of the problem.
 
     Raises: StudyError or ScheduleError for candidates, seeds or a protocol that cannot be used.

@@ -1,4 +1,4 @@
-"""The types of what a study ends in: the answer that `compare --json` prints, and the series of its pictures.
+"""The types of a study's results: the answer that `compare --json` prints, and the series of its pictures.
 
 Every field of the answer carries its description, from which `docs/make_answer.py` writes the table of the
 docs. A field that does not apply is `None` (null in the JSON); only a part's `counts` and `shares`, or `mean`
@@ -102,10 +102,10 @@ class VersusBaseline(TypedDict):
         "mean paired difference from the baseline, in units of the metric, both at their best rates; null if "
         "no seed finished for both",
     ]
-    ci95: Annotated[list[float] | None, "95 % interval of the difference, with what tuning leaves open"]
+    ci95: Annotated[list[float] | None, "95 % interval of the difference, tuning error included"]
     p: Annotated[
         float,
-        "two-sided paired test with what tuning leaves open; a diverged run ranks below every finished one",
+        "two-sided paired test, tuning error included; a diverged run ranks below every finished one",
     ]
     p_holm: Annotated[float, "`p` after Holm's correction over all pairs of candidates"]
     p_better: Annotated[float, "share of seeds on which the candidate is ahead; a tie counts half"]
@@ -151,11 +151,11 @@ class Verdict(TypedDict):
     status: Annotated[Literal["one_best", "tied", "all_diverged"], "`one_best`, `tied` or `all_diverged`"]
     best_set: Annotated[list[str], "names of the candidates that may be the best"]
     recommended: Annotated[str | None, "name of the candidate to use; null if every run diverged"]
-    reason: Annotated[str | None, "why this one of the best set"]
+    reason: Annotated[str | None, "why this candidate of the best set"]
     seeds_needed: Annotated[
         int | None,
         "seeds that resolve a difference of the margin between the recommended candidate and the next best, "
-        "at 80 % power; null if it is the only one in the best set",
+        "at 80 % power; null if the best set has no other candidate",
     ]
     seeds_enough: Annotated[bool, "whether this study has that many seeds already, and saw no difference"]
     sentence: Annotated[str, "the conclusion in one sentence"]

@@ -1,6 +1,6 @@
 """What a difference is due to: the settings of the optimizer, or the schedule.
 
-A schedule that runs with the settings of the baseline and with others tells the two apart.
+A schedule that runs both with the settings of the baseline and with others separates the two.
 """
 
 from __future__ import annotations

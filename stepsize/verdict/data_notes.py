@@ -1,4 +1,4 @@
-"""What a careful colleague would say of the data: how they were read, how much a score can tell."""
+"""Notes and warnings about the data: how they were read, and how much a score can tell."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _largest_class(part: PartFacts) -> tuple[str, str]:
 
 
 def warnings(data: DataFacts, protocol: Protocol) -> Iterator[str]:
-    """Yield what about the parts may make the answer wrong or weak."""
+    """Yield what may make the answer wrong or weak in the way the rows are split."""
     if data["parts"]:
         train, valid = data["parts"]["train"], data["parts"]["validation"]
         if train.get("shares"):
@@ -81,7 +81,7 @@ def _missing_classes(data: DataFacts) -> Iterator[str]:
     for part, facts in data["parts"].items():
         missing = [name for name, count in facts.get("counts", {}).items() if count == 0]
         if missing:
-            rest = f" (and of {len(missing) - 1} more)" if len(missing) > 1 else ""
+            rest = f" (nor of {len(missing) - 1} more)" if len(missing) > 1 else ""
             rows = "training" if part == "train" else part
             yield (
                 f"There are no {rows} rows of class {missing[0]!r}{rest}, so the score does not show how "

@@ -1,4 +1,4 @@
-"""What a careful colleague would say of an answer: the sentence, the notes, the warnings."""
+"""The sentence, the notes and the warnings of an answer."""
 
 from __future__ import annotations
 
@@ -129,14 +129,15 @@ def _seeds_notes(answer: Answer) -> Iterator[str]:
     margin, seeds = gap(scale_of(answer), study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
     if verdict["seeds_enough"]:
         yield (
-            f"{seeds} are enough to tell the recommended candidate from the next best by {margin}; no such "
-            "difference was seen."
+            f"{seeds} are enough to show a difference of {margin} between the recommended candidate and the "
+            "next best; no such difference was seen."
         )
     else:
         many = "more than " if needed >= MOST_SEEDS else "about "
         yield (
-            f"To tell the recommended candidate from the next best by {margin} takes {many}"
-            f"{counted(needed, 'seed')} at the spread seen here; this study has {len(study['seeds']):,}."
+            f"To show a difference of {margin} between the recommended candidate and the next best takes "
+            f"{many}{counted(needed, 'seed')} at the spread seen here; this study has "
+            f"{len(study['seeds']):,}."
         )
 
 

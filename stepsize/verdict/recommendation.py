@@ -1,4 +1,4 @@
-"""The one decision rule on a study, and its outcome in the words of the answer."""
+"""The one decision rule, applied to a study, and its outcome in the words of the answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from stepsize.verdict.scores import Scores
 REASONS = {
     "no rival": "it was the only candidate",
     "only one": "it is shown to be better than every other",
-    "unbeaten": "no other is left that is not shown to be behind",
-    "only finisher": "no other that may be the best finished a run",
-    "shown better": "it is shown to be better than the simpler one that it displaces",
+    "unbeaten": "it is the only one that is not shown to be behind another",
+    "only finisher": "none of the others that may be the best finished a run",
+    "shown better": "it is shown to be better than the simpler candidate that it displaces",
     "fewest lost": "others that may be the best lost more runs",
     "simplest": "it is the simplest of them",
 }

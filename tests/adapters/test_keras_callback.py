@@ -205,7 +205,7 @@ def test_more_updates_than_planned_follow_the_plan_s_after(after, end):
 
 def test_more_updates_than_planned_raise_before_they_are_made_if_the_plan_says_so():
     model = built()
-    with pytest.raises(ScheduleError, match="past the run of 5 updates"):
+    with pytest.raises(ScheduleError, match="past the end of the run of 5 updates"):
         fit(model, ScheduleCallback(ss.linear(0.1).plan(updates=5, after="error")))
     assert int(model.optimizer.iterations) == 5
 

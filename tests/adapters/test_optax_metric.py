@@ -137,5 +137,5 @@ def test_accumulated_gradients_observe_once_an_update():
 
 @pytest.mark.parametrize("factor", [None, 0.5, ss.cosine(0.1), ss.constant(0.1) * ss.plateau()])
 def test_what_no_metric_drives_is_refused(factor):
-    with pytest.raises(ScheduleError, match="follows no metric; write for example plateau"):
+    with pytest.raises(ScheduleError, match="does not follow a metric; write for example plateau"):
         scale_by_metric(factor)

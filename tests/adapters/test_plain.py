@@ -84,7 +84,7 @@ def test_a_run_may_end_but_not_go_past_a_plan_that_says_so() -> None:
         follower.step()
     assert follower.rate == 0
     assert follower.state_dict()["update"] == 3
-    with pytest.raises(ScheduleError, match="past the run of 3 updates"):
+    with pytest.raises(ScheduleError, match="past the end of the run of 3 updates"):
         follower.step()
 
 
@@ -112,7 +112,7 @@ def test_numbers_of_numpy_may_be_observed() -> None:
             r"plan=cosine\(0.1\) is not a plan; write .*plan\(updates=450\)",
         ),
         (lambda: PlainSchedule(None), "plan=None is not a plan"),
-        (lambda: PlainSchedule(ss.cosine(1).plan(updates=9)).observe(0.5), "follows no metric; write"),
+        (lambda: PlainSchedule(ss.cosine(1).plan(updates=9)).observe(0.5), "does not follow a metric; write"),
     ],
 )
 def test_what_cannot_be_followed_says_why(build: Any, said: str) -> None:

@@ -47,7 +47,7 @@ def test_the_fields_are_those_that_are_documented() -> None:
         ("{", "not a JSON document"),
         (json.dumps(written())[:-9], "not a JSON document"),
         ("[" * 10**5, "not a JSON document"),
-        (written(stepsize_state=2), "stepsize_state=2 is unknown; this reads 1, update stepsize"),
+        (written(stepsize_state=2), "stepsize_state=2 is unknown; this version reads 1; update stepsize"),
         ({"stepsize_state": 1}, "lacks schedule, updates, "),
         ({k: v for k, v in written().items() if k != "rate"}, "the state lacks rate"),
         (written(schedule="cosin(0.1)"), "did you mean 'cosine'"),

@@ -192,7 +192,7 @@ def test_past_its_end_a_plan_may_refuse_the_update_but_not_the_last_step() -> No
         optimizer.step()
         scheduler.step()
     before = parameter.item()
-    with pytest.raises(ScheduleError, match=r"update 5 .* is past the run of 5 updates"):
+    with pytest.raises(ScheduleError, match=r"update 5 .* is past the end of the run of 5 updates"):
         optimizer.step()
     assert parameter.item() == before
 

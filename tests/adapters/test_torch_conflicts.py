@@ -137,5 +137,5 @@ def test_only_a_plan_can_be_followed(wrong: Any) -> None:
 def test_a_metric_needs_a_factor_that_follows_it() -> None:
     scheduler = TorchScheduler(sgd(), PLAN)
     for observe in (scheduler.observe, scheduler.step):
-        with pytest.raises(ScheduleError, match=r"follows no metric; write for example .* \* plateau"):
+        with pytest.raises(ScheduleError, match=r"does not follow a metric; write for example .* \* plateau"):
             observe(0.5)

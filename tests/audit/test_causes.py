@@ -71,7 +71,7 @@ def test_a_step_once_in_any_number_of_updates(plan, k):
     for rate in rates(plan, np.arange(50) // k):
         audit.record(rate)
     assert [cause.name for cause in audit.causes] == ["epoch for update"]
-    assert f"once in {k} updates" in audit.cause
+    assert f"once every {k} updates" in audit.cause
 
 
 @given(plans())

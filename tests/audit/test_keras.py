@@ -170,7 +170,7 @@ def test_a_plans_metric_is_observed_at_the_end_of_each_epoch():
 
 def test_strict_stops_the_fit_at_the_update():
     audit = Audit(COSINE, strict=True)
-    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.1, planned was 0.0995722"):
+    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.1 instead of 0.0995722"):
         fit(audit, 0.1)
     assert audit.update == 2
 

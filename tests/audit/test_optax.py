@@ -108,7 +108,7 @@ def test_gradient_accumulation_outside_the_schedule():
 
 def test_strict_raises_at_the_update():
     audit = Audit(LINEAR, strict=True)
-    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.45, planned was 0.475"):
+    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.45 instead of 0.475"):
         train(injected(line(10)), audit)
     assert audit.update == 2
 

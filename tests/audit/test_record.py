@@ -62,7 +62,7 @@ def test_a_rate_that_makes_no_sense_is_a_difference(rate):
 
 def test_strict_raises_at_the_update_and_keeps_it():
     audit = recorded(PLAN.values[:7], strict=True)
-    with pytest.raises(AuditError, match=r"Update 7 used the rate 0.05, planned was 0.0726995; 1 of 8"):
+    with pytest.raises(AuditError, match=r"Update 7 used the rate 0.05 instead of 0.0726995; 1 of 8"):
         audit.record(0.05)
     assert audit.first_difference == Row(7, PLAN(7), 0.05)
     assert audit.update == 8
@@ -87,13 +87,13 @@ def test_the_csv_reads_back_exactly(tmp_path):
 
 
 def test_the_summary_says_what_was_found():
-    assert recorded(PLAN.values).summary() == "All 20 of 20 planned updates used the rate of cosine(0.1)."
+    assert recorded(PLAN.values).summary() == "All 20 planned updates used the rate of cosine(0.1)."
     assert recorded(PLAN.values[:3]).summary() == (
         "All 3 recorded updates, of 20 planned, used the rate of cosine(0.1)."
     )
     assert Audit(PLAN).summary() == "No update was recorded."
     assert recorded(PLAN.values / 2).summary() == (
-        "Update 0 used the rate 0.05, planned was 0.1; 20 of 20 updates differ. Likely cause: every rate is "
+        "Update 0 used the rate 0.05 instead of 0.1; 20 of 20 updates differ. Likely cause: every rate is "
         "0.5 times the planned one: it is scaled by the batch size or the devices, or belongs to another "
         "parameter group."
     )
@@ -180,7 +180,7 @@ def test_what_it_refuses():
         Audit(PLAN, tolerance=0)
     with pytest.raises(ScheduleError, match=r"rate='fast' is not a number; record for example 0.1"):
         Audit(PLAN).record("fast")
-    with pytest.raises(ScheduleError, match="follows no metric"):
+    with pytest.raises(ScheduleError, match="does not follow a metric"):
         Audit(PLAN).observe(1.0)
     with pytest.raises(StateError, match="the state is not a JSON document"):
         Audit(PLAN, start="soon")
@@ -192,5 +192,7 @@ def test_an_update_past_the_plan_is_the_plans_affair():
     assert recorded([*PLAN.values, 0.0, 0.0]).first_difference is None
     ends = ss.cosine(0.1).plan(updates=2, after="error")
     audit = recorded(ends.values, ends)
-    with pytest.raises(ScheduleError, match=r"update 2 \(counted from 0\) is past the run of 2 updates"):
+    with pytest.raises(
+        ScheduleError, match=r"update 2 \(counted from 0\) is past the end of the run of 2 updates"
+    ):
         audit.record(0.0)

@@ -50,7 +50,7 @@ def test_strict_stops_before_the_wrong_update_is_made():
     optimizer = sgd()
     scheduler = lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
     audit = Audit(planned(ss.constant(0.1)), strict=True)
-    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.05, planned was 0.1"):
+    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.05 instead of 0.1"):
         train(optimizer, audit, batch=scheduler.step)
     assert audit.update == 2
     assert optimizer.param_groups[0]["params"][0][0].item() == pytest.approx(0.8)  # one update, not two

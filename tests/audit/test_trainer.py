@@ -147,5 +147,5 @@ def test_the_adapter_keeps_trainers_own_scheduler_out(tmp_path):
 def test_the_strict_audit_stops_trainer(tmp_path):
     model = Line()
     audit = Audit(PLAN, strict=True)
-    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.0958333, planned was 0.0995722"):
+    with pytest.raises(AuditError, match=r"Update 1 used the rate 0.0958333 instead of 0.0995722"):
         train(tmp_path, audit, model, sgd(model))

@@ -1,4 +1,4 @@
-"""Keras' ReduceLROnPlateau against its own cuts, on the metrics that it is told."""
+"""Keras' ReduceLROnPlateau against its own cuts, on the metrics that it is given."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def a_callback(draw: np.random.Generator, rate: float) -> Any:
 
 
 def some_metrics(draw: np.random.Generator) -> list[float]:
-    """Return a walk over positive and negative numbers, with ties, NaN, and an infinity that is no best."""
+    """Return a walk over positive and negative numbers, with ties, NaN, and an infinity that never wins."""
     metrics = np.round(draw.normal(scale=0.2, size=40).cumsum() * GRID) / GRID
     metrics[1:][draw.uniform(size=39) < 0.08] = np.nan
     return metrics.tolist()
@@ -118,7 +118,7 @@ def test_the_text_says_the_convention() -> None:
     assert repr(from_keras(Callback("reward", mode="max"), peak=lr)) == (
         'constant(lr) * plateau(patience=9, relative=False, metric="reward", mode="max")'
     )
-    with pytest.raises(ScheduleError, match=r'metric="reward" does not tell .*; write mode="min" or'):
+    with pytest.raises(ScheduleError, match=r'metric="reward" does not say .*; write mode="min" or'):
         from_keras(Callback("reward"))
 
 
@@ -163,7 +163,7 @@ def test_a_first_nan_is_beaten_here_and_never_there(model: Any) -> None:
         (lambda: from_keras(Callback(factor=0.0)), "factor=0.0 is not allowed"),
         (
             lambda: from_keras(keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)),
-            "unknown schedule 'LearningRateScheduler'; one of: CosineDecay",
+            "unknown schedule 'LearningRateScheduler'; use one of: CosineDecay",
         ),
     ],
 )

@@ -162,7 +162,7 @@ def test_a_length_of_zero_is_warned_about() -> None:
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        (lambda count: 0.1, "unknown schedule '<lambda>'; one of: "),
+        (lambda count: 0.1, "unknown schedule '<lambda>'; use one of: "),
         ("cosine", "unknown schedule 'str'"),
     ],
 )

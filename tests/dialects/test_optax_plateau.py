@@ -81,7 +81,7 @@ def test_the_text_says_the_convention() -> None:
         (lambda: theirs(rtol=0.1, atol=0.1), "a threshold is one of them; write rtol=0 or atol=0"),
         (lambda: theirs(accumulation_size=4), "accumulation_size"),
         (lambda: theirs(min_scale=1.0), "floor=1.0 can never reduce"),
-        (lambda: optax.sgd(0.1), "unknown schedule 'chain'; one of: "),
+        (lambda: optax.sgd(0.1), "unknown schedule 'chain'; use one of: "),
     ],
 )
 def test_what_is_refused_says_what_to_write(build: Any, said: str) -> None:

@@ -268,5 +268,5 @@ def test_what_is_refused_says_why(
 
 
 def test_other_objects_are_refused() -> None:
-    with pytest.raises(ScheduleError, match="unknown scheduler 'StepLR'; one of: CosineLRScheduler, "):
+    with pytest.raises(ScheduleError, match="unknown scheduler 'StepLR'; use one of: CosineLRScheduler, "):
         from_timm(torch.optim.lr_scheduler.StepLR(optimizer(0.1), 3))

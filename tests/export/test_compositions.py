@@ -91,7 +91,7 @@ def test_what_holds_after_the_run(to: str) -> None:
         rate = run(export(schedule.plan(updates=20), to))["learning_rate"]
         again = run(export(schedule.plan(updates=20, after="repeat"), to))["learning_rate"]
         ends = run(export(schedule.plan(updates=20, after="error"), to))["learning_rate"]
-        with pytest.raises(ValueError, match="update 20 is past the run of 20 updates"):
+        with pytest.raises(ValueError, match="update 20 is past the end of the run of 20 updates"):
             ends(20)
     else:
         rate = run(export(schedule.plan(updates=20), to))["schedule"]

@@ -63,7 +63,7 @@ def test_knobs_are_found_everywhere_and_bound() -> None:
 @pytest.mark.parametrize(
     ("schedule", "values", "said"),
     [
-        (ss.cosine(lr), {"lt": 1}, r"cosine\(lr\): unknown knob 'lt'; one of: lr"),
+        (ss.cosine(lr), {"lt": 1}, r"cosine\(lr\): unknown knob 'lt'; use one of: lr"),
         (ss.cosine(1), {"lr": 1}, "it has no knob 'lr'"),
         (ss.cosine(lr), {"lr": "a"}, "lr='a' is not a number"),
         (ss.cosine(lr), {"lr": -1}, "lr=-1 is not allowed"),

@@ -114,7 +114,7 @@ def test_the_rate_rises_or_turns_negative_after_the_end(last: Any) -> None:
     """PyTorch's CosineAnnealingLR and transformers' cosine rise again; OneCycleLR bounces, linear below 0."""
     plan = (ss.warmup(10 * updates) >> last).plan(updates=100)
     assert set(plan(np.arange(100, 1000))) == {0.1}
-    with pytest.raises(ScheduleError, match=r"update 100 .* is past the run of 100 updates"):
+    with pytest.raises(ScheduleError, match=r"update 100 .* is past the end of the run of 100 updates"):
         last.plan(updates=100, after="error")(100)
 
 

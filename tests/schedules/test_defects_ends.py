@@ -64,7 +64,7 @@ def test_a_geometric_way_to_zero() -> None:
 
 
 def test_a_cycle_does_not_come_back_to_its_start() -> None:
-    """Keras' PolynomialDecay with cycle=True goes on from a longer line."""
+    """Keras' PolynomialDecay with cycle=True continues from a longer line."""
     assert values(ss.linear(1, length=10 * updates).repeat())[::10] == [1] * 10
 
 

@@ -53,7 +53,7 @@ def wrapped(schedule: str) -> str:
         ("[" * 100_000, "is not a JSON document"),
         ("[]", "is not a schedule"),
         ('{"name": "cosine", "peak": 0.1}', "is not a schedule; write"),
-        ('{"stepsize_schedule": 2, "schedule": {}}', "stepsize_schedule=2 is unknown; this reads 1"),
+        ('{"stepsize_schedule": 2, "schedule": {}}', "stepsize_schedule=2 is unknown; this version reads 1"),
         ('{"stepsize_schedule": 1}', '"schedule": None is not a schedule'),
         (wrapped("0.1"), '"schedule": 0.1 is not a schedule'),
         (wrapped("{}"), "is not part of a schedule"),

@@ -34,7 +34,7 @@ def test_the_shape_of_a_sum_is_flat() -> None:
 def test_a_sum_lasts_as_long_as_its_terms_say() -> None:
     piece = ss.constant(1, length=2 * updates) + ss.linear(1)
     assert (piece >> ss.constant(3)).plan(updates=4).values.tolist() == pytest.approx([2, 1.5, 3, 3])
-    with pytest.raises(ScheduleError, match=r"its parts last differently"):
+    with pytest.raises(ScheduleError, match=r"its parts have different lengths"):
         (piece + ss.constant(1, length=3 * updates) >> ss.constant(1)).plan(updates=9)
 
 
@@ -81,7 +81,9 @@ def test_a_product_inside_a_join_lasts_as_long_as_its_factors_say() -> None:
     piece = 0.5 * ss.constant(1, length=2 * updates) * ss.linear(1)
     assert (piece >> ss.constant(3)).plan(updates=4).values.tolist() == pytest.approx([0.5, 0.25, 3, 3])
     unequal = ss.constant(1, length=2 * updates) * ss.linear(1, length=3 * updates)
-    with pytest.raises(ScheduleError, match=r"its parts last differently; write the same length= on each"):
+    with pytest.raises(
+        ScheduleError, match=r"its parts have different lengths; write the same length= on each"
+    ):
         (unequal >> ss.constant(1)).plan(updates=9)
     join_inside = (ss.constant(1, length=1 * updates) >> ss.linear(1, length=2 * updates)) * ss.constant(2)
     assert (join_inside >> ss.constant(9)).plan(updates=4).values.tolist() == pytest.approx([2, 2, 1, 9])
@@ -98,7 +100,7 @@ def test_a_product_inside_a_join_lasts_as_long_as_its_factors_say() -> None:
         (lambda: ss.linear(1) * "a", "factor='a' is not a number"),  # type: ignore[operator]
         (lambda: ss.linear(1) * True, "factor=True is not a number"),
         (lambda: ss.linear(1) / 0, "divide by a number above 0"),
-        (lambda: lr * ss.linear(1) * lr, "a product takes one knob"),
+        (lambda: lr * ss.linear(1) * lr, "a product can have only one knob"),
         (lambda: ss.plateau() * ss.constant(1) * ss.plateau(), "both follow a metric; keep one of them"),
         (
             lambda: ss.warmup(5 * epochs) >> ss.constant(0.1) * ss.plateau(),

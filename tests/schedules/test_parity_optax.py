@@ -43,7 +43,7 @@ def exponential(draw: np.random.Generator) -> Case:
     theirs = optax.exponential_decay(peak, every, factor, staircase=staircase)
     schedule = ss.exponential(peak, factor=factor, every=every * updates, staircase=staircase)
     run = int(draw.integers(2, 500))
-    return schedule, run, lambda t: theirs(np.minimum(t, run))  # theirs goes on after the run
+    return schedule, run, lambda t: theirs(np.minimum(t, run))  # theirs continues after the run
 
 
 def warmup_cosine(draw: np.random.Generator) -> Case:

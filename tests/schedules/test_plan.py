@@ -60,7 +60,9 @@ def test_after_the_end(t: int) -> None:
     assert LINEAR.plan(updates=4)(t) == 0.0
     repeat = LINEAR.plan(updates=4, after="repeat")
     assert repeat(t) == repeat.values[t % 4]
-    with pytest.raises(ScheduleError, match=rf"update {t} \(counted from 0\) is past the run of 4 updates"):
+    with pytest.raises(
+        ScheduleError, match=rf"update {t} \(counted from 0\) is past the end of the run of 4 updates"
+    ):
         LINEAR.plan(updates=4, after="error")(t)
     if t < 2**60:
         assert repeat(np.array([t, 1])).tolist() == [repeat(t), repeat(1)]
@@ -102,7 +104,7 @@ def test_times_that_are_no_integers_are_refused(t: Any) -> None:
         ({"updates": "9"}, "updates='9' is not a number"),
         ({"updates": 10**18}, "updates=10{18} is not allowed"),
         ({"updates": 9, "updates_per_epoch": 0}, "updates_per_epoch=0 is not allowed"),
-        ({"updates": 9, "after": "stop"}, "unknown after 'stop'; one of: hold, error, repeat"),
+        ({"updates": 9, "after": "stop"}, "unknown after 'stop'; use one of: hold, error, repeat"),
         ({"updates": 9, "after": None}, "unknown after 'None'"),
     ],
 )

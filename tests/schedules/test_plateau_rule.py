@@ -186,12 +186,12 @@ def test_where_a_schedule_keeps_its_metric_factor() -> None:
     [
         (
             {"metric": "reward"},
-            'metric="reward" does not tell whether lower is better; write mode="min" or mode',
+            'metric="reward" does not say whether lower is better; write mode="min" or mode',
         ),
         ({"metric": ""}, "is not the name of a metric"),
         ({"metric": 'a"b'}, "is not the name of a metric"),
         ({"metric": 3}, "metric=3 is not the name of a metric"),
-        ({"mode": "auto"}, "unknown mode 'auto'; one of: min, max"),
+        ({"mode": "auto"}, "unknown mode 'auto'; use one of: min, max"),
         ({"factor": 1}, "can never reduce a multiplier of 1; write a number below 1"),
         ({"factor": 0}, "factor=0 is not allowed; write a finite number above 0"),
         ({"factor": 10}, "can never reduce"),

@@ -89,7 +89,7 @@ GRAMMAR = "is not part of a spec; write calls of schedules, numbers, lengths"
         ("cosine(0.1, floor=0, floor=0)", "write each argument once"),
         ("cosine(**{})", "write each argument once, by its name"),
         ("cosine(*[0.1])", GRAMMAR),
-        ("cosine(x)", "unknown name 'x'; one of: epochs, updates, run, lr$"),
+        ("cosine(x)", "unknown name 'x'; use one of: epochs, updates, run, lr$"),
         ("warmup(5*epoch) >> cosine(0.1)", "unknown name 'epoch'; did you mean 'epochs'"),
         ("cosine(nan)", "unknown name 'nan'"),
         ("cosine(1e999)", r"cosine\(1e999\): peak=inf is not allowed"),

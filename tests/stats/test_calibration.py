@@ -49,7 +49,7 @@ def test_the_lines_hold(draw, margin, step, candidates):
     assert_kept(rates, studies, widest=1.0 if crowd else 0.975, power=0.0 if crowd else 0.8)
 
 
-def test_what_tuning_leaves_is_reckoned_with():
+def test_what_tuning_leaves_open_is_taken_into_account():
     left = TuningError(variance=0.003**2)
     assert_kept(calibrate(normal, margin=MARGIN, studies=STUDIES, tuning=left), STUDIES, power=0.0)
 
@@ -79,7 +79,7 @@ def test_a_steady_one_among_long_tails_is_the_known_limit():
     assert false_words(skewed_but_one, LOOKS) <= 0.07
 
 
-def test_looks_that_are_not_reckoned_with_fool_the_rule():
+def test_looks_that_are_not_counted_mislead_the_rule():
     scores = normal(np.random.default_rng(1), (4000, 2, 240), 0.0)
     none = tuning_columns(None, 4000)
     naive = [compare_pairs(scores[:, 0, :n], scores[:, 1, :n], none, none).p <= 0.05 for n in LOOKS]

@@ -210,7 +210,7 @@ def test_a_decision_cannot_be_changed():
     [
         ({"names": "aa"}, "must be 2 different names"),
         ({"names": "abc"}, "must be 2 different names"),
-        ({"baseline": "z"}, "baseline='z' is not a candidate; one of"),
+        ({"baseline": "z"}, "baseline='z' is not a candidate; use one of"),
         ({"margin": -1.0}, "margin=-1.0 must be a finite number, 0 or more"),
         ({"margin": float("nan")}, "margin=nan must be a finite number"),
         ({"simplicity": [1]}, "simplicity has 1 ranks for 2 candidates"),

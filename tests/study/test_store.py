@@ -1,4 +1,4 @@
-"""The store: what goes in comes out; what is no store of ours is left alone, with one clear line."""
+"""The store: what goes in comes out; a file that is not a store is left alone, with one clear line."""
 
 import os
 import sqlite3

@@ -1,6 +1,6 @@
 """Real training in PyTorch, for tests: tiny, and with the rates read back from the optimizer.
 
-python torch_host.py FOLDER UPDATES [SECONDS]   goes on from FOLDER/run.pt, saving after every update
+python torch_host.py FOLDER UPDATES [SECONDS]   continues from FOLDER/run.pt, saving after every update
 """
 
 from __future__ import annotations

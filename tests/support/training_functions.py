@@ -68,7 +68,7 @@ def in_percent(schedule, seed, report):
 
 
 def says_nothing(schedule, seed, report):
-    """Report what is no number."""
+    """Report something that is not a number."""
     report(str(schedule(0)))
 
 

@@ -44,7 +44,7 @@ def test_shares_that_differ_and_classes_that_are_absent():
     assert "There are no training rows of class '2'," in warnings[1]
     y = np.array([0, 1, 2, 3] * 25 + [0, 1] * 50)
     _, warnings = judge(load((X, y)), halves())
-    assert any("There are no validation rows of class '2' (and of 1 more)" in warning for warning in warnings)
+    assert any("There are no validation rows of class '2' (nor of 1 more)" in warning for warning in warnings)
 
 
 def test_small_parts():

@@ -52,7 +52,7 @@ def load(
       `(x, y, weights)`; a mapping from "train", "valid" and "test" to such pairs; a PyTorch or tf.data
       dataset.
     - `target`: the column of a table to predict, or several with commas between.
-    - `kind`: binary, multiclass, multilabel or regression, if it is not as recognised.
+    - `kind`: binary, multiclass, multilabel or regression, if it is not recognised correctly.
     - `groups` (rows that belong together), `order` (time), `part` (train, valid or test) and `weights`:
       columns of a table, or arrays.
     - `drop`: columns to leave out.

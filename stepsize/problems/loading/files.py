@@ -36,7 +36,8 @@ def from_text(
 ) -> Data:
     """Load a CSV or TSV file: a header line, then one row per line; `target` names the column to predict.
 
-    Commas, semicolons, tabs and bars are recognised as separators, and decimal commas between semicolons.
+    Commas, semicolons, tabs and vertical bars are recognised as separators, and decimal commas
+    between semicolons.
 
     Raises: ProblemError, with the line where there is one.
     """

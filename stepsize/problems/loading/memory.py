@@ -25,7 +25,7 @@ def check_fits(what: str, needed: int, advice: str = "") -> None:
     free = available()
     if free is not None and needed > free:
         raise ProblemError(
-            f"{what} needs about {size(needed)} of memory and {size(free)} are available; "
+            f"{what} needs about {size(needed)} of memory, but only {size(free)} is available; "
             f"{advice or 'use a random sample of its rows, or a machine with more memory'}"
         )
 

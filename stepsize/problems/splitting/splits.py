@@ -42,8 +42,7 @@ class Split:
     - `kfold`: one fold of a cross-validation, stratified or by whole groups; seed = repeat * `folds` + fold.
     - `given`: see `Split.given`.
 
-    If the data has a test part, that part judges in the runs that feed the verdict, for every kind but
-    `lesson`.
+    If the data has a test part, the runs of the verdict are judged on that part, for every kind but `lesson`.
 
     Raises: ProblemError for an unknown kind, a share outside 0 to 1, and fewer than 2 folds.
 
@@ -154,7 +153,7 @@ class Split:
     def parts(self, data: Data, seed: int, judge: bool = True) -> Parts:
         """Return the parts of `seed`.
 
-        `judge` is true for the runs that feed the verdict: only they may use the data's own test part. The
+        `judge` is true for the runs of the verdict: only they may use the data's own test part. The
         other runs, which tune rates, judge on validation rows instead.
 
         Raises: ProblemError if the data does not allow this split.

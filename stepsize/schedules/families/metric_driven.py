@@ -113,7 +113,7 @@ def _sign(factor: plateau | two_way) -> float:
 def _require_direction(factor: plateau | two_way) -> None:
     if factor.mode is None and direction(factor.metric) is None:
         raise ScheduleError(
-            f'metric="{factor.metric}" does not tell whether lower is better; write mode="min" or mode="max"'
+            f'metric="{factor.metric}" does not say whether lower is better; write mode="min" or mode="max"'
         )
 
 

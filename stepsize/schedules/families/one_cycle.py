@@ -148,7 +148,7 @@ def _there_and_back(
         if there + back > clock.horizon:
             raise ScheduleError(
                 f"warmup={cycle.warmup} and down={cycle.down} are {there + back:g} updates together, "
-                f"more than the {clock.horizon:g} there are; shorten one of them"
+                f"more than the {clock.horizon:g} available; shorten one of them"
             )
         stations.insert(2, (there + back, first))
     return _interpolated(stations, cycle.shape, cycle.closed, t)

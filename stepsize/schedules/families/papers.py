@@ -190,7 +190,7 @@ class hyperbolic(Family):
         bound = clock.period("bound", self.bound)
         if bound < clock.horizon:
             raise ScheduleError(
-                f"bound={self.bound} is {bound:g} updates, less than the {clock.horizon:g} there are; "
+                f"bound={self.bound} is {bound:g} updates, less than the {clock.horizon:g} of the schedule; "
                 "write a longer bound="
             )
         end = clock.horizon

@@ -104,6 +104,6 @@ class piecewise_interpolated(Family):
 def _check_count(schedule: piecewise_constant | piecewise_interpolated) -> None:
     if len(schedule.values) != len(schedule.at) + 1:
         raise ScheduleError(
-            f"values={written(schedule.values)} are {len(schedule.values)} for {len(schedule.at)} times; "
-            "write one value more than times in at="
+            f"values={written(schedule.values)} has {len(schedule.values)} for {len(schedule.at)} times; "
+            "write one more value than there are times in at="
         )

@@ -248,8 +248,8 @@ class timm_wsd(Ticking):
     """Stay at the peak or fall slowly, then decay to lr_min in the last `decay_t` of `t_initial` ticks.
 
     The stable phase is "constant", or falls as (1 + t / stable_timescale)^-p with p = 1/2 for "rsqrt" and
-    stable_power for "power". The decay is "linear", "1-sqrt", "cosine", "power"
-    (1 - u^decay_power) or "exp" ((r^u - r) / (1 - r), with r = decay_ratio).
+    stable_power for "power". The decay is "linear", "1-sqrt", "cosine", "power" (1 - u^decay_power)
+    or "exp" ((r^u - r) / (1 - r), with r = decay_ratio).
 
     Source: WSDLRScheduler of timm.
 

@@ -25,7 +25,7 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 class FunctionExecutor:
     """An `Executor` for one training function; use it as a context manager.
 
-    Every run has one thread, since the cores are shared out among the runs. If a process dies, its run is
+    Every run has one thread, since the runs share the cores. If a process dies, its run is
     made again in a new one.
     """
 
@@ -144,7 +144,7 @@ class FunctionProcess:
 
     def _start(self) -> Child:
         if self._closed:
-            raise EngineError("training was ended")
+            raise EngineError("training was stopped")
         child = Child("stepsize.study.user_functions.worker", **dict.fromkeys(ONE_THREAD, "1"))
         self._child = child
         return child

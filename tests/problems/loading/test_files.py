@@ -126,7 +126,7 @@ def test_what_does_not_fit_says_both_numbers(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "MEMORY_FILES", (str(limit), str(used)))
     assert memory.available() == 200
     for name in ("table.csv", "t.parquet", "t.npz", "u.npz"):
-        with pytest.raises(ProblemError, match=r"needs about .* MB of memory and 0\.0 MB are available"):
+        with pytest.raises(ProblemError, match=r"needs about .* MB of memory, but only 0\.0 MB is available"):
             load(tmp_path / name, "kind" if name[-1] != "z" else None)
     limit.write_text("max\n")
     assert memory.available() != 200

@@ -57,7 +57,7 @@ def test_a_name_stands_for_one_function() -> None:
             lambda: ss.custom("crooked").plan(updates=3),
             r"returns values of shape \(\) for times of shape \(4,\)",
         ),
-        (lambda: ss.noise(1), "share=1 is not a part; write a number above 0 and below 1"),
+        (lambda: ss.noise(1), "share=1 is not a fraction; write a number above 0 and below 1"),
         (lambda: ss.noise(0), "share=0 is not allowed"),
         (lambda: ss.noise(0.1, seed=0.5), "seed=0.5 is not a whole number"),  # type: ignore[arg-type]
     ],

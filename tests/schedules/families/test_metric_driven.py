@@ -233,7 +233,7 @@ def test_a_state_that_cannot_be_loaded(change: Any, said: str) -> None:
         (lambda: ss.plateau(signed=True, relative=False), "signed=True needs a relative threshold"),
         (lambda: ss.on_threshold(threshold=0), "threshold=0 is not allowed"),
         (lambda: ss.on_threshold().plan(updates=3), r"on_threshold\(\) cannot stand alone"),
-        (lambda: ss.two_way(metric="reward"), "does not tell whether lower is better"),
+        (lambda: ss.two_way(metric="reward"), "does not say whether lower is better"),
         (lambda: ss.two_way(growth=0.5), "growth=0.5 would shrink"),
         (lambda: ss.two_way(ceiling=0.5), "ceiling=0.5 would shrink"),
     ],

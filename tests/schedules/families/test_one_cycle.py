@@ -75,7 +75,7 @@ def test_a_start_above_the_peak_and_a_warmup_above_the_length_are_refused() -> N
         ss.one_cycle(0.5, start=0.6)
     with pytest.raises(ScheduleError, match=r"floor=0.2 is above start=0.1"):
         ss.one_cycle(0.5, start=0.1, floor=0.2, down=0.1 * run)
-    with pytest.raises(ScheduleError, match=r"are 60 updates together, more than the 50 there are"):
+    with pytest.raises(ScheduleError, match=r"are 60 updates together, more than the 50 available"):
         ss.one_cycle(0.5, warmup=30 * updates, down=30 * updates).plan(updates=50)
     with pytest.raises(ScheduleError, match=r"floor=0.6 is above peak=0.5"):
         ss.one_cycle(0.5, floor=0.6)

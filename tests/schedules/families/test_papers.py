@@ -116,7 +116,7 @@ def test_chebyshev_takes_each_step_once_in_fractal_order() -> None:
         (lambda: ss.noam(1, d_model=0, warmup=4 * updates), "d_model=0 is not allowed"),
         (
             lambda: ss.hyperbolic(1, bound=50 * updates).plan(updates=N),
-            r"bound=50\*updates is 50 updates, less than the 100 there are",
+            r"bound=50\*updates is 50 updates, less than the 100 of the schedule",
         ),
     ],
 )

@@ -47,7 +47,7 @@ def test_its_values_may_be_knobs() -> None:
     [
         (
             lambda: ss.piecewise_constant([0.1], at=AT),
-            r"values=\[0.1\] are 1 for 2 times; write one value more",
+            r"values=\[0.1\] has 1 for 2 times; write one more value",
         ),
         (lambda: ss.piecewise_constant([], at=AT), "values=.. is not a list of one or more numbers"),
         (lambda: ss.piecewise_constant([0.1, -1, 0], at=AT), "values=-1 is not allowed"),
