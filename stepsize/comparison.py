@@ -23,10 +23,12 @@ from stepsize.study.candidates import Candidate
 from stepsize.study.description import describe_study, make_problem, plan_study, write_resolved_study
 from stepsize.study.executor import Executor
 from stepsize.study.keys import StudyKeys
+from stepsize.study.looks import look_of, looks_from
+from stepsize.study.more_seeds import Budget, next_step, read_budget
 from stepsize.study.options import call_text, study_options
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import finished_runs, total_runs
-from stepsize.study.runner import Progress, run_study
+from stepsize.study.runner import Cost, Progress, run_study
 from stepsize.study.store import Store
 from stepsize.study.study import Study
 from stepsize.study.trainable import Trainable, is_trainable
@@ -34,6 +36,7 @@ from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
 from stepsize.verdict.answer import Answer, Details, Verdict
 from stepsize.verdict.picture_data import picture_data
+from stepsize.verdict.recommendation import judge_step
 from stepsize.verdict.summary import summarise_study
 
 if TYPE_CHECKING:
@@ -119,9 +122,13 @@ def compare(
     its path (`"package.module:train"`). `schedules` are schedules, their text, or `Candidate`s (default:
     those of the problem); `seeds` is their number (default: 30) or the seeds themselves.
 
+    With `until="decided"` and a `budget`, such as `"10m"` or 5000 runs, the study doubles its seeds until
+    every question is decided or the next step does not fit into the budget, and leaves out candidates that
+    are shown to be behind.
+
     `keys` are the keys of a study file: `target`, `model`, `optimizer`, `epochs`, `batch_size`, `split`,
     `folds`, `metric`, `baseline`, `margin`, `tuning` and the others of `StudyKeys`. A `Problem` or `Training`
-    takes only `candidates`, `baseline`, `margin` and `tuning`.
+    takes only `candidates`, `baseline`, `margin`, `tuning`, `until` and `budget`.
 
     Finished runs are kept in `store` (default: `stepsize-results/NAME.sqlite`), so the same call resumes
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
@@ -163,16 +170,32 @@ def complete(
     executor: Executor,
     listen: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
-    """Train the runs that `store` lacks and return the result; stored runs are not trained again."""
-    cost = asdict(run_study(study, store, executor, listen))
-    store.save_study(study.definition(), cost)
-    return judge(study, store, cost)
+    """Train the runs that `store` lacks and return the result; stored runs are not trained again.
+
+    A study with a budget goes on with more seeds until it is decided or the budget is spent.
+    """
+    budget, cost = study.facts["protocol"].get("budget"), Cost()
+    step: Study | None = study
+    while step is not None:
+        study = step
+        cost += run_study(study, store, executor, listen)
+        look = look_of(study)
+        store.add_look(study.fingerprint, look.candidates, look.seeds)
+        step = None if budget is None else _next_step(study, store, read_budget(budget))
+    store.save_study(study.definition(), asdict(cost))
+    return judge(study, store, asdict(cost))
+
+
+def _next_step(study: Study, store: Store, budget: Budget) -> Study | None:
+    runs = store.runs(study.fingerprint)
+    decision = judge_step(study, runs, looks_from(store.looks(study.fingerprint)))[1]
+    return next_step(study, decision, runs, budget)
 
 
 def judge(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
     """Return the result of a study whose runs are all in the store."""
     runs = store.runs(study.fingerprint)
-    answer = summarise_study(study, runs, cost)
+    answer = summarise_study(study, runs, cost, looks_from(store.looks(study.fingerprint)))
     names = {candidate["name"] for candidate in shown_candidates(answer)}
     return Result(answer, picture_data(study, runs, names), store.path)
 

@@ -83,13 +83,14 @@ class Scale:
         value = finite(value)
         return None if value is None else value * 100 if self.percent else value
 
-    def number(self, value: float | None, signed: bool = False) -> str:
-        """Write a score without its unit."""
+    def number(self, value: float | None, signed: bool = False, decimals: int | None = None) -> str:
+        """Write a score without its unit, with the decimals of the scale or with others."""
         shown = self.shown(value)
         if shown is None:
             return MISSING
-        fixed = abs(shown) < 1e6 and self.decimals <= 6
-        text = f"{abs(shown):.{self.decimals}f}" if fixed else f"{abs(shown):.3g}"
+        decimals = self.decimals if decimals is None else decimals
+        fixed = abs(shown) < 1e6 and decimals <= 6
+        text = f"{abs(shown):.{decimals}f}" if fixed else f"{abs(shown):.3g}"
         negative = shown < 0 and float(text) != 0
         return ("−" if negative else "+" if signed else "") + text
 
@@ -98,9 +99,19 @@ class Scale:
         return f"{self.shown(value):.2g} {self.difference_unit}".strip()
 
     def plus_minus(self, mean: float | None, interval: Interval, signed: bool = False) -> str:
-        """Write a mean with half its interval, or alone when there is no interval."""
-        half, text = half_width(interval), self.number(mean, signed)
-        return text if half is None or text == MISSING else f"{text} ± {self.number(half)}"
+        """Write a mean with half its interval, or alone when there is no interval.
+
+        It gets more decimals than the scale has where the interval would otherwise seem to have no width.
+
+        >>> Scale("loss", higher_is_better=False, percent=False, decimals=0).plus_minus(0.301, [0.3, 0.302])
+        '0.3010 ± 0.0010'
+        """
+        half = half_width(interval)
+        drawn, decimals = self.shown(half) or 0.0, self.decimals
+        if drawn > 0 and float(f"{drawn:.{decimals}f}") == 0:
+            decimals = digits(drawn)
+        text = self.number(mean, signed, decimals)
+        return text if half is None or text == MISSING else f"{text} ± {self.number(half, decimals=decimals)}"
 
 
 def scale_for(
@@ -119,8 +130,17 @@ def scale_for(
     known = sorted(h * (100 if percent else 1) for h in halves if h is not None and h > 0)
     if not known:
         return Scale(metric, higher_is_better, percent, 1 if percent else 4)
-    digits = math.ceil(-math.log10(known[len(known) // 2] / 3) - 1e-9)
-    return Scale(metric, higher_is_better, percent, max(1 if percent else 0, digits))
+    decimals = digits(known[len(known) // 2])
+    return Scale(metric, higher_is_better, percent, max(1 if percent else 0, decimals))
+
+
+def digits(half: float) -> int:
+    """Return the decimals at which a step of the last digit is at most a third of a half-interval.
+
+    >>> digits(0.7), digits(0.021), digits(40.0)
+    (1, 3, 0)
+    """
+    return max(0, math.ceil(-math.log10(half / 3) - 1e-9))
 
 
 def rate(value: float | None) -> str:
@@ -131,6 +151,15 @@ def rate(value: float | None) -> str:
     """
     value = finite(value)
     return MISSING if value is None else f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def rate_range(lowest_and_highest: Sequence[float] | None) -> str:
+    """Write a range of learning rates.
+
+    >>> rate_range([0.1, 0.42]), rate_range(None)
+    ('0.1 to 0.42', '–')
+    """
+    return MISSING if lowest_and_highest is None else " to ".join(map(rate, lowest_and_highest))
 
 
 def p_value(value: float | None) -> str:

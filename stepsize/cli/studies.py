@@ -70,6 +70,13 @@ def compare(
         str | None, typer.Option(help="max or min: which direction of the metric is better.")
     ] = None,
     margin: Annotated[float | None, typer.Option(help="Smallest difference that matters.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="decided: add seeds until every question is decided; needs --budget.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Most that --until may cost: a time (60s, 10m, 2h) or a number of runs."),
+    ] = None,
     updates_per_epoch: Annotated[
         int | None, typer.Option(help="Optimizer updates per epoch, for a training function.")
     ] = None,
@@ -108,8 +115,8 @@ def compare(
             problem, candidates, seeds, baseline=baseline, target=target, kind=kind, drop=drop or None,
             groups=groups, order=order, part=part, weights=weights, model=model, epochs=epochs,
             batch_size=batch_size, split=split, validation=validation, folds=folds, metric=metric, mode=mode,
-            margin=margin, updates_per_epoch=updates_per_epoch, folder=folder, store=store, quiet=quiet,
-            engine=engine, command=_command(), on_start=prepare_report,
+            margin=margin, until=until, budget=budget, updates_per_epoch=updates_per_epoch, folder=folder,
+            store=store, quiet=quiet, engine=engine, command=_command(), on_start=prepare_report,
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)
         say(f"Runs: {result.store}")

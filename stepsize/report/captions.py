@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.number_format import counted, finite, rate
+from stepsize.number_format import counted, finite, rate, rate_range
 from stepsize.report.chart_data import majority, many_runs, score_domain
 from stepsize.report.view_model import Row, View
 
@@ -84,7 +84,8 @@ class Words:
 
     def sweep(self, row: Row) -> str:
         chosen = ", ".join(rate(point["lr"]) for point in row.sweep if point["chosen"]) or "none"
-        return f"{row.name}: {len(row.sweep)} learning rates tried, {chosen} chosen"
+        as_good = f", {rate_range(row.lr_range)} as good" if row.lr_range else ""
+        return f"{row.name}: {len(row.sweep)} learning rates tried, {chosen} chosen{as_good}"
 
 
 def _ends(values: Sequence[float | None]) -> tuple[float | None, float | None]:

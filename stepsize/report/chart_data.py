@@ -128,6 +128,12 @@ def sweep(view: View) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def rate_ranges(view: View) -> list[dict[str, Any]]:
+    """Return one record per candidate with a free rate: the ends of the rates that are as good."""
+    ranges = ((row, row.lr_range) for row in view.rows)
+    return [{**_id(row), "low": round5(ends[0]), "high": round5(ends[1])} for row, ends in ranges if ends]
+
+
 def mean(view: View, point: RatePoint) -> float | None:
     """Return the mean score at one rate as shown; None for a rate that lost runs, which is drawn as lost."""
     return None if any(finite(s) is None for s in point["scores"]) else view.scale.shown(point["mean"])

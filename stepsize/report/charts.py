@@ -136,15 +136,16 @@ def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.
 
 
 def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw one candidate's tuning: mean score over the rates, every run a dot, the choice ringed."""
+    """Draw one candidate's tuning: mean score over the rates, every run a dot, the choice ringed.
+
+    The rates that are as good as the choice, within the margin, are shaded.
+    """
     records, runs = chart_data.sweep(view), chart_data.sweep_runs(view)
     domain = chart_data.padded(chart_data.limits([r["mean"] for r in records] + [r["score"] for r in runs]))
     rates = [r["lr"] for r in records]
-    x = alt.X(
-        "lr:Q",
-        scale=alt.Scale(type="log", domain=[min(rates) / 1.3, max(rates) * 1.3], nice=False),
-        axis=alt.Axis(title="learning rate", format="~g", tickCount=4, labelOverlap="greedy"),
-    )
+    x_scale = alt.Scale(type="log", domain=[min(rates) / 1.3, max(rates) * 1.3], nice=False)
+    x_axis = alt.Axis(title="learning rate", format="~g", tickCount=4, labelOverlap="greedy")
+    x, low = (alt.X(f"{field}:Q", scale=x_scale, axis=x_axis) for field in ("lr", "low"))
 
     def y(field: str) -> alt.Y:
         scale = alt.Scale(domain=domain, zero=False, nice=False)
@@ -153,7 +154,9 @@ def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
     everyone = _chart("sweep")
     subject = everyone.transform_filter("datum.c == row")
     lost = subject.transform_filter("datum.lost > 0").encode(x=x, y=alt.YValue(alt.ExprRef("height - 7")))
+    as_good = _chart("rate_ranges").transform_filter("datum.c == row").mark_rect(clip=True)
     layers = [
+        as_good.encode(x=low, x2=alt.X2("high:Q"), color=alt.ColorValue(palette.grid)),
         everyone.mark_line(strokeWidth=1, clip=True).encode(
             x=x, y=y("mean"), detail=alt.Detail("c:N"), color=alt.ColorValue(palette.context)
         ),
@@ -170,7 +173,8 @@ def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
         ),
         subject.mark_point(opacity=0, size=80).encode(x=x, y=y("mean"), tooltip=_tips("lr", "mean")),
     ]
-    return _panel(layers, {"sweep": records, "sweep_runs": runs}, row, palette, PANEL_HEIGHT)
+    data = {"sweep": records, "sweep_runs": runs, "rate_ranges": chart_data.rate_ranges(view)}
+    return _panel(layers, data, row, palette, PANEL_HEIGHT)
 
 
 def _dots(rows: int, domain: list[float], title: str, palette: Palette) -> alt.Chart:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from stepsize.number_format import rate_range
 from stepsize.report.terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
 from stepsize.report.view_model import Row, View, view
 from stepsize.verdict.answer import Answer, Details
@@ -89,6 +90,7 @@ def _columns(shown: View, ascii: bool, picture_cells: int) -> list[Column]:
     columns = [
         Column("", 2, lambda row: schedule_sparkline(row.plan, picture_cells, ascii), right=False),
         Column("lr", 3, lambda row: row.lr),
+        Column("as good", 9, lambda row: rate_range(row.lr_range)),
         Column(shown.scale.title, 0, lambda row: row.score),
         Column("sd", 6, lambda row: row.sd),
         Column("runs", 1 if any_diverged else 7, lambda row: row.runs),
@@ -98,7 +100,11 @@ def _columns(shown: View, ascii: bool, picture_cells: int) -> list[Column]:
         Column("verdict", 0, lambda row: row.verdict, right=False),
         Column("schedule", 8, lambda row: row.spec + (f"; {row.settings}" if row.settings else ""), False),
     ]
-    return [c for c in columns if c.rank != 8 or any(r.spec != r.name or r.settings for r in shown.rows)]
+    needed = {
+        8: any(row.spec != row.name or row.settings for row in shown.rows),
+        9: any(row.lr_range for row in shown.rows),
+    }
+    return [column for column in columns if needed.get(column.rank, True)]
 
 
 def _table(

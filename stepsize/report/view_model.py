@@ -50,6 +50,7 @@ class Row:
     recommended: bool
     in_best_set: bool
     lr: str
+    lr_range: list[float] | None
     n: int
     diverged: int
     runs: str
@@ -145,6 +146,7 @@ def _row(index: int, candidate: CandidateAnswer, answer: Answer, details: Detail
         recommended=name == answer["verdict"]["recommended"],
         in_best_set=bool(candidate["in_best_set"]),
         lr=rate(candidate["lr"]),
+        lr_range=candidate["lr_range"],
         n=n,
         diverged=diverged,
         runs=f"{n - diverged}/{n}" if diverged else str(n),
@@ -215,7 +217,7 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
-_IF_ANY = ("batch_size", "folds")
+_IF_ANY = ("batch_size", "folds", "budget")
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:

@@ -222,4 +222,6 @@ def _bound(value: Any, numbers: dict[str, float]) -> Any:
         return value.with_fields(**changes)
     if isinstance(value, tuple):
         return tuple(_bound(item, numbers) for item in value)
-    return value.scale * numbers[value.name] if isinstance(value, Knob) and value.name in numbers else value
+    if not isinstance(value, Knob) or value.name not in numbers:
+        return value
+    return float(f"{value.scale * numbers[value.name]:.15g}")  # 0.01 * 0.562 is 0.00562, without 1e-18 more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study, optimizer_setti
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
 from stepsize.study.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
+from stepsize.study.more_seeds import read_budget
 from stepsize.study.study import Study, Tuning, make_study, usual_tuning
 from stepsize.study.toml import write_study_file
 from stepsize.study.trainable import Trainable, is_trainable
@@ -97,8 +99,9 @@ def plan_study(description: Description, problem: Trainable, command: str = "") 
     tuning = _tuning(usual_tuning(problem, count), keys.get("tuning", {}))
     candidates = [read_candidate(entry) for entry in keys.get("candidates", DEFAULT)]
     return make_study(
-        problem, candidates, seeds, keys.get("baseline"), command, margin=keys.get("margin"), tuning=tuning
-    )
+        problem, candidates, seeds, keys.get("baseline"), command, margin=keys.get("margin"), tuning=tuning,
+        budget=_budget(keys.get("until"), keys.get("budget")),
+    )  # fmt: skip
 
 
 def resolve_study(description: Description, problem: Trainable, study: Study) -> dict[str, Any]:
@@ -186,6 +189,20 @@ def _split_options(options: dict[str, Any]) -> dict[str, Any]:
     table = _split_table(options.pop("split", {}))
     table |= {key: options.pop(key) for key in SPLIT_KEYS if key in options}
     return table if "kind" in table or "folds" not in table else {**table, "kind": "kfold"}
+
+
+def _budget(until: Any, budget: Any) -> str | int | None:
+    """Return the budget of a study that runs until it is decided, checked; None for any other study."""
+    if until is None and budget is None:
+        return None
+    if until is None:
+        raise StudyError(f'budget={shown(budget)} needs until="decided"; give both')
+    if until != "decided":
+        raise StudyError(unknown("until", str(until), ["decided"]))
+    if budget is None:
+        raise StudyError('until="decided" needs a budget; give for example budget="10m" or budget=5000')
+    runs = read_budget(budget).runs
+    return str(budget) if math.isinf(runs) else int(runs)
 
 
 def _tuning(usual: Tuning, changes: Any) -> Tuning:

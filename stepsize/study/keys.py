@@ -65,11 +65,22 @@ class StudyKeys(TypedDict, total=False):
     """The name of the candidate that the others are compared with; by default the first `constant`."""
     margin: float | None
     """The smallest difference of the metric that matters."""
+    until: str | None
+    """`"decided"`: add seeds until every question is decided or the `budget` is spent."""
+    budget: str | int | None
+    """The most that such a study may cost: a time (`"60s"`, `"10m"`, `"2h"`) or a number of runs."""
     tuning: Mapping[str, Any] | None
     """How a free `lr` is chosen: `rates` and `rounds` of the coarse search, its `seeds`, and `fine_seeds`."""
 
 
-PROTOCOL_KEYS = ("candidates", "baseline", "margin", "tuning")  # of a study, whatever is trained
+PROTOCOL_KEYS = (
+    "candidates",
+    "baseline",
+    "margin",
+    "tuning",
+    "until",
+    "budget",
+)  # of a study, whatever is trained
 SPLIT_KEYS = ("split", "validation", "folds")
 FUNCTION_KEYS = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode", "margin")
 TABLES = {  # the keys of the tables, with an example of each table

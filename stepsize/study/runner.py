@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepsize.study.executor import Executor
 from stepsize.study.protocol import rounds, total_runs
-from stepsize.study.store import Store
+from stepsize.study.store import Run, Store
 from stepsize.study.study import Study
 
 
@@ -43,6 +43,18 @@ class Cost:
     compile_seconds: float = 0.0
     layout: str = ""
 
+    def __add__(self, other: Cost) -> Cost:
+        """Return the cost of two steps of a study, the second one last."""
+        steps = [cost for cost in (self, other) if cost.runs_per_second]
+        training = sum(cost.runs / cost.runs_per_second for cost in steps)
+        return Cost(
+            runs=self.runs + other.runs,
+            seconds=self.seconds + other.seconds,
+            runs_per_second=sum(cost.runs for cost in steps) / training if training else 0.0,
+            compile_seconds=self.compile_seconds + other.compile_seconds,
+            layout=other.layout or self.layout,
+        )
+
 
 def run_study(
     study: Study,
@@ -54,6 +66,7 @@ def run_study(
     runs = store.runs(study.fingerprint)
     progress = Progress(total_runs(study, runs), 0, 0)
     trained, began = 0, time.perf_counter()
+    trained_before, compiled_before = executor.training_seconds, executor.compile_seconds
     for stage in rounds(study, runs):
         stored = sum(job.key in runs for job in stage.jobs)
         progress.stage, progress.total = stage.name, total_runs(study, runs)
@@ -62,22 +75,30 @@ def run_study(
 
         def advance(done: float, before: int = before) -> None:
             progress.done = before + done
-            progress.training = executor.training_seconds
+            progress.training = executor.training_seconds - trained_before
             listen(progress)
 
         if stored == len(stage.jobs):
             continue
         advance(0)
+        since = time.perf_counter()
         for finished in executor.execute(stage, runs, advance):
+            finished, since = _timed(finished, since)
             store.add(study.fingerprint, finished)
             for run in finished:
                 runs.setdefault((run.candidate, run.seed), run)
         trained += len(stage.jobs) - stored
-    progress.done, progress.training = progress.found + trained, executor.training_seconds
+    progress.done, progress.training = progress.found + trained, executor.training_seconds - trained_before
     return Cost(
         runs=trained,
         seconds=time.perf_counter() - began,
         runs_per_second=progress.rate,
-        compile_seconds=executor.compile_seconds,
+        compile_seconds=executor.compile_seconds - compiled_before,
         layout=executor.layout,
     )
+
+
+def _timed(finished: list[Run], since: float) -> tuple[list[Run], float]:
+    """Return runs with their shares of the time since the last ones, and the time now."""
+    now = time.perf_counter()
+    return [replace(run, seconds=(now - since) / len(finished)) for run in finished], now

@@ -4,7 +4,8 @@
 study   definition TEXT PRIMARY KEY, the study as JSON; name; fingerprint; saved (UTC); cost, JSON
 run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the update, or NULL;
         epochs; curves BLOB, little-endian float32 [4, epochs]: training loss, validation loss,
-        metric and the rate of each epoch's last update
+        metric and the rate of each epoch's last update; seconds, its share of the time of training
+look    fingerprint, candidates and seeds as JSON: every verdict, in the order in which they were reached
 ```
 
 `fingerprint` identifies everything about problem and software that changes a run; `candidate` is the bound
@@ -29,28 +30,33 @@ import numpy as np
 from stepsize.errors import StoreError
 
 APPLICATION = 0x57E95123
-FORMAT = 1
+FORMAT = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
     definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL, cost TEXT
 );
 CREATE TABLE IF NOT EXISTS run (
     fingerprint TEXT NOT NULL, candidate TEXT NOT NULL, seed INTEGER NOT NULL, rate REAL,
-    diverged_at INTEGER, epochs INTEGER NOT NULL, curves BLOB NOT NULL,
+    diverged_at INTEGER, epochs INTEGER NOT NULL, curves BLOB NOT NULL, seconds REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (fingerprint, candidate, seed)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS look (
+    number INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, candidates TEXT NOT NULL, seeds TEXT NOT NULL,
+    UNIQUE (fingerprint, candidates, seeds)
+);
 """
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Run:
-    """One candidate trained on one seed; `curves` [4, epochs] as in the store."""
+    """One candidate trained on one seed; `curves` [4, epochs] and `seconds` as in the store."""
 
     candidate: str
     seed: int
     rate: float | None
     diverged_at: int | None
     curves: np.ndarray
+    seconds: float = 0.0
 
     @property
     def valid_loss(self) -> float:
@@ -108,7 +114,9 @@ class Store:
         self._db.execute("PRAGMA synchronous = NORMAL")
         if not tables:
             self._db.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+        elif pragma("user_version") == 1:
+            self._db.execute("ALTER TABLE run ADD COLUMN seconds REAL NOT NULL DEFAULT 0")
+        self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.executescript(SCHEMA)
 
     def __enter__(self) -> Store:
@@ -130,17 +138,19 @@ class Store:
                 run.diverged_at,
                 run.curves.shape[1],
                 run.curves.astype("<f4").tobytes(),
+                run.seconds,
             )
             for run in runs
         ]
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR IGNORE INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT OR IGNORE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
 
     def runs(self, fingerprint: str) -> dict[tuple[str, int], Run]:
         """Return the runs of a fingerprint by (candidate, seed)."""
         rows = self._db.execute(
-            "SELECT candidate, seed, rate, diverged_at, epochs, curves FROM run WHERE fingerprint = ?",
+            "SELECT candidate, seed, rate, diverged_at, epochs, curves, seconds FROM run "
+            "WHERE fingerprint = ?",
             (fingerprint,),
         )
         return {(run.candidate, run.seed): run for run in starmap(_run, rows)}
@@ -150,6 +160,18 @@ class Store:
         text = json.dumps(definition)
         row = (text, definition["name"], definition["fingerprint"], datetime.now(UTC).isoformat())
         self._db.execute("INSERT OR REPLACE INTO study VALUES (?, ?, ?, ?, ?)", (*row, json.dumps(cost)))
+
+    def add_look(self, fingerprint: str, candidates: Iterable[str], seeds: Iterable[int]) -> None:
+        """Add a verdict on these candidates and seeds; one that is already there keeps its place."""
+        row = fingerprint, json.dumps(sorted(candidates)), json.dumps(sorted(seeds))
+        self._db.execute("INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) VALUES (?, ?, ?)", row)
+
+    def looks(self, fingerprint: str) -> list[tuple[list[str], list[int]]]:
+        """Return candidates and seeds of every verdict of a fingerprint, in order."""
+        rows = self._db.execute(
+            "SELECT candidates, seeds FROM look WHERE fingerprint = ? ORDER BY number", (fingerprint,)
+        )
+        return [(json.loads(candidates), json.loads(seeds)) for candidates, seeds in rows]
 
     def latest_study(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """Return the definition and the cost of the study saved last."""
@@ -166,8 +188,14 @@ class Store:
 
 
 def _run(
-    candidate: str, seed: int, rate: float | None, diverged_at: int | None, epochs: int, curves: bytes
+    candidate: str,
+    seed: int,
+    rate: float | None,
+    diverged_at: int | None,
+    epochs: int,
+    curves: bytes,
+    seconds: float,
 ) -> Run:
     """Return the run of a row; the runs of a candidate share one name, to save memory."""
     series = np.ndarray((4, epochs), "<f4", curves)
-    return Run(sys.intern(candidate), seed, rate, diverged_at, series)
+    return Run(sys.intern(candidate), seed, rate, diverged_at, series, seconds)

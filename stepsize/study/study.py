@@ -66,7 +66,8 @@ class Tuning:
 class Study:
     """Candidates, the seeds of the verdict, the baseline, and facts about the problem.
 
-    `facts` is what the answer reports about problem, data and software, as JSON values.
+    `facts` is what the answer reports about problem, data and software, as JSON values. A study that adds
+    seeds until it is decided has steps; `previous` is the one before this, with all candidates of this one.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Study:
     tuning: Tuning
     fingerprint: str
     facts: Mapping[str, Any]
+    previous: Study | None = None
 
     def __post_init__(self) -> None:
         names = [candidate.name for candidate in self.candidates]
@@ -90,6 +92,17 @@ class Study:
             raise StudyError(f"seeds={list(self.seeds)} must be one or more different seeds")
         if not all(isinstance(seed, int) and 0 <= seed < TUNING_SEEDS for seed in self.seeds):
             raise StudyError(f"seeds={list(self.seeds)} must be whole numbers from 0 to {TUNING_SEEDS - 1}")
+
+    @property
+    def steps(self) -> tuple[Study, ...]:
+        """This study and the steps before it, the first one first."""
+        return (self,) if self.previous is None else (*self.previous.steps, self)
+
+    @property
+    def last_steps(self) -> list[tuple[Study, Candidate]]:
+        """Every candidate of the first step, with the last step that ran it."""
+        last = {candidate.name: step for step in self.steps for candidate in step.candidates}
+        return [(last[candidate.name], candidate) for candidate in self.steps[0].candidates]
 
     @property
     def epochs(self) -> int:
@@ -140,12 +153,15 @@ class Study:
             "tuning": asdict(self.tuning),
             "fingerprint": self.fingerprint,
             "facts": dict(self.facts),
+            **({} if self.previous is None else {"previous": self.previous.definition() | {"facts": None}}),
         }
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> Study:
         """Rebuild the study of `definition`."""
-        tuning = definition["tuning"]
+        tuning, previous = definition["tuning"], definition.get("previous")
+        if previous is not None:
+            previous = cls.from_definition({**previous, "facts": definition["facts"]})
         return cls(
             name=definition["name"],
             candidates=tuple(Candidate.from_definition(each) for each in definition["candidates"]),
@@ -159,6 +175,7 @@ class Study:
             ),
             fingerprint=definition["fingerprint"],
             facts=definition["facts"],
+            previous=previous,
         )
 
 
@@ -171,12 +188,13 @@ def make_study(
     *,
     margin: float | None = None,
     tuning: Tuning | None = None,
+    budget: str | int | None = None,
 ) -> Study:
     """Plan a study of `problem`: every candidate on every seed.
 
     `seeds` is their number (0, 1, ...) or the seeds themselves; `baseline` the name of a candidate, by
     default the first `constant`; `command` the command that the report shows. `margin` and `tuning`
-    replace those of the problem.
+    replace those of the problem. With a `budget`, seeds are added until the study is decided.
 
     Raises: StudyError or ScheduleError for candidates, seeds or a protocol that cannot be used.
     """
@@ -202,6 +220,8 @@ def make_study(
     if margin is not None:
         check_margin(margin)
         facts["protocol"]["margin"] = margin
+    if budget is not None:
+        facts["protocol"]["budget"] = budget
     identity = json.dumps([problem.digest, versions], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     facts |= {"versions": versions, "command": command}

@@ -62,6 +62,8 @@ class StudyFile(BaseModel):
     seeds: int | list[int] | None = Field(None, examples=["30"])
     baseline: str | None = Field(None, examples=['"constant(lr)"'])
     margin: float | None = Field(None, examples=["0.01"])
+    until: Literal["decided"] | None = Field(None, examples=['"decided"'])
+    budget: str | int | None = Field(None, examples=['"60s"', "5000"])
     tuning: TuningTable | None = Field(None, examples=["{ rates = [0.01, 0.1, 1.0] }"])
 
 

@@ -45,6 +45,9 @@ class Protocol(TypedDict):
         "one row if that is more; for a metric that is not a share, 1 % of the baseline's "
         "median score, or 5 % of its spread over seeds if that is more",
     ]
+    budget: Annotated[
+        str | int | None, "the budget of a study that adds seeds until it is decided; null for any other"
+    ]
     tuning: Annotated[Tuning | None, "how free rates were chosen; null if no candidate has one"]
 
 
@@ -54,6 +57,10 @@ class StudyPart(TypedDict):
     name: Annotated[str, "name of the problem"]
     fingerprint: Annotated[str, "changes with the data, the model, the training or any version"]
     seeds: Annotated[list[int], "seeds of the verdict, none of them used for tuning"]
+    looks: Annotated[
+        list[int],
+        "seeds, or repeats of a cross-validation, of every verdict on these candidates, this one last",
+    ]
     protocol: Annotated[Protocol, "what all runs share, and how they are judged"]
     versions: Annotated[dict[str, str], "version of each package, and of Python"]
     command: Annotated[str, "the command or call that runs the study again"]
@@ -125,6 +132,7 @@ class CandidateAnswer(TypedDict):
     lr_at_edge: Annotated[bool, "whether `lr` lies nearest to the lowest or highest rate tried"]
     lr_at_limit: Annotated[bool, "whether the schedule does not allow a rate beyond `lr`"]
     n: Annotated[int, "runs"]
+    dropped: Annotated[bool, "whether it was shown to be behind and did not run on the seeds added later"]
     replicates: Annotated[int, "what the statistics count: seeds, or repeats of a cross-validation"]
     diverged: Annotated[int, "runs that diverged"]
     mean: Annotated[float | None, "mean score of the runs that finished"]
@@ -139,7 +147,8 @@ class CandidateAnswer(TypedDict):
     ]
     scores: Annotated[
         list[float | None],
-        "score of each run after its last epoch, in the order of `study.seeds`; null if it diverged",
+        "score of each run after its last epoch, in the order of `study.seeds`, of which a dropped "
+        "candidate has the first ones; null if it diverged",
     ]
     vs_baseline: Annotated[VersusBaseline | None, "comparison with the baseline, for which it is null"]
     in_best_set: Annotated[bool, "finished a run, and no other candidate is shown to be better"]
@@ -158,6 +167,10 @@ class Verdict(TypedDict):
         "at 80 % power; null if the best set has no other candidate",
     ]
     seeds_enough: Annotated[bool, "whether this study has that many seeds already, and saw no difference"]
+    stopped: Annotated[
+        Literal["decided", "budget"] | None,
+        "why a study that adds seeds until it is decided stopped; null for any other",
+    ]
     sentence: Annotated[str, "the conclusion in one sentence"]
 
 

@@ -35,7 +35,7 @@ class Attribution:
     def schedules(self) -> list[CandidateAnswer]:
         """The candidates with the changed settings and another schedule."""
         settings = self.changed["settings"]
-        return [c for c in self.answer["candidates"] if c["settings"] == settings and c is not self.changed]
+        return [c for c in _judged(self.answer) if c["settings"] == settings and c is not self.changed]
 
     @property
     def others(self) -> list[CandidateAnswer]:
@@ -43,7 +43,7 @@ class Attribution:
         known = (self.changed["settings"], self.baseline["settings"])
         return [
             c
-            for c in self.answer["candidates"]
+            for c in _judged(self.answer)
             if c["spec"] != self.baseline["spec"] and c["settings"] not in known
         ]
 
@@ -68,10 +68,15 @@ class Attribution:
 
 def attribution_of(answer: Answer, decision: Decision) -> Attribution | None:
     """Return the attribution, or None where no other candidate has the schedule of the baseline."""
-    candidates = answer["candidates"]
+    candidates = _judged(answer)
     baseline = candidate_named(candidates, answer["study"]["protocol"]["baseline"])
     changed = next((c for c in candidates if c["spec"] == baseline["spec"] and c is not baseline), None)
     return None if changed is None else Attribution(baseline, changed, answer, decision, scale_of(answer))
+
+
+def _judged(answer: Answer) -> list[CandidateAnswer]:
+    """Return the candidates that ran on all seeds."""
+    return [candidate for candidate in answer["candidates"] if not candidate["dropped"]]
 
 
 def credit(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:

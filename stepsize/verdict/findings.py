@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from stepsize.number_format import Scale, counted, rate
+from stepsize.number_format import Scale, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.verdict import data_notes
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, StudyPart
 from stepsize.verdict.attribution import attribution_notes, credit
+from stepsize.verdict.look_notes import look_notes
 from stepsize.verdict.phrases import (
     LISTED,
     candidate_named,
@@ -84,7 +85,10 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
         *attribution_notes(answer, decision),
         *data_notes.notes(answer["data"], study["protocol"]),
         *_split_notes(study),
+        *_new_rows_notes(answer),
         *_tuning_notes(study["protocol"]),
+        *_rates_as_good(answer),
+        *look_notes(answer, decision),
         *_seeds_notes(answer),
     ]
 
@@ -118,6 +122,31 @@ def _tuning_notes(protocol: Protocol) -> Iterator[str]:
             f"Each free lr is the peak of a smooth curve through {len(tuning['first_rates'])} rates on "
             f"{tuning['first_seeds']} tuning seeds{fine if tuning['fine_seeds'] else ''}; the verdict uses "
             "fresh seeds."
+        )
+
+
+def _rates_as_good(answer: Answer) -> Iterator[str]:
+    """Yield the rates that are as good as that of the recommended candidate."""
+    name = answer["verdict"]["recommended"]
+    if name is None:
+        return
+    best = candidate_named(answer["candidates"], name)
+    if best["lr_range"] is not None:
+        margin = gap(scale_of(answer), answer["study"]["protocol"]["margin"])
+        yield f"{name}: every lr from {rate_range(best['lr_range'])} is as good, within {margin}."
+
+
+def _new_rows_notes(answer: Answer) -> Iterator[str]:
+    """Yield what to expect on new rows, which is less certain than the mean over seeds."""
+    name = answer["verdict"]["recommended"]
+    if name is None:
+        return
+    best, scale = candidate_named(answer["candidates"], name), scale_of(answer)
+    if best["ci95_new_rows"] is not None:
+        low, high = map(scale.number, best["ci95_new_rows"])
+        yield (
+            f"On new rows, expect {scale.name} between {low} and {high} {scale.unit}".rstrip()
+            + " (95 %); the ± of a score is for more seeds on these rows, that of a difference for both."
         )
 
 

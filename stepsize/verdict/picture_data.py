@@ -22,16 +22,16 @@ def picture_data(study: Study, runs: Runs, names: Collection[str]) -> Details:
     plans: dict[str, PlanSeries] = {}
     curves: dict[str, CurveSeries] = {}
     sweep: dict[str, list[RatePoint]] = {}
-    for candidate in study.candidates:
+    for step, candidate in study.last_steps:
         name = candidate.name
         if name not in names:
             continue
-        rates = tuned(study, candidate, runs)
-        final = final_runs(study, candidate, rates.chosen, runs)
-        plans[name] = _plan(study, candidate, rates.chosen, final)
+        rates = tuned(step, candidate, runs)
+        final = final_runs(step, candidate, rates.chosen, runs)
+        plans[name] = _plan(step, candidate, rates.chosen, final)
         curves[name] = _curves(final)
         if rates.tried:
-            sweep[name] = _sweep(study, candidate, rates, runs)
+            sweep[name] = _sweep(step, candidate, rates, runs)
     return Details(plans=plans, curves=curves, sweep=sweep)
 
 

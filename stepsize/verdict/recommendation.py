@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Literal
+
 import numpy as np
 
 from stepsize.stats import Comparison, Decision, TuningError, decide, seeds_note
+from stepsize.study.looks import Look, earlier_looks
+from stepsize.study.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Verdict, VersusBaseline
-from stepsize.verdict.scores import Scores
+from stepsize.verdict.scores import Scores, scores_of
 
 REASONS = {
     "no rival": "it was the only candidate",
@@ -20,9 +25,14 @@ REASONS = {
 }
 
 
-def decide_study(study: Study, scores: Scores, margin: float) -> Decision:
-    """Return what the scores of a study show: `stats.decide` with the errors that tuning leaves."""
-    return decide(
+def judge_step(study: Study, runs: Runs, looks: Iterable[Look]) -> tuple[Scores, Decision]:
+    """Return the scores of one step of a study, and what they show after the `looks` of the store.
+
+    This is `stats.decide` with the errors that tuning leaves.
+    """
+    scores = scores_of(study, runs)
+    margin = study.margin(study.sign * scores.replicates[study.baseline])
+    decision = decide(
         np.array(list(scores.replicates.values())),
         names=list(scores.replicates),
         baseline=study.baseline,
@@ -30,7 +40,10 @@ def decide_study(study: Study, scores: Scores, margin: float) -> Decision:
         simplicity=[candidate.simplicity() for candidate in study.candidates],
         sample_value=study.facts["data"]["sample_value"],
         tuning=[_tuning_error(scores, name) for name in scores.replicates],
+        earlier=earlier_looks(study, looks),
+        dropped=len(study.steps[0].candidates) - len(study.candidates),
     )
+    return scores, decision
 
 
 def _tuning_error(scores: Scores, name: str) -> TuningError | None:
@@ -49,6 +62,7 @@ def verdict_of(study: Study, decision: Decision) -> Verdict:
             reason=None,
             seeds_needed=None,
             seeds_enough=False,
+            stopped=None,
             sentence="",
         )
     note = seeds_note(decision)
@@ -59,8 +73,16 @@ def verdict_of(study: Study, decision: Decision) -> Verdict:
         reason=REASONS[decision.reason],
         seeds_needed=None if note is None else note.seeds * (study.facts["protocol"].get("folds") or 1),
         seeds_enough=note is not None and note.enough,
+        stopped=_stopped(study, decision),
         sentence="",
     )
+
+
+def _stopped(study: Study, decision: Decision) -> Literal["decided", "budget"] | None:
+    """Return why a study that adds seeds until it is decided stopped; None for any other study."""
+    if study.facts["protocol"].get("budget") is None:
+        return None
+    return "decided" if decision.is_settled else "budget"
 
 
 def versus(sign: int, comparison: Comparison) -> VersusBaseline:

@@ -40,15 +40,13 @@ class Scores:
         """Return how many runs of a candidate diverged."""
         return sum(run.score is None for run in self.runs[name])
 
-    def divergences(self) -> dict[str, Divergence]:
-        """Return the earliest divergence of each candidate that has one."""
-        first: dict[str, Divergence] = {}
-        for name, runs in self.runs.items():
-            lost = [(run.diverged_at, run) for run in runs if run.diverged_at is not None]
-            if lost:
-                update, run = min(lost, key=lambda pair: pair[0])
-                first[name] = Divergence(update, float(np.nanmax(run.curves[3])))
-        return first
+    def divergence(self, name: str) -> Divergence | None:
+        """Return the earliest divergence of a candidate, None if it has none."""
+        lost = [(run.diverged_at, run) for run in self.runs[name] if run.diverged_at is not None]
+        if not lost:
+            return None
+        update, run = min(lost, key=lambda pair: pair[0])
+        return Divergence(update, float(np.nanmax(run.curves[3])))
 
 
 def scores_of(study: Study, runs: Runs) -> Scores:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from stepsize.stats import Decision, summarise
 from stepsize.study.candidates import Candidate
+from stepsize.study.looks import Look
 from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
@@ -23,41 +24,45 @@ from stepsize.verdict.answer import (
     Tuning,
 )
 from stepsize.verdict.new_rows import new_rows
-from stepsize.verdict.recommendation import decide_study, verdict_of, versus
-from stepsize.verdict.scores import Scores, scores_of
+from stepsize.verdict.recommendation import judge_step, verdict_of, versus
+from stepsize.verdict.scores import Scores
 
 # What is not known of a training function, which has its data to itself.
-UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None}
+UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None, "budget": None}
 UNKNOWN_DATA = {"kind": None, "baseline_metric": None, "held_out": False, "copies": None, "notes": []}
 
 
-def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> Answer:
-    """Return the answer of a finished study."""
-    scores = scores_of(study, runs)
-    margin = study.margin(study.sign * scores.replicates[study.baseline])
-    decision = decide_study(study, scores, margin)
+def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Sequence[Look] = ()) -> Answer:
+    """Return the answer of a finished study; `looks` are the verdicts in the store on the same problem."""
+    judged = {step: judge_step(step, runs, looks) for step in study.steps}
+    decision = judged[study][1]
     answer = Answer(
-        study=_study_part(study, margin),
+        study=_study_part(study, decision),
         data=cast(DataFacts, _filled(study.facts["data"], UNKNOWN_DATA)),
-        candidates=[_candidate(study, candidate, scores, decision) for candidate in study.candidates],
+        candidates=[_candidate(step, each, *judged[step], step is study) for step, each in study.last_steps],
         verdict=verdict_of(study, decision),
         notes=[],
         warnings=[],
         cost=cast(Cost, dict(cost)),
     )
-    divergences = scores.divergences()
+    divergences = {
+        each.name: divergence
+        for step, each in study.last_steps
+        if (divergence := judged[step][0].divergence(each.name)) is not None
+    }
     answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)
     answer["notes"] = findings.notes(answer, decision)
     answer["warnings"] = findings.warnings(answer, divergences, decision)
     return answer
 
 
-def _study_part(study: Study, margin: float) -> StudyPart:
-    settled = {"baseline": study.baseline, "margin": margin, "tuning": _tuning(study)}
+def _study_part(study: Study, decision: Decision) -> StudyPart:
+    settled = {"baseline": study.baseline, "margin": decision.margin, "tuning": _tuning(study)}
     return StudyPart(
         name=study.name,
         fingerprint=study.fingerprint,
         seeds=list(study.seeds),
+        looks=list(decision.looks),
         protocol=cast(Protocol, _filled(study.facts["protocol"], UNKNOWN_PROTOCOL) | settled),
         versions=study.facts["versions"],
         command=study.facts["command"],
@@ -82,8 +87,10 @@ def _tuning(study: Study) -> Tuning | None:
     )
 
 
-def _candidate(study: Study, candidate: Candidate, scores: Scores, decision: Decision) -> CandidateAnswer:
-    """Return a candidate with its scores, its comparison and its place."""
+def _candidate(
+    study: Study, candidate: Candidate, scores: Scores, decision: Decision, is_last: bool
+) -> CandidateAnswer:
+    """Return a candidate with its scores, its comparison and its place, at the last step that ran it."""
     name = candidate.name
     rates, by_run = scores.rates[name], scores.by_run[name]
     whole = summarise(study.sign * scores.replicates[name], sample_value=study.facts["data"]["sample_value"])
@@ -97,6 +104,7 @@ def _candidate(study: Study, candidate: Candidate, scores: Scores, decision: Dec
         lr_at_edge=rates.at_edge,
         lr_at_limit=rates.at_limit,
         n=len(by_run),
+        dropped=not is_last,
         replicates=whole.n,
         diverged=scores.diverged(name),
         mean=whole.mean,
@@ -105,5 +113,5 @@ def _candidate(study: Study, candidate: Candidate, scores: Scores, decision: Dec
         ci95_new_rows=new_rows(study, by_run),
         scores=[None if np.isnan(value) else value for value in by_run.tolist()],
         vs_baseline=None if comparison is None else versus(study.sign, comparison),
-        in_best_set=name in decision.best_set,
+        in_best_set=is_last and name in decision.best_set,
     )

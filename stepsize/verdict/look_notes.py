@@ -1,0 +1,58 @@
+"""Notes on the looks at a study: which one this is, and how a study that adds seeds went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from stepsize.number_format import counted
+from stepsize.stats import Decision
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.phrases import LISTED
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def look_notes(answer: Answer, decision: Decision) -> Iterator[str]:
+    """Yield which look this is, which candidates were left out on the way, and why no seeds were added."""
+    unit = "repeat" if answer["study"]["protocol"]["folds"] else "seed"
+    looks = answer["study"]["looks"]
+    if len(looks) > 1:
+        yield (
+            f"This is the {_ordinal(len(looks))} verdict on these candidates: at {_listed(looks)} {unit}s. "
+            f"At this one, p (Holm) must be at most {decision.alpha:.2g}, so that the chance of a false "
+            "statement at any of them stays within 5 %."
+        )
+    dropped = [each for each in answer["candidates"] if each["dropped"]]
+    if dropped:
+        names = "; ".join(f"{each['name']} (at {counted(each['n'], 'seed')})" for each in dropped[:LISTED])
+        rest = f"; and {len(dropped) - LISTED:,} more" if len(dropped) > LISTED else ""
+        yield f"Shown to be behind, and left out of the seeds added later: {names}{rest}."
+    yield from _stop(answer, decision)
+
+
+def _stop(answer: Answer, decision: Decision) -> Iterator[str]:
+    stopped = answer["verdict"]["stopped"]
+    if stopped == "decided":
+        yield "Every question that matters for the recommendation is decided; no more seeds were added."
+    if stopped == "budget":
+        budget = answer["study"]["protocol"]["budget"]
+        spelled = counted(budget, "run") if isinstance(budget, int) else budget
+        yield (
+            f"Twice the seeds would exceed the budget of {spelled}. Not decided: whether "
+            f"{decision.recommended} differs from {_names(decision.open_rivals)}."
+        )
+
+
+def _names(names: Sequence[str]) -> str:
+    if len(names) > LISTED:
+        return f"{', '.join(names[:LISTED])} or {len(names) - LISTED:,} more"
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    texts = [f"{number:,}" for number in numbers]
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _ordinal(number: int) -> str:
+    return ORDINALS[number - 1] if number <= len(ORDINALS) else f"{number}th"
