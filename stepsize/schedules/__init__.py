@@ -33,10 +33,10 @@ from stepsize.schedules.families.triangular import exp_range, triangular, triang
 from stepsize.schedules.families.warmup_stable_decay import flat_cosine, multistep, step_decay, warmup, wsd
 from stepsize.schedules.json_form import from_json
 from stepsize.schedules.operators import Join, Product, Sum
+from stepsize.schedules.parser import parse
 from stepsize.schedules.plan import Plan
 from stepsize.schedules.registry import FAMILIES
 from stepsize.schedules.resumed import resumed
-from stepsize.schedules.text_form import parse
 from stepsize.schedules.wrappers import clip, per_epoch, repeat, rescale
 
 __all__ = [

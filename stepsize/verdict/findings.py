@@ -11,7 +11,7 @@ from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.verdict import data_notes
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, StudyPart
 from stepsize.verdict.attribution import attribution_notes, credit
-from stepsize.verdict.phrases import (
+from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
     difference,
