@@ -2,8 +2,9 @@
 
 Read `base` for what a schedule is, `family` for what a family is, and `families` for all of them; `operators`
 for `>>`, `*` and `+`, `wrappers` for schedules around a schedule, `resumed` for one that was changed in the
-middle of a run; `plan` for the numbers of one run and `phases` for its parts; `text_form` and `json_form` for
-how schedules are written, `code_text` for the Python code that `stepsize.export` makes of them.
+middle of a run; `plan` for the numbers of one run and `phases` for its parts. `text_form` writes a schedule
+as text, its spec, and `parser` reads it back; `json_form` does both for JSON. `code_text` writes the Python
+code that `stepsize.export` makes of a schedule.
 """
 
 from stepsize.schedules.base import Schedule

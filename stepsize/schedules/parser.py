@@ -1,6 +1,6 @@
-"""Schedules as text: Python-call expressions, read here as a syntax tree and never evaluated.
+"""Schedules read from text: Python-call expressions, read as a syntax tree and never evaluated.
 
-Text is written by `repr`: `Family.__repr__` in `family`, the joins, products and sums in `operators`.
+The text of a schedule is written in `text_form`.
 """
 
 from __future__ import annotations

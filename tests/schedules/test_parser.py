@@ -60,7 +60,7 @@ GRAMMAR = "is not part of a spec; write calls of schedules, numbers, lengths"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "the spec is ''; write a text such as"),
         ("   ", "the spec is '   '"),
@@ -131,15 +131,15 @@ GRAMMAR = "is not part of a spec; write calls of schedules, numbers, lengths"
         ("1if 1 else 2", GRAMMAR),
     ],
 )
-def test_what_cannot_be_read(text: Any, said: str) -> None:
-    with pytest.raises(SpecError, match=said) as caught:
+def test_what_cannot_be_read(text: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
         ss.parse(text)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 800  # all families at most
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("(" * 10_000 + "1" + ")" * 10_000, "has 20001 characters; write at most 2000"),
         ("(" * 900 + "1" + ")" * 900, "more than 50 brackets inside each other"),
@@ -155,8 +155,8 @@ def test_what_cannot_be_read(text: Any, said: str) -> None:
         ("9" * 900 + "/" + "1" * 3 + "*cosine(1)", "has no value"),
     ],
 )
-def test_huge_and_deep_texts_are_refused_in_one_line(text: str, said: str) -> None:
-    with pytest.raises(SpecError, match=said) as caught:
+def test_huge_and_deep_texts_are_refused_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
         ss.parse(text)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
