@@ -2,8 +2,9 @@
 
 Read `base` for what a schedule is, `family` for what a family is, and `families` for all of them; `operators`
 for `>>`, `*` and `+`, `wrappers` for schedules around a schedule, `resumed` for one that was changed in the
-middle of a run; `plan` for the numbers of one run and `phases` for its parts; `text_form` and `json_form` for
-how schedules are written, `code_text` for the Python code that `stepsize.export` makes of them.
+middle of a run; `plan` for the numbers of one run and `phases` for its parts. `text_form` writes a schedule
+as text, its spec, and `parser` reads it back; `json_form` does both for JSON. `code_text` writes the Python
+code that `stepsize.export` makes of a schedule.
 """
 
 from stepsize.schedules.base import Schedule
@@ -33,10 +34,10 @@ from stepsize.schedules.families.triangular import exp_range, triangular, triang
 from stepsize.schedules.families.warmup_stable_decay import flat_cosine, multistep, step_decay, warmup, wsd
 from stepsize.schedules.json_form import from_json
 from stepsize.schedules.operators import Join, Product, Sum
+from stepsize.schedules.parser import parse
 from stepsize.schedules.plan import Plan
 from stepsize.schedules.registry import FAMILIES
 from stepsize.schedules.resumed import resumed
-from stepsize.schedules.text_form import parse
 from stepsize.schedules.wrappers import clip, per_epoch, repeat, rescale
 
 __all__ = [

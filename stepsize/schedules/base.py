@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, final
 
-from stepsize.checks import finite_number, spell
+from stepsize.checks import finite_number
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import Functions
@@ -20,6 +20,8 @@ class Schedule(ABC):
 
     Schedules are compared by value, their repr is their spec, and `parse` and `from_json` read them back.
     """
+
+    operator: ClassVar[str | None] = None  # what stands between its parts in its spec
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every schedule is a dataclass
     __array_ufunc__ = None  # np.float64(2) * schedule then comes here instead of making an array
@@ -197,15 +199,6 @@ class Schedule(ABC):
 def parameters(schedule: Schedule) -> dict[str, Any]:
     """Return the fields of a schedule by name."""
     return {field.name: getattr(schedule, field.name) for field in dataclasses.fields(schedule)}
-
-
-def written(value: Any) -> str:
-    """Return a parameter as specs write it."""
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, tuple):
-        return "[" + ", ".join(written(item) for item in value) + "]"
-    return spell(value) if isinstance(value, float) else repr(value)
 
 
 def _knobs_in(value: Any) -> set[str]:

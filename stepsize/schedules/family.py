@@ -14,13 +14,14 @@ import numpy as np
 
 from stepsize.checks import spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Schedule, written
+from stepsize.schedules.base import Schedule
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array
 from stepsize.schedules.fields import Check
 from stepsize.schedules.phase_starts import PhaseStart
 from stepsize.schedules.registry import FAMILIES
+from stepsize.schedules.text_form import call_text
 from stepsize.units import Length
 
 
@@ -81,14 +82,7 @@ class Family(Schedule):
 
     @final
     def __repr__(self) -> str:
-        arguments = []
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not field.kw_only:
-                arguments.append(written(value))
-            elif value != field.default:
-                arguments.append(f"{field.name}={written(value)}")
-        return f"{type(self).__name__}({', '.join(arguments)})"
+        return call_text(self)
 
 
 AnyFamily = TypeVar("AnyFamily", bound=Family)

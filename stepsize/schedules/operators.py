@@ -11,11 +11,12 @@ import numpy as np
 
 from stepsize.checks import finite_number, shown, spell
 from stepsize.errors import ScheduleError
-from stepsize.schedules.base import Schedule, written
+from stepsize.schedules.base import Schedule
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array
 from stepsize.schedules.families.warmup_stable_decay import warmup
+from stepsize.schedules.text_form import operation_text
 from stepsize.units import Knob
 
 
@@ -29,6 +30,7 @@ class Join(Schedule):
     array([0.4, 0.4, 0.2, 0.1])
     """
 
+    operator = ">>"
     pieces: tuple[Schedule, ...]
 
     def __post_init__(self) -> None:
@@ -90,7 +92,7 @@ class Join(Schedule):
         first = self.pieces[0]
         if isinstance(first, warmup):
             clock.part("warmup", first.length)
-        before = " >> ".join(map(repr, self.pieces[:-1]))
+        before = operation_text(">>", self.pieces[:-1])
         raise ScheduleError(
             f"{before} lasts {total:g} updates, longer than the run of {clock.horizon:g}; "
             "shorten it or plan more updates"
@@ -112,7 +114,7 @@ class Join(Schedule):
         return self.pieces[-1].incomplete
 
     def __repr__(self) -> str:
-        return " >> ".join(map(repr, self.pieces))
+        return operation_text(">>", self.pieces)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -126,6 +128,7 @@ class Product(Schedule):
     array([0.2 , 0.15, 0.1 , 0.05])
     """
 
+    operator = "*"
     scale: float | Knob
     factors: tuple[Schedule, ...]
 
@@ -167,8 +170,7 @@ class Product(Schedule):
         )
 
     def __repr__(self) -> str:
-        factors = [f"({each})" if isinstance(each, Join | Sum) else repr(each) for each in self.factors]
-        return " * ".join(factors if self.scale == 1 else [written(self.scale), *factors])
+        return operation_text("*", self.factors if self.scale == 1 else [self.scale, *self.factors])
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -180,6 +182,7 @@ class Sum(Schedule):
     array([0.5, 0.4, 0.3, 0.2])
     """
 
+    operator = "+"
     terms: tuple[Schedule, ...]
 
     def __post_init__(self) -> None:
@@ -208,7 +211,7 @@ class Sum(Schedule):
         return any(term.sized for term in self.terms)
 
     def __repr__(self) -> str:
-        return " + ".join(f"({term})" if isinstance(term, Join) else repr(term) for term in self.terms)
+        return operation_text("+", self.terms)
 
 
 def _shared_duration(schedule: Schedule, parts: tuple[Schedule, ...], clock: Clock) -> float | None:

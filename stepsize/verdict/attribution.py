@@ -13,7 +13,7 @@ from stepsize.number_format import Scale, counted
 from stepsize.stats import Decision
 from stepsize.stats.decision import Word
 from stepsize.verdict.answer import Answer, CandidateAnswer
-from stepsize.verdict.phrases import LISTED, candidate_named, difference, scale_of, settings_text
+from stepsize.verdict.formatting import LISTED, candidate_named, difference, scale_of, settings_text
 
 
 @dataclass(frozen=True)

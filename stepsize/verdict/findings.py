@@ -11,8 +11,7 @@ from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.verdict import data_notes
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, StudyPart
 from stepsize.verdict.attribution import attribution_notes, credit
-from stepsize.verdict.look_notes import look_notes
-from stepsize.verdict.phrases import (
+from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
     difference,
@@ -21,6 +20,7 @@ from stepsize.verdict.phrases import (
     scale_of,
     score,
 )
+from stepsize.verdict.look_notes import look_notes
 from stepsize.verdict.scores import Divergence
 
 Divergences = Mapping[str, Divergence]  # by name, of the candidates with diverged runs

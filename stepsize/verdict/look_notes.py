@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from stepsize.number_format import counted
 from stepsize.stats import Decision
 from stepsize.verdict.answer import Answer
-from stepsize.verdict.phrases import LISTED
+from stepsize.verdict.formatting import LISTED
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 

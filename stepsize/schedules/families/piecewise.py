@@ -11,13 +11,13 @@ import numpy as np
 
 from stepsize.errors import ScheduleError
 from stepsize.schedules import code_text
-from stepsize.schedules.base import written
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array, shaped
 from stepsize.schedules.family import Family, family
 from stepsize.schedules.fields import Levels, Milestones, OptionalPeriod, one_of
 from stepsize.schedules.phase_starts import HELD, PhaseStart, numbered, times_within
+from stepsize.schedules.text_form import value_text
 
 
 @family
@@ -104,6 +104,6 @@ class piecewise_interpolated(Family):
 def _check_count(schedule: piecewise_constant | piecewise_interpolated) -> None:
     if len(schedule.values) != len(schedule.at) + 1:
         raise ScheduleError(
-            f"values={written(schedule.values)} has {len(schedule.values)} for {len(schedule.at)} times; "
+            f"values={value_text(schedule.values)} has {len(schedule.values)} for {len(schedule.at)} times; "
             "write one more value than there are times in at="
         )

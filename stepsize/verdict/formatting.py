@@ -1,4 +1,7 @@
-"""How the sentences of a verdict write candidates, settings and differences."""
+"""Candidates, settings, scores and differences, as the sentences of a verdict write them.
+
+The words "better", "worse", "equivalent" and "not shown" are decided in `stats.decision`.
+"""
 
 from __future__ import annotations
 
