@@ -149,7 +149,7 @@ def test_definition_round_trip(study):
         ({"candidates": ["constant(0.1)"] * 2}, "two candidates are called"),
         ({"seeds": 0}, "seeds=0"),
         ({"seeds": True}, "seeds=True"),
-        ({"seeds": [1, 1]}, "distinct"),
+        ({"seeds": [1, 1]}, "different"),
         ({"seeds": [-1]}, "from 0 to"),
         ({"seeds": [2_000_000]}, "from 0 to"),
         ({"baseline": "constnt(lr)"}, "did you mean 'constant(lr)'"),
