@@ -152,7 +152,7 @@ def compare(
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
             trainable = _counted(trainable, store, quiet)
-        study = plan_study(description, trainable, command or call_text(problem, trainable, options))
+        study = plan_study(description, trainable, command or call_text(problem, options))
         if not quiet:
             for note in trainable.notes:
                 _print(f"Data: {note}.")

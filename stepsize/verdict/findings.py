@@ -9,7 +9,7 @@ from stepsize.number_format import Scale, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.verdict import data_notes
-from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, StudyPart
+from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import attribution_notes, credit
 from stepsize.verdict.formatting import (
     LISTED,
@@ -84,7 +84,7 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
     return [
         *attribution_notes(answer, decision),
         *data_notes.notes(answer["data"], study["protocol"]),
-        *_split_notes(study),
+        *_split_notes(answer),
         *_new_rows_notes(answer),
         *_tuning_notes(study["protocol"]),
         *_rates_as_good(answer),
@@ -93,12 +93,13 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
     ]
 
 
-def _split_notes(study: StudyPart) -> Iterator[str]:
-    kind = study["protocol"]["split_kind"]
+def _split_notes(answer: Answer) -> Iterator[str]:
+    kind = answer["study"]["protocol"]["split_kind"]
     if kind == "lesson":
         yield (
-            "The validation rows are the last rows of the table, unshuffled and the same for every seed. To "
-            f"compare the same candidates on stratified splits: {_on_stratified_splits(study)}"
+            "The validation rows are the last rows of the table, unshuffled and the same for every seed. "
+            "Unless the rows are in the order of time, also compare the candidates on rows that each seed "
+            f"draws: {_on_drawn_rows(answer)}"
         )
     if kind == "test":
         yield (
@@ -107,11 +108,15 @@ def _split_notes(study: StudyPart) -> Iterator[str]:
         )
 
 
-def _on_stratified_splits(study: StudyPart) -> str:
-    command = study["command"]
-    if not command.startswith("stepsize compare "):
-        command = f"stepsize compare {study['name']}"
-    return re.sub(r" --split[= ]\S+", "", command) + " --split stratified"
+def _on_drawn_rows(answer: Answer) -> str:
+    """Return the command of a study with a split that each seed draws."""
+    command = answer["study"]["command"]
+    kind = "stratified" if answer["data"]["kind"] in ("binary", "multiclass") else "random"
+    if command.startswith("stepsize compare "):
+        return re.sub(r" --split[= ]\S+", "", command) + f" --split {kind}"
+    if command.startswith(("stepsize.compare('", 'stepsize.compare("')):
+        return re.sub(r", split='[^']*'", "", command.removesuffix(")")) + f", split='{kind}')"
+    return f"create the problem with split={kind!r}."
 
 
 def _tuning_notes(protocol: Protocol) -> Iterator[str]:
