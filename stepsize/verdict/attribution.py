@@ -16,8 +16,8 @@ from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
-    difference,
     full_spec,
+    paired_difference,
     scale_of,
     settings_text,
 )
@@ -66,7 +66,8 @@ class Attribution:
         change, interval = pair.estimate, pair.ci95
         if change is not None and not self.scale.higher_is_better:
             change = -change
-        return pair.word, difference(self.scale, change, None if interval is None else list(interval))
+        interval = None if interval is None else list(interval)
+        return pair.word, paired_difference(self.scale, candidate, against, change, interval)
 
     def matters(self, candidate: CandidateAnswer) -> bool:
         """Return whether the settings of a candidate alone are shown to change the score."""

@@ -14,9 +14,9 @@ from stepsize.verdict.attribution import attribution_notes, credit
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
-    difference,
     full_spec,
     gap,
+    paired_difference,
     scale_of,
     score,
 )
@@ -37,7 +37,9 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
     use = f"Use {full_spec(best)} ({scale.name} {reached})"
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
-    gain = _gain(best, scale) + (credit(answer, decision, best) if best["vs_baseline"] else "")
+    gain = _gain(best, candidate_named(candidates, protocol["baseline"]), scale) + (
+        credit(answer, decision, best) if best["vs_baseline"] else ""
+    )
     count = len(verdict["best_set"])
     if decision.only_one:
         return f"{use}: it is shown to be better than {_all_others(len(candidates) - 1)}{gain}."
@@ -57,12 +59,12 @@ def _all_diverged(candidates: Sequence[CandidateAnswer], divergences: Divergence
     )
 
 
-def _gain(candidate: CandidateAnswer, scale: Scale) -> str:
+def _gain(candidate: CandidateAnswer, baseline: CandidateAnswer, scale: Scale) -> str:
     """Return the end of a sentence: how far a candidate is from the baseline."""
     versus = candidate["vs_baseline"]
     if versus is None:
         return ""
-    change = difference(scale, versus["mean"], versus["ci95"])
+    change = paired_difference(scale, candidate, baseline, versus["mean"], versus["ci95"])
     return f"; it differs from the baseline by {change} ({versus['verdict']})"
 
 
@@ -230,7 +232,12 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
     data, protocol = answer["data"], answer["study"]["protocol"]
     values = {value for candidate in answer["candidates"] for value in candidate["scores"]}
     means = [candidate["mean"] for candidate in answer["candidates"] if candidate["mean"] is not None]
-    if len(values) == 1:
+    if values == {1.0} and protocol["share"]:
+        yield (
+            f"Every run has a {scale_of(answer).name} of 100 %, so nothing can be told apart: check that no "
+            "column gives the answer away, or train for fewer epochs."
+        )
+    elif len(values) == 1:
         yield (
             f"The {scale_of(answer).name} is the same for every seed and candidate: check the model and the "
             "data first."

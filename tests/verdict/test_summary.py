@@ -108,6 +108,19 @@ def test_diverged_runs_count_and_are_reported():
     assert any("cosine(0.1): 4 of 12 runs diverged, the first at update 17" in w for w in answer["warnings"])
 
 
+def test_a_difference_that_few_seeds_or_none_show_is_not_given_as_if_all_did():
+    candidates = [Candidate("constant(0.1)", "lost"), Candidate("constant(0.1)", clipnorm=1.0)]
+    for survivors, size in ((1, "+80.00 points on 1 of 12 seeds"), (0, "an unknown amount, since no seed")):
+        answer = answer_of(
+            candidates,
+            lambda name, seed, survivors=survivors: (
+                0.9 if name != "lost" else 0.1 if seed < survivors else None
+            ),
+        )
+        assert f"it differs from the baseline by {size}" in answer["verdict"]["sentence"]
+        assert size in answer["notes"][0]
+
+
 def test_all_diverged():
     answer = answer_of(["constant(0.1)", "cosine(0.1)"], lambda name, seed: None)
     assert answer["verdict"]["status"] == "all_diverged"
@@ -205,6 +218,8 @@ def test_the_advice_on_splits_can_be_run_as_it_stands(command, advice):
 def test_warnings_of_a_constant_metric_and_of_the_majority():
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5)
     assert any("is the same for every seed and candidate" in warning for warning in answer["warnings"])
+    perfect = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 1.0)
+    assert any("column gives the answer away" in warning for warning in perfect["warnings"])
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5 + noise(seed))
     assert any(
         "No candidate beats always giving the most common answer (63.8 %)" in warning
