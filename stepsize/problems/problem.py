@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.checks import shown
-from stepsize.errors import ProblemError, unknown
+from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
 from stepsize.problems.data_facts import describe
@@ -121,7 +121,15 @@ class Problem:
         self.split.check_seeds(seeds)
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Accept any settings: only the training process knows the arguments of the optimizer."""
+        """Raise StudyError for what all candidates share; the optimizer checks its arguments itself."""
+        shared = {each.name for each in fields(self) if each.init} | {*DATA_ARGUMENTS, "loss", "folds"}
+        for key in settings:
+            if key in shared - {"batch_size"}:
+                raise StudyError(
+                    f"{key}={shown(settings[key])} cannot differ between the candidates of a study; they may "
+                    "have their own batch_size, momentum, multipliers and arguments of the optimizer: make "
+                    f"one study for each {key}"
+                )
 
     def parts(self, seed: int, judge: bool = True) -> Parts:
         """Return the training and validation rows of a seed."""
@@ -217,6 +225,12 @@ def problem(
     arguments = {key: changes.pop(key) for key in DATA_ARGUMENTS if key in changes}
     known = [each.name for each in fields(Problem) if each.init] + [*DATA_ARGUMENTS, "validation", "folds"]
     for key in changes:
+        if key == "optimizer":
+            text = repr(changes[key]) if isinstance(changes[key], str) else "'sgd', 'momentum': 0.9"
+            raise ProblemError(
+                f"optimizer={shown(changes[key])} is a part of settings here; write settings="
+                f"{{'optimizer': {text}}}"
+            )
         if key not in known:
             raise ProblemError(unknown("argument", key, known))
     if isinstance(name, str) and canonical_name(name) in BUILT_IN:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepsize.checks import shown
 from stepsize.errors import SpecError, unknown
+from stepsize.schedules.other_names import own_name
 
 if TYPE_CHECKING:
     from stepsize.schedules.base import Schedule
@@ -31,6 +32,11 @@ def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> S
     """
     if isinstance(name, str) and name not in FAMILIES:
         from stepsize.schedules import foreign  # noqa: F401  (it registers its families)
+    if isinstance(name, str) and name not in FAMILIES and (ours := own_name(name)):
+        raise SpecError(
+            f"unknown schedule {name!r}; its family is called {ours!r} here, with parameters of its own: see "
+            "docs/migration.md, or convert the object of the other library with stepsize.dialects"
+        )
     if not isinstance(name, str) or name not in FAMILIES:
         raise SpecError(unknown("schedule", name if isinstance(name, str) else shown(name), sorted(FAMILIES)))
     declared = fields(FAMILIES[name])

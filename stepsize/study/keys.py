@@ -83,6 +83,7 @@ PROTOCOL_KEYS = (
 )  # of a study, whatever is trained
 SPLIT_KEYS = ("split", "validation", "folds")
 FUNCTION_KEYS = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode", "margin")
+OPTIMIZER_ARGUMENTS = ("momentum", "nesterov", "weight_decay", "beta_1", "beta_2", "clipnorm", "clipvalue")
 TABLES = {  # the keys of the tables, with an example of each table
     "split": (("kind", "validation", "folds"), '{"kind": "stratified"}'),
     "tuning": (("rates", "rounds", "seeds", "fine_seeds"), '{"rounds": 2}'),
@@ -94,6 +95,12 @@ def check_keys(keys: Mapping[str, Any]) -> None:
     """Raise StudyError for a key that no study has."""
     known = [*StudyKeys.__annotations__, "seeds"]
     for key in keys:
+        if key in OPTIMIZER_ARGUMENTS:
+            raise StudyError(
+                f"{key}={shown(keys[key])} belongs to the optimizer; write for example optimizer="
+                f'{{"name": "sgd", "{key}": {shown(keys[key])}}}, or Candidate("constant(lr)", {key}='
+                f"{shown(keys[key])}) for one candidate"
+            )
         if key not in known:
             raise StudyError(unknown("argument", key, known))
 

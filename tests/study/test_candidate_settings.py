@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import stepsize as ss
-from stepsize.errors import InputError, StudyError
+from stepsize.errors import InputError, ProblemError, StudyError
+from stepsize.problems.problem import problem
 from stepsize.study.candidate_settings import split_settings
 from stepsize.study.candidates import Candidate
+from stepsize.study.description import describe_study
+from stepsize.study.options import call_text
 from stepsize.study.study import Study, make_study
 
 
@@ -114,3 +118,40 @@ def test_the_margin_of_a_study_beats_that_of_its_problem():
 def test_a_candidate_is_a_schedule_or_its_text():
     with pytest.raises(StudyError, match="got int"):
         Candidate(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"model": "mlp(16)"}, {"epochs": 3}, {"loss": "mse"}, {"split": "kfold"}]
+)
+def test_what_all_candidates_share_cannot_be_a_setting(settings):
+    (key,) = settings
+    with pytest.raises(StudyError, match=f"{key}=.* cannot differ between .* one study for each {key}"):
+        make_study(problem("ionosphere"), [Candidate("constant(0.1)", **settings)])
+
+
+def test_arguments_of_the_optimizer_are_not_keys_of_a_study():
+    with pytest.raises(StudyError, match=r'momentum=0.9 belongs to the optimizer; .*"momentum": 0.9'):
+        describe_study("ionosphere", {"momentum": 0.9})
+    with pytest.raises(
+        ProblemError, match="optimizer='adam' is a part of settings here; .*'optimizer': 'adam'"
+    ):
+        problem("ionosphere", optimizer="adam")
+
+
+def test_the_call_in_a_report_makes_the_same_study():
+    candidates = [
+        "constant(0.1)",
+        Candidate("cosine(lr)", name="fast", momentum=0.5),
+        Candidate("linear(lr)"),
+    ]
+    options = {"candidates": candidates, "split": {"kind": "kfold", "folds": 5}, "epochs": 3}
+    text = call_text("ionosphere", options)
+    calls = []
+    eval(
+        text, {"stepsize": SimpleNamespace(compare=lambda *a, **k: calls.append((a, k)), Candidate=Candidate)}
+    )
+    ((source, schedules), keys), = calls  # fmt: skip
+    assert (source, keys) == ("ionosphere", {"split": {"kind": "kfold", "folds": 5}, "epochs": 3})
+    assert [Candidate.of(each) for each in schedules] == [Candidate.of(each) for each in candidates]
+    assert call_text("iris", {}) == "stepsize.compare('iris')"
+    assert call_text((1, 2), {"seeds": 3}) == "stepsize.compare(problem, seeds=3)"

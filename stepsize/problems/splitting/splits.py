@@ -15,6 +15,12 @@ from stepsize.problems.splitting.grouped import assign_folds, draw_groups
 from stepsize.problems.splitting.stratified import draw_stratified
 
 KINDS = ("auto", "stratified", "random", "lesson", "test", "groups", "time", "column", "kfold", "given")
+NEEDS = {  # what a kind needs of the data, and the argument that names it
+    "test": ("test part", "part=, a column or array with the values train, valid and test"),
+    "groups": ("groups", "groups=, a column or array that names the group of each row"),
+    "time": ("time order", "order=, a column or array with the time of each row"),
+    "column": ("part column", "part=, a column or array with the values train, valid and test"),
+}
 REPEATS = 10  # default number of repeats of a cross-validation
 
 
@@ -168,10 +174,10 @@ class Split:
         rows = data.rows_outside_test
         needs = {"test": data.test, "groups": data.groups, "time": data.order, "column": data.part}
         if self.kind in needs and needs[self.kind] is None:
-            what = {"test": "no test part", "groups": "no groups", "time": "no time order"}
+            what, give = NEEDS[self.kind]
             raise ProblemError(
-                f"split={self.kind!r}: data {data.name!r} has {what.get(self.kind, 'no part column')}; "
-                "use split='stratified', or name the column"
+                f"split={self.kind!r}: data {data.name!r} has no {what}; use split='stratified', or give "
+                f"{give}"
             )
         held = len(rows) - int(len(rows) * (1 - self.validation))  # as Keras rounds its validation_split
         if self.kind == "lesson":

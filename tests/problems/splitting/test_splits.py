@@ -189,6 +189,7 @@ def test_seeds_must_be_whole_repeats():
         (lambda: Split.given([0.5], [1]), "list of at least one row number"),
         (lambda: Split.given([0, 1], [40]).parts(toy(), 0), "row 40 .* outside"),
         (lambda: Split("test").parts(toy(), 0), "no test part"),
+        (lambda: Split("time").parts(toy(), 0), "no time order; .*or give order=, a column or array"),
         (lambda: Split("groups").parts(toy(), 0), "no groups"),
         (lambda: Split("time").parts(toy(), 0), "no time order"),
         (lambda: Split("column").parts(toy(), 0), "no part column"),
