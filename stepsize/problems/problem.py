@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.checks import shown
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
@@ -126,7 +125,7 @@ class Problem:
         for key in settings:
             if key in shared - {"batch_size"}:
                 raise StudyError(
-                    f"{key}={shown(settings[key])} cannot differ between the candidates of a study; they may "
+                    f"{key}={settings[key]!r} cannot differ between the candidates of a study; they may "
                     "have their own batch_size, momentum, multipliers and arguments of the optimizer: make "
                     f"one study for each {key}"
                 )
@@ -228,7 +227,7 @@ def problem(
         if key == "optimizer":
             text = repr(changes[key]) if isinstance(changes[key], str) else "'sgd', 'momentum': 0.9"
             raise ProblemError(
-                f"optimizer={shown(changes[key])} is a part of settings here; write settings="
+                f"optimizer={changes[key]!r} is a part of settings here; write settings="
                 f"{{'optimizer': {text}}}"
             )
         if key not in known:
@@ -258,7 +257,7 @@ def _with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
         if base.kind in WITHOUT[key]:
             other = "kfold" if key == "folds" else "stratified"
             raise ProblemError(
-                f"{key}={shown(value)} has no effect with split={base.kind!r}; leave it out, or write "
+                f"{key}={value!r} has no effect with split={base.kind!r}; leave it out, or write "
                 f"split={other!r}"
             )
     return {**combined, "split": replace(base, **sizes)}

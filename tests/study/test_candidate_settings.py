@@ -133,7 +133,7 @@ def test_arguments_of_the_optimizer_are_not_keys_of_a_study():
     with pytest.raises(StudyError, match=r'momentum=0.9 belongs to the optimizer; .*"momentum": 0.9'):
         describe_study("ionosphere", {"momentum": 0.9})
     with pytest.raises(
-        ProblemError, match="optimizer='adam' is a part of settings here; .*'optimizer': 'adam'"
+        ProblemError, match=r"optimizer='adam' is a part of settings here; .*'optimizer': 'adam'"
     ):
         problem("ionosphere", optimizer="adam")
 

@@ -22,7 +22,7 @@ METRICS = {"regression": "r2"}
 def judge(data, parts, folds=None, metric=None):
     """Return the note and the warnings on data with parts."""
     facts = describe(data, parts, None if folds is None else Split("kfold", folds=folds))
-    protocol = {"metric": metric or METRICS.get(data.kind, "accuracy"), "folds": folds}
+    protocol = {"metric": metric or METRICS.get(data.kind, "accuracy"), "folds": folds, "share": True}
     return data_notes.validation_note(facts, protocol), list(data_notes.warnings(facts, protocol))
 
 
@@ -72,7 +72,7 @@ def test_facts_for_each_kind():
     assert "always giving the more common answer for each label scores 5" in note
     assert "one correct answer is worth 0.33 points" in note
     note, warnings = judge(load((X, X[:, 0])), halves())
-    assert "always predicting the mean of the training rows scores about 0" in note
+    assert "always predicting the mean of the training rows scores about 0 %, and a perfect model" in note
     assert warnings == []
     note, _ = judge(load((X, X[:, 0])), halves(), metric="mae")
     assert note == "The validation part has 100 rows."

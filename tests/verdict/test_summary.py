@@ -190,7 +190,7 @@ def test_a_setting_of_the_baseline_alone_is_named_too():
 
 
 def test_an_explicit_default_is_not_a_difference():
-    candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", momentum=0.9)]
+    candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", momentum=0.8)]
     answer = answer_of(candidates, lambda name, seed: 0.9 + noise(seed))
     assert not any("omentum" in note for note in answer["notes"])
 
