@@ -17,7 +17,12 @@ from stepsize.errors import ProblemError
 from stepsize.problems.loading.number_formats import SHOWN, check_plain, read_number, read_numbers
 
 CATEGORIES = 50  # most distinct texts of a column; more are taken for names or free text
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?|\d{4}[-/]\d{1,2}"
+    rf"|\d{{1,2}}[ -]{MONTH}[ -]\d{{2,4}}.*|{MONTH}[ -](\d{{1,2}},? )?\d{{2,4}}.*",
+    re.IGNORECASE,
+)
 TRUTH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 
 

@@ -24,8 +24,8 @@ from stepsize.problems.loading.headers import holds_names
 from stepsize.problems.loading.memory import check_fits
 from stepsize.problems.loading.number_formats import COMMA, MISSING, POINT
 from stepsize.problems.loading.special_columns import Roles
-from stepsize.problems.loading.text_frames import TextFrame, read_frame
-from stepsize.problems.loading.text_rows import find_layout, read_rows
+from stepsize.problems.loading.text_frames import TextFrame, check_length, read_frame
+from stepsize.problems.loading.text_rows import Layout, find_layout, read_rows
 
 TEXT_GROWTH = 6  # memory needed to load a text file, as a multiple of its size
 PARQUET_GROWTH = 3  # the same, of the uncompressed size of a Parquet file
@@ -52,17 +52,19 @@ def from_text(
     what = f"file {str(path)!r}"
     check_fits(what, TEXT_GROWTH * path.stat().st_size)
     with _readable(path, "CSV", OSError, csv.Error):
-        separator = find_layout(path).separator
-        first = list(islice(read_rows(path, find_layout(path)), SAMPLE))
+        layout = find_layout(path)
+        first = list(islice(read_rows(path, layout), SAMPLE))
         if len(first) < 2:
             raise ProblemError(f"{what} is empty; at least 4 rows of data are needed")
+        for row in first:
+            check_length(what, first[0], row)
         rows = [cells for _, cells in first]
         named = holds_names(rows, what) if header is None else header
         names = rows[0] if named else [str(number) for number in range(len(rows[0]))]
         check_unique(names, what)
         targets = find_targets(target, names, named, repr(str(path)))
-        usual = POINT if separator == "," else None
-        table = _read(path, what, named, [names.index(each) for each in targets], usual)
+        usual = POINT if layout.separator == "," else None
+        table = _read(path, layout, what, named, [names.index(each) for each in targets], usual)
     place = Place(what, "line", 0, table.lines)
     for name in targets:
         _check_present(name, table.frame[names.index(name)], place)
@@ -101,9 +103,10 @@ def from_parquet(
     )  # fmt: skip
 
 
-def _read(path: Path, what: str, named: bool, targets: Sequence[int], usual: str | None) -> TextFrame:
+def _read(
+    path: Path, layout: Layout, what: str, named: bool, targets: Sequence[int], usual: str | None
+) -> TextFrame:
     """Read a text file, as texts if a comma or a point in it may separate thousands."""
-    layout = find_layout(path)
     as_text = layout.separator == ";"  # where a comma cannot separate cells because it is in numbers
     table = read_frame(read_rows(path, layout), what, named, targets, as_text)
     if as_text or mark_of(table.frame, usual) != COMMA:

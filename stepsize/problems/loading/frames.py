@@ -21,7 +21,7 @@ from stepsize.problems.loading.column_names import (
 from stepsize.problems.loading.columns import Place, texts_of
 from stepsize.problems.loading.datasets import PART_COLUMN
 from stepsize.problems.loading.features import read_features
-from stepsize.problems.loading.number_formats import decimal_mark, first_unusual, read_numbers
+from stepsize.problems.loading.number_formats import decimal_mark, first_unusual, read_number, read_numbers
 from stepsize.problems.loading.special_columns import Roles, read_role, role_notes, test_rows
 from stepsize.problems.loading.targets import Target, recognise
 
@@ -77,6 +77,10 @@ def from_frame(
     x, feature_notes = read_features(frame[features], place, mark)
     special = {role: read_role(role, frame[columns_of[role]] if role in columns_of else value, place)
                for role, value in roles.named().items()}  # fmt: skip
+    if _look_like_values(frame.columns, place):
+        some = ", ".join(map(repr, columns[:3]))
+        notes = [*notes, f"the names of the columns ({some}, ...) look like a row of values; "
+                 "read_csv(header=None) keeps that row"]  # fmt: skip
     if not named:
         notes = [*notes, f"the columns have no names and are numbered 0 to {len(columns) - 1}"]
     return Data(
@@ -84,6 +88,13 @@ def from_frame(
         test=test_rows(special), **special,
         notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop)),
     )  # fmt: skip
+
+
+def _look_like_values(columns: Sequence[str], place: Place) -> bool:
+    """Return whether most names are numbers such as 33.6, because pandas took a row for the names."""
+    numbers = [number for number in map(read_number, columns) if number is not None]
+    has_decimals = any(not number.is_integer() for number in numbers)
+    return place.unit == "row" and has_decimals and 2 * len(numbers) >= len(columns)
 
 
 def mark_of(frame: Any, usual: str | None = None) -> str | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 from typing import NamedTuple
 
 from stepsize.errors import ProblemError
@@ -46,8 +47,8 @@ def holds_names(rows: Sequence[Sequence[str]], what: str) -> bool:
     """
     first, below = rows[0], rows[1:]
     clues = [_clue(cell, [row[i] for row in below if i < len(row)]) for i, cell in enumerate(first)]
-    numbers = [number for number in map(read_number, first) if number is not None]
-    answer = _by_texts(first, clues) if not numbers else _by_numbers(numbers, clues)
+    numbers = _numbers(first)
+    answer = _by_texts(first, clues) if not numbers else _by_numbers(first, numbers, clues)
     if answer is None:
         shown = ", ".join(first[:SHOWN]) + (", ..." if len(first) > SHOWN else "")
         raise ProblemError(
@@ -59,7 +60,7 @@ def holds_names(rows: Sequence[Sequence[str]], what: str) -> bool:
 
 def _clue(cell: str, below: Sequence[str]) -> Clue:
     present = [text for text in below if text not in MISSING]
-    numbers = [number for number in map(read_number, present) if number is not None]
+    numbers = _numbers(present)
     if 2 * len(numbers) > len(present):
         return _clue_above_numbers(cell, present, numbers)
     if cell in MISSING or not present:
@@ -73,9 +74,9 @@ def _clue_above_numbers(cell: str, present: Sequence[str], numbers: Sequence[flo
         return Clue(NAME, True)  # the row numbers that pandas writes have no name
     if cell in MISSING:
         return Clue(None, True)
-    number = read_number(cell)
-    if number is None:
+    if not _numbers([cell]):
         return Clue(VALUE if cell in present else NAME, True)
+    (number,) = _numbers([cell])
     among = min(numbers) <= number <= max(numbers)
     return Clue(VALUE if among or not number.is_integer() else None, True, among)
 
@@ -83,20 +84,21 @@ def _clue_above_numbers(cell: str, present: Sequence[str], numbers: Sequence[flo
 def _by_texts(first: Sequence[str], clues: Sequence[Clue]) -> bool | None:
     """Return whether a first row without numbers holds names; None if that is not clear."""
     kinds = [clue.kind for cell, clue in zip(first, clues, strict=True) if cell not in MISSING]
-    if VALUE not in kinds:
+    if VALUE not in kinds or Clue(NAME, above_numbers=True) in clues:
         return True
     return False if set(kinds) == {VALUE} else None
 
 
-def _by_numbers(numbers: Sequence[float], clues: Sequence[Clue]) -> bool | None:
+def _by_numbers(first: Sequence[str], numbers: Sequence[float], clues: Sequence[Clue]) -> bool | None:
     """Return whether a first row with these numbers holds names; None if that is not clear."""
     has_names = any(clue.kind == NAME for clue in clues)
     if has_names and len(numbers) > 1 and _counts(numbers):
         return True
-    if len(set(numbers)) < len(numbers):
+    repeated = Counter(cell for cell in first if _numbers([cell]))
+    if max(repeated.values()) > 1:
         return False  # names differ
     rises = len(numbers) > 2 and all(a < b for a, b in pairwise(numbers))
-    if rises and (_counts(numbers) or not any(clue.among_numbers for clue in clues)):
+    if rises and (len(numbers) > 4 or _counts(numbers) or not any(clue.among_numbers for clue in clues)):
         return None  # names such as 0, 1, 2 or 400.5, 401, 401.5, or an unusual row
     if any(clue.kind == NAME and clue.above_numbers for clue in clues):
         return None
@@ -104,6 +106,12 @@ def _by_numbers(numbers: Sequence[float], clues: Sequence[Clue]) -> bool | None:
     if has_names:
         return False if has_decimals else None
     return False if any(clue.kind == VALUE for clue in clues) else None
+
+
+def _numbers(cells: Sequence[str]) -> list[float]:
+    """Return the numbers among the cells, but for words such as inf."""
+    numbers = (read_number(cell) for cell in cells if not cell.isalpha())
+    return [number for number in numbers if number is not None and isfinite(number)]
 
 
 def _counts(numbers: Sequence[float]) -> bool:

@@ -82,7 +82,7 @@ def first_unusual(texts: Sequence[str], values: Sequence[float]) -> tuple[str, f
     ('1.234', 1234.0)
     """
     for text, value in zip(texts, values, strict=True):
-        if text and (COMMA in text or (POINT in text and float(text) != value)):
+        if COMMA in text or text.count(POINT) > 1 or (POINT in text and float(text) != value):
             return text, value
     return None
 

@@ -52,6 +52,14 @@ def read_frame(
     return TextFrame(frame, checked.lines)
 
 
+def check_length(what: str, first: Row, row: Row) -> None:
+    """Raise ProblemError if a row of the file `what` is longer or shorter than its first one."""
+    width, length = len(first[1]), len(row[1])
+    if length != width:
+        hint = f"; remove line {first[0]}, which is not a row of the table" if width == 1 else ""
+        raise ProblemError(f"{what}, line {row[0]}: {length} values for {width} columns{hint}")
+
+
 class _Checked:
     """The rows of a file, all of one length, with what pandas would not keep of them."""
 
@@ -69,19 +77,13 @@ class _Checked:
 
     def _text(self, rows: Sequence[Row]) -> str:
         for line, cells in rows:
-            if len(cells) != len(self._first[1]):
-                self._raise_for_length(line, len(cells))
+            check_length(self._what, self._first, (line, cells))
             self.lines.append(line)
             for column, texts in self.texts.items():
                 texts.append(cells[column])
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(cells for _, cells in rows)
         return text.getvalue()
-
-    def _raise_for_length(self, line: int, length: int) -> None:
-        width = len(self._first[1])
-        hint = f"; remove line {self._first[0]}, which is not a row of the table" if width == 1 else ""
-        raise ProblemError(f"{self._what}, line {line}: {length} values for {width} columns{hint}")
 
 
 class _Stream(io.TextIOBase):
