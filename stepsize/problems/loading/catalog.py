@@ -133,7 +133,14 @@ def is_source(text: str) -> bool:
     (True, True, False)
     """
     path = Path(text)
-    return is_named(text) or path.suffix != "" or path.exists()
+    return is_named(text) or path.suffix != "" or _exists(path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no file can be called that
+        return False
 
 
 def is_named(text: str) -> bool:
@@ -179,16 +186,16 @@ def _from_path(
         return files.from_parquet(path, target, kind, roles, prepare)
     if ending in (".npz", ".npy"):
         rows, roles = numpy_files.read_rows(path, target, roles)
-    elif path.is_dir() and datasets.is_saved(path):
+    elif _exists(path) and path.is_dir() and datasets.is_saved(path):
         frame, labels, part = datasets.from_saved(path, target)
         roles = roles if part is None else roles.with_part(part)
         name, source = name or path.name, f"folder {path.name}, saved by Hugging Face datasets"
         return from_frame(
             frame, target, name=name, source=source, kind=kind, roles=roles, prepare=prepare, labels=labels
         )
-    elif path.is_dir():
+    elif _exists(path) and path.is_dir():
         rows = images.read_folder(path)
-    elif ending or path.exists():
+    elif ending or _exists(path):
         raise ProblemError(
             f"file {text!r}: ending {ending!r} is not known; use one of: {', '.join(FILE_ENDINGS)}"
         )

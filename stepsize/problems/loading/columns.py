@@ -44,8 +44,8 @@ class Place(NamedTuple):
 
 def texts_of(column: Any) -> np.ndarray:
     """Return a column of a frame as texts [rows] in Unicode's NFC, "" where a value is missing."""
-    pairs = zip(column, np.asarray(column.isna()), strict=True)
-    texts = ("" if is_missing else str(each).strip() for each, is_missing in pairs)
+    present = column.astype(object).where(column.notna(), "").tolist()
+    texts = (str(each).strip() for each in present)
     return np.array([each if each.isascii() else unicodedata.normalize("NFC", each) for each in texts])
 
 
@@ -70,7 +70,7 @@ def encode_column(name: str, column: Any, place: Place, mark: str | None = None)
     if kind in "iuf":
         values = column.to_numpy(np.float64, na_value=np.nan)
         return [_check_finite(name, values, column, place)]
-    for each in column[column.notna()]:
+    for each in column[column.notna()].tolist():
         if isinstance(each, list | tuple | dict | np.ndarray | bytes | complex):
             raise ProblemError(
                 f"{place.what}, column {name!r} holds {type(each).__name__} values; leave it out "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError
-from stepsize.problems.loading.columns import Place, encode_column, texts_of
+from stepsize.problems.loading.columns import Place, encode_column
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.number_formats import first_unusual
 
@@ -96,7 +96,11 @@ def _written(name: str, column: Any, values: np.ndarray) -> list[str]:
     """Return the name of a column of numbers that are not written as Python writes them, with an example."""
     if column.dtype.kind != "O":
         return []
-    unusual = first_unusual(texts_of(column).tolist(), values.tolist())
+    texts = (
+        str(each).strip() if value == value else ""
+        for each, value in zip(column.tolist(), values, strict=True)
+    )
+    unusual = first_unusual(texts, values.tolist())
     return [] if unusual is None else [f"{name!r} ({unusual[0]!r} is {unusual[1]:.15g})"]
 
 

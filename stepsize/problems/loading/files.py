@@ -132,9 +132,13 @@ def _check_present(name: str, column: Any, place: Place) -> None:
 
 def _check_exists(path: str | Path) -> Path:
     path = Path(path)
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:
+        raise ProblemError(f"file {str(path)[:60]!r} cannot be read: {error.strerror}") from None
+    if is_folder:
         raise ProblemError(f"{str(path)!r} is a folder, not a file; use the path of a file in it")
-    if not path.exists():
+    if not exists:
         raise ProblemError(f"file {str(path)!r} does not exist")
     return path
 

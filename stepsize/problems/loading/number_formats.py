@@ -75,7 +75,7 @@ def read_numbers(texts: Sequence[str], mark: str | None, what: str) -> np.ndarra
     )
 
 
-def first_unusual(texts: Sequence[str], values: Sequence[float]) -> tuple[str, float] | None:
+def first_unusual(texts: Iterable[str], values: Iterable[float]) -> tuple[str, float] | None:
     """Return the first text that Python would not read as its value, with the value; None if there is none.
 
     >>> first_unusual(["2.5", "1.234"], [2.5, 1234.0])

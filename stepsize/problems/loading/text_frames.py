@@ -43,7 +43,7 @@ def read_frame(
     checked = _Checked(what, first, named, targets)
     frame = pandas.read_csv(
         _Stream(checked.chunks(rows)),
-        header=None, names=range(width), dtype=str if as_text else None,  # type: ignore[arg-type]
+        header=None, names=range(width), dtype=object if as_text else None,  # type: ignore[arg-type]
         keep_default_na=False, na_values=sorted(MISSING), skip_blank_lines=False, index_col=False,
         low_memory=False,
     )  # fmt: skip
