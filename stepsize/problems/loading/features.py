@@ -97,7 +97,7 @@ def _written(name: str, column: Any, values: np.ndarray) -> list[str]:
     if column.dtype.kind != "O":
         return []
     texts = (
-        str(each).strip() if value == value else ""
+        str(each).strip(" \t\0") if value == value else ""
         for each, value in zip(column.tolist(), values, strict=True)
     )
     unusual = first_unusual(texts, values.tolist())

@@ -82,7 +82,7 @@ class _Checked:
             for column, texts in self.texts.items():
                 texts.append(cells[column])
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(cells for _, cells in rows)
+        csv.writer(text, lineterminator="\r\n").writerows(cells for _, cells in rows)
         return text.getvalue()
 
 

@@ -53,11 +53,17 @@ def read_rows(path: Path, layout: Layout) -> Iterator[Row]:
     Raises: csv.Error for quotation marks that do not match, OSError, UnicodeDecodeError.
     """
     with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = (line if line.isascii() else unicodedata.normalize("NFC", line) for line in file)
+        lines = map(_normalised, file)
         next(islice(lines, layout.skipped, layout.skipped), None)
         for number, cells in _split(lines, layout):
             if len(cells) > 1 or any(cells):
                 yield number + layout.skipped, cells
+
+
+def _normalised(line: str) -> str:
+    if "\0" in line:
+        raise csv.Error("it contains null bytes, so it is not text")
+    return line if line.isascii() else unicodedata.normalize("NFC", line)
 
 
 def _split(lines: Iterable[str], layout: Layout) -> Iterator[Row]:

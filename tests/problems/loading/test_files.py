@@ -127,6 +127,15 @@ def test_commas_in_quotation_marks_do_not_separate(tmp_path):
     assert load(write(tmp_path, text.replace("kind", '"kind, final"')), "kind, final").classes == ("x", "y")
 
 
+@pytest.mark.parametrize("inside", ["\r", "\n", "\r\n", ",", ";", "\t", " ", '""'])
+def test_a_cell_may_hold_anything_in_quotation_marks(tmp_path, inside):
+    (tmp_path / "t.csv").write_bytes(GOOD.replace("x", f'"x{inside}1"').encode())
+    data = load(tmp_path / "t.csv", "kind")
+    assert data.x.tolist() == [[i, i * i] for i in range(8)]
+    cell = inside.replace('""', '"')
+    assert data.classes == (f"x{cell}1", "y")
+
+
 def test_lines_are_those_of_the_file(tmp_path):
     bad = [(str(i) if i != 6 else "oops") + f',{i * 7 % 5},"two\nlines {i % 2}"' for i in range(9)]
     text = "a,b,kind\n\n\n" + "\n\n".join(bad) + "\n"
@@ -212,6 +221,7 @@ def test_several_targets(tmp_path):
         ("a,a,kind\n1,2,x\n", "kind", ["two columns are called 'a'", "header=False if"]),
         ("My data\n" + GOOD, "kind", ["line 2", "3 values for 1 columns; remove line 1"]),
         ("# by\n# me\n" + GOOD, "kind", ["line 3", "3 values for 1 columns; remove line 1"]),
+        (GOOD.replace("49", "49\0"), "kind", ["null bytes"]),
         (GOOD + '1,2,"y\n', "kind", ["a quotation mark is opened and never closed"]),
         (GOOD.replace("1,1,y", '1,"1,y'), "kind", ["a quotation mark is opened and never closed"]),
         ("a,kind\n1,x\n2,y\n", "kind", ["2 rows"]),
