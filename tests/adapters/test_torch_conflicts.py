@@ -74,9 +74,10 @@ def test_an_optimizer_that_has_a_scheduler_is_refused() -> None:
     with pytest.raises(ScheduleError, match="this SGD already has a scheduler of PyTorch; build a new"):
         TorchScheduler(optimizer, PLAN)
     optimizer = sgd()
-    TorchScheduler(optimizer, PLAN)
+    kept = TorchScheduler(optimizer, PLAN)
     with pytest.raises(ScheduleError, match="this SGD already has a TorchScheduler; build a new optimizer"):
         TorchScheduler(optimizer, PLAN)
+    assert kept.optimizer is optimizer
 
 
 def test_the_initial_rate_of_a_checkpoint_is_no_scheduler() -> None:
