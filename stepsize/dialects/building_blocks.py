@@ -29,12 +29,14 @@ from stepsize.schedules import (
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
 from stepsize.schedules.foreign.shared import cut, geometric, power_curve
+from stepsize.schedules.foreign.torch import torch_chained
 from stepsize.schedules.operators import join
 from stepsize.schedules.plan import LONGEST
 from stepsize.units import updates
 
 CLOCK = Clock(LONGEST, LONGEST, None)
 PROBED = 1000  # values at the beginning that tell whether schedules are multiples of each other
+CHAINED = 10_000  # updates of a run of `torch_chained`, which computes every rate up to the end
 OPEN = (constant, exponential, geometric, inverse_sqrt, multistep, piecewise_constant, step_decay)
 """Families whose values do not depend on their length, so that they may get any length."""
 JOINED_CYCLES = "its cycles one after another, joined by >>"
@@ -193,11 +195,19 @@ def _how_to_follow(schedules: list[Schedule]) -> str:
 
 def _values(schedules: list[Schedule]) -> Array | None:
     """Return the first values of schedules, or None where a metric multiplies them or they need a run."""
-    t, clock = np.arange(PROBED, dtype=np.float64), Clock(LONGEST, LONGEST, 1)
     try:
-        return np.stack([schedule.evaluate(t, clock) for schedule in schedules])
+        return np.stack([values_at(schedule, np.arange(PROBED, dtype=np.float64)) for schedule in schedules])
     except ScheduleError:
         return None
+
+
+def values_at(schedule: Schedule, t: Array) -> Array:
+    """Return the values at updates `t`, in a run that is long enough for every length."""
+    run = int(t.max()) + CHAINED if isinstance(schedule, torch_chained) else LONGEST
+    try:
+        return schedule.evaluate(t, Clock(run, run, 1))
+    except ScheduleError:  # a piece of the chain is longer
+        return schedule.evaluate(t, Clock(100 * run, 100 * run, 1))
 
 
 def _factors(values: Array, top: int) -> list[float] | None:

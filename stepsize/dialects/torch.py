@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.checks import finite_number
-from stepsize.dialects.building_blocks import CLOCK, climb, held, of_groups, on_plateau, sequence, warn
+from stepsize.dialects.building_blocks import climb, held, of_groups, on_plateau, sequence, values_at, warn
 from stepsize.dialects.transformers import from_lambda
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
@@ -76,7 +76,7 @@ def _checked(scheduler: Any, group: int) -> Schedule:
     if schedule.metric_factor is not None or not getattr(scheduler, "_last_lr", None) or update < 0:
         return schedule
     held = float(scheduler._last_lr[group])
-    planned = float(schedule.evaluate(np.array([float(update)]), CLOCK)[0])
+    planned = float(values_at(schedule, np.array([float(update)]))[0])
     if not math.isclose(held, planned, rel_tol=1e-5, abs_tol=1e-9):
         raise ScheduleError(
             f"this {type(scheduler).__name__} has the rate {held:g} at update {update}, and by its own "

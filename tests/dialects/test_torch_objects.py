@@ -71,6 +71,14 @@ def test_a_chain_reads_as_a_product() -> None:
     )
 
 
+def test_a_long_chain_is_read() -> None:
+    owner = optimizer(0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = [theirs.LinearLR(owner, 0.5, total_iters=20_000), theirs.CosineAnnealingLR(owner, 40_000)]
+        assert from_torch(theirs.ChainedScheduler(parts)).plan(updates=20_000)(0) == 0.05
+
+
 def test_reading_changes_nothing() -> None:
     owner = optimizer(0.1)
     scheduler = theirs.StepLR(owner, 3)
