@@ -65,6 +65,11 @@ class Clock:
         """Whether an optimizer moves it."""
         return bool(self._handles)
 
+    @property
+    def is_owned(self) -> bool:
+        """Whether its scheduler still exists."""
+        return self._owner is not None and self._owner() is not None
+
     def attach(self, optimizers: list[Optimizer], owner: Any) -> None:
         """Follow the last of `optimizers`, which the others wrap, for a scheduler."""
         self._owner, self._optimizers = weakref.ref(owner), [weakref.ref(each) for each in optimizers]
@@ -177,6 +182,9 @@ class Clock:
             return
         if self._forgotten:
             self._report_forgotten()
+        self._is_on_trial = (
+            not any(self.followed[0].written) and is_on_trial()
+        )  # with a rate of 0, as planned
         for each in self.followed:
             if each.has_changed(optimizer.param_groups) and not self._is_on_trial and not self.is_paused:
                 self._correct(each, optimizer)
@@ -281,7 +289,7 @@ def release_forgotten(optimizer: Optimizer) -> None:
     for hook in list(optimizer._optimizer_step_pre_hooks.values()):
         clock = getattr(hook, "clock", None)
         if isinstance(clock, Clock):
-            if clock._owner() is not None:
+            if clock.is_owned:
                 raise ScheduleError(
                     f"this {type(optimizer).__name__} already has a TorchScheduler; build a new optimizer, "
                     "or call detach() of the other scheduler first"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 import torch
 from torch.optim.swa_utils import SWALR
 
+import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import ScheduleError
-from tests.support.torch_host import CURVE, assert_planned, record, sgd, train
+from tests.support.torch_host import CURVE, assert_planned, network, record, sgd, train
 
 PLAN = CURVE.plan(updates=12)
 
@@ -96,6 +98,22 @@ def test_a_paused_scheduler_leaves_the_rate_alone_and_does_not_count() -> None:
     assert rows == [[PLAN(0)], [1e-4], [1e-3], [PLAN(1)]]
     assert scheduler.update == 2
     assert not scheduler.mismatches
+
+
+@pytest.mark.parametrize("curve", [CURVE, ss.cosine(0.1)])  # the first begins with a rate of 0
+def test_the_update_with_which_a_checkpoint_fills_the_state_does_not_count(curve: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's own, while it is imported
+        from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
+    model = network()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    scheduler = TorchScheduler(optimizer, curve.plan(updates=12), strict=True)
+    get_optimizer_state_dict(model, optimizer)
+    assert optimizer.state
+    assert scheduler.update == 0
+    rows = record(optimizer)
+    train(optimizer, scheduler, 4)
+    assert_planned(rows, scheduler.plan)
 
 
 def test_swalr_takes_the_rate_over() -> None:
