@@ -11,7 +11,9 @@ from stepsize.errors import ScheduleError, require
 
 require("torch", "torch")
 
-from torch.optim import Optimizer  # noqa: E402
+from torch.compiler import disable  # noqa: E402
+
+from stepsize.adapters.torch_optimizers import wrapped  # noqa: E402
 
 
 def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0) -> ExitStack:
@@ -36,12 +38,7 @@ def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0)
     Row(update=1, planned=0.375, applied=0.5)
     """
     check_audit(audit)
-    while (inner := getattr(optimizer, "optimizer", None)) is not None:
-        optimizer = inner  # Accelerate wraps the optimizer that makes the updates
-    if not isinstance(optimizer, Optimizer):
-        raise ScheduleError(
-            f"optimizer={shown(optimizer)} is not a PyTorch optimizer; pass for example an SGD"
-        )
+    optimizer = wrapped(optimizer)[-1]  # Accelerate and others wrap the optimizer that makes the updates
     groups = len(optimizer.param_groups)
     if group not in range(groups):
         raise ScheduleError(f"group={shown(group)}: the optimizer has the groups 0 to {groups - 1}")
@@ -58,6 +55,9 @@ def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0)
         updating = False
 
     watching = ExitStack()
-    watching.callback(optimizer.register_step_pre_hook(begin).remove)
-    watching.callback(optimizer.register_step_post_hook(end).remove)
+    for register, hook in (
+        (optimizer.register_step_pre_hook, begin),
+        (optimizer.register_step_post_hook, end),
+    ):
+        watching.callback(register(disable(hook)).remove)  # left out of compiled code, which would recompile
     return watching

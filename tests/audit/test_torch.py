@@ -157,3 +157,36 @@ def test_what_it_refuses():
         watch(sgd(), audit, group=2)
     with pytest.raises(ScheduleError, match=r"is not an audit; write Audit\(plan\)"):
         watch(sgd(), audit.plan)
+
+
+def test_a_wrapper_is_watched_at_the_optimizer_inside():
+    class Lookahead(torch.optim.Optimizer):
+        def __init__(self, inner):  # as timm's, without Optimizer.__init__
+            self.inner, self.param_groups = inner, inner.param_groups
+
+        def step(self, closure=None):
+            return self.inner.step(closure)
+
+    optimizer, audit = Lookahead(sgd()), Audit(planned(ss.constant(0.1)), strict=True)
+    with watch(optimizer, audit):
+        optimizer.step()
+    assert audit.update == 1
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # PyTorch's own
+def test_a_compiled_step_that_is_watched_compiles_once():
+    compiled = []
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    parameter = weight()
+    optimizer = torch.optim.Adam([parameter], lr=torch.tensor(0.1, dtype=torch.float64))
+    audit = Audit(planned(ss.constant(0.1)), strict=True)
+    watch(optimizer, audit)
+    step = torch.compile(lambda: optimizer.step(), backend=backend)
+    for _ in range(12):
+        parameter.grad = torch.ones_like(parameter)
+        step()
+    assert (audit.update, len(compiled)) == (12, 1)
