@@ -96,6 +96,11 @@ class Data:
         rows = np.arange(self.rows)
         return rows if self.test is None else np.setdiff1d(rows, self.test)
 
+    @property
+    def rows_to_train(self) -> np.ndarray:
+        """The rows that may be trained on: those of the part "train", or all outside the test part."""
+        return self.rows_outside_test if self.part is None else np.flatnonzero(self.part == "train")
+
     @cached_property
     def missing(self) -> frozenset[str]:
         """The names of the inputs in which a number is missing."""
