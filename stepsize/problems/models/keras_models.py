@@ -12,7 +12,8 @@ import numpy as np
 
 from stepsize.errors import MissingExtra, ProblemError, first_line, unknown
 from stepsize.problems import metrics
-from stepsize.problems.models.model_transport import REGISTER, call_factory, check_precision
+from stepsize.problems.models.custom_objects import REGISTER, import_objects
+from stepsize.problems.models.model_transport import call_factory, check_precision
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
@@ -107,7 +108,7 @@ def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
         check_precision(model)
         return model, None, model.loss
     try:
-        with keras.saving.custom_object_scope(_custom_objects(form.get("custom", ()))):
+        with keras.saving.custom_object_scope(import_objects(form.get("custom", ()))):
             if "file" in form:
                 with warnings.catch_warnings(action="ignore"):  # about the optimizer's state
                     model: Any = keras.saving.load_model(form["file"], safe_mode=True)
@@ -122,20 +123,6 @@ def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
             f"get_config() and {REGISTER}, in a module that can be imported"
         ) from error
     return model, form["optimizer"], loss
-
-
-def _custom_objects(custom: Any) -> dict[str, Any]:
-    """Import the classes and functions that are not part of Keras."""
-    objects = {}
-    for module, name, registered in custom:
-        try:
-            objects[registered] = objects[name] = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
-            raise ProblemError(
-                f"{name!r} of module {module!r} cannot be imported by the training process; move it to a "
-                f"module beside your script, decorated with {REGISTER}"
-            ) from None
-    return objects
 
 
 def _from_factory(path: str) -> Any:

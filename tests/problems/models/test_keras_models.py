@@ -182,7 +182,7 @@ def test_layers_that_cannot_be_rebuilt(monkeypatch):
     with pytest.raises(ProblemError, match="a lambda"):
         travel_form(compiled(keras.layers.Lambda(lambda x: x)), 3)
     form = travel_form(compiled(Plain()), 3)
-    form["custom"] = [["no_such_module", "Plain", "Plain"]]
+    form["custom"] = [["no_such_module", "Plain", "Plain", ""]]
     with pytest.raises(ProblemError, match="'Plain' of module 'no_such_module' cannot be imported"):
         build(form, {}, IRIS)
 
