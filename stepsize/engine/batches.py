@@ -40,8 +40,8 @@ def all_rows(task: Task, built: Built) -> Rows:
         return encode(task.y, task.kind, task.classes, built.width, numbers)
 
     y = targets(built.loss_numbers)
-    same = built.loss_numbers == built.metric_numbers
-    return Rows(inputs, y, y if same else targets(built.metric_numbers), task.weights)
+    same = built.loss_numbers == built.scorer.numbers
+    return Rows(inputs, y, y if same else targets(built.scorer.numbers), task.weights)
 
 
 def take_rows(data: Rows, block: Block, rows: jax.Array) -> Batch:

@@ -23,7 +23,7 @@ def build_task(task: Task) -> Built:
     An optimizer built with momentum 0 keeps no state for it, so one whose momentum a schedule sets is built
     with another value.
     """
-    shape = DataShape(task.x, task.kind, task.classes, task.outputs)
+    shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
     keras.utils.clear_session(free_memory=False)
     built = build(task.model, task.settings, shape, task.metric)
     if task.scheduled_momentum:

@@ -27,18 +27,25 @@ def encode(y: np.ndarray, kind: str, classes: int, width: int, numbers: bool) ->
     return y.astype(np.int32) if numbers else np.eye(classes, dtype=np.float32)[y]
 
 
-def takes_class_numbers(function: Any) -> bool:
+def takes_class_numbers(function: Any, one_hot: bool = False) -> bool:
     """Return whether a Keras loss or metric takes class numbers; others take one column per class.
 
-    A function of the user's own gets class numbers, as the data holds them.
+    A function of the user's own gets the form that the user's targets had: class numbers, or with `one_hot`
+    one column per class.
 
     >>> takes_class_numbers("sparse_categorical_crossentropy"), takes_class_numbers("mse")
     (True, False)
     """
     if isinstance(function, str):
         return "sparse" in function.lower() or function.lower() in ("crossentropy", "ce")
+    if getattr(function, "sparse_y_true", False) and not getattr(function, "sparse_y_pred", True):
+        return True  # such as MeanIoU(sparse_y_pred=False)
+    if type(function).__name__ in ("MeanMetricWrapper", "LossFunctionWrapper"):
+        function = getattr(function, "_fn", None) or function.fn
     kind = function if hasattr(function, "__name__") else type(function)
-    return "sparse" in kind.__name__.lower() or kind.__module__.split(".")[0] != "keras"
+    if kind.__module__.split(".")[0] != "keras":
+        return not one_hot
+    return "sparse" in kind.__name__.lower()
 
 
 ClassWeight = Mapping[Any, float] | Literal["balanced"]

@@ -7,7 +7,9 @@ from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_
 
 from stepsize.errors import ProblemError
 from stepsize.problems.data import Data, from_arrays
+from stepsize.problems.loading.catalog import load
 from stepsize.problems.target_encoding import encode, row_weights, takes_class_numbers
+from tests.support.user_models import one_hot_mse
 
 CLASSES = np.array([0, 2, 1, 2], np.int32)
 DATA = from_arrays("toy", np.eye(4), ["no", "yes", "maybe", "yes"], "made up")
@@ -29,6 +31,15 @@ DATA = from_arrays("toy", np.eye(4), ["no", "yes", "maybe", "yes"], "made up")
 )
 def test_who_takes_class_numbers(function, numbers):
     assert takes_class_numbers(function) is numbers
+
+
+def test_functions_of_the_users_own_get_the_form_of_the_users_targets():
+    for own in (one_hot_mse, keras.metrics.MeanMetricWrapper(one_hot_mse)):
+        assert takes_class_numbers(own)
+        assert not takes_class_numbers(own, one_hot=True)
+    assert takes_class_numbers(keras.losses.SparseCategoricalCrossentropy(), one_hot=True)
+    assert load((np.eye(6), np.eye(3)[[0, 1, 2, 0, 1, 2]])).one_hot
+    assert not load((np.eye(6), [0, 1, 2, 0, 1, 2])).one_hot
 
 
 def test_encodings():

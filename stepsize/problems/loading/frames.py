@@ -66,7 +66,8 @@ def from_frame(
     test = test_rows(special)
     return Data(
         name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=True, test=test,
-        notes=(target_data.note, *notes, *role_notes(columns_of, roles.drop)), **special,
+        notes=(target_data.note, *notes, *role_notes(columns_of, roles.drop)),
+        one_hot=target_data.one_hot, **special,
     )  # fmt: skip
 
 

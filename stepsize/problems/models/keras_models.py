@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stepsize.errors import MissingExtra, ProblemError, first_line, unknown
+from stepsize.errors import ProblemError, first_line, require, unknown
 from stepsize.problems import metrics
 from stepsize.problems.models.custom_objects import REGISTER, import_objects
 from stepsize.problems.models.model_transport import call_factory, check_precision
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
+from stepsize.problems.models.scorers import Scorer, make_scorer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
 
@@ -27,12 +28,16 @@ OUTPUTS_NEEDED = {  # by kind of data
 
 
 class DataShape(NamedTuple):
-    """What a model must fit: the data's inputs (arrays), kind, number of classes, and outputs per row."""
+    """What a model must fit: the data's inputs (arrays), kind, number of classes, and outputs per row.
+
+    `one_hot` is true if the classes came as one column for each.
+    """
 
     x: Any
     kind: str
     classes: int
     outputs: int
+    one_hot: bool = False
 
     @property
     def inputs(self) -> Mapping[str, np.ndarray]:
@@ -41,18 +46,15 @@ class DataShape(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A compiled, built Keras model, its metric, and the form of targets and predictions the two take.
+    """A compiled, built Keras model of `width` outputs per row, and its scorer.
 
-    `width` is the number of outputs per row. `loss_numbers` and `metric_numbers` are true if they take class
-    numbers. `link` is "sigmoid" or "softmax" if the model returns logits and the metric takes probabilities.
+    `loss_numbers` is true if the loss takes class numbers.
     """
 
     model: Any
-    metric: Any
     width: int
     loss_numbers: bool
-    metric_numbers: bool
-    link: str | None
+    scorer: Scorer
 
 
 def build(
@@ -68,10 +70,7 @@ def build(
 
     Raises: ProblemError if the model cannot be rebuilt or does not fit the data.
     """
-    try:
-        import keras
-    except ModuleNotFoundError:
-        raise MissingExtra("keras", "train") from None
+    require("train", "keras")
     settings = dict(settings)
     name = settings.pop("optimizer", None)
     if "text" in form:
@@ -91,12 +90,8 @@ def build(
         weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
         model.compile(built, loss, loss_weights=weights)
     metric = metric or metrics.metric_of(None, None, data.kind)
-    scorer = metrics.make_metric(metric, data.kind, width)
-    logits = _from_logits(loss)
-    link = None if not logits or data.kind == "regression" else _link(data, width)
-    if not isinstance(scorer, keras.metrics.Mean):
-        _create_variables(scorer, data, width)
-    return Built(model, scorer, width, takes_class_numbers(loss), takes_class_numbers(scorer), link)
+    scorer = make_scorer(metric, data.kind, data.classes, width, model, loss, data.one_hot)
+    return Built(model, width, takes_class_numbers(loss, data.one_hot), scorer)
 
 
 def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
@@ -182,29 +177,3 @@ def _check_inputs(model: Any, data: DataShape) -> None:
     for name in model_names:
         if name not in names:
             raise ProblemError(f"the model's input {name!r} is missing from the data: {', '.join(names)}")
-
-
-def _from_logits(loss: Any) -> bool:
-    try:
-        return bool(loss.get_config().get("from_logits", False))
-    except (AttributeError, NotImplementedError):
-        return False
-
-
-def _link(data: DataShape, width: int) -> str:
-    return "sigmoid" if data.kind == "multilabel" or width == 1 else "softmax"
-
-
-def _create_variables(scorer: Any, data: DataShape, width: int) -> None:
-    """Make a metric create its variables, which some do only when they first see targets."""
-    numbers = takes_class_numbers(scorer) and data.kind in ("binary", "multiclass") and width > 1
-    targets = np.zeros(2, np.int32) if numbers else np.zeros((2, width), np.float32)
-    try:
-        scorer.update_state(targets, np.full((2, width), 0.5, np.float32))
-    except Exception as error:
-        raise ProblemError(
-            f"metric {scorer.name!r} does not fit {data.kind} data: {first_line(error)}"
-        ) from error
-    if np.ndim(scorer.result()) > 0:
-        raise ProblemError(f"metric {scorer.name!r} returns several numbers; pass average='macro' to it")
-    scorer.reset_state()

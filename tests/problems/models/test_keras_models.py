@@ -52,7 +52,7 @@ def test_the_lessons_networks():
     assert [layer.units for layer in built.model.layers] == [34, 1]
     assert built.model.count_params() == 34 * 34 + 34 + 34 + 1
     assert built.model.layers[0].kernel_initializer.stddev == 0.05
-    assert isinstance(built.metric, keras.metrics.BinaryAccuracy)
+    assert isinstance(built.scorer.metric, keras.metrics.BinaryAccuracy)
     images = asked((28, 28), "multiclass", 10, 10)
     model = rebuilt("mlp(512, dropout=0.2)", images, {"optimizer": "sgd"}).model
     assert [type(layer).__name__ for layer in model.layers] == ["Flatten", "Dense", "Dropout", "Dense"]
@@ -74,7 +74,7 @@ def test_the_last_layer_follows_the_kind_of_data(kind, outputs, classes, activat
         assert built.model.layers[-1].activation.__name__ == activation
         assert built.model.output_shape == (None, outputs)
         assert built.model.loss == loss
-        assert type(built.metric).__name__ == metric
+        assert type(built.scorer.metric).__name__ == metric
         assert len(built.model.layers) == (2 if text == "mlp(5)" else 1)
 
 
