@@ -108,7 +108,7 @@ class Member:
         loss, (_, predicted, _, _) = self.model.compute_loss_and_updates(
             state.weights, self._merge(state.others, generators), [], batch.x, batch.y, None, training=False
         )
-        return loss, predicted
+        return loss, keras.tree.flatten(predicted)[0]
 
     def finished(self, state: State) -> State:
         """Return the state with the weights `fit` would end with: averages if the optimizer keeps them."""

@@ -209,6 +209,56 @@ def test_models_that_do_not_fit():
         rebuilt(own)
 
 
+def test_recurrent_state_across_batches_is_refused():
+    layer = keras.layers.LSTM(4, stateful=True)
+    model = keras.Sequential([keras.Input((5, 1), batch_size=6), layer, keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    with pytest.raises(ProblemError, match=r"is stateful: it carries its state.*stateful=False"):
+        rebuilt(model, asked((5, 1)))
+
+
+def test_sequences_and_images_as_outputs_are_refused():
+    model = compiled(keras.layers.Dense(2), shape=(5, 2), loss="mse")
+    with pytest.raises(ProblemError, match=r"shape \(5, 3\), such as a sequence or an image"):
+        rebuilt(model, asked((5, 2), "regression", 15, 0))
+
+
+def test_counts_that_were_read_as_classes():
+    with pytest.raises(ProblemError, match="kind='regression' if the target is a quantity"):
+        rebuilt(compiled(outputs=1, loss="mse"))
+
+
+@pytest.mark.parametrize("wrap", [lambda output: [output], lambda output: {"answer": output}])
+def test_one_output_in_a_list_or_dict(wrap):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, wrap(keras.layers.Dense(3, "softmax", name="answer")(inputs)))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert rebuilt(model).width == 3
+
+
+def test_inputs_of_one_number():
+    a, b = keras.Input((), name="a"), keras.Input((), name="b", dtype="int32")
+    column = keras.ops.expand_dims(a, -1)
+    joined = keras.layers.Concatenate()([column, keras.layers.Embedding(4, 2)(b)])
+    model = keras.Model({"a": a, "b": b}, keras.layers.Dense(1, "sigmoid")(joined))
+    model.compile("sgd", "binary_crossentropy")
+    rows = {"a": np.zeros((6, 1), np.float32), "b": np.zeros((6, 1), np.int32)}
+    built = rebuilt(model, asked((1,))._replace(x=rows))
+    assert (built.width, built.row_shapes) == (1, {"a": (), "b": ()})
+
+
+@pytest.mark.parametrize("value", [12, -1])
+def test_numbers_without_an_entry_in_an_embedding(value):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Embedding(12, 3), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(1, "sigmoid"))
+    model.compile("sgd", "binary_crossentropy")
+    rows = np.zeros((6, 4), np.int32)
+    assert rebuilt(model, asked((4,))._replace(x=rows)).width == 1
+    rows[3, 2] = value
+    with pytest.raises(ProblemError, match=rf"row 4 of the data holds {value}, .* entries for 0 to 11"):
+        rebuilt(model, asked((4,))._replace(x=rows))
+
+
 def test_inputs_are_matched_by_name():
     left, right = keras.Input((4,), name="left"), keras.Input((2,), name="right")
     joined = keras.layers.Concatenate()([left, right])
