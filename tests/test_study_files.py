@@ -261,3 +261,18 @@ def test_a_study_that_a_file_cannot_hold_is_not_written(tmp_path):
     description, problem, study = planned("iris", split=rows)
     assert not write_resolved_study(tmp_path / "r.toml", "iris", description, problem, study)
     assert not (tmp_path / "r.toml").exists()
+
+
+def test_columns_by_number_in_a_file(tmp_path):
+    rows = "".join(f"{i}.5,{i % 3},{i % 7},{'xy'[i % 2]}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(rows)
+    path = tmp_path / "s.toml"
+    path.write_text('data = "t.csv"\ntarget = -1\nheader = false\ndrop = [0, "1"]\nseeds = 6\n')
+    description, problem, study = planned(str(path))
+    assert (problem.data.classes, problem.data.x.shape) == (("x", "y"), (40, 1))
+    resolved = tmp_path / "resolved.toml"
+    assert write_resolved_study(resolved, str(path), description, problem, study)
+    assert planned(str(resolved))[2].fingerprint == study.fingerprint
+    path.write_text('data = "t.csv"\nheader = "no"\n')
+    with pytest.raises(StudyError, match=r"header='no' cannot be used .* write for example header = false"):
+        read_study_file(path)

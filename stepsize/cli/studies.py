@@ -37,12 +37,26 @@ def compare(
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds for the verdict.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Schedule that the others are compared with.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict; separate several by commas.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Column to predict: its name, or its number (-1 is the last); several with commas."
+        ),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first row holds the names of the columns; recognised by default.",
+        ),
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option(help="binary, multiclass, multilabel or regression; recognised by default."),
     ] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Column to leave out, by name or number; repeatable.")
+    ] = None,
     groups: Annotated[
         str | None,
         typer.Option(help="Column naming groups that must not be split between training and validation."),
@@ -105,11 +119,11 @@ def compare(
             threading.Thread(target=html.prepare, daemon=True).start()
 
         result = comparison.compare(
-            problem, candidates, seeds, baseline=baseline, target=target, kind=kind, drop=drop or None,
-            groups=groups, order=order, part=part, weights=weights, model=model, epochs=epochs,
-            batch_size=batch_size, split=split, validation=validation, folds=folds, metric=metric, mode=mode,
-            margin=margin, updates_per_epoch=updates_per_epoch, folder=folder, store=store, quiet=quiet,
-            engine=engine, command=_command(), on_start=prepare_report,
+            problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
+            drop=drop or None, groups=groups, order=order, part=part, weights=weights, model=model,
+            epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds,
+            metric=metric, mode=mode, margin=margin, updates_per_epoch=updates_per_epoch, folder=folder,
+            store=store, quiet=quiet, engine=engine, command=_command(), on_start=prepare_report,
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)
         say(f"Runs: {result.store}")

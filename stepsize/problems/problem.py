@@ -190,17 +190,23 @@ class Problem:
         return {name: metadata.version(name) for name in SOFTWARE}
 
 
-DATA_ARGUMENTS = ("kind", "groups", "order", "part", "weights", "drop", "prepare")  # of `load`
+DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop", "prepare")  # of `load`
 
 
 def problem(
-    name: Any, /, *, target: str | None = None, folder: str | None = None, model: Any = None, **changes: Any
+    name: Any,
+    /,
+    *,
+    target: str | int | None = None,
+    folder: str | None = None,
+    model: Any = None,
+    **changes: Any,
 ) -> Problem:
     """Return the problem called `name`, or a problem with a file or other data that `load` takes.
 
     `folder` holds the IDX files of Fashion-MNIST. `model` and `changes` (fields of `Problem`, and `load`'s
-    `kind`, `groups`, `order`, `part`, `weights`, `drop`, `prepare`) replace the defaults of the name. A
-    `split` given as text, `validation` and `folds` change the default split; `folds` alone selects
+    `header`, `kind`, `groups`, `order`, `part`, `weights`, `drop`, `prepare`) replace the defaults of the
+    name. A `split` given as text, `validation` and `folds` change the default split; `folds` alone selects
     cross-validation.
 
     Raises: ProblemError for an unknown name, or data, a model or a split that cannot be used.

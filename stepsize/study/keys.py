@@ -17,8 +17,10 @@ class StudyKeys(TypedDict, total=False):
 
     name: str | None
     """The name of the study, its store and its report."""
-    target: str | None
-    """The column to predict; several columns are separated by commas."""
+    target: str | int | None
+    """The column to predict, by name or number (-1 is the last); several columns are separated by commas."""
+    header: bool | None
+    """Whether the first row of a text file holds the names of the columns, if not recognised correctly."""
     kind: str | None
     """`"binary"`, `"multiclass"`, `"multilabel"` or `"regression"`, if it is not recognised correctly."""
     groups: Any
@@ -29,8 +31,8 @@ class StudyKeys(TypedDict, total=False):
     """The column (or array) that assigns rows to train, valid and test."""
     weights: Any
     """The column (or array) with the weight of each row in the training loss."""
-    drop: Sequence[str] | None
-    """Columns to leave out."""
+    drop: str | int | Sequence[str | int] | None
+    """Columns to leave out, by name or number."""
     prepare: bool | None
     """Whether missing numbers are filled and numbers scaled."""
     folder: str | None
