@@ -22,7 +22,7 @@ ALLOWED = {
     "export": {"errors", "checks", "units", "metric_directions", "schedules"},
     "number_format": set(),
     "stats": {"errors"},
-    "problems": {"errors", "metric_directions"},
+    "problems": {"errors", "checks", "metric_directions"},
     "engine": {"errors", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
     | {"metric_directions"},
@@ -56,6 +56,7 @@ ENTRANCES = {ROOT, "__main__"}  # `stepsize` itself, which loads each name when 
 VERSION = {("stepsize.cli", "stepsize")}  # may import the package, for its version
 READS_NAMES = {  # import what a user or the package's own table names
     "stepsize",
+    "stepsize.problems.models.custom_objects",
     "stepsize.problems.models.keras_models",
     "stepsize.study.user_functions.functions",
 }

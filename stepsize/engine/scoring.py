@@ -18,10 +18,14 @@ CHUNK = 512  # validation rows evaluated at once, or a batch's if those are more
 
 
 class Totals(NamedTuple):
-    """Running totals over validation rows: the summed loss, and the state of the metric."""
+    """Running totals over validation rows: the summed loss, the state of the metric.
+
+    `finite` is whether all predictions were finite numbers.
+    """
 
     loss: jax.Array
     score: list[jax.Array]
+    finite: jax.Array
 
 
 class Scoring:
@@ -33,7 +37,7 @@ class Scoring:
 
     def start(self) -> Totals:
         """Return the totals of no rows."""
-        return Totals(jnp.float32(0), self._metric.start())
+        return Totals(jnp.float32(0), self._metric.start(), jnp.bool_(True))
 
     def add(
         self, run: tuple[Totals, State], generators: Generators, batch: Batch, target: Any
@@ -42,14 +46,19 @@ class Scoring:
         totals, state = run
         loss, predicted = self._member.predict(state, generators, batch)
         score = self._metric.add(totals.score, batch.scored, predicted, target)
-        return Totals(totals.loss + loss * len(batch.y), score), generators
+        finite = totals.finite & jnp.isfinite(predicted).all()
+        return Totals(totals.loss + loss * len(batch.y), score, finite), generators
 
     def result(self, run: tuple[Totals, State], rows: int) -> tuple[jax.Array, jax.Array]:
-        """Return loss and metric of the whole validation part, NaN for a run that diverged."""
+        """Return loss and metric of the whole validation part, NaN for a run that diverged.
+
+        The metric is also NaN if a prediction is not finite: most metrics would count it as an answer.
+        """
         totals, state = run
         diverged = state.diverged_at >= 0
         loss, score = totals.loss / rows, self._metric.result(totals.score)
-        return jnp.where(diverged, jnp.nan, loss), jnp.where(diverged, jnp.nan, score)
+        lost = diverged | ~totals.finite
+        return jnp.where(diverged, jnp.nan, loss), jnp.where(lost, jnp.nan, score)
 
     def judge(
         self, states: State, generators: Generators, like: State, data: Rows, block: Block, members: int
@@ -82,8 +91,8 @@ class KerasMetric:
     """A Keras metric as functions of its state, for use inside compiled programs."""
 
     def __init__(self, built: Built) -> None:
-        self._metric, self._link = built.metric, built.link
-        self._initial = [np.asarray(variable.value) for variable in built.metric.variables]
+        self._metric, self._link = built.scorer.metric, built.scorer.link
+        self._initial = [np.asarray(variable.value) for variable in self._metric.variables]
 
     def start(self) -> list[jax.Array]:
         """Return the state of a metric that has seen no rows."""

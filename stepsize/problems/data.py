@@ -32,6 +32,8 @@ class Data:
     - `test`: the row numbers of the data's own test part, or None.
     - `groups` [rows]: rows with the same number belong together; `order` [rows]: their time; `part` [rows]:
       "train", "valid" or "test"; `weights` [rows]: of each row in the training loss. Each may be None.
+    - `one_hot`: whether the classes came as one column of 0 and 1 for each, as losses of the user's own then
+      get them.
     - `notes`: how the data was read, for the report.
 
     Raises: ProblemError for arrays of different lengths, values that are not finite, and labels outside the
@@ -54,6 +56,7 @@ class Data:
     order: np.ndarray | None = None
     part: np.ndarray | None = None
     weights: np.ndarray | None = None
+    one_hot: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -96,6 +99,11 @@ class Data:
         rows = np.arange(self.rows)
         return rows if self.test is None else np.setdiff1d(rows, self.test)
 
+    @property
+    def rows_to_train(self) -> np.ndarray:
+        """The rows that may be trained on: those of the part "train", or all outside the test part."""
+        return self.rows_outside_test if self.part is None else np.flatnonzero(self.part == "train")
+
     @cached_property
     def missing(self) -> frozenset[str]:
         """The names of the inputs in which a number is missing."""
@@ -109,7 +117,8 @@ class Data:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with any value of the data."""
         shapes = {name: array.shape for name, array in self.inputs.items()}
-        digest = hashlib.sha256(repr((shapes, self.classes, self.kind, self.prepare)).encode())
+        facts = (shapes, self.classes, self.kind, self.prepare, *(["one-hot"] if self.one_hot else []))
+        digest = hashlib.sha256(repr(facts).encode())
         arrays = [*self.inputs.values(), self.y] + ([] if self.test is None else [self.test])
         for name in ("groups", "order", "part", "weights"):
             if getattr(self, name) is not None:

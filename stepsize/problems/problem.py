@@ -21,7 +21,7 @@ from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.model_transport import identity, is_text, travel_form
 from stepsize.problems.splitting.splits import Parts, Split
-from stepsize.problems.target_encoding import row_weights
+from stepsize.problems.target_encoding import ClassWeight, row_weights
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
 SOFTWARE = ("jax", "keras", "numpy")
@@ -38,9 +38,9 @@ class Problem:
 
     `metric` is the name of a Keras metric or a metric object, by default accuracy, or R2 for regression;
     `mode`, "max" or "min", is needed only if Keras does not define which is better. `class_weight` maps
-    classes to weights in the training loss. With `from_weights`, every run starts from the model's current
-    weights. `margin` is the smallest difference of the metric that matters; `docs/verdict.md` describes the
-    default.
+    classes to weights in the training loss, or is "balanced". With `from_weights`, every run starts from the
+    model's current weights. `margin` is the smallest difference of the metric that matters;
+    `docs/verdict.md` describes the default.
 
     Raises: ProblemError for data, a model or a split that cannot be used.
 
@@ -57,7 +57,7 @@ class Problem:
     settings: Mapping[str, Any] | None = None
     metric: Any = None
     mode: str | None = None
-    class_weight: Mapping[Any, float] | None = None
+    class_weight: ClassWeight | None = None
     from_weights: bool = False
     margin: float | None = None
     scored_by: Metric = field(init=False)
@@ -147,7 +147,9 @@ class Problem:
             *self.split.identity, dict(self.settings or {}),
         )  # fmt: skip
         if self.metric is not None or self.class_weight is not None:
-            parts += (asdict(self.scored_by), {str(k): v for k, v in (self.class_weight or {}).items()})
+            weights = self.class_weight or {}
+            by_class = weights if isinstance(weights, str) else {str(k): float(v) for k, v in weights.items()}
+            parts += (asdict(self.scored_by), by_class)
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def facts(self) -> dict[str, Any]:

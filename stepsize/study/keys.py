@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
@@ -55,8 +55,8 @@ class StudyKeys(TypedDict, total=False):
     """The metric that judges a run: its Keras name, or a Keras metric."""
     mode: str | None
     """`"max"` or `"min"`: which direction of the metric is better, if Keras does not define it."""
-    class_weight: Mapping[Any, float] | None
-    """Weights in the training loss by class."""
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
+    """Weights in the training loss by class, or `"balanced"`."""
     from_weights: bool | None
     """Whether every run starts from the weights that the model has."""
     updates_per_epoch: int | None

@@ -92,6 +92,7 @@ class Group:
             epochs=problem.epochs,
             weights=problem.row_weights(),
             metric=problem.scored_by,
+            one_hot=data.one_hot,
             multipliers=ours.get("multipliers", {}),
             scheduled_momentum="momentum" in ours,
         )

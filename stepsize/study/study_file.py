@@ -53,7 +53,7 @@ class StudyFile(BaseModel):
     batch_size: int | None = Field(None, examples=["32"])
     metric: str | None = Field(None, examples=['"accuracy"'])
     mode: Literal["max", "min"] | None = Field(None, examples=['"max"'])
-    class_weight: dict[str, float] | None = Field(None, examples=["{ rare = 2.0 }"])
+    class_weight: dict[str, float] | Literal["balanced"] | None = Field(None, examples=["{ rare = 2.0 }"])
     from_weights: bool | None = Field(None, examples=["true"])
     train: str | None = Field(None, examples=['"package.module:function"'])
     updates_per_epoch: int | None = Field(None, examples=["9"])

@@ -61,7 +61,7 @@ def from_rows(
     test = test_rows(columns)
     return Data(
         name, inputs[""] if list(inputs) == [""] else inputs, target.y, target.classes, source, target.kind,
-        prepare=prepare, test=test, **columns, notes=(target.note, *notes),
+        prepare=prepare, test=test, one_hot=target.one_hot, **columns, notes=(target.note, *notes),
     )  # fmt: skip
 
 

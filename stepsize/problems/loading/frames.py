@@ -85,7 +85,7 @@ def from_frame(
         notes = [*notes, f"the columns have no names and are numbered 0 to {len(columns) - 1}"]
     return Data(
         name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=prepare is not False,
-        test=test_rows(special), **special,
+        test=test_rows(special), one_hot=target_data.one_hot, **special,
         notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop)),
     )  # fmt: skip
 

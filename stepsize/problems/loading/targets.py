@@ -24,6 +24,7 @@ class Target(NamedTuple):
     classes: tuple[str, ...]
     kind: Kind
     note: str
+    one_hot: bool = False
 
 
 def recognise(
@@ -79,7 +80,7 @@ def _table(values: np.ndarray, kind: str | None, labels: Sequence[str], where: s
     if one_hot and kind in (None, "binary", "multiclass"):
         target = _classes(numbers.argmax(axis=1).astype(float), kind, names, where)
         return target._replace(
-            note=f"{target.note}, from {count} columns of 0 and 1 with a single 1 in each row"
+            note=f"{target.note}, from {count} columns of 0 and 1 with a single 1 in each row", one_hot=True
         )
     if kind == "multilabel" and not binary:
         raise ProblemError(f"{where}: labels must be 0 or 1; found {numbers[~np.isin(numbers, (0, 1))][0]:g}")

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stepsize.errors import ProblemError, first_line, save_traceback
+from stepsize.problems.models.custom_objects import REGISTER, custom_objects, mappings, source_of
 from stepsize.problems.models.optimizers import travel_optimizer
 from stepsize.problems.models.text_models import parse_model
-
-REGISTER = "@keras.saving.register_keras_serializable()"
 
 
 def is_text(model: Any) -> bool:
@@ -70,7 +68,7 @@ def number_layers(form: Any) -> Any:
     {'name': '#0', 'inbound': ['input_3', '#0']}
     """
     names: dict[str, str] = {}
-    for part in _mappings(form):
+    for part in mappings(form):
         if isinstance(part.get("name"), str):
             names.setdefault(part["name"], f"#{len(names)}")
 
@@ -117,17 +115,7 @@ def _factory_form(path: str) -> dict[str, Any]:
     module, _, function = path.partition(":")
     if not all(part.isidentifier() for part in [*module.split("."), function]):
         raise ProblemError(f"model {path!r} is not of the form package.module:function")
-    return {"factory": path, "source": _source(module)}
-
-
-def _source(module: str) -> str:
-    """Return a digest of a module's file, so that an edited factory makes another problem."""
-    place = Path(*module.split("."))
-    for root in (os.getcwd(), *sys.path):
-        for file in (Path(root) / place.with_suffix(".py"), Path(root) / place / "__init__.py"):
-            if file.is_file():
-                return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    return ""
+    return {"factory": path, "source": source_of(module)}
 
 
 def _importable(function: Any) -> str | None:
@@ -146,7 +134,7 @@ def _file_form(path: Path) -> dict[str, Any]:
             config = json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ProblemError(f"{str(path)!r} is not a .keras file: {first_line(error)}") from None
-    for part in _mappings(config):
+    for part in mappings(config):
         if part.get("class_name") in ("Lambda", "__lambda__"):
             raise ProblemError(
                 f"model file {str(path)!r} holds code (a Lambda layer), which is never run from a file; "
@@ -154,7 +142,7 @@ def _file_form(path: Path) -> dict[str, Any]:
             )
     if not config.get("compile_config"):
         raise ProblemError(f"model file {str(path)!r} is not compiled; call model.compile(...) before saving")
-    for part in _mappings(config):
+    for part in mappings(config):
         registered = part.get("registered_name")
         if isinstance(registered, str) and ">" in registered:
             raise ProblemError(
@@ -194,7 +182,7 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
         "optimizer": travel_optimizer(model.optimizer, model.trainable_variables),
         "loss": loss,
     }
-    custom = _custom([config, loss], model.loss)
+    custom = custom_objects("the model", [config, loss], model.loss)
     if custom:
         form["custom"] = custom
     if from_weights:
@@ -202,42 +190,3 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
             raise ProblemError("from_weights=True: the model has no weights yet; add an Input layer")
         form |= {"weights": model.get_weights(), "from_weights": True}
     return form
-
-
-def _custom(config: Any, loss: Any) -> list[list[str]]:
-    """Return module, name and registered name of the classes and functions in a config that are not Keras'.
-
-    Raises: ProblemError for those of a notebook or a script, for which Keras writes no module.
-    """
-    import keras
-
-    custom = {}
-    for part in _mappings(config):
-        name, registered = part.get("class_name"), part.get("registered_name")
-        if name is None or "config" not in part:
-            continue
-        if name == "function":
-            name = registered = part["config"]
-        known = keras.saving.get_registered_object(registered) if registered else None
-        if known is None and name == getattr(loss, "__name__", None):
-            known = loss
-        module = part.get("module") if known is None else known.__module__
-        if name == "__lambda__" or module == "__main__" or (registered and module is None):
-            what = "a lambda" if name == "__lambda__" else f"{name!r}, defined in the notebook or script"
-            raise ProblemError(
-                f"the model holds {what}, which the training process cannot rebuild; move it to a module of "
-                f"its own, decorated with {REGISTER}, and import it from there"
-            )
-        if isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins"):
-            custom[registered or name] = [module, name.split(">")[-1], registered or name]
-    return list(custom.values())
-
-
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield all mappings inside nested plain data."""
-    if isinstance(value, Mapping):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _mappings(item)
