@@ -16,6 +16,7 @@ from stepsize.problems.models.model_transport import REGISTER, call_factory, che
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
+from stepsize.user_modules import import_user_module
 
 OUTPUTS_NEEDED = {  # by kind of data
     "binary": "one output, such as Dense(1, 'sigmoid'), or one for each of the 2 classes",
@@ -140,7 +141,7 @@ def _custom_objects(custom: Any) -> dict[str, Any]:
 
 def _from_factory(path: str) -> Any:
     module, _, function = path.partition(":")
-    return call_factory(lambda: getattr(importlib.import_module(module), function)(), path)
+    return call_factory(lambda: getattr(import_user_module(module), function)(), path)
 
 
 def _build_for_data(model: Any, data: DataShape) -> int:
