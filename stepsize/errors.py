@@ -109,12 +109,19 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 def first_line(error: BaseException) -> str:
     """Return an error's message as one line; of Keras' long messages, the paragraph with the reason.
 
+    Sequences that control a terminal are left out.
+
     >>> first_line(ValueError("no rows\\n\\nArguments received by Dense.call(): x=..."))
     'no rows'
     """
     import re
 
-    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received by")[0]
+    try:
+        text = str(error)
+    except Exception:  # a user's own error can fail here too
+        text = type(error).__name__
+    text = re.sub(r"\x1b(\[[\d;]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)?)", "", text)
+    text = re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", text).split("Arguments received by")[0]
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
     paragraphs = paragraphs or [type(error).__name__]
     if paragraphs[0].startswith("Exception encountered") and len(paragraphs) > 1:

@@ -14,7 +14,8 @@ ALLOWED = {
     "checks": {"errors"},
     "units": {"errors", "checks"},
     "metric_directions": set(),
-    "process": {"errors"},
+    "user_modules": {"errors"},
+    "process": {"errors", "user_modules"},
     "schedules": {"errors", "checks", "units", "metric_directions"},
     "dialects": {"errors", "checks", "units", "metric_directions", "schedules"},
     "adapters": {"errors", "checks", "units", "schedules"},
@@ -22,10 +23,10 @@ ALLOWED = {
     "export": {"errors", "checks", "units", "metric_directions", "schedules"},
     "number_format": set(),
     "stats": {"errors"},
-    "problems": {"errors", "checks", "metric_directions"},
+    "problems": {"errors", "checks", "metric_directions", "user_modules"},
     "engine": {"errors", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
-    | {"metric_directions"},
+    | {"metric_directions", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
     "report": {"errors", "number_format", "schedules", "study", "verdict"},
     "comparison": {
@@ -58,7 +59,7 @@ READS_NAMES = {  # import what a user or the package's own table names
     "stepsize",
     "stepsize.problems.models.custom_objects",
     "stepsize.problems.models.keras_models",
-    "stepsize.study.user_functions.functions",
+    "stepsize.user_modules",
 }
 MODULES = {module_of(path): imports_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
 

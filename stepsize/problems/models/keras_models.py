@@ -19,6 +19,7 @@ from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
 from stepsize.problems.models.scorers import Scorer, make_scorer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
+from stepsize.user_modules import import_user_module
 
 OUTPUTS_NEEDED = {  # by kind of data
     "binary": "one output, such as Dense(1, 'sigmoid'), or one for each of the 2 classes",
@@ -126,7 +127,7 @@ def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
 
 def _from_factory(path: str) -> Any:
     module, _, function = path.partition(":")
-    return call_factory(lambda: getattr(importlib.import_module(module), function)(), path)
+    return call_factory(lambda: getattr(import_user_module(module), function)(), path)
 
 
 def _row_shapes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
