@@ -11,7 +11,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError, first_line, require, unknown
 from stepsize.problems import metrics
-from stepsize.problems.models.custom_objects import REGISTER, import_objects
+from stepsize.problems.custom_objects import REGISTER, import_objects
 from stepsize.problems.models.model_checks import check_ids, check_stateless
 from stepsize.problems.models.model_transport import call_factory, check_precision
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError, first_line, save_traceback
-from stepsize.problems.models.custom_objects import REGISTER, custom_objects, mappings, source_of
+from stepsize.problems.custom_objects import REGISTER, custom_objects, mappings, source_of
 from stepsize.problems.models.optimizers import travel_optimizer
 from stepsize.problems.models.text_models import parse_model
 
