@@ -15,7 +15,7 @@ from stepsize.errors import ProblemError, first_line, require, unknown
 from stepsize.problems.data import Data, from_arrays
 from stepsize.problems.loading import datasets, files, images, numpy_files
 from stepsize.problems.loading.arrays import Rows, from_rows
-from stepsize.problems.loading.column_names import Reference, is_reference
+from stepsize.problems.loading.column_names import Reference
 from stepsize.problems.loading.fashion_mnist import fashion_mnist
 from stepsize.problems.loading.frames import from_frame
 from stepsize.problems.loading.special_columns import PART_NAMES, Roles
@@ -73,7 +73,7 @@ def load(
     """
     if isinstance(source, Data):
         return source
-    drop = (drop,) if is_reference(drop) else tuple(drop)
+    drop = (drop,) if isinstance(drop, str | int | np.integer) else tuple(drop)
     roles = Roles(groups, order, part, weights, drop)
     if header is not None and not _is_text_file(source):
         raise ProblemError(f"header={header!r} is for text files ({', '.join(TEXT_ENDINGS)}); leave it out")

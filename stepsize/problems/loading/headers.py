@@ -8,8 +8,8 @@ Each cell of the first row is compared with the cells below it, which gives it a
 - nothing, if it is missing, or anything else.
 
 Names are texts, so a first row without numbers holds names if it has no value, or fewer values than names
-above numbers. A first row with numbers holds values if nothing in it is a name. Numbers are names only if they count
-(0, 1, 2 or 2019, 2020) beside another name. What is left is not decided but refused.
+above numbers. A first row with numbers holds values if nothing in it is a name. Numbers are names only if
+they count (0, 1, 2 or 2019, 2020) beside another name. What is left is not decided but refused.
 """
 
 from __future__ import annotations
