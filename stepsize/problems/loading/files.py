@@ -154,7 +154,5 @@ def _readable(path: Path, form: str, *errors: type[Exception]) -> Iterator[None]
         reason = f"it is not UTF-8 text (byte {error.start}); save it as UTF-8"
     except errors as error:
         reason = first_line(error)
-        if "unexpected end of data" in reason:
-            reason = "a quotation mark is opened and never closed"
     if reason:
         raise ProblemError(f"file {str(path)!r} cannot be read as {form}: {reason}")
