@@ -51,7 +51,7 @@ def file_of(columns, layout):
     return hint + text.getvalue()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(numbers, min_size=ROWS, max_size=ROWS), min_size=1, max_size=4), layouts)
 def test_a_table_is_read_as_it_is_or_refused(tmp_path_factory, columns, layout):
     path = tmp_path_factory.mktemp("layouts") / "t.csv"
