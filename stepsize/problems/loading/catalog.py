@@ -73,7 +73,7 @@ def load(
     """
     if isinstance(source, Data):
         return source
-    drop = (drop,) if isinstance(drop, str | int) else tuple(drop)
+    drop = (drop,) if isinstance(drop, str | int | np.integer) else tuple(drop)
     roles = Roles(groups, order, part, weights, drop)
     if header is not None and not _is_text_file(source):
         raise ProblemError(f"header={header!r} is for text files ({', '.join(TEXT_ENDINGS)}); leave it out")

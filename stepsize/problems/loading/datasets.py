@@ -125,6 +125,13 @@ def join_parts(frames: Mapping[str, Any]) -> Any:
     """Return the frames of several parts as one frame, with a column that names the part."""
     import pandas
 
+    columns = [[str(column) for column in frame.columns] for frame in frames.values()]
+    for part, others in zip(frames, columns, strict=True):
+        if set(others) != set(columns[0]):
+            name = min(set(others) ^ set(columns[0]))
+            raise ProblemError(
+                f"part {part!r} and part {next(iter(frames))!r} have different columns: only one has {name!r}"
+            )
     labelled = [frame.assign(**{PART_COLUMN: part}) for part, frame in frames.items()]
     return pandas.concat(labelled, ignore_index=True)
 

@@ -64,10 +64,11 @@ def from_text(
         check_unique(names, what)
         targets = find_targets(target, names, named, repr(str(path)))
         usual = POINT if layout.separator == "," else None
-        table = _read(path, layout, what, named, [names.index(each) for each in targets], usual)
+        as_written = [names.index(each) for each in targets] if len(targets) == 1 else []
+        table = _read(path, layout, what, named, as_written, usual)
     place = Place(what, "line", 0, table.lines)
-    for name in targets:
-        _check_present(name, table.frame[names.index(name)], place)
+    for column in as_written:
+        _check_present(names[column], table.frame[column], place)
     table.frame.columns = names if named else range(len(names))
     notes = [] if named else ["the first row holds values, not names; if it holds names, use header=True"]
     return from_frame(
@@ -104,14 +105,14 @@ def from_parquet(
 
 
 def _read(
-    path: Path, layout: Layout, what: str, named: bool, targets: Sequence[int], usual: str | None
+    path: Path, layout: Layout, what: str, named: bool, as_written: Sequence[int], usual: str | None
 ) -> TextFrame:
     """Read a text file, as texts if a comma or a point in it may separate thousands."""
     as_text = layout.separator == ";"  # where a comma cannot separate cells because it is in numbers
-    table = read_frame(read_rows(path, layout), what, named, targets, as_text)
+    table = read_frame(read_rows(path, layout), what, named, as_written, as_text)
     if as_text or mark_of(table.frame, usual) != COMMA:
         return table
-    return read_frame(read_rows(path, layout), what, named, targets, as_text=True)
+    return read_frame(read_rows(path, layout), what, named, as_written, as_text=True)
 
 
 def _check_present(name: str, column: Any, place: Place) -> None:
@@ -153,7 +154,5 @@ def _readable(path: Path, form: str, *errors: type[Exception]) -> Iterator[None]
         reason = f"it is not UTF-8 text (byte {error.start}); save it as UTF-8"
     except errors as error:
         reason = first_line(error)
-        if "unexpected end of data" in reason:
-            reason = "a quotation mark is opened and never closed"
     if reason:
         raise ProblemError(f"file {str(path)!r} cannot be read as {form}: {reason}")

@@ -75,7 +75,7 @@ def from_frame(
     others = {*targets, *columns_of.values(), *drop}
     features = [column for column in columns if column not in others]
     x, feature_notes = read_features(frame[features], place, mark)
-    special = {role: read_role(role, frame[columns_of[role]] if role in columns_of else value, place)
+    special = {role: read_role(role, _role(frame, columns_of, role, value, mark), place)
                for role, value in roles.named().items()}  # fmt: skip
     if _look_like_values(frame.columns, place):
         some = ", ".join(map(repr, columns[:3]))
@@ -88,6 +88,17 @@ def from_frame(
         test=test_rows(special), one_hot=target_data.one_hot, **special,
         notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop)),
     )  # fmt: skip
+
+
+def _role(frame: Any, columns_of: Mapping[str, str], role: str, value: Any, mark: str | None) -> Any:
+    """Return the values of a role: an array, or a column of the frame, as numbers if its texts are."""
+    if role not in columns_of:
+        return value
+    column = frame[columns_of[role]]
+    if role not in ("order", "weights") or not _holds_texts(column):
+        return column
+    numbers = read_numbers(texts_of(column).tolist(), mark, f"the {role} column {columns_of[role]!r}")
+    return column if numbers is None else numbers
 
 
 def _look_like_values(columns: Sequence[str], place: Place) -> bool:
@@ -135,7 +146,7 @@ def _read_target(
             raise ProblemError(
                 f"{place.at(int(missing.argmax()))}, target column {name!r}: the value is missing; "
                 f"remove the rows without one ({missing.sum()} of {len(frame)})"
-                + (hint if column.dtype.kind == "O" else "")
+                + (hint if column.dtype.kind == "O" and place.unit == "row" else "")
             )
     where = f"target {', '.join(map(repr, targets))}"
     values = [_values(name, column, place, mark) for name, column in zip(targets, columns, strict=True)]

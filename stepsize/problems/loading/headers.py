@@ -2,14 +2,14 @@
 
 Each cell of the first row is compared with the cells below it, which gives it a clue:
 
-- a *name*, if it is a text above numbers, or above categories that all occur again while it does not;
+- a *name*, if it is a word above numbers, or above categories that all occur again while it does not;
 - a *value*, if it is a number within the range of the numbers below it, if it has decimals, or if it occurs
   again below;
 - nothing, if it is missing, or anything else.
 
-Names are texts, so a first row without numbers holds names unless all its cells are values. A first row with
-numbers holds values if nothing in it is a name. Numbers are names only if they count (0, 1, 2 or 2019, 2020)
-beside another name. What is left is not decided but refused.
+Names are texts, so a first row without numbers holds names if it has no value, or fewer values than names
+above numbers. A first row with numbers holds values if nothing in it is a name. Numbers are names only if
+they count (0, 1, 2 or 2019, 2020) beside another name. What is left is not decided but refused.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def _clue_above_numbers(cell: str, present: Sequence[str], numbers: Sequence[flo
     if cell in MISSING:
         return Clue(None, True)
     if not _numbers([cell]):
-        return Clue(VALUE if cell in present else NAME, True)
+        is_name = any(map(str.isalpha, cell))  # a dash may stand for a missing value
+        return Clue(VALUE if cell in present else NAME if is_name else None, True)
     (number,) = _numbers([cell])
     among = min(numbers) <= number <= max(numbers)
     return Clue(VALUE if among or not number.is_integer() else None, True, among)
@@ -84,7 +85,7 @@ def _clue_above_numbers(cell: str, present: Sequence[str], numbers: Sequence[flo
 def _by_texts(first: Sequence[str], clues: Sequence[Clue]) -> bool | None:
     """Return whether a first row without numbers holds names; None if that is not clear."""
     kinds = [clue.kind for cell, clue in zip(first, clues, strict=True) if cell not in MISSING]
-    if VALUE not in kinds or Clue(NAME, above_numbers=True) in clues:
+    if VALUE not in kinds or clues.count(Clue(NAME, above_numbers=True)) > kinds.count(VALUE):
         return True
     return False if set(kinds) == {VALUE} else None
 

@@ -26,12 +26,12 @@ class TextFrame(NamedTuple):
 
 
 def read_frame(
-    rows: Iterable[Row], what: str, named: bool, targets: Sequence[int], as_text: bool
+    rows: Iterable[Row], what: str, named: bool, as_written: Sequence[int], as_text: bool
 ) -> TextFrame:
     """Return the frame of `rows`, without the first one if that holds the names of the columns.
 
-    The columns with the numbers `targets` hold texts as they are written, and so do all of them if `as_text`;
-    otherwise pandas decides which columns hold numbers. `what` is what messages call the file.
+    The columns with the numbers `as_written` hold their texts. With `as_text` all columns do, apart from
+    missing values; otherwise pandas decides which ones hold numbers. `what` is what messages call the file.
 
     Raises: ProblemError for a row that is longer or shorter than the first one.
     """
@@ -40,7 +40,7 @@ def read_frame(
     rows = iter(rows)
     first = next(rows)
     width = len(first[1])
-    checked = _Checked(what, first, named, targets)
+    checked = _Checked(what, first, named, as_written)
     frame = pandas.read_csv(
         _Stream(checked.chunks(rows)),
         header=None, names=range(width), dtype=object if as_text else None,  # type: ignore[arg-type]
@@ -63,9 +63,9 @@ def check_length(what: str, first: Row, row: Row) -> None:
 class _Checked:
     """The rows of a file, all of one length, with what pandas would not keep of them."""
 
-    def __init__(self, what: str, first: Row, named: bool, targets: Sequence[int]) -> None:
+    def __init__(self, what: str, first: Row, named: bool, as_written: Sequence[int]) -> None:
         self.lines = array("q")
-        self.texts: dict[int, list[str]] = {column: [] for column in targets}
+        self.texts: dict[int, list[str]] = {column: [] for column in as_written}
         self._what, self._first, self._named = what, first, named
 
     def chunks(self, rows: Iterator[Row]) -> Iterator[str]:

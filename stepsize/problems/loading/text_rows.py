@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,9 @@ SEPARATORS = "\t;|,"  # if two separate all rows alike, the first of them does
 SPACES = ""  # the separator of a table whose columns are separated by any white space
 SAMPLE = 200  # lines that are looked at
 SAMPLE_SIZE = 2**22  # characters of these lines
+END = "\0"  # a line after the last one, which no file has
 HINT = re.compile(r'"?sep=(.)"?\s*')  # a first line for Excel
+NUMBER = re.compile(r"[-+]?[\d.,]*,\d[\d.,]*")
 SPACED_CELL = re.compile(r'"[^"]*"|\S+')
 
 Row = tuple[int, list[str]]  # the number of its first line, counted from 1, and its cells
@@ -33,14 +35,16 @@ def find_layout(path: Path) -> Layout:
     """Recognise the layout of a file from its first lines.
 
     The separator is the one that splits most lines into one number of cells: a tab, semicolon, bar or comma.
-    White space separates the cells if it splits all lines alike and none of these splits most of them. Single
-    quotation marks are recognised if they enclose cells and there are no double ones.
+    It is white space if that splits all lines alike while none of these splits most of them, or if all commas
+    are inside numbers. Single quotation marks are recognised if they enclose cells and no line has double
+    ones.
     """
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = list(_first_lines(file))
     hint = HINT.fullmatch(lines[0]) if lines else None
     if hint:
-        return Layout(hint[1], _quote(lines[1:], hint[1]), 1)
+        separator = SPACES if hint[1] == " " else hint[1]
+        return Layout(separator, _quote(lines[1:], separator), 1)
     separator = (
         "\t" if path.suffix.lower() == ".tsv" else _separator([line for line in lines if line.strip()])
     )
@@ -50,7 +54,7 @@ def find_layout(path: Path) -> Layout:
 def read_rows(path: Path, layout: Layout) -> Iterator[Row]:
     """Yield the rows of a file, without blank lines and the spaces around cells, in Unicode's NFC.
 
-    Raises: csv.Error for quotation marks that do not match, OSError, UnicodeDecodeError.
+    Raises: csv.Error for null bytes and a quotation mark that is never closed, OSError, UnicodeDecodeError.
     """
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = map(_normalised, file)
@@ -61,7 +65,7 @@ def read_rows(path: Path, layout: Layout) -> Iterator[Row]:
 
 
 def _normalised(line: str) -> str:
-    if "\0" in line:
+    if END in line:
         raise csv.Error("it contains null bytes, so it is not text")
     return line if line.isascii() else unicodedata.normalize("NFC", line)
 
@@ -72,10 +76,16 @@ def _split(lines: Iterable[str], layout: Layout) -> Iterator[Row]:
             yield number, [_unquoted(cell, layout.quote) for cell in SPACED_CELL.findall(line)]
         return
     reader = csv.reader(
-        lines, delimiter=layout.separator, quotechar=layout.quote, skipinitialspace=True, strict=True
+        chain(lines, [END]), delimiter=layout.separator, quotechar=layout.quote, skipinitialspace=True
     )
     number = 1
     for cells in reader:
+        if cells and END in cells[-1]:
+            if cells != [END]:
+                raise csv.Error(
+                    f"a quotation mark in the row of line {number + layout.skipped} is never closed"
+                )
+            return
         yield number, [cell.strip() for cell in cells]
         number = reader.line_num + 1
 
@@ -92,8 +102,15 @@ def _first_lines(lines: Iterable[str]) -> Iterator[str]:
 def _separator(lines: list[str]) -> str:
     shares = {each: _share(_count(lines, each)) for each in SEPARATORS}
     best = max(SEPARATORS, key=lambda each: shares[each])
-    spaced = Counter(len(SPACED_CELL.findall(line)) for line in lines)
-    if len(spaced) == 1 and 1 not in spaced and (shares[best] < 0.5 or (best == "\t" and shares[best] < 1)):
+    rows = [SPACED_CELL.findall(line) for line in lines]
+    spaced = Counter(map(len, rows))
+    commas = [cell.strip('"') for cells in rows for cell in cells if "," in cell]
+    other = shares[best] < 0.5 or (best == "\t" and shares[best] < 1)
+    if (
+        len(spaced) == 1
+        and 1 not in spaced
+        and (other or (best == "," and all(map(NUMBER.fullmatch, commas))))
+    ):
         return SPACES
     return best if shares[best] else ","
 

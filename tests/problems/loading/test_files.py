@@ -201,6 +201,24 @@ def test_several_targets(tmp_path):
     assert data.x.shape == (8, 2)
     data = load(write(tmp_path, text), "a,b")
     assert (data.kind, data.outputs) == ("regression", 2)
+    words = "a,red,round\n" + "".join(f"{i * i},{i % 2 == 1},{i > 3}\n" for i in range(8))
+    assert load(write(tmp_path, words), "red,round").kind == "multilabel"
+    with pytest.raises(ProblemError, match="line 5, target column 'red': the value is missing"):
+        load(write(tmp_path, words.replace("9,True", "9,NA")), "red,round")
+    german = "a;b;c\n" + "".join(f"{i * i};{i},5;1.{i}00,25\n" for i in range(8))
+    assert load(write(tmp_path, german), "b,c").y[3].tolist() == [3.5, 1300.25]
+
+
+def test_order_and_weights_as_people_write_them(tmp_path):
+    text = "a;when;trust;kind\n" + "".join(f"{i * i};{9 - i}.000,5;{i},25;{'xy'[i % 2]}\n" for i in range(8))
+    data = load(write(tmp_path, text), "kind", order="when", weights="trust")
+    assert data.order[:2].tolist() == [9000.5, 8000.5]
+    assert data.weights[:2].tolist() == [0.25, 1.25]
+    days = text.replace(".000,5", "")
+    assert load(write(tmp_path, days), "kind", order="when", drop="trust").order[:2].tolist() == [9, 8]
+    dates = days.replace(";9;", ";2024-03-01;")
+    with pytest.raises(ProblemError, match="the order column must hold numbers or dates"):
+        load(write(tmp_path, dates), "kind", order="when", drop="trust")
 
 
 @pytest.mark.parametrize(
@@ -222,8 +240,8 @@ def test_several_targets(tmp_path):
         ("My data\n" + GOOD, "kind", ["line 2", "3 values for 1 columns; remove line 1"]),
         ("# by\n# me\n" + GOOD, "kind", ["line 3", "3 values for 1 columns; remove line 1"]),
         (GOOD.replace("49", "49\0"), "kind", ["null bytes"]),
-        (GOOD + '1,2,"y\n', "kind", ["a quotation mark is opened and never closed"]),
-        (GOOD.replace("1,1,y", '1,"1,y'), "kind", ["a quotation mark is opened and never closed"]),
+        (GOOD + '1,2,"y\n', "kind", ["a quotation mark in the row of line 10 is never closed"]),
+        (GOOD.replace("1,1,y", '1,"1,y'), "kind", ["a quotation mark in the row of line 3 is never closed"]),
         ("a,kind\n1,x\n2,y\n", "kind", ["2 rows"]),
         ("a,kind\n1,x\n", "kind", ["1 rows", "at least 4"]),
         ("a,v\n1,5\n2,5\n3,5\n4,5\n", "v", ["only one class"]),

@@ -229,6 +229,14 @@ def test_parts_of_a_hugging_face_dataset(tmp_path):
         assert data.test.tolist() == [9, 10, 11]
 
 
+def test_parts_with_different_columns_are_refused():
+    parts = {"train": table(c=[1, 2, 3] * 4).head(9), "test": table().tail(3)}
+    with pytest.raises(
+        ProblemError, match="part 'test' and part 'train' have different columns: only one has 'c'"
+    ):
+        load(parts, "kind")
+
+
 def test_targets_of_every_type():
     assert load(table(t=pandas.Categorical(["10", "9", "2"] * 4)), "t").classes == ("2", "9", "10")
     assert load(table(t=[True, False] * 6), "t").classes == ("False", "True")
