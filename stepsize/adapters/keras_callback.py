@@ -110,7 +110,7 @@ class ScheduleCallback(keras.callbacks.Callback):
             used = float(self._held)
             self.history.append((self._run.update, used))
             self._check_rate(used)
-            self._run.step()
+            self._run.count()
             self._count += 1
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

@@ -84,7 +84,7 @@ class Audit:
         except (TypeError, ValueError):
             raise ScheduleError(f"rate={shown(rate)} is not a number; record for example 0.1") from None
         row = Row(self.update, self._schedule.rate * multiplier, applied)
-        self._schedule.step()
+        self._schedule.count()
         self._planned.append(row.planned)
         self._applied.append(row.applied)
         if abs(row.planned - row.applied) <= self._tolerance * row.planned:

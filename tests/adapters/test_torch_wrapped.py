@@ -231,3 +231,14 @@ def test_a_metric_that_is_never_observed_is_reported() -> None:
         train(optimizer, scheduler, 16)
     assert len(caught) == 1
     assert scheduler.mismatches == {"metric not observed": 1}
+
+
+def test_updates_past_the_end_at_a_rate_of_0_are_reported() -> None:
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, ss.linear(0.1).plan(updates=5))
+    train(optimizer, scheduler, 5)
+    with pytest.warns(
+        UserWarning, match=r"update 5 is past the end of the plan of 5 updates.* plan all updates"
+    ):
+        train(optimizer, scheduler, 3)
+    assert scheduler.mismatches == {"plan is over": 1}
