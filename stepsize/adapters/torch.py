@@ -142,7 +142,7 @@ class TorchScheduler(LRScheduler):
     def get_lr(self) -> list[Any]:
         """Return the rate of the next update in every group."""
         if self._clock.is_paused:
-            return [self._rates.number(group) for group in self._stepping.param_groups]
+            return [float(self._rates.held(group)) for group in self._stepping.param_groups]
         return list(self._rates.written)
 
     def get_last_lr(self) -> list[Any]:
@@ -179,7 +179,7 @@ class TorchScheduler(LRScheduler):
         driven = [each for each in schedules if each.plan.metric_factor is not None]
         for each in driven or schedules[:1]:
             each.observe(metric)
-        self._clock.write(self._stepping)
+        self._clock.observed(self._stepping)
 
     def advance(self) -> None:
         """Count an update that was not made by `optimizer.step()`, such as the replay of a CUDA graph."""

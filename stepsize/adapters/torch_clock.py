@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch.compiler import disable
 from torch.optim import Optimizer
 
@@ -121,27 +120,26 @@ class Clock:
             return
         self.last = self.followed[0].written
         if not self._is_unstepped:
-            self._idle += 1
             self._mismatch(
                 "step without update",
                 f"step() was called after update {self.update}, and no update since: it was called twice, "
                 "before optimizer.step(), or after a skipped update; call it once for each update",
             )
-            if self._idle == (1 if self._is_captured else IDLE_LATER if self._is_moving else IDLE):
-                self._mismatch(
-                    "no update",
-                    f"step() was called {self._idle} times in a row, and optimizer.step() not once: the plan "
-                    f"stays at update {self.update}. Pass the optimizer whose step() makes the updates; for "
-                    "updates made otherwise, such as the replay of a CUDA graph, call scheduler.advance() "
-                    "after each",
-                )
+            self._note_idle(1)
         self._is_unstepped = False
 
     def is_followed(self, optimizer: Optimizer) -> bool:
         """Return whether the plan applies now; report and overwrite what something else has written."""
-        for each in [] if self.is_paused or is_on_trial() else self.followed:
+        if is_on_trial():
+            return False
+        for each in [] if self.is_paused else self.followed:
             self._correct(each, optimizer)
-        return not is_on_trial()
+        return True
+
+    def observed(self, optimizer: Optimizer) -> None:
+        """Write what an observation has changed, and note that there was one."""
+        self.write(optimizer)
+        self._note_idle(0 if self.is_paused else IDLE // 2)  # one before the training is nothing strange
 
     def check_groups(self, optimizer: Optimizer) -> None:
         """Raise ScheduleError if the optimizer has other parameter groups than those that follow the plan."""
@@ -164,7 +162,7 @@ class Clock:
         if self.is_paused:
             return
         self.check_groups(optimizer)
-        saved = [rates.number(group) for group in optimizer.param_groups]
+        saved = [rates.number(group, index) for index, group in enumerate(optimizer.param_groups)]
         pairs = list(zip(rates.schedules, saved, rates.written, strict=True))
         differs = any(one and not math.isclose(held, value, rel_tol=1e-6) for one, held, value in pairs)
         if not self._is_placed and (differs or (self.update == 0 and optimizer.state)):
@@ -177,7 +175,9 @@ class Clock:
         if self.is_paused:
             return
         if is_capturing():
-            self._require_tensors(optimizer)
+            self._is_captured = True
+            for each in self.followed:
+                each.require_tensors(optimizer.param_groups)
             return
         if self._forgotten:
             self._report_forgotten()
@@ -223,15 +223,6 @@ class Clock:
             "the optimizer's state is loaded",
         )
 
-    def _require_tensors(self, optimizer: Optimizer) -> None:
-        self._is_captured = True
-        for each in self.followed:
-            if not all(isinstance(each.held(group), torch.Tensor) for group in optimizer.param_groups):
-                raise ScheduleError(
-                    f"{each.name} is a number, which a CUDA graph would keep for every replay; build the "
-                    f"optimizer with capturable=True and {each.name}=torch.tensor(0.1, device='cuda')"
-                )
-
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """Count the update, unless it was skipped, undone or only captured."""
         if not self._is_running:
@@ -261,6 +252,17 @@ class Clock:
                 "update without step",
                 f"update {self.update} is complete, and step() was not called after the one before; "
                 "call it once for each update",
+            )
+
+    def _note_idle(self, calls: int) -> None:
+        limit = 1 if self._is_captured else IDLE_LATER if self._is_moving else IDLE
+        before, self._idle = self._idle, self._idle + calls
+        if before < limit <= self._idle:
+            self._mismatch(
+                "no update",
+                "step() or observe() is called again and again, and optimizer.step() is not: the plan stays "
+                f"at update {self.update}. Pass the optimizer whose step() makes the updates; for updates "
+                "made otherwise, such as the replay of a CUDA graph, call scheduler.advance() after each",
             )
 
     def _mismatch(self, kind: str, message: str) -> None:

@@ -126,13 +126,19 @@ def test_an_optimizer_whose_updates_cannot_be_counted_is_refused() -> None:
 
 def test_a_plan_that_does_not_move_is_reported_once() -> None:
     scheduler = TorchScheduler(sgd(), PLAN)  # of another optimizer than the one that trains
-    text = (
-        r"step\(\) was called 10 times in a row, and optimizer.step\(\) not once: .* at update 0\. Pass the"
-    )
+    text = r"called again and again, and optimizer.step\(\) is not: the plan stays at update 0\. Pass the"
     with pytest.warns(UserWarning, match=text) as caught:
         train(SimpleNamespace(step=lambda: None), scheduler, 30)
     assert len(caught) == 1
     assert scheduler.mismatches == {"step without update": 30, "no update": 1}
+
+
+def test_observations_without_an_update_are_reported() -> None:
+    plan = (ss.constant(0.1) * ss.plateau(factor=0.5)).plan(updates=16)
+    scheduler = TorchScheduler(sgd(), plan)
+    scheduler.observe(1.0)  # before the training, perhaps
+    with pytest.warns(UserWarning, match="the plan stays at update 0"):
+        scheduler.observe(1.0)
 
 
 def test_the_calls_of_many_processes_are_not_reported() -> None:
