@@ -129,7 +129,8 @@ class PlainSchedule:
         self._place = place
         self._due = _due(place)
         plan = place.plan
-        self._over = plan.horizon + 1 if plan.after == "hold" and plan.end == 0 else NEVER
+        over = plan.after == "hold" and plan.end == 0
+        self._over = max(plan.horizon, place.update) + 1 if over else NEVER
 
 
 def _due(place: Place) -> int:

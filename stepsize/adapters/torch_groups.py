@@ -165,8 +165,8 @@ class Hyperparameter:
         """Raise ScheduleError if a group holds a number, while a CUDA graph is captured."""
         if not all(isinstance(self.held(group), Tensor) for group in groups):
             raise ScheduleError(
-                f"{self.name} is a number, which a CUDA graph would keep for every replay; build the optimizer "
-                f"with capturable=True and {self.name}=torch.tensor(0.1, device='cuda')"
+                f"{self.name} is a number, which a CUDA graph would keep for every replay; build the "
+                f"optimizer with capturable=True and {self.name}=torch.tensor(0.1, device='cuda')"
             )
 
     def _fill(self, group: dict[str, Any], value: float) -> None:

@@ -200,3 +200,8 @@ def test_updates_past_the_end_at_a_rate_of_0_are_reported_once(
             follower.step()
         updates += [follower.update for each in caught if "update 5 is past the end" in str(each.message)]
     assert updates == warned
+    late = PlainSchedule(schedule.plan(updates=5, after=after), update=20)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        late.step()
+    assert len(caught) == len(warned)
