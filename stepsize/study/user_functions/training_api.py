@@ -57,10 +57,10 @@ class LivePlan(Plan):
         self.__dict__["asked"] = True
         return super().values
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Any = None, *others: Any) -> Any:
         """Return the rate that update `t` uses."""
+        planned = super().__call__(np.asarray(t).item() if np.ndim(t) == 0 else t, *others)
         self.__dict__["asked"] = True
-        planned = super().__call__(np.asarray(t).item() if np.ndim(t) == 0 else t)
         return planned if self._state is None else planned * float(self._state.scale)
 
     def observe(self, metric: float) -> None:
