@@ -19,6 +19,8 @@ from stepsize.schedules.fields import OptionalCount, Period, Positive, one_of
 from stepsize.schedules.phase_starts import PhaseStart
 from stepsize.schedules.wrappers import Inner, OptionalInner
 
+RESTART = 'write policy="restart" and a schedule that begins here at its own rates'
+
 
 @family
 class resumed(Family):
@@ -27,7 +29,8 @@ class resumed(Family):
     With s the schedule, a = at, P = planned and T the updates of the run, "stretch" continues with the
     rest of it, s(a + (t - a) * (P - a) / (T - a)). "rebase" takes another schedule where it stands at `at`,
     then(t) * s(a) / then(a), and "branch" takes one from its beginning, then(t - a) * s(a) / then(0). All
-    three continue from s(a) * `scale`, where `scale` is the multiplier that a metric had reached.
+    three continue from s(a) * `scale`, where `scale` is the multiplier that a metric had reached. "restart"
+    takes another schedule from its beginning and at its own rates, then(t - a).
 
     Source: our own; `stepsize.adapters.resume` writes it from the state of a run.
 
@@ -43,7 +46,7 @@ class resumed(Family):
     then: OptionalInner = None
     at: Period
     planned: Period
-    policy: Annotated[str, one_of("stretch", "rebase", "branch")]
+    policy: Annotated[str, one_of("stretch", "rebase", "branch", "restart")]
     scale: Positive = 1.0
     updates_per_epoch: OptionalCount = None
 
@@ -62,15 +65,10 @@ class resumed(Family):
     def _after(self, t: Array, at: float, before: Clock, clock: Clock) -> Array:
         if self.policy == "stretch":
             if at >= before.horizon:
-                raise ScheduleError(
-                    f'at={self.at} leaves nothing of {self.planned} to stretch; write policy="branch"'
-                )
+                raise ScheduleError(f"at={self.at} leaves nothing of {self.planned} to stretch; {RESTART}")
             return self.schedule.evaluate(at + (t - at) * _pace(at, before, clock), before) * self.scale
         then, origin, local = self._follower(at, clock)
-        level, start = self._levels(at, before, clock)
-        if start == 0 and level > 0:
-            raise ScheduleError(f"{then} is 0 where it would continue from {level:g}; write another schedule")
-        return then.evaluate(t - origin, local) * (level / start if start else 1.0)
+        return then.evaluate(t - origin, local) * self._factor(at, before, clock)
 
     def _before(self, clock: Clock) -> Clock:
         """Return the clock of the run as it was planned at first."""
@@ -83,6 +81,22 @@ class resumed(Family):
         if self.policy == "rebase":  # it is taken where the run is, not from its beginning
             return self.then, 0.0, clock
         return self.then, at, replace(clock, horizon=clock.horizon - at)
+
+    def _factor(self, at: float, before: Clock, clock: Clock) -> float:
+        """Return what the schedule that follows is multiplied by."""
+        level, start = self._levels(at, before, clock)
+        if self.policy == "restart" or level == start == 0:
+            return 1.0
+        if start == 0:
+            raise ScheduleError(
+                f"{self.then} is 0 where it would continue from {level:g}; write another schedule"
+            )
+        if level == 0:
+            raise ScheduleError(
+                f"{self.schedule} is 0 at {spell(at)}*updates, and {self.then} times 0 would train at rate 0; "
+                f"{RESTART}"
+            )
+        return level / start
 
     def _levels(self, at: float, before: Clock, clock: Clock) -> tuple[float, float]:
         """Return the rate at which the run was changed, and the value there of the schedule that follows."""
@@ -100,7 +114,8 @@ class resumed(Family):
         then, origin, local = self._follower(at, clock)
         level, start = self._levels(at, before, clock)
         value = then.expression(f"t - {spell(at)}" if origin else "t", local, reach - origin, out)
-        return [*past, f"return {value} * ({spell(level)} / {spell(start)})" if start else f"return {value}"]
+        scaled = self._factor(at, before, clock) != 1
+        return [*past, f"return {value} * ({spell(level)} / {spell(start)})" if scaled else f"return {value}"]
 
     def phases(self, clock: Clock) -> Iterator[PhaseStart]:
         yield 0.0, "as it was"

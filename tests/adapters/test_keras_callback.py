@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import stepsize as ss
-from stepsize.adapters import PlainSchedule
+from stepsize.adapters import PlainSchedule, resume
 from stepsize.adapters.keras import KerasSchedule, ScheduleCallback
+from stepsize.audit import Audit
+from stepsize.audit.keras import AuditCallback
 from stepsize.errors import ScheduleError, StateError
 
 X = np.random.default_rng(3).normal(size=(24, 4)).astype(np.float32)
@@ -37,10 +39,9 @@ def built(rate=0.5, **options):
 
 
 def fit(model, *callbacks, epochs=4, x=X, **options):
-    options = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
-    return model.fit(
-        x, None if not isinstance(x, np.ndarray) else Y, epochs=epochs, callbacks=[*callbacks], **options
-    )
+    targets = {"y": Y[: len(x)]} if isinstance(x, np.ndarray) else {}
+    options = {"batch_size": 4, "shuffle": False, "verbose": 0, **targets, **options}
+    return model.fit(x, epochs=epochs, callbacks=[*callbacks], **options)
 
 
 def recorded(callback):
@@ -197,10 +198,20 @@ def test_an_unknown_length_is_an_error_that_names_updates():
     assert recorded(callback) == float32(PLAN.values[:6])
 
 
-@pytest.mark.parametrize(("after", "end"), [("hold", 0.0), ("repeat", 0.1)])
-def test_more_updates_than_planned_follow_the_plan_s_after(after, end):
-    fit(built(), callback := ScheduleCallback(ss.linear(0.1).plan(updates=23, after=after)))
+@pytest.mark.parametrize(("floor", "after", "end"), [(0.01, "hold", 0.01), (0, "repeat", 0.1)])
+def test_more_updates_than_planned_follow_the_plan_s_after(floor, after, end):
+    plan = ss.linear(0.1, floor=floor).plan(updates=23, after=after)
+    fit(built(), callback := ScheduleCallback(plan))
     assert callback.history[-1] == (23, float32([end])[0])
+
+
+def test_updates_at_rate_0_past_the_end_are_reported_once():
+    with pytest.warns(
+        UserWarning, match=r"update 20 is past the end of linear\(0\.1\), .* rate is 0"
+    ) as warned:
+        fit(built(), callback := ScheduleCallback(ss.linear(0.1).plan(updates=20)))
+    assert len([each for each in warned if each.category is UserWarning]) == 1
+    assert recorded(callback)[20:] == [0.0] * 4
 
 
 def test_more_updates_than_planned_raise_before_they_are_made_if_the_plan_says_so():
@@ -255,6 +266,109 @@ def test_a_schedule_goes_on_in_a_run_of_the_same_length_only():
     later.load_state_dict(callback.state_dict())
     with pytest.raises(StateError, match="updates: 12 -> 24"):
         fit(model, later, initial_epoch=2)
+
+
+@pytest.mark.parametrize("schedule", [ss.cosine(0.1), PLAN, ss.constant(0.1) * PLATEAU])
+def test_a_new_model_begins_a_new_run(schedule):
+    """Each fold of a cross-validation, also of another length, gets the rates of a callback of its own."""
+    shared, options = ScheduleCallback(schedule), {"epochs": 2, "validation_data": (X, Y)}
+    for rows in (24, 20) if isinstance(schedule, ss.Schedule) else (24, 24):
+        before = len(shared.history)
+        logs = fit(built(), shared, x=X[:rows], **options).history
+        fit(built(), alone := ScheduleCallback(schedule), x=X[:rows], **options)
+        assert shared.history[before:] == alone.history
+        assert logs["learning_rate"][-1] == recorded(alone)[-1] > 0
+        assert shared.state_dict() == alone.state_dict()
+
+
+def test_a_model_that_is_compiled_again_begins_a_new_run():
+    model, callback = built(), ScheduleCallback(PLAN)
+    fit(model, callback, epochs=2)
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    fit(model, callback)
+    assert callback.history == [*enumerate(float32(PLAN.values[:12])), *enumerate(float32(PLAN.values))]
+
+
+def test_a_loaded_state_waits_for_the_first_update():
+    _, state = stopped()
+    callback = ScheduleCallback(PLAN)
+    callback.load_state_dict(state)
+    with pytest.raises(RuntimeError, match="before the first batch"):
+        fit(built(), callback, Failing())
+    fit(built(), callback, epochs=2)
+    assert callback.history == [*enumerate(float32(PLAN.values))][12:]
+
+
+class Failing(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        raise RuntimeError("before the first batch")
+
+
+@pytest.mark.parametrize("form", ["schedule", "plan"])
+def test_a_second_fit_after_the_end_is_refused(form):
+    plan = ss.cosine(0.1).plan(updates=6)
+    callback, model = ScheduleCallback(plan if form == "plan" else plan.schedule), built()
+    fit(model, callback, epochs=1)
+    with pytest.raises(StateError, match=r"all 6 updates .* are complete.* end value 0; plan the whole run"):
+        fit(model, callback, epochs=1)
+    going_on = resume(callback.state_dict(), ss.linear(0.2).plan(updates=12), policy="restart")
+    longer = ScheduleCallback(going_on.plan)
+    longer.load_state_dict(going_on.state)
+    fit(model, longer, epochs=1)
+    assert recorded(longer) == float32(ss.linear(0.2).plan(updates=6).values)
+
+
+@pytest.mark.parametrize("schedule", [ss.constant(0.1), ss.cosine(0.1).plan(updates=6, after="repeat")])
+def test_a_second_fit_goes_on_where_the_end_is_none(schedule):
+    callback, model = ScheduleCallback(schedule), built()
+    fit(model, callback, epochs=1)
+    fit(model, callback, epochs=1)
+    plan = schedule if isinstance(schedule, ss.Plan) else schedule.plan(updates=6)
+    assert recorded(callback) == float32(plan(np.arange(12)))
+
+
+class OtherOptimizer(keras.Sequential):
+    """Train by an optimizer of its own, as the models of adversarial networks do."""
+
+    def compile(self, *arguments, **options):
+        super().compile(*arguments, **options)
+        self.mine = keras.optimizers.SGD(0.1)
+
+    def train_step(self, state, data):
+        return {"loss": keras.ops.zeros(())}, state
+
+
+def test_a_model_that_trains_by_another_optimizer_is_an_error_at_the_end_of_the_first_epoch():
+    model = OtherOptimizer([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    with pytest.raises(
+        ScheduleError, match=r"made no update in 6 batches: .* trains by model\.mine; write Ker"
+    ):
+        fit(model, ScheduleCallback(PLAN))
+    with pytest.raises(ScheduleError, match=r"made no update in 6 batches: .* trains by model\.mine"):
+        fit(model, AuditCallback(Audit(PLAN)))
+
+
+def test_a_plan_for_several_optimizers_is_refused_with_what_works():
+    inner = [keras.optimizers.SGD(0.1), keras.optimizers.Adam(0.1)]
+    several = keras.optimizers.OptimizerMap(inner[0], {".*bias": inner[1]})
+    model = built()
+    model.compile(keras.optimizers.MultiOptimizer(several), "mse")
+    with pytest.raises(ScheduleError, match=r"a MultiOptimizer, and each of its 2 .* write KerasSchedule"):
+        fit(model, ScheduleCallback(PLAN))
+
+
+def test_accumulation_without_an_update_is_explained():
+    with pytest.raises(ScheduleError, match=r"gradient_accumulation_steps=25 and 24 batches .* no update"):
+        fit(built(gradient_accumulation_steps=25), ScheduleCallback(ss.cosine(0.1)))
+    fit(built(gradient_accumulation_steps=9), callback := ScheduleCallback(PLAN), epochs=2)
+    assert callback.history == [(0, float32([0.1])[0])]
+
+
+def test_epochs_of_another_length_than_the_fit_s_are_reported():
+    plan = ss.cosine(0.1).plan(epochs=4, updates_per_epoch=9)
+    with pytest.warns(UserWarning, match=r"an epoch of the plan has 9 updates, and one of this fit 6"):
+        fit(built(), ScheduleCallback(plan), epochs=1)
 
 
 def test_a_forgotten_state_is_noticed():
