@@ -207,9 +207,9 @@ class ScheduleCallback(keras.callbacks.Callback):
             )
         if update >= plan.horizon and plan.after == "hold" and (plan.values != plan.end).any():
             raise StateError(
-                f"all {plan.horizon} updates of {plan.schedule} are complete, and this fit would train at its "
-                f"end value {plan.end:g}; plan the whole run, as in schedule.plan(updates={2 * plan.horizon}), "
-                "compile the model again to begin a new run, or continue this one: "
+                f"all {plan.horizon} updates of {plan.schedule} are complete, and this fit would train at "
+                f"its end value {plan.end:g}; plan the whole run, as in schedule.plan(updates="
+                f"{2 * plan.horizon}), compile the model again to begin a new run, or continue this one: "
                 'resume(callback.state_dict(), plan, policy="restart")'
             )
         self._count = count
@@ -224,7 +224,7 @@ class ScheduleCallback(keras.callbacks.Callback):
         if planned is not None and updates and abs(planned - updates) >= 1 and self._run.update == 0:
             warnings.warn(
                 f"an epoch of the plan has {planned} updates, and one of this fit {updates:g}; write "
-                f"updates_per_epoch={round(updates)}, or pass the schedule, which is then planned from the fit",
+                f"updates_per_epoch={round(updates)}, or pass the schedule, which is planned from the fit",
                 UserWarning,
                 stacklevel=2,
             )
@@ -234,8 +234,9 @@ class ScheduleCallback(keras.callbacks.Callback):
         planned = self._batches // accumulation(self._optimizer)
         if self._updates < planned and not self._slow and not scales_loss(self.model):
             warnings.warn(
-                f"an epoch of {self._batches} batches had {self._updates} updates, and {planned} were planned, "
-                "so the schedule will not reach its end; write ScheduleCallback(schedule.plan(updates=...))",
+                f"an epoch of {self._batches} batches had {self._updates} updates, and {planned} were "
+                "planned, so the schedule will not reach its end; write "
+                "ScheduleCallback(schedule.plan(updates=...))",
                 UserWarning,
                 stacklevel=2,
             )

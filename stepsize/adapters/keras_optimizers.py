@@ -11,8 +11,6 @@ require("train", "keras")
 
 import keras  # noqa: E402
 
-SKIPS = 20  # batches in a row that a loss scale may skip while it comes down from 2**15
-
 
 def check_model(model: Any) -> None:
     """Raise ScheduleError if a callback cannot own this model's rate."""
@@ -44,8 +42,8 @@ def _check_precision(rate: Any) -> None:
     """Warn of a rate that is kept in fewer digits than it is planned in."""
     if "16" in rate.dtype:
         warnings.warn(
-            f"the optimizer keeps its learning_rate in {rate.dtype}, which rounds every planned rate to about "
-            "3 digits; build the optimizer while keras.config.floatx() is float32",
+            f"the optimizer keeps its learning_rate in {rate.dtype}, which rounds every planned rate to "
+            "about 3 digits; build the optimizer while keras.config.floatx() is float32",
             UserWarning,
             stacklevel=2,
         )
@@ -56,9 +54,11 @@ def check_updates(model: Any, batches: int, updates: int) -> None:
 
     `batches` are those since the last update, or since `fit` began.
     """
-    if updates or batches < accumulation(model.optimizer) * (SKIPS if scales_loss(model) else 1):
+    if updates or batches < accumulation(model.optimizer):
         return
     others = [name for name, value in vars(model).items() if _is_other(value, model.optimizer)]
+    if scales_loss(model) and not others:
+        return  # every update may have been skipped
     names = " and ".join(f"model.{name}" for name in others)
     trains = f"trains by {names}" if names else "trains by another one, or not at all"
     raise ScheduleError(

@@ -93,8 +93,8 @@ class resumed(Family):
             )
         if level == 0:
             raise ScheduleError(
-                f"{self.schedule} is 0 at {spell(at)}*updates, and {self.then} times 0 would train at rate 0; "
-                f"{RESTART}"
+                f"{self.schedule} is 0 at {spell(at)}*updates, and {self.then} times 0 would train at "
+                f"rate 0; {RESTART}"
             )
         return level / start
 

@@ -159,5 +159,5 @@ def test_a_run_that_repeats_is_not_changed() -> None:
     for _ in range(13):
         follower.step()
     assert resume(follower.state_dict(), follower.plan).plan == follower.plan
-    with pytest.raises(StateError, match="repeats .* every 10 updates and has completed 13"):
+    with pytest.raises(StateError, match=r"repeats .* every 10 updates and has completed 13"):
         resume(follower.state_dict(), ss.linear(1).plan(updates=30), "branch")
