@@ -79,8 +79,8 @@ def _parts(state: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     yield path, state
     if isinstance(state, dict):
         items = [(f"{path}[{key!r}]", part) for key, part in state.items()]
-    elif isinstance(state, tuple) and hasattr(state, "_fields"):
-        items = [(f"{path}.{key}", part) for key, part in zip(state._fields, state, strict=True)]
+    elif names := getattr(state, "_fields", None):
+        items = [(f"{path}.{name}", getattr(state, name)) for name in names]
     elif isinstance(state, tuple | list):
         items = [(f"{path}[{index}]", part) for index, part in enumerate(state)]
     else:

@@ -149,11 +149,21 @@ class Audit:
         """
         seen, row, horizon = len(self._applied), self._first, self.plan.horizon
         if not seen:
-            result = "No update was recorded."
+            result = "No update was recorded: attach the audit to the optimizer that makes the updates."
         elif row is None:
-            which = f"All {seen} planned updates"
-            part = f"All {seen} recorded updates, of {horizon} planned,"
-            result = f"{which if seen == horizon else part} used the rate of {self.plan.schedule}."
+            over = min(self.update - horizon, seen)
+            which = (
+                "planned updates"
+                if seen == horizon and over == 0
+                else (
+                    f"recorded updates, {over} of them past the {horizon} planned ones,"
+                    if over > 0
+                    else f"recorded updates, of {horizon} planned,"
+                )
+            )
+            result = f"All {seen} {which} used the rate of {self.plan.schedule}."
+            if over > 0 and self.plan.after == "hold":
+                result += f" Past its end it is {self.plan.end:g}."
         else:
             result = (
                 f"Update {row.update} used the rate {row.applied:.6g} instead of {row.planned:.6g}; "
