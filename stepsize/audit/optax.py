@@ -47,7 +47,7 @@ def record(audit: Audit, opt_state: Any, schedule: Callable[[Any], Any] | None =
 
 def _read(opt_state: Any, schedule: Callable[[Any], Any] | None) -> tuple[int, Any]:
     """Return the updates completed, and the rate of the last one."""
-    parts = list(_parts(opt_state))
+    parts: list[tuple[str, Any]] = list(_parts(opt_state))
     injected = [(path, part) for path, part in parts if "learning_rate" in getattr(part, "hyperparams", {})]
     if len(injected) > 1:
         raise ScheduleError(
@@ -61,7 +61,8 @@ def _read(opt_state: Any, schedule: Callable[[Any], Any] | None) -> tuple[int, A
             "the optimizer's state holds no learning rate; build it with optax.inject_hyperparams(optax.sgd)"
             "(learning_rate), or with a schedule, and pass that: record(audit, opt_state, schedule)"
         )
-    counts = {int(part.count) for _, part in counted}
+    numbers: list[Any] = [part.count for _, part in counted]
+    counts = {int(number) for number in numbers}
     if len(counts) > 1:
         raise ScheduleError(f"the optimizer's state counts {sorted(counts)} updates; {_one_of(counted)}")
     count = counts.pop()
