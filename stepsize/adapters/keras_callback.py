@@ -140,7 +140,7 @@ class ScheduleCallback(keras.callbacks.Callback):
             self._used = float(self._held)
             self.history.append((self._run.update, self._used))
             self._check_rate(self._used)
-            self._run.step()
+            self._run.count()
             self._count += 1
             self._state = None
 

@@ -69,29 +69,31 @@ class PlainSchedule:
     def step(self) -> None:
         """Count one more completed update."""
         self.count()
-        if self.is_overdue:
-            warn_caller(self.overdue)
+        if self.complaint:
+            warn_caller(self.complaint[1])
 
     def count(self) -> None:
-        """Count one more completed update, without the warning about a metric that nobody observes."""
+        """Count one more completed update, and leave the complaint to the caller."""
         plan, update, metric = self._place
         if plan.after == "error" and update >= plan.horizon:
             plan(update)  # it raises, with what to write
         self._place = Place(plan, update + 1, metric)
 
     @property
-    def is_overdue(self) -> bool:
-        """Whether the plan follows a metric, and this is the update when one should have been observed."""
-        return self._place.update == self._due
-
-    @property
-    def overdue(self) -> str:
-        """The warning that no metric was observed, as text."""
-        plan = self.plan
-        return (
-            f"{plan.metric_factor} has had no effect: {self.update} of {plan.horizon} updates are complete, "
-            "and no metric was observed; call observe(value) after each validation, or plan without it"
-        )
+    def complaint(self) -> tuple[str, str] | None:
+        """What should be warned about at this update, by its kind and its sentence."""
+        plan, update, _ = self._place
+        if update == self._due:
+            return "metric not observed", (
+                f"{plan.metric_factor} has had no effect: {update} of {plan.horizon} updates are complete, "
+                "and no metric was observed; call observe(value) after each validation, or plan without it"
+            )
+        if update == self._over:
+            return "plan is over", (
+                f"update {update - 1} is past the end of the plan of {plan.horizon} updates, and its last "
+                "value, 0, is held: nothing changes from here on; plan all updates of the run"
+            )
+        return None
 
     def observe(self, metric: float) -> None:
         """Observe one more value of the metric that the plan's factor, such as `plateau`, follows."""
@@ -126,6 +128,9 @@ class PlainSchedule:
     def _begin(self, place: Place) -> None:
         self._place = place
         self._due = _due(place)
+        plan = place.plan
+        over = plan.after == "hold" and plan.end == 0
+        self._over = max(plan.horizon, place.update) + 1 if over else NEVER
 
 
 def _due(place: Place) -> int:

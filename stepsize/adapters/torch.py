@@ -41,8 +41,8 @@ class TorchScheduler(LRScheduler):
     `update`.
 
     `mismatches` counts "step without update", "update without step", "no update", "metric not observed",
-    "state not loaded" and "foreign value": a rate written by something else, which is corrected. All but the
-    first two warn once. With `strict` each of them raises.
+    "plan is over", "state not loaded" and "foreign value": a rate written by something else, which is
+    corrected. All but the first two warn once. With `strict` each of them raises.
 
     Raises: ScheduleError for an optimizer that has a scheduler, or lacks what is planned; for a plan that is
     not one; for groups that differ without multipliers, or multipliers that do not match; at an update past
@@ -142,7 +142,7 @@ class TorchScheduler(LRScheduler):
     def get_lr(self) -> list[Any]:
         """Return the rate of the next update in every group."""
         if self._clock.is_paused:
-            return [self._rates.number(group) for group in self._stepping.param_groups]
+            return [float(self._rates.held(group)) for group in self._stepping.param_groups]
         return list(self._rates.written)
 
     def get_last_lr(self) -> list[Any]:
@@ -173,13 +173,13 @@ class TorchScheduler(LRScheduler):
     def observe(self, metric: Any) -> None:
         """Observe one more value of the metric that a plan's factor, such as `plateau`, follows."""
         self._require_attached()
-        self._clock.correct_all(self._stepping)  # so that foreign values are reported
+        if not self._clock.is_followed(self._stepping):
+            return  # what a finder of rates observes is undone
         schedules = [one for each in self._clock.followed for one in each.distinct]
         driven = [each for each in schedules if each.plan.metric_factor is not None]
         for each in driven or schedules[:1]:
             each.observe(metric)
-        self._clock.write(self._stepping)
-        self._clock.last = self._rates.written
+        self._clock.observed(self._stepping)
 
     def advance(self) -> None:
         """Count an update that was not made by `optimizer.step()`, such as the replay of a CUDA graph."""
@@ -194,7 +194,7 @@ class TorchScheduler(LRScheduler):
         """Continue the plan at the update where it was paused."""
         self._require_attached()
         self._clock.is_paused = False
-        self._clock.write(self._stepping)
+        self._clock.adopt(self._stepping)
 
     def detach(self) -> None:
         """Release the optimizer, which keeps its present values and may get another scheduler."""

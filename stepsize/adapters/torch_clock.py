@@ -11,18 +11,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch.compiler import disable
 from torch.optim import Optimizer
 
 from stepsize.adapters.plain import warn_caller
 from stepsize.adapters.torch_groups import Hyperparameter
-from stepsize.adapters.torch_optimizers import is_averaged, is_on_trial
+from stepsize.adapters.torch_optimizers import is_averaged, is_capturing, is_on_trial
 from stepsize.errors import ScheduleError
 
 IDLE = 10  # calls of step() without any update so far that deserve a warning
 IDLE_LATER = 1000  # the same once there were updates: each of many processes may call it
-ONCE = ("foreign value", "state not loaded", "metric not observed", "no update")  # kinds that warn
+HARMLESS = ("step without update", "update without step")  # kinds that only a strict clock reports
 
 
 class Clock:
@@ -94,27 +93,26 @@ class Clock:
         for each in self.followed:
             each.copy_tensors(optimizer.param_groups)
         self.write(optimizer)
-        self.last = self.followed[0].written
 
     def write(self, optimizer: Optimizer) -> None:
-        """Write the values of the next update."""
+        """Write the values of the next update, unless somebody else does now."""
         self.check_groups(optimizer)
-        for each in self.followed:
+        for each in [] if self.is_paused else self.followed:
             each.write(optimizer.param_groups)
+        self.last = self.followed[0].written
 
     def place(self, schedules: list[list[Any]], optimizer: Optimizer) -> None:
         """Continue by the schedules of a loaded state."""
         for each, placed in zip(self.followed, schedules, strict=True):
             each.place(placed)
         self._is_unstepped, self._is_placed, self._forgotten, self._idle = False, True, "", 0
-        if not self.is_paused:
-            self.write(optimizer)
-        self.last = self.followed[0].written
+        self.write(optimizer)
 
     def advance(self, optimizer: Optimizer) -> None:
         """Count one completed update and write the values of the next."""
-        self._count(optimizer)
-        self._expect_step()
+        if not self.is_paused:
+            self._count(optimizer)
+            self._expect_step()
 
     def stepped(self) -> None:
         """Note that step() was called."""
@@ -122,26 +120,26 @@ class Clock:
             return
         self.last = self.followed[0].written
         if not self._is_unstepped:
-            self._idle += 1
             self._mismatch(
                 "step without update",
                 f"step() was called after update {self.update}, and no update since: it was called twice, "
                 "before optimizer.step(), or after a skipped update; call it once for each update",
             )
-            if self._idle == (1 if self._is_captured else IDLE_LATER if self._is_moving else IDLE):
-                self._mismatch(
-                    "no update",
-                    f"step() was called {self._idle} times in a row, and optimizer.step() not once: the plan "
-                    f"stays at update {self.update}. Pass the optimizer whose step() makes the updates; for "
-                    "updates made otherwise, such as the replay of a CUDA graph, call scheduler.advance() "
-                    "after each",
-                )
+            self._note_idle(1)
         self._is_unstepped = False
 
-    def correct_all(self, optimizer: Optimizer) -> None:
-        """Report and overwrite what something else has written."""
-        for each in self.followed:
+    def is_followed(self, optimizer: Optimizer) -> bool:
+        """Return whether the plan applies now; report and overwrite what something else has written."""
+        if is_on_trial():
+            return False
+        for each in [] if self.is_paused else self.followed:
             self._correct(each, optimizer)
+        return True
+
+    def observed(self, optimizer: Optimizer) -> None:
+        """Write what an observation has changed, and note that there was one."""
+        self.write(optimizer)
+        self._note_idle(0 if self.is_paused else IDLE // 2)  # one before the training is nothing strange
 
     def check_groups(self, optimizer: Optimizer) -> None:
         """Raise ScheduleError if the optimizer has other parameter groups than those that follow the plan."""
@@ -164,7 +162,7 @@ class Clock:
         if self.is_paused:
             return
         self.check_groups(optimizer)
-        saved = [rates.number(group) for group in optimizer.param_groups]
+        saved = [rates.number(group, index) for index, group in enumerate(optimizer.param_groups)]
         pairs = list(zip(rates.schedules, saved, rates.written, strict=True))
         differs = any(one and not math.isclose(held, value, rel_tol=1e-6) for one, held, value in pairs)
         if not self._is_placed and (differs or (self.update == 0 and optimizer.state)):
@@ -173,18 +171,18 @@ class Clock:
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """Make sure that the update which begins now uses the planned values."""
-        self._is_running = True
-        self._is_on_trial = False
+        self._is_running, self._is_on_trial = True, False
         if self.is_paused:
             return
-        if _is_capturing():
-            self._require_tensors(optimizer)
+        if is_capturing():
+            self._is_captured = True
+            for each in self.followed:
+                each.require_tensors(optimizer.param_groups)
             return
         if self._forgotten:
             self._report_forgotten()
-        self._is_on_trial = (
-            not any(self.followed[0].written) and is_on_trial()
-        )  # with a rate of 0, as planned
+        if not any(self.followed[0].written):  # a trial with a rate of 0 writes nothing foreign
+            self._is_on_trial = is_on_trial()
         for each in self.followed:
             if each.has_changed(optimizer.param_groups) and not self._is_on_trial and not self.is_paused:
                 self._correct(each, optimizer)
@@ -198,13 +196,13 @@ class Clock:
         if difference and is_on_trial():
             self._is_on_trial = True
             return
-        if difference and followed.name == "lr" and is_averaged(self._chain()):
-            self.is_paused = True
+        if difference and followed.name == "lr" and is_averaged([each() for each in self._optimizers]):
             self._mismatch(
                 "foreign value",
                 f"update {self.update}: {difference}; SWALR has taken the rate over, and the plan is paused. "
                 "scheduler.resume() continues it",
             )
+            self.is_paused = True
             return
         followed.write(optimizer.param_groups)
         if difference:
@@ -214,9 +212,6 @@ class Clock:
                 "plan has been applied; remove the other one, make it a factor of the plan, or leave the "
                 "rate to it between scheduler.pause() and scheduler.resume()",
             )
-
-    def _chain(self) -> list[Optimizer]:
-        return [each for each in (reference() for reference in self._optimizers) if each is not None]
 
     def _report_forgotten(self) -> None:
         saved, self._forgotten = self._forgotten, ""
@@ -228,37 +223,27 @@ class Clock:
             "the optimizer's state is loaded",
         )
 
-    def _require_tensors(self, optimizer: Optimizer) -> None:
-        self._is_captured = True
-        for each in self.followed:
-            if not all(isinstance(each.held(group), torch.Tensor) for group in optimizer.param_groups):
-                raise ScheduleError(
-                    f"{each.name} is a number, which a CUDA graph would keep for every replay; build the "
-                    f"optimizer with capturable=True and {each.name}=torch.tensor(0.1, device='cuda')"
-                )
-
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """Count the update, unless it was skipped, undone or only captured."""
         if not self._is_running:
             return  # a subclass's step() that calls its parent's comes here twice for one update
         self._is_running = False
-        if self.is_paused or self._is_on_trial or _is_capturing():
+        if self.is_paused or self._is_on_trial or is_capturing():
             return
         if not getattr(optimizer, "found_inf", None):  # else a gradient scaler had a fused optimizer skip it
             self._count(optimizer)
         self._expect_step()
 
     def _count(self, optimizer: Optimizer) -> None:
-        self.last, overdue = self.followed[0].written, ""
+        last, complaints = self.followed[0].written, []
         for each in self.followed:
             for schedule in each.distinct:
                 schedule.count()
-                if schedule.is_overdue:
-                    overdue = schedule.overdue
+                complaints.append(schedule.complaint)
             each.write(optimizer.param_groups)
-        self._idle, self._is_moving, self._is_placed = 0, True, False
-        if overdue:
-            self._mismatch("metric not observed", overdue)
+        self.last, self._idle, self._is_moving, self._is_placed = last, 0, True, False
+        for kind, message in filter(None, complaints):
+            self._mismatch(kind, message)
 
     def _expect_step(self) -> None:
         was_unstepped, self._is_unstepped = self._is_unstepped, True
@@ -269,11 +254,22 @@ class Clock:
                 "call it once for each update",
             )
 
+    def _note_idle(self, calls: int) -> None:
+        limit = 1 if self._is_captured else IDLE_LATER if self._is_moving else IDLE
+        before, self._idle = self._idle, self._idle + calls
+        if before < limit <= self._idle:
+            self._mismatch(
+                "no update",
+                "step() or observe() is called again and again, and optimizer.step() is not: the plan stays "
+                f"at update {self.update}. Pass the optimizer whose step() makes the updates; for updates "
+                "made otherwise, such as the replay of a CUDA graph, call scheduler.advance() after each",
+            )
+
     def _mismatch(self, kind: str, message: str) -> None:
         self.mismatches[kind] += 1
         if self.strict:
             raise ScheduleError(message)
-        if kind in ONCE and self.mismatches[kind] == 1:
+        if kind not in HARMLESS and self.mismatches[kind] == 1:
             warn_caller(message)
 
 
@@ -295,8 +291,3 @@ def release_forgotten(optimizer: Optimizer) -> None:
                     "or call detach() of the other scheduler first"
                 )
             clock.detach()
-
-
-def _is_capturing() -> bool:
-    """Return whether a CUDA graph is being captured: what runs now is recorded, and runs at its replays."""
-    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()

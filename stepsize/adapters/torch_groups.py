@@ -39,7 +39,7 @@ class Hyperparameter:
         self.first: PlainSchedule = next(each for each in self.schedules if each is not None)
         self._key = _key(name, plans, optimizer)
         self._entry = itemgetter(self._key)
-        values = [self._number(group, index) for index, group in enumerate(groups)]
+        values = [self.number(group, index) for index, group in enumerate(groups)]
         self.multipliers = multipliers_of(name, groups, values, multipliers, own=not self.is_shared)
         for schedule, multiplier in zip(self.schedules, self.multipliers, strict=True):
             _check_momentum(name, schedule, multiplier)
@@ -55,9 +55,10 @@ class Hyperparameter:
     def copy_tensors(self, groups: Groups) -> None:
         """Put a copy of its own tensor into every group: groups may share the one that was passed in."""
         self._is_plain = self._key != "betas" and None not in self.schedules
-        for group in groups:
+        for index, group in enumerate(groups):
             held = self.held(group)
             if isinstance(held, Tensor):
+                self.number(group, index)  # a loaded state may bring another type
                 self._is_plain = False
                 self._put(group, held.detach().clone())
 
@@ -141,11 +142,7 @@ class Hyperparameter:
         held = group[self._key]
         return held[0] if self._key == "betas" else held
 
-    def number(self, group: dict[str, Any]) -> float:
-        """Return what a group holds, as a float."""
-        return float(self.held(group))
-
-    def _number(self, group: dict[str, Any], index: int) -> float:
+    def number(self, group: dict[str, Any], index: int) -> float:
         """Return what a group holds, as a float.
 
         Raises: ScheduleError if that is not one number, or its type cannot hold the numbers of a plan.
@@ -163,6 +160,14 @@ class Hyperparameter:
                 f"{where} is {shown(held)}, not a number, so the optimizer sets its own; build it with one, "
                 f"for example {self.name}=0.1"
             ) from None
+
+    def require_tensors(self, groups: Groups) -> None:
+        """Raise ScheduleError if a group holds a number, while a CUDA graph is captured."""
+        if not all(isinstance(self.held(group), Tensor) for group in groups):
+            raise ScheduleError(
+                f"{self.name} is a number, which a CUDA graph would keep for every replay; build the "
+                f"optimizer with capturable=True and {self.name}=torch.tensor(0.1, device='cuda')"
+            )
 
     def _fill(self, group: dict[str, Any], value: float) -> None:
         held = self.held(group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 
 from stepsize.checks import shown
@@ -74,6 +75,11 @@ def is_averaged(optimizers: list[Optimizer]) -> bool:
     """Return whether a SWALR, which takes the rate over late in a run, was built on one of them."""
     swa = any("swa_lr" in group for optimizer in optimizers for group in optimizer.param_groups)
     return swa and has_pytorch_scheduler(optimizers)
+
+
+def is_capturing() -> bool:
+    """Return whether a CUDA graph is being captured: what runs now is recorded, and runs at its replays."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
 def is_on_trial() -> bool:

@@ -264,7 +264,8 @@ def clean(schedule: Schedule) -> Schedule:
 def _single(child: Any) -> Any:
     if hasattr(child, "_schedulers"):
         raise ScheduleError(
-            f"{type(child).__name__} inside a combination does not work in PyTorch; read its parts and write "
+            f"{type(child).__name__} inside a combination is not read, because PyTorch "
+            "steps some of them at other updates; read its parts and write "
             "first >> second, or first * second"
         )
     return child

@@ -10,6 +10,7 @@ from stepsize.errors import ScheduleError
 from stepsize.schedules.curves import Array
 
 TORCH = "torch.optim.lr_scheduler"
+PLANS = ("stepsize.schedules.", "stepsize.study.user_functions.")  # the modules of `Plan` and `LivePlan`
 FIRST_CALLS = 2  # LambdaLR calls first with 0, MultiplicativeLR with 1
 
 
@@ -37,7 +38,7 @@ def check_caller(values: Array) -> None:
     and meant if the plan's peak is 1.
     """
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("stepsize."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(PLANS):
         frame = frame.f_back
     if frame.f_globals.get("__name__") != TORCH:
         return

@@ -180,3 +180,28 @@ def test_the_start_may_be_any_update() -> None:
     assert PlainSchedule(plan, update=4).rate == plan(4)
     with pytest.raises(ScheduleError, match="update=-1 is not a number of completed updates"):
         PlainSchedule(plan, update=-1)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "warned"),
+    [
+        (ss.linear(1), "hold", [6]),
+        (ss.linear(1, floor=0.1), "hold", []),
+        (ss.linear(1), "repeat", []),
+    ],
+)
+def test_updates_past_the_end_at_a_rate_of_0_are_reported_once(
+    schedule: Any, after: Any, warned: list[int]
+) -> None:
+    follower, updates = PlainSchedule(schedule.plan(updates=5, after=after)), []
+    for _ in range(9):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            follower.step()
+        updates += [follower.update for each in caught if "update 5 is past the end" in str(each.message)]
+    assert updates == warned
+    late = PlainSchedule(schedule.plan(updates=5, after=after), update=20)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        late.step()
+    assert len(caught) == len(warned)

@@ -23,7 +23,7 @@ PLATEAU = ss.plateau(factor=0.5, patience=0, metric="val_loss")
 def state_at(schedule: Any, update: int, metrics: tuple[float, ...] = ()) -> Any:
     follower = PlainSchedule(schedule.plan(updates=HORIZON))
     for _ in range(update):
-        follower.step()
+        follower.count()
     for metric in metrics:
         follower.observe(metric)
     return follower.state_dict()

@@ -144,7 +144,9 @@ def test_a_metric_needs_a_factor_that_follows_it() -> None:
 
 def test_a_metric_has_the_names_that_pytorch_has_for_it() -> None:
     plan = (ss.constant(0.4) * ss.plateau(factor=0.5, patience=0)).plan(updates=9)
-    scheduler = TorchScheduler(sgd(), plan)
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, plan)
+    optimizer.step()
     scheduler.step(metrics=1.0)
     scheduler.step(metrics=torch.tensor(1.0))
     assert scheduler.rate == 0.2

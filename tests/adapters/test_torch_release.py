@@ -116,6 +116,24 @@ def test_the_update_with_which_a_checkpoint_fills_the_state_does_not_count(curve
     assert_planned(rows, scheduler.plan)
 
 
+def test_a_paused_scheduler_writes_nothing_when_it_observes_or_a_state_is_loaded() -> None:
+    plan = (ss.constant(0.4) * ss.plateau(factor=0.5, patience=0)).plan(updates=9)
+    optimizer = sgd(2, lr=torch.tensor(0.1))
+    scheduler = TorchScheduler(optimizer, plan, strict=True)
+    saved = optimizer.state_dict()
+    scheduler.pause()
+    optimizer.load_state_dict(saved)
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(1e-3)
+    scheduler.observe(1.0)
+    scheduler.observe(1.0)
+    scheduler.advance()
+    assert [float(group["lr"]) for group in optimizer.param_groups] == pytest.approx([1e-3] * 2)
+    scheduler.resume()
+    assert [float(group["lr"]) for group in optimizer.param_groups] == pytest.approx([0.2] * 2)
+    assert scheduler.update == 0
+
+
 def test_swalr_takes_the_rate_over() -> None:
     optimizer = sgd()
     scheduler = TorchScheduler(optimizer, PLAN)

@@ -126,13 +126,19 @@ def test_an_optimizer_whose_updates_cannot_be_counted_is_refused() -> None:
 
 def test_a_plan_that_does_not_move_is_reported_once() -> None:
     scheduler = TorchScheduler(sgd(), PLAN)  # of another optimizer than the one that trains
-    text = (
-        r"step\(\) was called 10 times in a row, and optimizer.step\(\) not once: .* at update 0\. Pass the"
-    )
+    text = r"called again and again, and optimizer.step\(\) is not: the plan stays at update 0\. Pass the"
     with pytest.warns(UserWarning, match=text) as caught:
         train(SimpleNamespace(step=lambda: None), scheduler, 30)
     assert len(caught) == 1
     assert scheduler.mismatches == {"step without update": 30, "no update": 1}
+
+
+def test_observations_without_an_update_are_reported() -> None:
+    plan = (ss.constant(0.1) * ss.plateau(factor=0.5)).plan(updates=16)
+    scheduler = TorchScheduler(sgd(), plan)
+    scheduler.observe(1.0)  # before the training, perhaps
+    with pytest.warns(UserWarning, match="the plan stays at update 0"):
+        scheduler.observe(1.0)
 
 
 def test_the_calls_of_many_processes_are_not_reported() -> None:
@@ -231,3 +237,14 @@ def test_a_metric_that_is_never_observed_is_reported() -> None:
         train(optimizer, scheduler, 16)
     assert len(caught) == 1
     assert scheduler.mismatches == {"metric not observed": 1}
+
+
+def test_updates_past_the_end_at_a_rate_of_0_are_reported() -> None:
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, ss.linear(0.1).plan(updates=5))
+    train(optimizer, scheduler, 5)
+    with pytest.warns(
+        UserWarning, match=r"update 5 is past the end of the plan of 5 updates.* plan all updates"
+    ):
+        train(optimizer, scheduler, 3)
+    assert scheduler.mismatches == {"plan is over": 1}

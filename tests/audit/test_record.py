@@ -146,6 +146,8 @@ def test_a_metric_moves_the_planned_rate_as_well():
     assert heard.first_difference is None
     assert deaf.first_difference == Row(15, plan(15), 0.5 * plan(15))
     assert deaf.causes[0].name == "plateau callback"
+    assert "no metric was observed: call audit.observe(value)" in deaf.summary()
+    assert "observed" not in heard.summary()
 
 
 def test_causes_are_found_under_a_metric():
