@@ -158,8 +158,9 @@ class TorchScheduler(LRScheduler):
 
     def _step(self, metric: Any, epoch: Any) -> None:
         self._require_attached()
-        if epoch is not None or (isinstance(metric, int | np.integer) and not isinstance(metric, bool)):
-            number = metric if epoch is None else epoch
+        is_epoch = isinstance(metric, int | np.integer) and not isinstance(metric, bool)
+        if is_epoch or epoch is not None:
+            number = metric if is_epoch else epoch
             raise ScheduleError(
                 f"step({shown(number)}): an int is read as an epoch, and the clock counts by itself; write "
                 f"step() after an update, or observe({shown(number)}) for a metric"

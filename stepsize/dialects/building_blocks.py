@@ -194,7 +194,9 @@ def _how_to_follow(schedules: list[Schedule]) -> str:
 
 
 def _values(schedules: list[Schedule]) -> Array | None:
-    """Return the first values of schedules, or None where a metric multiplies them or they need a run."""
+    """Return the first values of schedules, or None if metrics multiply them in different ways."""
+    if any(schedule.metric_factor != schedules[0].metric_factor for schedule in schedules):
+        return None
     try:
         return np.stack([values_at(schedule, np.arange(PROBED, dtype=np.float64)) for schedule in schedules])
     except ScheduleError:

@@ -114,6 +114,9 @@ def test_groups_that_are_not_multiples_of_each_other_are_plans_of_their_own() ->
             ScheduleError, match="write group=0 for the schedule of the first one, and so on; T"
         ):
             from_torch(scheduler)
+    plateau = theirs.ReduceLROnPlateau(optimizer(0.1, 0.1), min_lr=[0.01, 0.02])
+    with pytest.raises(ScheduleError, match="takes a list with a plan for each group"):
+        from_torch(plateau)
 
 
 def test_a_scheduler_on_a_rate_that_another_has_changed_is_refused() -> None:
