@@ -8,7 +8,7 @@ import pytest
 
 import stepsize as ss
 from stepsize.engine.client import Engine
-from stepsize.errors import InputError, StudyError
+from stepsize.errors import InputError, OutputError, StudyError
 
 SCHEDULES = [
     "constant(0.1)",
@@ -91,7 +91,7 @@ def test_result_shows_itself(first, tmp_path):
     assert "<table" in result._repr_html_()
     assert result.report(tmp_path / "deep" / "r.html").stat().st_size > 100_000
     assert result.to_pandas().shape[0] == 3
-    with pytest.raises(StudyError, match="cannot be written"):
+    with pytest.raises(OutputError, match="is a directory"):
         result.report(tmp_path)
 
 

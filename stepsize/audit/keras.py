@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from stepsize.audit.record import Audit, check_audit
-from stepsize.errors import ScheduleError, require
+from stepsize.errors import ScheduleError, require_keras
 
-require("train", "keras")
+require_keras()
 
 import keras  # noqa: E402
 
