@@ -19,7 +19,7 @@ from stepsize.errors import OutputError
 
 REPORT, RESOLVED_STUDY, PICTURE, CODE = "report", "resolved study", "picture", "code"  # the kinds of files
 
-_MARK = re.compile(rb"Written by stepsize: ([a-z ]+?)(?: of study ([0-9a-f]+))?, checksum ([0-9a-f]{16})")
+_MARK = re.compile(rb"Written by stepsize: ([a-z ]+?)(?: \(([0-9a-f]+)\))?, checksum ([0-9a-f]{16})")
 _REPORT_WITHOUT_MARK = b'<meta name="generator" content="stepsize '
 _PNG, _PNG_END = b"\x89PNG", 12  # how a PNG begins, and the length of the chunk that ends it
 
@@ -95,7 +95,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 def _marked(data: bytes, kind: str, study: str) -> bytes:
     """Return the data with the mark in a comment at the end."""
-    what = f"Written by stepsize: {kind}{f' of study {study}' if study else ''}, checksum ".encode()
+    what = f"Written by stepsize: {kind}{f' ({study})' if study else ''}, checksum ".encode()
     if data.startswith(_PNG):
         head, end = data[:-_PNG_END], data[-_PNG_END:]
         name = b"tEXtComment\0"

@@ -28,7 +28,7 @@ def test_every_study_of_a_store_can_be_shown_again():
 
     listed = run("report", store, "--list").stdout
     assert listed.index(latest["id"]) < listed.index(first["id"])
-    assert "mlp(16); 2 candidates, 6 seeds" in listed
+    assert "mlp(16); candidates: 2, seeds: 6" in listed
     shown = run("report", store, "--study", first["id"])
     assert shown.returncode == 0, shown.stderr
     assert "cosine(0.2)" in shown.stdout

@@ -32,7 +32,7 @@ def test_a_file_that_somebody_changed_is_not_replaced(tmp_path: Path, kind: str,
     path = tmp_path / "file"
     write_output("output", path, kind, CONTENTS[kind], "1a2b3c4d")
     data = path.read_bytes()
-    position = where if where >= 0 else data.index(b"1a2b3c4d") - 30
+    position = where if where >= 0 else data.index(b"(1a2b3c4d") - 30
     path.write_bytes(data[:position] + b"#" + data[position:])
     before = path.read_bytes()
     with pytest.raises(OutputError, match=f"output='.*' exists, and is not a {kind} that stepsize wrote"):

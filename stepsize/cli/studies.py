@@ -193,7 +193,7 @@ def _list(store: Store, as_json: bool) -> str:
         return json.dumps(rows, indent=1, ensure_ascii=False)
     return "\n\n".join(
         f"{row['id']}  {row['name']}, saved {row['saved'][:16].replace('T', ' ')} UTC\n"
-        f"  {row['model']}; {len(row['candidates'])} candidates, {len(row['seeds'])} seeds\n"
+        f"  {row['model']}; candidates: {len(row['candidates'])}, seeds: {len(row['seeds'])}\n"
         f"  {row['command']}"
         for row in rows
     )
