@@ -54,23 +54,25 @@ class resumed(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         at, before = clock.part("at", self.at), self._before(clock)
-        values = np.empty_like(t)
-        values[t < at] = self.schedule.evaluate(t[t < at], before)
-        values[t >= at] = self._after(t[t >= at], at, before, clock)
-        return values
-
-    def _after(self, t: Array, at: float, before: Clock, clock: Clock) -> Array:
+        late = t >= at
         if self.policy == "stretch":
             if at >= before.horizon:
                 raise ScheduleError(
                     f'at={self.at} leaves nothing of {self.planned} to stretch; write policy="branch"'
                 )
-            return self.schedule.evaluate(at + (t - at) * _pace(at, before, clock), before) * self.scale
+            stretched = np.where(late, at + (t - at) * _pace(at, before, clock), t)
+            return self.schedule.evaluate(stretched, before) * np.where(late, self.scale, 1.0)
+        # Each schedule is evaluated once, at the change too: a run may have been resumed many times.
+        past = self.schedule.evaluate(np.append(t[~late], at), before)
         then, origin, local = self._follower(at, clock)
-        level, start = self._levels(at, before, clock)
+        rest = then.evaluate(np.append(t[late], at) - origin, local)
+        level, start = past[-1] * self.scale, rest[-1]
         if start == 0 and level > 0:
             raise ScheduleError(f"{then} is 0 where it would continue from {level:g}; write another schedule")
-        return then.evaluate(t - origin, local) * (level / start if start else 1.0)
+        values = np.empty_like(t)
+        values[~late] = past[:-1]
+        values[late] = rest[:-1] * (level / start if start else 1.0)
+        return values
 
     def _before(self, clock: Clock) -> Clock:
         """Return the clock of the run as it was planned at first."""
