@@ -8,7 +8,8 @@ StepsizeError
 │   ├── StateError               the state of a run, or how to resume from it
 │   ├── ProblemError             data, model, split
 │   ├── StudyError               candidates, seeds, protocol
-│   └── StoreError               the file that keeps the runs
+│   ├── StoreError               the file that keeps the runs
+│   └── OutputError              a report, a picture or another file to write
 ├── MissingExtra (ImportError)   an optional package is not installed; exit code 2
 ├── EngineError (RuntimeError)   training itself failed; exit code 1
 └── AuditError (RuntimeError)    an update did not use the planned rate
@@ -57,6 +58,10 @@ class StoreError(InputError):
     """The file that keeps the runs cannot be used."""
 
 
+class OutputError(InputError):
+    """A file cannot be written, or would replace one that stepsize did not write."""
+
+
 class MissingExtra(StepsizeError, ImportError):
     """An optional package is not installed."""
 
@@ -86,6 +91,37 @@ def require(extra: str, *packages: str) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
             raise MissingExtra(package, extra)
+
+
+def require_keras() -> None:
+    """Raise StepsizeError unless Keras and its backend are installed.
+
+    Keras' own default is TensorFlow. If that is not installed and no other backend was chosen, this chooses
+    JAX, or PyTorch where JAX is not installed either.
+    """
+    import json
+    import os
+    import sys
+    from pathlib import Path
+
+    require("train", "keras")
+    if "keras" in sys.modules:
+        return
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        configured = json.loads((home / "keras.json").read_text())["backend"]
+    except (OSError, ValueError, KeyError):
+        configured = None
+    chosen = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
+    if importlib.util.find_spec(chosen) is not None:
+        return
+    installed = [name for name in ("jax", "torch") if importlib.util.find_spec(name) is not None]
+    if os.environ.get("KERAS_BACKEND") or configured or not installed:
+        raise StepsizeError(
+            f"Keras' backend {chosen!r} is not installed; install it, or set KERAS_BACKEND=jax before Keras "
+            "is imported"
+        )
+    os.environ["KERAS_BACKEND"] = installed[0]
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

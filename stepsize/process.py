@@ -21,9 +21,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,6 +34,7 @@ BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 """The errors that `Child.send` and `Child.ask` raise when the process has died."""
 
 DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
+GRACE = 0.5  # seconds that what a child started has to end
 
 START = """
 import importlib, sys
@@ -120,7 +121,6 @@ class Child:
     def end(self) -> None:
         """End the process and those that it started."""
         self._kill()
-        self._process.wait()
         with self._receiving:  # a thread that still receives sees the death first
             self._selector.close()
             self._requests.close()
@@ -147,11 +147,30 @@ class Child:
                 raise EOFError
 
     def _kill(self) -> None:
-        """Kill the process and those of its group, once: later its number may be another's."""
-        if not self._killed:
-            self._killed = True
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """Kill the process, and end those of its group: once, for later its number may be another's.
+
+        They are asked before they are killed, so that Python's resource tracker can clean up after them.
+        """
+        if self._killed:
+            return
+        self._killed = True
+        self._process.kill()
+        self._process.wait()
+        deadline = time.monotonic() + GRACE
+        alive = self._signal_group(signal.SIGTERM)
+        while alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+            alive = self._signal_group(0)
+        if alive:
+            self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: int) -> bool:
+        """Send a signal to the group of the process; return whether anything is left of it."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
 
 class Reader:
@@ -245,7 +264,7 @@ def _requests(descriptor: int) -> queue.SimpleQueue[Any]:
         except BaseException:
             traceback.print_exc()
         if os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGKILL)  # with what this process started, which would live on
+            os.killpg(0, signal.SIGTERM)  # with what this process started, which would live on
         os._exit(1)
 
     threading.Thread(target=receive, daemon=True).start()

@@ -15,6 +15,7 @@ ALLOWED = {
     "units": {"errors", "checks"},
     "metric_directions": set(),
     "user_modules": {"errors"},
+    "output_files": {"errors"},
     "process": {"errors", "user_modules"},
     "schedules": {"errors", "checks", "units", "metric_directions"},
     "dialects": {"errors", "checks", "units", "metric_directions", "schedules"},
@@ -26,13 +27,14 @@ ALLOWED = {
     "problems": {"errors", "checks", "metric_directions", "user_modules"},
     "engine": {"errors", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
-    | {"metric_directions", "user_modules"},
+    | {"metric_directions", "output_files", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
-    "report": {"errors", "number_format", "schedules", "study", "verdict"},
+    "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict"},
     "comparison": {
         "checks",
         "errors",
         "number_format",
+        "output_files",
         "schedules",
         "problems",
         "engine",
@@ -40,7 +42,8 @@ ALLOWED = {
         "verdict",
         "report",
     },
-    "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
+    "cli": {"errors", "output_files", "schedules", "export", "problems", "engine", "study", "report"}
+    | {"comparison"},
 }
 
 # Each wing of a package may import the files beside the wings, and these other wings.

@@ -109,6 +109,20 @@ def test_the_resolved_study_is_the_same_study_wherever_it_lies(file, tmp_path):
         assert_same_study(study, planned(file, epochs=3)[2])
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("data", "ionosphere"), ("data", "iris"), ("data", "Wine"), ("problem", "lesson-ionosphere")],
+)
+@pytest.mark.parametrize(
+    "more", ["", "epochs = 3\nmodel = 'mlp(5)'\nsplit = { folds = 5, kind = 'kfold' }\n"]
+)
+def test_the_resolved_study_of_a_name_is_the_same_study(key, name, more, tmp_path):
+    (tmp_path / "s.toml").write_text(f"{key} = '{name}'\n{more}")
+    description, problem, study = planned(tmp_path / "s.toml")
+    write_study_file(tmp_path / "r.toml", resolve_study(description, problem, study))
+    assert_same_study(study, planned(tmp_path / "r.toml")[2])
+
+
 @pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"fashion-mnist", "lesson-fashion-mnist"}))
 def test_built_in_studies_are_study_files(name, tmp_path):
     StudyFile(**built_in_study(name))
@@ -145,6 +159,13 @@ def test_the_users_own_file_is_never_overwritten(file):
     description, problem, study = planned(file)
     assert not write_resolved_study(file, file, description, problem, study)
     assert file.read_text() == FILE
+
+
+@pytest.mark.parametrize("name", ["../notes", "/tmp/notes", "a/b", "a\\\\b", "a\\u0000b", "a\\nb", "x" * 300])
+def test_a_name_is_not_a_path(file, name):
+    file.write_text(FILE.replace('"mine"', f'"{name}"'))
+    with pytest.raises(StudyError, match=r"name=.* cannot name a study and its files; write at most 200"):
+        planned(file)
 
 
 @pytest.mark.parametrize(

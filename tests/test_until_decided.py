@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 import stepsize as ss
-from stepsize.comparison import complete, judge
+from stepsize.comparison import complete
 from stepsize.errors import StudyError
 from stepsize.problems.problem import problem
 from stepsize.study.description import describe_study, plan_study
@@ -213,20 +212,3 @@ def test_a_budget_that_means_nothing(value):
 def test_until_and_budget_belong_together(options, message):
     with pytest.raises(StudyError, match=message):
         study_of(**options)
-
-
-def test_a_store_of_the_first_format_keeps_its_runs(tmp_path):
-    path, study = tmp_path / "old.sqlite", study_of(12)
-    run(study, path)
-    with Store(path) as store:
-        expected = {key: run.curves.tolist() for key, run in store.runs(study.fingerprint).items()}
-    with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE look")
-        db.execute("ALTER TABLE run DROP COLUMN seconds")
-        db.execute("PRAGMA user_version = 1")
-    db.close()
-    with Store(path) as store:
-        runs = store.runs(study.fingerprint)
-        assert {key: run.curves.tolist() for key, run in runs.items()} == expected
-        assert {run.seconds for run in runs.values()} == {0.0}
-        assert store.looks(study.fingerprint) == []

@@ -18,10 +18,10 @@ from stepsize.adapters.keras_optimizers import (
 from stepsize.adapters.plain import PlainSchedule
 from stepsize.adapters.state import read_state
 from stepsize.checks import shown
-from stepsize.errors import ScheduleError, StateError, require, unknown
+from stepsize.errors import ScheduleError, StateError, require_keras, unknown
 from stepsize.schedules import Plan, Schedule
 
-require("train", "keras")
+require_keras()
 
 import keras  # noqa: E402
 

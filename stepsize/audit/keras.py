@@ -6,9 +6,9 @@ from typing import Any
 
 from stepsize.audit.record import Audit, check_audit
 from stepsize.checks import shown
-from stepsize.errors import ScheduleError, StateError, require
+from stepsize.errors import ScheduleError, StateError, require_keras
 
-require("train", "keras")
+require_keras()
 
 import keras  # noqa: E402
 

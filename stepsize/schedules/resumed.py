@@ -57,18 +57,20 @@ class resumed(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         at, before = clock.part("at", self.at), self._before(clock)
-        values = np.empty_like(t)
-        values[t < at] = self.schedule.evaluate(t[t < at], before)
-        values[t >= at] = self._after(t[t >= at], at, before, clock)
-        return values
-
-    def _after(self, t: Array, at: float, before: Clock, clock: Clock) -> Array:
+        late = t >= at
         if self.policy == "stretch":
             if at >= before.horizon:
                 raise ScheduleError(f"at={self.at} leaves nothing of {self.planned} to stretch; {RESTART}")
-            return self.schedule.evaluate(at + (t - at) * _pace(at, before, clock), before) * self.scale
+            stretched = np.where(late, at + (t - at) * _pace(at, before, clock), t)
+            return self.schedule.evaluate(stretched, before) * np.where(late, self.scale, 1.0)
+        # Each schedule is evaluated once, at the change too: a run may have been resumed many times.
+        past = self.schedule.evaluate(np.append(t[~late], at), before)
         then, origin, local = self._follower(at, clock)
-        return then.evaluate(t - origin, local) * self._factor(at, before, clock)
+        rest = then.evaluate(np.append(t[late], at) - origin, local)
+        values = np.empty_like(t)
+        values[~late] = past[:-1]
+        values[late] = rest[:-1] * self._factor(float(past[-1]) * self.scale, float(rest[-1]), at)
+        return values
 
     def _before(self, clock: Clock) -> Clock:
         """Return the clock of the run as it was planned at first."""
@@ -82,9 +84,8 @@ class resumed(Family):
             return self.then, 0.0, clock
         return self.then, at, replace(clock, horizon=clock.horizon - at)
 
-    def _factor(self, at: float, before: Clock, clock: Clock) -> float:
-        """Return what the schedule that follows is multiplied by."""
-        level, start = self._levels(at, before, clock)
+    def _factor(self, level: float, start: float, at: float) -> float:
+        """Return what the schedule that follows is multiplied by, from the rates of both at the change."""
         if self.policy == "restart" or level == start == 0:
             return 1.0
         if start == 0:
@@ -114,7 +115,7 @@ class resumed(Family):
         then, origin, local = self._follower(at, clock)
         level, start = self._levels(at, before, clock)
         value = then.expression(f"t - {spell(at)}" if origin else "t", local, reach - origin, out)
-        scaled = self._factor(at, before, clock) != 1
+        scaled = self._factor(level, start, at) != 1
         return [*past, f"return {value} * ({spell(level)} / {spell(start)})" if scaled else f"return {value}"]
 
     def phases(self, clock: Clock) -> Iterator[PhaseStart]:

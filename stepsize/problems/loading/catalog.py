@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, first_line, require, unknown
+from stepsize.errors import ProblemError, first_line, require, require_keras, unknown
 from stepsize.problems.data import Data, from_arrays
 from stepsize.problems.loading import datasets, files, images, numpy_files
 from stepsize.problems.loading.arrays import Rows, from_rows
@@ -233,7 +233,7 @@ def bundled(name: str) -> Data:
 
 def keras_set(name: str) -> Data:
     """Load one of the sets that Keras downloads: `mnist`, `cifar10`, `cifar100` or `california-housing`."""
-    require("train", "keras")
+    require_keras()
     import keras
 
     module, kind, classes = KERAS_SETS[name]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepsize.errors import ProblemError, require
+from stepsize.errors import ProblemError, require_keras
 from stepsize.problems.data import Data
 
 FASHION_CLASSES = (
@@ -68,7 +68,7 @@ def _read_idx(path: Path) -> np.ndarray:
 
 
 def _fashion_from_keras() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    require("train", "keras")
+    require_keras()
     import keras
 
     try:
