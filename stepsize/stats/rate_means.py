@@ -38,27 +38,41 @@ def rate_means(x: Floats, scores: Floats) -> list[RateMeans]:
     return sorted(rounds, key=lambda each: float(each.variance.min()), reverse=True)
 
 
-def steady_stretch(scores: Floats) -> slice:
-    """Return the neighbouring rates, in rising order, none of which lost many more runs than the fewest.
+def steady_rates(scores: Floats) -> int:
+    """Return how many of the rates, in rising order, come before those that lose runs.
 
-    Of several such stretches it is the one with the best score.
+    Above some rate runs diverge, and the more the higher it is. So the share of lost runs is taken to rise
+    with the rate (isotonic regression): a few seeds that show no loss do not make a rate steady if lower
+    ones lose runs. A rate is left out, with all above it, if it loses 1 run in 50 more than the lowest one.
     """
-    lost = np.isneginf(scores).sum(axis=1) / (~np.isnan(scores)).sum(axis=1)
-    is_steady = lost <= lost.min() + MANY_LOST
-    ends = np.flatnonzero(np.diff(np.concatenate([[0], is_steady.astype(int), [0]])))
-    stretches = [slice(start, stop) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
-    middles = np.array([_middle(row) for row in scores])
-    return max(stretches, key=lambda stretch: middles[stretch].max())
-
-
-def _middle(row: Floats) -> float:
-    finished = row[np.isfinite(row)]
-    return float(np.median(finished)) if len(finished) else -np.inf
+    lost, made = np.isneginf(scores).sum(axis=1), (~np.isnan(scores)).sum(axis=1)
+    sums, counts = np.cumsum([0, *lost]), np.cumsum([0, *made])
+    rates = len(scores)
+    share = [
+        max(
+            min(
+                (sums[stop] - sums[start]) / (counts[stop] - counts[start])
+                for stop in range(at + 1, rates + 1)
+            )
+            for start in range(at + 1)
+        )
+        for at in range(rates)
+    ]
+    return int((np.array(share) <= share[0] + MANY_LOST).sum())
 
 
 def _bounded(scores: Floats) -> Floats:
-    """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter."""
+    """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter.
+
+    What a seed does to all rates is taken off first, so that it decides nothing here.
+    """
     finite = np.isfinite(scores)
+    known = np.where(finite, scores, np.nan)
+    usable = finite.any(axis=1)
+    around = known[usable] - np.nanmedian(known[usable], axis=1, keepdims=True)
+    seen = finite.any(axis=0)
+    scores = scores.copy()
+    scores[:, seen] -= np.nanmedian(around[:, seen], axis=0)
     middles = np.sort([np.median(row[ok]) for row, ok in zip(scores, finite, strict=True) if ok.any()])[::-1]
     top = middles[0]
     near = [row[ok] for row, ok in zip(scores, finite, strict=True) if ok.any()]
