@@ -9,7 +9,7 @@ import numpy as np
 from replay.population import Trainer
 from replay.tables import SCHEDULES
 
-FINE = np.linspace(-5, 2, 1401)
+FINE = np.linspace(-9, 3, 2401)
 SHIFTS = (0.0, 0.12, 0.05, -0.1, 0.3, 0.17)  # decades between the curves of the schedules
 LEADS = (0.0, 0.0, 0.001, -0.001, 0.0, 0.0005)  # between the heights of their peaks
 LOST = 0.1  # share of the runs that diverge at a rate beyond the cliff
@@ -110,7 +110,9 @@ SYNTHETIC = (
     Synthetic("skewed noise", skew=True, noise=0.012),
     Synthetic("parabola", bent=0.03),
     Synthetic("peak beyond the grid", peak=-3.6),
-    Synthetic("diverging runs", peak=-0.3, lost=-0.35),
+    Synthetic("peak beyond the search", peak=-5.4, q=0.5, right=0.02),
+    Synthetic("diverging above the peak", lost=-0.3),
+    Synthetic("diverging below the peak", peak=-0.3, lost=-0.35),
     Synthetic("no difference of rates", left=1e-7, right=1e-9),
 )
 assert len(SHIFTS) == len(LEADS) == len(SCHEDULES)

@@ -26,7 +26,7 @@ from stepsize.stats.scores import Floats
 
 POWERS = (0.5, 1.0, 2.0, 4.0, 8.0)  # p and q
 SPACING = 0.15  # decades between the walls of the grid
-BEYOND = 1.0  # decades that a wall may stand outside the rates tried
+BEYOND = 1.0  # decades that a wall or the best rate may lie outside the rates tried
 UNIT = 2.0  # u, in standard errors of a good rate's mean
 MISFIT = 0.4  # share of a drop by which a curve may miss it: far below the best, only its order counts
 LEAST_UNIT = 0.01  # share of the largest drop
@@ -165,12 +165,13 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
 def _limits(x: Floats, steady: int) -> list[tuple[float, float]]:
     """Return the ends of where the best rate may lie, each pair as likely as the others.
 
-    Where runs diverge, it ends anywhere between the last steady rate and the first that loses runs; elsewhere
-    with the rates tried.
+    Where runs diverge, it ends anywhere between the last steady rate and the first that loses runs. Elsewhere
+    it goes on beyond the rates tried, as the walls do: if the scores still rise at the edge, the best rate is
+    not among those tried, and what the chosen one loses to it is uncertain.
     """
-    low, high = x[0], x[steady - 1]
+    low, high = x[0] - BEYOND, x[steady - 1]
     if steady == len(x):
-        return [(low, high)]
+        return [(low, high + BEYOND)]
     return [(low, high + part * (x[steady] - high)) for part in PARTS]
 
 
