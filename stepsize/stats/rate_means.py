@@ -62,10 +62,7 @@ def steady_rates(scores: Floats) -> int:
 
 
 def _bounded(scores: Floats) -> Floats:
-    """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter.
-
-    What a seed does to all rates is taken off before, so that it does not decide what is cut.
-    """
+    """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter."""
     finite = np.isfinite(scores)
     middles = np.sort([np.median(row[ok]) for row, ok in zip(scores, finite, strict=True) if ok.any()])[::-1]
     top = middles[0]
@@ -75,17 +72,7 @@ def _bounded(scores: Floats) -> Floats:
         float(np.median(np.abs(best - np.median(best)))), float(top - middles[min(2, len(middles) - 1)])
     )
     far = FAR * typical or float(np.ptp(scores[finite])) or 1.0
-    lost = np.isneginf(scores)
-    return np.where(lost, top - 2 * far, np.maximum(scores - _seed_effects(scores, finite), top - far))
-
-
-def _seed_effects(scores: Floats, finite: np.ndarray) -> Floats:
-    """Return the median deviation of each seed's finished scores from the medians of their rates."""
-    known = np.where(finite, scores, np.nan)[finite.any(axis=1)]
-    around = known - np.nanmedian(known, axis=1, keepdims=True)
-    effects, seen = np.zeros(scores.shape[1]), finite.any(axis=0)
-    effects[seen] = np.nanmedian(around[:, seen], axis=0)
-    return effects
+    return np.where(np.isneginf(scores), top - 2 * far, np.maximum(scores, top - far))
 
 
 def _means(x: Floats, scores: Floats) -> RateMeans:
