@@ -188,7 +188,7 @@ def _score_p(d: Floats, n: np.ndarray, estimate: Floats, se: Floats, df: Floats,
 
 def _without_skew(t: Floats, third: Floats, n: np.ndarray, se: Floats) -> Floats:
     """Return t with the skewness of the mean removed, from the third moment of the differences."""
-    known = (se > 0) & (t > 0)
+    known = (se > 0) & (t > 0) & (n > 0)
     size = np.where(known, t, 1.0)
     skew = np.divide(third, n**2 * se**3, out=np.zeros_like(t), where=known)
     skew = np.maximum(skew, -1 / size)

@@ -11,7 +11,7 @@ import pytest
 import skorch
 import torch
 import transformers
-from lightning.pytorch.tuner import Tuner
+from lightning.pytorch.tuner.tuning import Tuner
 from torch.utils.data import DataLoader, TensorDataset
 
 import stepsize as ss

@@ -112,7 +112,7 @@ class Matthews(keras.metrics.Metric):
 class Unregistered(keras.metrics.Mean):
     """A metric that nobody registered: the share of right answers, of class numbers."""
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None):  # pyright: ignore
         answers = keras.ops.cast(keras.ops.argmax(y_pred, axis=-1), "int32")
         super().update_state(keras.ops.equal(keras.ops.cast(y_true, "int32"), answers))
 
