@@ -82,11 +82,8 @@ def find_targets(target: Reference | None, columns: Sequence[str], named: bool, 
     return [find_column("target column", each.strip(), columns) for each in whole.split(",")]
 
 
-def check_unique(columns: Sequence[str], what: str) -> None:
-    """Raise ProblemError if two columns have one name."""
+def check_unique(columns: Sequence[str], what: str, hint: str = "") -> None:
+    """Raise ProblemError if two columns have one name; `hint` is what else the user can do."""
     name, count = Counter(columns).most_common(1)[0] if columns else ("", 1)
     if count > 1:
-        raise ProblemError(
-            f"{what}: two columns are called {name!r}; rename one, or use header=False if the first row "
-            "holds values"
-        )
+        raise ProblemError(f"{what}: two columns are called {name!r}; rename one{hint}")

@@ -23,6 +23,7 @@ DATE = re.compile(
     rf"|\d{{1,2}}[ -]{MONTH}[ -]\d{{2,4}}.*|{MONTH}[ -](\d{{1,2}},? )?\d{{2,4}}.*",
     re.IGNORECASE,
 )
+PAIR = re.compile(r"\d+:[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)  # as LIBSVM writes a row
 TRUTH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 
 
@@ -120,6 +121,11 @@ def _check_texts(name: str, distinct: np.ndarray, codes: np.ndarray, place: Plac
     texts = distinct[present].tolist()
     if all(DATE.fullmatch(text) for text in texts):
         _raise_for_date(name, texts[0], place)
+    if all(map(PAIR.fullmatch, texts)):
+        raise ProblemError(
+            f"{place.what}, column {name!r} holds pairs of index and value ({texts[0][:SHOWN]!r}); write a "
+            "table with a column for each index"
+        )
     if len(texts) > 2:
         check_plain(texts, place.what, name)
 

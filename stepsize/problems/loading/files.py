@@ -61,7 +61,7 @@ def from_text(
         rows = [cells for _, cells in first]
         named = holds_names(rows, what) if header is None else header
         names = rows[0] if named else [str(number) for number in range(len(rows[0]))]
-        check_unique(names, what)
+        check_unique(names, what, ", or use header=False if the first row holds values")
         targets = find_targets(target, names, named, repr(str(path)))
         usual = POINT if layout.separator == "," else None
         as_written = [names.index(each) for each in targets] if len(targets) == 1 else []
@@ -70,7 +70,8 @@ def from_text(
     for column in as_written:
         _check_present(names[column], table.frame[column], place)
     table.frame.columns = names if named else range(len(names))
-    notes = [] if named else ["the first row holds values, not names; if it holds names, use header=True"]
+    hint = "; if it holds names, use header=True" if header is None else ""
+    notes = [] if named else [f"the first row holds values, not names{hint}"]
     return from_frame(
         table.frame, target, name=path.stem, source=f"file {path.name}", kind=kind, roles=roles or Roles(),
         prepare=prepare, place=place, notes=notes, usual_mark=usual,

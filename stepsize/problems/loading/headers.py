@@ -9,7 +9,8 @@ Each cell of the first row is compared with the cells below it, which gives it a
 
 Names are texts, so a first row without numbers holds names if it has no value, or fewer values than names
 above numbers. A first row with numbers holds values if nothing in it is a name. Numbers are names only if
-they count (0, 1, 2 or 2019, 2020) beside another name. What is left is not decided but refused.
+they count (0, 1, 2 or 2019, 2020) beside another name. What is left is not decided but refused; docs/data.md
+has the whole rule.
 """
 
 from __future__ import annotations

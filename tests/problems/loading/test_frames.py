@@ -72,6 +72,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
         ([f"2024-0{1 + i % 9}-05" for i in ROWS], "holds dates .*days since the first one"),
         ([f"{i}/5/2024" for i in ROWS], "holds dates"),
         ([f"{i}:30" for i in ROWS], "holds dates"),
+        (["7:0.5", "7:-1e-3"] * 6, r"holds pairs of index and value \('7:-1e-3'\)"),
         (pandas.to_timedelta(list(ROWS), unit="h"), "holds dates"),
         ([[1, 2]] * 12, "holds list values; leave it out"),
         ([{"bytes": b""}] * 12, "holds dict values"),
