@@ -13,8 +13,9 @@ from stepsize.problems.data import Data
 class Prepared(NamedTuple):
     """How an input is filled and scaled: float32 arrays of the shape of one row.
 
-    A row becomes (filled - shift) / scale, where `filled` is the row with `fill` in place of missing numbers.
-    `fill` is None if no row of the whole input lacks a number, so that all seeds prepare alike.
+    A row, less the `centres` of the data, becomes (filled - shift) / scale, where `filled` is the row with
+    `fill` in place of missing numbers. `fill` is None if no row of the whole input lacks a number, so that
+    all seeds prepare alike.
     """
 
     fill: np.ndarray | None
@@ -35,7 +36,9 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, Prepared | None]:
     (2.0, 2.0, 0.8165)
     """
     return {
-        name: _fit(array[rows], name in data.missing) if data.prepare and array.dtype.kind == "f" else None
+        name: _fit(array[rows] - data.centres.get(name, 0), name in data.missing)
+        if data.prepare and array.dtype.kind == "f"
+        else None
         for name, array in data.inputs.items()
     }
 

@@ -20,6 +20,7 @@ from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.model_transport import identity, is_text, travel_form
+from stepsize.problems.precision import check_steps
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import ClassWeight, row_weights
 
@@ -78,6 +79,8 @@ class Problem:
         object.__setattr__(self, "_form", form)
         object.__setattr__(self, "scored_by", metric_of(self.metric, self.mode, self.data.kind))
         self.row_weights()
+        if self.data.kind == "regression":
+            check_steps(f"data {self.data.name!r}: the target", self.data.y - self.target_origin)
 
     def travel_form(self) -> dict[str, Any]:
         """Return the model as plain data, as it was when the problem was created."""
@@ -86,6 +89,23 @@ class Problem:
     def row_weights(self) -> np.ndarray | None:
         """Return the weight of each row in the training loss; None if all rows weigh the same."""
         return row_weights(self.data, self.class_weight)
+
+    @cached_property
+    def trained_y(self) -> np.ndarray:
+        """The targets as the training process takes them: quantities in float32, from `target_origin` on."""
+        if self.data.kind != "regression":
+            return self.data.y
+        return (self.data.y - self.target_origin).astype(np.float32)
+
+    @cached_property
+    def target_origin(self) -> np.ndarray | int:
+        """What is subtracted from quantities before they are cut to float32: their mean, or 0.
+
+        It is the mean if nobody sees the difference: if the target is standardised, and the metric depends
+        on differences alone.
+        """
+        shifts = is_text(self.model) and self.scored_by.of_differences
+        return self.data.y.mean(axis=0) if shifts else 0
 
     @property
     def optimizer(self) -> str | None:

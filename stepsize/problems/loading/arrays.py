@@ -12,6 +12,7 @@ from stepsize.problems.data import PARTS, Data
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, part_names, read_roles, test_rows
 from stepsize.problems.loading.targets import recognise
+from stepsize.problems.precision import narrowed
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 
@@ -92,8 +93,20 @@ def _input(key: str, values: Any, prepare: bool | None, notes: list[str]) -> np.
         return array.astype(np.float32) / np.float32(255)
     if array.dtype.kind in "iu" and not prepare:
         notes.append(f"{what}: whole numbers, kept as they are for embeddings (floats would be scaled)")
-        return array.astype(np.int32, copy=False)
-    return array if array.dtype == np.float32 else array.astype(np.float32)
+        return _as_ids(what, array)
+    return narrowed(array)
+
+
+def _as_ids(what: str, array: np.ndarray) -> np.ndarray:
+    """Return whole numbers as int32; raise ProblemError for those that it cannot hold."""
+    limits = np.iinfo(np.int32)
+    outside = (array < limits.min) | (array > limits.max)
+    if outside.any():
+        raise ProblemError(
+            f"{what} holds the whole number {array[outside][0]}, and models take none beyond {limits.max}; "
+            "renumber ids from 0, or pass quantities as floats"
+        )
+    return array.astype(np.int32, copy=False)
 
 
 def _join(parts: Mapping[str, Rows]) -> tuple[Rows, np.ndarray]:

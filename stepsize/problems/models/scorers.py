@@ -22,14 +22,12 @@ class Scorer(NamedTuple):
     """A Keras metric that fits the data and the model.
 
     `numbers` is true if it takes class numbers. `link` is "sigmoid" or "softmax" if the model returns logits
-    (or the margins of a hinge loss) and the metric takes probabilities. `differences` is true if the metric
-    depends on targets and predictions by their differences alone, so that both may be shifted.
+    (or the margins of a hinge loss) and the metric takes probabilities.
     """
 
     metric: Any
     numbers: bool
     link: str | None
-    differences: bool
 
 
 def make_scorer(
@@ -44,17 +42,9 @@ def make_scorer(
 
     scorer = make_metric(metric, kind, width)
     numbers = takes_class_numbers(scorer, one_hot)
-    differences = isinstance(
-        scorer,
-        keras.metrics.R2Score
-        | keras.metrics.MeanSquaredError
-        | keras.metrics.MeanAbsoluteError
-        | keras.metrics.RootMeanSquaredError
-        | keras.metrics.LogCoshError,
-    )
     if not isinstance(scorer, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
         _check(scorer, metric, kind, classes, width, numbers)
-    return Scorer(scorer, numbers, _link(scorer, metric, kind, width, model, loss), differences)
+    return Scorer(scorer, numbers, _link(scorer, metric, kind, width, model, loss))
 
 
 def _link(scorer: Any, metric: Metric, kind: str, width: int, model: Any, loss: Any) -> str | None:
