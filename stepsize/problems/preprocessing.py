@@ -8,6 +8,7 @@ import numpy as np
 
 from stepsize.errors import require
 from stepsize.problems.data import Data
+from stepsize.problems.loading.arrays import DIVIDED
 
 
 class Prepared(NamedTuple):
@@ -57,6 +58,12 @@ def _fit(x: np.ndarray, missing: bool) -> Prepared:
 
     scale = np.where(scaler.scale_ < np.finfo(np.float32).tiny, 1.0, scaler.scale_)  # it would round to 0
     return Prepared(row(np.asarray(imputer.statistics_)) if missing else None, row(scaler.mean_), row(scale))
+
+
+def is_scaled(data: Data) -> bool:
+    """Return whether the model gets other numbers than the source of the data holds."""
+    floats = any(array.dtype.kind == "f" for array in data.inputs.values())
+    return (data.prepare and floats) or any(DIVIDED in note for note in data.notes)
 
 
 def preparation_notes(data: Data) -> list[str]:

@@ -13,6 +13,8 @@ from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, part_names, read_roles, test_rows
 from stepsize.problems.loading.targets import recognise
 
+DIVIDED = "pixels, divided by 255"
+
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 
 
@@ -87,11 +89,15 @@ def _input(key: str, values: Any, prepare: bool | None, notes: list[str]) -> np.
         )
     if array.ndim == 1:
         array = array[:, None]
-    if array.dtype == np.uint8 and array.ndim > 2:
-        notes.append(f"{what}: pixels, divided by 255")
+    if array.dtype == np.uint8 and array.ndim > 2 and prepare is not False:
+        notes.append(f"{what}: {DIVIDED}")
         return array.astype(np.float32) / np.float32(255)
+    if array.dtype == np.uint8 and array.ndim > 2:
+        notes.append(f"{what}: pixels from 0 to 255, kept as they are")
+        return array
     if array.dtype.kind in "iu" and not prepare:
-        notes.append(f"{what}: whole numbers, kept as they are for embeddings (floats would be scaled)")
+        reason = " for embeddings (floats would be scaled)" if prepare is None else ""
+        notes.append(f"{what}: whole numbers, kept as they are{reason}")
         return array.astype(np.int32, copy=False)
     return array if array.dtype == np.float32 else array.astype(np.float32)
 

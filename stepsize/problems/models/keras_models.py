@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
+import random
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stepsize.errors import MissingExtra, ProblemError, first_line, unknown
 from stepsize.problems import metrics
-from stepsize.problems.models.model_transport import REGISTER, call_factory, check_precision
+from stepsize.problems.models.kept_weights import finalize, restore
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
+from stepsize.problems.models.rebuilt_models import inputs_of, rebuild
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
 
@@ -23,6 +22,8 @@ OUTPUTS_NEEDED = {  # by kind of data
     "multilabel": "one output for each of the {} labels, such as Dense({}, 'sigmoid')",
     "regression": "one output for each of the {} quantities, such as Dense({})",
 }
+
+WANT_RAW = ("Normalization", "Rescaling", "Embedding", "Discretization", "IntegerLookup", "CategoryEncoding")
 
 
 class DataShape(NamedTuple):
@@ -79,16 +80,21 @@ def build(
         width = form["outputs"]
         model.compile(make_optimizer(name or "sgd", settings, model), loss)
     else:
-        model, optimizer, loss = _user_model(form)
+        random.seed(0)  # so that what a layer or factory draws itself is the same in every process
+        np.random.seed(0)
+        model, optimizer, loss, loss_weights = rebuild(form)
+        if form.get("scaled"):
+            _check_takes_scaled(model)
         width = _build_for_data(model, data)
         if "weights" in form:
             model.set_weights(form["weights"])
+            finalize(model)
+        restore(model, form.get("kept", ()))
         compiled = optimizer or travel_optimizer(model.optimizer, model.trainable_variables)
         compiled_name, compiled_arguments, *exclusions = compiled
         arguments = settings if name else {**compiled_arguments, **settings}
         built = make_optimizer(name or compiled_name, arguments, model, *exclusions)
-        weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
-        model.compile(built, loss, loss_weights=weights)
+        model.compile(built, loss, loss_weights=loss_weights)
     metric = metric or metrics.metric_of(None, None, data.kind)
     scorer = metrics.make_metric(metric, data.kind, width)
     logits = _from_logits(loss)
@@ -96,51 +102,6 @@ def build(
     if not isinstance(scorer, keras.metrics.Mean):
         _create_variables(scorer, data, width)
     return Built(model, scorer, width, takes_class_numbers(loss), takes_class_numbers(scorer), link)
-
-
-def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
-    """Return the user's model, the form of its optimizer if that was sent separately, and its loss."""
-    import keras
-
-    if "factory" in form:
-        model = _from_factory(form["factory"])
-        check_precision(model)
-        return model, None, model.loss
-    try:
-        with keras.saving.custom_object_scope(_custom_objects(form.get("custom", ()))):
-            if "file" in form:
-                with warnings.catch_warnings(action="ignore"):  # about the optimizer's state
-                    model: Any = keras.saving.load_model(form["file"], safe_mode=True)
-                check_precision(model)
-                return model, None, model.loss
-            # copies, because Keras modifies its argument
-            model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))
-            loss = keras.saving.deserialize_keras_object(deepcopy(form["loss"]))
-    except (TypeError, ValueError, ImportError, AttributeError) as error:
-        raise ProblemError(
-            f"the model cannot be rebuilt: {first_line(error)[:160]}; your own layer classes need "
-            f"get_config() and {REGISTER}, in a module that can be imported"
-        ) from error
-    return model, form["optimizer"], loss
-
-
-def _custom_objects(custom: Any) -> dict[str, Any]:
-    """Import the classes and functions that are not part of Keras."""
-    objects = {}
-    for module, name, registered in custom:
-        try:
-            objects[registered] = objects[name] = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
-            raise ProblemError(
-                f"{name!r} of module {module!r} cannot be imported by the training process; move it to a "
-                f"module beside your script, decorated with {REGISTER}"
-            ) from None
-    return objects
-
-
-def _from_factory(path: str) -> Any:
-    module, _, function = path.partition(":")
-    return call_factory(lambda: getattr(importlib.import_module(module), function)(), path)
 
 
 def _build_for_data(model: Any, data: DataShape) -> int:
@@ -152,13 +113,15 @@ def _build_for_data(model: Any, data: DataShape) -> int:
             f"model {type(model).__name__!r} has a train_step of its own; a study makes the updates of "
             "Keras' train_step: put what differs into compute_loss, or into a layer"
         )
+    _check_stateless(model)
     _check_inputs(model, data)
-    shapes = [each.shape for each in getattr(model, "inputs", None) or []]
+    shapes = {name: tuple(each.shape[1:]) for name, each in inputs_of(model).items()}
     rows = {}
     for name, array in data.inputs.items():
         shape = array.shape[1:]
-        if len(shapes) == 1 and tuple(shapes[0][1:]) == (*shape, 1):
-            shape = (*shape, 1)  # Keras adds this axis to grey images itself
+        known = shapes.get(name) if len(shapes) > 1 else next(iter(shapes.values()), None)
+        if known is not None and (known == (*shape, 1) or (known, shape) == ((), (1,))):
+            shape = known  # Keras adds this axis to grey images itself, and removes that of single numbers
         rows[name] = keras.KerasTensor((None, *shape), dtype=str(array.dtype))
     try:
         outputs = model(rows if len(rows) > 1 else next(iter(rows.values())))
@@ -178,10 +141,30 @@ def _build_for_data(model: Any, data: DataShape) -> int:
     return width
 
 
+def _check_takes_scaled(model: Any) -> None:
+    """Raise ProblemError for layers that want the inputs as they are, because they are scaled already."""
+    for layer in model._flatten_layers():
+        if type(layer).__name__ in WANT_RAW:
+            raise ProblemError(
+                f"layer {layer.name!r} ({type(layer).__name__}) takes the data as they are, but their inputs "
+                "are scaled before the model sees them: leave out prepare=True, or the layer"
+            )
+
+
+def _check_stateless(model: Any) -> None:
+    """Raise ProblemError for layers that carry a state from one batch to the next."""
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False):
+            raise ProblemError(
+                f"layer {layer.name!r} is stateful: it carries its state from one batch to the next, but a "
+                "study draws its batches in another order every epoch; build the layer with stateful=False"
+            )
+
+
 def _check_inputs(model: Any, data: DataShape) -> None:
     """Check that the names of the data's inputs are those of the model's inputs."""
     names = tuple(data.inputs)
-    model_names = [each.name for each in getattr(model, "inputs", None) or []]
+    model_names = list(inputs_of(model))
     if len(names) == 1 and len(model_names) <= 1:
         return
     if names == ("",):
