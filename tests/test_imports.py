@@ -56,8 +56,8 @@ ENTRANCES = {ROOT, "__main__"}  # `stepsize` itself, which loads each name when 
 VERSION = {("stepsize.cli", "stepsize")}  # may import the package, for its version
 READS_NAMES = {  # import what a user or the package's own table names
     "stepsize",
-    "stepsize.problems.models.custom_objects",
-    "stepsize.problems.models.keras_models",
+    "stepsize.problems.custom_objects",
+    "stepsize.problems.models.rebuilt_models",
     "stepsize.study.user_functions.functions",
 }
 MODULES = {module_of(path): imports_of(path) for path in sorted(PACKAGE.rglob("*.py"))}

@@ -190,9 +190,10 @@ class Data:
             finite = np.isfinite(block) | (np.isnan(block) & self.prepare)
             if not finite.all():
                 row = start + int(finite.reshape(len(block), -1).all(axis=1).argmin())
+                fills = ", or pass prepare=True to have missing numbers filled and all numbers scaled"
                 raise ProblemError(
                     f"data {self.name!r}, row {row + 1}: a value is missing or not finite; "
-                    "fill it or remove the row"
+                    f"fill it or remove the row{fills if np.isnan(array[row]).any() else ''}"
                 )
 
     def _check_part_and_weights(self) -> None:

@@ -27,8 +27,10 @@ from stepsize.verdict.recommendation import decide_study, verdict_of, versus
 from stepsize.verdict.scores import Scores, scores_of
 
 # What is not known of a training function, which has its data to itself.
-UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None}
-UNKNOWN_DATA = {"kind": None, "baseline_metric": None, "held_out": False, "copies": None, "notes": []}
+UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None, "model_notes": []}
+UNKNOWN_DATA = {
+    "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
+}  # fmt: skip
 
 
 def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any]) -> Answer:

@@ -79,8 +79,22 @@ def test_what_is_not_scaled_must_fit():
 def test_ids_beyond_int32_are_refused():
     """They would wrap round, and become those of others."""
     for first in (2**32 + 5, -(2**40)):
+        ids = first + np.zeros((60, 1), np.int64)
         with pytest.raises(ProblemError, match=rf"whole number {first}.*none beyond 2147483647"):
-            load((first + np.arange(60)[:, None] % 3, LATE), prepare=False)
+            load((ids, LATE), prepare=False)
+        assert load((ids + LATE[:, None], LATE)).prepare
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.int16])
+def test_a_text_model_gets_whole_numbers_scaled(dtype):
+    """It has no embeddings, for which they would have to stay."""
+    ages = RNG.integers(18, 80, size=(60, 2)).astype(dtype)
+    task = problem((ages, LATE), model="mlp(4)")
+    _, shift, scale = prepare(task.data, np.arange(60))[""]
+    expected = StandardScaler().fit_transform(ages.astype(float))
+    np.testing.assert_allclose((task.data.trained_x - shift) / scale, expected, atol=1e-5)
+    assert not any("kept as they are" in note for note in task.data.notes)
+    assert problem((ages, LATE), model="mlp(4)", prepare=False).data.x.dtype == np.int32
 
 
 def test_targets_are_shifted_before_they_are_cut():

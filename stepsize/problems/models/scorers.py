@@ -128,7 +128,7 @@ def _advice(scorer: Any, width: int) -> str:
         return "it takes class numbers: use metric='accuracy'"
     if hasattr(scorer, "threshold") and scorer.threshold is None:
         return "pass threshold=0.5 to it"
-    top = getattr(scorer, "_fn_kwargs", {}).get("k")
+    top = scorer.get_config().get("k")
     if top is not None and width > 1:
         return f"one of k={top} answers is always right: pass a smaller k to it, below {width}"
     return "use another metric"
