@@ -60,8 +60,6 @@ ENTRANCES = {ROOT, "__main__"}  # `stepsize` itself, which loads each name when 
 VERSION = {("stepsize.cli", "stepsize")}  # may import the package, for its version
 READS_NAMES = {  # import what a user or the package's own table names
     "stepsize",
-    "stepsize.problems.custom_objects",
-    "stepsize.problems.models.keras_models",
     "stepsize.user_modules",
 }
 MODULES = {module_of(path): imports_of(path) for path in sorted(PACKAGE.rglob("*.py"))}

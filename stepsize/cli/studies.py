@@ -67,6 +67,13 @@ def compare(
     order: Annotated[str | None, typer.Option(help="Column of times; the latest rows validate.")] = None,
     part: Annotated[str | None, typer.Option(help="Column with the values train, valid and test.")] = None,
     weights: Annotated[str | None, typer.Option(help="Column of row weights in the training loss.")] = None,
+    prepare: Annotated[
+        bool | None,
+        typer.Option(
+            "--prepare/--no-prepare",
+            help="Fill missing numbers and scale inputs; by default only for a model given as text.",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="mlp(128, 64, dropout=0.2), package.module:factory, or a .keras file."),
@@ -134,7 +141,8 @@ def compare(
 
         result = comparison.compare(
             problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
-            drop=drop or None, groups=groups, order=order, part=part, weights=weights, model=model,
+            drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
+            model=model,
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,

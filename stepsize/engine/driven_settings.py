@@ -111,24 +111,24 @@ def layer_factors(model: Any, multipliers: Mapping[str, float]) -> list[float]:
 
 
 def scaled_update(
-    optimizer: Any,
+    model: Any,
     slots: Sequence[jax.Array],
     gradients: Sequence[jax.Array],
     weights: Sequence[jax.Array],
     factors: Sequence[float],
 ) -> tuple[list[jax.Array], list[jax.Array]]:
-    """Make one update of the optimizer; return the new weights and slots.
+    """Make one update of the model's optimizer; return the new weights and slots.
 
     Each step is scaled by its factor, which is exact for updates that are proportional to the rate. A
     weight constraint is applied to the scaled step, as Keras applies it after an update of another rate.
     """
-    variables = optimizer._trainable_variables
+    variables = model.trainable_variables
     scaled = [i for i, factor in enumerate(factors) if factor != 1]
     constraints = [variables[i].constraint for i in scaled]
     for i in scaled:
         variables[i].constraint = None
     try:
-        new, slots = optimizer.stateless_apply(slots, gradients, weights)
+        new, slots = model.optimizer.stateless_apply(slots, gradients, weights)
     finally:
         for i, constraint in zip(scaled, constraints, strict=True):
             variables[i].constraint = constraint

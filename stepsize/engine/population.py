@@ -40,7 +40,7 @@ class Population:
 
     def __init__(self, task: Task) -> None:
         self.task, self.member = task, Member(task)
-        self._scoring = Scoring(self.member, task.batch_size)
+        self._scoring = Scoring(self.member, task)
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))

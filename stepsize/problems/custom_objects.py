@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepsize.errors import ProblemError
+from stepsize.user_modules import import_user_module
 
 REGISTER = "@keras.saving.register_keras_serializable()"
 
@@ -53,7 +53,7 @@ def import_objects(custom: Sequence[Sequence[str]]) -> dict[str, Any]:
     objects = {}
     for module, name, registered, _ in custom:
         try:
-            objects[registered] = objects[name] = getattr(importlib.import_module(module), name)
+            objects[registered] = objects[name] = getattr(import_user_module(module), name)
         except (ImportError, AttributeError):
             raise ProblemError(
                 f"{name!r} of module {module!r} cannot be imported by the training process; move it to a "

@@ -18,6 +18,10 @@ KERAS_NAMES = {  # of metrics that Keras does not find by our name
     "f1_score": "F1Score", "fbeta_score": "FBetaScore", "logcosh": "LogCoshError", "r2": "R2Score",
 }  # fmt: skip
 MODES = ("max", "min")
+OF_DIFFERENCES = (  # the metrics that depend on target and prediction by their difference alone
+    "log_cosh_error", "logcosh", "mae", "mean_absolute_error", "mean_squared_error", "mse", "r2",
+    "root_mean_squared_error",
+)  # fmt: skip
 OF_QUANTITIES = (  # the metrics that a regression may be scored by
     "concordance_correlation", "cosine_similarity", "kl_divergence", "logcosh", "mae", "mape",
     "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
@@ -39,6 +43,12 @@ class Metric:
     share: bool
     form: Mapping[str, Any] | None = None
     custom: Sequence[Sequence[str]] = ()
+
+    @property
+    def of_differences(self) -> bool:
+        """Whether target and prediction may both be shifted without a change of the metric."""
+        name = self.name if self.form is None else canonical_name(str(self.form.get("class_name")))
+        return name in OF_DIFFERENCES and not self.custom
 
 
 def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:

@@ -10,6 +10,7 @@ import numpy as np
 from stepsize.checks import is_number, shown
 from stepsize.errors import ProblemError, unknown
 from stepsize.problems.data import Data
+from stepsize.problems.precision import check_steps
 
 
 def encode(y: np.ndarray, kind: str, classes: int, width: int, numbers: bool) -> np.ndarray:
@@ -46,6 +47,21 @@ def takes_class_numbers(function: Any, one_hot: bool = False) -> bool:
     if kind.__module__.split(".")[0] != "keras":
         return not one_hot
     return "sparse" in kind.__name__.lower()
+
+
+def trained_target(data: Data, shifts: bool) -> np.ndarray:
+    """Return the targets as the training process takes them: quantities in float32.
+
+    With `shifts`, they are counted from their mean, so that large ones keep their differences. That is
+    possible if the model learns standardised targets and the metric depends on differences alone.
+
+    Raises: ProblemError for quantities that float32 cannot tell apart.
+    """
+    if data.kind != "regression":
+        return data.y
+    y = data.y - data.y.mean(axis=0) if shifts else data.y
+    check_steps(f"data {data.name!r}: the target", y)
+    return y.astype(np.float32)
 
 
 ClassWeight = Mapping[Any, float] | Literal["balanced"]

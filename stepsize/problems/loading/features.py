@@ -11,13 +11,14 @@ from stepsize.errors import ProblemError
 from stepsize.problems.loading.columns import Place, encode_column
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.number_formats import first_unusual
+from stepsize.problems.precision import table_type
 
 ID = re.compile(r"(.*[\W_])?ids?|.*(?-i:[a-z]Id|ID)", re.IGNORECASE)  # names of columns that hold ids
 LEAST_IDS = 10  # rows from which on a column of different whole numbers may be an id
 
 
 def read_features(frame: Any, place: Place, mark: str | None) -> tuple[np.ndarray, list[str]]:
-    """Return the features [rows, features] as float32 that the columns of a frame become, and notes.
+    """Return the features [rows, features] that the columns of a frame become, and notes.
 
     `mark` is the decimal mark of the texts in the frame, if it is known.
 
@@ -39,7 +40,7 @@ def read_features(frame: Any, place: Place, mark: str | None) -> tuple[np.ndarra
     if not encoded:
         raise ProblemError(f"{place.what}: no column is left to learn from")
     check_fits(place.what, COPIES * 4 * len(frame) * len(encoded))
-    x = np.empty((len(frame), len(encoded)), np.float32)
+    x = np.empty((len(frame), len(encoded)), table_type(encoded))
     for i, column in enumerate(encoded):
         x[:, i] = column
     return x, notes.texts()

@@ -102,7 +102,7 @@ def _quantities(numbers: np.ndarray | None, values: np.ndarray, where: str, reco
     whole = columns.shape[1] == 1 and (columns == np.floor(columns)).all()
     instead = "; if they are classes, use kind='multiclass'" if whole and recognised else ""
     note = f"{where}: {count} from {columns.min():g} to {columns.max():g} (regression{instead})"
-    return Target(columns.astype(np.float32), (), "regression", note)
+    return Target(columns.astype(np.float64), (), "regression", note)
 
 
 def _classes(values: np.ndarray, kind: str | None, labels: Sequence[str], where: str) -> Target:

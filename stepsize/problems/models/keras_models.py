@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
+import random
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stepsize.errors import ProblemError, first_line, require, unknown
 from stepsize.problems import metrics
-from stepsize.problems.custom_objects import REGISTER, import_objects
-from stepsize.problems.models.model_checks import check_ids, check_stateless
-from stepsize.problems.models.model_transport import call_factory, check_precision
+from stepsize.problems.models.kept_weights import finalize, restore
+from stepsize.problems.models.model_checks import check_ids, check_stateless, check_takes_scaled
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
+from stepsize.problems.models.rebuilt_models import inputs_of, rebuild
 from stepsize.problems.models.scorers import Scorer, make_scorer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
-from stepsize.user_modules import import_user_module
 
 OUTPUTS_NEEDED = {  # by kind of data
     "binary": "one output, such as Dense(1, 'sigmoid'), or one for each of the 2 classes",
@@ -82,56 +80,30 @@ def build(
         width = form["outputs"]
         model.compile(make_optimizer(name or "sgd", settings, model), loss)
     else:
-        model, optimizer, loss = _user_model(form)
+        random.seed(0)  # so that what a layer or factory draws itself is the same in every process
+        np.random.seed(0)
+        model, optimizer, loss, loss_weights = rebuild(form)
+        if form.get("scaled"):
+            check_takes_scaled(model)
         shapes = _row_shapes(model, shapes)
         width = _build_for_data(model, data, shapes)
         if "weights" in form:
             model.set_weights(form["weights"])
+            finalize(model)
+        restore(model, form.get("kept", ()))
         compiled = optimizer or travel_optimizer(model.optimizer, model.trainable_variables)
         compiled_name, compiled_arguments, *exclusions = compiled
         arguments = settings if name else {**compiled_arguments, **settings}
         built = make_optimizer(name or compiled_name, arguments, model, *exclusions)
-        weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
-        model.compile(built, loss, loss_weights=weights)
+        model.compile(built, loss, loss_weights=loss_weights)
     metric = metric or metrics.metric_of(None, None, data.kind)
     scorer = make_scorer(metric, data.kind, data.classes, width, model, loss, data.one_hot)
     return Built(model, width, takes_class_numbers(loss, data.one_hot), scorer, shapes)
 
 
-def _user_model(form: Mapping[str, Any]) -> tuple[Any, list[Any] | None, Any]:
-    """Return the user's model, the form of its optimizer if that was sent separately, and its loss."""
-    import keras
-
-    if "factory" in form:
-        model = _from_factory(form["factory"])
-        check_precision(model)
-        return model, None, model.loss
-    try:
-        with keras.saving.custom_object_scope(import_objects(form.get("custom", ()))):
-            if "file" in form:
-                with warnings.catch_warnings(action="ignore"):  # about the optimizer's state
-                    model: Any = keras.saving.load_model(form["file"], safe_mode=True)
-                check_precision(model)
-                return model, None, model.loss
-            # copies, because Keras modifies its argument
-            model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))
-            loss = keras.saving.deserialize_keras_object(deepcopy(form["loss"]))
-    except (TypeError, ValueError, ImportError, AttributeError) as error:
-        raise ProblemError(
-            f"the model cannot be rebuilt: {first_line(error)[:160]}; your own layer classes need "
-            f"get_config() and {REGISTER}, in a module that can be imported"
-        ) from error
-    return model, form["optimizer"], loss
-
-
-def _from_factory(path: str) -> Any:
-    module, _, function = path.partition(":")
-    return call_factory(lambda: getattr(import_user_module(module), function)(), path)
-
-
 def _row_shapes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """Return the shape of a row of each input: one number as `Input(shape=())` declares it, if it does."""
-    declared = {each.name: tuple(each.shape[1:]) for each in getattr(model, "inputs", None) or []}
+    declared = {name: tuple(each.shape[1:]) for name, each in inputs_of(model).items()}
     if len(declared) == 1:
         declared = dict.fromkeys(shapes, next(iter(declared.values())))
     return {
@@ -150,12 +122,13 @@ def _build_for_data(model: Any, data: DataShape, row_shapes: Mapping[str, tuple[
         )
     check_stateless(model)
     _check_inputs(model, data)
-    shapes = [each.shape for each in getattr(model, "inputs", None) or []]
+    shapes = {name: tuple(each.shape[1:]) for name, each in inputs_of(model).items()}
     rows = {}
     for name, array in data.inputs.items():
         shape = row_shapes[name]
-        if len(shapes) == 1 and tuple(shapes[0][1:]) == (*shape, 1):
-            shape = (*shape, 1)  # Keras adds this axis to grey images itself
+        known = shapes.get(name) if len(shapes) > 1 else next(iter(shapes.values()), None)
+        if known is not None and known == (*shape, 1):
+            shape = known  # Keras adds this axis to grey images itself
         rows[name] = keras.KerasTensor((None, *shape), dtype=str(array.dtype))
     try:
         outputs = model(rows if len(rows) > 1 else next(iter(rows.values())))
@@ -192,7 +165,7 @@ def _width(outputs: Any, data: DataShape) -> int:
 def _check_inputs(model: Any, data: DataShape) -> None:
     """Check that the names of the data's inputs are those of the model's inputs."""
     names = tuple(data.inputs)
-    model_names = [each.name for each in getattr(model, "inputs", None) or []]
+    model_names = list(inputs_of(model))
     if len(names) == 1 and len(model_names) <= 1:
         return
     if names == ("",):

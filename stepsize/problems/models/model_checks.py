@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.problems.models.rebuilt_models import inputs_of
+
+WANT_RAW = ("Normalization", "Rescaling", "Embedding", "Discretization", "IntegerLookup", "CategoryEncoding")
 
 
 def check_stateless(model: Any) -> None:
@@ -20,6 +23,16 @@ def check_stateless(model: Any) -> None:
             )
 
 
+def check_takes_scaled(model: Any) -> None:
+    """Raise ProblemError for layers that want the inputs as they are, because they are scaled already."""
+    for layer in model._flatten_layers():
+        if type(layer).__name__ in WANT_RAW:
+            raise ProblemError(
+                f"layer {layer.name!r} ({type(layer).__name__}) takes the data as they are, but their inputs "
+                "are scaled before the model sees them: leave out prepare=True, or the layer"
+            )
+
+
 def check_ids(model: Any, inputs: Mapping[str, np.ndarray]) -> None:
     """Raise ProblemError for numbers that an `Embedding` has no entry for.
 
@@ -27,15 +40,21 @@ def check_ids(model: Any, inputs: Mapping[str, np.ndarray]) -> None:
     """
     import keras
 
-    tensors = {id(tensor): tensor.name for tensor in getattr(model, "inputs", None) or []}
+    names = {id(tensor): name for name, tensor in inputs_of(model).items()}
     for layer in model._flatten_layers():
-        nodes = getattr(layer, "_inbound_nodes", ())
-        if not isinstance(layer, keras.layers.Embedding) or not nodes:
-            continue
-        name = tensors.get(id(nodes[0].input_tensors[0]))
-        values = inputs.get("" if "" in inputs else name or "")
-        if name is not None and values is not None:
-            _check_range(layer.name, layer.input_dim, values)
+        if isinstance(layer, keras.layers.Embedding):
+            name = names.get(id(_input_of(layer)))
+            values = inputs.get("" if "" in inputs else name or "")
+            if name is not None and values is not None:
+                _check_range(layer.name, layer.input_dim, values)
+
+
+def _input_of(layer: Any) -> Any:
+    """Return the tensor that a layer takes; None if it is only called inside another one."""
+    try:
+        return layer.input
+    except (AttributeError, ValueError):
+        return None
 
 
 def _check_range(layer: str, entries: int, values: np.ndarray) -> None:

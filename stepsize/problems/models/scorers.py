@@ -22,14 +22,12 @@ class Scorer(NamedTuple):
     """A Keras metric that fits the data and the model.
 
     `numbers` is true if it takes class numbers. `link` is "sigmoid" or "softmax" if the model returns logits
-    (or the margins of a hinge loss) and the metric takes probabilities. `differences` is true if the metric
-    depends on targets and predictions by their differences alone, so that both may be shifted.
+    (or the margins of a hinge loss) and the metric takes probabilities.
     """
 
     metric: Any
     numbers: bool
     link: str | None
-    differences: bool
 
 
 def make_scorer(
@@ -44,17 +42,9 @@ def make_scorer(
 
     scorer = make_metric(metric, kind, width)
     numbers = takes_class_numbers(scorer, one_hot)
-    differences = isinstance(
-        scorer,
-        keras.metrics.R2Score
-        | keras.metrics.MeanSquaredError
-        | keras.metrics.MeanAbsoluteError
-        | keras.metrics.RootMeanSquaredError
-        | keras.metrics.LogCoshError,
-    )
     if not isinstance(scorer, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
         _check(scorer, metric, kind, classes, width, numbers)
-    return Scorer(scorer, numbers, _link(scorer, metric, kind, width, model, loss), differences)
+    return Scorer(scorer, numbers, _link(scorer, metric, kind, width, model, loss))
 
 
 def _link(scorer: Any, metric: Metric, kind: str, width: int, model: Any, loss: Any) -> str | None:
@@ -138,7 +128,7 @@ def _advice(scorer: Any, width: int) -> str:
         return "it takes class numbers: use metric='accuracy'"
     if hasattr(scorer, "threshold") and scorer.threshold is None:
         return "pass threshold=0.5 to it"
-    top = getattr(scorer, "_fn_kwargs", {}).get("k")
+    top = scorer.get_config().get("k")
     if top is not None and width > 1:
         return f"one of k={top} answers is always right: pass a smaller k to it, below {width}"
     return "use another metric"

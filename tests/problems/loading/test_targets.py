@@ -40,7 +40,8 @@ def test_recognised(values, kind, classes, words):
     assert (target.kind, target.classes) == (kind, classes)
     assert words in target.note
     assert len(target.y) == len(values)
-    assert target.y.dtype == (np.int32 if kind in ("binary", "multiclass") else np.float32)
+    types = {"regression": np.float64, "multilabel": np.float32}
+    assert target.y.dtype == types.get(kind, np.int32)
 
 
 def test_overridden():
