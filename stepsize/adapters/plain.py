@@ -68,27 +68,27 @@ class PlainSchedule:
 
     def step(self) -> None:
         """Count one more completed update."""
-        self.count()
-        if self.complaint:
+        if self.count() and self.complaint:
             warn_caller(self.complaint[1])
 
-    def count(self) -> None:
-        """Count one more completed update, and leave the complaint to the caller."""
+    def count(self) -> bool:
+        """Count one more completed update, and return whether there is a complaint, which is the caller's."""
         plan, update, metric = self._place
         if plan.after == "error" and update >= plan.horizon:
             plan(update)  # it raises, with what to write
         self._place = Place(plan, update + 1, metric)
+        return update + 1 in self._due
 
     @property
     def complaint(self) -> tuple[str, str] | None:
         """What should be warned about at this update, by its kind and its sentence."""
         plan, update, _ = self._place
-        if update == self._due:
+        if update == self._due[0]:
             return "metric not observed", (
                 f"{plan.metric_factor} has had no effect: {update} of {plan.horizon} updates are complete, "
                 "and no metric was observed; call observe(value) after each validation, or plan without it"
             )
-        if update == self._over:
+        if update == self._due[1]:
             return "plan is over", (
                 f"update {update - 1} is past the end of the plan of {plan.horizon} updates, and its last "
                 "value, 0, is held: nothing changes from here on; plan all updates of the run"
@@ -105,7 +105,7 @@ class PlainSchedule:
                 f"{text} does not follow a metric; write for example {whole} * plateau(factor=0.5)"
             )
         self._place = Place(plan, update, plan.metric_factor.observe(state, _value(metric)))
-        self._due = NEVER
+        self._due = NEVER, self._due[1]
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the run is, as plain JSON data."""
@@ -127,13 +127,16 @@ class PlainSchedule:
 
     def _begin(self, place: Place) -> None:
         self._place = place
-        self._due = _due(place)
-        plan = place.plan
-        over = plan.after == "hold" and plan.end == 0
-        self._over = max(plan.horizon, place.update) + 1 if over else NEVER
+        self._due = _when_observed(place), _when_over(place)  # the updates with a complaint
 
 
-def _due(place: Place) -> int:
+def _when_over(place: Place) -> int:
+    """Return the first update past a plan that ends at 0, from here on."""
+    plan = place.plan
+    return max(plan.horizon, place.update) + 1 if plan.after == "hold" and plan.end == 0 else NEVER
+
+
+def _when_observed(place: Place) -> int:
     """Return at which update a metric should have been observed, if none was before."""
     plan, factor, epoch = place.plan, place.plan.metric_factor, place.plan.updates_per_epoch
     if factor is None or place.metric != factor.init():

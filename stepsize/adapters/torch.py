@@ -19,6 +19,7 @@ from torch.optim import Optimizer  # noqa: E402
 from torch.optim.lr_scheduler import LRScheduler  # noqa: E402
 
 from stepsize.adapters.torch_clock import Clock, release_forgotten  # noqa: E402
+from stepsize.adapters.torch_compiled import in_compiled_code  # noqa: E402
 from stepsize.adapters.torch_groups import Hyperparameter  # noqa: E402
 from stepsize.adapters.torch_multipliers import by_name, of_added_group  # noqa: E402
 from stepsize.adapters.torch_optimizers import require_unscheduled, wrapped  # noqa: E402
@@ -154,10 +155,17 @@ class TorchScheduler(LRScheduler):
 
         Raises: ScheduleError for an epoch, which PyTorch's `step` takes: the clock counts by itself.
         """
-        self._clock.outside(self._step, metric if metrics is None else metrics, epoch)
+        if in_compiled_code():
+            self._clock.outside(self._step, metric if metrics is None else metrics, epoch)
+        else:
+            self._step(metric if metrics is None else metrics, epoch)
 
     def _step(self, metric: Any, epoch: Any) -> None:
         self._require_attached()
+        if metric is None and epoch is None:
+            self._step_count += 1
+            self._clock.stepped()
+            return
         is_epoch = isinstance(metric, int | np.integer) and not isinstance(metric, bool)
         if is_epoch or epoch is not None:
             number = metric if is_epoch else epoch
@@ -165,11 +173,7 @@ class TorchScheduler(LRScheduler):
                 f"step({shown(number)}): an int is read as an epoch, and the clock counts by itself; write "
                 f"step() after an update, or observe({shown(number)}) for a metric"
             )
-        if metric is not None:
-            self.observe(metric)
-            return
-        self._step_count += 1
-        self._clock.stepped()
+        self.observe(metric)
 
     def observe(self, metric: Any) -> None:
         """Observe one more value of the metric that a plan's factor, such as `plateau`, follows."""
@@ -269,7 +273,7 @@ class TorchScheduler(LRScheduler):
         self._clock.attach(chain, self)
 
     def _require_attached(self) -> None:
-        if not self._clock.is_attached:
+        if not self._clock.handles:
             raise ScheduleError(
                 "this TorchScheduler was detached, and no longer follows its optimizer; build a new one, "
                 f"for example TorchScheduler(optimizer, plan, update={self.update})"

@@ -15,6 +15,7 @@ from torch.compiler import disable
 from torch.optim import Optimizer
 
 from stepsize.adapters.plain import warn_caller
+from stepsize.adapters.torch_compiled import hook_outside
 from stepsize.adapters.torch_groups import Hyperparameter
 from stepsize.adapters.torch_optimizers import is_averaged, is_capturing, is_on_trial
 from stepsize.errors import ScheduleError
@@ -45,24 +46,19 @@ class Clock:
         self._is_moving = False  # an update has been completed since it was attached
         self._is_placed = False  # a state was loaded, and no update made since
         self._forgotten = ""  # what a loaded state of the optimizer tells, while ours is not loaded
-        self._handles: list[Any] = []
+        self.handles: list[Any] = []  # of its hooks; none if no optimizer moves it
         self._owner: Any = None  # a weak reference
         self._optimizers: list[Any] = []  # weak references
         self.outside: Any = None  # calls a function, which torch.compile leaves out of the compiled code
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy keeps: the hooks belong to one optimizer."""
-        return {**self.__dict__, "_handles": [], "_owner": None, "_optimizers": [], "outside": None}
+        return {**self.__dict__, "handles": [], "_owner": None, "_optimizers": [], "outside": None}
 
     @property
     def update(self) -> int:
         """The updates completed so far."""
         return self.followed[0].first.update
-
-    @property
-    def is_attached(self) -> bool:
-        """Whether an optimizer moves it."""
-        return bool(self._handles)
 
     @property
     def is_owned(self) -> bool:
@@ -72,21 +68,21 @@ class Clock:
     def attach(self, optimizers: list[Optimizer], owner: Any) -> None:
         """Follow the last of `optimizers`, which the others wrap, for a scheduler."""
         self._owner, self._optimizers = weakref.ref(owner), [weakref.ref(each) for each in optimizers]
-        self.outside, last = disable(_call), optimizers[-1]  # `disable` imports what every optimizer does
-        self._handles = [
+        self.outside, last = disable(_call), optimizers[-1]
+        self.handles = [
             last.register_step_pre_hook(self._hook(self._before)),
             last.register_step_post_hook(self._hook(self._after)),
         ]
         for each in optimizers:
             if hasattr(each, "_optimizer_load_state_dict_post_hooks"):
-                self._handles.append(each.register_load_state_dict_post_hook(self._reloaded))
+                self.handles.append(each.register_load_state_dict_post_hook(self._reloaded))
         self.adopt(last)
 
     def detach(self) -> None:
         """Follow the optimizer no longer; it keeps its present values."""
-        for handle in self._handles:
+        for handle in self.handles:
             handle.remove()
-        self._handles = []
+        self.handles = []
 
     def adopt(self, optimizer: Optimizer) -> None:
         """Write into the groups that an optimizer has now."""
@@ -151,8 +147,8 @@ class Clock:
             )
 
     def _hook(self, run: Callable[..., None]) -> Callable[..., None]:
-        """Return a hook that torch.compile leaves out of the compiled code; else every update recompiles."""
-        hook: Any = disable(run)
+        """Return a hook by which `release_forgotten` finds this clock."""
+        hook: Any = hook_outside(run)
         hook.clock = self
         return hook
 
@@ -181,7 +177,7 @@ class Clock:
             return
         if self._forgotten:
             self._report_forgotten()
-        if not any(self.followed[0].written):  # a trial with a rate of 0 writes nothing foreign
+        if not self.followed[0].written[0]:  # a trial with a rate of 0 writes nothing foreign
             self._is_on_trial = is_on_trial()
         for each in self.followed:
             if each.has_changed(optimizer.param_groups) and not self._is_on_trial and not self.is_paused:
@@ -235,15 +231,15 @@ class Clock:
         self._expect_step()
 
     def _count(self, optimizer: Optimizer) -> None:
-        last, complaints = self.followed[0].written, []
+        last, complaint = self.followed[0].written, None
         for each in self.followed:
             for schedule in each.distinct:
-                schedule.count()
-                complaints.append(schedule.complaint)
+                if schedule.count():
+                    complaint = schedule.complaint
             each.write(optimizer.param_groups)
         self.last, self._idle, self._is_moving, self._is_placed = last, 0, True, False
-        for kind, message in filter(None, complaints):
-            self._mismatch(kind, message)
+        if complaint is not None:
+            self._mismatch(*complaint)
 
     def _expect_step(self) -> None:
         was_unstepped, self._is_unstepped = self._is_unstepped, True

@@ -36,7 +36,7 @@ class Hyperparameter:
         self.name = name
         self.schedules = _schedules(name, plans, len(groups), update)
         self.is_shared = not isinstance(plans, Sequence)
-        self.first: PlainSchedule = next(each for each in self.schedules if each is not None)
+        self.place(self.schedules)
         self._key = _key(name, plans, optimizer)
         self._entry = itemgetter(self._key)
         values = [self.number(group, index) for index, group in enumerate(groups)]
@@ -46,11 +46,6 @@ class Hyperparameter:
         self.written: list[Any] = []  # floats
         self._marks: list[Any] = []  # what the groups held when they were written
         self._is_plain = True  # neither tensors nor betas nor groups without a plan: an entry is replaced
-
-    @property
-    def distinct(self) -> list[PlainSchedule]:
-        """The schedules, each one once."""
-        return [self.first] if self.is_shared else [each for each in self.schedules if each is not None]
 
     def copy_tensors(self, groups: Groups) -> None:
         """Put a copy of its own tensor into every group: groups may share the one that was passed in."""
@@ -67,8 +62,8 @@ class Hyperparameter:
         written: list[Any] = []
         if self._is_plain and self.is_shared:
             rate, key = self.first.rate, self._key
-            for group, multiplier in zip(groups, self.multipliers, strict=True):
-                group[key] = value = rate * multiplier
+            for index, multiplier in enumerate(self.multipliers):
+                groups[index][key] = value = rate * multiplier
                 written.append(value)
             self.written = self._marks = written
             return
@@ -133,9 +128,11 @@ class Hyperparameter:
         return [None if schedule is None else _loaded(schedule, each) for schedule, each in pairs]
 
     def place(self, schedules: list[PlainSchedule | None]) -> None:
-        """Continue by the schedules that `resumed` returned."""
+        """Follow these schedules, such as those that `resumed` returned."""
         self.schedules = schedules
-        self.first = next(each for each in schedules if each is not None)
+        planned = [each for each in schedules if each is not None]
+        self.first = planned[0]
+        self.distinct = planned[:1] if self.is_shared else planned
 
     def held(self, group: dict[str, Any]) -> Any:
         """Return what a group holds, a float or a tensor."""
