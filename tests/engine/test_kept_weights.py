@@ -1,4 +1,4 @@
-"""Weights that no seed draws afresh: a member starts from those that the user's own `fit` would start from."""
+"""Weights that no seed draws afresh: a member starts from those that the user's own `fit` starts from."""
 
 import pickle
 
@@ -69,6 +69,15 @@ def test_a_model_that_normalises_trains_as_its_own_fit_does():
     theirs = fit(model, population, 1, "constant(0.01)")
     np.testing.assert_allclose(curves.train_loss[0], theirs.train_loss, rtol=1e-5)
     np.testing.assert_allclose(curves.valid_loss[0], theirs.valid_loss, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"from_weights": True}])
+def test_a_layer_that_learnt_something_else_than_weights_keeps_it(options):
+    """`Discretization` needs TensorFlow to learn from data; this layer keeps its bounds in its config too."""
+    bins = user_models.Bins(name="bins")
+    bins.adapt(X)
+    member = Member(task_of(user_models.compiled(bins), **options))
+    assert member.model.layers[0].bounds == bins.bounds != []
 
 
 def test_frozen_layers_keep_their_weights_and_the_others_are_drawn():

@@ -137,6 +137,28 @@ class Counted(keras.layers.Layer):
         return x - self.seen
 
 
+@keras.saving.register_keras_serializable("mine")
+class Bins(keras.layers.Layer):
+    """A layer that learns bounds, not weights, as Keras' `Discretization` does."""
+
+    def __init__(self, bounds=(), **kwargs):
+        super().__init__(**kwargs)
+        self.bounds, self.summary = list(bounds), []
+
+    def adapt(self, x):
+        self.summary = [float(x.min()), float(x.max())]
+        self.finalize_state()
+
+    def finalize_state(self):
+        self.bounds = list(self.summary)
+
+    def call(self, x):
+        return keras.ops.clip(x, *self.bounds)
+
+    def get_config(self):
+        return {**super().get_config(), "bounds": list(self.bounds)}
+
+
 def drawing():
     """A factory with random numbers of its own."""
     model = compiled(Drawn(), keras.layers.Dense(3, trainable=False), keras.layers.Dense(3))
