@@ -32,7 +32,7 @@ class StudyKeys(TypedDict, total=False):
     drop: Sequence[str] | None
     """Columns to leave out."""
     prepare: bool | None
-    """Whether missing numbers are filled and numbers scaled."""
+    """Whether missing numbers are filled and numbers scaled; by default only for a model given as text."""
     folder: str | None
     """The folder with the IDX files of Fashion-MNIST."""
     split: Any
