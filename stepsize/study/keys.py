@@ -34,7 +34,7 @@ class StudyKeys(TypedDict, total=False):
     drop: str | int | Sequence[str | int] | None
     """Columns to leave out, by name or number."""
     prepare: bool | None
-    """Whether missing numbers are filled and numbers scaled."""
+    """Whether missing numbers are filled and numbers scaled; by default only for a model given as text."""
     folder: str | None
     """The folder with the IDX files of Fashion-MNIST."""
     split: Any

@@ -148,3 +148,54 @@ def bare():
 def broken():
     """A factory that raises."""
     raise RuntimeError("no such thing")
+
+
+@keras.saving.register_keras_serializable("mine")
+class Drawn(keras.layers.Layer):
+    """A layer that draws its weight itself, without an initialiser."""
+
+    def build(self, shape):
+        self.w = keras.Variable(keras.random.normal((shape[-1], 2)), name="w")
+
+    def call(self, x):
+        return keras.ops.matmul(x, self.w)
+
+
+@keras.saving.register_keras_serializable("mine")
+class Counted(keras.layers.Layer):
+    """A layer with a weight that is not trained, which its user may set."""
+
+    def build(self, shape):
+        self.seen = self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False, name="seen")
+
+    def call(self, x):
+        return x - self.seen
+
+
+@keras.saving.register_keras_serializable("mine")
+class Bins(keras.layers.Layer):
+    """A layer that learns bounds, not weights, as Keras' `Discretization` does."""
+
+    def __init__(self, bounds=(), **kwargs):
+        super().__init__(**kwargs)
+        self.bounds, self.summary = list(bounds), []
+
+    def adapt(self, x):
+        self.summary = [float(x.min()), float(x.max())]
+        self.finalize_state()
+
+    def finalize_state(self):
+        self.bounds = list(self.summary)
+
+    def call(self, x):
+        return keras.ops.clip(x, *self.bounds)
+
+    def get_config(self):
+        return {**super().get_config(), "bounds": list(self.bounds)}
+
+
+def drawing():
+    """A factory with random numbers of its own."""
+    model = compiled(Drawn(), keras.layers.Dense(3, trainable=False), keras.layers.Dense(3))
+    model.layers[2].set_weights([np.random.normal(size=(3, 3)), np.zeros(3)])
+    return model

@@ -104,9 +104,12 @@ def restore(model: Any, kept: Sequence[Sequence[Any]]) -> None:
 
 
 def finalize(model: Any) -> None:
-    """Make layers with `adapt` compute with the weights that were just set."""
+    """Make layers with `adapt` compute with the weights that were just set.
+
+    Those without weights, such as `Discretization`, have what they learnt in their config.
+    """
     for layer in _layers(model):
-        if hasattr(layer, "finalize_state") and layer.built:
+        if hasattr(layer, "finalize_state") and _weights(layer):
             layer.finalize_state()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from stepsize.problems import metrics
 from stepsize.problems.models.kept_weights import finalize, restore
 from stepsize.problems.models.model_checks import check_ids, check_stateless, check_takes_scaled
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
-from stepsize.problems.models.rebuilt_models import inputs_of, rebuild
+from stepsize.problems.models.rebuilt_models import inputs_of, rebuild, seed_generators
 from stepsize.problems.models.scorers import Scorer, make_scorer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
@@ -80,8 +79,7 @@ def build(
         width = form["outputs"]
         model.compile(make_optimizer(name or "sgd", settings, model), loss)
     else:
-        random.seed(0)  # so that what a layer or factory draws itself is the same in every process
-        np.random.seed(0)
+        seed_generators()
         model, optimizer, loss, loss_weights = rebuild(form)
         if form.get("scaled"):
             check_takes_scaled(model)

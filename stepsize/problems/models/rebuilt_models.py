@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from stepsize.errors import ProblemError, first_line, save_traceback
 from stepsize.problems.custom_objects import REGISTER, import_objects
@@ -88,5 +91,18 @@ def _compiled(model: Any) -> Rebuilt:
 
 
 def _from_factory(path: str) -> Any:
+    """Call a factory by its path, so that what it draws is the same in every process."""
     module, _, function = path.partition(":")
-    return call_factory(lambda: getattr(import_user_module(module), function)(), path)
+
+    def make() -> Any:
+        factory = getattr(import_user_module(module), function)
+        seed_generators()  # the import may have drawn numbers, but only the first time
+        return factory()
+
+    return call_factory(make, path)
+
+
+def seed_generators() -> None:
+    """Seed the generators from which Keras, in a new session, and most factories draw."""
+    random.seed(0)
+    np.random.seed(0)

@@ -1,5 +1,7 @@
 """Models: text is read, not evaluated; a user's model is rebuilt and fits the data; what cannot says why."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from stepsize.errors import ProblemError
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.model_transport import travel_form
+from stepsize.problems.models.optimizers import REFUSED
 from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem, problem
 from tests.support.user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
@@ -130,6 +133,42 @@ def test_a_compiled_keras_model_travels_as_its_config():
     assert [layer.units for layer in again.layers] == [5, 3]
     assert again.loss == "sparse_categorical_crossentropy"
     assert (again.optimizer.momentum, again.optimizer.nesterov) == (0.5, True)
+
+
+def test_the_weights_of_the_loss_travel():
+    model = compiled(keras.layers.Dense(5))
+    model.compile("sgd", "sparse_categorical_crossentropy", loss_weights=[2.0])
+    losses = [
+        built.compute_loss(None, np.array([0]), np.eye(1, 3)) for built in (model, rebuilt(model).model)
+    ]
+    assert float(losses[0]) == float(losses[1]) > 0
+    assert rebuilt(lambda: model).model._compile_loss._user_loss_weights == [2.0]
+    plain = compiled(keras.layers.Dense(5))
+    assert "loss_weights" not in travel_form(plain, 3)
+
+
+def test_every_optimizer_can_be_sent():
+    kinds = {
+        name: kind
+        for name, kind in vars(keras.optimizers).items()
+        if isinstance(kind, type) and name not in (*REFUSED, "Optimizer")
+    }
+    assert len(kinds) > 10
+    for name, kind in kinds.items():
+        options = {"exclude_layers": ["head"]} if name == "Muon" else {}
+        form = pickle.loads(pickle.dumps(travel_form(compiled(optimizer=kind(**options)), 3)))
+        assert type(build(form, {}, IRIS).model.optimizer) is kind
+        assert form["optimizer"][1].get("exclude_layers", ["head"]) == ["head"]
+
+
+def test_stateful_layers_are_refused():
+    model = keras.Sequential(
+        [keras.Input((4, 1), batch_size=6), keras.layers.LSTM(3, stateful=True, name="memory"),
+         keras.layers.Dense(3, "softmax")]
+    )  # fmt: skip
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ProblemError, match=r"layer 'memory' is stateful.*stateful=False"):
+        rebuilt(model, asked((4, 1), "multiclass", 3, 3))
 
 
 def test_from_weights():
