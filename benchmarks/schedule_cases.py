@@ -201,6 +201,10 @@ CASES = [
     ),
     Case("power_curve(0.1, end=0.5, power=2)", "LambdaLR(optimizer, lambda t: 5 - 4 * (1 - t / N) ** 2)"),
     Case("torch_cosine(0.1, t_max=0.3*run)", "CosineAnnealingLR(optimizer, N//10*3)"),
+    Case(
+        "torch_momentum(triangular2(0.1, up=0.05*run), high=0.9)",
+        "LambdaLR(optimizer, lambda t: 9 - (1 - abs(t % (N//10) / (N//20) - 1)) * 0.5 ** (t // (N//10)))",
+    ),
     Case("torch_one_cycle(0.1)", "OneCycleLR(optimizer, 0.1, N)"),
     Case(
         "torch_chained([torch_cosine(0.1, t_max=1*run, eta_min=0.001), linear(0.1, floor=0.01)], base=0.1)",

@@ -14,8 +14,7 @@ import json
 import os
 import platform
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,33 +23,37 @@ from typing import Any
 import numpy as np
 from replay.bank import recorded
 from replay.measures import Figures, figures, is_false
-from replay.population import Population, Recorded
+from replay.population import Population, Recorded, Trainer
 from replay.studies import Replay, oracle, plan, replay
 from replay.synthetic import SYNTHETIC
 from replay.tables import TABLES
 
 import stepsize as ss
+from stepsize.study.study import Study
 
 SEEDS = (30, 100)
 LOOKS = (30, 60, 120)
+Judge = Callable[[Study, Population, Trainer, Sequence[int]], Replay]
 
 
 def measure(population: Population, studies: int, points: float, problem: Any) -> list[dict[str, Any]]:
     """Return the figures at every number of seeds, and of three looks at growing numbers of seeds."""
     rows = []
     for seeds in SEEDS:
-        plain = plan(problem, seeds, population.margin)
+        usual = plan(problem, seeds, population.margin)
         short = plan(problem, seeds, population.margin, quarter=True)
-        found = [replay(plain, population, trainer(population, i), ()) for i in range(studies)]
-        best = [oracle(plain, population, trainer(population, i), ()) for i in range(studies)]
-        few = [replay(short, population, trainer(population, i), ()) for i in range(studies // 2)]
+        tuned = [replay(usual, population, trainer(population, i), ()) for i in range(studies)]
+        known = [oracle(usual, population, trainer(population, i), ()) for i in range(studies)]
+        quarter = [replay(short, population, trainer(population, i), ()) for i in range(studies // 2)]
         rows.append(
             {"table": population.name, "seeds": seeds, "points": points, "margin": population.margin}
-            | {"tuned": asdict(figures(found, population)), "oracle": asdict(figures(best, population))}
-            | {"quarter": asdict(figures(few, population))}
+            | {"studies": studies, "date": datetime.now(UTC).date().isoformat()}
+            | {"tuned": asdict(figures(tuned, population)), "oracle": asdict(figures(known, population))}
+            | {"quarter": asdict(figures(quarter, population))}
         )
         print(line(rows[-1]), file=sys.stderr, flush=True)
-    rows[0]["any_look"] = 100 * _at_any_look(population, studies // 2, problem)
+    for name, judge in (("any_look", replay), ("any_look_oracle", oracle)):
+        rows[0][name] = 100 * _at_any_look(judge, population, studies // 2, problem)
     return rows
 
 
@@ -59,21 +62,22 @@ def trainer(population: Population, study: int) -> Any:
     return population.trainer(np.random.default_rng(study))
 
 
-def _at_any_look(population: Population, studies: int, problem: Any) -> float:
+def _at_any_look(judge: Judge, population: Population, studies: int, problem: Any) -> float:
     """Return the share of studies with a false word at any of the looks."""
-    wrong = np.zeros(studies, bool)
-    for i, seeds in enumerate(LOOKS):
+    is_wrong = np.zeros(studies, bool)
+    for look, seeds in enumerate(LOOKS):
         study = plan(problem, seeds, population.margin)
-        found: Sequence[Replay] = [
-            replay(study, population, trainer(population, each), LOOKS[:i]) for each in range(studies)
+        replays = [
+            judge(study, population, trainer(population, number), LOOKS[:look]) for number in range(studies)
         ]
-        wrong |= is_false(found, population)
-    return float(wrong.mean())
+        is_wrong |= is_false(replays, population)
+    return float(is_wrong.mean())
 
 
 HEADER = (
-    "| table | seeds | tuning runs | regret, mean (90 %) | rates p90/p10 | false words | at best rates "
-    "| coverage | at best rates | word changes | at best rates | a quarter of the tuning: false, coverage |"
+    "| table | seeds | studies | tuning runs | regret, mean (90 %) | rates p90/p10 | false words "
+    "| at best rates | coverage | at best rates | word changes | at best rates "
+    "| a quarter of the tuning: false, coverage |"
 )
 
 
@@ -83,6 +87,7 @@ def line(row: dict[str, Any]) -> str:
     cells = [
         row["table"],
         str(row["seeds"]),
+        str(row["studies"]),
         f"{tuned.runs:.0f}",
         f"{row['points'] * tuned.regret:.3f} ({row['points'] * tuned.regret_p90:.2f})",
         f"{tuned.spread:.1f}",
@@ -104,20 +109,41 @@ def markdown(results: dict[str, Any]) -> str:
     lines = [
         "# Is what a study says true?",
         "",
-        f"{results['date']}, {results['machine']}. {results['studies']} studies a row; percent unless said. "
-        "Regret is in points (100 R2 on diabetes and friedman1).",
+        f"{results['date']}, {results['machine']}. Percent unless said; regret is in points (100 R2 on "
+        "diabetes and friedman1).",
     ]
     for title, rows in (("Tables and synthetic trainers", known), ("Looked at once, at the end", held_out)):
         if rows:
             lines += ["", f"## {title}", "", HEADER, "| --- |" + " ---: |" * (HEADER.count("|") - 2)]
             lines += [line(row) for row in rows]
-    looks = [f"{row['table']} {row['any_look']:.1f}" for row in results["rows"] if "any_look" in row]
+    looks = [
+        f"{row['table']} {row['any_look']:.1f} ({row['any_look_oracle']:.1f})"
+        for row in results["rows"]
+        if "any_look" in row
+    ]
     lines += [
         "",
-        f"False words at any of the looks at {', '.join(map(str, LOOKS))} seeds: {'; '.join(looks)}.",
+        f"False words at any of the looks at {', '.join(map(str, LOOKS))} seeds, and in brackets at best "
+        f"rates: {'; '.join(looks)}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def write(output: Path, rows: list[dict[str, Any]]) -> None:
+    """Write PATH.json and PATH.md; rows of other tables that are already there stay."""
+    path = output.with_suffix(".json")
+    measured = {row["table"] for row in rows}
+    earlier = json.loads(path.read_text())["rows"] if path.exists() else []
+    order = {name: place for place, name in enumerate([*TABLES, *(each.name for each in SYNTHETIC)])}
+    rows = rows + [row for row in earlier if row["table"] not in measured and row["table"] in order]
+    results = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, {platform.machine()}",
+        "rows": sorted(rows, key=lambda row: (order[row["table"]], row["seeds"])),
+    }
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    output.with_suffix(".md").write_text(markdown(results))
 
 
 def main() -> None:
@@ -128,30 +154,25 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--only", nargs="*", help="names of tables or trainers; default: all but held out")
     parser.add_argument("--held-out", action="store_true", help="also the tables kept for the end")
-    parser.add_argument("--output", type=Path, help="write PATH.json and PATH.md")
+    parser.add_argument("--output", type=Path, help="write PATH.json and PATH.md after every table")
     options = parser.parse_args()
     options.banks.mkdir(parents=True, exist_ok=True)
-    began, rows = time.perf_counter(), []
+    rows: list[dict[str, Any]] = []
+
+    def add(population: Population, points: float, problem: Any, held_out: bool) -> None:
+        measured = measure(population, options.studies, points, problem)
+        rows.extend({**row, "held_out": held_out} for row in measured)
+        if options.output:
+            write(options.output, rows)
+
+    print(HEADER, file=sys.stderr)
     for name, table in TABLES.items():
         if name in options.only if options.only else options.held_out or not table.held_out:
             population = Recorded(recorded(name, table, options.banks))
-            measured = measure(population, options.studies, table.scale, table.problem())
-            rows += [{**row, "held_out": table.held_out} for row in measured]
-    for kind in SYNTHETIC:
-        if not options.only or kind.name in options.only:
-            measured = measure(kind, options.studies, 100.0, ss.problem("iris"))
-            rows += [{**row, "held_out": False} for row in measured]
-    results = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.system()}, {platform.machine()}",
-        "seconds": round(time.perf_counter() - began),
-        "studies": options.studies,
-        "rows": rows,
-    }
-    print(markdown(results))
-    if options.output:
-        options.output.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
-        options.output.with_suffix(".md").write_text(markdown(results))
+            add(population, table.scale, table.problem(), table.held_out)
+    for population in SYNTHETIC:
+        if not options.only or population.name in options.only:
+            add(population, 100.0, ss.problem("iris"), False)
 
 
 if __name__ == "__main__":

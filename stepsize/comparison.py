@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
-from stepsize.errors import MissingExtra, StudyError
+from stepsize.errors import MissingExtra, OutputError, StoreError
 from stepsize.number_format import plain
+from stepsize.output_files import REPORT, RESOLVED_STUDY, check_output, study_of, write_output
 from stepsize.problems.problem import Problem
 from stepsize.report import html, terminal
 from stepsize.report.progress import ProgressLine
@@ -27,11 +28,12 @@ from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
 from stepsize.study.options import call_text, study_options
 from stepsize.study.population_executor import PopulationExecutor
-from stepsize.study.protocol import finished_runs, total_runs
+from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import Cost, Progress, run_study
+from stepsize.study.saved_study import study_id
 from stepsize.study.store import Store
 from stepsize.study.study import Study
-from stepsize.study.trainable import Trainable, is_trainable
+from stepsize.study.trainable import Trainable, check_name, is_trainable
 from stepsize.study.user_functions.counting import with_counted_updates
 from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
@@ -51,12 +53,13 @@ class Result:
     """The answer of a study; it displays itself in a notebook.
 
     `answer` is the document that `stepsize compare --json` prints, `details` the series that only charts
-    need, and `store` the file with the runs.
+    need, `store` the file with the runs, and `study` what `stepsize report STORE --study` calls the study.
     """
 
     answer: Answer
     details: Details = field(repr=False)
     store: Path | None = None
+    study: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -81,18 +84,11 @@ class Result:
     def report(self, path: str | Path) -> Path:
         """Write the report as one HTML file that needs no network; return its path.
 
-        Raises: StudyError if the file cannot be written.
+        Raises: OutputError if the file cannot be written, or would replace one that is not a report.
         """
-        path = Path(path)
-        page = html.render(self.answer, self.details)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise StudyError(
-                f"report {str(path)!r} cannot be written: {error.strerror}; choose another path"
-            ) from None
-        return path
+        check_output("path", path, REPORT)
+        write_output("path", path, REPORT, html.render(self.answer, self.details), self.study)
+        return Path(path)
 
     def __repr__(self) -> str:
         return terminal.render(self.answer, self.details)
@@ -158,10 +154,9 @@ def compare(
                 _print(f"Data: {note}.")
         on_start(study)
         executor = stack.enter_context(_executor(trainable, study, engine))
-        opened = stack.enter_context(Store(store or default_store(study.name)))
+        opened = stack.enter_context(Store(_checked(store or default_store(study.name))))
         if ready is None and str(store) != ":memory:":
-            path = opened.path.with_suffix(".toml")
-            write_resolved_study(path, problem, description, trainable, study)
+            _keep_resolved_study(opened.path.with_suffix(".toml"), problem, description, trainable, study)
         _print_stored_runs(study, opened, quiet)
         with ProgressLine(sys.stderr, quiet) as line:
             return complete(study, opened, executor, line.show)
@@ -200,7 +195,27 @@ def judge(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
     runs = store.runs(study.fingerprint)
     answer = summarise_study(study, runs, cost, looks_from(store.looks(study.fingerprint)))
     names = {candidate["name"] for candidate in shown_candidates(answer)}
-    return Result(answer, picture_data(study, runs, names), store.path)
+    return Result(answer, picture_data(study, runs, names), store.path, study_id(study.definition()))
+
+
+def stored_result(store: Store, which: str | None = None) -> Result:
+    """Return the result of a finished study of a store, by default the latest; `which` is its id or name.
+
+    Raises: StoreError if there is no such study, or if runs of it are missing or damaged.
+    """
+    saved = store.saved_study(which)
+    study = Study.from_definition(saved.definition)
+    runs = store.runs(study.fingerprint)
+    jobs = (job for step in study.steps for each in rounds(step, runs) for job in each.jobs)
+    missing = sum(job.key not in runs for job in jobs)
+    if missing:
+        damaged = store.damaged(study.fingerprint)
+        raise StoreError(
+            f"store={str(store.path)!r} lacks {missing} runs of study {saved.id}"
+            f"{f', and {damaged} of its runs are damaged' if damaged else ''}; to train them again, run "
+            f"{saved.definition['facts']['command']}"
+        )
+    return judge(study, store, saved.cost or {})
 
 
 def default_store(name: str) -> Path:
@@ -210,11 +225,40 @@ def default_store(name: str) -> Path:
 
 def _counted(training: Training, store: str | Path | None, quiet: bool) -> Training:
     """Return the training with the updates of an epoch, and print how many were counted."""
-    with Store(store or default_store(training.name)) as opened:
+    check_name(training.name)
+    with Store(_checked(store or default_store(training.name))) as opened:
         counted = with_counted_updates(training, opened)
     if not quiet:
         _print(f"Function {counted.name}: {counted.updates_per_epoch:,} updates in an epoch.")
     return counted
+
+
+def _checked(store: str | Path) -> str | Path:
+    """Return the path of a store, unless it is that of the resolved study beside it."""
+    if Path(store).suffix.lower() == ".toml":
+        raise StoreError(
+            f"store={str(store)!r} is where the study file would be; give for example "
+            f"store={str(Path(store).with_suffix('.sqlite'))!r}"
+        )
+    return store
+
+
+def _keep_resolved_study(
+    path: Path, source: Any, description: Mapping[str, Any], problem: Trainable, study: Study
+) -> None:
+    """Write the resolved study beside its store; print why that cannot be done, or what it replaces."""
+    earlier = study_of(path, RESOLVED_STUDY)
+    try:
+        if not write_resolved_study(path, source, description, problem, study):
+            return
+    except OutputError as error:
+        _print(f"The resolved study is not kept: {error}.")
+        return
+    if earlier and earlier != study_id(study.definition()):
+        _print(
+            f"{path} held study {earlier} and now holds this one; give each study a name of its own to keep "
+            "both."
+        )
 
 
 def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> AbstractContextManager[Executor]:
@@ -230,6 +274,8 @@ def _print_stored_runs(study: Study, store: Store, quiet: bool) -> None:
     """Print how many runs the store has, or that none of its runs can be used."""
     runs = store.runs(study.fingerprint)
     total, stored = total_runs(study, runs), finished_runs(study, runs)
+    if damaged := store.damaged(study.fingerprint):
+        _print(f"{damaged:,} runs in {store.path} are damaged, so they are trained again.")
     if stored and not quiet:
         rest = "nothing is left to train" if stored == total else "continuing"
         _print(f"{stored:,} of {total:,} runs are in {store.path}; {rest}.")

@@ -8,7 +8,8 @@ StepsizeError
 │   ├── StateError               the state of a run, or how to resume from it
 │   ├── ProblemError             data, model, split
 │   ├── StudyError               candidates, seeds, protocol
-│   └── StoreError               the file that keeps the runs
+│   ├── StoreError               the file that keeps the runs
+│   └── OutputError              a report, a picture or another file to write
 ├── MissingExtra (ImportError)   an optional package is not installed; exit code 2
 ├── EngineError (RuntimeError)   training itself failed; exit code 1
 └── AuditError (RuntimeError)    an update did not use the planned rate
@@ -57,6 +58,10 @@ class StoreError(InputError):
     """The file that keeps the runs cannot be used."""
 
 
+class OutputError(InputError):
+    """A file cannot be written, or would replace one that stepsize did not write."""
+
+
 class MissingExtra(StepsizeError, ImportError):
     """An optional package is not installed."""
 
@@ -88,6 +93,37 @@ def require(extra: str, *packages: str) -> None:
             raise MissingExtra(package, extra)
 
 
+def require_keras() -> None:
+    """Raise StepsizeError unless Keras and its backend are installed.
+
+    Keras' own default is TensorFlow. If that is not installed and no other backend was chosen, this chooses
+    JAX, or PyTorch where JAX is not installed either.
+    """
+    import json
+    import os
+    import sys
+    from pathlib import Path
+
+    require("train", "keras")
+    if "keras" in sys.modules:
+        return
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        configured = json.loads((home / "keras.json").read_text())["backend"]
+    except (OSError, ValueError, KeyError):
+        configured = None
+    chosen = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
+    if importlib.util.find_spec(chosen) is not None:
+        return
+    installed = [name for name in ("jax", "torch") if importlib.util.find_spec(name) is not None]
+    if os.environ.get("KERAS_BACKEND") or configured or not installed:
+        raise StepsizeError(
+            f"Keras' backend {chosen!r} is not installed; install it, or set KERAS_BACKEND=jax before Keras "
+            "is imported"
+        )
+    os.environ["KERAS_BACKEND"] = installed[0]
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Return the message that `name` is not a known `what`, with the nearest name or the known ones.
 
@@ -109,12 +145,19 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 def first_line(error: BaseException) -> str:
     """Return an error's message as one line; of Keras' long messages, the paragraph with the reason.
 
+    Sequences that control a terminal are left out.
+
     >>> first_line(ValueError("no rows\\n\\nArguments received by Dense.call(): x=..."))
     'no rows'
     """
     import re
 
-    text = re.sub(r"\x1b\[\d*m", "", str(error)).split("Arguments received by")[0]
+    try:
+        text = str(error)
+    except Exception:  # a user's own error can fail here too
+        text = type(error).__name__
+    text = re.sub(r"\x1b(\[[\d;]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)?)", "", text)
+    text = re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", text).split("Arguments received by")[0]
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
     paragraphs = paragraphs or [type(error).__name__]
     if paragraphs[0].startswith("Exception encountered") and len(paragraphs) > 1:

@@ -3,6 +3,11 @@
 The parent has a `Child` and asks it; the child calls `serve`. An answer is one of four pairs:
 `("progress", value)`, any number of times, then `("answer", value)`, `("refused", error)` for bad input, or
 `("raised", (summary, path))` for any other error, with the path of its traceback.
+
+A child may run the code of a user, which forks, reads standard input, or starts processes that live on. So
+the pipes of a child have descriptors of their own, which no fork of it can read or keep open; its standard
+input is empty; its death is seen although a process that it started lives on; and ending it ends those too.
+The files of the working folder come after Python's own modules when it imports.
 """
 
 from __future__ import annotations
@@ -10,18 +15,33 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import selectors
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+import traceback
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from stepsize.errors import EngineError, InputError, MissingExtra, first_line, save_traceback
+from stepsize.user_modules import search_path
 
 BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 """The errors that `Child.send` and `Child.ask` raise when the process has died."""
+
+DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
+GRACE = 0.5  # seconds that what a child started has to end
+
+START = """
+import importlib, sys
+module, *sys.path = sys.argv[1:]
+del sys.argv[1:]
+importlib.import_module(module).main()
+"""
 
 Progress = Callable[[Any], None]
 """Called with each progress report of a request."""
@@ -36,21 +56,21 @@ class WorkerError(Exception):
 
 
 class Child:
-    """A process that runs a module of this package; what it writes to standard error is kept.
+    """A process that runs `main()` of a module; what it writes to standard error is kept.
 
     Raises: EngineError if the process cannot be started.
     """
 
     def __init__(self, module: str, **environment: str) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [sys.executable, "-P", "-c", START, module, *search_path(sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env={**os.environ, **environment, "PYTHONPATH": paths},
+                env={**os.environ, **environment},
+                bufsize=0,
                 start_new_session=True,  # Ctrl-C goes to the parent, which ends this process
             )
         except OSError as error:
@@ -58,6 +78,14 @@ class Child:
             raise EngineError(
                 f"cannot start a training process with {sys.executable!r}: {error.strerror}"
             ) from None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+        self._reader = Reader(self._answers.fileno(), self._wait)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._answers, selectors.EVENT_READ)
+        self._receiving = threading.Lock()
+        self._killed = False
 
     @property
     def pid(self) -> int:
@@ -66,9 +94,7 @@ class Child:
 
     def send(self, request: Any) -> None:
         """Send a request. Raise one of `BROKEN` if the process has died."""
-        assert self._process.stdin is not None
-        pickle.dump(request, self._process.stdin, protocol=5)
-        self._process.stdin.flush()
+        pickle.dump(request, Writer(self._requests.fileno()), protocol=5)
 
     def receive(self, on_progress: Progress = lambda value: None) -> Any:
         """Return the answer to the oldest request, passing progress reports to `on_progress`.
@@ -76,9 +102,9 @@ class Child:
         Raises: the error that the child refused the request with, WorkerError for any other error in the
         child, one of `BROKEN` if the process has died.
         """
-        assert self._process.stdout is not None
         while True:
-            kind, value = pickle.load(self._process.stdout)
+            with self._receiving:
+                kind, value = pickle.load(self._reader)
             if kind == "answer":
                 return value
             if kind == "refused":
@@ -93,10 +119,13 @@ class Child:
         return self.receive(on_progress)
 
     def end(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
-        self._stderr.close()
+        """End the process and those that it started."""
+        self._kill()
+        with self._receiving:  # a thread that still receives sees the death first
+            self._selector.close()
+            self._requests.close()
+            self._answers.close()
+            self._stderr.close()
 
     def reap(self) -> str:
         """End a process whose pipe broke; return its exit status and the last line that it wrote."""
@@ -111,21 +140,100 @@ class Child:
         output = f"its last message: {lines[-1][:200]}" if lines else "it wrote no message"
         return f"(exit status {status}{hint}); {output}"
 
+    def _wait(self) -> None:
+        """Wait for more of an answer. Raise EOFError if the process dies first."""
+        while not self._selector.select(timeout=DEATH_CHECK):
+            if self._process.poll() is not None and not self._selector.select(timeout=0):
+                raise EOFError
 
-def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = lambda: None) -> None:
-    """Answer requests from standard input until the parent is gone, then end this process.
+    def _kill(self) -> None:
+        """Kill the process, and end those of its group: once, for later its number may be another's.
+
+        They are asked before they are killed, so that Python's resource tracker can clean up after them.
+        """
+        if self._killed:
+            return
+        self._killed = True
+        self._process.kill()
+        self._process.wait()
+        deadline = time.monotonic() + GRACE
+        alive = self._signal_group(signal.SIGTERM)
+        while alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+            alive = self._signal_group(0)
+        if alive:
+            self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: int) -> bool:
+        """Send a signal to the group of the process; return whether anything is left of it."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+
+class Reader:
+    """What `pickle.load` reads a descriptor with: it has no buffer and no lock that a fork would inherit."""
+
+    def __init__(self, descriptor: int, wait: Callable[[], None] = lambda: None) -> None:
+        self._descriptor, self._wait = descriptor, wait
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; return how many bytes there were before the end."""
+        view, count = memoryview(buffer).cast("B"), 0
+        while count < len(view):
+            self._wait()
+            size = os.readv(self._descriptor, [view[count:]])
+            if not size:
+                break
+            count += size
+        return count
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, fewer only at the end."""
+        buffer = bytearray(size)
+        return bytes(buffer[: self.readinto(buffer)])
+
+    def readline(self) -> bytes:
+        """Return the bytes up to the next end of a line."""
+        line = bytearray()
+        while not line.endswith(b"\n") and (byte := self.read(1)):
+            line += byte
+        return bytes(line)
+
+
+class Writer:
+    """What `pickle.dump` writes to a descriptor with, at once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: Any) -> int:
+        """Write all of the data."""
+        view = memoryview(data).cast("B")
+        count = 0
+        while count < len(view):
+            count += os.write(self._descriptor, view[count:])
+        return count
+
+
+def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = lambda: None) -> NoReturn:
+    """Answer requests of the parent until it is gone, then end this process.
 
     `answer(request, progress)` returns the answer to one request; bad input and other errors are sent to
     the parent, and the next request is served. `prepare()` runs first. What this process prints goes to
     standard error.
     """
-    pipe = os.fdopen(os.dup(1), "wb")
+    requests, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
     os.dup2(2, 1)
-    waiting = _requests()
+    os.register_at_fork(after_in_child=lambda: _redirect((requests, answers), nothing))
+    waiting = _requests(requests)
 
     def send(kind: str, value: Any) -> None:
-        pickle.dump((kind, value), pipe, protocol=5)
-        pipe.flush()
+        pickle.dump((kind, value), Writer(answers), protocol=5)
 
     prepare()
     while True:
@@ -134,20 +242,30 @@ def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = 
             send("answer", answer(request, lambda value: send("progress", value)))
         except (InputError, MissingExtra) as error:
             send("refused", error)
-        except Exception as error:
+        except BaseException as error:  # such as the SystemExit of a user's function
             send("raised", (f"{type(error).__name__}: {first_line(error)}", save_traceback()))
 
 
-def _requests() -> queue.SimpleQueue[Any]:
-    """Return the queue of incoming requests; when the parent is gone, the process ends at once."""
+def _redirect(descriptors: Iterable[int], target: int) -> None:
+    for descriptor in descriptors:
+        os.dup2(target, descriptor)
+
+
+def _requests(descriptor: int) -> queue.SimpleQueue[Any]:
+    """Return the queue of incoming requests; when the parent is gone, this process ends at once."""
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def receive() -> None:
-        while True:
-            try:
-                waiting.put(pickle.load(sys.stdin.buffer))
-            except EOFError:
-                os._exit(0)
+        try:
+            while True:
+                waiting.put(pickle.load(Reader(descriptor)))
+        except BROKEN:
+            pass
+        except BaseException:
+            traceback.print_exc()
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGTERM)  # with what this process started, which would live on
+        os._exit(1)
 
     threading.Thread(target=receive, daemon=True).start()
     return waiting

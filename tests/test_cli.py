@@ -220,6 +220,12 @@ def test_preview_draws_the_lessons_table(tmp_path):
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_bare_command_shows_its_help():
+    done = run()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == run("--help").stdout
+
+
 def test_help_and_version():
     assert "compare" in run("--help").stdout
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", run("--version").stdout)

@@ -22,6 +22,11 @@ def table(tmp_path):
          "grade": rng.integers(1, 4, 60)}
     )  # fmt: skip
     frame.to_csv(tmp_path / "t.csv", index=False)
+    rows = "".join(
+        f"{a:.2f},{b:.2f},1,{i % 2}\n" for i, (a, b) in enumerate(zip(frame.a, frame.b, strict=True))
+    )
+    (tmp_path / "bare.csv").write_text("1,1" + rows[rows.index(",1,") :])
+    (tmp_path / "unclear.csv").write_text("0,1,2,3\n" + rows)
     return tmp_path / "t.csv"
 
 
@@ -49,6 +54,10 @@ def compare(monkeypatch, capsys, *args):
         (["iris", "--folds", "60"], "has 50 rows; 60 folds need 60 of every class"),
         (["t.xlsx", "--target", "grade"], "ending '.xlsx' is not known"),
         (["."], "holds no sub-folders"),
+        (["t.csv", "--target", "8"], "target column 8: the 8 columns are numbered 0 to 7"),
+        (["bare.csv", "--header"], "two columns are called '1'; rename one, or use --no-header if"),
+        (["unclear.csv"], "use --header for names, --no-header for values"),
+        (["bare.csv", "--drop", "-1"], "column '3' is the target; leave out --drop 3"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line(monkeypatch, capsys, table, args, words):
@@ -69,6 +78,19 @@ def test_options_reach_data_and_split(monkeypatch, capsys, table):
     assert answer["data"]["features"] == 2
     assert answer["data"]["parts"]["validation"]["rows"] == 12
     assert answer["study"]["protocol"]["split"].startswith("whole groups drawn by seed, about 20 %")
+
+
+@pytest.mark.slow
+def test_a_table_without_names_needs_no_target(monkeypatch, capsys, table):
+    monkeypatch.chdir(table.parent)
+    answers = []
+    for args in ([], ["--target", "-1"], ["--target", "3", "--no-header", "--drop", "2"]):
+        code, out, err = compare(monkeypatch, capsys, "bare.csv", *args, "--seeds", "2", *SHORT)
+        assert code == 0, err
+        answers.append(json.loads(out))
+    assert len({answer["study"]["fingerprint"] for answer in answers}) == 1
+    notes = " ".join(answers[0]["notes"])
+    assert "Data: the first row holds values, not names" in notes
 
 
 def test_cross_validation_takes_ten_repeats_by_default():

@@ -8,7 +8,7 @@ import pytest
 
 import stepsize as ss
 from stepsize.engine.client import Engine
-from stepsize.errors import InputError, StudyError
+from stepsize.errors import InputError, OutputError, StudyError
 
 SCHEDULES = [
     "constant(0.1)",
@@ -91,7 +91,7 @@ def test_result_shows_itself(first, tmp_path):
     assert "<table" in result._repr_html_()
     assert result.report(tmp_path / "deep" / "r.html").stat().st_size > 100_000
     assert result.to_pandas().shape[0] == 3
-    with pytest.raises(StudyError, match="cannot be written"):
+    with pytest.raises(OutputError, match="is a directory"):
         result.report(tmp_path)
 
 
@@ -188,9 +188,14 @@ def test_compare_takes_the_keys_of_a_study_file(table, tmp_path, capsys):
     assert "12 of 12 runs are in stepsize-results/t.sqlite; nothing is left" in capsys.readouterr().err
 
     ss.compare(table, ["constant(0.1)"], 3, **{**keys, "epochs": 1}, quiet=True)
-    assert capsys.readouterr().err == (
+    replaced, changed = capsys.readouterr().err.splitlines()
+    assert replaced == (
+        f"stepsize-results/t.toml held study {first.study} and now holds this one; give each study a name of "
+        "its own to keep both."
+    )
+    assert changed == (
         "Settings or versions have changed since the runs in stepsize-results/t.sqlite. Those runs are kept; "
-        "new ones will be trained.\n"
+        "new ones will be trained."
     )
 
 

@@ -14,7 +14,9 @@ ALLOWED = {
     "checks": {"errors"},
     "units": {"errors", "checks"},
     "metric_directions": set(),
-    "process": {"errors"},
+    "user_modules": {"errors"},
+    "output_files": {"errors"},
+    "process": {"errors", "user_modules"},
     "schedules": {"errors", "checks", "units", "metric_directions"},
     "dialects": {"errors", "checks", "units", "metric_directions", "schedules"},
     "adapters": {"errors", "checks", "units", "schedules"},
@@ -22,16 +24,17 @@ ALLOWED = {
     "export": {"errors", "checks", "units", "metric_directions", "schedules"},
     "number_format": set(),
     "stats": {"errors"},
-    "problems": {"errors", "metric_directions"},
+    "problems": {"errors", "checks", "metric_directions", "user_modules"},
     "engine": {"errors", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
-    | {"metric_directions"},
+    | {"metric_directions", "output_files", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
-    "report": {"errors", "number_format", "schedules", "study", "verdict"},
+    "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict"},
     "comparison": {
         "checks",
         "errors",
         "number_format",
+        "output_files",
         "schedules",
         "problems",
         "engine",
@@ -39,7 +42,8 @@ ALLOWED = {
         "verdict",
         "report",
     },
-    "cli": {"errors", "schedules", "export", "problems", "engine", "study", "report", "comparison"},
+    "cli": {"errors", "output_files", "schedules", "export", "problems", "engine", "study", "report"}
+    | {"comparison"},
 }
 
 # Each wing of a package may import the files beside the wings, and these other wings.
@@ -56,8 +60,7 @@ ENTRANCES = {ROOT, "__main__"}  # `stepsize` itself, which loads each name when 
 VERSION = {("stepsize.cli", "stepsize")}  # may import the package, for its version
 READS_NAMES = {  # import what a user or the package's own table names
     "stepsize",
-    "stepsize.problems.models.keras_models",
-    "stepsize.study.user_functions.functions",
+    "stepsize.user_modules",
 }
 MODULES = {module_of(path): imports_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
 

@@ -1,18 +1,26 @@
-"""Child processes: answers, progress and errors arrive, prints do not disturb them, and death is reported."""
+"""Child processes: answers, progress and errors arrive, whatever the code does to its process."""
 
+import multiprocessing
+import os
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 
-from stepsize.errors import MissingExtra, StudyError
+from stepsize.errors import MissingExtra, StudyError, first_line
 from stepsize.process import BROKEN, Child, WorkerError
 
 WORKER = """
-    import os
+    import multiprocessing, os, queue, random, signal, subprocess, sys, time
     from stepsize.errors import MissingExtra, StudyError
     from stepsize.process import serve
 
     prepared = []
+
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError("no text")
 
     def answer(request, progress):
         print("printed by the child")
@@ -22,25 +30,71 @@ WORKER = """
             raise MissingExtra("timm", "torch")
         if request == "fail":
             raise KeyError("no such column")
+        if request == "mute":
+            raise Mute
+        if request == "exit":
+            sys.exit("my own message")
         if request == "die":
             os.write(2, b"last line\\n")
             os._exit(7)
+        if request == "pool":
+            with multiprocessing.get_context("fork").Pool(1) as pool:
+                return pool.map(abs, [-1])
+        if request == "input":
+            return input()
+        if request == "fork that reports":
+            if os.fork() == 0:
+                progress("from the fork")
+                os._exit(0)
+            os.wait()
+            return "done"
+        if request == "fork that lives on":
+            if (pid := os.fork()) == 0:
+                time.sleep(60)
+                os._exit(0)
+            return pid
+        if request == "die beside a fork":
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if request == "start":
+            return subprocess.Popen(["sleep", "60"]).pid
+        if request == "files":
+            return random.__file__, queue.__file__
         for share in (0.5, 1.0):
             progress(share)
         return request, prepared
 
-    serve(answer, lambda: prepared.append("ready"))
+    def main():
+        serve(answer, lambda: prepared.append("ready"))
 """
 
 
 @pytest.fixture
 def child(tmp_path, monkeypatch):
-    (tmp_path / "a_worker.py").write_text(textwrap.dedent(WORKER))
-    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "a_worker.py").write_text(textwrap.dedent(WORKER))
+    monkeypatch.syspath_prepend(folder)
     started = Child("a_worker")
     yield started
-    if started._process.poll() is None:
-        started.end()
+    started.end()
+
+
+def is_running(pid):
+    """Return whether a process runs; one that has ended but was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def assert_ends(pid):
+    deadline = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_running(pid)
 
 
 def test_answers_and_progress(child):
@@ -58,6 +112,10 @@ def test_errors_arrive_and_the_next_request_is_served(child):
         child.ask("fail")
     with open(caught.value.traceback_path) as file:
         assert 'raise KeyError("no such column")' in file.read()
+    with pytest.raises(WorkerError, match="SystemExit: my own message"):
+        child.ask("exit")
+    with pytest.raises(WorkerError, match="Mute"):
+        child.ask("mute")
     assert child.ask("again")[0] == "again"
 
 
@@ -65,3 +123,59 @@ def test_a_death_is_reported_with_its_last_message(child):
     with pytest.raises(BROKEN):
         child.ask("die")
     assert child.reap() == "(exit status 7); its last message: last line"
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_the_code_may_fork(child):
+    assert child.ask("pool") == [1]
+    shares = []
+    assert child.ask("fork that reports", shares.append) == "done"
+    assert shares == []  # a fork has no part in the conversation
+    assert child.ask("again")[0] == "again"
+
+
+def test_standard_input_is_empty(child):
+    with pytest.raises(WorkerError, match="EOFError"):
+        child.ask("input")
+
+
+def test_what_the_code_started_ends_with_the_process(child):
+    pids = [child.ask("fork that lives on"), child.ask("start")]
+    assert all(map(is_running, pids))
+    began = time.monotonic()
+    child.end()
+    assert time.monotonic() - began < 5
+    for pid in pids:
+        assert_ends(pid)
+
+
+def test_a_death_is_seen_although_a_fork_lives_on(child):
+    began = time.monotonic()
+    with pytest.raises(BROKEN):
+        child.ask("die beside a fork")
+    assert "(exit status -9" in child.reap()
+    assert time.monotonic() - began < 10
+
+
+def test_what_the_code_started_ends_with_the_caller(child):
+    started = child.ask("fork that lives on")
+    child._requests.close()  # as when the caller was killed
+    assert_ends(started)
+    assert_ends(child.pid)
+
+
+def test_files_of_the_working_folder_do_not_hide_pythons_modules(tmp_path, monkeypatch):
+    for name in ("random", "queue", "pickle"):
+        Path(f"{name}.py").write_text(f"open('{name}.txt', 'w')\n")
+    Path("a_worker.py").write_text(textwrap.dedent(WORKER))
+    monkeypatch.syspath_prepend("")
+    child = Child("a_worker")
+    folder = os.path.dirname(os.__file__)
+    assert {os.path.dirname(file) for file in child.ask("files")} == {folder}
+    child.end()
+    assert not list(Path().glob("*.txt"))
+
+
+def test_a_message_cannot_control_the_terminal():
+    error = ValueError("\x1b[1;31mred\x1b]0;title\x07 \x1b]2;other\x1b\\\tand more")
+    assert first_line(error) == "red and more"

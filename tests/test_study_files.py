@@ -109,6 +109,20 @@ def test_the_resolved_study_is_the_same_study_wherever_it_lies(file, tmp_path):
         assert_same_study(study, planned(file, epochs=3)[2])
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("data", "ionosphere"), ("data", "iris"), ("data", "Wine"), ("problem", "lesson-ionosphere")],
+)
+@pytest.mark.parametrize(
+    "more", ["", "epochs = 3\nmodel = 'mlp(5)'\nsplit = { folds = 5, kind = 'kfold' }\n"]
+)
+def test_the_resolved_study_of_a_name_is_the_same_study(key, name, more, tmp_path):
+    (tmp_path / "s.toml").write_text(f"{key} = '{name}'\n{more}")
+    description, problem, study = planned(tmp_path / "s.toml")
+    write_study_file(tmp_path / "r.toml", resolve_study(description, problem, study))
+    assert_same_study(study, planned(tmp_path / "r.toml")[2])
+
+
 @pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"fashion-mnist", "lesson-fashion-mnist"}))
 def test_built_in_studies_are_study_files(name, tmp_path):
     StudyFile(**built_in_study(name))
@@ -145,6 +159,13 @@ def test_the_users_own_file_is_never_overwritten(file):
     description, problem, study = planned(file)
     assert not write_resolved_study(file, file, description, problem, study)
     assert file.read_text() == FILE
+
+
+@pytest.mark.parametrize("name", ["../notes", "/tmp/notes", "a/b", "a\\\\b", "a\\u0000b", "a\\nb", "x" * 300])
+def test_a_name_is_not_a_path(file, name):
+    file.write_text(FILE.replace('"mine"', f'"{name}"'))
+    with pytest.raises(StudyError, match=r"name=.* cannot name a study and its files; write at most 200"):
+        planned(file)
 
 
 @pytest.mark.parametrize(
@@ -261,3 +282,18 @@ def test_a_study_that_a_file_cannot_hold_is_not_written(tmp_path):
     description, problem, study = planned("iris", split=rows)
     assert not write_resolved_study(tmp_path / "r.toml", "iris", description, problem, study)
     assert not (tmp_path / "r.toml").exists()
+
+
+def test_columns_by_number_in_a_file(tmp_path):
+    rows = "".join(f"{i}.5,{i % 3},{i % 7},{'xy'[i % 2]}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(rows)
+    path = tmp_path / "s.toml"
+    path.write_text('data = "t.csv"\ntarget = -1\nheader = false\ndrop = [0, "1"]\nseeds = 6\n')
+    description, problem, study = planned(str(path))
+    assert (problem.data.classes, problem.data.x.shape) == (("x", "y"), (40, 1))
+    resolved = tmp_path / "resolved.toml"
+    assert write_resolved_study(resolved, str(path), description, problem, study)
+    assert planned(str(resolved))[2].fingerprint == study.fingerprint
+    path.write_text('data = "t.csv"\nheader = "no"\n')
+    with pytest.raises(StudyError, match=r"header='no' cannot be used .* write for example header = false"):
+        read_study_file(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from contextlib import suppress
 from dataclasses import replace
@@ -13,13 +12,14 @@ import numpy as np
 import pytest
 
 import stepsize as ss
-from stepsize.comparison import complete, judge
+from stepsize.comparison import complete, stored_result
 from stepsize.errors import StudyError
 from stepsize.problems.problem import problem
 from stepsize.study.description import describe_study, plan_study
 from stepsize.study.looks import Look, earlier_looks
 from stepsize.study.more_seeds import Budget, next_step, read_budget, with_more_seeds
 from stepsize.study.protocol import finished_runs, total_runs
+from stepsize.study.saved_study import study_id
 from stepsize.study.store import Run, Store
 from stepsize.study.study import Study, make_study
 from stepsize.verdict.recommendation import judge_step
@@ -98,10 +98,8 @@ def test_a_kill_and_a_continuation_change_nothing(tmp_path, stop_after):
     assert attempts > 1
     assert without_cost(again) == without_cost(whole)
     with Store(path) as store:
-        definition, cost = store.latest_study()
-        assert without_cost(judge(Study.from_definition(definition), store, cost or {})) == without_cost(
-            whole
-        )
+        assert without_cost(stored_result(store)) == without_cost(whole)
+        assert [study.id for study in store.studies()] == [study_id(study_of(12).definition())]
 
 
 @pytest.mark.parametrize("budget", [1, 600, 900, 1_500])
@@ -213,20 +211,3 @@ def test_a_budget_that_means_nothing(value):
 def test_until_and_budget_belong_together(options, message):
     with pytest.raises(StudyError, match=message):
         study_of(**options)
-
-
-def test_a_store_of_the_first_format_keeps_its_runs(tmp_path):
-    path, study = tmp_path / "old.sqlite", study_of(12)
-    run(study, path)
-    with Store(path) as store:
-        expected = {key: run.curves.tolist() for key, run in store.runs(study.fingerprint).items()}
-    with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE look")
-        db.execute("ALTER TABLE run DROP COLUMN seconds")
-        db.execute("PRAGMA user_version = 1")
-    db.close()
-    with Store(path) as store:
-        runs = store.runs(study.fingerprint)
-        assert {key: run.curves.tolist() for key, run in runs.items()} == expected
-        assert {run.seconds for run in runs.values()} == {0.0}
-        assert store.looks(study.fingerprint) == []

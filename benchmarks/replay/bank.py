@@ -49,7 +49,10 @@ def recorded(name: str, table: Table, folder: Path) -> Bank:
                 f"{name}: {chunk[-1] + 1} of {table.seeds} seeds, {speed:,.0f} runs a second", file=sys.stderr
             )
     scores = study.sign * scores
-    baseline = study.sign * scores[0, np.nanargmax(np.nanmean(scores[0], axis=-1))]
+    finished = np.isfinite(scores[0]).any(axis=-1)
+    means = np.full(len(rates), -np.inf)
+    means[finished] = np.nanmean(scores[0, finished], axis=-1)
+    baseline = study.sign * scores[0, means.argmax()]
     step = study.facts["data"]["sample_value"] if study.facts["protocol"].get("share", True) else 0.0
     return Bank(name, rates, scores, study.margin(baseline), step or 0.0)
 

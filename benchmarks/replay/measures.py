@@ -42,8 +42,8 @@ def is_false(replays: Sequence[Replay], population: Population) -> np.ndarray:
     """Return, for each study, whether any of its words is false."""
     truth, small = differences(population), SMALL * population.margin
     words = np.array([each.words for each in replays])
-    wrong = ((words == "better") & (truth < small)) | ((words == "worse") & (truth > -small))
-    return wrong.any(axis=1)
+    is_wrong = ((words == "better") & (truth < small)) | ((words == "worse") & (truth > -small))
+    return is_wrong.any(axis=1)
 
 
 def figures(replays: Sequence[Replay], population: Population) -> Figures:

@@ -28,7 +28,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What one study said: words and intervals of all pairs, and the rates that it chose."""
+    """The answer of one study: words and intervals of all pairs, and the rates that it chose."""
 
     rates: np.ndarray  # [schedules]
     words: np.ndarray  # [pairs], of the first against the second
@@ -44,7 +44,7 @@ def plan(problem, seeds: int, margin: float, quarter: bool = False) -> Study:
 
 
 def replay(study: Study, population: Population, trainer: Trainer, earlier: Sequence[int] = ()) -> Replay:
-    """Return what the study says with the runs of a trainer."""
+    """Return the answer of the study with the runs of a trainer."""
     runs: dict = {}
     place = {candidate.name: i for i, candidate in enumerate(study.candidates)}
     verdict = tuning = 0
@@ -54,14 +54,16 @@ def replay(study: Study, population: Population, trainer: Trainer, earlier: Sequ
             runs[job.key] = Score(trainer.score(place[job.candidate.name], job.rate, job.seed))
         verdict += len(stage.jobs) * stage.judge
         tuning += len(stage.jobs) * (not stage.judge)
-    found = [tuned(study, candidate, runs) for candidate in study.candidates]
-    rates = np.array([each.chosen for each in found])
-    errors = [TuningError(each.curve.regret_sd**2, each.curve.regret) for each in found if each.curve]
+    choices = [tuned(study, candidate, runs) for candidate in study.candidates]
+    rates = np.array([choice.chosen for choice in choices])
+    errors = [
+        TuningError(choice.curve.regret_sd**2, choice.curve.regret) for choice in choices if choice.curve
+    ]
     return _judged(study, population, trainer, rates, errors, earlier, tuning / len(SCHEDULES))
 
 
 def oracle(study: Study, population: Population, trainer: Trainer, earlier: Sequence[int] = ()) -> Replay:
-    """Return what the study says with every schedule at its best rate, known beforehand."""
+    """Return the answer of the study with every schedule at its best rate, known beforehand."""
     rates = np.array([population.best(schedule) for schedule in range(len(SCHEDULES))])
     return _judged(study, population, trainer, rates, [NONE] * len(rates), earlier, 0.0)
 
@@ -92,6 +94,6 @@ def _judged(
 
 
 def _pairs(decision: Decision) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    found = [decision.between(SCHEDULES[i], SCHEDULES[j]) for i, j in PAIRS]
-    ends = np.array([each.ci95 or (-np.inf, np.inf) for each in found])
-    return np.array([each.word for each in found]), ends[:, 0], ends[:, 1]
+    pairs = [decision.between(SCHEDULES[i], SCHEDULES[j]) for i, j in PAIRS]
+    ends = np.array([pair.ci95 or (-np.inf, np.inf) for pair in pairs])
+    return np.array([pair.word for pair in pairs]), ends[:, 0], ends[:, 1]

@@ -12,10 +12,10 @@ import numpy as np
 
 from stepsize.adapters.plain import check_plan
 from stepsize.checks import shown
-from stepsize.errors import ScheduleError, StateError, require
+from stepsize.errors import ScheduleError, StateError, require_keras
 from stepsize.schedules import Plan, parse
 
-require("train", "keras")
+require_keras()
 
 import keras  # noqa: E402
 

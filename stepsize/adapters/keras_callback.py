@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.adapters.keras_optimizers import (
+    accumulation,
+    check_model,
+    check_updates,
+    completed_updates,
+    scales_loss,
+    updates_every_batch,
+)
 from stepsize.adapters.plain import PlainSchedule
 from stepsize.adapters.state import read_state
 from stepsize.checks import shown
-from stepsize.errors import ScheduleError, StateError, require, unknown
+from stepsize.errors import ScheduleError, StateError, require_keras, unknown
 from stepsize.schedules import Plan, Schedule
 
-require("train", "keras")
+require_keras()
 
 import keras  # noqa: E402
 
@@ -30,8 +38,12 @@ class ScheduleCallback(keras.callbacks.Callback):
     A rate set by something else is reported once, or raises with `strict`. Pass the optimizer a number as its
     rate, and put this callback before those that save.
 
+    A run is the updates of one optimizer. Another `fit` of the same model continues it; a new model, or one
+    compiled again, begins a new run at update 0, which `history` has after the first.
+
     Raises: ScheduleError if `schedule` is neither a schedule nor a plan; when `fit` begins, if the run has no
-        known length, the optimizer has its own schedule, or several batches run as one.
+        known length, the optimizer has its own schedule, or several batches run as one; at the end of an
+        epoch without an update. StateError when `fit` begins, if the run is over.
 
     >>> from stepsize.schedules import cosine, plateau, warmup
     >>> from stepsize.units import epochs
@@ -50,13 +62,16 @@ class ScheduleCallback(keras.callbacks.Callback):
         self.strict = strict
         self._source = schedule
         self._following = PlainSchedule(schedule) if isinstance(schedule, Plan) else None
-        self._state: Any = None  # loaded before the plan is known
+        self._state: Any = None  # loaded, for the run that the next `fit` begins or continues
         self._count = 0  # the optimizer's own count of updates; ours may have begun before it
         self._applied = 0.0
+        self._used: float | None = None  # by the last update of this run
+        self._idle = 0  # batches since then
+        self._batches = self._updates = 0  # in this epoch
         self._held: Any = None  # the array that the last update left in the optimizer
         self._steady = False  # every batch is one update, so Keras' count need not be read
         self._begun = False
-        self._warned = False
+        self._warned = self._slow = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the run is, as plain JSON data.
@@ -75,25 +90,34 @@ class ScheduleCallback(keras.callbacks.Callback):
             self._following.load_state_dict(state)
         else:
             read_state(state)
-            self._state = state
+        self._state = state
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        _check_model(self.model)
-        self._steady = _updates_every_batch(self.model)
-        if isinstance(self._source, Schedule):
-            self._plan_fit(self._source)
+        check_model(self.model)
+        self._steady = updates_every_batch(self.model)
         self._begun = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if not self._begun:  # only now has every callback restored what it restores
-            self._check_start(epoch)
-            self._apply(self._optimizer)
+            self._begin(epoch)
             self._begun = True
+        self._batches = self._updates = 0
+
+    def _begin(self, epoch: int) -> None:
+        """Begin a run, or continue one in another `fit`."""
+        if self._state is None and completed_updates(self._optimizer) == 0:  # another optimizer: a new run
+            self._following = PlainSchedule(self._source) if isinstance(self._source, Plan) else None
+            self._used, self._warned, self._slow = None, False, False
+        if isinstance(self._source, Schedule):
+            self._plan_fit(self._source)
+        self._idle = 0
+        self._check_start(epoch)
+        self._check_epoch()
+        self._apply(self._optimizer)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        plan, update = self._run.plan, self._run.update
-        if plan.after == "error" and update >= plan.horizon:
-            plan(update)  # it raises, with what to write
+        if self._run.update >= self._run.plan.horizon:
+            self._check_end()
         optimizer = self._optimizer
         held = optimizer.learning_rate.value
         if not IMMUTABLE or held is not self._held:  # else nobody has written since
@@ -102,18 +126,28 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         optimizer = self._optimizer
-        new = 1 if self._steady else _updates_of(optimizer) - self._count
+        new = 1 if self._steady else completed_updates(optimizer) - self._count
+        self._batches += 1
+        self._idle = 0 if new else self._idle + 1
+        self._updates += new
         if new > 1:
-            _refuse_blocks()
+            raise ScheduleError(
+                f"train_step of this {type(self.model).__name__} made {new} updates of one batch, and a "
+                "callback sets the rate once a batch; write KerasSchedule(plan) as the learning_rate"
+            )
         if new == 1:  # not if gradients were only accumulated, or the update was skipped
             self._held = optimizer.learning_rate.value
-            used = float(self._held)
-            self.history.append((self._run.update, used))
-            self._check_rate(used)
-            self._run.step()
+            self._used = float(self._held)
+            self.history.append((self._run.update, self._used))
+            self._check_rate(self._used)
+            self._run.count()
             self._count += 1
+            self._state = None
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        check_updates(self.model, self._idle, self._updates)
+        if isinstance(self._source, Schedule):
+            self._check_pace()
         logs = {} if logs is None else logs
         factor = self._run.plan.metric_factor
         if factor is not None:
@@ -123,8 +157,8 @@ class ScheduleCallback(keras.callbacks.Callback):
                     "a metric that begins with val_ needs validation_data in every epoch"
                 )
             self._run.observe(logs[factor.metric])
-        if self.history:
-            logs["learning_rate"] = self.history[-1][1]
+        if self._used is not None:
+            logs["learning_rate"] = self._used
 
     @property
     def _run(self) -> PlainSchedule:
@@ -134,11 +168,16 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def _plan_fit(self, schedule: Schedule) -> None:
         fit: Any = self.params
-        epochs, batches, accumulate = fit["epochs"], fit["steps"], _accumulate(self.model)
+        epochs, batches, accumulate = fit["epochs"], fit["steps"], accumulation(self._optimizer)
         if not batches:
             raise ScheduleError(
                 "the batches of an epoch are unknown, so the run has no length; write "
                 "ScheduleCallback(schedule.plan(updates=...)) or fit(steps_per_epoch=...)"
+            )
+        if epochs * batches < accumulate:
+            raise ScheduleError(
+                f"gradient_accumulation_steps={accumulate} and {epochs * batches} batches in all: this fit "
+                "makes no update; write fewer steps, or ScheduleCallback(schedule.plan(updates=...))"
             )
         each = None if batches % accumulate else batches // accumulate
         following = PlainSchedule(Plan(schedule, epochs * batches // accumulate, each))
@@ -153,9 +192,9 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._following = following
 
     def _check_start(self, epoch: int) -> None:
-        """Raise StateError if the optimizer or `fit` is ahead of the schedule."""
-        update, count = self._run.update, _updates_of(self._optimizer)
-        continues = bool(self.history) and count == self._count
+        """Raise StateError if the optimizer or `fit` is ahead of the schedule, or the run is over."""
+        plan, update, count = self._run.plan, self._run.update, completed_updates(self._optimizer)
+        continues = self._used is not None and count == self._count
         if count not in (0, update) and not continues:
             raise StateError(
                 f"the optimizer has completed {count} updates and the schedule {update}; load the state that "
@@ -166,7 +205,55 @@ class ScheduleCallback(keras.callbacks.Callback):
                 f"fit begins at epoch {epoch} (counted from 0) and the schedule at update 0; load the state "
                 "that was saved there by load_state_dict, or leave initial_epoch out"
             )
+        if update >= plan.horizon and plan.after == "hold" and (plan.values != plan.end).any():
+            raise StateError(
+                f"all {plan.horizon} updates of {plan.schedule} are complete, and this fit would train at "
+                f"its end value {plan.end:g}; plan the whole run, as in schedule.plan(updates="
+                f"{2 * plan.horizon}), compile the model again to begin a new run, or continue this one: "
+                'resume(callback.state_dict(), plan, policy="restart")'
+            )
         self._count = count
+
+    def _check_epoch(self) -> None:
+        """Warn if an epoch of the plan is not one of this fit."""
+        fit: Any = self.params
+        planned, updates = (
+            self._run.plan.updates_per_epoch,
+            (fit["steps"] or 0) / accumulation(self._optimizer),
+        )
+        if planned is not None and updates and abs(planned - updates) >= 1 and self._run.update == 0:
+            warnings.warn(
+                f"an epoch of the plan has {planned} updates, and one of this fit {updates:g}; write "
+                f"updates_per_epoch={round(updates)}, or pass the schedule, which is planned from the fit",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _check_pace(self) -> None:
+        """Warn once if the train_step makes fewer updates than the schedule was planned for."""
+        planned = self._batches // accumulation(self._optimizer)
+        if self._updates < planned and not self._slow and not scales_loss(self.model):
+            warnings.warn(
+                f"an epoch of {self._batches} batches had {self._updates} updates, and {planned} were "
+                "planned, so the schedule will not reach its end; write "
+                "ScheduleCallback(schedule.plan(updates=...))",
+                UserWarning,
+                stacklevel=2,
+            )
+            self._slow = True
+
+    def _check_end(self) -> None:
+        """Raise at an update past the end, or warn at the first one that trains at rate 0."""
+        plan, update = self._run.plan, self._run.update
+        if plan.after == "error":
+            plan(update)  # it raises, with what to write
+        if plan.after == "hold" and plan.end == 0 and update == plan.horizon:
+            warnings.warn(
+                f"update {update} is past the end of {plan.schedule}, planned for {plan.horizon} updates: "
+                f"from here on the rate is 0; plan more updates, or stop after {plan.horizon}",
+                UserWarning,
+                stacklevel=2,
+            )
 
     @property
     def _optimizer(self) -> Any:
@@ -191,48 +278,3 @@ class ScheduleCallback(keras.callbacks.Callback):
             raise ScheduleError(text)
         warnings.warn(text, UserWarning, stacklevel=2)
         self._warned = True
-
-
-def _check_model(model: Any) -> None:
-    """Raise ScheduleError if a callback cannot own this model's rate."""
-    if model.steps_per_execution > 1:
-        _refuse_blocks()
-    if isinstance(model.optimizer.learning_rate, keras.Variable):
-        return
-    rate = getattr(_inner(model), "_learning_rate", None)
-    accumulate = _accumulate(model)
-    advice = "write a number such as 0.1 there, or leave ScheduleCallback out"
-    if getattr(rate, "accumulate", accumulate) != accumulate:  # a KerasSchedule on the wrong clock
-        advice += f" and write KerasSchedule(plan, accumulate={accumulate})"
-    raise ScheduleError(
-        f"the optimizer's learning_rate is a {type(rate).__name__}, and one rate cannot "
-        f"follow two schedules; {advice}"
-    )
-
-
-def _refuse_blocks() -> None:
-    raise ScheduleError(
-        "steps_per_execution runs several updates at once, and a callback cannot set the rate between them; "
-        "write compile(steps_per_execution=1), or KerasSchedule(plan) as the learning_rate"
-    )
-
-
-def _inner(model: Any) -> Any:
-    """Return the optimizer of a model, or the one inside it if that scales the loss."""
-    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
-
-
-def _accumulate(model: Any) -> int:
-    """Return the micro-batches of one update."""
-    return _inner(model).gradient_accumulation_steps or 1
-
-
-def _updates_every_batch(model: Any) -> bool:
-    """Return whether Keras itself makes exactly one update of every batch."""
-    plain = _inner(model) is model.optimizer and _accumulate(model) == 1
-    return plain and type(model).train_step is keras.Model.train_step
-
-
-def _updates_of(optimizer: Any) -> int:
-    count = optimizer.iterations  # a variable, or a tensor where gradients are accumulated
-    return int(count.value if isinstance(count, keras.Variable) else count)

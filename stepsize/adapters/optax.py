@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,8 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
 
     It runs under `jit` and `vmap`. The rate is float32 whatever the parameters are; `optax.sgd` and the like
     round it to the type of each parameter, and `optax.inject_hyperparams(optax.sgd)` keeps it. A factor that
-    follows a metric counts as 1: chain `scale_by_metric(plan.metric_factor)` after it.
+    follows a metric counts as 1: chain `scale_by_metric(plan.metric_factor)` after it. The first call warns
+    if that was not made.
 
     Raises: ScheduleError if `plan` is not a plan or has after="error"; when called, for a count that is not
     an integer.
@@ -44,7 +46,11 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
         )
     table = jnp.asarray(np.append(plan.values, plan.end).astype(np.float32))
 
+    driven = [plan.metric_factor] if plan.metric_factor is not None else []
+
     def rate(count: Any) -> jax.Array:
+        if driven and driven.pop() not in _scaled:
+            warnings.warn(_unscaled(plan), UserWarning, stacklevel=2)
         index = jnp.asarray(count)
         if not jnp.issubdtype(index.dtype, jnp.integer):
             raise ScheduleError(f"count={shown(count)} is not an integer; it counts completed updates from 0")
@@ -54,6 +60,17 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
     return rate
 
 
+_scaled: set[Driven] = set()  # the factors that `scale_by_metric` was made for
+
+
+def _unscaled(plan: Plan) -> str:
+    return (
+        f"{plan.metric_factor} counts as 1 in optax_schedule, and no scale_by_metric was made for it; write "
+        "optax.chain(optimizer, scale_by_metric(plan.metric_factor)), and pass value= to update, or plan "
+        "without it"
+    )
+
+
 def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
     """Return a transformation that multiplies updates by the multiplier that a metric has reached.
 
@@ -61,7 +78,8 @@ def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
     observed. In a compiled function where only some updates have a metric, pass `observe=`, a bool or an
     array of one. The state is the factor's, in float32 whatever the parameters are.
 
-    Raises: ScheduleError if `factor` is not one that a metric drives.
+    Raises: ScheduleError if `factor` is not one that a metric drives; from `update`, if `value` is not one
+        number.
 
     >>> from stepsize.schedules import constant, plateau
     >>> plan = (constant(0.1) * plateau(factor=0.5, patience=0, metric="loss")).plan(updates=9)
@@ -78,6 +96,8 @@ def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
             "plan.metric_factor of a plan that has one"
         )
 
+    _scaled.add(factor)
+
     def init(params: Any) -> PlateauState:
         return _single(factor.init())
 
@@ -85,12 +105,25 @@ def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
         updates: Any, state: Any, params: Any = None, *, value: Any = None, observe: Any = True, **extra: Any
     ) -> tuple[Any, PlateauState]:
         if value is not None:
-            new = _single(factor.observe(state, jnp.asarray(value, jnp.float32)))
+            new = _single(factor.observe(state, _metric(value)))
             state = jax.tree.map(lambda old, moved: jnp.where(observe, moved, old), state, new)
         scaled = jax.tree.map(lambda each: (each * state.scale).astype(each.dtype), updates)
         return scaled, state
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _metric(value: Any) -> jax.Array:
+    """Return one value of a metric in float32, also while JAX compiles."""
+    try:
+        metric = jnp.asarray(None if isinstance(value, str | bytes) else value)
+    except (TypeError, ValueError):
+        metric = jnp.zeros(2)
+    if metric.ndim or not jnp.issubdtype(metric.dtype, jnp.number):
+        raise ScheduleError(
+            f"value={shown(value)} is not one number; pass the metric, for example update(..., value=0.35)"
+        )
+    return metric.astype(jnp.float32)
 
 
 def _single(state: PlateauState) -> PlateauState:

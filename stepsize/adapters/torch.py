@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepsize.adapters.plain import check_plan
-from stepsize.checks import finite_number, shown
+import numpy as np
+
+from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require
 from stepsize.schedules import Plan
 
@@ -18,7 +18,13 @@ require("torch", "torch")
 from torch.optim import Optimizer  # noqa: E402
 from torch.optim.lr_scheduler import LRScheduler  # noqa: E402
 
-from stepsize.adapters.torch_groups import Hyperparameter, multipliers_of  # noqa: E402
+from stepsize.adapters.torch_clock import Clock, release_forgotten  # noqa: E402
+from stepsize.adapters.torch_compiled import in_compiled_code  # noqa: E402
+from stepsize.adapters.torch_groups import Hyperparameter  # noqa: E402
+from stepsize.adapters.torch_multipliers import by_name, of_added_group  # noqa: E402
+from stepsize.adapters.torch_optimizers import require_unscheduled, wrapped  # noqa: E402
+
+Plans = Plan | Sequence[Plan | None]
 
 
 class TorchScheduler(LRScheduler):
@@ -27,15 +33,21 @@ class TorchScheduler(LRScheduler):
     The clock counts completed updates, at the optimizer itself. The next rate is in place as soon as an
     update is complete, so `step()` is only for the hosts that call it and changes nothing: accumulated
     batches, updates skipped by a gradient scaler, and the `step()` of each process do not change the curve.
+    An update that `optimizer.step()` does not make, such as the replay of a CUDA graph, needs `advance()`.
 
     The numbers of a plan are absolute; `multipliers` has one factor for each parameter group. `momentum`
-    (`betas[0]` where an optimizer has those) and `weight_decay` take their own plans.
+    (`betas[0]` where an optimizer has those) and `weight_decay` take their own plans, and
+    `multipliers={"lr": [1, 0.1], "weight_decay": [1, 0]}` has factors for each. Each plan may be a list with
+    a plan for each group, or None for a group that keeps its own value. A run whose state is lost begins at
+    `update`.
 
-    `mismatches` counts "step without update", "update without step" and "foreign value": a rate written by
-    something else, which is corrected, with one warning. With `strict` each of them raises.
+    `mismatches` counts "step without update", "update without step", "no update", "metric not observed",
+    "plan is over", "state not loaded" and "foreign value": a rate written by something else, which is
+    corrected. All but the first two warn once. With `strict` each of them raises.
 
     Raises: ScheduleError for an optimizer that has a scheduler, or lacks what is planned; for a plan that is
-    not one; for multipliers that do not match; at an update past the end of a plan with after="error".
+    not one; for groups that differ without multipliers, or multipliers that do not match; at an update past
+    the end of a plan with after="error".
 
     >>> import torch
     >>> from stepsize.schedules import linear
@@ -56,119 +68,180 @@ class TorchScheduler(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        plan: Plan,
+        plan: Plans,
         *,
-        multipliers: Sequence[float] | None = None,
-        momentum: Plan | None = None,
-        weight_decay: Plan | None = None,
+        multipliers: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
+        momentum: Plans | None = None,
+        weight_decay: Plans | None = None,
         strict: bool = False,
+        update: int = 0,
     ) -> None:
         # The base class would wrap optimizer.step, to warn when step() comes first; here no order is wrong.
-        self.optimizer = _require_unscheduled(optimizer)
-        groups = self.optimizer.param_groups
-        check_plan(plan)
-        factors = multipliers_of(groups, multipliers)
+        chain = wrapped(optimizer)
+        require_unscheduled(chain)
+        self.optimizer = optimizer
         plans = {"lr": plan, "momentum": momentum, "weight_decay": weight_decay}
-        self._followed = [
-            Hyperparameter(name, each, self.optimizer, factors if name == "lr" else [1.0] * len(groups))
-            for name, each in plans.items()
-            if each is not None
-        ]
-        self._ends = [each for each in self._followed if each.schedule.plan.after == "error"]
-        self.strict = strict
-        self.mismatches: Counter[str] = Counter()
-        self._running = False  # an update has begun
-        self._unstepped = False  # an update is complete, and step() has not been called since
+        plans = {name: each for name, each in plans.items() if name == "lr" or each is not None}
+        factors = by_name(multipliers, list(plans))
+        self._clock = Clock(
+            [
+                Hyperparameter(name, each, chain[-1], factors.get(name), update)
+                for name, each in plans.items()
+            ],
+            strict,
+        )
         self._step_count = 0  # hosts read it, and Accelerate adds to it
         self._attach()
         self.base_lrs = self.get_lr()
-        self._last_lr = self.get_lr()
 
     @property
     def plan(self) -> Plan:
-        """The plan of the learning rate."""
-        return self._followed[0].schedule.plan
+        """The plan of the learning rate; that of the first group that has one."""
+        return self._rates.first.plan
 
     @property
     def update(self) -> int:
         """The updates completed so far."""
-        return self._followed[0].schedule.update
+        return self._clock.update
+
+    @property
+    def rate(self) -> float:
+        """The rate of the next update, for a group that follows `plan` with multiplier 1."""
+        return self._rates.first.rate
+
+    @property
+    def strict(self) -> bool:
+        """Whether every mismatch raises."""
+        return self._clock.strict
+
+    @strict.setter
+    def strict(self, strict: bool) -> None:
+        self._clock.strict = strict
+
+    @property
+    def mismatches(self) -> Counter[str]:
+        """How often something did not match the plan, by kind."""
+        return self._clock.mismatches
 
     @property
     def last_epoch(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The updates completed so far, by PyTorch's name."""
         return self.update
 
+    @last_epoch.setter
+    def last_epoch(self, epoch: Any) -> None:
+        raise ScheduleError(
+            f"last_epoch={shown(epoch)} cannot be set: the optimizer's updates are counted. To begin at an "
+            "update, write TorchScheduler(optimizer, plan, update=5); to continue a run, load_state_dict(); "
+            "to join schedules as SequentialLR does, plan first >> second"
+        )
+
     @property
-    def rate(self) -> float:
-        """The rate of the next update, for a group whose multiplier is 1."""
-        return self._followed[0].schedule.rate
+    def _last_lr(self) -> list[Any]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.get_last_lr()  # hosts read it
 
     def get_lr(self) -> list[Any]:
         """Return the rate of the next update in every group."""
-        return list(self._followed[0].written)
+        if self._clock.is_paused:
+            return [float(self._rates.held(group)) for group in self._stepping.param_groups]
+        return list(self._rates.written)
 
     def get_last_lr(self) -> list[Any]:
         """Return the rate of the last update in every group; once `step()` was called, that of the next."""
-        return list(self._last_lr)
+        return self.get_lr() if self._clock.is_paused else list(self._clock.last)
 
-    def step(self, metric: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Note that the host has seen a completed update; `step(metric)` is `observe(metric)`."""
-        if metric is not None:
-            self.observe(metric)
+    def step(self, metric: Any = None, epoch: Any = None, *, metrics: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Note that the host has seen a completed update; `step(metric)` is `observe(metric)`.
+
+        Raises: ScheduleError for an epoch, which PyTorch's `step` takes: the clock counts by itself.
+        """
+        if in_compiled_code():
+            self._clock.outside(self._step, metric if metrics is None else metrics, epoch)
+        else:
+            self._step(metric if metrics is None else metrics, epoch)
+
+    def _step(self, metric: Any, epoch: Any) -> None:
+        self._require_attached()
+        if metric is None and epoch is None:
+            self._step_count += 1
+            self._clock.stepped()
             return
-        self._step_count += 1
-        self._last_lr = self._followed[0].written
-        if not self._unstepped:
-            self._mismatch(
-                "step without update",
-                f"step() was called after update {self.update}, and no update since: it was called twice, "
-                "before optimizer.step(), or after a skipped update; call it once for each update",
+        is_epoch = isinstance(metric, int | np.integer) and not isinstance(metric, bool)
+        if is_epoch or epoch is not None:
+            number = metric if is_epoch else epoch
+            raise ScheduleError(
+                f"step({shown(number)}): an int is read as an epoch, and the clock counts by itself; write "
+                f"step() after an update, or observe({shown(number)}) for a metric"
             )
-        self._unstepped = False
+        self.observe(metric)
 
     def observe(self, metric: Any) -> None:
         """Observe one more value of the metric that a plan's factor, such as `plateau`, follows."""
-        for each in self._followed:
-            self._correct(each)  # so that foreign values are reported
-        driven = [each for each in self._followed if each.schedule.plan.metric_factor is not None]
-        for each in driven or self._followed[:1]:
-            each.schedule.observe(metric)
-        self._write_all()
-        self._last_lr = self._followed[0].written
+        self._require_attached()
+        if not self._clock.is_followed(self._stepping):
+            return  # what a finder of rates observes is undone
+        schedules = [one for each in self._clock.followed for one in each.distinct]
+        driven = [each for each in schedules if each.plan.metric_factor is not None]
+        for each in driven or schedules[:1]:
+            each.observe(metric)
+        self._clock.observed(self._stepping)
 
-    def add_param_group(self, group: dict[str, Any], multiplier: float = 1.0) -> None:
-        """Add a parameter group to the optimizer; it joins the plan where the run is."""
-        self._check_groups()
-        factor = finite_number("multiplier", multiplier)
+    def advance(self) -> None:
+        """Count an update that was not made by `optimizer.step()`, such as the replay of a CUDA graph."""
+        self._require_attached()
+        self._clock.advance(self._stepping)
+
+    def pause(self) -> None:
+        """Leave the rates to somebody else, such as a finder of rates: no update counts until `resume()`."""
+        self._clock.is_paused = True
+
+    def resume(self) -> None:
+        """Continue the plan at the update where it was paused."""
+        self._require_attached()
+        self._clock.is_paused = False
+        self._clock.adopt(self._stepping)
+
+    def detach(self) -> None:
+        """Release the optimizer, which keeps its present values and may get another scheduler."""
+        self._clock.detach()
+
+    def add_param_group(
+        self, group: dict[str, Any], multiplier: float | Mapping[str, float] | None = None
+    ) -> None:
+        """Add a parameter group to the optimizer; it joins the plan where the run is.
+
+        `multiplier` is the factor of its rate, or of each hyperparameter: {"lr": 0.1, "weight_decay": 0}.
+
+        Raises: ScheduleError for a group with a value of its own for what is planned, without a multiplier.
+        """
+        self._require_attached()
+        self._clock.check_groups(self._stepping)
+        followed = self._clock.followed
+        if not all(each.is_shared for each in followed):
+            raise ScheduleError(
+                "an added group needs a plan, and every group here has its own; call detach(), add the group "
+                f"to the optimizer, and build TorchScheduler(optimizer, [...], update={self.update})"
+            )
+        names = [each.name for each in followed]
+        factors = of_added_group(group, self._stepping.defaults, names, multiplier)
         self.optimizer.add_param_group(group)
-        for each in self._followed:
-            each.multipliers.append(factor if each.name == "lr" else 1.0)
-        self._write_all()
+        for each in followed:
+            each.join(factors[each.name])
+        self._clock.write(self._stepping)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the run is, as plain JSON data; it does not need the optimizer's state."""
-        rate, *others = self._followed
-        return {
-            **rate.schedule.state_dict(),
-            "multipliers": list(rate.multipliers),
-            **{each.name: each.schedule.state_dict() for each in others},
-        }
+        rates, *others = self._clock.followed
+        return {**rates.state_dict(), **{each.name: each.state_dict() for each in others}}
 
     def load_state_dict(self, state_dict: Any) -> None:
         """Continue where a run of the same plans was; before or after the optimizer's state is loaded.
 
         Raises: StateError if `state_dict` is not a state, is damaged, or has other plans or multipliers.
         """
-        rate, *others = self._followed
-        schedules = [rate.resumed(state_dict)]
+        rates, *others = self._clock.followed
+        schedules = [rates.resumed(state_dict)]
         state = json.loads(state_dict) if isinstance(state_dict, str) else state_dict
-        multipliers = state.get("multipliers", rate.multipliers)  # one from `resume` has none
-        if multipliers != rate.multipliers:
-            raise StateError(
-                f"the state has multipliers={multipliers}, this scheduler {rate.multipliers}; build it with "
-                "the groups and multipliers of the run, those added later included"
-            )
         planned = {each.name for each in others}
         for name in sorted(planned ^ ({"momentum", "weight_decay"} & set(state))):
             where = "here and not in the state" if name in planned else "in the state and not here"
@@ -177,117 +250,31 @@ class TorchScheduler(LRScheduler):
                 f'{{**state, "{name}": resume(...).state}}'
             )
         schedules += [each.resumed(state[each.name]) for each in others]
-        positions = {schedule.update for schedule in schedules}
+        positions = {one.update for each in schedules for one in each if one is not None}
         if len(positions) > 1:
             raise StateError(
                 f"the states of the plans are at updates {sorted(positions)}; load those of one run"
             )
-        for each, schedule in zip(self._followed, schedules, strict=True):
-            each.schedule = schedule
-        self._unstepped = False
-        self._write_all()
-        self._last_lr = self.get_lr()
+        self._clock.place(schedules, self._stepping)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Attach to the optimizer that was copied or pickled along; its hooks were not."""
         self.__dict__.update(state)
         self._attach()
 
+    @property
+    def _rates(self) -> Hyperparameter:
+        return self._clock.followed[0]
+
     def _attach(self) -> None:
-        _refuse_second(self.optimizer)
-        self.optimizer.register_step_pre_hook(self._before)
-        self.optimizer.register_step_post_hook(self._after)
-        self.optimizer.register_load_state_dict_post_hook(self._reloaded)
-        self._reloaded(self.optimizer)
+        chain = wrapped(self.optimizer)
+        self._stepping = chain[-1]
+        release_forgotten(self._stepping)
+        self._clock.attach(chain, self)
 
-    def _reloaded(self, optimizer: Optimizer) -> None:
-        for each in self._followed:
-            each.copy_tensors(optimizer.param_groups)
-        self._write_all()
-
-    def _write_all(self) -> None:
-        self._check_groups()
-        for each in self._followed:
-            each.write(self.optimizer.param_groups)
-
-    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """Make sure that the update which begins now uses the planned values."""
-        self._running = True
-        for each in self._followed:
-            if each.has_changed(optimizer.param_groups):
-                self._correct(each)
-        if self._ends and not getattr(optimizer, "found_inf", None):
-            for each in self._ends:
-                each.schedule.plan(self.update)  # the one that is over raises
-
-    def _correct(self, followed: Hyperparameter) -> None:
-        self._check_groups()
-        difference = followed.describe_foreign(self.optimizer.param_groups)
-        followed.write(self.optimizer.param_groups)
-        if difference:
-            self._mismatch(
-                "foreign value",
-                f"update {self.update}: {difference}; another scheduler or a callback writes it too. The "
-                "plan has been applied; remove the other one, or make it a factor of the plan",
-            )
-
-    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """Count one completed update and write the values of the next."""
-        if not self._running:
-            return  # a subclass's step() that calls its parent's comes here twice for one update
-        self._running = False
-        if not getattr(optimizer, "found_inf", None):  # else a gradient scaler had a fused optimizer skip it
-            self._last_lr = self._followed[0].written
-            for each in self._followed:
-                each.schedule.step()
-                each.write(optimizer.param_groups)
-        if self._unstepped:
-            self._mismatch(
-                "update without step",
-                f"update {self.update} is complete, and step() was not called after the one before; "
-                "call it once for each update",
-            )
-        self._unstepped = True
-
-    def _mismatch(self, kind: str, message: str) -> None:
-        self.mismatches[kind] += 1
-        if self.strict:
-            raise ScheduleError(message)
-        if kind == "foreign value" and self.mismatches[kind] == 1:
-            warnings.warn(message, UserWarning, stacklevel=5)  # the line that calls optimizer.step()
-
-    def _check_groups(self) -> None:
-        groups, known = len(self.optimizer.param_groups), len(self._followed[0].multipliers)
-        if groups != known:
+    def _require_attached(self) -> None:
+        if not self._clock.handles:
             raise ScheduleError(
-                f"the optimizer has {groups} parameter groups, and {known} of them follow the plan; "
-                "add groups by scheduler.add_param_group(group, multiplier=1.0), not by the optimizer"
-            )
-
-
-def _require_unscheduled(optimizer: Any) -> Optimizer:
-    """Return the optimizer inside what a host may have wrapped.
-
-    Raises: ScheduleError if it is not an optimizer, or has a scheduler.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise ScheduleError(
-            f"optimizer={shown(optimizer)} is not a PyTorch optimizer; write for example "
-            "TorchScheduler(torch.optim.SGD(model.parameters(), lr=0.1), plan)"
-        )
-    while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
-        optimizer = inner
-    if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
-        raise ScheduleError(
-            f"this {type(optimizer).__name__} already has a scheduler of PyTorch; build a new optimizer for "
-            "this one, or plan what stepsize.dialects.from_torch returns for the other"
-        )
-    return optimizer
-
-
-def _refuse_second(optimizer: Optimizer) -> None:
-    for hook in optimizer._optimizer_step_pre_hooks.values():
-        if isinstance(getattr(hook, "__self__", None), TorchScheduler):
-            raise ScheduleError(
-                f"this {type(optimizer).__name__} already has a TorchScheduler; build a new optimizer"
+                "this TorchScheduler was detached, and no longer follows its optimizer; build a new one, "
+                f"for example TorchScheduler(optimizer, plan, update={self.update})"
             )

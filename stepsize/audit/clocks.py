@@ -13,6 +13,7 @@ from stepsize.audit.evidence import Cause, Evidence
 PROBES = 9  # rows that a pace must explain before all rows are compared
 TRIED = 5  # paces that pass the probes and are compared in full
 JUMPS = 20  # places at most where a clock may have jumped
+SKIPPED = 8  # updates in a row at most that a clock may have counted and that were not made
 ROWS_PER_JUMP = 3  # that a further jump must explain
 
 
@@ -33,8 +34,8 @@ def slower(seen: Evidence) -> Iterator[Cause]:
         often = f"once an epoch ({k} updates)" if epoch else f"once every {k} updates"
         yield Cause(
             "epoch for update",
-            f"the schedule moves one update of the plan {often}: step() is called {often}, and its lengths "
-            "are in updates",
+            f"the schedule moves one update of the plan {often}: step() is called {often}, or Keras' "
+            "LearningRateScheduler calls the plan with the epoch, and its lengths are in updates",
             0 if epoch else 1,
         )
         return
@@ -113,25 +114,49 @@ def _paces(seen: Evidence, index: Callable[[Any, Any], Any], paces: NDArray[np.i
     ]
 
 
+def shifted(seen: Evidence) -> Iterator[Cause]:
+    """The schedule is late, or an epoch early, from the start."""
+    span, epoch = int(seen.t[-1] - seen.t[0]), seen.plan.updates_per_epoch
+    for lag in _paces(seen, lambda t, lag: np.maximum(t - lag, 0), np.arange(2, span + 1)):
+        if lag == epoch:
+            late = f"an epoch ({lag} updates) late: step(epoch) is called where step(epoch + 1) is meant"
+        else:
+            late = (
+                f"{lag} updates late from the start: it begins to move only then, or counts from another one"
+            )
+        yield Cause("late", f"the schedule is {late}", 0 if lag == epoch else 1)
+        break
+    if epoch is not None and seen.is_explained_by(seen.at(seen.t + epoch), fitted=0):
+        yield Cause(
+            "early",
+            f"the schedule is an epoch ({epoch} updates) early: step(epoch + 1) is called where step(epoch) "
+            "is meant, or once before the first epoch",
+            0,
+        )
+
+
 def jumped(seen: Evidence) -> Iterator[Cause]:
     """The schedule's count departs from that of the updates at one update, or at a few."""
     t, offset, row = seen.t, 0, seen.first
-    rates, jumps, kinds = seen.at(t), [], []
+    rates, jumps, kinds, far = seen.at(t), [], [], 0
     while row < len(t):
-        offsets = {"ahead": offset + 1, "behind": offset - 1, "restart": -int(t[row])}
-        ends = {kind: _agreeing(seen, t + offset, row) for kind, offset in offsets.items()}
-        kind = max(ends, key=lambda kind: ends[kind])
-        if ends[kind] == row or len(jumps) == JUMPS:
+        offsets = [("behind", offset - 1), ("restart", -int(t[row]))]
+        offsets += [("ahead", offset + size) for size in range(1, SKIPPED + 1)]
+        ends = [_agreeing(seen, t + moved, row) for _, moved in offsets]
+        best = int(np.argmax(ends))  # the first of equals, so a jump as short as possible
+        if ends[best] == row or len(jumps) == JUMPS:
             return
+        kind, moved = offsets[best]
         jumps.append(int(t[row]))
         kinds.append(kind)
-        offset = offsets[kind]
+        far += max(moved - offset, 1) - 1
+        offset = moved
         rates[row:] = seen.at(t + offset)[row:]
-        row = ends[kind]
-    fitted = len(jumps) - 1  # one jump by one update at the first difference leaves nothing to choose
+        row = ends[best]
+    fitted = len(jumps) - 1 + far  # one jump by one update at the first difference leaves nothing to choose
     if seen.is_explained_by(rates, ROWS_PER_JUMP * fitted):
         kind = kinds[0] if len(set(kinds)) == 1 else "both"
-        if kinds == ["ahead"] and jumps == [0]:
+        if kinds == ["ahead"] and jumps == [0] and not far:
             kind = "early"
         name, words = JUMPED[kind]
         yield Cause(name, f"at update {', '.join(map(str, jumps))} the schedule {words}", fitted)
@@ -149,12 +174,12 @@ JUMPED = {
     "early": ("off by one", "is one update ahead from the start: step() is called before the first update"),
     "ahead": (
         "skipped update",
-        "gets one update ahead: step() was called for an update that was skipped, as mixed precision does, "
-        "or twice for one update",
+        "gets ahead: step() was called for updates that were skipped, as mixed precision does, or twice for "
+        "one update",
     ),
     "behind": ("missed step", "falls one update behind: a step() was missed there"),
     "restart": ("restart", "starts again from its beginning: its state was not loaded"),
     "both": ("jumps", "jumps, ahead and back: it does not count completed updates"),
 }
 
-CLOCKS = (never, slower, faster, by_batches, held, jumped)
+CLOCKS = (never, slower, faster, by_batches, held, shifted, jumped)

@@ -60,9 +60,11 @@ class Evidence(NamedTuple):
         plan, last = self.plan, self.plan.horizon - (self.plan.after == "error")
         values = plan(np.clip(t, 0, None if plan.after == "repeat" else last))
         beyond = np.zeros(np.shape(t), bool) if plan.after == "repeat" else np.greater(t, last)
-        return np.where((np.less(t, 0)) | beyond, np.nan, values * self._scale()[rows])
+        return np.where((np.less(t, 0)) | beyond, np.nan, values * self.scale[rows])
 
-    def _scale(self) -> Array:
+    @property
+    def scale(self) -> Array:
+        """The multiplier of every row, by a metric or of a parameter group."""
         base = self.plan(self.t)
         return np.divide(self.planned, base, out=np.ones(len(base)), where=base > 0)
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stepsize.audit.evidence import Cause, Evidence
+from stepsize.errors import ScheduleError
+from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
 
 SLACK = 10  # times the tolerance, for curves that are fitted to rounded rates
 FACTORS = 20  # changes of a factor at most
+LONGER = (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)  # times the planned run
+LONGEST = 10**7  # updates of a longer run; some schedules are evaluated at all of them
+PROBES = 9  # rows that a longer run must explain before all are compared
 
 
 def multiplier(seen: Evidence) -> Iterator[Cause]:
@@ -24,9 +30,38 @@ def multiplier(seen: Evidence) -> Iterator[Cause]:
         yield Cause(
             "multiplier",
             f"every rate is {factor:.6g} times the planned one: it is scaled by the batch size or the "
-            "devices, or belongs to another parameter group",
+            "devices, belongs to another parameter group, or is the plan's times the optimizer's own, as "
+            "LambdaLR makes it unless lr=1",
             1,
         )
+
+
+def longer(seen: Evidence) -> Iterator[Cause]:
+    """The curve is that of a run several times as long."""
+    plan, rows = seen.plan, np.unique(np.linspace(seen.first, len(seen.t) - 1, PROBES).astype(int))
+    for k in (k for k in LONGER if plan.horizon * k <= LONGEST):
+        for epochs in (1, k) if plan.updates_per_epoch else (1,):
+            per_epoch = plan.updates_per_epoch and plan.updates_per_epoch * epochs
+            clock = Clock(plan.horizon * k, plan.horizon * k, per_epoch)
+            if seen.differ(_curve(seen, clock, rows), seen.applied[rows]).any():
+                continue
+            if seen.is_explained_by(_curve(seen, clock), fitted=1):
+                yield Cause(
+                    "longer",
+                    f"the curve is that of a run of {plan.horizon * k} updates, {k} times as long as "
+                    "planned: its length was not divided by the processes, or by the accumulated batches",
+                    1,
+                )
+                return
+
+
+def _curve(seen: Evidence, clock: Clock, rows: Any = slice(None)) -> Array:
+    """Return the rates of `rows` under another clock, with the multipliers that they had."""
+    try:
+        values = seen.plan.schedule.evaluate(seen.t[rows].astype(float), clock)
+    except ScheduleError:  # lengths that do not fit
+        return np.full(len(seen.t[rows]), np.nan)
+    return values * seen.scale[rows]
 
 
 def stopped(seen: Evidence) -> Iterator[Cause]:
@@ -137,4 +172,4 @@ def written(seen: Evidence) -> Iterator[Cause]:
         )
 
 
-FACTORS_AND_CURVES = (multiplier, stopped, cut, second_schedule, written)
+FACTORS_AND_CURVES = (multiplier, longer, stopped, cut, second_schedule, written)

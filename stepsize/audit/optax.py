@@ -21,7 +21,8 @@ def record(audit: Audit, opt_state: Any, schedule: Callable[[Any], Any] | None =
     recorded; the audit then checks the count. Nothing is recorded while updates are accumulated or skipped.
 
     Raises: AuditError at the first difference, under a strict audit; ScheduleError if the state holds
-    neither; StateError if updates were made without a record, or the audit starts at another update.
+    neither, or several rates or counts, as that of `multi_transform` does: record one of its parts, with an
+    audit for each; StateError if updates were made without a record, or the audit starts at another update.
 
     >>> import jax.numpy as jnp
     >>> from stepsize.schedules import linear
@@ -46,23 +47,44 @@ def record(audit: Audit, opt_state: Any, schedule: Callable[[Any], Any] | None =
 
 def _read(opt_state: Any, schedule: Callable[[Any], Any] | None) -> tuple[int, Any]:
     """Return the updates completed, and the rate of the last one."""
-    for part in _parts(opt_state):
-        rates = getattr(part, "hyperparams", {})
-        if "learning_rate" in rates:
-            return int(part.count), rates["learning_rate"]
-    for part in _parts(opt_state):
-        if schedule is not None and isinstance(part, optax.ScaleByScheduleState):
-            count: Any = part.count
-            return int(count), schedule(max(int(count) - 1, 0))
-    raise ScheduleError(
-        "the optimizer's state holds no learning rate; build it with optax.inject_hyperparams(optax.sgd)"
-        "(learning_rate), or with a schedule, and pass that: record(audit, opt_state, schedule)"
-    )
+    parts: list[tuple[str, Any]] = list(_parts(opt_state))
+    injected = [(path, part) for path, part in parts if "learning_rate" in getattr(part, "hyperparams", {})]
+    if len(injected) > 1:
+        raise ScheduleError(
+            f"the optimizer's state holds {len(injected)} learning rates; {_one_of(injected)}"
+        )
+    for _, part in injected:
+        return int(part.count), part.hyperparams["learning_rate"]
+    counted = [(path, part) for path, part in parts if isinstance(part, optax.ScaleByScheduleState)]
+    if schedule is None or not counted:
+        raise ScheduleError(
+            "the optimizer's state holds no learning rate; build it with optax.inject_hyperparams(optax.sgd)"
+            "(learning_rate), or with a schedule, and pass that: record(audit, opt_state, schedule)"
+        )
+    numbers: list[Any] = [part.count for _, part in counted]
+    counts = {int(number) for number in numbers}
+    if len(counts) > 1:
+        raise ScheduleError(f"the optimizer's state counts {sorted(counts)} updates; {_one_of(counted)}")
+    count = counts.pop()
+    return count, schedule(max(count - 1, 0))
 
 
-def _parts(state: Any) -> Iterator[Any]:
-    """Yield the states inside a state, outermost first."""
-    yield state
-    inner = state.values() if isinstance(state, dict) else state if isinstance(state, tuple | list) else ()
-    for part in inner:
-        yield from _parts(part)
+def _one_of(parts: list[tuple[str, Any]]) -> str:
+    """Return what to write instead of a state with several parts that could be recorded."""
+    calls = " or ".join(f"record(audit, opt_state{path})" for path, _ in parts)
+    return f"record one of them, with an audit for each: {calls}"
+
+
+def _parts(state: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the states inside a state with their paths, outermost first."""
+    yield path, state
+    if isinstance(state, dict):
+        items = [(f"{path}[{key!r}]", part) for key, part in state.items()]
+    elif names := getattr(state, "_fields", None):
+        items = [(f"{path}.{name}", getattr(state, name)) for name in names]
+    elif isinstance(state, tuple | list):
+        items = [(f"{path}[{index}]", part) for index, part in enumerate(state)]
+    else:
+        items = []
+    for name, part in items:
+        yield from _parts(part, name)

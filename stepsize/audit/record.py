@@ -61,6 +61,7 @@ class Audit:
         self._start = self._schedule.update
         self._planned, self._applied = array("d"), array("d")
         self._first: Row | None = None
+        self._observed = False
         self.notes: list[str] = []  # worth knowing, but not differences
 
     @property
@@ -84,7 +85,7 @@ class Audit:
         except (TypeError, ValueError):
             raise ScheduleError(f"rate={shown(rate)} is not a number; record for example 0.1") from None
         row = Row(self.update, self._schedule.rate * multiplier, applied)
-        self._schedule.step()
+        self._schedule.count()
         self._planned.append(row.planned)
         self._applied.append(row.applied)
         if abs(row.planned - row.applied) <= self._tolerance * row.planned:
@@ -97,6 +98,7 @@ class Audit:
     def observe(self, metric: float) -> None:
         """Observe one more value of the metric that the plan's factor, such as `plateau`, follows."""
         self._schedule.observe(metric)
+        self._observed = True
 
     @property
     def planned(self) -> Array:
@@ -149,17 +151,34 @@ class Audit:
         """
         seen, row, horizon = len(self._applied), self._first, self.plan.horizon
         if not seen:
-            result = "No update was recorded."
+            result = "No update was recorded: attach the audit to the optimizer that makes the updates."
         elif row is None:
-            which = f"All {seen} planned updates"
-            part = f"All {seen} recorded updates, of {horizon} planned,"
-            result = f"{which if seen == horizon else part} used the rate of {self.plan.schedule}."
+            over = min(self.update - horizon, seen)
+            which = (
+                "planned updates"
+                if seen == horizon and over == 0
+                else (
+                    f"recorded updates, {over} of them past the {horizon} planned ones,"
+                    if over > 0
+                    else f"recorded updates, of {horizon} planned,"
+                )
+            )
+            result = f"All {seen} {which} used the rate of {self.plan.schedule}."
+            if over > 0 and self.plan.after == "hold":
+                result += f" Past its end it is {self.plan.end:g}."
         else:
             result = (
                 f"Update {row.update} used the rate {row.applied:.6g} instead of {row.planned:.6g}; "
                 f"{self.differences} of {seen} updates differ. Likely cause: {self.cause}."
             )
-        return " ".join([result, *self.notes])
+        return " ".join([result, *self._unobserved(), *self.notes])
+
+    def _unobserved(self) -> list[str]:
+        """Return a sentence if the plan follows a metric, and none was observed in more than an epoch."""
+        factor, epoch = self.plan.metric_factor, self.plan.updates_per_epoch or self.plan.horizon // 2
+        if factor is None or self._observed or self._start or len(self._applied) <= epoch:
+            return []
+        return [f"{factor} counts as 1, because no metric was observed: call audit.observe(value)."]
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write every update so far, with the columns update, planned and applied."""

@@ -11,19 +11,22 @@ from stepsize.errors import ScheduleError, require
 
 require("torch", "torch")
 
-from torch.optim import Optimizer  # noqa: E402
+from torch.compiler import disable  # noqa: E402
+
+from stepsize.adapters.torch_optimizers import wrapped  # noqa: E402
 
 
-def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0) -> ExitStack:
+def watch(optimizer: Any, audit: Audit, group: int | None = None, multiplier: float = 1.0) -> ExitStack:
     """Record the rate of one parameter group at every update, as the update is about to use it.
 
     Updates that mixed precision skips do not count, nor do micro-batches. A group whose rate is the plan's
-    times a number needs that `multiplier`, and its own audit. Attach anything that changes rates in a
+    times a number needs that `multiplier`, and its own audit. Without `group` all groups must have one rate;
+    if they part later, the audit's notes say where. Attach anything that changes rates in a
     hook of the optimizer, as `TorchScheduler` does, before this. The watch ends with its `with` block, or
     with `.close()`.
 
-    Raises: ScheduleError if `optimizer` is not one, or lacks the group; AuditError from `optimizer.step()`
-    before the first update that differs, under a strict audit.
+    Raises: ScheduleError if `optimizer` is not one, lacks the group, or has several rates; AuditError from
+    `optimizer.step()` before the first update that differs, under a strict audit.
 
     >>> import torch
     >>> from stepsize.schedules import linear
@@ -36,28 +39,45 @@ def watch(optimizer: Any, audit: Audit, group: int = 0, multiplier: float = 1.0)
     Row(update=1, planned=0.375, applied=0.5)
     """
     check_audit(audit)
-    while (inner := getattr(optimizer, "optimizer", None)) is not None:
-        optimizer = inner  # Accelerate wraps the optimizer that makes the updates
-    if not isinstance(optimizer, Optimizer):
-        raise ScheduleError(
-            f"optimizer={shown(optimizer)} is not a PyTorch optimizer; pass for example an SGD"
-        )
+    optimizer = wrapped(optimizer)[-1]  # Accelerate and others wrap the optimizer that makes the updates
     groups = len(optimizer.param_groups)
-    if group not in range(groups):
+    if group is not None and group not in range(groups):
         raise ScheduleError(f"group={shown(group)}: the optimizer has the groups 0 to {groups - 1}")
+    if group is None and (apart := _apart(optimizer)):
+        raise ScheduleError(f"{apart}; write watch(optimizer, audit, group=0), and an audit for each group")
+    one_rate = group is None and groups > 1
     updating = False  # a subclass that calls its parent's step() begins twice
 
     def begin(optimizer: Any, args: Any, kwargs: Any) -> None:
-        nonlocal updating
+        nonlocal updating, one_rate
         if not updating and not getattr(optimizer, "found_inf", None):  # a fused update skips itself
             updating = True
-            audit.record(optimizer.param_groups[group]["lr"], multiplier)
+            if one_rate and (apart := _apart(optimizer)):
+                one_rate = False
+                audit.notes.append(f"From update {audit.update} on, {apart}, and only group 0 was audited.")
+            audit.record(optimizer.param_groups[group or 0]["lr"], multiplier)
 
     def end(optimizer: Any, args: Any, kwargs: Any) -> None:
         nonlocal updating
         updating = False
 
     watching = ExitStack()
-    watching.callback(optimizer.register_step_pre_hook(begin).remove)
-    watching.callback(optimizer.register_step_post_hook(end).remove)
+    for register, hook in (
+        (optimizer.register_step_pre_hook, begin),
+        (optimizer.register_step_post_hook, end),
+    ):
+        watching.callback(register(disable(hook)).remove)  # left out of compiled code, which would recompile
     return watching
+
+
+def _apart(optimizer: Any) -> str:
+    """Return which group has another rate than group 0, as text; empty if none has."""
+    first, *others = (float(group["lr"]) for group in optimizer.param_groups)
+    return next(
+        (
+            f"the optimizer's group {index} has the rate {rate:g} and group 0 {first:g}"
+            for index, rate in enumerate(others, 1)
+            if rate != first
+        ),
+        "",
+    )

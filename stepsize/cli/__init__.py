@@ -18,7 +18,7 @@ ANSWERED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # and studies.ALL_DIVER
 
 app = typer.Typer(
     help="Which learning rate, and which schedule, should I use on my model and my data?",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -51,11 +51,14 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(BAD_INPUT)
 
 
 for command in (studies.compare, studies.report, schedules.preview, schedules.export):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 _ARGUMENT = re.compile(r"(?<!\w)(\w+)=(?!=)")
 _QUOTED = re.compile(r"""(?<!\w)("[^"]*"|'[^']*')""")
+_SWITCH = re.compile(r"(True|False)\b")
 _LIST = re.compile(r"\[[^\[\]]*\]")
 
 
@@ -19,6 +20,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
 
     >>> in_options('say target="y" or drop=["id"]', {"target": "--target", "drop": "--drop"})
     'say --target y or --drop id'
+    >>> in_options("header=True or header=False", {"header": "--header"})
+    '--header or --no-header'
     >>> in_options('metric=3: write plateau(metric="loss")', {"metric": "--metric"})
     '--metric 3: write plateau(metric="loss")'
     """
@@ -46,6 +49,9 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
 def _option(message: str, start: int, option: str) -> tuple[str, int]:
     """Return the text of an option whose value starts at `start`, and where the message continues."""
     quoted, several = _QUOTED.match(message, start), _LIST.match(message, start)
+    switch = _SWITCH.match(message, start)
+    if switch:
+        return option if switch[0] == "True" else option.replace("--", "--no-", 1), switch.end()
     if quoted:
         return f"{option} {shlex.quote(quoted[0][1:-1])}", quoted.end()
     values = _texts(several[0]) if several else []

@@ -9,6 +9,7 @@ import typer
 
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import ScheduleError
+from stepsize.output_files import CODE, write_output
 
 if TYPE_CHECKING:
     from stepsize.schedules import Plan
@@ -66,12 +67,7 @@ def export(
     if output is None:
         typer.echo(text, nl=False)
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ScheduleError(
-            f"output={str(output)!r} cannot be written: {error.strerror}; choose another file"
-        ) from None
+    write_output("output", output, CODE, text)
     say(f"Code: {output}")
 
 

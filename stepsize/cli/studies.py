@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
-import tempfile
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stepsize.cli.terminal import ascii_only, say, width
-from stepsize.errors import StudyError, require
+from stepsize.errors import OutputError, StoreError, require
+from stepsize.output_files import REPORT, check_output, study_of
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result
+    from stepsize.study.store import Store
     from stepsize.study.study import Study
 
 ALL_DIVERGED = 3  # the exit code
+TO_REPORT = ("scipy", "sklearn", "altair", "vl_convert", "jinja2")  # packages
 
 
 def compare(
@@ -37,12 +40,26 @@ def compare(
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds for the verdict.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Schedule that the others are compared with.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict; separate several by commas.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Column to predict: its name, or its number (-1 is the last); several with commas."
+        ),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first row holds the names of the columns; recognised by default.",
+        ),
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option(help="binary, multiclass, multilabel or regression; recognised by default."),
     ] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Column to leave out, by name or number; repeatable.")
+    ] = None,
     groups: Annotated[
         str | None,
         typer.Option(help="Column naming groups that must not be split between training and validation."),
@@ -50,6 +67,13 @@ def compare(
     order: Annotated[str | None, typer.Option(help="Column of times; the latest rows validate.")] = None,
     part: Annotated[str | None, typer.Option(help="Column with the values train, valid and test.")] = None,
     weights: Annotated[str | None, typer.Option(help="Column of row weights in the training loss.")] = None,
+    prepare: Annotated[
+        bool | None,
+        typer.Option(
+            "--prepare/--no-prepare",
+            help="Fill missing numbers and scale inputs; by default only for a model given as text.",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="mlp(128, 64, dropout=0.2), package.module:factory, or a .keras file."),
@@ -84,6 +108,7 @@ def compare(
     folder: Annotated[
         str | None, typer.Option("--data", help="Folder with the IDX files of Fashion-MNIST.")
     ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study, its store and its report.")] = None,
     store: Annotated[Path | None, typer.Option(help="File that keeps the runs.")] = None,
     report: Annotated[Path | None, typer.Option(help="File for the HTML report.")] = None,
     as_json: Annotated[
@@ -99,7 +124,7 @@ def compare(
 
     may_be_function = ":" in problem or problem.lower().endswith(".toml")
     training = () if may_be_function else ("jax", "keras")
-    require("all", *training, "scipy", "sklearn", "altair", "vl_convert", "jinja2")
+    require("all", *training, *TO_REPORT)
     # The training process takes longest to start, so it starts before anything else is even imported.
     with nullcontext() if may_be_function else Engine() as engine:
         from stepsize import comparison
@@ -109,15 +134,20 @@ def compare(
             return report or comparison.RESULTS / f"{name}.html"
 
         def prepare_report(study: Study) -> None:
-            _check_writable(page_of(study.name))
+            page = page_of(study.name)
+            if store is not None and page.absolute() == store.absolute():
+                raise OutputError(f"report={str(page)!r} is the store as well; choose another file")
+            check_output("report", page, REPORT)
             threading.Thread(target=html.prepare, daemon=True).start()
 
         result = comparison.compare(
-            problem, candidates, seeds, baseline=baseline, target=target, kind=kind, drop=drop or None,
-            groups=groups, order=order, part=part, weights=weights, model=model, epochs=epochs,
-            batch_size=batch_size, split=split, validation=validation, folds=folds, metric=metric, mode=mode,
-            margin=margin, until=until, budget=budget, updates_per_epoch=updates_per_epoch, folder=folder,
-            store=store, quiet=quiet, engine=engine, command=_command(), on_start=prepare_report,
+            problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
+            drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
+            model=model,
+            epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds,
+            metric=metric, mode=mode, margin=margin, until=until, budget=budget,
+            updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
+            quiet=quiet, engine=engine, command=_command(), on_start=prepare_report,
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)
         say(f"Runs: {result.store}")
@@ -126,7 +156,13 @@ def compare(
 
 
 def report(
-    store: Annotated[Path, typer.Argument(help="File that keeps the runs of a study.")],
+    store: Annotated[Path, typer.Argument(help="File that keeps the runs of studies.")],
+    study: Annotated[
+        str | None, typer.Option(help="The study to show, by its id or name; the latest by default.")
+    ] = None,
+    list_studies: Annotated[
+        bool, typer.Option("--list", help="List the finished studies of the file and nothing else.")
+    ] = False,
     output: Annotated[Path | None, typer.Option(help="File for the HTML report.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else.")
@@ -136,16 +172,62 @@ def report(
 
     Example: stepsize report stepsize-results/ionosphere.sqlite
     """
-    from stepsize.comparison import judge
+    require("all", *TO_REPORT)
+    from stepsize.comparison import stored_result
     from stepsize.study.store import Store
-    from stepsize.study.study import Study
 
-    if not store.is_file():
-        raise StudyError(f"store {str(store)!r} does not exist; stepsize compare creates one")
+    _check_store(store)
     with Store(store) as opened:
-        definition, cost = opened.latest_study()
-        result = judge(Study.from_definition(definition), opened, cost or {})
-    _show(result, output or store.with_suffix(".html"), as_json)
+        if list_studies:
+            typer.echo(_list(opened, as_json))
+            return
+        page = output or _page_beside(store, None if study is None else opened.saved_study(study).id)
+        check_output("output", page, REPORT)
+        result = stored_result(opened, study)
+    _show(result, page, as_json)
+
+
+def _check_store(path: Path) -> None:
+    """Raise StoreError unless the path is that of a file."""
+    if path.is_dir():
+        stores = ", ".join(sorted(map(str, path.glob("*.sqlite"))))
+        raise StoreError(
+            f"store {str(path)!r} is a folder; give a file{f', such as {stores}' if stores else ''}"
+        )
+    if not path.is_file():
+        raise StoreError(f"store {str(path)!r} does not exist; stepsize compare creates one")
+
+
+def _page_beside(store: Path, study: str | None) -> Path:
+    """Return where the report of a store is written; that of a chosen study gets a name of its own."""
+    return store.with_suffix(".html") if study is None else store.with_name(f"{store.stem}-{study}.html")
+
+
+def _list(store: Store, as_json: bool) -> str:
+    """Return the finished studies of a store as text, the latest first."""
+    rows = []
+    for each in store.studies():
+        names = [candidate["name"] for candidate in each.definition["candidates"]]
+        facts = each.definition["facts"]
+        rows.append(
+            {
+                "id": each.id,
+                "saved": each.saved,
+                "name": each.definition["name"],
+                "model": facts["protocol"]["model"],
+                "candidates": names,
+                "seeds": each.definition["seeds"],
+                "command": facts["command"],
+            }
+        )
+    if as_json:
+        return json.dumps(rows, indent=1, ensure_ascii=False)
+    return "\n\n".join(
+        f"{row['id']}  {row['name']}, saved {row['saved'][:16].replace('T', ' ')} UTC\n"
+        f"  {row['model']}; candidates: {len(row['candidates'])}, seeds: {len(row['seeds'])}\n"
+        f"  {row['command']}"
+        for row in rows
+    )
 
 
 def _show(result: Result, page: Path, as_json: bool) -> None:
@@ -156,21 +238,15 @@ def _show(result: Result, page: Path, as_json: bool) -> None:
 
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         typer.echo(terminal.render(result.answer, result.details, width(), colour, ascii_only()))
+    earlier = study_of(page, REPORT)
     result.report(page)
-    say(f"Report: {page}")
-
-
-def _check_writable(page: Path) -> None:
-    """Raise StudyError before training, not after it, if the report cannot be written."""
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=page.parent).close()
-    except OSError as error:
-        raise StudyError(
-            f"report={str(page)!r} cannot be written: {error.strerror}; choose another file"
-        ) from None
-    if page.is_dir():
-        raise StudyError(f"report={str(page)!r} is a directory; give the path of a file")
+    replaced = f", instead of that of study {earlier}" if earlier not in (None, "", result.study) else ""
+    say(f"Report: {page}{replaced}")
+    if replaced and result.store is not None:
+        say(
+            f"To see that again, run stepsize report {shlex.quote(str(result.store))} --study {earlier}. "
+            "With a --name of its own, each study keeps its report."
+        )
 
 
 def _command() -> str:

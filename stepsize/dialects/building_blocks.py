@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import spell
 from stepsize.errors import ScheduleError
 from stepsize.schedules import (
     Join,
@@ -28,11 +29,14 @@ from stepsize.schedules import (
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
 from stepsize.schedules.foreign.shared import cut, geometric, power_curve
+from stepsize.schedules.foreign.torch import torch_chained
 from stepsize.schedules.operators import join
 from stepsize.schedules.plan import LONGEST
 from stepsize.units import updates
 
 CLOCK = Clock(LONGEST, LONGEST, None)
+PROBED = 1000  # values at the beginning that tell whether schedules are multiples of each other
+CHAINED = 10_000  # updates of a run of `torch_chained`, which computes every rate up to the end
 OPEN = (constant, exponential, geometric, inverse_sqrt, multistep, piecewise_constant, step_decay)
 """Families whose values do not depend on their length, so that they may get any length."""
 JOINED_CYCLES = "its cycles one after another, joined by >>"
@@ -167,9 +171,53 @@ def of_groups(read: Callable[[int], Schedule], count: int, group: int | None) ->
     chosen = read(group or 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the first group has warned
-        if group is None and any(read(other) != chosen for other in range(1, count)):
-            raise ScheduleError(f"the {count} parameter groups differ; write group=0 for the first one")
+        schedules = [chosen, *(read(other) for other in range(1, count))] if group is None else []
+    if any(schedule != chosen for schedule in schedules):
+        raise ScheduleError(f"the {count} parameter groups differ; {_how_to_follow(schedules)}")
     return chosen
+
+
+def _how_to_follow(schedules: list[Schedule]) -> str:
+    """Return what to write for groups that differ: multipliers if they are multiples of each other."""
+    values = _values(schedules)
+    top = 0 if values is None else int(np.argmax(values.max(axis=1)))
+    factors = None if values is None else _factors(values, top)
+    if factors is None:
+        return (
+            "write group=0 for the schedule of the first one, and so on; TorchScheduler takes a list with a "
+            "plan for each group"
+        )
+    return (
+        f"write group={top} for the schedule of the highest one, and "
+        f"multipliers=[{', '.join(spell(float(f'{factor:.10g}')) for factor in factors)}] in TorchScheduler"
+    )
+
+
+def _values(schedules: list[Schedule]) -> Array | None:
+    """Return the first values of schedules, or None if metrics multiply them in different ways."""
+    if any(schedule.metric_factor != schedules[0].metric_factor for schedule in schedules):
+        return None
+    try:
+        return np.stack([values_at(schedule, np.arange(PROBED, dtype=np.float64)) for schedule in schedules])
+    except ScheduleError:
+        return None
+
+
+def values_at(schedule: Schedule, t: Array) -> Array:
+    """Return the values at updates `t`, in a run that is long enough for every length."""
+    run = int(t.max()) + CHAINED if isinstance(schedule, torch_chained) else LONGEST
+    try:
+        return schedule.evaluate(t, Clock(run, run, 1))
+    except ScheduleError:  # a piece of the chain is longer
+        return schedule.evaluate(t, Clock(100 * run, 100 * run, 1))
+
+
+def _factors(values: Array, top: int) -> list[float] | None:
+    """Return the number by which each row is a multiple of row `top`, if all are."""
+    at = int(np.argmax(values[top]))
+    factors = values[:, at] / values[top, at]
+    close = np.allclose(values, factors[:, None] * values[top], rtol=1e-9, atol=1e-12 * values[top, at])
+    return factors.tolist() if close else None
 
 
 def warn(defect: str, instead: object) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from stepsize.checks import finite_number
-from stepsize.dialects.building_blocks import climb, held, of_groups, on_plateau, sequence, warn
+from stepsize.dialects.building_blocks import climb, held, of_groups, on_plateau, sequence, values_at, warn
 from stepsize.dialects.transformers import from_lambda
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
@@ -60,7 +63,26 @@ def from_torch(
         names = ", ".join(["peak"] * (peak is not None) + list(settings))
         raise ScheduleError(f"{names}: an instance of a scheduler has its own numbers; leave them out")
     groups = scheduler.optimizer.param_groups if hasattr(scheduler, "optimizer") else [None]
-    return of_groups(lambda index: _read(scheduler, index), len(groups), group)
+    return of_groups(lambda index: _checked(scheduler, index), len(groups), group)
+
+
+def _checked(scheduler: Any, group: int) -> Schedule:
+    """Return the schedule of one parameter group, if the scheduler has the rate that it says now.
+
+    It has another if it was built on a rate that something else had changed: PyTorch multiplies that rate.
+    """
+    schedule = _read(scheduler, group)
+    update = getattr(scheduler, "last_epoch", 0)
+    if schedule.metric_factor is not None or not getattr(scheduler, "_last_lr", None) or update < 0:
+        return schedule
+    held = float(scheduler._last_lr[group])
+    planned = float(values_at(schedule, np.array([float(update)]))[0])
+    if not math.isclose(held, planned, rel_tol=1e-5, abs_tol=1e-9):
+        raise ScheduleError(
+            f"this {type(scheduler).__name__} has the rate {held:g} at update {update}, and by its own "
+            f"numbers {planned:g}: something else changed the rate of its optimizer; build it on a new one"
+        )
+    return schedule
 
 
 def _built(kind: type, peak: float | None, settings: dict[str, Any]) -> Any:
@@ -242,7 +264,8 @@ def clean(schedule: Schedule) -> Schedule:
 def _single(child: Any) -> Any:
     if hasattr(child, "_schedulers"):
         raise ScheduleError(
-            f"{type(child).__name__} inside a combination does not work in PyTorch; read its parts and write "
+            f"{type(child).__name__} inside a combination is not read, because PyTorch "
+            "steps some of them at other updates; read its parts and write "
             "first >> second, or first * second"
         )
     return child

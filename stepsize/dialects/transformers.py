@@ -214,7 +214,7 @@ def _warmup_stable_decay(
 
 def _greedy(peak: Any) -> Schedule:
     raise ScheduleError(
-        '"greedy" raises and lowers the rate by rules of its own; write constant(0.1) * plateau() instead'
+        '"greedy" raises and lowers the rate by rules of its own; write constant(0.1) * two_way() instead'
     )
 
 

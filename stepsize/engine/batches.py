@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -34,17 +33,18 @@ class Batch(NamedTuple):
 
 def all_rows(task: Task, built: Built) -> Rows:
     """Return the data of a task, with targets in the form that loss and metric ask for."""
-    inputs = task.x if isinstance(task.x, Mapping) else {"": task.x}
+    arrays = task.x if isinstance(task.x, Mapping) else {"": task.x}
+    inputs = {name: x.reshape(len(x), *built.row_shapes[name]) for name, x in arrays.items()}
 
     def targets(numbers: bool) -> np.ndarray:
         return encode(task.y, task.kind, task.classes, built.width, numbers)
 
     y = targets(built.loss_numbers)
-    same = built.loss_numbers == built.metric_numbers
-    return Rows(inputs, y, y if same else targets(built.metric_numbers), task.weights)
+    same = built.loss_numbers == built.scorer.numbers
+    return Rows(inputs, y, y if same else targets(built.scorer.numbers), task.weights)
 
 
-def take_rows(data: Rows, block: Block, rows: jax.Array) -> Batch:
+def take_rows(data: Rows, block: Block, rows: Array) -> Batch:
     """Take rows by number, filled and scaled, with quantities in the block's standardised units."""
     inputs = {}
     for name, array in data.inputs.items():

@@ -23,7 +23,7 @@ def build_task(task: Task) -> Built:
     An optimizer built with momentum 0 keeps no state for it, so one whose momentum a schedule sets is built
     with another value.
     """
-    shape = DataShape(task.x, task.kind, task.classes, task.outputs)
+    shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
     keras.utils.clear_session(free_memory=False)
     built = build(task.model, task.settings, shape, task.metric)
     if task.scheduled_momentum:
@@ -110,11 +110,30 @@ def layer_factors(model: Any, multipliers: Mapping[str, float]) -> list[float]:
     return [factor(path) for path in layers]
 
 
-def scaled_steps(
-    new: Sequence[jax.Array], old: Sequence[jax.Array], factors: Sequence[float]
-) -> list[jax.Array]:
-    """Scale each step from `old` to `new`; exact for updates that are proportional to the rate."""
-    return [
-        after if factor == 1 else before + jnp.asarray(factor, after.dtype) * (after - before)
-        for after, before, factor in zip(new, old, factors, strict=True)
-    ]
+def scaled_update(
+    model: Any,
+    slots: Sequence[jax.Array],
+    gradients: Sequence[jax.Array],
+    weights: Sequence[jax.Array],
+    factors: Sequence[float],
+) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Make one update of the model's optimizer; return the new weights and slots.
+
+    Each step is scaled by its factor, which is exact for updates that are proportional to the rate. A
+    weight constraint is applied to the scaled step, as Keras applies it after an update of another rate.
+    """
+    variables = model.trainable_variables
+    scaled = [i for i, factor in enumerate(factors) if factor != 1]
+    constraints = [variables[i].constraint for i in scaled]
+    for i in scaled:
+        variables[i].constraint = None
+    try:
+        new, slots = model.optimizer.stateless_apply(slots, gradients, weights)
+    finally:
+        for i, constraint in zip(scaled, constraints, strict=True):
+            variables[i].constraint = constraint
+    for i, constraint in zip(scaled, constraints, strict=True):
+        factor = jnp.asarray(factors[i], new[i].dtype)
+        step = weights[i] + factor * (new[i] - weights[i])
+        new[i] = step if constraint is None else constraint(step)
+    return new, list(slots)

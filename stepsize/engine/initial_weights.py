@@ -7,34 +7,12 @@ initialiser of every variable is recorded while one model is built, and called a
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import jax
-import keras
 
-Initialisers = dict[int, Any]
-
-
-@contextmanager
-def recorded_initialisers() -> Iterator[Initialisers]:
-    """Record the initialiser of every variable that layers create inside the block, by the variable's id."""
-    initialisers: Initialisers = {}
-    original = keras.layers.Layer.add_weight
-
-    def add_weight(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        variable = original(layer, *args, **kwargs)
-        argument = kwargs.get("initializer") or (args[1] if len(args) > 1 else None)
-        default = "glorot_uniform" if "float" in str(variable.dtype) else "zeros"
-        initialisers[id(variable)] = keras.initializers.get(argument or default)
-        return variable
-
-    keras.layers.Layer.add_weight = cast(Any, add_weight)
-    try:
-        yield initialisers
-    finally:
-        keras.layers.Layer.add_weight = original
+from stepsize.problems.models.kept_weights import Initialisers, kept_variables
 
 
 def is_generator_state(variable: Any) -> bool:
@@ -42,19 +20,21 @@ def is_generator_state(variable: Any) -> bool:
     return variable.name == "seed_generator_state"
 
 
-def starter(variables: list[Any], initialisers: Initialisers) -> Callable[[jax.Array], list[jax.Array]]:
-    """Return the function seed -> initial values of `variables`, in their order.
+def starter(model: Any, initialisers: Initialisers) -> Callable[[jax.Array], list[jax.Array]]:
+    """Return the function seed -> initial values of the trainable variables, and then of the others.
 
     Variable i of seed s draws from the JAX key `fold_in(key(s), i)`, so all candidates of a seed share
-    weights and dropout masks. Variables without a recorded initialiser keep their current value.
+    weights and dropout masks. Frozen variables, and others of `kept_weights`, keep their current value.
     """
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    kept = kept_variables(model, initialisers)
 
     def value(variable: Any, key: jax.Array) -> jax.Array:
         data = jax.random.key_data(key)
         if is_generator_state(variable):
             return data.at[1].set(0).astype(variable.dtype)
         initialiser = initialisers.get(id(variable))
-        if initialiser is None:
+        if initialiser is None or id(variable) in kept:
             return variable.value
         if hasattr(initialiser, "seed"):
             initialiser = copy.copy(initialiser)

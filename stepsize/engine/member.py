@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import keras
 
 from stepsize.engine.batches import Batch
-from stepsize.engine.driven_settings import build_task, driven_momentum, layer_factors, scaled_steps
-from stepsize.engine.initial_weights import is_generator_state, recorded_initialisers, starter
+from stepsize.engine.driven_settings import build_task, driven_momentum, layer_factors, scaled_update
+from stepsize.engine.initial_weights import is_generator_state, starter
 from stepsize.engine.task import Task
+from stepsize.problems.models.kept_weights import recorded_initialisers
 from stepsize.schedules import plateau_rule
 
 
@@ -54,8 +55,7 @@ class Member:
         self._generator = [is_generator_state(v) for v in self.model.non_trainable_variables]
         self._rate_slot = [v is self.optimizer._learning_rate for v in self.optimizer.variables].index(True)
         self._slots = [v.value for v in self.optimizer.variables]
-        variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
-        self._initial = starter(variables, {} if task.model.get("from_weights") else initialisers)
+        self._initial = starter(self.model, {} if task.model.get("from_weights") else initialisers)
         kernels = [v.shape for v in self.model.trainable_variables]
         self.weights = sum(map(prod, kernels))
         units = sum(prod(shape) * shape[-1] for shape in kernels if shape)
@@ -96,8 +96,7 @@ class Member:
         slots = list(state.slots)
         slots[self._rate_slot] = driven.rate.astype(slots[self._rate_slot].dtype)
         with driven_momentum(self.optimizer, driven.momentum):
-            weights, slots = self.optimizer.stateless_apply(slots, gradients, state.weights)
-        weights = scaled_steps(weights, state.weights, self._factors)
+            weights, slots = scaled_update(self.model, slots, gradients, state.weights, self._factors)
         others, generators = self._split(non_trainable)
         diverges = (state.diverged_at < 0) & ~jnp.isfinite(loss)
         diverged_at = jnp.where(diverges, state.update, state.diverged_at)
@@ -109,7 +108,7 @@ class Member:
         loss, (_, predicted, _, _) = self.model.compute_loss_and_updates(
             state.weights, self._merge(state.others, generators), [], batch.x, batch.y, None, training=False
         )
-        return loss, predicted
+        return loss, keras.tree.flatten(predicted)[0]
 
     def finished(self, state: State) -> State:
         """Return the state with the weights `fit` would end with: averages if the optimizer keeps them."""

@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from stepsize.engine.batches import Rows, all_rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side, split_members
+from stepsize.engine.first_loss import lost_together, require_finite_losses
 from stepsize.engine.member import Driven, Generators, Member, State
 from stepsize.engine.planner import Layout
 from stepsize.engine.scoring import Scoring
@@ -39,12 +40,13 @@ class Population:
 
     def __init__(self, task: Task) -> None:
         self.task, self.member = task, Member(task)
-        self._scoring = Scoring(self.member, task.batch_size)
+        self._scoring = Scoring(self.member, task)
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))
         self._state, self._generators = jax.eval_shape(self.member.start, seed, self._rule)
         self._driven = Driven(number, number if task.scheduled_momentum else None)
+        self._rows_checked = False
         self.traces = 0
         self.compile_seconds = 0.0
 
@@ -69,8 +71,16 @@ class Population:
     def train(
         self, blocks: Sequence[Block], on_segment: Callable[[float], None] = lambda share: None
     ) -> list[Curves]:
-        """Train up to `layout.blocks` blocks; return the curves of each, [members, epochs]."""
-        return self._run(blocks, on_segment)[0]
+        """Train up to `layout.blocks` blocks; return the curves of each, [members, epochs].
+
+        Raises: ProblemError if a row of the data, not a rate, made all runs of a block diverge.
+        """
+        curves = self._run(blocks, on_segment)[0]
+        for block, each in zip(blocks, curves, strict=True):
+            if not self._rows_checked and lost_together(each, self.task.updates_per_epoch):
+                require_finite_losses(self.member, all_rows(self.task, self.member.built), block)
+                self._rows_checked = True
+        return curves
 
     def run(self, blocks: Sequence[Block]) -> tuple[list[Curves], State]:
         """Train as `train` does; return the curves and the final states, [blocks, members, ...]."""

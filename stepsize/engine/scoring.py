@@ -11,29 +11,34 @@ import numpy as np
 from stepsize.engine.batches import Batch, Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.member import Generators, Member, State
-from stepsize.engine.task import Array, Block
+from stepsize.engine.task import Array, Block, Task
+from stepsize.problems.metrics import metric_of
 from stepsize.problems.models.keras_models import Built
 
 CHUNK = 512  # validation rows evaluated at once, or a batch's if those are more
 
 
 class Totals(NamedTuple):
-    """Running totals over validation rows: the summed loss, and the state of the metric."""
+    """Running totals over validation rows: the summed loss, the state of the metric.
+
+    `finite` is whether all predictions were finite numbers.
+    """
 
     loss: jax.Array
     score: list[jax.Array]
+    finite: jax.Array
 
 
 class Scoring:
     """Judge the runs of one population; `judge` does it for a block, the other methods for one run."""
 
-    def __init__(self, member: Member, batch_size: int) -> None:
-        self._member, self._metric = member, KerasMetric(member.built)
-        self._chunk = max(batch_size, CHUNK)
+    def __init__(self, member: Member, task: Task) -> None:
+        self._member, self._metric = member, KerasMetric(member.built, origin(task))
+        self._chunk = max(task.batch_size, CHUNK)
 
     def start(self) -> Totals:
         """Return the totals of no rows."""
-        return Totals(jnp.float32(0), self._metric.start())
+        return Totals(jnp.float32(0), self._metric.start(), jnp.bool_(True))
 
     def add(
         self, run: tuple[Totals, State], generators: Generators, batch: Batch, target: Any
@@ -42,14 +47,19 @@ class Scoring:
         totals, state = run
         loss, predicted = self._member.predict(state, generators, batch)
         score = self._metric.add(totals.score, batch.scored, predicted, target)
-        return Totals(totals.loss + loss * len(batch.y), score), generators
+        finite = totals.finite & jnp.isfinite(predicted).all()
+        return Totals(totals.loss + loss * len(batch.y), score, finite), generators
 
     def result(self, run: tuple[Totals, State], rows: int) -> tuple[jax.Array, jax.Array]:
-        """Return loss and metric of the whole validation part, NaN for a run that diverged."""
+        """Return loss and metric of the whole validation part, NaN for a run that diverged.
+
+        The metric is also NaN if a prediction is not finite: most metrics would count it as an answer.
+        """
         totals, state = run
         diverged = state.diverged_at >= 0
         loss, score = totals.loss / rows, self._metric.result(totals.score)
-        return jnp.where(diverged, jnp.nan, loss), jnp.where(diverged, jnp.nan, score)
+        lost = diverged | ~totals.finite
+        return jnp.where(diverged, jnp.nan, loss), jnp.where(lost, jnp.nan, score)
 
     def judge(
         self, states: State, generators: Generators, like: State, data: Rows, block: Block, members: int
@@ -78,12 +88,27 @@ class Scoring:
         return result((totals, states))[0]
 
 
-class KerasMetric:
-    """A Keras metric as functions of its state, for use inside compiled programs."""
+def origin(task: Task) -> np.ndarray | None:
+    """Return the mean of the quantities if the metric may count from there; None if it may not.
 
-    def __init__(self, built: Built) -> None:
-        self._metric, self._link = built.metric, built.link
-        self._initial = [np.asarray(variable.value) for variable in built.metric.variables]
+    R2 is a difference of sums of squares: in float32 it is wrong where the mean is large beside the spread.
+    """
+    metric = task.metric or metric_of(None, None, task.kind)
+    if task.kind != "regression" or not metric.of_differences:
+        return None
+    return task.y.reshape(len(task.y), -1).mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+class KerasMetric:
+    """A Keras metric as functions of its state, for use inside compiled programs.
+
+    Targets and predictions are both counted from `origin`, which may be None.
+    """
+
+    def __init__(self, built: Built, origin: np.ndarray | None) -> None:
+        self._origin = origin
+        self._metric, self._link = built.scorer.metric, built.scorer.link
+        self._initial = [np.asarray(variable.value) for variable in self._metric.variables]
 
     def start(self) -> list[jax.Array]:
         """Return the state of a metric that has seen no rows."""
@@ -95,8 +120,13 @@ class KerasMetric:
         """Add rows, turning logits into probabilities and standardised quantities back into their units."""
         if self._link is not None:
             predicted = getattr(jax.nn, self._link)(predicted)
+        start = 0 if self._origin is None else self._origin
         if target is not None:
-            predicted = predicted * target[1] + target[0]
+            predicted = predicted * target[1] + (target[0] - start)
+        elif self._origin is not None:
+            predicted = predicted - start
+        if self._origin is not None:
+            y = y - start
         return self._metric.stateless_update_state(state, y, predicted)
 
     def result(self, state: list[jax.Array]) -> jax.Array:

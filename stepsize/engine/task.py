@@ -16,8 +16,8 @@ class Task:
     """What all runs of a population share: model, optimizer settings, data, length.
 
     `x` (one array, or inputs by name), `y` and `weights` hold all rows of the data; blocks refer to them by
-    row number. `kind`, `classes` and `outputs` describe `y`, as `Data` does. Every run of a population trains
-    on exactly `train_rows` rows.
+    row number. `kind`, `classes`, `outputs` and `one_hot` describe `y`, as `Data` does. Every run of a
+    population trains on exactly `train_rows` rows.
     """
 
     model: Mapping[str, Any]
@@ -32,6 +32,7 @@ class Task:
     epochs: int
     weights: np.ndarray | None = None
     metric: Metric | None = None
+    one_hot: bool = False
     multipliers: Mapping[str, float] = field(default_factory=dict)  # of the rate, by a layer's name
     scheduled_momentum: bool = False
 

@@ -1,6 +1,6 @@
-"""The training process: receives tasks and blocks on standard input, answers with curves.
+"""The training process: receives tasks and blocks, answers with curves.
 
-`client.Engine` starts it as `python -m stepsize.engine.worker`, so it has an environment of its own: Keras
+`client.Engine` starts it through `process.Child`, so it has an environment of its own: Keras
 on JAX whatever the caller's Keras runs on, and one JAX device per processor core, or the GPU that
 JAX_PLATFORMS names.
 """
@@ -111,7 +111,3 @@ def _hidden(package: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[package]
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -12,26 +12,29 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import ProblemError, unknown
+from stepsize.problems.precision import blocks, centre, check_steps
 
 Kind = Literal["binary", "multiclass", "multilabel", "regression"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PARTS = ("train", "valid", "test")
 LEAST_ROWS = 4
-BLOCK = 2**26  # bytes of an array read at once, so that one on disk is never loaded as a whole
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
     """Rows to learn from: inputs, targets, and what else is known about each row.
 
-    - `x`: [rows, features...], or several such inputs by name; float32, or integers for embeddings.
+    - `x`: [rows, features...], or several such inputs by name; float32, or float64 where float32 would round
+      noticeably, or int32 for embeddings.
     - `y`: [rows] class numbers, [rows, labels] of 0 and 1 for several labels at once, or [rows, outputs]
-      quantities, as `kind` says.
+      quantities in float64, as `kind` says.
     - `classes`: the names of the classes or labels; empty for quantities.
     - `prepare`: if true, missing numbers are filled and features scaled, fitted on each seed's training rows.
     - `test`: the row numbers of the data's own test part, or None.
     - `groups` [rows]: rows with the same number belong together; `order` [rows]: their time; `part` [rows]:
       "train", "valid" or "test"; `weights` [rows]: of each row in the training loss. Each may be None.
+    - `one_hot`: whether the classes came as one column of 0 and 1 for each, as losses of the user's own then
+      get them.
     - `notes`: how the data was read, for the report.
 
     Raises: ProblemError for arrays of different lengths, values that are not finite, and labels outside the
@@ -54,6 +57,7 @@ class Data:
     order: np.ndarray | None = None
     part: np.ndarray | None = None
     weights: np.ndarray | None = None
+    one_hot: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -69,8 +73,10 @@ class Data:
         if self.rows < LEAST_ROWS:
             raise ProblemError(f"data {self.name!r} has {self.rows} rows; at least {LEAST_ROWS} are needed")
         self._check_target()
-        for array in self.inputs.values():
+        for name, array in self.inputs.items():
             self._check_finite(array)
+            if array.dtype == np.float64 and not self.prepare:
+                check_steps(f"data {self.name!r}: {'x' if name == '' else f'x[{name!r}]'}", array)
         self._check_part_and_weights()
 
     @property
@@ -96,26 +102,52 @@ class Data:
         rows = np.arange(self.rows)
         return rows if self.test is None else np.setdiff1d(rows, self.test)
 
+    @property
+    def rows_to_train(self) -> np.ndarray:
+        """The rows that may be trained on: those of the part "train", or all outside the test part."""
+        return self.rows_outside_test if self.part is None else np.flatnonzero(self.part == "train")
+
     @cached_property
     def missing(self) -> frozenset[str]:
         """The names of the inputs in which a number is missing."""
         return frozenset(
             name
             for name, array in self.inputs.items()
-            if array.dtype.kind == "f" and any(np.isnan(block).any() for _, block in _blocks(array))
+            if array.dtype.kind == "f" and any(np.isnan(block).any() for _, block in blocks(array))
         )
+
+    @cached_property
+    def centres(self) -> Mapping[str, np.ndarray]:
+        """The means of the inputs in float64, which are subtracted before they are cut to float32."""
+        return {
+            name: centre(array)
+            for name, array in self.inputs.items()
+            if array.dtype == np.float64 and self.prepare
+        }
+
+    @cached_property
+    def trained_x(self) -> np.ndarray | Mapping[str, np.ndarray]:
+        """The inputs as the training process takes them: float32, less `centres`, or int32."""
+        arrays = {
+            name: (array - self.centres.get(name, 0)).astype(np.float32)
+            if array.dtype == np.float64
+            else array
+            for name, array in self.inputs.items()
+        }
+        return arrays if isinstance(self.x, Mapping) else arrays[""]
 
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with any value of the data."""
         shapes = {name: array.shape for name, array in self.inputs.items()}
-        digest = hashlib.sha256(repr((shapes, self.classes, self.kind, self.prepare)).encode())
+        facts = (shapes, self.classes, self.kind, self.prepare, *(["one-hot"] if self.one_hot else []))
+        digest = hashlib.sha256(repr(facts).encode())
         arrays = [*self.inputs.values(), self.y] + ([] if self.test is None else [self.test])
         for name in ("groups", "order", "part", "weights"):
             if getattr(self, name) is not None:
                 arrays += [np.array([name]), getattr(self, name)]
         for array in arrays:
-            for _, block in _blocks(array.astype(str) if array.dtype == object else array):
+            for _, block in blocks(array.astype(str) if array.dtype == object else array):
                 digest.update(block.tobytes())
         return digest.hexdigest()[:16]
 
@@ -154,13 +186,14 @@ class Data:
     def _check_finite(self, array: np.ndarray) -> None:
         if array.dtype.kind != "f":
             return
-        for start, block in _blocks(array):
+        for start, block in blocks(array):
             finite = np.isfinite(block) | (np.isnan(block) & self.prepare)
             if not finite.all():
                 row = start + int(finite.reshape(len(block), -1).all(axis=1).argmin())
+                fills = ", or pass prepare=True to have missing numbers filled and all numbers scaled"
                 raise ProblemError(
                     f"data {self.name!r}, row {row + 1}: a value is missing or not finite; "
-                    "fill it or remove the row"
+                    f"fill it or remove the row{fills if np.isnan(array[row]).any() else ''}"
                 )
 
     def _check_part_and_weights(self) -> None:
@@ -182,8 +215,3 @@ def from_arrays(name: str, x: np.ndarray, labels: ArrayLike, source: str, prepar
     classes = tuple(str(name) for name in names)
     kind = "binary" if len(classes) == 2 else "multiclass"
     return Data(name, np.asarray(x, np.float32), y.astype(np.int32), classes, source, kind, prepare)
-
-
-def _blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    size = max(1, BLOCK // max(1, array[:1].nbytes))
-    return ((start, array[start : start + size]) for start in range(0, len(array), size))

@@ -5,17 +5,29 @@ Everything but `make_metric` works without Keras, so that a study can be planned
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from stepsize.errors import ProblemError, unknown
+from stepsize.errors import ProblemError, first_line, unknown
 from stepsize.metric_directions import HIGHER, LOWER, canonical_name
+from stepsize.problems.custom_objects import REGISTER, custom_objects, import_objects
 
 KERAS_NAMES = {  # of metrics that Keras does not find by our name
     "f1_score": "F1Score", "fbeta_score": "FBetaScore", "logcosh": "LogCoshError", "r2": "R2Score",
 }  # fmt: skip
 MODES = ("max", "min")
+OF_DIFFERENCES = (  # the metrics that depend on target and prediction by their difference alone
+    "log_cosh_error", "logcosh", "mae", "mean_absolute_error", "mean_squared_error", "mse", "r2",
+    "root_mean_squared_error",
+)  # fmt: skip
+OF_QUANTITIES = (  # the metrics that a regression may be scored by
+    "concordance_correlation", "cosine_similarity", "kl_divergence", "logcosh", "mae", "mape",
+    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "pearson_correlation", "poisson", "r2",
+    "root_mean_squared_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,13 +35,20 @@ class Metric:
     """A metric that has not been built: its `name`, whether higher is better, and how to build it.
 
     `share` is true if 1 is perfect, so that differences are shown in percentage points. `form` is Keras'
-    config, or None if the name is enough.
+    config, or None if the name is enough; `custom` names the classes and functions in it that are not Keras'.
     """
 
     name: str
     higher_is_better: bool
     share: bool
     form: Mapping[str, Any] | None = None
+    custom: Sequence[Sequence[str]] = ()
+
+    @property
+    def of_differences(self) -> bool:
+        """Whether target and prediction may both be shifted without a change of the metric."""
+        name = self.name if self.form is None else canonical_name(str(self.form.get("class_name")))
+        return name in OF_DIFFERENCES and not self.custom
 
 
 def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
@@ -54,13 +73,14 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
         name = canonical_name(metric)
         if name not in (*HIGHER, *LOWER):
             raise ProblemError(unknown("metric", metric, sorted((*HIGHER, *LOWER))))
-        if name == "accuracy" and kind == "regression":
-            raise ProblemError("metric='accuracy' needs classes, but the target is a quantity; use 'r2'")
+        if kind == "regression" and name not in OF_QUANTITIES:
+            raise ProblemError(f"metric={metric!r} needs classes, but the target is a quantity; use 'r2'")
         up = name in HIGHER
         return Metric(name, up if mode is None else mode == "max", up)
     if not hasattr(metric, "update_state"):
         raise ProblemError(
-            f"metric={metric!r} must be the name of a Keras metric, such as 'auc', or a Keras metric object"
+            f"metric={metric!r} must be the name of a Keras metric, such as 'auc', or a Keras metric object; "
+            "wrap a function as keras.metrics.MeanMetricWrapper(function)"
         )
     direction = {"max": "up", "min": "down"}.get(mode or "", getattr(metric, "_direction", None))
     if direction is None:
@@ -72,7 +92,8 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
 
     share = canonical_name(type(metric).__name__) in HIGHER
     form: Any = keras.saving.serialize_keras_object(metric)
-    return Metric(metric.name, direction == "up", share, form)
+    custom = custom_objects(f"metric {metric.name!r}", form, getattr(metric, "_fn", None))
+    return Metric(metric.name, direction == "up", share, form, custom)
 
 
 def make_metric(metric: Metric, kind: str, width: int) -> Any:
@@ -80,12 +101,19 @@ def make_metric(metric: Metric, kind: str, width: int) -> Any:
     import keras
 
     if metric.form is not None:
-        return keras.saving.deserialize_keras_object(dict(metric.form))
+        try:
+            with keras.saving.custom_object_scope(import_objects(metric.custom)):
+                return keras.saving.deserialize_keras_object(deepcopy(dict(metric.form)))
+        except (TypeError, ValueError, ImportError, AttributeError) as error:
+            raise ProblemError(
+                f"metric {metric.name!r} cannot be rebuilt: {first_line(error)[:160]}; a class of your own "
+                f"needs get_config() and {REGISTER}, in a module that can be imported"
+            ) from error
+    one_by_one = kind == "multilabel" or width == 1  # each output is an answer of its own
     if metric.name != "accuracy":
         name = KERAS_NAMES.get(metric.name, metric.name)
         if name in ("F1Score", "FBetaScore"):  # a score must be one number
-            return getattr(keras.metrics, name)(average="macro")
+            threshold = 0.5 if one_by_one else None  # None: the largest output of a row is its answer
+            return getattr(keras.metrics, name)(average="macro", threshold=threshold)
         return keras.metrics.get(name)
-    if kind == "multilabel" or width == 1:
-        return keras.metrics.BinaryAccuracy()
-    return keras.metrics.SparseCategoricalAccuracy()
+    return keras.metrics.BinaryAccuracy() if one_by_one else keras.metrics.SparseCategoricalAccuracy()

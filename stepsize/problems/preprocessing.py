@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stepsize.errors import require
 from stepsize.problems.data import Data
+from stepsize.problems.loading.arrays import DIVIDED, KEPT
+from stepsize.problems.precision import narrowed
 
 
 class Prepared(NamedTuple):
     """How an input is filled and scaled: float32 arrays of the shape of one row.
 
-    A row becomes (filled - shift) / scale, where `filled` is the row with `fill` in place of missing numbers.
-    `fill` is None if no row of the whole input lacks a number, so that all seeds prepare alike.
+    A row, less the `centres` of the data, becomes (filled - shift) / scale, where `filled` is the row with
+    `fill` in place of missing numbers. `fill` is None if no row of the whole input lacks a number, so that
+    all seeds prepare alike.
     """
 
     fill: np.ndarray | None
@@ -35,7 +40,9 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, Prepared | None]:
     (2.0, 2.0, 0.8165)
     """
     return {
-        name: _fit(array[rows], name in data.missing) if data.prepare and array.dtype.kind == "f" else None
+        name: _fit(array[rows] - data.centres.get(name, 0), name in data.missing)
+        if data.prepare and array.dtype.kind == "f"
+        else None
         for name, array in data.inputs.items()
     }
 
@@ -57,6 +64,30 @@ def _fit(x: np.ndarray, missing: bool) -> Prepared:
 
     scale = np.where(scaler.scale_ < np.finfo(np.float32).tiny, 1.0, scaler.scale_)  # it would round to 0
     return Prepared(row(np.asarray(imputer.statistics_)) if missing else None, row(scaler.mean_), row(scale))
+
+
+def is_scaled(data: Data) -> bool:
+    """Return whether the model gets other numbers than the source of the data holds."""
+    floats = any(array.dtype.kind == "f" for array in data.inputs.values())
+    return (data.prepare and floats) or any(DIVIDED in note for note in data.notes)
+
+
+def scale_whole_numbers(data: Data) -> Data:
+    """Return data whose whole numbers are scaled like other numbers, for a model without embeddings.
+
+    >>> from stepsize.problems.loading.catalog import load
+    >>> scale_whole_numbers(load((np.arange(8)[:, None], [0, 1] * 4))).prepare
+    True
+    """
+    if not any(array.dtype.kind in "iu" for array in data.inputs.values()):
+        return data
+    inputs = {
+        name: narrowed(array.astype(np.float64)) if array.dtype.kind in "iu" else array
+        for name, array in data.inputs.items()
+    }
+    notes = tuple(note for note in data.notes if KEPT not in note)
+    x = inputs if isinstance(data.x, Mapping) else inputs[""]
+    return replace(data, x=x, prepare=True, notes=notes)
 
 
 def preparation_notes(data: Data) -> list[str]:

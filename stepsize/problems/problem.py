@@ -19,9 +19,10 @@ from stepsize.problems.data import Data
 from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
-from stepsize.problems.models.model_transport import identity, is_text, travel_form
+from stepsize.problems.models.model_transport import identity, is_text, name_inputs, travel_form
+from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.splitting.splits import KINDS, Parts, Split
-from stepsize.problems.target_encoding import row_weights
+from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
 SOFTWARE = ("jax", "keras", "numpy")
@@ -36,11 +37,14 @@ class Problem:
     name, a path, `(x, y)` and more. `settings` are arguments of the Keras optimizer, and `optimizer`, its
     name; they replace those that a compiled model has.
 
+    `prepare` is whether missing numbers are filled and numbers scaled. By default, that is done for text
+    models alone: a model of your own gets the data as its own `fit` would.
+
     `metric` is the name of a Keras metric or a metric object, by default accuracy, or R2 for regression;
     `mode`, "max" or "min", is needed only if Keras does not define which is better. `class_weight` maps
-    classes to weights in the training loss. With `from_weights`, every run starts from the model's current
-    weights. `margin` is the smallest difference of the metric that matters; `docs/verdict.md` describes the
-    default.
+    classes to weights in the training loss, or is "balanced". With `from_weights`, every run starts from the
+    model's current weights. `margin` is the smallest difference of the metric that matters;
+    `docs/verdict.md` describes the default.
 
     Raises: ProblemError for data, a model or a split that cannot be used.
 
@@ -57,14 +61,21 @@ class Problem:
     settings: Mapping[str, Any] | None = None
     metric: Any = None
     mode: str | None = None
-    class_weight: Mapping[Any, float] | None = None
+    class_weight: ClassWeight | None = None
     from_weights: bool = False
     margin: float | None = None
+    prepare: bool | None = None
     scored_by: Metric = field(init=False)
     _form: dict[str, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "data", load(self.data))
+        object.__setattr__(self, "prepare", _preparation(self.prepare, self.model))
+        data = load(name_inputs(self.data, self.model), prepare=self.prepare)
+        if self.prepare not in (None, data.prepare):
+            data = replace(data, prepare=self.prepare)
+        if self.prepare is None:  # of a text model, which has no embeddings
+            data = scale_whole_numbers(data)
+        object.__setattr__(self, "data", data)
         split = Split(self.split) if isinstance(self.split, str) else self.split
         object.__setattr__(self, "split", split.of(self.data))
         for name in ("epochs", "batch_size"):
@@ -75,9 +86,12 @@ class Problem:
             object.__setattr__(self, "settings", dict(SGD) if is_text(self.model) else {})
         object.__setattr__(self, "name", self.name or self.data.name)
         form = travel_form(self.model, self.data.outputs, self.from_weights)
+        if is_scaled(self.data) and not is_text(self.model):
+            form["scaled"] = True
         object.__setattr__(self, "_form", form)
         object.__setattr__(self, "scored_by", metric_of(self.metric, self.mode, self.data.kind))
         self.row_weights()
+        self.trained_y  # noqa: B018, raises for targets that cannot be trained on
 
     def travel_form(self) -> dict[str, Any]:
         """Return the model as plain data, as it was when the problem was created."""
@@ -87,6 +101,11 @@ class Problem:
         """Return the weight of each row in the training loss; None if all rows weigh the same."""
         return row_weights(self.data, self.class_weight)
 
+    @cached_property
+    def trained_y(self) -> np.ndarray:
+        """The targets as the training process takes them."""
+        return trained_target(self.data, self.scales_target and self.scored_by.of_differences)
+
     @property
     def optimizer(self) -> str | None:
         """The name of the optimizer, in lower case; None if only the training process knows it."""
@@ -94,6 +113,28 @@ class Problem:
         usual = compiled or ("sgd" if is_text(self.model) else None)
         name = (self.settings or {}).get("optimizer", usual)
         return None if name is None else name.lower()
+
+    @property
+    def scales_target(self) -> bool:
+        """Whether quantities are standardised for the loss, as they are for text models."""
+        return self.data.kind == "regression" and is_text(self.model)
+
+    @property
+    def scaled(self) -> list[str]:
+        """What is scaled before the model sees it: "inputs", "target", both or nothing."""
+        return ["inputs"] * is_scaled(self.data) + ["target"] * self.scales_target
+
+    @property
+    def _model_notes(self) -> list[str]:
+        """What a user of a model of their own may want to know of how it is trained."""
+        if is_text(self.model):
+            return []
+        notes = self._form.get("notes", [])
+        if self.from_weights:
+            notes = ["every run starts from the weights that it has (from_weights=True)"]
+        if not is_scaled(self.data):
+            notes = ["it gets its inputs as its own fit would: nothing is filled or scaled", *notes]
+        return notes
 
     @property
     def expensive(self) -> bool:
@@ -155,13 +196,19 @@ class Problem:
             *self.split.identity, dict(self.settings or {}),
         )  # fmt: skip
         if self.metric is not None or self.class_weight is not None:
-            parts += (asdict(self.scored_by), {str(k): v for k, v in (self.class_weight or {}).items()})
+            weights = self.class_weight or {}
+            by_class = weights if isinstance(weights, str) else {str(k): float(v) for k, v in weights.items()}
+            parts += (asdict(self.scored_by), by_class)
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def facts(self) -> dict[str, Any]:
         """Return what the answer reports about the problem, as JSON values."""
         settings = dict(self.settings or {})
         form, metric = self.travel_form(), self.scored_by
+        data: dict[str, Any] = describe(self.data, self.parts(0), self.split)  # all seeds share its shares
+        data["scaled"] = self.scaled
+        if self.scales_target:
+            data["notes"].append("target: standardised by the training rows, for the loss")
         return {
             "protocol": {
                 "epochs": self.epochs,
@@ -169,6 +216,7 @@ class Problem:
                 "updates_per_epoch": self.updates_per_epoch,
                 "horizon": self.epochs * self.updates_per_epoch,
                 "model": str(form.get("text") or form.get("factory") or "Keras model"),
+                "model_notes": self._model_notes,
                 "optimizer": {"name": settings.pop("optimizer", "as compiled"), **settings},
                 "metric": metric.name,
                 "higher_is_better": metric.higher_is_better,
@@ -177,7 +225,7 @@ class Problem:
                 "split_kind": self.split.kind,
                 "folds": self.split.folds if self.split.kind == "kfold" else None,
             },
-            "data": describe(self.data, self.parts(0), self.split),  # other seeds have the same shares
+            "data": data,
         }
 
     def study_keys(self) -> dict[str, Any]:
@@ -188,6 +236,7 @@ class Problem:
         return {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
+            "prepare": self.prepare,
             "split": split if split.rows else table,  # a file cannot hold the rows
             "optimizer": {"name" if key == "optimizer" else key: value for key, value in settings.items()},
         }
@@ -201,16 +250,22 @@ WITHOUT = {  # the kinds of split that a size does not matter for
     "folds": tuple(kind for kind in KINDS if kind != "kfold"),
     "validation": ("kfold", "column", "given"),
 }
-DATA_ARGUMENTS = ("kind", "groups", "order", "part", "weights", "drop", "prepare")  # of `load`
+DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop")  # of `load`
 
 
 def problem(
-    name: Any, /, *, target: str | None = None, folder: str | None = None, model: Any = None, **changes: Any
+    name: Any,
+    /,
+    *,
+    target: str | int | None = None,
+    folder: str | None = None,
+    model: Any = None,
+    **changes: Any,
 ) -> Problem:
     """Return the problem called `name`, or a problem with a file or other data that `load` takes.
 
     `folder` holds the IDX files of Fashion-MNIST. `model` and `changes` (fields of `Problem`, and `load`'s
-    `kind`, `groups`, `order`, `part`, `weights`, `drop`, `prepare`) replace the defaults of the name. A
+    `header`, `kind`, `groups`, `order`, `part`, `weights`, `drop`) replace the defaults of the name. A
     `split` given as text, `validation` and `folds` change the default split; `folds` alone selects
     cross-validation.
 
@@ -238,13 +293,22 @@ def problem(
         changed = {**defaults, **_with_split(changes, Split(**defaults.get("split", {})))}
         if model is not None and not is_text(model) and "settings" not in changes:
             changed.pop("settings", None)  # a compiled model brings its own optimizer
-        data = load(study["data"], target, folder=folder, **arguments)
-        return Problem(model or study["model"], data, **{"name": name, **changed})
+        model = model or study["model"]
+        prepare = _preparation(changes.get("prepare"), model)
+        data = load(study["data"], target, folder=folder, prepare=prepare, **arguments)
+        return Problem(model, data, **{"name": name, **changed})
     if isinstance(name, str) and not is_source(name):
         names = [*BUILT_IN, "a path ending in .csv, .tsv, .parquet, .npz"]
         raise ProblemError(unknown("problem", name, names))
-    data = load(name, target, folder=folder, **arguments)
-    return Problem(model or "mlp(64)", data, **_with_split(changes, Split()))
+    model = model or "mlp(64)"
+    prepare = _preparation(changes.get("prepare"), model)
+    data = load(name_inputs(name, model), target, folder=folder, prepare=prepare, **arguments)
+    return Problem(model, data, **_with_split(changes, Split()))
+
+
+def _preparation(prepare: bool | None, model: Any) -> bool | None:
+    """Return whether data are filled and scaled; None, for a text model, if the data decide it."""
+    return False if prepare is None and not is_text(model) else prepare
 
 
 def _with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:

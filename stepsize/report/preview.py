@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import MissingExtra, ScheduleError
+from stepsize.output_files import PICTURE, check_output, write_output
 from stepsize.report.terminal import schedule_sparkline
 from stepsize.report.terminal_text import ascii_only, pad, shorten, wrap
 from stepsize.schedules import Plan, picture
@@ -83,14 +84,15 @@ def text(plans: Sequence[Plan], width: int, ascii: bool = False) -> str:
 def draw(plans: Sequence[Plan], path: Path) -> None:
     """Draw the plans over one another into a .png, .svg or .html file.
 
-    Raises: ScheduleError for another kind of file, or one that cannot be written; MissingExtra for a .png
-    without vl-convert-python.
+    Raises: ScheduleError for another kind of file, OutputError for one that cannot be written or that
+    stepsize did not write; MissingExtra for a .png without vl-convert-python.
     """
     ending = path.suffix.lower()
     if ending not in FORMATS:
         raise ScheduleError(
             f"output={str(path)!r} does not end in .html, .png or .svg; use for example preview.html"
         )
+    check_output("output", path, PICTURE)
     drawn = picture.svg(plans)
     if ending == ".png":
         content = _png(drawn)
@@ -98,13 +100,7 @@ def draw(plans: Sequence[Plan], path: Path) -> None:
         content = _page(plans, drawn).encode()
     else:
         content = drawn.encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise ScheduleError(
-            f"output={str(path)!r} cannot be written: {error.strerror}; choose another file"
-        ) from None
+    write_output("output", path, PICTURE, content)
 
 
 def _page(plans: Sequence[Plan], drawn: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from stepsize.checks import finite_number, is_number, shown
 from stepsize.errors import ScheduleError, unknown
+from stepsize.schedules.callers import FIRST_CALLS, check_arguments, check_caller
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
 from stepsize.units import Length
@@ -130,31 +131,69 @@ class Plan:
     def __call__(self, t: int) -> float: ...
     @overload
     def __call__(self, t: Any) -> Any: ...
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Any = None, *others: Any) -> Any:
         """Return the value that update `t` uses: a float for an int, a float64 array for an array.
 
-        Raises: ScheduleError if `t` is negative or not an integer, or past the run's end under after="error".
+        Raises: ScheduleError if `t` is negative or not an integer, or past the run's end under after="error";
+            if the caller is Keras' LearningRateScheduler, which passes the epoch, or PyTorch's LambdaLR,
+            which multiplies by the optimizer's rate.
         """
-        if type(t) is int and 0 <= t < self.horizon:  # what a training loop asks for, at every update
+        if type(t) is int and FIRST_CALLS <= t < self.horizon and not others:  # nearly every update's call
             return self._table.item(t)
+        check_arguments(t, others)
+        if isinstance(t, int | np.integer) and t < FIRST_CALLS:
+            check_caller(self._table)
         if isinstance(t, int) and not isinstance(t, bool):  # also beyond the integers of NumPy
             self._check(t, t)
             return float(self._table[t % self.horizon if self.after == "repeat" else min(t, self.horizon)])
         try:
             array = np.asarray(t)
-        except ValueError:  # lists of different lengths
+        except (ValueError, TypeError):  # lists of different lengths; JAX's values while it compiles
             array = np.asarray(None)
         if array.size == 0:
             return np.zeros(array.shape)
         if not np.issubdtype(array.dtype, np.integer):
             raise ScheduleError(
-                f"t={shown(t)} is not an integer or an array of integers; t counts updates from 0"
+                f"t={shown(t)} is not an integer or an array of integers; t counts updates from 0 (in "
+                "compiled code, write optax_schedule(plan) or KerasSchedule(plan))"
             )
         if array.ndim == 0:
             return self(int(array))
         self._check(int(array.min()), int(array.max()))
         index = array % self.horizon if self.after == "repeat" else np.minimum(array, self.horizon)
         return self._table[index]
+
+    @overload
+    def at_epoch(self, epoch: int) -> float: ...
+    @overload
+    def at_epoch(self, epoch: Any) -> Any: ...
+    def at_epoch(self, epoch: Any) -> Any:
+        """Return the value at the first update of `epoch`, counted from 0.
+
+        It is the function that libraries want which set the rate once an epoch:
+        `keras.callbacks.LearningRateScheduler(plan.at_epoch)`. That is the whole plan only if the rate does
+        not change within an epoch, as under `per_epoch()`.
+
+        Raises: ScheduleError if the plan does not know its updates per epoch, or `epoch` is not an integer of
+            at least 0.
+
+        >>> from stepsize.schedules import linear
+        >>> plan = linear(0.4).plan(epochs=4, updates_per_epoch=9)
+        >>> plan.at_epoch(0), plan.at_epoch(3), plan(9 * 3)
+        (0.4, 0.1, 0.1)
+        """
+        if self.updates_per_epoch is None:
+            raise ScheduleError(
+                f"{self.schedule} was planned without updates_per_epoch; write plan(epochs=50, "
+                "updates_per_epoch=9), with updates_per_epoch=1 if its lengths count epochs"
+            )
+        epochs = np.asarray(epoch)
+        if not np.issubdtype(epochs.dtype, np.integer) or (epochs < 0).any():
+            raise ScheduleError(
+                f"epoch={shown(epoch)} is not an integer of at least 0; it counts epochs from 0"
+            )
+        update = epochs * self.updates_per_epoch
+        return self(int(update)) if epochs.ndim == 0 else self(update)
 
     def _check(self, first: int, last: int) -> None:
         if first < 0:

@@ -19,6 +19,8 @@ from stepsize.schedules.fields import OptionalCount, Period, Positive, one_of
 from stepsize.schedules.phase_starts import PhaseStart
 from stepsize.schedules.wrappers import Inner, OptionalInner
 
+RESTART = 'write policy="restart" and a schedule that begins here at its own rates'
+
 
 @family
 class resumed(Family):
@@ -27,7 +29,8 @@ class resumed(Family):
     With s the schedule, a = at, P = planned and T the updates of the run, "stretch" continues with the
     rest of it, s(a + (t - a) * (P - a) / (T - a)). "rebase" takes another schedule where it stands at `at`,
     then(t) * s(a) / then(a), and "branch" takes one from its beginning, then(t - a) * s(a) / then(0). All
-    three continue from s(a) * `scale`, where `scale` is the multiplier that a metric had reached.
+    three continue from s(a) * `scale`, where `scale` is the multiplier that a metric had reached. "restart"
+    takes another schedule from its beginning and at its own rates, then(t - a).
 
     Source: our own; `stepsize.adapters.resume` writes it from the state of a run.
 
@@ -43,7 +46,7 @@ class resumed(Family):
     then: OptionalInner = None
     at: Period
     planned: Period
-    policy: Annotated[str, one_of("stretch", "rebase", "branch")]
+    policy: Annotated[str, one_of("stretch", "rebase", "branch", "restart")]
     scale: Positive = 1.0
     updates_per_epoch: OptionalCount = None
 
@@ -54,23 +57,20 @@ class resumed(Family):
 
     def curve(self, t: Array, clock: Clock) -> Array:
         at, before = clock.part("at", self.at), self._before(clock)
-        values = np.empty_like(t)
-        values[t < at] = self.schedule.evaluate(t[t < at], before)
-        values[t >= at] = self._after(t[t >= at], at, before, clock)
-        return values
-
-    def _after(self, t: Array, at: float, before: Clock, clock: Clock) -> Array:
+        late = t >= at
         if self.policy == "stretch":
             if at >= before.horizon:
-                raise ScheduleError(
-                    f'at={self.at} leaves nothing of {self.planned} to stretch; write policy="branch"'
-                )
-            return self.schedule.evaluate(at + (t - at) * _pace(at, before, clock), before) * self.scale
+                raise ScheduleError(f"at={self.at} leaves nothing of {self.planned} to stretch; {RESTART}")
+            stretched = np.where(late, at + (t - at) * _pace(at, before, clock), t)
+            return self.schedule.evaluate(stretched, before) * np.where(late, self.scale, 1.0)
+        # Each schedule is evaluated once, at the change too: a run may have been resumed many times.
+        past = self.schedule.evaluate(np.append(t[~late], at), before)
         then, origin, local = self._follower(at, clock)
-        level, start = self._levels(at, before, clock)
-        if start == 0 and level > 0:
-            raise ScheduleError(f"{then} is 0 where it would continue from {level:g}; write another schedule")
-        return then.evaluate(t - origin, local) * (level / start if start else 1.0)
+        rest = then.evaluate(np.append(t[late], at) - origin, local)
+        values = np.empty_like(t)
+        values[~late] = past[:-1]
+        values[late] = rest[:-1] * self._factor(float(past[-1]) * self.scale, float(rest[-1]), at)
+        return values
 
     def _before(self, clock: Clock) -> Clock:
         """Return the clock of the run as it was planned at first."""
@@ -83,6 +83,21 @@ class resumed(Family):
         if self.policy == "rebase":  # it is taken where the run is, not from its beginning
             return self.then, 0.0, clock
         return self.then, at, replace(clock, horizon=clock.horizon - at)
+
+    def _factor(self, level: float, start: float, at: float) -> float:
+        """Return what the schedule that follows is multiplied by, from the rates of both at the change."""
+        if self.policy == "restart" or level == start == 0:
+            return 1.0
+        if start == 0:
+            raise ScheduleError(
+                f"{self.then} is 0 where it would continue from {level:g}; write another schedule"
+            )
+        if level == 0:
+            raise ScheduleError(
+                f"{self.schedule} is 0 at {spell(at)}*updates, and {self.then} times 0 would train at "
+                f"rate 0; {RESTART}"
+            )
+        return level / start
 
     def _levels(self, at: float, before: Clock, clock: Clock) -> tuple[float, float]:
         """Return the rate at which the run was changed, and the value there of the schedule that follows."""
@@ -100,7 +115,8 @@ class resumed(Family):
         then, origin, local = self._follower(at, clock)
         level, start = self._levels(at, before, clock)
         value = then.expression(f"t - {spell(at)}" if origin else "t", local, reach - origin, out)
-        return [*past, f"return {value} * ({spell(level)} / {spell(start)})" if start else f"return {value}"]
+        scaled = self._factor(level, start, at) != 1
+        return [*past, f"return {value} * ({spell(level)} / {spell(start)})" if scaled else f"return {value}"]
 
     def phases(self, clock: Clock) -> Iterator[PhaseStart]:
         yield 0.0, "as it was"

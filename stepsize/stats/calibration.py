@@ -1,9 +1,6 @@
 """How often is the rule wrong, and how often does it find what is there? Simulated studies answer.
 
 `python -m stepsize.stats.calibration` measures the rates of docs/verdict.md; it takes minutes.
-
-Known limit: where one candidate is three times steadier than another of the same mean, and that one has a
-long tail of bad runs, a pair is falsely called better or worse in up to 6 % of studies.
 """
 
 from __future__ import annotations

@@ -99,10 +99,18 @@ def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_se
         t = (|mean(d) + bias_1 - bias_2| - c / n) / sqrt(s^2 / n + v_1 + v_2)
 
     with Student's distribution, whose degrees of freedom combine those of the three variances (Welch,
-    Biometrika 34, 1947). c is the smallest difference that is not 0: scores that move in steps can only give
-    sums that lie two steps apart, and this correction for continuity makes t agree with Fisher's exact test
-    over all sign patterns of the differences; where scores can be any number it is negligible. p is
-    never below 2 / 2^m, the smallest p that m differences other than 0 can have in that exact test.
+    Biometrika 34, 1947). Student's distribution is that of t for normal differences; with a tail on one side,
+    leads in the other direction look too certain. So p is that of t or, if it is larger, that of t with the
+    skewness of the mean removed (Hall, J. R. Stat. Soc. B 54, 1992),
+
+        g = t + k t^2 / 3 + k^2 t^3 / 27 + k / 6
+
+    where k is the third moment of d over n^2 and the cube of the standard error, positive for a tail on the
+    side of the lead; it is not taken below -1 / t, where the expansion no longer holds. c is the smallest
+    difference that is not 0: scores that move in steps can only give sums that lie two steps apart, and this
+    correction for continuity makes t agree with Fisher's exact test over all sign patterns of the
+    differences; where scores can be any number it is negligible. p is never below 2 / 2^m, the smallest p
+    that m differences other than 0 can have in that exact test.
 
     **Lost runs.** b seeds are lost by the first alone, c by the second alone. If b = c, only scores count. If
     not, the one that lost more can only be behind: p = min(1, 2 min(p_lost, p_scores)), p_lost by the exact
@@ -121,7 +129,9 @@ def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_se
     lost_first = (np.isnan(first) & ~np.isnan(second)).sum(axis=1)
     lost_second = (np.isnan(second) & ~np.isnan(first)).sum(axis=1)
     direction = np.where(lost_first == lost_second, np.sign(estimate), np.sign(lost_second - lost_first))
-    p, by_lost = _with_lost(_score_p(d, n, estimate, se, df), n, np.sign(estimate), lost_first, lost_second)
+    third = (around**3).sum(axis=1) / np.maximum(n, 1)
+    p_scores = _score_p(d, n, estimate, se, df, third)
+    p, by_lost = _with_lost(p_scores, n, np.sign(estimate), lost_first, lost_second)
     wins = (d > 0).sum(axis=1) + lost_second
     losses = (d < 0).sum(axis=1) + lost_first
     p_better = 0.5 + 0.5 * (wins - losses) / d.shape[1]
@@ -163,16 +173,26 @@ def _with_tuning(
     return mean + bias_1 - bias_2, np.sqrt(total), df
 
 
-def _score_p(d: Floats, n: np.ndarray, estimate: Floats, se: Floats, df: Floats) -> Floats:
+def _score_p(d: Floats, n: np.ndarray, estimate: Floats, se: Floats, df: Floats, third: Floats) -> Floats:
     from scipy.special import stdtr
 
     sizes = np.abs(d)
     moved = (sizes > 0).sum(axis=1)
     step = np.where(sizes > 0, sizes, np.inf).min(axis=1, initial=np.inf)
-    reach = np.abs(estimate) - np.where(moved > 0, step, 0.0) / np.maximum(n, 1)
+    reach = np.maximum(np.abs(estimate) - np.where(moved > 0, step, 0.0) / np.maximum(n, 1), 0.0)
     t = np.divide(reach, se, out=np.where(reach > 0, np.inf, 0.0), where=se > 0)
-    p = np.minimum(2 * stdtr(df, -np.maximum(t, 0.0)), 1.0)
+    steady = np.minimum(t, _without_skew(t, np.sign(estimate) * third, n, se))
+    p = np.minimum(2 * stdtr(df, -np.maximum(steady, 0.0)), 1.0)
     return np.where(n > 1, np.maximum(p, np.minimum(2.0 ** (1.0 - moved), 1.0)), 1.0)
+
+
+def _without_skew(t: Floats, third: Floats, n: np.ndarray, se: Floats) -> Floats:
+    """Return t with the skewness of the mean removed, from the third moment of the differences."""
+    known = (se > 0) & (t > 0) & (n > 0)
+    size = np.where(known, t, 1.0)
+    skew = np.divide(third, n**2 * se**3, out=np.zeros_like(t), where=known)
+    skew = np.maximum(skew, -1 / size)
+    return np.where(known, size + skew * size**2 / 3 + skew**2 * size**3 / 27 + skew / 6, t)
 
 
 def _with_lost(

@@ -21,18 +21,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
-from stepsize.stats.rate_means import RateMeans, rate_means, steady_stretch
+from stepsize.stats.rate_means import RateMeans, rate_means, steady_rates
 from stepsize.stats.scores import Floats
 
 POWERS = (0.5, 1.0, 2.0, 4.0, 8.0)  # p and q
 SPACING = 0.15  # decades between the walls of the grid
-BEYOND = 1.0  # decades that a wall may stand outside the rates tried
+BEYOND = 1.0  # decades that a wall or the best rate may lie outside the rates tried
 UNIT = 2.0  # u, in standard errors of a good rate's mean
 MISFIT = 0.4  # share of a drop by which a curve may miss it: far below the best, only its order counts
 LEAST_UNIT = 0.01  # share of the largest drop
 OVERLAP = 20.0  # curves that cost more than this many u at their own peak are left out
 UNSEEN = 2.0  # u by which a peak may rise above all rates tried
 POINTS = 481  # of the mean curve
+PARTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way to the first rate that loses runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +99,8 @@ class _Walls(NamedTuple):
 def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     """Return the curve through the scores [rates, seeds] of a schedule; higher is better.
 
-    nan is a run that was not made, -inf one that diverged. The curve ends before rates that lost more than 1
-    run in 50 above the fewest; elsewhere a diverged run counts as worse than every finished one. Rates that
+    nan is a run that was not made, -inf one that diverged. The curve ends before the first rate that loses 1
+    run in 50 more than the lowest; below it a diverged run ranks below every finished one. Rates that
     ran on the same seeds are compared on these, so what a seed does to all of them cancels. Neither the order
     of rates or seeds nor a constant added to all scores changes the curve.
 
@@ -113,9 +114,9 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     True
     """
     tried, values = _checked(rates, scores)
-    stretch = steady_stretch(values)
-    ends = _ends(np.log10(tried), stretch)
-    tried, values = tried[stretch], values[stretch]
+    steady = steady_rates(values)
+    limits = _limits(np.log10(tried), steady)
+    tried, values = tried[:steady], values[:steady]
     x = np.log10(tried)
     rounds = rate_means(x, values)
     if not rounds:  # a single rate does not diverge, or all do: then the lowest is the least wrong
@@ -130,14 +131,14 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     left, right = weights.sum(axis=1), weights.sum(axis=0)
     cost = unit * (left @ np.minimum(walls.left(points), cap) + right @ np.minimum(walls.right(points), cap))
     best = _lowest(points, cost)
-    losses = walls.left(np.array([best])) + walls.right(np.array([best])).T
-    losses = unit * np.clip(losses - walls.least(walls.peaks(*ends)), 0.0, cap)
-    regret = float((weights * losses).sum())
-    spread = float((weights * (losses - regret) ** 2).sum())
+    here = walls.left(np.array([best])) + walls.right(np.array([best])).T
+    losses = [unit * np.clip(here - walls.least(walls.peaks(*ends)), 0.0, cap) for ends in limits]
+    regret = np.mean([(weights * loss).sum() for loss in losses])
+    variance = np.mean([(weights * (loss - regret) ** 2).sum() for loss in losses])
     return RateCurve(
         rate=float(10.0**best),
-        regret=regret,
-        regret_sd=spread**0.5,
+        regret=float(regret),
+        regret_sd=float(variance) ** 0.5,
         rates=10.0**points,
         scores=levels - cost,
     )
@@ -161,11 +162,17 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     return tried, values
 
 
-def _ends(x: Floats, stretch: slice) -> tuple[float, float]:
-    """Return the ends of where the best rate may lie: halfway to the neighbours that lose runs, if any."""
-    low, high = x[stretch][0], x[stretch][-1]
-    before, after = x[: stretch.start], x[stretch.stop :]
-    return (low + before[-1]) / 2 if len(before) else low, (high + after[0]) / 2 if len(after) else high
+def _limits(x: Floats, steady: int) -> list[tuple[float, float]]:
+    """Return the ends of where the best rate may lie, each pair as likely as the others.
+
+    Where runs diverge, it ends anywhere between the last steady rate and the first that loses runs. Elsewhere
+    it goes on beyond the rates tried, as the walls do: if the scores still rise at the edge, the best rate is
+    not among those tried, and what the chosen one loses to it is uncertain.
+    """
+    low, high = x[0] - BEYOND, x[steady - 1]
+    if steady == len(x):
+        return [(low, high + BEYOND)]
+    return [(low, high + part * (x[steady] - high)) for part in PARTS]
 
 
 def _scales(rounds: list[RateMeans]) -> tuple[float, float]:

@@ -38,22 +38,27 @@ def rate_means(x: Floats, scores: Floats) -> list[RateMeans]:
     return sorted(rounds, key=lambda each: float(each.variance.min()), reverse=True)
 
 
-def steady_stretch(scores: Floats) -> slice:
-    """Return the neighbouring rates, in rising order, none of which lost many more runs than the fewest.
+def steady_rates(scores: Floats) -> int:
+    """Return how many of the rates, in rising order, come before those that lose runs.
 
-    Of several such stretches it is the one with the best score.
+    Above some rate runs diverge, and the more the higher it is. So the share of lost runs is taken to rise
+    with the rate (isotonic regression): a few seeds that show no loss do not make a rate steady if lower
+    ones lose runs. A rate is left out, with all above it, if it loses 1 run in 50 more than the lowest one.
     """
-    lost = np.isneginf(scores).sum(axis=1) / (~np.isnan(scores)).sum(axis=1)
-    is_steady = lost <= lost.min() + MANY_LOST
-    ends = np.flatnonzero(np.diff(np.concatenate([[0], is_steady.astype(int), [0]])))
-    stretches = [slice(start, stop) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
-    middles = np.array([_middle(row) for row in scores])
-    return max(stretches, key=lambda stretch: middles[stretch].max())
-
-
-def _middle(row: Floats) -> float:
-    finished = row[np.isfinite(row)]
-    return float(np.median(finished)) if len(finished) else -np.inf
+    lost, made = np.isneginf(scores).sum(axis=1), (~np.isnan(scores)).sum(axis=1)
+    sums, counts = np.cumsum([0, *lost]), np.cumsum([0, *made])
+    rates = len(scores)
+    share = [
+        max(
+            min(
+                (sums[stop] - sums[start]) / (counts[stop] - counts[start])
+                for stop in range(at + 1, rates + 1)
+            )
+            for start in range(at + 1)
+        )
+        for at in range(rates)
+    ]
+    return int((np.array(share) <= share[0] + MANY_LOST).sum())
 
 
 def _bounded(scores: Floats) -> Floats:

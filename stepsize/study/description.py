@@ -16,6 +16,7 @@ from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
 from stepsize.study.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
 from stepsize.study.more_seeds import read_budget
+from stepsize.study.saved_study import study_id
 from stepsize.study.study import Study, Tuning, make_study, usual_tuning
 from stepsize.study.toml import write_study_file
 from stepsize.study.trainable import Trainable, is_trainable
@@ -111,7 +112,7 @@ def resolve_study(description: Description, problem: Trainable, study: Study) ->
     keys = {**_defaults(description), **description, "name": problem.name, **problem.study_keys()}
     if "train" not in keys:
         keys.setdefault("data", keys.pop("problem", None))
-        keys.setdefault("model", "mlp(64)")
+        keys.setdefault("model", getattr(problem, "model", None))
     keys |= {
         "margin": study.facts["protocol"].get("margin"),
         "seeds": _shortest(study.seeds),
@@ -129,6 +130,8 @@ def write_resolved_study(
 
     A study with values that a file cannot hold, such as a frame or a model, is not written, and the study
     file that was read is never overwritten.
+
+    Raises: OutputError if the file cannot be written, or would replace one that is not a resolved study.
     """
     source = str(source) if isinstance(source, str | Path) else ""
     if path.exists() and source.lower().endswith(".toml") and path.samefile(source):
@@ -138,7 +141,7 @@ def write_resolved_study(
         json.dumps(keys)
     except (TypeError, ValueError):
         return False
-    write_study_file(path, keys)
+    write_study_file(path, keys, study_id(study.definition()))
     return True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
@@ -17,8 +17,10 @@ class StudyKeys(TypedDict, total=False):
 
     name: str | None
     """The name of the study, its store and its report."""
-    target: str | None
-    """The column to predict; several columns are separated by commas."""
+    target: str | int | None
+    """The column to predict, by name or number (-1 is the last); several columns are separated by commas."""
+    header: bool | None
+    """Whether the first row of a text file holds the names of the columns, if not recognised correctly."""
     kind: str | None
     """`"binary"`, `"multiclass"`, `"multilabel"` or `"regression"`, if it is not recognised correctly."""
     groups: Any
@@ -29,10 +31,10 @@ class StudyKeys(TypedDict, total=False):
     """The column (or array) that assigns rows to train, valid and test."""
     weights: Any
     """The column (or array) with the weight of each row in the training loss."""
-    drop: Sequence[str] | None
-    """Columns to leave out."""
+    drop: str | int | Sequence[str | int] | None
+    """Columns to leave out, by name or number."""
     prepare: bool | None
-    """Whether missing numbers are filled and numbers scaled."""
+    """Whether missing numbers are filled and numbers scaled; by default only for a model given as text."""
     folder: str | None
     """The folder with the IDX files of Fashion-MNIST."""
     split: Any
@@ -53,8 +55,8 @@ class StudyKeys(TypedDict, total=False):
     """The metric that judges a run: its Keras name, or a Keras metric."""
     mode: str | None
     """`"max"` or `"min"`: which direction of the metric is better, if Keras does not define it."""
-    class_weight: Mapping[Any, float] | None
-    """Weights in the training loss by class."""
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
+    """Weights in the training loss by class, or `"balanced"`."""
     from_weights: bool | None
     """Whether every run starts from the weights that the model has."""
     updates_per_epoch: int | None

@@ -82,8 +82,8 @@ class Group:
         return Task(
             model=problem.travel_form(),
             settings={**settings, **optimizer},
-            x=data.x,
-            y=data.y,
+            x=data.trained_x,
+            y=problem.trained_y,
             kind=data.kind,
             classes=len(data.classes),
             outputs=data.outputs,
@@ -92,6 +92,7 @@ class Group:
             epochs=problem.epochs,
             weights=problem.row_weights(),
             metric=problem.scored_by,
+            one_hot=data.one_hot,
             multipliers=ours.get("multipliers", {}),
             scheduled_momentum="momentum" in ours,
         )
@@ -166,7 +167,7 @@ class Group:
         """Return shift and scale of a regression target for text models; other models take it unscaled."""
         if self.problem.data.kind != "regression" or "text" not in self.task.model:
             return None
-        return _standardisation(self.problem.data.y[rows].reshape(len(rows), -1))
+        return _standardisation(self.problem.trained_y[rows].reshape(len(rows), -1))
 
     def _run(self, job: Job, curves: Curves, member: int) -> Run:
         series = np.stack([values[member] for values in curves[:4]])
@@ -199,8 +200,8 @@ def parts_of(problem: Problem, seed: int, judge: bool) -> Parts:
 
 def _standardisation(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean and standard deviation of the columns, 1 for a constant column."""
-    spread = x.std(axis=0)
-    return x.mean(axis=0), np.where(spread > 0, spread, np.float32(1))
+    spread = x.std(axis=0, dtype=np.float64).astype(np.float32)
+    return x.mean(axis=0, dtype=np.float64).astype(np.float32), np.where(spread > 0, spread, np.float32(1))
 
 
 def _cut(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

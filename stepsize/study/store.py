@@ -1,15 +1,19 @@
 """The file that keeps the runs: one SQLite database, without pickles.
 
 ```
-study   definition TEXT PRIMARY KEY, the study as JSON; name; fingerprint; saved (UTC); cost, JSON
+study   definition TEXT PRIMARY KEY, the study as JSON; name; fingerprint; saved (UTC); cost, JSON;
+        checksum
 run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the update, or NULL;
         epochs; curves BLOB, little-endian float32 [4, epochs]: training loss, validation loss,
-        metric and the rate of each epoch's last update; seconds, its share of the time of training
+        metric and the rate of each epoch's last update; seconds, its share of the time of training;
+        checksum
 look    fingerprint, candidates and seeds as JSON: every verdict, in the order in which they were reached
 ```
 
 `fingerprint` identifies everything about problem and software that changes a run; `candidate` is the bound
-schedule with its optimizer settings. SQLite's `application_id` and `user_version` mark the file.
+schedule with its optimizer settings. `checksum` is the CRC-32 of the other columns: a row that was damaged
+counts as missing. SQLite's `application_id` and `user_version` mark the file; format 1 had no checksums, and
+opening it adds them.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import starmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,16 +33,20 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import StoreError
+from stepsize.study.rows import RUN, STUDY, checksum, insertion
+from stepsize.study.saved_study import SavedStudy
 
 APPLICATION = 0x57E95123
 FORMAT = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
-    definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL, cost TEXT
+    definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL,
+    cost TEXT, checksum INTEGER
 );
 CREATE TABLE IF NOT EXISTS run (
     fingerprint TEXT NOT NULL, candidate TEXT NOT NULL, seed INTEGER NOT NULL, rate REAL,
-    diverged_at INTEGER, epochs INTEGER NOT NULL, curves BLOB NOT NULL, seconds REAL NOT NULL DEFAULT 0,
+    diverged_at INTEGER, epochs INTEGER NOT NULL, seconds REAL NOT NULL DEFAULT 0, curves BLOB NOT NULL,
+    checksum INTEGER,
     PRIMARY KEY (fingerprint, candidate, seed)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS look (
@@ -78,6 +87,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._damaged: dict[str, set[tuple[str, int]]] = defaultdict(set)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
@@ -114,10 +124,44 @@ class Store:
         self._db.execute("PRAGMA synchronous = NORMAL")
         if not tables:
             self._db.execute(f"PRAGMA application_id = {APPLICATION}")
-        elif pragma("user_version") == 1:
-            self._db.execute("ALTER TABLE run ADD COLUMN seconds REAL NOT NULL DEFAULT 0")
-        self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.executescript(SCHEMA)
+        if pragma("user_version") < FORMAT:
+            self._add_checksums()
+
+    def _add_checksums(self) -> None:
+        """Turn a store of format 1, whose rows have no checksums, into one of this format."""
+        self._db.create_function("checksum", -1, checksum, deterministic=True)
+        with self._transaction():
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
+                return  # another process has just done it
+            self._db.execute("ALTER TABLE run ADD COLUMN seconds REAL NOT NULL DEFAULT 0")
+            for table, columns in (("run", RUN), ("study", STUDY)):
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
+                self._db.execute(f"UPDATE {table} SET checksum = checksum({', '.join(columns)})")
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Keep all changes of a block, or none of them."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.rollback()
+            raise
+        self._db.commit()
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Raise StoreError for what SQLite raises: a full disk, a damaged file, a file that others hold."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"store={str(self.path)!r} cannot be used: {error}; finished runs are kept: run the same "
+                "command again when this is repaired, or choose another file"
+            ) from None
 
     def __enter__(self) -> Store:
         return self
@@ -128,74 +172,99 @@ class Store:
         self._db.close()
 
     def add(self, fingerprint: str, runs: Iterable[Run]) -> None:
-        """Add finished runs, all or none of them; a run that is already there is kept as it is."""
-        rows = [
-            (
-                fingerprint,
-                run.candidate,
-                run.seed,
-                run.rate,
-                run.diverged_at,
-                run.curves.shape[1],
-                run.curves.astype("<f4").tobytes(),
-                run.seconds,
+        """Add finished runs, all or none of them; one that is already there is kept, unless it is damaged."""
+        rows = [_row(fingerprint, run) for run in runs]
+        damaged = [row[:3] for row in rows if row[1:3] in self._damaged[fingerprint]]
+        with self._usable(), self._transaction():
+            self._db.executemany(
+                "DELETE FROM run WHERE fingerprint = ? AND candidate = ? AND seed = ?", damaged
             )
-            for run in runs
-        ]
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR IGNORE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        self._db.execute("COMMIT")
+            self._db.executemany(f"INSERT OR IGNORE INTO run {insertion(RUN)}", rows)
 
     def runs(self, fingerprint: str) -> dict[tuple[str, int], Run]:
-        """Return the runs of a fingerprint by (candidate, seed)."""
-        rows = self._db.execute(
-            "SELECT candidate, seed, rate, diverged_at, epochs, curves, seconds FROM run "
-            "WHERE fingerprint = ?",
-            (fingerprint,),
-        )
-        return {(run.candidate, run.seed): run for run in starmap(_run, rows)}
+        """Return the runs of a fingerprint by (candidate, seed), without those that are damaged."""
+        damaged, runs = set(), {}
+        query = f"SELECT {', '.join(RUN)}, checksum FROM run WHERE fingerprint = ?"
+        with self._usable():
+            for *row, stored in self._db.execute(query, (fingerprint,)):
+                _, candidate, seed, rate, diverged_at, epochs, seconds, curves = row
+                if stored != checksum(*row):
+                    damaged.add((candidate, seed))
+                    continue
+                series = np.ndarray((4, epochs), "<f4", curves)
+                name = sys.intern(candidate)  # shared by the runs of a candidate, to save memory
+                runs[name, seed] = Run(name, seed, rate, diverged_at, series, seconds)
+        self._damaged[fingerprint] = damaged
+        return runs
+
+    def damaged(self, fingerprint: str) -> int:
+        """Return how many runs `runs` last left out because they are damaged."""
+        return len(self._damaged[fingerprint])
 
     def save_study(self, definition: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> None:
         """Save the study as the latest of this file."""
-        text = json.dumps(definition)
-        row = (text, definition["name"], definition["fingerprint"], datetime.now(UTC).isoformat())
-        self._db.execute("INSERT OR REPLACE INTO study VALUES (?, ?, ?, ?, ?)", (*row, json.dumps(cost)))
+        text, saved = json.dumps(definition), datetime.now(UTC).isoformat()
+        row = (text, definition["name"], definition["fingerprint"], saved, json.dumps(cost))
+        with self._usable():
+            self._db.execute(f"INSERT OR REPLACE INTO study {insertion(STUDY)}", (*row, checksum(*row)))
 
     def add_look(self, fingerprint: str, candidates: Iterable[str], seeds: Iterable[int]) -> None:
         """Add a verdict on these candidates and seeds; one that is already there keeps its place."""
         row = fingerprint, json.dumps(sorted(candidates)), json.dumps(sorted(seeds))
-        self._db.execute("INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) VALUES (?, ?, ?)", row)
+        with self._usable():
+            self._db.execute(
+                "INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) VALUES (?, ?, ?)", row
+            )
 
     def looks(self, fingerprint: str) -> list[tuple[list[str], list[int]]]:
         """Return candidates and seeds of every verdict of a fingerprint, in order."""
-        rows = self._db.execute(
-            "SELECT candidates, seeds FROM look WHERE fingerprint = ? ORDER BY number", (fingerprint,)
-        )
+        query = "SELECT candidates, seeds FROM look WHERE fingerprint = ? ORDER BY number"
+        with self._usable():
+            rows = self._db.execute(query, (fingerprint,)).fetchall()
         return [(json.loads(candidates), json.loads(seeds)) for candidates, seeds in rows]
 
-    def latest_study(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """Return the definition and the cost of the study saved last."""
-        row = self._db.execute("SELECT definition, cost FROM study ORDER BY saved DESC LIMIT 1").fetchone()
-        if row is None:
+    def studies(self) -> list[SavedStudy]:
+        """Return the finished studies, the latest first; of each, as it was saved last.
+
+        Raises: StoreError if one of them is damaged.
+        """
+        query = f"SELECT {', '.join(STUDY)}, checksum FROM study ORDER BY saved DESC"
+        with self._usable():
+            rows = self._db.execute(query).fetchall()
+        if any(stored != checksum(*row) for *row, stored in rows):
+            raise StoreError(
+                f"store={str(self.path)!r} is damaged: the definition of a study is not as it was saved; "
+                "run the study again with another file, or restore a copy of this one"
+            )
+        latest: dict[str, SavedStudy] = {}
+        for definition, _, _, saved, cost, _ in rows:
+            study = SavedStudy(saved, json.loads(definition), json.loads(cost))
+            latest.setdefault(study.id, study)
+        return list(latest.values())
+
+    def saved_study(self, which: str | None = None) -> SavedStudy:
+        """Return the study saved last, or the last one with this name or (the beginning of) this id."""
+        studies = self.studies()
+        if not studies:
             raise StoreError(
                 f"store={str(self.path)!r} has no finished study yet; run stepsize compare first"
             )
-        return json.loads(row[0]), json.loads(row[1])
+        for study in studies:
+            if which is None or study.definition["name"] == which or study.id.startswith(which):
+                return study
+        names = [f"{study.id} ({study.definition['name']})" for study in studies]
+        raise StoreError(f"study={which!r} is not in {str(self.path)!r}; give one of: {', '.join(names)}")
 
     def fingerprints(self, name: str) -> set[str]:
         """Return the fingerprints of the saved studies called `name`."""
-        return {row[0] for row in self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,))}
+        with self._usable():
+            rows = self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,)).fetchall()
+        return {row[0] for row in rows}
 
 
-def _run(
-    candidate: str,
-    seed: int,
-    rate: float | None,
-    diverged_at: int | None,
-    epochs: int,
-    curves: bytes,
-    seconds: float,
-) -> Run:
-    """Return the run of a row; the runs of a candidate share one name, to save memory."""
-    series = np.ndarray((4, epochs), "<f4", curves)
-    return Run(sys.intern(candidate), seed, rate, diverged_at, series, seconds)
+def _row(fingerprint: str, run: Run) -> tuple[Any, ...]:
+    rate = None if run.rate is None else float(run.rate)
+    curves = run.curves.astype("<f4").tobytes()
+    epochs = run.curves.shape[1]
+    row = (fingerprint, run.candidate, run.seed, rate, run.diverged_at, epochs, float(run.seconds), curves)
+    return (*row, checksum(*row))

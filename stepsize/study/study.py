@@ -19,7 +19,7 @@ from stepsize.errors import StudyError, require, unknown
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
-from stepsize.study.trainable import Trainable, check_margin
+from stepsize.study.trainable import Trainable, check_margin, check_name
 
 TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
@@ -204,6 +204,7 @@ def make_study(
         raise StudyError(f"seeds={seeds!r} must be a positive whole number or a list of seeds")
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     problem.check_seeds(numbers)
+    check_name(problem.name)
     tuning = tuning or usual_tuning(problem, len(numbers))
     for candidate in named:
         _check_candidate(candidate, problem, tuning)

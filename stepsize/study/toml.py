@@ -8,15 +8,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stepsize.output_files import RESOLVED_STUDY, write_output
 from stepsize.problems.loading.catalog import is_named
 
 
-def write_study_file(path: Path, keys: Mapping[str, Any]) -> None:
-    """Write a study file; paths in it become relative to it."""
+def write_study_file(path: Path, keys: Mapping[str, Any], study: str = "") -> None:
+    """Write the resolved study `study` as a study file; paths in it become relative to it.
+
+    Raises: OutputError if the file cannot be written, or would replace one that is not a resolved study.
+    """
     folder = os.path.abspath(path.parent)
     moved = move_paths(keys, lambda place: Path(os.path.relpath(place, folder)).as_posix())
     lines = [f"{key} = {_toml(value, key == 'candidates')}" for key, value in moved.items()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_output("path", path, RESOLVED_STUDY, "\n".join(lines) + "\n", study)
 
 
 def move_paths(keys: Mapping[str, Any], move: Callable[[str], str]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard
 
 from stepsize.checks import is_number, shown
-from stepsize.errors import ProblemError
+from stepsize.errors import ProblemError, StudyError
+
+LONGEST_NAME = 200  # bytes; the names of files have 255
 
 
 class Trainable(Protocol):
@@ -87,6 +89,20 @@ def check_margin(margin: Any) -> None:
     """Raise ProblemError unless `margin` is a positive number."""
     if not is_number(margin) or not 0 < margin < math.inf:
         raise ProblemError(f"margin={shown(margin)} must be a positive number, in units of the metric")
+
+
+def check_name(name: Any) -> None:
+    """Raise StudyError unless `name` can name a study and its files, so that it is not a path."""
+    if (
+        not isinstance(name, str)
+        or not 0 < len(name.encode(errors="replace")) <= LONGEST_NAME
+        or not name.isprintable()
+        or set(name) & set("/\\")
+    ):
+        raise StudyError(
+            f"name={shown(name)} cannot name a study and its files; write at most {LONGEST_NAME} printable "
+            "characters without / and \\, such as name='wine'"
+        )
 
 
 def is_trainable(value: Any) -> TypeGuard[Trainable]:

@@ -31,6 +31,7 @@ class Protocol(TypedDict):
     updates_per_epoch: Annotated[int, "optimizer updates in an epoch"]
     horizon: Annotated[int, "updates planned for each run"]
     model: Annotated[str, "the model, in words"]
+    model_notes: Annotated[list[str], "how the inputs and weights of a model of the user's own are treated"]
     optimizer: Annotated[dict[str, Any], "its `name` and settings"]
     metric: Annotated[str, "the metric that scores a run"]
     higher_is_better: Annotated[bool, "false for a loss or an error"]
@@ -96,6 +97,9 @@ class DataFacts(TypedDict):
     held_out: Annotated[bool, "whether the verdict uses a test part that tuning never sees"]
     copies: Annotated[
         int | None, "validation rows with the same inputs as a training row; null if not counted"
+    ]
+    scaled: Annotated[
+        list[str], "what is scaled before the model sees it: `inputs`, `target`, both or nothing"
     ]
     notes: Annotated[list[str], "how the data were read"]
     source: Annotated[str | None, "where the data come from"]

@@ -17,6 +17,17 @@ def notes(data: DataFacts, protocol: Protocol) -> Iterator[str]:
         yield validation_note(data, protocol)
     for note in data["notes"]:
         yield f"Data: {note}."
+    for note in protocol["model_notes"]:
+        yield f"Model: {note}."
+
+
+def scaling(data: DataFacts) -> str:
+    """Return on which numbers a rate was chosen, if not on those of the data.
+
+    >>> scaling({"scaled": ["inputs", "target"]})
+    ' on scaled inputs and target'
+    """
+    return f" on scaled {' and '.join(data['scaled'])}" if data["scaled"] else ""
 
 
 def validation_note(data: DataFacts, protocol: Protocol) -> str:

@@ -34,7 +34,7 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
         return _all_diverged(candidates, divergences)
     best, scale = candidate_named(candidates, name), scale_of(answer)
     reached = f"{score(scale, best['mean'], best['ci95'])} over {_replication(best, protocol['folds'])}"
-    use = f"Use {full_spec(best)} ({scale.name} {reached})"
+    use = f"Use {full_spec(best)}{data_notes.scaling(answer['data'])} ({scale.name} {reached})"
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
     gain = _gain(best, candidate_named(candidates, protocol["baseline"]), scale) + (

@@ -28,8 +28,10 @@ from stepsize.verdict.recommendation import judge_step, verdict_of, versus
 from stepsize.verdict.scores import Scores
 
 # What is not known of a training function, which has its data to itself.
-UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None, "budget": None}
-UNKNOWN_DATA = {"kind": None, "baseline_metric": None, "held_out": False, "copies": None, "notes": []}
+UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None, "budget": None, "model_notes": []}
+UNKNOWN_DATA = {
+    "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
+}  # fmt: skip
 
 
 def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Sequence[Look] = ()) -> Answer:

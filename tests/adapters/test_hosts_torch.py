@@ -11,6 +11,7 @@ import pytest
 import skorch
 import torch
 import transformers
+from lightning.pytorch.tuner.tuning import Tuner
 from torch.utils.data import DataLoader, TensorDataset
 
 import stepsize as ss
@@ -113,6 +114,49 @@ class TestLightning:
         fit(second, tmp_path, ckpt_path=tmp_path / "run.ckpt")
         assert first.rows + second.rows == whole.rows
         assert all(map(torch.equal, second.parameters(), whole.parameters()))
+
+    def test_its_finder_tries_the_rates_that_it_says(self, tmp_path: Any) -> None:
+        module = Module(EPOCHS * BATCHES, strict=True)
+        trainer = lightning.Trainer(
+            max_epochs=EPOCHS,
+            accelerator="cpu",
+            default_root_dir=tmp_path,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        finder = Tuner(trainer).lr_find(
+            module,
+            loader(),
+            min_lr=1e-5,
+            max_lr=1e-2,
+            num_training=6,
+            early_stop_threshold=None,
+            update_attr=False,
+        )
+        assert finder is not None
+        assert [row[0] for row in module.rows] == pytest.approx(finder.results["lr"])
+        assert (module.scheduler.update, module.scheduler.mismatches) == (0, {})
+        trainer.fit(module, loader())
+        assert_planned(module.rows, module.scheduler.plan)
+
+    def test_its_weight_averaging_gets_its_own_rate(self, tmp_path: Any) -> None:
+        module = Module(EPOCHS * BATCHES, interval="epoch")  # Lightning refuses to swap another
+        averaging = lightning.callbacks.StochasticWeightAveraging(0.03, swa_epoch_start=1, annealing_epochs=1)
+        trainer = lightning.Trainer(
+            max_epochs=EPOCHS,
+            accelerator="cpu",
+            default_root_dir=tmp_path,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            callbacks=[averaging],
+        )
+        with pytest.warns(UserWarning, match="SWALR has taken the rate over"):
+            trainer.fit(module, loader())
+        assert_planned(module.rows[:BATCHES], module.scheduler.plan)
+        assert module.rows[-BATCHES:] == [[pytest.approx(0.03)]] * BATCHES
 
 
 class WithLoss(torch.nn.Module):

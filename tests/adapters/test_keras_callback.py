@@ -1,7 +1,6 @@
 """ScheduleCallback in Keras' `fit` on JAX: planning, metrics, a second owner of the rate, and refusals."""
 
 import itertools
-import json
 
 import keras
 import numpy as np
@@ -10,45 +9,8 @@ import pytest
 import stepsize as ss
 from stepsize.adapters import PlainSchedule
 from stepsize.adapters.keras import KerasSchedule, ScheduleCallback
-from stepsize.errors import ScheduleError, StateError
-
-X = np.random.default_rng(3).normal(size=(24, 4)).astype(np.float32)
-Y = X[:, :1] * 2
-PLAN = ss.cosine(0.1, floor=0.001).plan(updates=24)
-PLATEAU = ss.plateau(factor=0.5, patience=0, metric="val_loss", threshold=0.95)
-
-
-class CountingModel(keras.Sequential):
-    """Count how often the training step is traced."""
-
-    traces = 0
-
-    def train_step(self, *arguments):
-        self.traces += 1
-        return super().train_step(*arguments)
-
-
-def built(rate=0.5, **options):
-    keras.utils.set_random_seed(1)
-    compiling = {name: options.pop(name) for name in ("steps_per_execution",) if name in options}
-    model = CountingModel([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(rate, **options), loss="mse", metrics=["mae"], **compiling)
-    return model
-
-
-def fit(model, *callbacks, epochs=4, x=X, **options):
-    options = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
-    return model.fit(
-        x, None if not isinstance(x, np.ndarray) else Y, epochs=epochs, callbacks=[*callbacks], **options
-    )
-
-
-def recorded(callback):
-    return [rate for _, rate in callback.history]
-
-
-def float32(values):
-    return np.float32(values).astype(float).tolist()
+from stepsize.errors import ScheduleError
+from tests.support.keras_fit import PLAN, PLATEAU, X, Y, built, fit, float32, recorded
 
 
 def test_a_schedule_is_planned_from_the_run_and_the_epoch_is_said_once(capsys):
@@ -197,10 +159,20 @@ def test_an_unknown_length_is_an_error_that_names_updates():
     assert recorded(callback) == float32(PLAN.values[:6])
 
 
-@pytest.mark.parametrize(("after", "end"), [("hold", 0.0), ("repeat", 0.1)])
-def test_more_updates_than_planned_follow_the_plan_s_after(after, end):
-    fit(built(), callback := ScheduleCallback(ss.linear(0.1).plan(updates=23, after=after)))
+@pytest.mark.parametrize(("floor", "after", "end"), [(0.01, "hold", 0.01), (0, "repeat", 0.1)])
+def test_more_updates_than_planned_follow_the_plan_s_after(floor, after, end):
+    plan = ss.linear(0.1, floor=floor).plan(updates=23, after=after)
+    fit(built(), callback := ScheduleCallback(plan))
     assert callback.history[-1] == (23, float32([end])[0])
+
+
+def test_updates_at_rate_0_past_the_end_are_reported_once():
+    with pytest.warns(
+        UserWarning, match=r"update 20 is past the end of linear\(0\.1\), .* rate is 0"
+    ) as warned:
+        fit(built(), callback := ScheduleCallback(ss.linear(0.1).plan(updates=20)))
+    assert len([each for each in warned if each.category is UserWarning]) == 1
+    assert recorded(callback)[20:] == [0.0] * 4
 
 
 def test_more_updates_than_planned_raise_before_they_are_made_if_the_plan_says_so():
@@ -219,81 +191,3 @@ def test_updates_that_a_scaled_loss_skips_do_not_move_the_clock():
     fit(model, callback, x=broken, epochs=1)
     assert callback.history == [*enumerate(float32(PLAN.values[:5]))]
     assert callback.state_dict()["update"] == 5
-
-
-def stopped(epochs=2):
-    """Give a model and the state of its schedule after some epochs."""
-    model, callback = built(), ScheduleCallback(PLAN)
-    fit(model, callback, epochs=epochs)
-    return model, json.loads(json.dumps(callback.state_dict()))
-
-
-def test_the_same_callback_goes_on_in_a_second_fit():
-    model, callback = built(), ScheduleCallback(PLAN)
-    fit(model, callback, epochs=2)
-    fit(model, callback, initial_epoch=2)
-    assert callback.history == [*enumerate(float32(PLAN.values))]
-
-
-def test_weights_alone_go_on_where_the_state_says():
-    _, state = stopped()
-    callback = ScheduleCallback(PLAN)
-    callback.load_state_dict(state)
-    model = built()  # a new optimizer, which counts from 0
-    fit(model, callback, epochs=1)
-    fit(model, callback, epochs=1)
-    assert callback.history == [*enumerate(float32(PLAN.values))][12:]
-
-
-def test_a_schedule_goes_on_in_a_run_of_the_same_length_only():
-    schedule = ss.cosine(0.1)
-    model, callback = built(), ScheduleCallback(schedule)
-    fit(model, callback, epochs=2)
-    with pytest.raises(StateError, match="updates: 12 -> 24"):
-        fit(model, callback, initial_epoch=2)
-    later = ScheduleCallback(schedule)
-    later.load_state_dict(callback.state_dict())
-    with pytest.raises(StateError, match="updates: 12 -> 24"):
-        fit(model, later, initial_epoch=2)
-
-
-def test_a_forgotten_state_is_noticed():
-    model, _ = stopped()
-    with pytest.raises(StateError, match="completed 12 updates and the schedule 0"):
-        fit(model, ScheduleCallback(PLAN))
-    with pytest.raises(StateError, match=r"fit begins at epoch 2 .* the schedule at update 0"):
-        fit(built(), ScheduleCallback(PLAN), initial_epoch=2)
-
-
-def test_a_state_of_another_update_is_noticed():
-    model, _ = stopped()
-    _, early = stopped(epochs=1)
-    callback = ScheduleCallback(PLAN)
-    callback.load_state_dict(early)
-    with pytest.raises(StateError, match="completed 12 updates and the schedule 6"):
-        fit(model, callback)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"stepsize_state": 2}, "update stepsize"),
-        ({"schedule": "cosine(0.2)"}, "the state is damaged"),
-        ({"updates": 25, "rate": PLAN(12)}, "the state is damaged"),
-        ({"update": -1}, "not a count of updates"),
-        ({"schedule": "constant(0.1)", "rate": 0.1}, r"another plan: .*cosine"),
-    ],
-)
-def test_a_damaged_newer_or_foreign_state_is_refused(change, message):
-    _, state = stopped()
-    with pytest.raises(StateError, match=message):
-        ScheduleCallback(PLAN).load_state_dict({**state, **change})
-
-
-def test_a_schedule_that_is_not_planned_yet_has_no_state_and_loads_no_damaged_one():
-    _, state = stopped()
-    callback = ScheduleCallback(ss.cosine(0.1))
-    with pytest.raises(StateError, match="the state is damaged"):
-        callback.load_state_dict({**state, "rate": 0.5})
-    with pytest.raises(StateError, match="planned when fit begins"):
-        callback.state_dict()

@@ -139,3 +139,22 @@ def test_accumulated_gradients_observe_once_an_update():
 def test_what_no_metric_drives_is_refused(factor):
     with pytest.raises(ScheduleError, match="does not follow a metric; write for example plateau"):
         scale_by_metric(factor)
+
+
+@pytest.mark.parametrize("value", [jnp.ones(3), "0.5", True, [1, 2], {"loss": 1}, jnp.array([True])])
+def test_a_metric_is_one_number(value):
+    factor = ss.plateau(factor=0.5, patience=0, metric="loss")
+    transformation = scale_by_metric(factor)
+    with pytest.raises(ScheduleError, match=r"is not one number; pass the metric, for example update"):
+        transformation.update(jnp.ones(3), transformation.init(None), value=value)
+
+
+def test_a_factor_that_is_not_chained_is_reported_once():
+    plan = (ss.constant(0.1) * ss.plateau(factor=0.123, patience=0, metric="loss")).plan(updates=9)
+    optimizer = optax.sgd(optax_schedule(plan))
+    state = optimizer.init(jnp.ones(2))
+    with pytest.warns(UserWarning, match=r"counts as 1 .* scale_by_metric"):
+        _, state = optimizer.update(jnp.ones(2), state)
+    optimizer.update(jnp.ones(2), state)  # a second warning would be an error
+    chained = optax.chain(optax.sgd(optax_schedule(plan)), scale_by_metric(plan.metric_factor))
+    chained.update(jnp.ones(2), chained.init(jnp.ones(2)), value=0.5)  # as here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import warnings
 from typing import Any
 
 import numpy as np
@@ -128,3 +129,79 @@ def test_the_state_of_another_plan_is_refused_field_by_field() -> None:
     for part in ("schedule.join[1].peak: 0.1 -> 0.2", "updates: 50 -> 60", 'policy="stretch"'):
         assert part in str(caught.value)
     assert other.update == 0
+
+
+@pytest.mark.parametrize("wrong", [None, {"loss": 1.0}, "0.5", True, [1.0, 2.0]])
+def test_a_metric_is_one_number(wrong: Any) -> None:
+    schedule = PlainSchedule((ss.constant(0.1) * ss.plateau()).plan(updates=9))
+    with pytest.raises(
+        ScheduleError, match=r"metric=.* is not a number; pass one, for example observe\(0.35"
+    ):
+        schedule.observe(wrong)
+    schedule.observe(float("nan"))
+    schedule.observe(np.float32(0.5))
+
+
+def test_the_advice_of_an_observation_without_a_factor_can_be_followed() -> None:
+    schedule = PlainSchedule((ss.warmup(2 * updates) >> ss.cosine(0.1)).plan(updates=9))
+    with pytest.raises(ScheduleError) as caught:
+        schedule.observe(0.5)
+    advice = ss.parse(str(caught.value).partition("write for example ")[2])
+    assert advice.metric_factor is not None
+
+
+@pytest.mark.parametrize(
+    ("length", "due"),
+    [
+        ({"updates": 16}, 8),
+        ({"epochs": 4, "updates_per_epoch": 3}, 6),
+        ({"epochs": 2, "updates_per_epoch": 3}, 6),
+        ({"epochs": 1, "updates_per_epoch": 3}, None),  # validated once, at the end
+        ({"epochs": 90, "updates_per_epoch": 3}, 30),  # ten epochs
+    ],
+)
+def test_a_metric_that_is_never_observed_is_reported(length: Any, due: int | None) -> None:
+    plan = (ss.constant(0.1) * ss.plateau()).plan(**length)
+    schedule, warned = PlainSchedule(plan), []
+    observing = PlainSchedule(plan)
+    for update in range(plan.horizon):
+        observing.step()
+        if update == 0:
+            observing.observe(0.5)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            schedule.step()
+        warned += [(schedule.update, each.filename) for each in caught]
+    assert warned == ([] if due is None else [(due, __file__)])
+
+
+def test_the_start_may_be_any_update() -> None:
+    plan = ss.cosine(1).plan(updates=9)
+    assert PlainSchedule(plan, update=4).rate == plan(4)
+    with pytest.raises(ScheduleError, match="update=-1 is not a number of completed updates"):
+        PlainSchedule(plan, update=-1)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "warned"),
+    [
+        (ss.linear(1), "hold", [6]),
+        (ss.linear(1, floor=0.1), "hold", []),
+        (ss.linear(1), "repeat", []),
+    ],
+)
+def test_updates_past_the_end_at_a_rate_of_0_are_reported_once(
+    schedule: Any, after: Any, warned: list[int]
+) -> None:
+    follower, updates = PlainSchedule(schedule.plan(updates=5, after=after)), []
+    for _ in range(9):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            follower.step()
+        updates += [follower.update for each in caught if "update 5 is past the end" in str(each.message)]
+    assert updates == warned
+    late = PlainSchedule(schedule.plan(updates=5, after=after), update=20)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        late.step()
+    assert len(caught) == len(warned)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import stepsize.schedules as ss
 from stepsize.adapters import PlainSchedule, resume
-from stepsize.errors import StateError
+from stepsize.errors import ScheduleError, StateError
+from stepsize.units import updates
 from tests.support.draws import LAW
 
 HORIZON = 100
@@ -22,7 +23,7 @@ PLATEAU = ss.plateau(factor=0.5, patience=0, metric="val_loss")
 def state_at(schedule: Any, update: int, metrics: tuple[float, ...] = ()) -> Any:
     follower = PlainSchedule(schedule.plan(updates=HORIZON))
     for _ in range(update):
-        follower.step()
+        follower.count()
     for metric in metrics:
         follower.observe(metric)
     return follower.state_dict()
@@ -42,7 +43,7 @@ def test_exact_refuses_a_changed_plan() -> None:
 
 @pytest.mark.parametrize("policy", ["stretch", "rebase", "branch"])
 @LAW
-@given(st.integers(1, HORIZON - 1), st.integers(HORIZON, 3 * HORIZON))
+@given(st.integers(1, HORIZON - 10), st.integers(HORIZON, 3 * HORIZON))
 def test_the_rate_goes_on_and_the_past_stays(policy: Any, update: int, horizon: int) -> None:
     schedule = ss.cosine(0.1)
     plan = (schedule if policy == "stretch" else ss.linear(0.7)).plan(updates=horizon)
@@ -118,3 +119,45 @@ def test_a_notebook_shows_both_curves() -> None:
 def test_a_policy_that_does_not_fit_says_why(plan: Any, policy: Any, said: str) -> None:
     with pytest.raises(StateError, match=said):
         resume(state_at(ss.cosine(0.1), 30), plan, policy)
+
+
+@pytest.mark.parametrize("policy", ["branch", "rebase"])
+def test_a_run_at_rate_0_is_not_scaled(policy: Any) -> None:
+    state = state_at(ss.cosine(0.1), HORIZON)
+    with pytest.raises(ScheduleError, match=r'would train at rate 0; write policy="restart"'):
+        resume(state, ss.cosine(0.1).plan(updates=200), policy)
+
+
+def test_nothing_is_left_to_stretch_of_a_run_that_is_over() -> None:
+    with pytest.raises(ScheduleError, match=r'nothing of 100\*updates to stretch; write policy="restart"'):
+        resume(state_at(ss.cosine(0.1), HORIZON), ss.cosine(0.1).plan(updates=200), "stretch")
+
+
+@pytest.mark.parametrize("schedule", [ss.linear(0.3), (ss.warmup(9 * updates) >> ss.cosine(0.2)) * PLATEAU])
+@pytest.mark.parametrize("update", [30, HORIZON, HORIZON + 5])
+def test_a_restart_begins_at_its_own_rates(schedule: Any, update: int) -> None:
+    state = state_at(ss.cosine(0.1) * PLATEAU, update, metrics=(1.0, 2.0))
+    going_on = resume(state, schedule.plan(updates=200), "restart")
+    t = np.arange(update)
+    assert going_on.plan(t).tolist() == going_on.before(t).tolist()
+    fresh = schedule.plan(updates=200 - update)
+    assert going_on.plan.values[update:].tolist() == fresh.values.tolist()
+    assert going_on.state["rate"] == fresh(0)
+    assert ss.parse(str(going_on.plan.schedule)) == going_on.plan.schedule
+
+
+@pytest.mark.parametrize("policy", ["stretch", "branch", "rebase"])
+def test_what_hardly_trains_is_reported(policy: Any) -> None:
+    with pytest.warns(
+        UserWarning, match=r'at most 2\.\d+e-05 is left from update 99 on; write policy="restart"'
+    ):
+        resume(state_at(ss.cosine(0.1), HORIZON - 1), ss.cosine(0.1).plan(updates=200), policy)
+
+
+def test_a_run_that_repeats_is_not_changed() -> None:
+    follower = PlainSchedule(ss.cosine(0.1).plan(updates=10, after="repeat"))
+    for _ in range(13):
+        follower.step()
+    assert resume(follower.state_dict(), follower.plan).plan == follower.plan
+    with pytest.raises(StateError, match=r"repeats .* every 10 updates and has completed 13"):
+        resume(follower.state_dict(), ss.linear(1).plan(updates=30), "branch")

@@ -74,9 +74,10 @@ def test_an_optimizer_that_has_a_scheduler_is_refused() -> None:
     with pytest.raises(ScheduleError, match="this SGD already has a scheduler of PyTorch; build a new"):
         TorchScheduler(optimizer, PLAN)
     optimizer = sgd()
-    TorchScheduler(optimizer, PLAN)
+    kept = TorchScheduler(optimizer, PLAN)
     with pytest.raises(ScheduleError, match="this SGD already has a TorchScheduler; build a new optimizer"):
         TorchScheduler(optimizer, PLAN)
+    assert kept.optimizer is optimizer
 
 
 def test_the_initial_rate_of_a_checkpoint_is_no_scheduler() -> None:
@@ -139,3 +140,65 @@ def test_a_metric_needs_a_factor_that_follows_it() -> None:
     for observe in (scheduler.observe, scheduler.step):
         with pytest.raises(ScheduleError, match=r"does not follow a metric; write for example .* \* plateau"):
             observe(0.5)
+
+
+def test_a_metric_has_the_names_that_pytorch_has_for_it() -> None:
+    plan = (ss.constant(0.4) * ss.plateau(factor=0.5, patience=0)).plan(updates=9)
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, plan)
+    optimizer.step()
+    scheduler.step(metrics=1.0)
+    scheduler.step(metrics=torch.tensor(1.0))
+    assert scheduler.rate == 0.2
+
+
+@pytest.mark.parametrize("driven", [False, True])
+@pytest.mark.parametrize(
+    "call", [lambda s: s.step(3), lambda s: s.step(epoch=3), lambda s: s.step(0.5, 3), lambda s: s.step(True)]
+)
+def test_an_epoch_is_not_a_metric(driven: bool, call: Any) -> None:
+    curve: Any = ss.constant(0.4) * ss.plateau(factor=0.5, patience=0) if driven else CURVE
+    scheduler = TorchScheduler(sgd(), curve.plan(updates=9))
+    before = scheduler.state_dict()
+    with pytest.raises(ScheduleError, match=r"step\(3\): an int is read as an epoch|is not a number|follow"):
+        call(scheduler)
+    assert scheduler.state_dict() == before
+
+
+@pytest.mark.parametrize("wrong", [None, {"loss": 1.0}, "0.5", True, [1.0, 2.0], torch.zeros(2)])
+def test_a_metric_is_one_number(wrong: Any) -> None:
+    scheduler = TorchScheduler(sgd(), (CURVE * ss.plateau()).plan(updates=9))
+    with pytest.raises(ScheduleError, match=r"metric=.* is not a number; pass one, for example observe\(0"):
+        scheduler.observe(wrong)
+
+
+def test_last_epoch_cannot_be_set() -> None:
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, PLAN)
+    with pytest.raises(ScheduleError, match=r"last_epoch=5 cannot be set.* TorchScheduler\(.*, update=5\)"):
+        scheduler.last_epoch = 5
+    later = lr_scheduler.StepLR(optimizer, 3)
+    with pytest.raises(ScheduleError, match=r"last_epoch=-1 cannot be set.* plan first >> second"):
+        lr_scheduler.SequentialLR(optimizer, [scheduler, later], [3])
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (
+            torch.tensor(1),
+            r"lr of group 0 is a tensor of torch.int64, which would round.* lr=torch.tensor\(0.1",
+        ),
+        (torch.tensor(0.1, dtype=torch.bfloat16), "a tensor of torch.bfloat16, which would round"),
+        (
+            None,
+            "lr of group 0 is None, not a number, so the optimizer sets its own; build it with one, .*lr=0",
+        ),
+    ],
+)
+def test_a_rate_that_cannot_hold_the_plan_is_refused(rate: Any, message: str) -> None:
+    optimizer = sgd()
+    optimizer.param_groups[0]["lr"] = rate
+    with pytest.raises(ScheduleError, match=message):
+        TorchScheduler(optimizer, PLAN)
+    assert not optimizer._optimizer_step_pre_hooks

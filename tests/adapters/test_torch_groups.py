@@ -9,7 +9,7 @@ import torch
 
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
-from stepsize.errors import ScheduleError
+from stepsize.errors import ScheduleError, StateError
 from tests.support.torch_host import CURVE, assert_planned, record, sgd, weight
 
 PLAN = CURVE.plan(updates=12)
@@ -162,3 +162,128 @@ def test_a_momentum_of_one_or_more_is_refused() -> None:
 def test_a_plan_is_needed_for_each_hyperparameter() -> None:
     with pytest.raises(ScheduleError, match=r"^momentum=0\.9 is not a plan"):
         TorchScheduler(sgd(), PLAN, momentum=0.9)  # type: ignore[arg-type]
+
+
+def decayed(**options: Any) -> torch.optim.AdamW:
+    groups = [{"params": [weight()], "weight_decay": 0.04}, {"params": [weight()], "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=0.1, **options)
+
+
+DECAY = ss.linear(0.4).plan(updates=12)
+
+
+def test_groups_without_decay_keep_it_only_if_it_is_said() -> None:
+    optimizer = decayed()
+    text = r'values of weight_decay, 0.04, 0, .* write multipliers=\{"weight_decay": \[1, 0\]\} to keep'
+    with pytest.raises(ScheduleError, match=text):
+        TorchScheduler(optimizer, PLAN, weight_decay=DECAY)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.04, 0]
+    for settings in (
+        {"weight_decay": DECAY, "multipliers": {"weight_decay": [1, 0]}},
+        {"weight_decay": [DECAY, None]},
+    ):
+        optimizer = decayed()
+        scheduler = TorchScheduler(optimizer, PLAN, strict=True, **settings)  # type: ignore[arg-type]
+        rows = record(optimizer, "weight_decay")
+        run(optimizer, scheduler, 12)
+        assert_planned(rows, DECAY, [1, 0])
+
+
+def test_groups_with_betas_of_their_own_need_multipliers() -> None:
+    groups = [{"params": [weight()], "betas": (0.9, 0.95)}, {"params": [weight()], "betas": (0.45, 0.99)}]
+    optimizer = torch.optim.AdamW(groups, lr=0.1)
+    with pytest.raises(ScheduleError, match=r'multipliers=\{"momentum": \[1, 0.5\]\} to keep the ratios'):
+        TorchScheduler(optimizer, PLAN, momentum=FALLING)
+    scheduler = TorchScheduler(optimizer, PLAN, momentum=FALLING, multipliers={"momentum": [1, 0.5]})
+    rows = record(optimizer, "betas")
+    run(optimizer, scheduler, 12)
+    assert_planned(rows, FALLING, [1, 0.5])
+    assert [group["betas"][1] for group in optimizer.param_groups] == [0.95, 0.99]
+
+
+def test_a_multiplier_keeps_momentum_below_one_and_names_what_is_planned() -> None:
+    with pytest.raises(ScheduleError, match=r"reaches 1\.8; write a plan that stays below 1"):
+        TorchScheduler(sgd(), PLAN, momentum=FALLING, multipliers={"momentum": [2]})
+    with pytest.raises(
+        ScheduleError, match="weight_decay has no plan here; write multipliers for lr, momentum"
+    ):
+        TorchScheduler(sgd(), PLAN, momentum=FALLING, multipliers={"weight_decay": [1]})
+
+
+def test_the_layer_decay_of_timm_is_not_ignored() -> None:
+    groups = [{"params": [weight()], "lr_scale": 0.25}, {"params": [weight()], "lr_scale": 1.0}]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    with pytest.raises(ScheduleError, match=r"lr_scale, which no plan reads, 0.25, 1, .*\[0.25, 1\] to keep"):
+        TorchScheduler(optimizer, PLAN)
+    scheduler, rows = TorchScheduler(optimizer, PLAN, multipliers=[0.25, 1]), record(optimizer)
+    run(optimizer, scheduler, 12)
+    assert_planned(rows, PLAN, [0.25, 1])
+
+
+@pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1, dtype=torch.float64)])
+def test_a_group_may_have_a_plan_or_a_constant_rate_of_its_own(lr: Any) -> None:
+    groups = [{"params": [weight()]}, {"params": [weight()]}, {"params": [weight()], "lr": 0.7}]
+    optimizer = torch.optim.SGD(groups, lr=lr)
+    scheduler = TorchScheduler(optimizer, [PLAN, FALLING, None], strict=True)
+    rows = record(optimizer)
+    run(optimizer, scheduler, 5)
+    optimizer.param_groups[2]["lr"] = 0.6  # that group is nobody's
+    run(optimizer, scheduler, 7)
+    first, second = PLAN.values.tolist(), FALLING.values.tolist()
+    third = [0.7] * 5 + [0.6] * 7
+    assert rows == [list(rates) for rates in zip(first, second, third, strict=True)]
+    assert scheduler.get_lr() == [PLAN(12), FALLING(12), 0.6]
+
+
+def test_plans_of_groups_are_resumed() -> None:
+    def build(plans: Any) -> Any:
+        optimizer = sgd(3)
+        return optimizer, TorchScheduler(optimizer, plans)
+
+    optimizer, scheduler = build([PLAN, None, FALLING])
+    run(optimizer, scheduler, 5)
+    state = scheduler.state_dict()
+    again, resumed = build([PLAN, None, FALLING])
+    resumed.load_state_dict(state)
+    assert [group["lr"] for group in again.param_groups] == [PLAN(5), 0.1, FALLING(5)]
+    assert resumed.state_dict() == state
+    for other, message in (
+        (PLAN, "lr has a plan for each group in the state and not here"),
+        ([PLAN, FALLING, None], "the state has lr plans for other groups"),
+        ([PLAN, None, PLAN], "belongs to another plan"),
+    ):
+        with pytest.raises(StateError, match=message):
+            build(other)[1].load_state_dict(state)
+
+
+@pytest.mark.parametrize("wrong", [[PLAN], [None, None], [PLAN, 0.1], [PLAN, PLAN, PLAN]])
+def test_plans_of_groups_are_one_for_each(wrong: Any) -> None:
+    with pytest.raises(ScheduleError, match=r"plan.* is not (one plan for each of the 2|a plan)"):
+        TorchScheduler(sgd(2), wrong)
+
+
+def test_an_added_group_with_values_of_its_own_needs_multipliers() -> None:
+    optimizer = torch.optim.AdamW([weight()], lr=0.1)
+    scheduler = TorchScheduler(optimizer, PLAN, weight_decay=DECAY, strict=True)
+    for group, text in (
+        ({"weight_decay": 0.0}, r'weight_decay=0.0 of its own.* multiplier=\{"weight_decay": 0.1\}'),
+        ({"lr": 0.7}, r"lr=0.7 of its own, and the plan would overwrite it; .*multiplier=0.1"),
+        ({"lr_scale": 0.5}, "lr_scale=0.5 of its own"),
+    ):
+        with pytest.raises(ScheduleError, match=text):
+            scheduler.add_param_group({"params": [weight()], **group})
+    assert len(optimizer.param_groups) == 1
+    added = {"params": [weight()], "weight_decay": 0.0, "lr": 0.7}
+    scheduler.add_param_group(added, multiplier={"lr": 0.5, "weight_decay": 0})
+    rows, decays = record(optimizer), record(optimizer, "weight_decay")
+    run(optimizer, scheduler, 12)
+    assert_planned(rows, PLAN, [1, 0.5])
+    assert_planned(decays, DECAY, [1, 0])
+
+
+def test_a_group_cannot_join_plans_of_groups() -> None:
+    optimizer = sgd(2)
+    scheduler = TorchScheduler(optimizer, [PLAN, None])
+    run(optimizer, scheduler, 3)
+    with pytest.raises(ScheduleError, match=r"needs a plan.* call detach\(\).* update=3\)"):
+        scheduler.add_param_group({"params": [weight()]})

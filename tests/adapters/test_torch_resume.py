@@ -22,7 +22,7 @@ import torch
 import stepsize as ss
 from stepsize.adapters import PlainSchedule, resume
 from stepsize.adapters.torch import TorchScheduler
-from stepsize.errors import StateError
+from stepsize.errors import ScheduleError, StateError
 from tests.support import torch_host
 from tests.support.torch_host import CURVE, DRIVEN, Run, assert_planned, record, sgd
 
@@ -113,6 +113,61 @@ def test_an_optimizers_state_alone_does_not_change_the_rate_of_the_position() ->
     rate = new.optimizer.param_groups[0]["lr"]
     new.optimizer.load_state_dict(old.optimizer.state_dict())
     assert new.optimizer.param_groups[0]["lr"] == rate == new.scheduler.rate
+
+
+def trained(updates: int, strict: bool = False, **options: Any) -> Any:
+    optimizer = torch.optim.AdamW([torch_host.weight()], lr=0.1)
+    scheduler = TorchScheduler(optimizer, PLAN, strict=strict, **options)
+    for _ in range(updates):
+        optimizer.step()
+        scheduler.step()
+    return optimizer, scheduler
+
+
+def test_a_state_of_the_optimizer_without_that_of_the_scheduler_is_reported() -> None:
+    saved = trained(9)[0].state_dict()
+    optimizer, scheduler = trained(0)
+    optimizer.load_state_dict(saved)
+    text = r"^update 0: the optimizer's state was loaded, with lr=0\.2\d+ in group 0, and the scheduler's was"
+    with pytest.warns(UserWarning, match=text) as caught:
+        torch_host.train(optimizer, scheduler, 3)
+    assert len(caught) == 1
+    assert scheduler.mismatches == {"state not loaded": 1}
+    optimizer, scheduler = trained(0, strict=True)
+    optimizer.load_state_dict(saved)
+    with pytest.raises(ScheduleError, match=r"scheduler\.load_state_dict\(state\)"):
+        optimizer.step()
+
+
+def test_a_forgotten_state_is_seen_where_the_rates_agree_and_in_the_middle_of_a_run() -> None:
+    flat = ss.constant(0.1).plan(updates=9)
+    saved = torch.optim.AdamW([torch_host.weight()], lr=0.1)
+    saved.step()
+    optimizer = torch.optim.AdamW([torch_host.weight()], lr=0.1)
+    scheduler = TorchScheduler(optimizer, flat)
+    optimizer.load_state_dict(saved.state_dict())
+    with pytest.warns(UserWarning, match="and the scheduler's was not"):
+        optimizer.step()
+    assert scheduler.update == 1
+    optimizer, scheduler = trained(9)
+    before = copy.deepcopy(optimizer.state_dict())
+    for _ in range(5):
+        optimizer.step()
+        scheduler.step()
+    optimizer.load_state_dict(before)
+    with pytest.warns(UserWarning, match="update 14: the optimizer's state was loaded"):
+        optimizer.step()
+
+
+def test_a_state_that_is_loaded_back_is_not_a_forgotten_one() -> None:
+    optimizer, scheduler = trained(9, strict=True)
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.step()
+    scheduler.step()
+    optimizer, scheduler = trained(0, strict=True, update=9)
+    optimizer.load_state_dict(trained(9)[0].state_dict())
+    optimizer.step()
+    assert scheduler.update == 10
 
 
 @pytest.mark.parametrize(

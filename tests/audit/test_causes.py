@@ -35,6 +35,13 @@ def plans(draw, longest=200):
     return schedule.plan(updates=horizon, updates_per_epoch=draw(st.integers(5, 12)))
 
 
+@st.composite
+def held_plans(draw):
+    """A plan whose every epoch has another rate."""
+    plan = draw(plans())
+    return plan.schedule.per_epoch().plan(updates=plan.horizon, updates_per_epoch=plan.updates_per_epoch)
+
+
 def names(plan, applied, **options):
     """The names of the causes that an audit finds in float32 rates."""
     audit = Audit(plan, **options)
@@ -138,6 +145,43 @@ def test_a_further_jump_must_explain_more_than_itself(plan, update, rows):
 def test_a_schedule_that_starts_again(plan, update):
     t = np.arange(45)
     assert names(plan, rates(plan, np.where(t < update, t, t - update))) == ["restart"]
+
+
+@given(plans())
+def test_everything_an_epoch_late(plan):
+    t = np.arange(50)
+    assert names(plan, rates(plan, np.maximum(t - plan.updates_per_epoch, 0))) == ["late"]
+
+
+@given(held_plans())
+def test_an_epoch_late_where_epochs_have_one_rate_each_looks_like_a_restart_as_well(plan):
+    t = np.arange(50)
+    late = rates(plan, np.maximum(t - plan.updates_per_epoch, 0))
+    assert {"late", "restart"} <= set(names(plan, late))
+
+
+@given(plans())
+def test_everything_an_epoch_early(plan):
+    assert names(plan, rates(plan, np.arange(40) + plan.updates_per_epoch)) == ["early"]
+
+
+@given(plans(), st.integers(13, 20))
+def test_a_schedule_that_begins_to_move_late(plan, lag):
+    assert names(plan, rates(plan, np.maximum(np.arange(50) - lag, 0))) == ["late"]
+
+
+@given(plans(), st.integers(0, 20), st.integers(2, 4))
+def test_several_updates_in_a_row_that_mixed_precision_skipped(plan, update, skipped):
+    t = np.arange(50)
+    assert names(plan, rates(plan, t + skipped * (t >= update))) == ["skipped update"]
+
+
+@given(plans(), st.integers(2, 8), st.booleans())
+def test_a_schedule_that_was_sized_for_a_longer_run(plan, k, epochs):
+    per_epoch = plan.updates_per_epoch * (k if epochs else 1)
+    longer = plan.schedule.plan(updates=plan.horizon * k, updates_per_epoch=per_epoch)
+    if (longer.values[: plan.horizon] != plan.values).any():  # inverse time knows no horizon
+        assert names(plan, longer.values[: plan.horizon]) == ["longer"]
 
 
 @given(plans(), RATES.filter(lambda factor: factor < 0.99))

@@ -139,3 +139,40 @@ def test_a_state_without_a_rate_is_refused(optimizer, schedule):
 def test_it_refuses_what_is_no_audit():
     with pytest.raises(ScheduleError, match=r"is not an audit; write Audit\(plan\)"):
         record(LINEAR, optax.sgd(line()).init(ONES))
+
+
+def two_groups(first, second):
+    return optax.multi_transform({"w": first, "b": second}, {"w": "w", "b": "b"})
+
+
+PARAMS = {"w": ONES, "b": ONES}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_several_rates_are_not_mixed_up(compiled):
+    """Compiled, the groups come back in another order."""
+    optimizer = two_groups(injected(line()), injected(0.5))
+    state, update = optimizer.init(PARAMS), jax.jit(optimizer.update) if compiled else optimizer.update
+    audits = {
+        "w": Audit(LINEAR, strict=True),
+        "b": Audit(ss.constant(0.5).plan(updates=UPDATES), strict=True),
+    }
+    for _ in range(UPDATES):
+        _, state = update(PARAMS, state, PARAMS)
+        with pytest.raises(ScheduleError, match=r"holds 2 .*record\(audit, opt_state\.inner_states\['w'\]"):
+            record(Audit(LINEAR), state)
+        for name, audit in audits.items():
+            record(audit, state.inner_states[name])
+    assert [audit.update for audit in audits.values()] == [UPDATES, UPDATES]
+
+
+def test_schedules_that_count_together_are_one_clock_and_others_are_not():
+    decayed = optax.chain(optax.sgd(line()), optax.scale_by_schedule(optax.constant_schedule(1.0)))
+    assert train(decayed, Audit(LINEAR, strict=True), schedule=line()).update == UPDATES
+    every_third = optax.MultiSteps(optax.sgd(line()), every_k_schedule=3).gradient_transformation()
+    optimizer = two_groups(optax.sgd(line()), every_third)
+    state = optimizer.init(PARAMS)
+    for _ in range(2):
+        _, state = optimizer.update(PARAMS, state, PARAMS)
+    with pytest.raises(ScheduleError, match=r"counts \[0, 2\] updates; record one of them"):
+        record(Audit(LINEAR), state, line())

@@ -91,11 +91,17 @@ def test_the_summary_says_what_was_found():
     assert recorded(PLAN.values[:3]).summary() == (
         "All 3 recorded updates, of 20 planned, used the rate of cosine(0.1)."
     )
-    assert Audit(PLAN).summary() == "No update was recorded."
+    assert Audit(PLAN).summary() == (
+        "No update was recorded: attach the audit to the optimizer that makes the updates."
+    )
+    assert recorded([*PLAN.values, 0, 0]).summary() == (
+        "All 22 recorded updates, 2 of them past the 20 planned ones, used the rate of cosine(0.1). "
+        "Past its end it is 0."
+    )
     assert recorded(PLAN.values / 2).summary() == (
         "Update 0 used the rate 0.05 instead of 0.1; 20 of 20 updates differ. Likely cause: every rate is "
-        "0.5 times the planned one: it is scaled by the batch size or the devices, or belongs to another "
-        "parameter group."
+        "0.5 times the planned one: it is scaled by the batch size or the devices, belongs to another "
+        "parameter group, or is the plan's times the optimizer's own, as LambdaLR makes it unless lr=1."
     )
     assert "Likely cause: unknown;" in recorded([0.1, 0.3, 0.1, 0.5, 0.9]).summary()
     assert repr(recorded(PLAN.values)) == f"<Audit: {recorded(PLAN.values).summary()}>"
@@ -140,6 +146,8 @@ def test_a_metric_moves_the_planned_rate_as_well():
     assert heard.first_difference is None
     assert deaf.first_difference == Row(15, plan(15), 0.5 * plan(15))
     assert deaf.causes[0].name == "plateau callback"
+    assert "no metric was observed: call audit.observe(value)" in deaf.summary()
+    assert "observed" not in heard.summary()
 
 
 def test_causes_are_found_under_a_metric():

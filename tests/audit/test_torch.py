@@ -62,8 +62,30 @@ def test_the_adapter_applies_the_plan_to_every_group():
     scheduler = TorchScheduler(optimizer, plan, multipliers=[1, 0.1])
     audit = Audit(plan, strict=True)
     with watch(optimizer, audit, group=1, multiplier=0.1):
-        train(optimizer, Audit(plan, strict=True), batch=scheduler.step)
+        train(optimizer, Audit(plan, strict=True), batch=scheduler.step, group=0)
     assert audit.update == UPDATES
+
+
+def two_groups(*rates):
+    return torch.optim.SGD([{"params": [weight()], "lr": rate} for rate in rates])
+
+
+def test_groups_with_several_rates_are_chosen_from():
+    with pytest.raises(ScheduleError, match=r"group 1 has the rate 0\.01 and group 0 0\.1; write watch"):
+        watch(two_groups(0.1, 0.01), Audit(planned(ss.constant(0.1))))
+
+
+def test_groups_that_part_later_are_reported():
+    optimizer, count = two_groups(0.1, 0.1), iter(range(UPDATES))
+
+    def halve():
+        optimizer.param_groups[1]["lr"] *= 0.5 if next(count) == 9 else 1
+
+    audit = train(optimizer, Audit(planned(ss.constant(0.1)), strict=True), batch=halve)
+    assert audit.notes == [
+        "From update 10 on, the optimizer's group 1 has the rate 0.05 and group 0 0.1, "
+        "and only group 0 was audited."
+    ]
 
 
 def test_groups_with_multipliers_and_tensor_rates():
@@ -157,3 +179,36 @@ def test_what_it_refuses():
         watch(sgd(), audit, group=2)
     with pytest.raises(ScheduleError, match=r"is not an audit; write Audit\(plan\)"):
         watch(sgd(), audit.plan)
+
+
+def test_a_wrapper_is_watched_at_the_optimizer_inside():
+    class Lookahead(torch.optim.Optimizer):
+        def __init__(self, inner):  # as timm's, without Optimizer.__init__
+            self.inner, self.param_groups = inner, inner.param_groups
+
+        def step(self, closure=None):
+            return self.inner.step(closure)
+
+    optimizer, audit = Lookahead(sgd()), Audit(planned(ss.constant(0.1)), strict=True)
+    with watch(optimizer, audit):
+        optimizer.step()
+    assert audit.update == 1
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # PyTorch's own
+def test_a_compiled_step_that_is_watched_compiles_once():
+    compiled = []
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    parameter = weight()
+    optimizer = torch.optim.Adam([parameter], lr=torch.tensor(0.1, dtype=torch.float64))
+    audit = Audit(planned(ss.constant(0.1)), strict=True)
+    watch(optimizer, audit)
+    step = torch.compile(lambda: optimizer.step(), backend=backend)
+    for _ in range(12):
+        parameter.grad = torch.ones_like(parameter)
+        step()
+    assert (audit.update, len(compiled)) == (12, 1)

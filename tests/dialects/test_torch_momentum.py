@@ -1,4 +1,4 @@
-"""The momentum that PyTorch's cycles drive is not read; the page of dialects says what to write for it."""
+"""The momentum that PyTorch's cycles drive: read from them, and as the page of dialects writes it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import stepsize.schedules as ss
+from stepsize.dialects import momentum_from_torch
+from stepsize.errors import ScheduleError
 from stepsize.units import updates
 
 torch = pytest.importorskip("torch")
@@ -69,3 +71,39 @@ def test_a_triangle() -> None:
         )
         at = [up * updates, (up + down) * updates]
         assert_same(ss.piecewise_interpolated([high, low, high], at=at, length=at[-1]).repeat(), used)
+
+
+def cycling(draw: np.random.Generator, mode: str) -> Any:
+    bounds = {"base_momentum": draw.uniform(0.5, 0.8), "max_momentum": draw.uniform(0.8, 0.99)}
+    if mode in ("cos", "linear"):
+        total = int(draw.integers(4, 80))
+        share, three = draw.uniform(1.01 / total, 0.5), bool(draw.integers(2))
+        way = {"anneal_strategy": mode, "three_phase": three, "pct_start": share}
+        return lambda owner: theirs.OneCycleLR(owner, 0.5, total, **way, **bounds)
+    up, down = int(draw.integers(1, 20)), int(draw.integers(1, 20))
+    more = {"mode": mode, "gamma": draw.uniform(0.9, 1)}
+    return lambda owner: theirs.CyclicLR(owner, 0.1, 0.5, up, down, **more, **bounds)
+
+
+@pytest.mark.parametrize("mode", ["cos", "linear", "triangular", "triangular2", "exp_range"])
+@pytest.mark.parametrize("beta", [False, True])
+def test_it_is_read_from_the_scheduler(mode: str, beta: bool) -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        build, weight = cycling(draw, mode), torch.zeros(1, requires_grad=True)
+        owner = torch.optim.AdamW([weight], 0.1) if beta else torch.optim.SGD([weight], 0.1, momentum=0.9)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler = build(owner)
+        ours = momentum_from_torch(scheduler)
+        assert_same(ours, momenta(build, getattr(scheduler, "total_steps", 90)))
+        assert ss.parse(repr(ours)) == ours
+
+
+def test_a_scheduler_that_does_not_cycle_it_says_so() -> None:
+    owner = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1, momentum=0.9)
+    for scheduler in (theirs.StepLR(owner, 3), theirs.CyclicLR(owner, 0.1, 0.5, cycle_momentum=False)):
+        with pytest.raises(
+            ScheduleError, match="does not cycle the momentum; pass a OneCycleLR or a CyclicLR"
+        ):
+            momentum_from_torch(scheduler)

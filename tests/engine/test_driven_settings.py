@@ -1,7 +1,10 @@
 """Momentum by schedule and rates by layer: a member makes the updates of a plain loop."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from stepsize.engine.driven_settings import build_task
 from stepsize.engine.population import Population
 from stepsize.engine.task import Task
 from stepsize.errors import StudyError
+from stepsize.problems.models.model_transport import travel_form
 from stepsize.schedules import parse
 from tests.support.populations import make_block, make_population
 
@@ -148,6 +152,29 @@ def test_multipliers_are_rates_of_layers(model, multipliers, factors, nesterov):
     population, losses = train(make_task(model, settings=settings, multipliers=multipliers))
     constant = np.full_like(MOMENTA, 0.9)
     assert_same_losses(losses, plain_loop(population, sgd(constant, factors, nesterov)))
+
+
+@pytest.mark.parametrize("factor", [0.1, 3.0])
+def test_a_weight_constraint_holds_after_a_scaled_step(factor):
+    """The step is scaled first and projected then, as an update of that rate would be."""
+    norm = keras.constraints.MaxNorm(0.3)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(6, "tanh", kernel_constraint=norm, name="body"),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    task = make_task(settings={"optimizer": "sgd"}, multipliers={"body": factor})
+    population, losses = train(replace(task, model=travel_form(model, 3)))
+    plain = sgd(np.zeros_like(MOMENTA), [factor, factor, 1, 1])
+
+    def projected(weights, gradients, t):
+        kernel, *others = plain(weights, gradients, t)
+        return [norm(kernel), *others]
+
+    assert_same_losses(losses, plain_loop(population, projected))
 
 
 def test_layers_have_the_same_names_however_many_models_were_built():

@@ -40,7 +40,7 @@ def fit_named(population, seed, spec):
     """Train one run of a model given as text by `fit`."""
     task = population.task
     built = build(task.model, task.settings, DataShape(task.x, task.kind, task.classes, task.outputs))
-    return fit(built.model, population, seed, spec, built.metric)
+    return fit(built.model, population, seed, spec, built.scorer.metric)
 
 
 def assert_same_run(curves, member, expected):

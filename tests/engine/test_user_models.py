@@ -10,6 +10,7 @@ from stepsize.engine.task import Task
 from stepsize.errors import ProblemError
 from stepsize.problems.models.model_transport import travel_form
 from tests.support.populations import fit, make_block, make_population
+from tests.support.user_models import one_hot_mse
 
 EPOCHS, BATCH, ROWS, VALID = 2, 16, 156, 40  # 20 updates, the last of each epoch shorter
 SPECS = ("constant(0.003)", "warmup(3*updates) >> cosine(0.01)")
@@ -159,6 +160,13 @@ def test_rows_count_as_their_weights_say():
     model.compile("sgd", "sparse_categorical_crossentropy")
     weights = np.linspace(0, 3, ROWS + VALID).astype(np.float32)
     assert_same_run(make_task(model, NUMBERS, CLASSES, weights=weights), model)
+
+
+def test_a_loss_of_the_users_own_gets_one_column_per_class_if_the_targets_had_them():
+    model = mlp()
+    model.compile("sgd", one_hot_mse)
+    task = make_task(model, NUMBERS, CLASSES, one_hot=True)
+    assert_same_run(task, model)
 
 
 def test_averaged_weights_are_the_ones_judged():

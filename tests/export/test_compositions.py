@@ -31,6 +31,7 @@ SPECS = [
     "resumed(linear(0.1), at=50*updates, planned=100*updates, policy=\"stretch\", scale=0.5)",
     "resumed(linear(0.1), then=cosine(0.2), at=50*updates, planned=80*updates, policy=\"rebase\")",
     "resumed(cosine(0.1), then=linear(0.2), at=50*updates, planned=80*updates, policy=\"branch\")",
+    "resumed(cosine(0.1), then=linear(0.2), at=50*updates, planned=50*updates, policy=\"restart\")",
     "tanh(0.1, length=30*updates) + tanh(0.2, length=30*updates)",
     "cut(linear(0.4, length=8*updates), length=3*updates, end=0.1)",
     "geometric(0.1, factor=1.1, every=2*updates, staircase=True)",

@@ -8,6 +8,8 @@ from stepsize.errors import ProblemError
 from stepsize.metric_directions import HIGHER, LOWER
 from stepsize.problems.metrics import make_metric, metric_of
 from stepsize.problems.models.keras_models import DataShape, build
+from stepsize.problems.models.scorers import make_scorer
+from tests.support.user_models import Matthews, Unregistered, one_hot_mse
 
 
 @pytest.mark.parametrize("name", sorted({*HIGHER, *LOWER} - {"accuracy"}))
@@ -48,6 +50,7 @@ def test_names_and_objects():
         ("acuracy", None, "binary", "did you mean 'accuracy'"),
         ("auc", "up", "binary", "unknown mode 'up'"),
         ("accuracy", None, "regression", "use 'r2'"),
+        ("precision", None, "regression", "metric='precision' needs classes"),
         (3, None, "binary", "must be the name of a Keras metric"),
         (keras.metrics.FalsePositives(), None, "binary", "add mode='max' or mode='min'"),
     ],
@@ -57,11 +60,101 @@ def test_refusals(metric, mode, kind, words):
         metric_of(metric, mode, kind)
 
 
+def scorer(metric, kind, outputs, classes=0, mode=None, loss="mse", activation=None):
+    """The scorer of a small model of one's own."""
+    metric = metric_of(metric, mode, kind)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(outputs, activation)])
+    return make_scorer(metric, kind, classes, outputs, model, loss)
+
+
+def score(made, y, predicted):
+    made.metric.update_state(np.array(y), np.array(predicted, np.float32))
+    return float(made.metric.result())
+
+
+def test_a_threshold_for_answers_that_stand_alone():
+    """For one output, and for labels, Keras' F1 would take the largest output of a row as its answer."""
+    y = np.array([[0], [0], [0], [1], [1]])
+    predicted = [[0.1], [0.2], [0.7], [0.8], [0.4]]
+    assert score(scorer("f1_score", "binary", 1, 2), y, predicted) == pytest.approx(0.5)
+    assert score(scorer("fbeta_score", "binary", 1, 2), y, predicted) == pytest.approx(0.5)
+    labels = scorer("f1_score", "multilabel", 2, 2)
+    assert score(labels, [[1, 1], [1, 0]], [[0.9, 0.8], [0.6, 0.4]]) == pytest.approx(1)
+    assert scorer("f1_score", "binary", 2, 2).metric.threshold is None
+
+
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")
+def test_a_metric_of_class_numbers_gets_them():
+    made = scorer(keras.metrics.MeanIoU(num_classes=3, sparse_y_pred=False), "multiclass", 3, 3)
+    assert made.numbers
+    assert score(made, [0, 1, 2], np.eye(3)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "outputs", "classes", "words"),
+    [
+        (keras.metrics.MeanIoU(num_classes=3), "multiclass", 3, 3, "pass sparse_y_pred=False"),
+        (keras.metrics.Accuracy(), "multiclass", 3, 3, "use metric='accuracy'"),
+        (keras.metrics.F1Score(average="macro"), "binary", 1, 2, "pass threshold=0.5"),
+        ("top_k_categorical_accuracy", "multiclass", 3, 3, "pass a smaller k"),
+        ("categorical_accuracy", "binary", 1, 2, "with one output alike, 1 and 1; use another metric"),
+        ("sparse_categorical_accuracy", "binary", 1, 2, "0.5 and 0.5"),
+        ("cosine_similarity", "regression", 1, 0, "alike"),
+        ("pearson_correlation", "regression", 1, 0, "alike"),
+    ],
+)
+def test_metrics_that_cannot_tell_right_from_wrong(metric, kind, outputs, classes, words):
+    with pytest.raises(ProblemError, match=words):
+        scorer(metric, kind, outputs, classes)
+
+
+def test_a_mode_that_turns_a_metric_around_is_refused():
+    with pytest.raises(ProblemError, match="alike"):
+        scorer(keras.metrics.FalsePositives(), "binary", 1, 2, mode="max")
+
+
+def test_metrics_of_the_users_own():
+    for own, outputs in ((Matthews(), 1), (Unregistered(name="own"), 2)):
+        metric = metric_of(own, "max", "binary")
+        assert metric.custom[0][:2] == ["tests.support.user_models", type(own).__name__]
+        assert type(make_metric(metric, "binary", outputs)) is type(own)
+        assert scorer(own, "binary", outputs, 2, mode="max").numbers
+    wrapped = keras.metrics.MeanMetricWrapper(one_hot_mse, name="own_mse")
+    assert scorer(wrapped, "binary", 1, 2, mode="min").metric._fn is one_hot_mse
+    with pytest.raises(ProblemError, match=r"MeanMetricWrapper\(function\)"):
+        metric_of(one_hot_mse, "min", "binary")
+
+
+def test_a_metric_of_a_notebook_cannot_travel(monkeypatch):
+    monkeypatch.setattr(Unregistered, "__module__", "__main__")
+    with pytest.raises(ProblemError, match=r"metric 'own' holds 'Unregistered', defined in the notebook"):
+        metric_of(Unregistered(name="own"), "max", "binary")
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation", "metric", "link"),
+    [
+        ("hinge", "tanh", None, "sigmoid"),
+        (keras.losses.SquaredHinge(), None, "auc", "sigmoid"),
+        (keras.losses.hinge, None, None, "sigmoid"),
+        ("hinge", "sigmoid", None, None),  # its outputs are never negative: their middle is 0.5
+        ("hinge", "tanh", "hinge", None),
+        ("mse", "tanh", None, None),
+        (keras.losses.BinaryCrossentropy(from_logits=True), None, "auc", "sigmoid"),
+        (keras.losses.BinaryCrossentropy(from_logits=True), None,
+         keras.metrics.BinaryCrossentropy(from_logits=True), None),
+    ],
+)  # fmt: skip
+def test_margins_and_logits_become_probabilities(loss, activation, metric, link):
+    assert scorer(metric, "binary", 1, 2, loss=loss, activation=activation).link == link
+
+
 def test_metrics_that_do_not_fit():
     shape = DataShape(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
     form = {"text": "mlp(3)", "outputs": 3}
     with pytest.raises(ProblemError, match="several numbers"):
         build(form, {}, shape, metric_of(keras.metrics.F1Score(), None, "multiclass"))
     with pytest.raises(ProblemError, match="does not fit multiclass data"):
-        build(form, {}, shape, metric_of(keras.metrics.MeanIoU(num_classes=2), None, "multiclass"))
-    assert make_metric(metric_of("f1_score", None, "multiclass"), "multiclass", 3).average == "macro"
+        build(
+            form, {}, shape, metric_of(keras.metrics.AUC(multi_label=True, num_labels=2), None, "multiclass")
+        )

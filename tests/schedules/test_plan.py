@@ -163,3 +163,25 @@ def test_when_a_plan_falls_to_a_value() -> None:
     assert (ss.warmup(4 * updates) >> ss.constant(1)).plan(updates=9).falls_to(0.5) is None
     with pytest.raises(ScheduleError, match="value=nan is not allowed"):
         plan.falls_to(float("nan"))
+
+
+def test_the_rate_of_an_epoch_is_that_of_its_first_update() -> None:
+    schedule = ss.warmup(2 * epochs) >> ss.cosine(0.1)
+    plan = schedule.plan(epochs=5, updates_per_epoch=9)
+    held = schedule.per_epoch().plan(epochs=5, updates_per_epoch=9)
+    assert [plan.at_epoch(epoch) for epoch in range(5)] == held.values[::9].tolist()
+    assert plan.at_epoch(np.arange(5)).tolist() == held.values[::9].tolist()
+    assert type(plan.at_epoch(np.int64(3))) is float
+    assert plan.at_epoch(7) == plan.end
+
+
+@pytest.mark.parametrize("epoch", [-1, 0.5, True, "1", None])
+def test_an_epoch_is_an_integer_from_0(epoch: Any) -> None:
+    plan = LINEAR.plan(epochs=5, updates_per_epoch=9)
+    with pytest.raises(ScheduleError, match="it counts epochs from 0"):
+        plan.at_epoch(epoch)
+
+
+def test_a_plan_in_updates_does_not_know_its_epochs() -> None:
+    with pytest.raises(ScheduleError, match="updates_per_epoch=1 if its lengths count epochs"):
+        LINEAR.plan(updates=45).at_epoch(1)

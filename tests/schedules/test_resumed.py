@@ -101,3 +101,21 @@ def test_the_past_keeps_the_epochs_it_had() -> None:
 def test_what_cannot_go_on_says_why(build: Any, said: str) -> None:
     with pytest.raises(ScheduleError, match=said):
         build()
+
+
+@pytest.mark.parametrize("policy", ["stretch", "rebase", "branch"])
+def test_a_run_that_was_resumed_many_times_is_planned_at_once(policy):
+    calls = []
+
+    class Counted(type(ss.linear(0.4))):
+        def curve(self, t, clock):
+            calls.append(len(t))
+            return super().curve(t, clock)
+
+    schedule = Counted(0.4)
+    for depth in range(1, 13):
+        then = {} if policy == "stretch" else {"then": ss.linear(0.4)}
+        at, planned = depth * updates, (depth + 19) * updates
+        schedule = ss.resumed(schedule, at=at, planned=planned, policy=policy, **then)
+    schedule.plan(updates=32).values  # noqa: B018
+    assert len(calls) <= 20

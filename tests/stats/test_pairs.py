@@ -30,13 +30,32 @@ def test_is_the_paired_t_test_of_scipy_but_for_the_step(n, gap):
     d = first - second
     se = d.std(ddof=1) / np.sqrt(n)
     corrected = (abs(d.mean()) - np.abs(d).min() / n) / se
+    skew = np.sign(d.mean()) * (((d - d.mean()) / d.std(ddof=1)) ** 3).mean() / np.sqrt(n)
+    skew = max(skew, -1 / corrected)
+    symmetric = corrected + skew * corrected**2 / 3 + skew**2 * corrected**3 / 27 + skew / 6
+    p = 2 * scipy_stats.t.sf(max(min(corrected, symmetric), 0), n - 1)
     assert pair.se[0] == pytest.approx(se)
-    assert pair.p[0] == pytest.approx(max(2 * scipy_stats.t.sf(corrected, n - 1), 2.0 ** (1 - n)))
+    assert pair.p[0] == pytest.approx(max(p, 2.0 ** (1 - n)))
     exact = scipy_stats.ttest_rel(first, second)
+    assert pair.p[0] >= exact.pvalue
+    mirrored = np.concatenate([d, 2 * d.mean() - d])  # not skewed
     if n >= 30:
-        assert pair.p[0] == pytest.approx(exact.pvalue, rel=0.06)
+        expected = scipy_stats.ttest_1samp(mirrored, 0).pvalue
+        assert compare(mirrored, np.zeros(2 * n)).p[0] == pytest.approx(expected, rel=0.06)
     low, high = pair.intervals(0.05, 0.0)
     assert (low[0], high[0]) == pytest.approx(tuple(exact.confidence_interval(0.95)))
+
+
+def test_a_tail_of_bad_runs_does_not_make_the_other_candidate_look_better():
+    """By Student's distribution alone it is called better in 6.4 % of studies that should have 3.5 %."""
+    d = (2 - np.random.default_rng(0).standard_gamma(2, (20_000, 30))) / 2**0.5  # of mean 0, tail below
+    none = tuning_columns(None, len(d))
+    pairs = compare_pairs(d, np.zeros_like(d), none, none)
+    plain = 2 * scipy_stats.t.sf(np.abs(pairs.estimate) / pairs.se, pairs.df)
+    leads, trails = pairs.direction > 0, pairs.direction < 0
+    assert (leads & (plain <= 0.07)).mean() > 0.06
+    assert (leads & (pairs.p <= 0.07)).mean() < 0.045
+    assert (trails & (pairs.p <= 0.07)).mean() < 0.02
 
 
 @pytest.mark.parametrize(
@@ -46,7 +65,7 @@ def test_of_scores_with_many_ties_p_is_near_the_exact_one(wins, losses, n):
     """Differences of one row each, the others 0: an uncorrected t-test is off by up to a factor of two."""
     d = np.array([1.0] * wins + [-1.0] * losses + [0.0] * (n - wins - losses)) / 116
     exact = scipy_stats.binomtest(wins, wins + losses).pvalue
-    assert compare(0.9 + d, np.full(n, 0.9)).p[0] == pytest.approx(exact, rel=0.15)
+    assert 0.85 * exact < compare(0.9 + d, np.full(n, 0.9)).p[0] < 1.4 * exact
     plain = scipy_stats.ttest_1samp(d, 0).pvalue
     assert plain < 0.75 * exact
 
@@ -58,7 +77,7 @@ def test_p_is_close_to_the_share_of_sign_patterns_and_never_below_the_smallest(n
         d = first - second
         signs = np.array(list(product([1, -1], repeat=n)))
         exact = float((np.abs(signs @ d) >= abs(d.sum()) - 1e-12).mean())
-        assert compare(first, second).p[0] == pytest.approx(exact, abs=0.08)
+        assert compare(first, second).p[0] == pytest.approx(exact, abs=0.1)
         assert compare(first, second).p[0] >= 2.0 ** (1 - n)
 
 
@@ -130,7 +149,8 @@ def test_a_seed_that_both_lost_says_nothing():
     first, second = scores(4, 30, 0.01)
     first[:3] = second[:3] = np.nan
     pair, without = compare(first, second), compare(first[3:], second[3:])
-    assert (pair.p[0], pair.mean[0], pair.n[0]) == (without.p[0], pytest.approx(without.mean[0]), 27)
+    assert (pair.p[0], pair.mean[0]) == pytest.approx((without.p[0], without.mean[0]))
+    assert pair.n[0] == 27
     assert not pair.by_lost[0]
 
 

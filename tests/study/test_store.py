@@ -1,7 +1,9 @@
 """The store: what goes in comes out; a file that is not a store is left alone, with one clear line."""
 
+import json
 import os
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -37,15 +39,122 @@ def test_a_finished_run_is_never_replaced(tmp_path):
         assert len(store.runs("f")) == 2
 
 
-def test_latest_study(tmp_path):
+def definition(name="a", fingerprint="f", **more):
+    return {"name": name, "fingerprint": fingerprint, "candidates": [], "baseline": "constant(lr)", **more}
+
+
+def test_saved_studies(tmp_path):
     with Store(tmp_path / "s.sqlite") as store:
         with pytest.raises(StoreError, match="has no finished study yet"):
-            store.latest_study()
-        store.save_study({"name": "a", "fingerprint": "f"}, {"runs": 1})
-        store.save_study({"name": "b", "fingerprint": "g"}, None)
-        store.save_study({"name": "a", "fingerprint": "f"}, {"runs": 2})
-        assert store.latest_study() == ({"name": "a", "fingerprint": "f"}, {"runs": 2})
+            store.saved_study()
+        store.save_study(definition(seeds=[0]), {"runs": 1})
+        store.save_study(definition("b", "g"), None)
+        store.save_study(definition(seeds=[0, 1]), {"runs": 2})
+        latest, other = store.studies()  # more seeds are the same study
+        assert (latest.definition, latest.cost) == (definition(seeds=[0, 1]), {"runs": 2})
+        assert store.saved_study() == latest == store.saved_study("a") == store.saved_study(latest.id[:5])
+        assert store.saved_study("b") == other
+        assert other.cost is None
+        assert other.id != latest.id
+        with pytest.raises(StoreError, match=rf"study='c' is not in .*{latest.id} \(a\), {other.id} \(b\)"):
+            store.saved_study("c")
         assert store.fingerprints("a") == {"f"}
+
+
+def change(path, statement, *values):
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement, values)
+
+
+@pytest.mark.parametrize("byte", range(0, 48, 5))
+def test_one_changed_bit_of_a_run_is_noticed_and_the_run_trained_again(tmp_path, byte):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add("f", [make_run(seed=0), make_run(seed=1)])
+    curves = bytearray(make_run().curves.tobytes())
+    curves[byte] ^= 1 << byte % 8
+    change(path, "UPDATE run SET curves = ? WHERE seed = 1", bytes(curves))
+    with Store(path) as store:
+        assert set(store.runs("f")) == {("cosine(0.1)", 0)}
+        assert store.damaged("f") == 1
+        store.add("f", [make_run(seed=0, value=0.9), make_run(seed=1, value=0.25)])
+        runs = store.runs("f")
+        assert store.damaged("f") == 0
+        assert (runs["cosine(0.1)", 0].score, runs["cosine(0.1)", 1].score) == (0.5, 0.25)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "candidate = 'cosine(0.3)'",
+        "seed = 7",
+        "rate = 0.3",
+        "diverged_at = 7",
+        "epochs = 2",
+        "checksum = NULL",
+    ],
+)
+def test_every_column_of_a_run_is_checked(tmp_path, what):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add("f", [make_run()])
+    change(path, f"UPDATE run SET {what}")
+    with Store(path) as store:
+        assert store.runs("f") == {}
+        assert store.damaged("f") == 1
+
+
+def test_a_changed_definition_is_noticed(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.save_study(definition(margin=0.01))
+    change(path, "UPDATE study SET definition = replace(definition, '0.01', '0.81')")
+    with Store(path) as store, pytest.raises(StoreError, match="is damaged: the definition of a study"):
+        store.saved_study()
+
+
+OLD = """
+CREATE TABLE study (
+    definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL, cost TEXT
+);
+CREATE TABLE run (
+    fingerprint TEXT NOT NULL, candidate TEXT NOT NULL, seed INTEGER NOT NULL, rate REAL,
+    diverged_at INTEGER, epochs INTEGER NOT NULL, curves BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, candidate, seed)
+) WITHOUT ROWID;
+PRAGMA application_id = 1474908451;
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_store_without_checksums_gets_them(tmp_path):
+    path, curves = tmp_path / "s.sqlite", make_run().curves
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(OLD)
+        for rate in (0.1, None):
+            row = ("f", f"constant({rate})", 0, rate, None, 3, curves.tobytes())
+            database.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        row = (json.dumps(definition()), "a", "f", "2026-01-01", "null")
+        database.execute("INSERT INTO study VALUES (?, ?, ?, ?, ?)", row)
+    for _ in range(2):
+        with Store(path) as store:
+            assert {key: run.score for key, run in store.runs("f").items()} == {
+                ("constant(0.1)", 0): 0.5,
+                ("constant(None)", 0): 0.5,
+            }
+            assert store.saved_study().definition == definition()
+    change(path, "UPDATE run SET rate = 0.3")
+    with Store(path) as store:
+        assert store.runs("f") == {}
+
+
+def test_what_sqlite_raises_is_one_line(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        change(store.path, "DROP TABLE run")
+        with pytest.raises(StoreError, match="cannot be used: no such table: run; finished runs are kept"):
+            store.runs("f")
+        with pytest.raises(StoreError, match="cannot be used"):
+            store.add("f", [make_run()])
 
 
 def test_the_file_is_marked(tmp_path):

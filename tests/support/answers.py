@@ -10,7 +10,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from stepsize.verdict.answer import Answer
 
@@ -65,7 +75,7 @@ def assert_declared(value: object, declared: Any, path: str = "answer") -> None:
         assert isinstance(value, dict), f"{path} is not a mapping: {value!r}"
         for key, item in value.items():
             assert_declared(item, arguments[1], f"{path}.{key}")
-    elif origin is UnionType:
+    elif origin in (UnionType, Union):  # a Literal makes the second
         assert_declared(value, NoneType if value is None else _not_none(arguments), path)
     elif arguments:
         assert value in arguments, f"{path} is {value!r}, not one of {arguments}"

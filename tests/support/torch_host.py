@@ -55,6 +55,13 @@ def record(optimizer: Any, key: str = "lr") -> list[list[float]]:
     return rows
 
 
+def train(optimizer: Any, scheduler: Any, updates: int) -> None:
+    """Make updates, each followed by a step of the scheduler."""
+    for _ in range(updates):
+        optimizer.step()
+        scheduler.step()
+
+
 def assert_planned(rows: list[list[float]], plan: Any, multipliers: Any = (1.0,), first: int = 0) -> None:
     """See that the updates from `first` on had exactly the plan's rates, and that there were some."""
     assert rows

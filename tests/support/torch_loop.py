@@ -16,9 +16,9 @@ def sgd(rate=0.1, **options):
     return torch.optim.SGD([weight()], lr=rate, **options)
 
 
-def train(optimizer, audit, batch=lambda: None, epoch=lambda: None, epochs=EPOCHS):
+def train(optimizer, audit, batch=lambda: None, epoch=lambda: None, epochs=EPOCHS, group=None):
     """Train under an audit; `batch` and `epoch` are what the loop does after each."""
-    with watch(optimizer, audit):
+    with watch(optimizer, audit, group):
         for _ in range(epochs):
             for _ in range(BATCHES):
                 update(optimizer)

@@ -82,6 +82,41 @@ def squared(y, predicted):
     return keras.ops.mean((keras.ops.one_hot(y, predicted.shape[-1]) - predicted) ** 2, axis=-1)
 
 
+@keras.saving.register_keras_serializable("mine")
+def one_hot_mse(y, predicted):
+    """A loss for one column per class; with class numbers it fails, or means something else."""
+    return keras.ops.mean(keras.ops.square(y - predicted), axis=-1)
+
+
+@keras.saving.register_keras_serializable("mine")
+class Matthews(keras.metrics.Metric):
+    """A metric of one's own: the correlation of two classes."""
+
+    def __init__(self, name="matthews", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.counts = self.add_weight(shape=(2, 2), initializer="zeros", name="counts")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        ops = keras.ops
+        y = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), 2)
+        answers = ops.one_hot(ops.cast(ops.reshape(y_pred, (-1,)) > 0.5, "int32"), 2)
+        self.counts.assign_add(ops.matmul(ops.transpose(y), answers))
+
+    def result(self):
+        ops = keras.ops
+        counts = ops.convert_to_tensor(self.counts)
+        difference = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]
+        return difference / (ops.sqrt(ops.prod(ops.sum(counts, 0)) * ops.prod(ops.sum(counts, 1))) + 1e-7)
+
+
+class Unregistered(keras.metrics.Mean):
+    """A metric that nobody registered: the share of right answers, of class numbers."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):  # pyright: ignore
+        answers = keras.ops.cast(keras.ops.argmax(y_pred, axis=-1), "int32")
+        super().update_state(keras.ops.equal(keras.ops.cast(y_true, "int32"), answers))
+
+
 def compiled(*layers, loss="sparse_categorical_crossentropy", optimizer="adam", shape=(4,), outputs=3):
     """A compiled model with these hidden layers."""
     last = keras.layers.Dense(outputs, "softmax" if outputs > 1 else "sigmoid")
@@ -113,3 +148,54 @@ def bare():
 def broken():
     """A factory that raises."""
     raise RuntimeError("no such thing")
+
+
+@keras.saving.register_keras_serializable("mine")
+class Drawn(keras.layers.Layer):
+    """A layer that draws its weight itself, without an initialiser."""
+
+    def build(self, shape):
+        self.w = keras.Variable(keras.random.normal((shape[-1], 2)), name="w")
+
+    def call(self, x):
+        return keras.ops.matmul(x, self.w)
+
+
+@keras.saving.register_keras_serializable("mine")
+class Counted(keras.layers.Layer):
+    """A layer with a weight that is not trained, which its user may set."""
+
+    def build(self, shape):
+        self.seen = self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False, name="seen")
+
+    def call(self, x):
+        return x - self.seen
+
+
+@keras.saving.register_keras_serializable("mine")
+class Bins(keras.layers.Layer):
+    """A layer that learns bounds, not weights, as Keras' `Discretization` does."""
+
+    def __init__(self, bounds=(), **kwargs):
+        super().__init__(**kwargs)
+        self.bounds, self.summary = list(bounds), []
+
+    def adapt(self, x):
+        self.summary = [float(x.min()), float(x.max())]
+        self.finalize_state()
+
+    def finalize_state(self):
+        self.bounds = list(self.summary)
+
+    def call(self, x):
+        return keras.ops.clip(x, *self.bounds)
+
+    def get_config(self):
+        return {**super().get_config(), "bounds": list(self.bounds)}
+
+
+def drawing():
+    """A factory with random numbers of its own."""
+    model = compiled(Drawn(), keras.layers.Dense(3, trainable=False), keras.layers.Dense(3))
+    model.layers[2].set_weights([np.random.normal(size=(3, 3)), np.zeros(3)])
+    return model

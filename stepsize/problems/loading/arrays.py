@@ -12,6 +12,10 @@ from stepsize.problems.data import PARTS, Data
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, part_names, read_roles, test_rows
 from stepsize.problems.loading.targets import recognise
+from stepsize.problems.precision import narrowed
+
+DIVIDED = "pixels, divided by 255"
+KEPT = "whole numbers, kept as they are"
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 
@@ -61,7 +65,7 @@ def from_rows(
     test = test_rows(columns)
     return Data(
         name, inputs[""] if list(inputs) == [""] else inputs, target.y, target.classes, source, target.kind,
-        prepare=prepare, test=test, **columns, notes=(target.note, *notes),
+        prepare=prepare, test=test, one_hot=target.one_hot, **columns, notes=(target.note, *notes),
     )  # fmt: skip
 
 
@@ -87,13 +91,33 @@ def _input(key: str, values: Any, prepare: bool | None, notes: list[str]) -> np.
         )
     if array.ndim == 1:
         array = array[:, None]
-    if array.dtype == np.uint8 and array.ndim > 2:
-        notes.append(f"{what}: pixels, divided by 255")
+    if array.dtype == np.uint8 and array.ndim > 2 and prepare is not False:
+        notes.append(f"{what}: {DIVIDED}")
         return array.astype(np.float32) / np.float32(255)
-    if array.dtype.kind in "iu" and not prepare:
-        notes.append(f"{what}: whole numbers, kept as they are for embeddings (floats would be scaled)")
-        return array.astype(np.int32, copy=False)
-    return array if array.dtype == np.float32 else array.astype(np.float32)
+    if array.dtype == np.uint8 and array.ndim > 2:
+        notes.append(f"{what}: pixels from 0 to 255, kept as they are")
+        return array
+    if array.dtype.kind in "iu" and (prepare is False or (prepare is None and _fits_int32(array))):
+        reason = " for embeddings (floats would be scaled)" if prepare is None else ""
+        notes.append(f"{what}: {KEPT}{reason}")
+        return _as_ids(what, array)
+    return narrowed(array)
+
+
+def _fits_int32(array: np.ndarray) -> bool:
+    limits = np.iinfo(np.int32)
+    return bool((array >= limits.min).all() and (array <= limits.max).all())
+
+
+def _as_ids(what: str, array: np.ndarray) -> np.ndarray:
+    """Return whole numbers as int32; raise ProblemError for those that it cannot hold."""
+    if not _fits_int32(array):
+        largest = array.flat[np.abs(array.astype(np.float64)).argmax()]
+        raise ProblemError(
+            f"{what} holds the whole number {largest}, and models take none beyond {np.iinfo(np.int32).max}; "
+            "renumber ids from 0, or pass quantities as floats"
+        )
+    return array.astype(np.int32, copy=False)
 
 
 def _join(parts: Mapping[str, Rows]) -> tuple[Rows, np.ndarray]:

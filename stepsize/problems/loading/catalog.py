@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, first_line, require, unknown
+from stepsize.errors import ProblemError, first_line, require, require_keras, unknown
 from stepsize.problems.built_in import canonical_name
 from stepsize.problems.data import Data, from_arrays
 from stepsize.problems.loading import datasets, files, images, numpy_files
 from stepsize.problems.loading.arrays import Rows, from_rows
+from stepsize.problems.loading.column_names import Reference
 from stepsize.problems.loading.fashion_mnist import fashion_mnist
 from stepsize.problems.loading.frames import from_frame
 from stepsize.problems.loading.special_columns import PART_NAMES, Roles
@@ -28,21 +29,23 @@ KERAS_SETS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # Keras' module, th
     "cifar100": ("cifar100", "multiclass", tuple(map(str, range(100)))),
     "california-housing": ("california_housing", "regression", ()),
 }
-FILE_ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".npy")
+TEXT_ENDINGS = (".csv", ".tsv", ".data", ".txt")
+FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".npz", ".npy")
 OPENML = "openml:"
 
 
 def load(
     source: Any,
-    target: str | None = None,
+    target: Reference | None = None,
     *,
+    header: bool | None = None,
     kind: str | None = None,
     name: str | None = None,
     groups: Any = None,
     order: Any = None,
     part: Any = None,
     weights: Any = None,
-    drop: Sequence[str] = (),
+    drop: Reference | Sequence[Reference] = (),
     prepare: bool | None = None,
     folder: str | Path | None = None,
 ) -> Data:
@@ -52,7 +55,10 @@ def load(
       file; a folder of images, or one saved by Hugging Face `datasets`; a pandas or polars frame; `(x, y)` or
       `(x, y, weights)`; a mapping from "train", "valid" and "test" to such pairs; a PyTorch or tf.data
       dataset.
-    - `target`: the column of a table to predict, or several with commas between.
+    - `target`: the column of a table to predict, or several with commas between; here as elsewhere, a column
+      is named, or numbered from 0, or from the end as in -1.
+    - `header`: whether the first row of a text file holds the names of the columns, if it is not recognised
+      correctly.
     - `kind`: binary, multiclass, multilabel or regression, if it is not recognised correctly.
     - `groups` (rows that belong together), `order` (time), `part` (train, valid or test) and `weights`:
       columns of a table, or arrays.
@@ -68,11 +74,14 @@ def load(
     """
     if isinstance(source, Data):
         return source
-    if isinstance(drop, str):
-        drop = (drop,)
-    roles = Roles(groups, order, part, weights, tuple(drop))
+    drop = (drop,) if isinstance(drop, str | int | np.integer) else tuple(drop)
+    roles = Roles(groups, order, part, weights, drop)
+    if header is not None and not _is_text_file(source):
+        raise ProblemError(f"header={header!r} is for text files ({', '.join(TEXT_ENDINGS)}); leave it out")
+    if _is_text_file(source):
+        return files.from_text(source, target, kind, roles, prepare, header)
     if isinstance(source, str | Path):
-        return _from_text(str(source), target, kind, name, roles, prepare, folder)
+        return _from_path(str(source), target, kind, name, roles, prepare, folder)
     require("train", "pandas")
     if datasets.is_torch(source) or datasets.is_tf(source):
         rows_of = datasets.from_torch if datasets.is_torch(source) else datasets.from_tf
@@ -80,12 +89,23 @@ def load(
         return from_rows(rows_of(source), name=name, source=name, kind=kind, roles=roles, prepare=prepare)
     tables = source.values() if isinstance(source, Mapping) else [source]
     if tables and all(hasattr(each, "to_pandas") or hasattr(each, "iloc") for each in tables):
-        return _from_tables(source, target, kind, name, roles)
+        return _from_tables(source, target, kind, name, roles, prepare)
     rows = _rows(source)
     return from_rows(rows, name=name or "arrays", source="arrays", kind=kind, roles=roles, prepare=prepare)
 
 
-def _from_tables(source: Any, target: str | None, kind: str | None, name: str | None, roles: Roles) -> Data:
+def _is_text_file(source: Any) -> bool:
+    return isinstance(source, str | Path) and Path(source).suffix.lower() in TEXT_ENDINGS
+
+
+def _from_tables(
+    source: Any,
+    target: Reference | None,
+    kind: str | None,
+    name: str | None,
+    roles: Roles,
+    prepare: bool | None,
+) -> Data:
     """Make data from a frame, or from a frame for each part, such as a `DatasetDict` of Hugging Face."""
     parts = dict(source) if isinstance(source, Mapping) else {"": source}
     frames = {part: each.to_pandas() if hasattr(each, "to_pandas") else each for part, each in parts.items()}
@@ -96,7 +116,14 @@ def _from_tables(source: Any, target: str | None, kind: str | None, name: str | 
         roles = roles.with_part(datasets.PART_COLUMN)
     frame = datasets.join_parts(frames) if isinstance(source, Mapping) else frames[""]
     return from_frame(
-        frame, target, name=name or "table", source=origin, kind=kind, roles=roles, labels=labels
+        frame,
+        target,
+        name=name or "table",
+        source=origin,
+        kind=kind,
+        roles=roles,
+        prepare=prepare,
+        labels=labels,
     )
 
 
@@ -107,7 +134,14 @@ def is_source(text: str) -> bool:
     (True, True, False)
     """
     path = Path(text)
-    return is_named(text) or path.suffix != "" or path.exists()
+    return is_named(text) or path.suffix != "" or _exists(path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no file can be called that
+        return False
 
 
 def is_named(text: str) -> bool:
@@ -127,9 +161,9 @@ def _rows(source: Any) -> Rows | dict[str, Rows]:
     )
 
 
-def _from_text(
+def _from_path(
     text: str,
-    target: str | None,
+    target: Reference | None,
     kind: str | None,
     name: str | None,
     roles: Roles,
@@ -142,23 +176,23 @@ def _from_text(
             raise ProblemError(f"data {known!r} has a target: target, kind and column names are for tables")
         return fashion_mnist(folder) if known == "fashion-mnist" else NAMES[known]()
     if text.startswith(OPENML):
-        return openml(text.removeprefix(OPENML), target, kind, roles)
+        return openml(text.removeprefix(OPENML), target, kind, roles, prepare)
     path = Path(text)
     ending = path.suffix.lower()
-    if ending in (".csv", ".tsv"):
-        return files.from_text(path, target, kind, roles)
     if ending == ".parquet":
-        return files.from_parquet(path, target, kind, roles)
+        return files.from_parquet(path, target, kind, roles, prepare)
     if ending in (".npz", ".npy"):
         rows, roles = numpy_files.read_rows(path, target, roles)
-    elif path.is_dir() and datasets.is_saved(path):
+    elif _exists(path) and path.is_dir() and datasets.is_saved(path):
         frame, labels, part = datasets.from_saved(path, target)
         roles = roles if part is None else roles.with_part(part)
         name, source = name or path.name, f"folder {path.name}, saved by Hugging Face datasets"
-        return from_frame(frame, target, name=name, source=source, kind=kind, roles=roles, labels=labels)
-    elif path.is_dir():
+        return from_frame(
+            frame, target, name=name, source=source, kind=kind, roles=roles, prepare=prepare, labels=labels
+        )
+    elif _exists(path) and path.is_dir():
         rows = images.read_folder(path)
-    elif ending or path.exists():
+    elif ending or _exists(path):
         raise ProblemError(
             f"file {text!r}: ending {ending!r} is not known; use one of: {', '.join(FILE_ENDINGS)}"
         )
@@ -196,7 +230,7 @@ def bundled(name: str) -> Data:
 
 def keras_set(name: str) -> Data:
     """Load one of the sets that Keras downloads: `mnist`, `cifar10`, `cifar100` or `california-housing`."""
-    require("train", "keras")
+    require_keras()
     import keras
 
     module, kind, classes = KERAS_SETS[name]
@@ -209,7 +243,9 @@ def keras_set(name: str) -> Data:
     return from_rows(parts, name=name, source=f"keras.datasets.{module}", kind=kind)
 
 
-def openml(number: str, target: str | None, kind: str | None, roles: Roles) -> Data:
+def openml(
+    number: str, target: Reference | None, kind: str | None, roles: Roles, prepare: bool | None = None
+) -> Data:
     """Load a table of OpenML by its number, with its default target unless `target` names another."""
     require("train", "sklearn", "pandas")
     from sklearn.datasets import fetch_openml
@@ -220,9 +256,11 @@ def openml(number: str, target: str | None, kind: str | None, roles: Roles) -> D
         bunch: Any = fetch_openml(data_id=int(number), as_frame=True, parser="auto")
     except Exception as error:  # scikit-learn passes on whatever the network raises
         raise ProblemError(f"OpenML data {number} could not be fetched: {first_line(error)[:100]}") from None
-    target = target or ",".join(bunch.target_names)
+    target = ",".join(bunch.target_names) if target is None else target
     source = f"OpenML {number}, {bunch.details.get('name', 'without a name')}"
-    return from_frame(bunch.frame, target, name=f"openml-{number}", source=source, kind=kind, roles=roles)
+    return from_frame(
+        bunch.frame, target, name=f"openml-{number}", source=source, kind=kind, roles=roles, prepare=prepare
+    )
 
 
 NAMES: dict[str, Callable[[], Data]] = {

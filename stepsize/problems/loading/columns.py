@@ -7,34 +7,56 @@ missing number stays missing, to be filled from the training rows; a missing tex
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.problems.loading.number_formats import SHOWN, check_plain, read_number, read_numbers
 
 CATEGORIES = 50  # most distinct texts of a column; more are taken for names or free text
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?|\d{4}[-/]\d{1,2}"
+    rf"|\d{{1,2}}[ -]{MONTH}[ -]\d{{2,4}}.*|{MONTH}[ -](\d{{1,2}},? )?\d{{2,4}}.*",
+    re.IGNORECASE,
+)
+PAIR = re.compile(r"\d+:[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)  # as LIBSVM writes a row
 TRUTH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
-SHOWN = 40  # characters of a value, in messages
 
 
 class Place(NamedTuple):
-    """How messages locate a value: `file 'a.csv', line 7` or `data 'a', row 6`."""
+    """How messages locate a value: `file 'a.csv', line 7` or `data 'a', row 6`.
+
+    `lines` are the places of the rows if they do not simply count from `first`.
+    """
 
     what: str
     unit: str
     first: int
+    lines: Sequence[int] | None = None
 
     def at(self, row: int) -> str:
         """Return the place of a row, counted from 0."""
-        return f"{self.what}, {self.unit} {row + self.first}"
+        return f"{self.what}, {self.unit} {row + self.first if self.lines is None else self.lines[row]}"
 
 
-def encode_column(name: str, column: Any, place: Place) -> list[np.ndarray]:
+def texts_of(column: Any) -> np.ndarray:
+    """Return a column of a frame as texts [rows] in Unicode's NFC, "" where a value is missing."""
+    present = column.astype(object).where(column.notna(), "").tolist()
+    texts = (str(each).strip() for each in present)
+    return np.array([each if each.isascii() else unicodedata.normalize("NFC", each) for each in texts])
+
+
+def encode_column(name: str, column: Any, place: Place, mark: str | None = None) -> list[np.ndarray]:
     """Return the columns of numbers [rows] that stand for one column of a pandas frame.
 
-    Raises: ProblemError for dates, free text, a text among numbers, values that are not finite, and objects.
+    `mark` is the decimal mark of the table, if it is known.
+
+    Raises: ProblemError for dates, free text, a text among numbers, numbers that can be read in two ways,
+    values that are not finite, and objects.
 
     >>> import pandas
     >>> place = Place("data 'toy'", "row", 1)
@@ -44,52 +66,68 @@ def encode_column(name: str, column: Any, place: Place) -> list[np.ndarray]:
     kind = column.dtype.kind
     if kind in "mM" or str(column.dtype).startswith("period"):
         _raise_for_date(name, column[column.notna()].iloc[0] if column.notna().any() else "", place)
-    if kind in "biuf":
-        values = column.to_numpy(np.float64, na_value=np.nan) if kind != "b" or column.isna().any() else None
-        return [column.to_numpy(bool)] if values is None else [_check_finite(name, values, column, place)]
-    missing = np.asarray(column.isna())
-    pairs = zip(column, missing, strict=True)
-    texts = np.array(["" if is_missing else str(each).strip() for each, is_missing in pairs])
-    for each in column[~missing]:
+    if kind == "b" and not column.isna().any():
+        return [column.to_numpy(bool)]
+    if kind in "iuf":
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        return [_check_finite(name, values, column, place)]
+    for each in column[column.notna()].tolist():
         if isinstance(each, list | tuple | dict | np.ndarray | bytes | complex):
             raise ProblemError(
                 f"{place.what}, column {name!r} holds {type(each).__name__} values; leave it out "
                 f"(drop={name!r}), or pass arrays"
             )
-    return _encode_texts(name, texts, column, place)
+    return _encode_texts(name, texts_of(column), column, place, mark)
 
 
-def _encode_texts(name: str, texts: np.ndarray, column: Any, place: Place) -> list[np.ndarray]:
-    import pandas
-
-    present = texts != ""
-    nominal = str(column.dtype) == "category"
-    numbers = np.asarray(pandas.to_numeric(pandas.Series(texts), errors="coerce"), np.float64)
-    is_number = present & (~np.isnan(numbers) | (np.char.lower(texts) == "nan"))
-    if (is_number == present).all() and not nominal:
-        return [_check_finite(name, numbers, column, place)]
-    if is_number.sum() * 2 > present.sum() and not nominal:
-        row = int((present & ~is_number).argmax())
-        raise ProblemError(
-            f"{place.at(row)}, column {name!r}: {texts[row][:SHOWN]!r} is not a number, unlike most values; "
-            f"correct or empty the cell, or leave the column out (drop={name!r})"
-        )
-    distinct = np.unique(texts[present])
-    if all(DATE.fullmatch(text) for text in distinct):
-        _raise_for_date(name, distinct[0], place)
-    if len(distinct) > CATEGORIES:
+def _encode_texts(
+    name: str, texts: np.ndarray, column: Any, place: Place, mark: str | None
+) -> list[np.ndarray]:
+    distinct, codes = np.unique(texts, return_inverse=True)
+    some_missing = distinct[0] == ""
+    present = distinct[1:].tolist() if some_missing else distinct.tolist()
+    if str(column.dtype) != "category":
+        numbers = read_numbers(present, mark, f"{place.what}, column {name!r}")
+        if numbers is not None or not present:
+            values = np.array(
+                [*([np.nan] if some_missing else []), *(present if numbers is None else numbers)]
+            )
+            return [_check_finite(name, values[codes], column, place)]
+        _check_texts(name, distinct, codes, place)
+    if len(present) > CATEGORIES:
         every_row = len(distinct) == len(texts)
-        count = "a different text in every row" if every_row else f"{len(distinct)} different texts"
+        count = "a different text in every row" if every_row else f"{len(present)} different texts"
         raise ProblemError(
             f"{place.what}, column {name!r} holds {count}; more than {CATEGORIES} are taken for names or "
             f"free text: leave it out (drop={name!r}) or encode it as numbers"
         )
-    if present.all() and len(distinct) == 2:
-        lowered = tuple(sorted(text.lower() for text in distinct))
-        one = distinct[1] if lowered not in TRUTH else next(t for t in distinct if t.lower() == lowered[1])
-        return [texts == one]
-    categories = distinct if present.all() else np.array([*distinct, ""])
-    return [texts == category for category in categories]
+    if len(distinct) == 2 and not some_missing:
+        first, second = (text.lower() for text in present)
+        return [codes == (0 if (second, first) in TRUTH else 1)]
+    order = [*range(1, len(distinct)), 0] if some_missing else range(len(distinct))
+    return [codes == code for code in order]
+
+
+def _check_texts(name: str, distinct: np.ndarray, codes: np.ndarray, place: Place) -> None:
+    """Raise ProblemError for texts that are not categories: some among numbers, dates, numbers with units."""
+    present = distinct != ""
+    is_number = np.array([read_number(text) is not None for text in distinct])
+    if is_number[codes].sum() * 2 > present[codes].sum():
+        row = int((present & ~is_number)[codes].argmax())
+        raise ProblemError(
+            f"{place.at(row)}, column {name!r}: {distinct[codes[row]][:SHOWN]!r} is not a number, unlike "
+            f"most values; correct or empty the cell, or leave the column out (drop={name!r})"
+        )
+    texts = distinct[present].tolist()
+    if all(DATE.fullmatch(text) for text in texts):
+        _raise_for_date(name, texts[0], place)
+    if all(map(PAIR.fullmatch, texts)):
+        raise ProblemError(
+            f"{place.what}, column {name!r} holds pairs of index and value ({texts[0][:SHOWN]!r}); write a "
+            "table with a column for each index"
+        )
+    if len(texts) > 2:
+        check_plain(texts, place.what, name)
 
 
 def _check_finite(name: str, values: np.ndarray, column: Any, place: Place) -> np.ndarray:

@@ -7,6 +7,7 @@ Hugging Face saved is read as the Arrow files it contains.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError, first_line, require
 from stepsize.problems.loading.arrays import Rows
+from stepsize.problems.loading.column_names import Reference, find_column
 from stepsize.problems.loading.memory import COPIES, check_fits
 
 INFINITE = -1  # the cardinality of a tf.data dataset that repeats forever
@@ -99,7 +101,7 @@ def is_saved(folder: Path) -> bool:
     return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
 
 
-def from_saved(folder: Path, target: str | None) -> tuple[Any, Sequence[str], str | None]:
+def from_saved(folder: Path, target: Reference | None) -> tuple[Any, Sequence[str], str | None]:
     """Return the frame of a saved Hugging Face dataset, the target's class names, and the part column.
 
     The parts of a dataset (train, validation, test) become a column; without parts there is none.
@@ -123,6 +125,13 @@ def join_parts(frames: Mapping[str, Any]) -> Any:
     """Return the frames of several parts as one frame, with a column that names the part."""
     import pandas
 
+    columns = [[str(column) for column in frame.columns] for frame in frames.values()]
+    for part, others in zip(frames, columns, strict=True):
+        if set(others) != set(columns[0]):
+            name = min(set(others) ^ set(columns[0]))
+            raise ProblemError(
+                f"part {part!r} and part {next(iter(frames))!r} have different columns: only one has {name!r}"
+            )
     labelled = [frame.assign(**{PART_COLUMN: part}) for part, frame in frames.items()]
     return pandas.concat(labelled, ignore_index=True)
 
@@ -139,8 +148,11 @@ def _arrow(folder: Path) -> tuple[Any, Mapping[str, Any]]:
     return pyarrow.concat_tables(tables).to_pandas(), features
 
 
-def class_names(features: Mapping[str, Any], target: str | None) -> Sequence[str]:
+def class_names(features: Mapping[str, Any], target: Reference | None) -> Sequence[str]:
     """Return the class names that a dataset's features have for the target's numbers, if any."""
-    feature = features.get(target or "")
+    columns = list(features)
+    known = target is not None and (target in columns or re.fullmatch(r"-?\d+", str(target)) is not None)
+    name = find_column("target column", target, columns) if known and columns and target is not None else ""
+    feature = features.get(name)
     names = feature.get("names") if isinstance(feature, Mapping) else getattr(feature, "names", None)
     return tuple(map(str, names or ()))

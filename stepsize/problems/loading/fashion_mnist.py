@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stepsize.errors import ProblemError, require
+from stepsize.errors import ProblemError, require_keras
 from stepsize.problems.data import Data
+from stepsize.problems.loading.arrays import DIVIDED
 
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -48,7 +49,10 @@ def fashion_mnist(folder: str | Path | None = None) -> Data:
     y = np.concatenate([labels, test_labels]).astype(np.int32)
     source = "Fashion-MNIST, Zalando Research (Xiao, Rasul and Vollgraf 2017), MIT licence"
     test = np.arange(len(images), len(x))
-    return Data("fashion-mnist", x, y, FASHION_CLASSES, source, "multiclass", prepare=False, test=test)
+    return Data(
+        "fashion-mnist", x, y, FASHION_CLASSES, source, "multiclass", prepare=False, test=test,
+        notes=(f"x: {DIVIDED}",),
+    )  # fmt: skip
 
 
 def _idx_file(folder: Path, name: str) -> Path | None:
@@ -68,7 +72,7 @@ def _read_idx(path: Path) -> np.ndarray:
 
 
 def _fashion_from_keras() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    require("train", "keras")
+    require_keras()
     import keras
 
     try:

@@ -1,142 +1,159 @@
-"""Table files: CSV, TSV and Parquet, checked before they are loaded as pandas frames."""
+"""Table files: CSV and other text, and Parquet, checked before they are loaded as pandas frames."""
 
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from stepsize.errors import ProblemError, require, unknown
+from stepsize.errors import ProblemError, first_line, require
 from stepsize.problems.data import Data
-from stepsize.problems.loading.frames import from_frame
+from stepsize.problems.loading.column_names import (
+    Reference,
+    are_numbers,
+    check_unique,
+    column_texts,
+    find_targets,
+)
+from stepsize.problems.loading.columns import Place
+from stepsize.problems.loading.frames import from_frame, mark_of
+from stepsize.problems.loading.headers import holds_names
 from stepsize.problems.loading.memory import check_fits
+from stepsize.problems.loading.number_formats import COMMA, MISSING, POINT
 from stepsize.problems.loading.special_columns import Roles
+from stepsize.problems.loading.text_frames import TextFrame, check_length, read_frame
+from stepsize.problems.loading.text_rows import Layout, find_layout, read_rows
 
-SEPARATORS = ",;\t|"
-CSV_GROWTH = 6  # memory needed to load a text file, as a multiple of its size
+TEXT_GROWTH = 6  # memory needed to load a text file, as a multiple of its size
 PARQUET_GROWTH = 3  # the same, of the uncompressed size of a Parquet file
-SAMPLE = 1000  # rows searched for a decimal comma
-MISSING = ["?"]  # besides what pandas takes for missing: empty, NA, nan, null, None ...
-COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
-POINT = re.compile(r"\s*[-+]?\d+\.\d+\s*")
-
-
-class _Dialect(NamedTuple):
-    """How a text file writes its table: separator, decimal mark and column names."""
-
-    separator: str
-    decimal: str
-    header: list[str]
+SAMPLE = 1000  # rows that decide whether the first one holds names
 
 
 def from_text(
-    path: str | Path, target: str | None, kind: str | None = None, roles: Roles | None = None
+    path: str | Path,
+    target: Reference | None,
+    kind: str | None = None,
+    roles: Roles | None = None,
+    prepare: bool | None = None,
+    header: bool | None = None,
 ) -> Data:
-    """Load a CSV or TSV file: a header line, then one row per line; `target` names the column to predict.
+    """Load a text file with one row per line; `target` is the column to predict, by name or number.
 
-    Commas, semicolons, tabs and vertical bars are recognised as separators, and decimal commas
-    between semicolons.
+    Commas, semicolons, tabs, vertical bars and white space are recognised as separators, and so is whether
+    the first row holds the names of the columns, unless `header` says it.
 
     Raises: ProblemError, with the line where there is one.
     """
     require("train", "pandas")
-    import pandas
-
     path = _check_exists(path)
-    check_fits(f"file {str(path)!r}", CSV_GROWTH * path.stat().st_size)
-    dialect = _scan(path)
-    if len(set(dialect.header)) < len(dialect.header):
-        repeated = next(name for name in dialect.header if dialect.header.count(name) > 1)
-        raise ProblemError(
-            f"file {str(path)!r}: two columns are called {repeated!r}; rename one "
-            "(does the first row hold the column names?)"
-        )
-    _check_target(path, dialect.header, target)
-    frame = pandas.read_csv(
-        path, sep=dialect.separator, decimal=dialect.decimal, encoding="utf-8-sig",
-        na_values=MISSING, skipinitialspace=True, low_memory=False,
+    what = f"file {str(path)!r}"
+    check_fits(what, TEXT_GROWTH * path.stat().st_size)
+    with _readable(path, "CSV", OSError, csv.Error):
+        layout = find_layout(path)
+        first = list(islice(read_rows(path, layout), SAMPLE))
+        if len(first) < 2:
+            raise ProblemError(f"{what} is empty; at least 4 rows of data are needed")
+        for row in first:
+            check_length(what, first[0], row)
+        rows = [cells for _, cells in first]
+        named = holds_names(rows, what) if header is None else header
+        names = rows[0] if named else [str(number) for number in range(len(rows[0]))]
+        check_unique(names, what, ", or use header=False if the first row holds values")
+        targets = find_targets(target, names, named, repr(str(path)))
+        usual = POINT if layout.separator == "," else None
+        as_written = [names.index(each) for each in targets] if len(targets) == 1 else []
+        table = _read(path, layout, what, named, as_written, usual)
+    place = Place(what, "line", 0, table.lines)
+    for column in as_written:
+        _check_present(names[column], table.frame[column], place)
+    table.frame.columns = names if named else range(len(names))
+    hint = "; if it holds names, use header=True" if header is None else ""
+    notes = [] if named else [f"the first row holds values, not names{hint}"]
+    return from_frame(
+        table.frame, target, name=path.stem, source=f"file {path.name}", kind=kind, roles=roles or Roles(),
+        prepare=prepare, place=place, notes=notes, usual_mark=usual,
     )  # fmt: skip
-    frame.columns = dialect.header  # pandas would rename columns without a name to Unnamed
-    return _to_data(frame, target, path, kind, roles)
 
 
 def from_parquet(
-    path: str | Path, target: str | None, kind: str | None = None, roles: Roles | None = None
+    path: str | Path,
+    target: Reference | None,
+    kind: str | None = None,
+    roles: Roles | None = None,
+    prepare: bool | None = None,
 ) -> Data:
-    """Load a Parquet file; `target` names the column to predict."""
+    """Load a Parquet file; `target` is the column to predict, by name or number."""
     require("train", "pandas", "pyarrow")
     import pandas
     from pyarrow import ArrowException, parquet
 
     path = _check_exists(path)
-    try:
+    what = f"file {str(path)!r}"
+    with _readable(path, "Parquet", OSError, ArrowException):
         with parquet.ParquetFile(path) as file:
             groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
-            check_fits(f"file {str(path)!r}", PARQUET_GROWTH * sum(each.total_byte_size for each in groups))
-            _check_target(path, [str(name) for name in file.schema_arrow.names], target)
+            check_fits(what, PARQUET_GROWTH * sum(each.total_byte_size for each in groups))
+            columns = file.schema_arrow.empty_table().to_pandas().columns
+        find_targets(target, column_texts(columns), not are_numbers(columns), repr(str(path)))
         frame = pandas.read_parquet(path)
-    except (OSError, ArrowException) as error:
-        raise _unreadable(path, "Parquet", str(error).splitlines()[0]) from None
-    return _to_data(frame, target, path, kind, roles)
-
-
-def _to_data(frame: Any, target: str | None, path: Path, kind: str | None, roles: Roles | None) -> Data:
-    source = f"file {path.name}"
     return from_frame(
-        frame, target, name=path.stem, source=source, kind=kind, roles=roles or Roles(), file=str(path)
-    )
+        frame, target, name=path.stem, source=f"file {path.name}", kind=kind, roles=roles or Roles(),
+        prepare=prepare, place=Place(what, "row", 1),
+    )  # fmt: skip
+
+
+def _read(
+    path: Path, layout: Layout, what: str, named: bool, as_written: Sequence[int], usual: str | None
+) -> TextFrame:
+    """Read a text file, as texts if a comma or a point in it may separate thousands."""
+    as_text = layout.separator == ";"  # where a comma cannot separate cells because it is in numbers
+    table = read_frame(read_rows(path, layout), what, named, as_written, as_text)
+    if as_text or mark_of(table.frame, usual) != COMMA:
+        return table
+    return read_frame(read_rows(path, layout), what, named, as_written, as_text=True)
+
+
+def _check_present(name: str, column: Any, place: Place) -> None:
+    """Raise ProblemError if a target is missing; a class may be called what stands for a missing value."""
+    missing = column.isin(MISSING)
+    if not missing.any():
+        return
+    row = int(missing.to_numpy().argmax())
+    text, count = column[row], f"({missing.sum()} of {len(column)})"
+    where = f"{place.at(row)}, target column {name!r}"
+    if text:
+        raise ProblemError(
+            f"{where}: {text!r} is read as a missing value {count}; if it is a class, rename it in the file, "
+            "otherwise remove these rows"
+        )
+    raise ProblemError(f"{where}: the value is missing; remove the rows without one {count}")
 
 
 def _check_exists(path: str | Path) -> Path:
     path = Path(path)
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:
+        raise ProblemError(f"file {str(path)[:60]!r} cannot be read: {error.strerror}") from None
+    if is_folder:
         raise ProblemError(f"{str(path)!r} is a folder, not a file; use the path of a file in it")
-    if not path.exists():
+    if not exists:
         raise ProblemError(f"file {str(path)!r} does not exist")
     return path
 
 
-def _check_target(path: Path, header: Sequence[str], target: str | None) -> None:
-    if target is None:
-        raise ProblemError(f"name the column of {str(path)!r} to predict, such as target={header[-1]!r}")
-    for each in [target] if target in header else target.split(","):
-        if each.strip() not in header:
-            raise ProblemError(unknown("target column", each.strip(), header))
-
-
-def _scan(path: Path) -> _Dialect:
-    """Read the file once as text: find its separators, check that each line has a value for every column."""
+@contextmanager
+def _readable(path: Path, form: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise ProblemError in place of the `errors` that a damaged file or text in another encoding raises."""
+    reason = ""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            separator = "\t" if path.suffix.lower() == ".tsv" else max(SEPARATORS, key=first.count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
-            header = next((row for row in reader if row), [])
-            sample, rows = [], 0
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise ProblemError(
-                        f"file {str(path)!r}, line {reader.line_num}: {len(row)} values for "
-                        f"{len(header)} columns"
-                    )
-                rows += bool(row)
-                if rows <= SAMPLE:
-                    sample += row
-    except (OSError, csv.Error) as error:
-        raise _unreadable(path, "CSV", str(error)) from None
+        yield
     except UnicodeDecodeError as error:
         reason = f"it is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        raise _unreadable(path, "CSV", reason) from None
-    if not rows:
-        raise ProblemError(
-            f"file {str(path)!r} is empty; a header row and at least 4 rows of data are needed"
-        )
-    commas = separator == ";" and any(map(COMMA.fullmatch, sample)) and not any(map(POINT.fullmatch, sample))
-    return _Dialect(separator, "," if commas else ".", [name.strip() for name in header])
-
-
-def _unreadable(path: Path, form: str, reason: str) -> ProblemError:
-    return ProblemError(f"file {str(path)!r} cannot be read as {form}: {reason}")
+    except errors as error:
+        reason = first_line(error)
+    if reason:
+        raise ProblemError(f"file {str(path)!r} cannot be read as {form}: {reason}")

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, require, unknown
+from stepsize.errors import ProblemError, require
 from stepsize.problems.data import LEAST_ROWS, Data
-from stepsize.problems.loading.columns import Place, encode_column
-from stepsize.problems.loading.memory import COPIES, check_fits
+from stepsize.problems.loading.column_names import (
+    Reference,
+    are_numbers,
+    check_unique,
+    column_texts,
+    find_column,
+    find_targets,
+    is_reference,
+)
+from stepsize.problems.loading.columns import Place, texts_of
+from stepsize.problems.loading.datasets import PART_COLUMN
+from stepsize.problems.loading.features import read_features
+from stepsize.problems.loading.number_formats import decimal_mark, first_unusual, read_number, read_numbers
 from stepsize.problems.loading.special_columns import Roles, read_role, role_notes, test_rows
 from stepsize.problems.loading.targets import Target, recognise
 
 
 def from_frame(
     frame: Any,
-    target: str | None,
+    target: Reference | None,
     *,
     name: str,
     source: str,
     kind: str | None = None,
     roles: Roles = Roles(),  # noqa: B008, a frozen value
+    prepare: bool | None = None,
     labels: Sequence[str] = (),
-    file: str | None = None,
+    place: Place | None = None,
+    notes: Sequence[str] = (),
+    usual_mark: str | None = None,
 ) -> Data:
-    """Make data from a pandas frame; `target` names the column to predict, or several with commas between.
+    """Make data from a pandas frame; `target` is the column to predict, or several with commas between.
 
-    `labels` are the class names of whole numbers; `file` is the file that messages name.
+    Columns are referred to by name or number; those of a frame whose names are 0, 1, 2 ... have no names, and
+    the last of them is the default target. `labels` are the class names of whole numbers, `place` is what
+    messages name, `notes` are on how the frame was read, and `usual_mark` is the decimal mark of texts that
+    could be read by the point as well as by the comma.
 
     Raises: ProblemError for unknown or repeated columns, too few rows, and columns that cannot be encoded.
 
@@ -40,108 +56,115 @@ def from_frame(
     ((4, 4), "text columns encoded as one column of 0 and 1 for each of their texts: 'sort' (3)")
     """
     require("train", "pandas")
-    place = Place(f"file {file!r}", "line", 2) if file else Place(f"data {name!r}", "row", 1)
-    frame = frame.reset_index(drop=True)
-    columns = [str(column) for column in frame.columns]
-    _check_unique(columns, place)
-    frame.columns = columns
-    if target is None:
-        raise ProblemError(f"name the column of {file or name!r} to predict, such as target={columns[-1]!r}")
-    targets = [target] if target in columns else [each.strip() for each in target.split(",")]
-    columns_of = {role: column for role, column in roles.named().items() if isinstance(column, str)}
-    for what, column in [
-        *(("target column", each) for each in targets),
-        *((f"{role} column", column) for role, column in columns_of.items()),
-        *(("column to drop", column) for column in roles.drop),
-    ]:
-        if column not in columns:
-            raise ProblemError(unknown(what, column, columns))
+    place = place or Place(f"data {name!r}", "row", 1)
+    columns = column_texts(frame.columns)
+    check_unique(columns, place.what)
+    is_part = [name == PART_COLUMN for name in columns]  # made by `join_parts`; it has no number
+    named = not are_numbers(frame.columns[np.invert(is_part)])
+    frame = frame.set_axis(columns, axis=1).reset_index(drop=True)
+    columns = [name for name in columns if name != PART_COLUMN]
+    targets = find_targets(target, columns, named, place.what)
+    columns_of = {role: find_column(f"{role} column", value, list(frame.columns))
+                  for role, value in roles.named().items() if is_reference(value)}  # fmt: skip
+    drop = [find_column("column to drop", each, columns) for each in roles.drop]
+    _check_purposes(targets, columns_of, drop, place)
     if len(frame) < LEAST_ROWS:
         raise ProblemError(f"{place.what} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
-    target_data = _read_target(frame, targets, kind, labels, place)
-    others = {*targets, *columns_of.values(), *roles.drop}
-    x, notes = _features(frame[[column for column in columns if column not in others]], place)
-    special = {role: read_role(role, frame[value] if isinstance(value, str) else value, place)
+    mark = mark_of(frame, usual_mark)
+    target_data = _read_target(frame, targets, kind, labels, place, mark)
+    others = {*targets, *columns_of.values(), *drop}
+    features = [column for column in columns if column not in others]
+    x, feature_notes = read_features(frame[features], place, mark)
+    special = {role: read_role(role, _role(frame, columns_of, role, value, mark), place)
                for role, value in roles.named().items()}  # fmt: skip
-    test = test_rows(special)
+    if _look_like_values(frame.columns, place):
+        some = ", ".join(map(repr, columns[:3]))
+        notes = [*notes, f"the names of the columns ({some}, ...) look like a row of values; "
+                 "read_csv(header=None) keeps that row"]  # fmt: skip
+    if not named:
+        notes = [*notes, f"the columns have no names and are numbered 0 to {len(columns) - 1}"]
     return Data(
-        name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=True, test=test,
-        notes=(target_data.note, *notes, *role_notes(columns_of, roles.drop)), **special,
+        name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=prepare is not False,
+        test=test_rows(special), one_hot=target_data.one_hot, **special,
+        notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop)),
     )  # fmt: skip
 
 
+def _role(frame: Any, columns_of: Mapping[str, str], role: str, value: Any, mark: str | None) -> Any:
+    """Return the values of a role: an array, or a column of the frame, as numbers if its texts are."""
+    if role not in columns_of:
+        return value
+    column = frame[columns_of[role]]
+    if role not in ("order", "weights") or not _holds_texts(column):
+        return column
+    numbers = read_numbers(texts_of(column).tolist(), mark, f"the {role} column {columns_of[role]!r}")
+    return column if numbers is None else numbers
+
+
+def _look_like_values(columns: Sequence[str], place: Place) -> bool:
+    """Return whether most names are numbers such as 33.6, because pandas took a row for the names."""
+    numbers = [number for number in map(read_number, columns) if number is not None]
+    has_decimals = any(not number.is_integer() for number in numbers)
+    return place.unit == "row" and has_decimals and 2 * len(numbers) >= len(columns)
+
+
+def mark_of(frame: Any, usual: str | None = None) -> str | None:
+    """Return the decimal mark of a frame, as far as its columns of texts show it; else `usual`."""
+    texts = (texts_of(frame[name]) for name in frame.columns if _holds_texts(frame[name]))
+    return decimal_mark((each[each != ""].tolist() for each in texts), usual)
+
+
+def _holds_texts(column: Any) -> bool:
+    from pandas.api.types import infer_dtype
+
+    return column.dtype.kind == "O" and infer_dtype(column, skipna=True) == "string"
+
+
+def _check_purposes(
+    targets: Sequence[str], columns_of: Mapping[str, str], drop: Sequence[str], place: Place
+) -> None:
+    for column in targets:
+        purposes = [f"{role}={column!r}" for role, each in columns_of.items() if each == column]
+        purposes += [f"drop={column!r}"] if column in drop else []
+        if purposes:
+            raise ProblemError(f"{place.what}: column {column!r} is the target; leave out {purposes[0]}")
+
+
 def _read_target(
-    frame: Any, targets: Sequence[str], kind: str | None, labels: Sequence[str], place: Place
+    frame: Any,
+    targets: Sequence[str],
+    kind: str | None,
+    labels: Sequence[str],
+    place: Place,
+    mark: str | None,
 ) -> Target:
     columns = [frame[each] for each in targets]
     for name, column in zip(targets, columns, strict=True):
         missing = np.asarray(column.isna())
         if missing.any():
+            hint = "; read_csv(keep_default_na=False) keeps classes called 'None' or 'NA'"
             raise ProblemError(
                 f"{place.at(int(missing.argmax()))}, target column {name!r}: the value is missing; "
                 f"remove the rows without one ({missing.sum()} of {len(frame)})"
+                + (hint if column.dtype.kind == "O" and place.unit == "row" else "")
             )
     where = f"target {', '.join(map(repr, targets))}"
+    values = [_values(name, column, place, mark) for name, column in zip(targets, columns, strict=True)]
     if len(columns) == 1:
         if kind is None and str(columns[0].dtype) == "category" and columns[0].nunique() != 2:
             kind = "multiclass"
-        return recognise(_values(columns[0]), kind, labels, where)
-    table = np.stack([_values(column) for column in columns], axis=1)
-    return recognise(table, kind, targets, where)
+        return recognise(values[0], kind, labels, where)
+    return recognise(np.stack(values, axis=1), kind, targets, where)
 
 
-def _values(column: Any) -> np.ndarray:
+def _values(name: str, column: Any, place: Place, mark: str | None) -> np.ndarray:
+    """Return the values of a target: numbers, or texts as they are written."""
     if column.dtype.kind in "biuf":
         return column.to_numpy(bool if column.dtype.kind == "b" else np.float64)
-    return np.array([each.strip() if isinstance(each, str) else each for each in column], object)
-
-
-def _features(frame: Any, place: Place) -> tuple[np.ndarray, list[str]]:
-    encoded: list[np.ndarray] = []
-    left_out, one_hot, binary, incomplete = [], [], [], []
-    for name in frame.columns:
-        columns = encode_column(name, frame[name], place)
-        varies = len(columns) > 1 or _varies(columns[0])
-        if not varies or _is_row_number(name, columns):
-            left_out.append(repr(name))
-            continue
-        if len(columns) > 1:
-            one_hot.append(f"{name!r} ({len(columns)})")
-        elif columns[0].dtype == bool:
-            binary.append(repr(name))
-        elif np.isnan(columns[0]).any():
-            incomplete.append(f"{name!r} ({np.isnan(columns[0]).sum()})")
-        encoded += columns
-        check_fits(place.what, COPIES * 4 * len(frame) * len(encoded))
-    if not encoded:
-        raise ProblemError(f"{place.what}: no column is left to learn from")
-    notes = {
-        "text columns encoded as one column of 0 and 1 for each of their texts": one_hot,
-        "columns of two values encoded as 0 and 1": binary,
-        "missing numbers, filled with the median of the training rows": incomplete,
-        "left out because they are constant or number the rows": left_out,
-    }
-    x = np.empty((len(frame), len(encoded)), np.float32)
-    for i, column in enumerate(encoded):
-        x[:, i] = column
-    return x, [f"{note}: {', '.join(names)}" for note, names in notes.items() if names]
-
-
-def _varies(column: np.ndarray) -> bool:
-    present = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-    return len(present) > 0 and bool((present != present[0]).any())
-
-
-def _is_row_number(name: str, columns: list[np.ndarray]) -> bool:
-    """Return whether this is the index that pandas writes as a first column without a name."""
-    unnamed = name.strip() == "" or re.fullmatch(r"Unnamed: \d+|index", name) is not None
-    return unnamed and len(columns) == 1 and bool((np.diff(columns[0].astype(float)) == 1).all())
-
-
-def _check_unique(columns: Sequence[str], place: Place) -> None:
-    repeated = next((name for name in columns if columns.count(name) > 1), None)
-    if repeated is not None:
-        raise ProblemError(
-            f"{place.what}: two columns are called {repeated!r}; rename one "
-            "(does the first row hold the column names?)"
-        )
+    if not _holds_texts(column):
+        return np.array([each.strip() if isinstance(each, str) else each for each in column], object)
+    texts = texts_of(column)
+    numbers = read_numbers(texts.tolist(), mark, f"{place.what}, target column {name!r}")
+    if numbers is None or first_unusual(texts.tolist(), numbers.tolist()) is None:
+        return texts.astype(object)  # classes are called what is written, such as 01
+    return numbers

@@ -66,7 +66,7 @@ def _read(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA", "I;16") else "RGB"))
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise ProblemError(f"image {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
 
 

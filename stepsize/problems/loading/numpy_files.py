@@ -11,6 +11,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError, first_line, unknown
 from stepsize.problems.loading.arrays import Rows
+from stepsize.problems.loading.column_names import Reference
 from stepsize.problems.loading.memory import check_fits
 from stepsize.problems.loading.special_columns import Roles
 
@@ -48,12 +49,13 @@ def read_npy(path: Path) -> np.ndarray:
         raise _unreadable(path, error) from None
 
 
-def read_rows(path: Path, target: str | None, roles: Roles) -> tuple[Rows | dict[str, Rows], Roles]:
+def read_rows(path: Path, target: Reference | None, roles: Roles) -> tuple[Rows | dict[str, Rows], Roles]:
     """Read the rows of an `.npz` or of a pair of `.npy` files, and the roles with the arrays they name.
 
     In an `.npz` the target is the array called `target`, by default `y` or `labels`; `x_train`, `y_train`,
     `x_valid`, `x_test` ... are parts; the other arrays are inputs, by name if there are several.
     """
+    target = None if target is None else str(target)
     if path.suffix.lower() == ".npy":
         if target is None or not target.lower().endswith(".npy"):
             raise ProblemError(f"name the file with the targets of {str(path)!r}, such as target='y.npy'")

@@ -10,7 +10,9 @@ import numpy as np
 
 from stepsize.errors import ProblemError, first_line, unknown
 from stepsize.problems.data import PARTS
-from stepsize.problems.loading.columns import SHOWN, Place
+from stepsize.problems.loading.column_names import Reference, is_reference
+from stepsize.problems.loading.columns import Place
+from stepsize.problems.loading.number_formats import SHOWN
 
 PART_NAMES = {
     **{part: part for part in PARTS},
@@ -22,14 +24,14 @@ PART_NAMES = {
 class Roles:
     """Which columns are not features: group, time, part and weight of each row; and which to drop.
 
-    Each is the name of a column, or an array with a value for each row.
+    Each is the name or the number of a column, or an array with a value for each row.
     """
 
     groups: Any = None
     order: Any = None
     part: Any = None
     weights: Any = None
-    drop: Sequence[str] = field(default=())
+    drop: Sequence[Reference] = field(default=())
 
     def named(self) -> dict[str, Any]:
         """Return the roles that are set, by name."""
@@ -49,7 +51,7 @@ def read_roles(roles: Roles, name: str) -> dict[str, np.ndarray]:
     """Return the array of each role that is set; here the roles are arrays, not names of columns."""
     place = Place(f"data {name!r}", "row", 1)
     for role, value in roles.named().items():
-        if isinstance(value, str):
+        if is_reference(value):
             raise ProblemError(f"data {name!r} has no columns: pass {role} as an array, not {value!r}")
     return {role: read_role(role, value, place) for role, value in roles.named().items()}
 

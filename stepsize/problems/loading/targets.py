@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from stepsize.problems.data import KINDS, Kind
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
 LISTED = 6  # classes that a note names at most
+PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.0*)?", re.ASCII)  # a whole number that is written as usual
+PADDED_NUMBER = re.compile(r"0\d+")
 
 
 class Target(NamedTuple):
@@ -21,6 +24,7 @@ class Target(NamedTuple):
     classes: tuple[str, ...]
     kind: Kind
     note: str
+    one_hot: bool = False
 
 
 def recognise(
@@ -29,8 +33,9 @@ def recognise(
     """Recognise a target: one value per row, or a table of 0 and 1 (labels, one-hot classes) or quantities.
 
     Texts, truth values and at most 20 distinct whole numbers are classes; other numbers are quantities.
-    `kind` overrides that; `labels` name the columns of a table, or the classes that numbers stand for;
-    `where` is the name of the target in messages.
+    Classes are called what is written: `01` is another class than `1`, and `1E5` than `100000`. `kind`
+    overrides that; `labels` name the columns of a table, or the classes that numbers stand for; `where` is
+    the name of the target in messages.
 
     Raises: ProblemError for missing values, and for values that do not fit `kind`.
 
@@ -52,6 +57,8 @@ def recognise(
     numbers = _as_numbers(values)
     if kind == "multilabel":
         raise ProblemError(f"{where}: kind='multilabel' needs several target columns of 0 and 1, not one")
+    if numbers is not None and kind != "regression" and _are_codes(values, numbers):
+        numbers = None
     if kind == "regression" or (kind is None and numbers is not None and _is_quantity(numbers)):
         return _quantities(numbers, values, where, recognised=kind is None)
     return _classes(values if numbers is None else numbers, kind, labels, where)
@@ -73,7 +80,7 @@ def _table(values: np.ndarray, kind: str | None, labels: Sequence[str], where: s
     if one_hot and kind in (None, "binary", "multiclass"):
         target = _classes(numbers.argmax(axis=1).astype(float), kind, names, where)
         return target._replace(
-            note=f"{target.note}, from {count} columns of 0 and 1 with a single 1 in each row"
+            note=f"{target.note}, from {count} columns of 0 and 1 with a single 1 in each row", one_hot=True
         )
     if kind == "multilabel" and not binary:
         raise ProblemError(f"{where}: labels must be 0 or 1; found {numbers[~np.isin(numbers, (0, 1))][0]:g}")
@@ -95,7 +102,7 @@ def _quantities(numbers: np.ndarray | None, values: np.ndarray, where: str, reco
     whole = columns.shape[1] == 1 and (columns == np.floor(columns)).all()
     instead = "; if they are classes, use kind='multiclass'" if whole and recognised else ""
     note = f"{where}: {count} from {columns.min():g} to {columns.max():g} (regression{instead})"
-    return Target(columns.astype(np.float32), (), "regression", note)
+    return Target(columns.astype(np.float64), (), "regression", note)
 
 
 def _classes(values: np.ndarray, kind: str | None, labels: Sequence[str], where: str) -> Target:
@@ -109,8 +116,8 @@ def _classes(values: np.ndarray, kind: str | None, labels: Sequence[str], where:
         names = tuple(_name(value) for value in distinct)
     if values.dtype.kind != "f" and len(names) > max(QUANTITY, len(values) // 2):
         raise ProblemError(
-            f"{where}: {len(names)} different texts in {len(values)} rows are not classes; "
-            "choose another target"
+            f"{where}: {len(names)} different texts in {len(values)} rows are not classes; choose another "
+            + ("target" if _as_numbers(values) is None else "target, or use kind='regression' for quantities")
         )
     if kind == "binary" and len(names) != 2:
         raise ProblemError(f"{where}: kind='binary' needs two classes; found {len(names)} ({_listed(names)})")
@@ -160,7 +167,18 @@ def _as_numbers(values: np.ndarray) -> np.ndarray | None:
     return _cast(values)
 
 
+def _are_codes(values: np.ndarray, numbers: np.ndarray) -> bool:
+    """Return whether texts that are whole numbers are codes, because one is padded or has an exponent."""
+    if values.dtype.kind not in "OU" or not (numbers == np.floor(numbers)).all():
+        return False
+    texts = [each for each in values.tolist() if isinstance(each, str)]
+    few = len(np.unique(numbers)) <= QUANTITY
+    return any(map(PADDED_NUMBER.fullmatch, texts)) or (few and not all(map(PLAIN_NUMBER.fullmatch, texts)))
+
+
 def _cast(values: np.ndarray) -> np.ndarray | None:
+    if any(isinstance(value, str) and "_" in value for value in values.ravel().tolist()):
+        return None  # Python reads 1_0 as 10
     try:
         return values.astype(np.float64)
     except (TypeError, ValueError):

@@ -8,25 +8,61 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, first_line, save_traceback
+from stepsize.errors import ProblemError, first_line
+from stepsize.problems.custom_objects import REGISTER, custom_objects, mappings, source_of
+from stepsize.problems.models.kept_weights import (
+    has_custom_layers,
+    kept_places,
+    kept_values,
+    model_notes,
+    recorded_initialisers,
+)
 from stepsize.problems.models.optimizers import travel_optimizer
+from stepsize.problems.models.rebuilt_models import (
+    call_factory,
+    check_precision,
+    inputs_of,
+    rebuild,
+)
 from stepsize.problems.models.text_models import parse_model
 
-REGISTER = "@keras.saving.register_keras_serializable()"
+PRIVATE = ("file", "weights", "kept", "notes")  # keys of a travel form that are no part of its identity
 
 
 def is_text(model: Any) -> bool:
     """Return whether a model is text such as `mlp(34)`, which has no optimizer of its own."""
     return isinstance(model, str) and ("(" in model or not _is_path(model))
+
+
+def name_inputs(data: Any, model: Any) -> Any:
+    """Return data whose `x` is a list of arrays, one for each input of the model, with `x` by their names.
+
+    Raises: ProblemError for a list of arrays if the names of the model's inputs are not known.
+    """
+    if isinstance(data, Mapping) and all(isinstance(value, tuple | list) for value in data.values()):
+        return {key: name_inputs(value, model) for key, value in data.items()}
+    if not isinstance(data, tuple | list) or len(data) < 2 or not isinstance(data[0], tuple | list):
+        return data
+    arrays = data[0]
+    rows = len(data[1]) if hasattr(data[1], "__len__") else 0
+    if len(arrays) == rows or not all(getattr(each, "ndim", 0) and len(each) == rows for each in arrays):
+        return data
+    names = list(inputs_of(model))
+    if len(names) != len(arrays):
+        raise ProblemError(
+            f"x is a list of {len(arrays)} arrays, and the model has "
+            f"{f'{len(names)} inputs ({chr(44).join(names)})' if names else 'no names for them'}; pass x as "
+            "a dict of arrays by the names of the model's inputs"
+        )
+    return (dict(zip(names, arrays, strict=True)), *data[1:])
 
 
 def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[str, Any]:
@@ -54,12 +90,14 @@ def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[st
 
 def identity(form: Mapping[str, Any]) -> Any:
     """Return what affects results in a travel form: no paths, no counted names, weights as a digest."""
-    fields = {key: value for key, value in form.items() if key not in ("file", "weights")}
+    fields = {key: value for key, value in form.items() if key not in PRIVATE}
     if "weights" in form:
-        digest = hashlib.sha256()
-        for array in form["weights"]:
-            digest.update(np.ascontiguousarray(array).data)
-        fields["weights"] = digest.hexdigest()[:16]
+        fields["weights"] = _digest(form["weights"])
+    if "kept" in form:
+        fields["kept"] = [
+            *[[layer, weight, frozen] for layer, weight, _, frozen in form["kept"]],
+            _digest([value for _, _, value, _ in form["kept"]]),
+        ]
     return number_layers(fields)
 
 
@@ -70,7 +108,7 @@ def number_layers(form: Any) -> Any:
     {'name': '#0', 'inbound': ['input_3', '#0']}
     """
     names: dict[str, str] = {}
-    for part in _mappings(form):
+    for part in mappings(form):
         if isinstance(part.get("name"), str):
             names.setdefault(part["name"], f"#{len(names)}")
 
@@ -84,29 +122,11 @@ def number_layers(form: Any) -> Any:
     return rename(form)
 
 
-def call_factory(factory: Any, name: str) -> Any:
-    """Call a user's function that makes a model; if it raises, write the traceback to a file."""
-    try:
-        model = factory()
-    except Exception as error:
-        raise ProblemError(
-            f"model factory {name!r} raised {type(error).__name__}: {first_line(error)}; "
-            f"its traceback is in {save_traceback()}"
-        ) from error
-    if not getattr(model, "compiled", False):
-        raise ProblemError(f"model factory {name!r} must return a compiled Keras model")
-    return model
-
-
-def check_precision(model: Any) -> None:
-    """Raise ProblemError for layers that do not compute in float32."""
-    for layer in model._flatten_layers():
-        policy = layer.dtype_policy
-        if policy.compute_dtype != "float32" or policy.variable_dtype != "float32":
-            raise ProblemError(
-                f"layer {layer.name!r} has the dtype policy {policy.name!r}; mixed precision is not "
-                "supported yet: build the model with dtype='float32'"
-            )
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
 
 
 def _is_path(model: str) -> bool:
@@ -117,17 +137,7 @@ def _factory_form(path: str) -> dict[str, Any]:
     module, _, function = path.partition(":")
     if not all(part.isidentifier() for part in [*module.split("."), function]):
         raise ProblemError(f"model {path!r} is not of the form package.module:function")
-    return {"factory": path, "source": _source(module)}
-
-
-def _source(module: str) -> str:
-    """Return a digest of a module's file, so that an edited factory makes another problem."""
-    place = Path(*module.split("."))
-    for root in (os.getcwd(), *sys.path):
-        for file in (Path(root) / place.with_suffix(".py"), Path(root) / place / "__init__.py"):
-            if file.is_file():
-                return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    return ""
+    return {"factory": path, "source": source_of(module)}
 
 
 def _importable(function: Any) -> str | None:
@@ -146,7 +156,7 @@ def _file_form(path: Path) -> dict[str, Any]:
             config = json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ProblemError(f"{str(path)!r} is not a .keras file: {first_line(error)}") from None
-    for part in _mappings(config):
+    for part in mappings(config):
         if part.get("class_name") in ("Lambda", "__lambda__"):
             raise ProblemError(
                 f"model file {str(path)!r} holds code (a Lambda layer), which is never run from a file; "
@@ -154,7 +164,7 @@ def _file_form(path: Path) -> dict[str, Any]:
             )
     if not config.get("compile_config"):
         raise ProblemError(f"model file {str(path)!r} is not compiled; call model.compile(...) before saving")
-    for part in _mappings(config):
+    for part in mappings(config):
         registered = part.get("registered_name")
         if isinstance(registered, str) and ">" in registered:
             raise ProblemError(
@@ -194,50 +204,26 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
         "optimizer": travel_optimizer(model.optimizer, model.trainable_variables),
         "loss": loss,
     }
-    custom = _custom([config, loss], model.loss)
+    loss_weights = getattr(model._compile_loss, "_user_loss_weights", None)
+    if loss_weights is not None:
+        form["loss_weights"] = loss_weights
+    custom = custom_objects("the model", [config, loss], model.loss)
     if custom:
         form["custom"] = custom
     if from_weights:
         if not model.built:
             raise ProblemError("from_weights=True: the model has no weights yet; add an Input layer")
         form |= {"weights": model.get_weights(), "from_weights": True}
-    return form
+    kept = _kept(model, form)
+    if kept:
+        form["kept"] = kept
+    return {**form, "notes": model_notes(model, kept)}
 
 
-def _custom(config: Any, loss: Any) -> list[list[str]]:
-    """Return module, name and registered name of the classes and functions in a config that are not Keras'.
-
-    Raises: ProblemError for those of a notebook or a script, for which Keras writes no module.
-    """
-    import keras
-
-    custom = {}
-    for part in _mappings(config):
-        name, registered = part.get("class_name"), part.get("registered_name")
-        if name is None or "config" not in part:
-            continue
-        if name == "function":
-            name = registered = part["config"]
-        known = keras.saving.get_registered_object(registered) if registered else None
-        if known is None and name == getattr(loss, "__name__", None):
-            known = loss
-        module = part.get("module") if known is None else known.__module__
-        if name == "__lambda__" or module == "__main__" or (registered and module is None):
-            what = "a lambda" if name == "__lambda__" else f"{name!r}, defined in the notebook or script"
-            raise ProblemError(
-                f"the model holds {what}, which the training process cannot rebuild; move it to a module of "
-                f"its own, decorated with {REGISTER}, and import it from there"
-            )
-        if isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins"):
-            custom[registered or name] = [module, name.split(">")[-1], registered or name]
-    return list(custom.values())
-
-
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield all mappings inside nested plain data."""
-    if isinstance(value, Mapping):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _mappings(item)
+def _kept(model: Any, form: Mapping[str, Any]) -> list[list[Any]]:
+    """Return the weights that are not drawn afresh; which they are takes a twin if layers are not Keras'."""
+    if not has_custom_layers(model):
+        return kept_values(model, kept_places(model))
+    with recorded_initialisers() as initialisers:
+        twin = rebuild(form).model
+    return kept_values(model, kept_places(model, twin, initialisers))

@@ -27,9 +27,16 @@ def travel_optimizer(optimizer: Any, variables: list[Any]) -> list[Any]:
         "variables": [i for i, variable in enumerate(variables) if id(variable) in excluded],
         "pattern": pattern.pattern if pattern is not None else None,
     }
-    arguments = {key: value for key, value in optimizer.get_config().items() if key != "learning_rate"}
+    arguments = {key: _plain(each) for key, each in optimizer.get_config().items() if key != "learning_rate"}
     form = [type(optimizer).__name__, arguments]
     return [*form, exclusions] if any(exclusions.values()) else form
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without the containers in which Keras tracks variables, which no process can send."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def check_optimizer(optimizer: Any) -> None:

@@ -31,7 +31,7 @@ from stepsize.schedules.fields import (
     one_of,
 )
 from stepsize.schedules.plan import in_passes
-from stepsize.schedules.wrappers import Inner
+from stepsize.schedules.wrappers import Inner, Wrapper
 
 
 @family
@@ -205,6 +205,28 @@ class torch_chained(Family):
 
     def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
         raise refusal(self, "each of its schedulers changes the rate that the others left; write a product")
+
+
+@family
+class torch_momentum(Wrapper):
+    """Fall below `high` by as much as a cycle rises: high - schedule(t).
+
+    Source: CyclicLR of PyTorch with cycle_momentum=True, whose momentum mirrors the rate.
+
+    >>> from stepsize.units import updates
+    >>> torch_momentum(triangular2(0.5, up=1 * updates), high=0.9).plan(updates=5).values
+    array([0.9 , 0.4 , 0.9 , 0.65, 0.9 ])
+    """
+
+    schedule: Inner
+    _: KW_ONLY
+    high: Level
+
+    def curve(self, t: Array, clock: Clock) -> Array:
+        return self.high - self.schedule.evaluate(t, clock)
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        return [f"return {spell(self.high)} - {self.schedule.expression('t', clock, reach, out)}"]
 
 
 @lru_cache(maxsize=2)

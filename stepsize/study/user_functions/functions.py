@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError, first_line, require, save_traceback, unknown
+from stepsize.user_modules import import_user_module
 
 Function = Callable[..., Any]
 PLAIN = (int, float, str, bytes, bool, type(None), tuple)
@@ -28,10 +27,10 @@ def find_function(path: str) -> Function:
     2.0
     """
     module_name, _, name = path.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     try:
-        module = importlib.import_module(module_name)
+        module = import_user_module(module_name)
+    except ProblemError:
+        raise
     except Exception as error:
         raise ProblemError(
             f"{path!r}: importing {module_name!r} raised {type(error).__name__}: {first_line(error)}; its "

@@ -1,7 +1,7 @@
-"""One process that runs a training function: receives runs on standard input, answers with their curves.
+"""One process that runs a training function: receives runs, answers with their curves.
 
-`executor.FunctionExecutor` starts it as `python -m stepsize.study.user_functions.worker`. The first request
-is `("function", packed)`, as `functions.pack` packs it; the others are `("run", RunRequest(...))` and
+`executor.FunctionExecutor` starts it through `process.Child`. The first request is `("function", packed)`,
+as `functions.pack` packs it; the others are `("run", RunRequest(...))` and
 `("count", CountRequest(...))`.
 """
 
@@ -96,7 +96,3 @@ def _setting(value: Any, plan: LivePlan) -> Any:
     if isinstance(value, Schedule):
         return value.plan(updates=plan.horizon, updates_per_epoch=plan.updates_per_epoch)
     return value
-
-
-if __name__ == "__main__":
-    main()

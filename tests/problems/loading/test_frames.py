@@ -72,6 +72,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
         ([f"2024-0{1 + i % 9}-05" for i in ROWS], "holds dates .*days since the first one"),
         ([f"{i}/5/2024" for i in ROWS], "holds dates"),
         ([f"{i}:30" for i in ROWS], "holds dates"),
+        (["7:0.5", "7:-1e-3"] * 6, r"holds pairs of index and value \('7:-1e-3'\)"),
         (pandas.to_timedelta(list(ROWS), unit="h"), "holds dates"),
         ([[1, 2]] * 12, "holds list values; leave it out"),
         ([{"bytes": b""}] * 12, "holds dict values"),
@@ -92,6 +93,63 @@ def test_names_and_free_text_are_refused():
     data = load(frame, "kind", drop=["id"])
     assert data.x.shape == (60, 1)
     assert "dropped: 'id'" in data.notes
+
+
+def test_columns_that_cannot_be_used_are_named_together():
+    frame = pandas.DataFrame(
+        {"n": range(60), "who": [f"person {i}" for i in range(60)],
+         "signup": [f"2024-01-{i % 28 + 1:02d}" for i in range(60)], "kind": ["x", "y"] * 30}
+    )  # fmt: skip
+    with pytest.raises(
+        ProblemError, match=r"column 'who' .*all 2 columns like this, use drop=\['who', 'signup'\]"
+    ):
+        load(frame, "kind")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "note"),
+    [
+        ("PassengerId", range(1, 13), "'PassengerId' numbers the rows and is used as a feature"),
+        ("n2", [3, 1, 2, *range(4, 13)], "'n2' numbers the rows"),
+        ("customer_id", [i * i + 40 for i in ROWS], "'customer_id' has another whole number in every row"),
+        ("ID", [i * i + 40 for i in ROWS], "drop='ID'"),
+        ("paid", [i * i + 40 for i in ROWS], ""),
+        ("id", [1, 1, *range(3, 13)], ""),
+        ("id", [i / 7 for i in ROWS], ""),
+        ("age", [i * i + 40 for i in ROWS], ""),
+    ],
+)
+def test_what_looks_like_an_id_is_told(name, values, note):
+    data = load(table(**{name: list(values)}), "kind")
+    told = [each for each in data.notes if "is used as a feature" in each]
+    assert bool(told) == bool(note)
+    assert note in " ".join(told)
+    assert data.x.shape == (12, 2)
+
+
+def test_numbers_in_texts_of_a_frame():
+    encoded, notes = column(["1.234,5", "7", "0,25"] * 4)
+    assert encoded[:3, 0].tolist() == [1234.5, 7, 0.25]
+    assert "numbers with decimal commas or separators of thousands: 'c' ('1.234,5' is 1234.5)" in notes
+    with pytest.raises(ProblemError, match=r"column 'c': '1,234' may be 1234 or 1\.234"):
+        column(["1,234", "900", "7"] * 4)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "frame", "arrow", "parts"])
+def test_numbers_stay_as_they_are_without_preparation(form, tmp_path):
+    frame = table()
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    sources = {
+        "csv": tmp_path / "t.csv", "parquet": tmp_path / "t.parquet", "frame": frame,
+        "arrow": pyarrow.Table.from_pandas(frame), "parts": {"train": frame.head(9), "test": frame.tail(3)},
+    }  # fmt: skip
+    data = load(sources[form], "kind", prepare=False)
+    assert not data.prepare
+    assert data.x[:, 0].tolist() == [i * i for i in ROWS]
+    assert load(sources[form], "kind").prepare
+    with pytest.raises(ProblemError, match="missing or not finite"):
+        load(table(c=[1, 2, None] * 4), "kind", prepare=False)
 
 
 def test_columns_that_are_no_features():
@@ -129,6 +187,9 @@ def test_a_part_column_without_validation_rows_names_the_test_part():
         ({}, {"groups": "whom"}, "unknown groups column 'whom'"),
         ({}, {"drop": "m"}, "unknown column to drop 'm'"),
         ({}, {"drop": "n"}, "no column is left to learn from"),
+        ({}, {"drop": ["kind"]}, "column 'kind' is the target; leave out drop='kind'"),
+        ({}, {"groups": -1}, "column 'kind' is the target; leave out groups='kind'"),
+        ({}, {"drop": 7}, "column to drop 7: the 2 columns are numbered 0 to 1"),
         ({}, {"kind": "regression"}, "needs numbers; found 'x'"),
     ],
 )
@@ -167,6 +228,14 @@ def test_parts_of_a_hugging_face_dataset(tmp_path):
         data = load(source, "kind")
         assert data.rows == 12
         assert data.test.tolist() == [9, 10, 11]
+
+
+def test_parts_with_different_columns_are_refused():
+    parts = {"train": table(c=[1, 2, 3] * 4).head(9), "test": table().tail(3)}
+    with pytest.raises(
+        ProblemError, match="part 'test' and part 'train' have different columns: only one has 'c'"
+    ):
+        load(parts, "kind")
 
 
 def test_targets_of_every_type():

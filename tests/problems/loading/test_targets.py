@@ -40,7 +40,8 @@ def test_recognised(values, kind, classes, words):
     assert (target.kind, target.classes) == (kind, classes)
     assert words in target.note
     assert len(target.y) == len(values)
-    assert target.y.dtype == (np.int32 if kind in ("binary", "multiclass") else np.float32)
+    types = {"regression": np.float64, "multilabel": np.float32}
+    assert target.y.dtype == types.get(kind, np.int32)
 
 
 def test_overridden():
@@ -89,3 +90,31 @@ def test_classes_name_what_they_code(values):
     target = recognise(np.array(values, object))
     if target.kind != "regression":
         assert [target.classes[i] for i in target.y] == values
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        (["01", "1", "02"], ("01", "02", "1")),
+        (["1_0", "10"], ("10", "1_0")),
+        (["1E5", "100000"], ("100000", "1E5")),
+        (["1", "1.0", "2"], ("1", "2")),
+        (["+1", "-1"], ("+1", "-1")),
+        (["10", "9", "2"], ("2", "9", "10")),
+    ],
+)
+def test_classes_are_called_what_is_written(values, classes):
+    for dtype in (object, str):
+        target = recognise(np.array(values * 2, dtype))
+        assert target.classes == classes
+        assert [target.classes[y] for y in target.y[: len(values)]] == [
+            each if each in classes else "1" for each in values
+        ]
+
+
+def test_padded_numbers_are_quantities_on_request():
+    values = np.array([f"{i:03d}" for i in range(30)])
+    with pytest.raises(ProblemError, match=r"30 different texts .* or use kind='regression' for quantities"):
+        recognise(values)
+    assert recognise(values, "regression").y[7, 0] == 7
+    assert recognise(np.array([f"{i}e+05" for i in range(30)])).kind == "regression"

@@ -1,5 +1,7 @@
 """Models: text is read, not evaluated; a user's model is rebuilt and fits the data; what cannot says why."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from stepsize.errors import ProblemError
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.model_transport import travel_form
+from stepsize.problems.models.optimizers import REFUSED
 from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem, problem
 from tests.support.user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
@@ -52,7 +55,7 @@ def test_the_lessons_networks():
     assert [layer.units for layer in built.model.layers] == [34, 1]
     assert built.model.count_params() == 34 * 34 + 34 + 34 + 1
     assert built.model.layers[0].kernel_initializer.stddev == 0.05
-    assert isinstance(built.metric, keras.metrics.BinaryAccuracy)
+    assert isinstance(built.scorer.metric, keras.metrics.BinaryAccuracy)
     images = asked((28, 28), "multiclass", 10, 10)
     model = rebuilt("mlp(512, dropout=0.2)", images, {"optimizer": "sgd"}).model
     assert [type(layer).__name__ for layer in model.layers] == ["Flatten", "Dense", "Dropout", "Dense"]
@@ -74,7 +77,7 @@ def test_the_last_layer_follows_the_kind_of_data(kind, outputs, classes, activat
         assert built.model.layers[-1].activation.__name__ == activation
         assert built.model.output_shape == (None, outputs)
         assert built.model.loss == loss
-        assert type(built.metric).__name__ == metric
+        assert type(built.scorer.metric).__name__ == metric
         assert len(built.model.layers) == (2 if text == "mlp(5)" else 1)
 
 
@@ -132,6 +135,42 @@ def test_a_compiled_keras_model_travels_as_its_config():
     assert (again.optimizer.momentum, again.optimizer.nesterov) == (0.5, True)
 
 
+def test_the_weights_of_the_loss_travel():
+    model = compiled(keras.layers.Dense(5))
+    model.compile("sgd", "sparse_categorical_crossentropy", loss_weights=[2.0])
+    losses = [
+        built.compute_loss(None, np.array([0]), np.eye(1, 3)) for built in (model, rebuilt(model).model)
+    ]
+    assert float(losses[0]) == float(losses[1]) > 0
+    assert rebuilt(lambda: model).model._compile_loss._user_loss_weights == [2.0]
+    plain = compiled(keras.layers.Dense(5))
+    assert "loss_weights" not in travel_form(plain, 3)
+
+
+def test_every_optimizer_can_be_sent():
+    kinds = {
+        name: kind
+        for name, kind in vars(keras.optimizers).items()
+        if isinstance(kind, type) and name not in (*REFUSED, "Optimizer")
+    }
+    assert len(kinds) > 10
+    for name, kind in kinds.items():
+        options = {"exclude_layers": ["head"]} if name == "Muon" else {}
+        form = pickle.loads(pickle.dumps(travel_form(compiled(optimizer=kind(**options)), 3)))
+        assert type(build(form, {}, IRIS).model.optimizer) is kind
+        assert form["optimizer"][1].get("exclude_layers", ["head"]) == ["head"]
+
+
+def test_stateful_layers_are_refused():
+    model = keras.Sequential(
+        [keras.Input((4, 1), batch_size=6), keras.layers.LSTM(3, stateful=True, name="memory"),
+         keras.layers.Dense(3, "softmax")]
+    )  # fmt: skip
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ProblemError, match=r"layer 'memory' is stateful.*stateful=False"):
+        rebuilt(model, asked((4, 1), "multiclass", 3, 3))
+
+
 def test_from_weights():
     model = compiled(keras.layers.Dense(5))
     form = travel_form(model, 3, from_weights=True)
@@ -182,7 +221,7 @@ def test_layers_that_cannot_be_rebuilt(monkeypatch):
     with pytest.raises(ProblemError, match="a lambda"):
         travel_form(compiled(keras.layers.Lambda(lambda x: x)), 3)
     form = travel_form(compiled(Plain()), 3)
-    form["custom"] = [["no_such_module", "Plain", "Plain"]]
+    form["custom"] = [["no_such_module", "Plain", "Plain", ""]]
     with pytest.raises(ProblemError, match="'Plain' of module 'no_such_module' cannot be imported"):
         build(form, {}, IRIS)
 
@@ -207,6 +246,56 @@ def test_models_that_do_not_fit():
     own.compile("sgd", "mse")
     with pytest.raises(ProblemError, match="train_step of its own"):
         rebuilt(own)
+
+
+def test_recurrent_state_across_batches_is_refused():
+    layer = keras.layers.LSTM(4, stateful=True)
+    model = keras.Sequential([keras.Input((5, 1), batch_size=6), layer, keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    with pytest.raises(ProblemError, match=r"is stateful: it carries its state.*stateful=False"):
+        rebuilt(model, asked((5, 1)))
+
+
+def test_sequences_and_images_as_outputs_are_refused():
+    model = compiled(keras.layers.Dense(2), shape=(5, 2), loss="mse")
+    with pytest.raises(ProblemError, match=r"shape \(5, 3\), such as a sequence or an image"):
+        rebuilt(model, asked((5, 2), "regression", 15, 0))
+
+
+def test_counts_that_were_read_as_classes():
+    with pytest.raises(ProblemError, match="kind='regression' if the target is a quantity"):
+        rebuilt(compiled(outputs=1, loss="mse"))
+
+
+@pytest.mark.parametrize("wrap", [lambda output: [output], lambda output: {"answer": output}])
+def test_one_output_in_a_list_or_dict(wrap):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, wrap(keras.layers.Dense(3, "softmax", name="answer")(inputs)))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert rebuilt(model).width == 3
+
+
+def test_inputs_of_one_number():
+    a, b = keras.Input((), name="a"), keras.Input((), name="b", dtype="int32")
+    column = keras.ops.expand_dims(a, -1)
+    joined = keras.layers.Concatenate()([column, keras.layers.Embedding(4, 2)(b)])
+    model = keras.Model({"a": a, "b": b}, keras.layers.Dense(1, "sigmoid")(joined))
+    model.compile("sgd", "binary_crossentropy")
+    rows = {"a": np.zeros((6, 1), np.float32), "b": np.zeros((6, 1), np.int32)}
+    built = rebuilt(model, asked((1,))._replace(x=rows))
+    assert (built.width, built.row_shapes) == (1, {"a": (), "b": ()})
+
+
+@pytest.mark.parametrize("value", [12, -1])
+def test_numbers_without_an_entry_in_an_embedding(value):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Embedding(12, 3), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(1, "sigmoid"))
+    model.compile("sgd", "binary_crossentropy")
+    rows = np.zeros((6, 4), np.int32)
+    assert rebuilt(model, asked((4,))._replace(x=rows)).width == 1
+    rows[3, 2] = value
+    with pytest.raises(ProblemError, match=rf"row 4 of the data holds {value}, .* entries for 0 to 11"):
+        rebuilt(model, asked((4,))._replace(x=rows))
 
 
 def test_inputs_are_matched_by_name():

@@ -1,0 +1,66 @@
+"""Rows whose loss is not finite before the first update, which no learning rate can help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from stepsize.engine.batches import Rows, take_rows
+from stepsize.engine.member import Member
+from stepsize.engine.task import Block, Curves
+from stepsize.errors import ProblemError
+
+CHUNK = 256  # rows of one evaluation
+
+
+def lost_together(curves: Curves, per_epoch: int) -> bool:
+    """Return whether all runs of a block were lost as a single row would lose them, whatever their rates.
+
+    They diverged at the same update of the first epoch, the one that uses the row; or their predictions are
+    not finite at the end of that epoch. `per_epoch` is the number of updates.
+    """
+    first = curves.diverged_at[0]
+    at_one_update = bool((curves.diverged_at == first).all() and 0 <= first < per_epoch)
+    return at_one_update or bool(np.isnan(curves.metric[:, 0]).all())
+
+
+def require_finite_losses(member: Member, data: Rows, block: Block) -> None:
+    """Raise ProblemError for the first row of a block whose loss or prediction is not finite at the start."""
+    evaluate = _evaluator(member, data, block)
+    rows = np.concatenate([block.order[0], block.valid])
+    for first in range(0, len(rows), CHUNK):
+        chunk = rows[first : first + CHUNK]
+        if all(evaluate(np.resize(chunk, CHUNK))):
+            continue
+        for row in chunk:
+            loss, output = evaluate(np.full(CHUNK, row))
+            if not (loss and output):
+                target = np.asarray(data.y[row]).tolist()
+                cause = f"the loss for its target, {target}," if output else "the output of the model for it"
+                raise ProblemError(
+                    f"row {row + 1} of the data: {cause} is not finite before the first update, so no "
+                    "learning rate can help; correct or remove the row, or change the model or the loss"
+                )
+
+
+def _evaluator(member: Member, data: Rows, block: Block) -> Callable[[np.ndarray], tuple[bool, bool]]:
+    """Return the function rows -> whether their mean loss is finite, and whether all predictions are."""
+    weights, non_trainable = member.initial(block.seed)
+
+    @jax.jit
+    def are_finite(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        loss, (_, predicted, _, _) = member.model.compute_loss_and_updates(
+            weights, non_trainable, [], x, y, None, training=False
+        )
+        return jnp.isfinite(loss), jnp.isfinite(keras.tree.flatten(predicted)[0]).all()
+
+    def evaluate(rows: np.ndarray) -> tuple[bool, bool]:
+        batch = take_rows(data, block, rows)
+        loss, output = are_finite(batch.x, batch.y)
+        return bool(loss), bool(output)
+
+    return evaluate

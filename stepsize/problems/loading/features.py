@@ -1,0 +1,122 @@
+"""The features of a table: every column as numbers, with notes on what was done and what looks like an id."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ProblemError
+from stepsize.problems.loading.columns import Place, encode_column
+from stepsize.problems.loading.memory import COPIES, check_fits
+from stepsize.problems.loading.number_formats import first_unusual
+from stepsize.problems.precision import table_type
+
+ID = re.compile(r"(.*[\W_])?ids?|.*(?-i:[a-z]Id|ID)", re.IGNORECASE)  # names of columns that hold ids
+LEAST_IDS = 10  # rows from which on a column of different whole numbers may be an id
+
+
+def read_features(frame: Any, place: Place, mark: str | None) -> tuple[np.ndarray, list[str]]:
+    """Return the features [rows, features] that the columns of a frame become, and notes.
+
+    `mark` is the decimal mark of the texts in the frame, if it is known.
+
+    Raises: ProblemError for columns that cannot be encoded, or if none is left.
+    """
+    encoded: list[np.ndarray] = []
+    errors: dict[str, ProblemError] = {}
+    notes = _Notes()
+    for name in frame.columns:
+        try:
+            columns = encode_column(name, frame[name], place, mark)
+        except ProblemError as error:
+            errors[name] = error
+            continue
+        encoded += columns if notes.keep(name, frame[name], columns) else []
+    if errors:
+        several = f"; to leave out all {len(errors)} columns like this, use drop={list(errors)!r}"
+        raise ProblemError(str(next(iter(errors.values()))) + (several if len(errors) > 1 else ""))
+    if not encoded:
+        raise ProblemError(f"{place.what}: no column is left to learn from")
+    check_fits(place.what, COPIES * 4 * len(frame) * len(encoded))
+    x = np.empty((len(frame), len(encoded)), table_type(encoded))
+    for i, column in enumerate(encoded):
+        x[:, i] = column
+    return x, notes.texts()
+
+
+class _Notes:
+    """What was done with the columns of a table."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[str]] = {
+            "text columns encoded as one column of 0 and 1 for each of their texts": [],
+            "columns of two values encoded as 0 and 1": [],
+            "missing numbers, filled with the median of the training rows": [],
+            "numbers with decimal commas or separators of thousands": [],
+            "left out because they are constant or number the rows": [],
+        }
+        self._ids: list[str] = []
+
+    def keep(self, name: str, column: Any, columns: list[np.ndarray]) -> bool:
+        """Note what one column of a frame became; return whether it is a feature."""
+        categories, binary, incomplete, written, left_out = self._columns.values()
+        if len(columns) == 1 and (not _varies(columns[0]) or _is_row_number(name, columns[0])):
+            left_out.append(repr(name))
+            return False
+        if len(columns) > 1:
+            categories.append(f"{name!r} ({len(columns)})")
+        elif columns[0].dtype == bool:
+            binary.append(repr(name))
+        else:
+            missing = int(np.isnan(columns[0]).sum())
+            incomplete += [f"{name!r} ({missing})"] if missing else []
+            written += _written(name, column, columns[0])
+            self._ids += _id_note(name, columns[0])
+        return True
+
+    def texts(self) -> list[str]:
+        """Return the notes."""
+        lists = [f"{note}: {', '.join(names)}" for note, names in self._columns.items() if names]
+        return [*lists, *self._ids]
+
+
+def _varies(column: np.ndarray) -> bool:
+    present = column[~np.isnan(column)] if column.dtype.kind == "f" else column
+    return len(present) > 0 and bool((present != present[0]).any())
+
+
+def _is_row_number(name: str, column: np.ndarray) -> bool:
+    """Return whether this is the index that pandas writes as a first column without a name."""
+    unnamed = name.strip() == "" or re.fullmatch(r"Unnamed: \d+|index", name) is not None
+    return unnamed and bool((np.diff(column.astype(float)) == 1).all())
+
+
+def _written(name: str, column: Any, values: np.ndarray) -> list[str]:
+    """Return the name of a column of numbers that are not written as Python writes them, with an example."""
+    if column.dtype.kind != "O":
+        return []
+    texts = (
+        str(each).strip(" \t\0") if value == value else ""
+        for each, value in zip(column.tolist(), values, strict=True)
+    )
+    unusual = first_unusual(texts, values.tolist())
+    return [] if unusual is None else [f"{name!r} ({unusual[0]!r} is {unusual[1]:.15g})"]
+
+
+def _id_note(name: str, values: np.ndarray) -> list[str]:
+    """Return a note on a column with another whole number in every row that may be an id."""
+    if (
+        len(values) < LEAST_IDS
+        or not (values == np.round(values)).all()
+        or len(np.unique(values)) < len(values)
+    ):
+        return []
+    numbers_rows = np.ptp(values) == len(values) - 1
+    if not numbers_rows and ID.fullmatch(name) is None:
+        return []
+    what = "numbers the rows" if numbers_rows else "has another whole number in every row"
+    return [
+        f"{name!r} {what} and is used as a feature; leave it out with drop={name!r} unless it has a meaning"
+    ]

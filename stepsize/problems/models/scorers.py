@@ -1,0 +1,134 @@
+"""The Keras metric that scores a population, with the form of targets and predictions that it takes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stepsize.errors import ProblemError, first_line
+from stepsize.metric_directions import canonical_name
+from stepsize.problems.metrics import Metric, make_metric
+from stepsize.problems.target_encoding import encode, takes_class_numbers
+
+DEFAULTS = ("accuracy", "r2")  # by name they fit all data that they are allowed for
+HINGE = ("hinge", "squared_hinge")
+PROBABILITIES = ("sigmoid", "softmax")
+
+
+class Scorer(NamedTuple):
+    """A Keras metric that fits the data and the model.
+
+    `numbers` is true if it takes class numbers. `link` is "sigmoid" or "softmax" if the model returns logits
+    (or the margins of a hinge loss) and the metric takes probabilities.
+    """
+
+    metric: Any
+    numbers: bool
+    link: str | None
+
+
+def make_scorer(
+    metric: Metric, kind: str, classes: int, width: int, model: Any, loss: Any, one_hot: bool = False
+) -> Scorer:
+    """Build the Keras metric that scores `model`, of `width` outputs, trained with `loss`.
+
+    Raises: ProblemError if the metric does not fit the data, returns several numbers, or does not tell right
+    answers from wrong ones.
+    """
+    import keras
+
+    scorer = make_metric(metric, kind, width)
+    numbers = takes_class_numbers(scorer, one_hot)
+    if not isinstance(scorer, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
+        _check(scorer, metric, kind, classes, width, numbers)
+    return Scorer(scorer, numbers, _link(scorer, metric, kind, width, model, loss))
+
+
+def _link(scorer: Any, metric: Metric, kind: str, width: int, model: Any, loss: Any) -> str | None:
+    if kind == "regression" or _from_logits(scorer):
+        return None
+    link = "sigmoid" if kind == "multilabel" or width == 1 else "softmax"
+    if _from_logits(loss):
+        return link
+    is_hinge = _name(loss) in HINGE and metric.share and type(scorer).__module__.split(".")[0] == "keras"
+    last = getattr(model.layers[-1], "activation", None) if getattr(model, "layers", None) else None
+    return link if is_hinge and getattr(last, "__name__", None) not in PROBABILITIES else None
+
+
+def _from_logits(function: Any) -> bool:
+    try:
+        return bool(function.get_config().get("from_logits", False))
+    except (AttributeError, NotImplementedError):
+        return False
+
+
+def _name(loss: Any) -> str:
+    return canonical_name(loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__))
+
+
+def _check(scorer: Any, metric: Metric, kind: str, classes: int, width: int, numbers: bool) -> None:
+    """Score right answers and wrong ones; this also creates the variables that need the shape of targets."""
+    scores = []
+    for y, predicted in _answers(kind, classes, width):
+        try:
+            scorer.reset_state()
+            with warnings.catch_warnings(action="ignore"):  # Keras asks for int64, which JAX does not have
+                scorer.update_state(encode(y, kind, classes, width, numbers), predicted)
+                score = np.asarray(scorer.result())
+        except Exception as error:  # a user's metric may raise anything
+            raise ProblemError(
+                f"metric {metric.name!r} does not fit {kind} data: {first_line(error)}"
+            ) from error
+        if score.ndim:
+            raise ProblemError(f"metric {metric.name!r} returns several numbers; pass average='macro' to it")
+        scores.append(float(score))
+    scorer.reset_state()
+    own = bool(metric.custom)  # in units that only its author knows
+    right, wrong = scores if metric.higher_is_better else [-score for score in scores]
+    if not right > wrong and not (own and kind == "regression"):
+        raise ProblemError(
+            f"metric {metric.name!r} scores right and wrong answers of a model with {_outputs(width)} alike, "
+            f"{scores[0]:.3g} and {scores[1]:.3g}; {_advice(scorer, width)}"
+        )
+
+
+def _answers(kind: str, classes: int, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield targets with predictions of a good model, and of a bad one."""
+    rows = np.arange(2 * max(classes, width, 4))
+    if kind == "regression":
+        y = ((3 * rows[:, None] + 5 * np.arange(width)) % 7 + 1) / np.float32(8)
+        if width > 1:
+            y /= y.sum(axis=1, keepdims=True)  # so that they may be distributions, too
+        yield y, y + np.float32(0.01)
+        yield y, y[::-1, ::-1]
+        return
+    if kind == "multilabel" or width == 1:
+        y = (rows[:, None] // (1 + np.arange(width))) % 2
+        yield (y if kind == "multilabel" else y[:, 0]), np.float32(0.2) + np.float32(0.6) * y
+        yield (y if kind == "multilabel" else y[:, 0]), np.float32(0.8) - np.float32(0.6) * y
+        return
+    y = rows % width
+    rank = (np.arange(width) - y[:, None]) % width  # 0 for the right class
+    for place in (rank, width - 1 - rank):
+        likely = 1 / (1.0 + place) ** 2
+        yield y, (likely / likely.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _outputs(width: int) -> str:
+    return "one output" if width == 1 else f"{width} outputs"
+
+
+def _advice(scorer: Any, width: int) -> str:
+    if getattr(scorer, "sparse_y_pred", False):
+        return "it takes class numbers: pass sparse_y_pred=False to it"
+    if type(scorer).__name__ == "Accuracy":
+        return "it takes class numbers: use metric='accuracy'"
+    if hasattr(scorer, "threshold") and scorer.threshold is None:
+        return "pass threshold=0.5 to it"
+    top = scorer.get_config().get("k")
+    if top is not None and width > 1:
+        return f"one of k={top} answers is always right: pass a smaller k to it, below {width}"
+    return "use another metric"

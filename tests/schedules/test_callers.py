@@ -1,0 +1,78 @@
+"""Libraries that are passed a plan as a function of something else than the update."""
+
+from __future__ import annotations
+
+import jax
+import keras
+import numpy as np
+import optax
+import pytest
+import torch
+from torch.optim.lr_scheduler import LambdaLR, MultiplicativeLR
+
+import stepsize.schedules as ss
+from stepsize.errors import ScheduleError
+from stepsize.study.user_functions.training_api import LivePlan
+from stepsize.units import epochs
+
+SCHEDULE = ss.step_decay(0.1, factor=0.5, every=2 * epochs)
+PLAN = SCHEDULE.plan(epochs=6, updates_per_epoch=3)
+PLANS = pytest.mark.parametrize("plan", [PLAN, LivePlan(SCHEDULE, 6, 3)], ids=["plan", "live"])
+
+
+def fit(rate: object, *callbacks: keras.callbacks.Callback) -> dict[str, list[float]]:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    ones = np.ones((6, 2), np.float32)
+    return model.fit(ones, ones[:, :1], batch_size=2, epochs=6, verbose=0, callbacks=[*callbacks]).history
+
+
+def sgd(rate: float | torch.Tensor) -> torch.optim.SGD:
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
+
+
+def used(kind: type, optimizer: torch.optim.SGD, plan: ss.Plan) -> list[float]:
+    """Return the rates that updates use under a scheduler of PyTorch."""
+    rates, scheduler = [], kind(optimizer, plan)
+    for _ in range(18):
+        rates.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+@PLANS
+def test_keras_scheduler_gets_the_epoch_s_rate_and_never_the_update_s(plan: ss.Plan) -> None:
+    with pytest.raises(ScheduleError, match=r"write LearningRateScheduler\(plan\.at_epoch\)"):
+        fit(0.1, keras.callbacks.LearningRateScheduler(plan))
+    rates = fit(0.1, keras.callbacks.LearningRateScheduler(plan.at_epoch))["learning_rate"]
+    np.testing.assert_array_equal(np.float32(rates), np.float32(PLAN.values[::3]))
+
+
+@PLANS
+def test_a_keras_optimizer_gets_no_function(plan: ss.Plan) -> None:
+    with pytest.raises(ScheduleError, match=r"write KerasSchedule\(plan\)"):
+        fit(plan)
+
+
+@PLANS
+@pytest.mark.parametrize("kind", [LambdaLR, MultiplicativeLR])
+@pytest.mark.parametrize("rate", [0.1, torch.tensor(0.1)], ids=["number", "tensor"])
+def test_pytorch_does_not_multiply_a_plan(plan: ss.Plan, kind: type, rate: object) -> None:
+    optimizer = sgd(rate)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ScheduleError, match=rf"{kind.__name__} .*write TorchScheduler\(optimizer, plan\)"):
+        used(kind, optimizer, plan)
+
+
+@pytest.mark.parametrize(
+    ("rate", "plan"), [(1.0, PLAN), (0.1, ss.rescale(SCHEDULE, peak=1).plan(epochs=6, updates_per_epoch=3))]
+)
+def test_a_product_that_is_the_plan_is_allowed(rate: float, plan: ss.Plan) -> None:
+    np.testing.assert_allclose(used(LambdaLR, sgd(rate), plan), PLAN.values)
+
+
+def test_compiled_code_is_told_of_the_adapters() -> None:
+    optimizer = optax.sgd(PLAN)  # pyright: ignore[reportArgumentType]
+    ones = np.ones(2, np.float32)
+    with pytest.raises(ScheduleError, match=r"write optax_schedule\(plan\)"):
+        jax.jit(optimizer.update)(ones, optimizer.init(ones))
