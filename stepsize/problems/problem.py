@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
@@ -20,7 +20,8 @@ from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.model_transport import identity, is_text, travel_form
-from stepsize.problems.splitting.splits import KINDS, Parts, Split
+from stepsize.problems.splitting.changes import with_split
+from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import row_weights
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
@@ -197,10 +198,6 @@ class Problem:
         return {name: metadata.version(name) for name in SOFTWARE}
 
 
-WITHOUT = {  # the kinds of split that a size does not matter for
-    "folds": tuple(kind for kind in KINDS if kind != "kfold"),
-    "validation": ("kfold", "column", "given"),
-}
 DATA_ARGUMENTS = ("kind", "groups", "order", "part", "weights", "drop", "prepare")  # of `load`
 
 
@@ -235,7 +232,7 @@ def problem(
     if isinstance(name, str) and canonical_name(name) in BUILT_IN:
         name = canonical_name(name)
         study, defaults = built_in_study(name), usual_problem(name)
-        changed = {**defaults, **_with_split(changes, Split(**defaults.get("split", {})))}
+        changed = {**defaults, **with_split(changes, Split(**defaults.get("split", {})))}
         if model is not None and not is_text(model) and "settings" not in changes:
             changed.pop("settings", None)  # a compiled model brings its own optimizer
         data = load(study["data"], target, folder=folder, **arguments)
@@ -244,20 +241,4 @@ def problem(
         names = [*BUILT_IN, "a path ending in .csv, .tsv, .parquet, .npz"]
         raise ProblemError(unknown("problem", name, names))
     data = load(name, target, folder=folder, **arguments)
-    return Problem(model or "mlp(64)", data, **_with_split(changes, Split()))
-
-
-def _with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
-    """Return the changes with `split`, `validation` and `folds` combined into one `Split`."""
-    combined = dict(changes)
-    split = combined.pop("split", "kfold" if "folds" in changes else usual.kind)
-    sizes = {key: combined.pop(key) for key in ("validation", "folds") if key in changes}
-    base = replace(usual, kind=split) if isinstance(split, str) else split
-    for key, value in sizes.items():
-        if base.kind in WITHOUT[key]:
-            other = "kfold" if key == "folds" else "stratified"
-            raise ProblemError(
-                f"{key}={value!r} has no effect with split={base.kind!r}; leave it out, or write "
-                f"split={other!r}"
-            )
-    return {**combined, "split": replace(base, **sizes)}
+    return Problem(model or "mlp(64)", data, **with_split(changes, Split()))
