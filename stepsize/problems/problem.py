@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
@@ -21,7 +21,8 @@ from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.model_transport import identity, is_text, name_inputs, travel_form
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
-from stepsize.problems.splitting.splits import KINDS, Parts, Split
+from stepsize.problems.splitting.changes import with_split
+from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
@@ -246,10 +247,6 @@ class Problem:
         return {name: metadata.version(name) for name in SOFTWARE}
 
 
-WITHOUT = {  # the kinds of split that a size does not matter for
-    "folds": tuple(kind for kind in KINDS if kind != "kfold"),
-    "validation": ("kfold", "column", "given"),
-}
 DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop")  # of `load`
 
 
@@ -290,7 +287,7 @@ def problem(
     if isinstance(name, str) and canonical_name(name) in BUILT_IN:
         name = canonical_name(name)
         study, defaults = built_in_study(name), usual_problem(name)
-        changed = {**defaults, **_with_split(changes, Split(**defaults.get("split", {})))}
+        changed = {**defaults, **with_split(changes, Split(**defaults.get("split", {})))}
         if model is not None and not is_text(model) and "settings" not in changes:
             changed.pop("settings", None)  # a compiled model brings its own optimizer
         model = model or study["model"]
@@ -303,25 +300,9 @@ def problem(
     model = model or "mlp(64)"
     prepare = _preparation(changes.get("prepare"), model)
     data = load(name_inputs(name, model), target, folder=folder, prepare=prepare, **arguments)
-    return Problem(model, data, **_with_split(changes, Split()))
+    return Problem(model, data, **with_split(changes, Split()))
 
 
 def _preparation(prepare: bool | None, model: Any) -> bool | None:
     """Return whether data are filled and scaled; None, for a text model, if the data decide it."""
     return False if prepare is None and not is_text(model) else prepare
-
-
-def _with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
-    """Return the changes with `split`, `validation` and `folds` combined into one `Split`."""
-    combined = dict(changes)
-    split = combined.pop("split", "kfold" if "folds" in changes else usual.kind)
-    sizes = {key: combined.pop(key) for key in ("validation", "folds") if key in changes}
-    base = replace(usual, kind=split) if isinstance(split, str) else split
-    for key, value in sizes.items():
-        if base.kind in WITHOUT[key]:
-            other = "kfold" if key == "folds" else "stratified"
-            raise ProblemError(
-                f"{key}={value!r} has no effect with split={base.kind!r}; leave it out, or write "
-                f"split={other!r}"
-            )
-    return {**combined, "split": replace(base, **sizes)}

@@ -1,0 +1,31 @@
+"""The keys `split`, `validation` and `folds` of a problem, as one `Split`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from stepsize.errors import ProblemError
+from stepsize.problems.splitting.splits import KINDS, Split
+
+WITHOUT = {  # the kinds of split that a size does not matter for
+    "folds": tuple(kind for kind in KINDS if kind != "kfold"),
+    "validation": ("kfold", "column", "given"),
+}
+
+
+def with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
+    """Return the changes of a problem with `split`, `validation` and `folds` combined into one `Split`."""
+    combined = dict(changes)
+    split = combined.pop("split", "kfold" if "folds" in changes else usual.kind)
+    sizes = {key: combined.pop(key) for key in ("validation", "folds") if key in changes}
+    base = replace(usual, kind=split) if isinstance(split, str) else split
+    for key, value in sizes.items():
+        if base.kind in WITHOUT[key]:
+            other = "kfold" if key == "folds" else "stratified"
+            raise ProblemError(
+                f"{key}={value!r} has no effect with split={base.kind!r}; leave it out, or write "
+                f"split={other!r}"
+            )
+    return {**combined, "split": replace(base, **sizes)}
