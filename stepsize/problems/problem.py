@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, StudyError, unknown
+from stepsize.errors import ProblemError, unknown
+from stepsize.problems.arguments import check_arguments, check_shared
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
 from stepsize.problems.data_facts import describe
@@ -164,13 +165,7 @@ class Problem:
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise StudyError for what all candidates share; the optimizer checks its arguments itself."""
         shared = {each.name for each in fields(self) if each.init} | {*DATA_ARGUMENTS, "loss", "folds"}
-        for key in settings:
-            if key in shared - {"batch_size"}:
-                raise StudyError(
-                    f"{key}={settings[key]!r} cannot differ between the candidates of a study; they may "
-                    "have their own batch_size, momentum, multipliers and arguments of the optimizer: make "
-                    f"one study for each {key}"
-                )
+        check_shared(settings, shared)
 
     def parts(self, seed: int, judge: bool = True) -> Parts:
         """Return the training and validation rows of a seed."""
@@ -275,15 +270,7 @@ def problem(
     """
     arguments = {key: changes.pop(key) for key in DATA_ARGUMENTS if key in changes}
     known = [each.name for each in fields(Problem) if each.init] + [*DATA_ARGUMENTS, "validation", "folds"]
-    for key in changes:
-        if key == "optimizer":
-            text = repr(changes[key]) if isinstance(changes[key], str) else "'sgd', 'momentum': 0.9"
-            raise ProblemError(
-                f"optimizer={changes[key]!r} is a part of settings here; write settings="
-                f"{{'optimizer': {text}}}"
-            )
-        if key not in known:
-            raise ProblemError(unknown("argument", key, known))
+    check_arguments(changes, known)
     if isinstance(name, str) and canonical_name(name) in BUILT_IN:
         name = canonical_name(name)
         study, defaults = built_in_study(name), usual_problem(name)

@@ -1,0 +1,30 @@
+"""Checks of the arguments of a problem, and of what its candidates may have of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from stepsize.errors import ProblemError, StudyError, unknown
+
+
+def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise ProblemError for an argument that a problem does not have."""
+    for key, value in changes.items():
+        if key == "optimizer":
+            text = repr(value) if isinstance(value, str) else "'sgd', 'momentum': 0.9"
+            raise ProblemError(
+                f"optimizer={value!r} is a part of settings here; write settings={{'optimizer': {text}}}"
+            )
+        if key not in known:
+            raise ProblemError(unknown("argument", key, known))
+
+
+def check_shared(settings: Mapping[str, Any], shared: Collection[str]) -> None:
+    """Raise StudyError for a setting of a candidate that all candidates of a problem share."""
+    for key, value in settings.items():
+        if key in shared and key != "batch_size":
+            raise StudyError(
+                f"{key}={value!r} cannot differ between the candidates of a study; they may have their own "
+                f"batch_size, momentum, multipliers and arguments of the optimizer: make one study for each {key}"
+            )
