@@ -26,5 +26,6 @@ def check_shared(settings: Mapping[str, Any], shared: Collection[str]) -> None:
         if key in shared and key != "batch_size":
             raise StudyError(
                 f"{key}={value!r} cannot differ between the candidates of a study; they may have their own "
-                f"batch_size, momentum, multipliers and arguments of the optimizer: make one study for each {key}"
+                "batch_size, momentum, multipliers and arguments of the optimizer: make one study for each "
+                f"{key}"
             )
