@@ -227,10 +227,10 @@ def _counted(training: Training, store: str | Path | None, quiet: bool) -> Train
     """Return the training with the updates of an epoch, and print how many were counted."""
     check_name(training.name)
     with Store(_checked(store or default_store(training.name))) as opened:
-        counted = with_counted_updates(training, opened)
+        function = with_counted_updates(training, opened)
     if not quiet:
-        _print(f"Function {counted.name}: {counted.updates_per_epoch:,} updates in an epoch.")
-    return counted
+        _print(f"Function {training.name}: updates_per_epoch={function.updates_per_epoch}, as counted.")
+    return function
 
 
 def _checked(store: str | Path) -> str | Path:

@@ -37,7 +37,8 @@ def _count(training: Training) -> int:
     if not count:
         reason = "it reads all rates in advance"
         if asked:
-            reason = f"it asked for updates 0 to {asked - 1} only, in every epoch"
+            updates = f"updates 0 to {asked - 1}" if asked > 1 else "the rate of update 0"
+            reason = f"it asked for {updates} only, in every epoch"
         raise StudyError(
             f"the updates of an epoch of {training.name!r} cannot be counted, since {reason}; give for "
             "example updates_per_epoch=9, or ask for schedule(t) before each update t"
