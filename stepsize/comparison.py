@@ -34,6 +34,7 @@ from stepsize.study.saved_study import study_id
 from stepsize.study.store import Store
 from stepsize.study.study import Study
 from stepsize.study.trainable import Trainable, is_trainable
+from stepsize.study.user_functions.counting import with_counted_updates
 from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.training import Training
 from stepsize.verdict.answer import Answer, Details, Verdict
@@ -145,13 +146,15 @@ def compare(
         if engine is None and not (isinstance(ready, Training) or "train" in description):
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
-        study = plan_study(description, trainable, command or call_text(problem, trainable, options))
+        if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
+            trainable = _counted(trainable, store, quiet)
+        study = plan_study(description, trainable, command or call_text(problem, options))
         if not quiet:
             for note in trainable.notes:
                 _print(f"Data: {note}.")
         on_start(study)
         executor = stack.enter_context(_executor(trainable, study, engine))
-        opened = stack.enter_context(Store(_checked(store or default_store(study))))
+        opened = stack.enter_context(Store(_checked(store or default_store(study.name))))
         if ready is None and str(store) != ":memory:":
             _keep_resolved_study(opened.path.with_suffix(".toml"), problem, description, trainable, study)
         _print_stored_runs(study, opened, quiet)
@@ -215,9 +218,18 @@ def stored_result(store: Store, which: str | None = None) -> Result:
     return judge(study, store, saved.cost or {})
 
 
-def default_store(study: Study) -> Path:
-    """Return the file that keeps a study's runs unless another is named."""
-    return RESULTS / f"{study.name}.sqlite"
+def default_store(name: str) -> Path:
+    """Return the file that keeps the runs of a study called `name` unless another is given."""
+    return RESULTS / f"{name}.sqlite"
+
+
+def _counted(training: Training, store: str | Path | None, quiet: bool) -> Training:
+    """Return the training with the updates of an epoch, and print how many were counted."""
+    with Store(store or default_store(training.name)) as opened:
+        counted = with_counted_updates(training, opened)
+    if not quiet:
+        _print(f"Function {counted.name}: {counted.updates_per_epoch:,} updates in an epoch.")
+    return counted
 
 
 def _checked(store: str | Path) -> str | Path:

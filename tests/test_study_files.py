@@ -228,8 +228,8 @@ def test_a_training_function_in_a_file(tmp_path, monkeypatch):
     assert isinstance(training, Training)
     assert training.higher_is_better is False
     assert study.facts["protocol"]["horizon"] == 6
-    with pytest.raises(StudyError, match="a training function needs updates_per_epoch"):
-        planned("my_trainer:train", epochs=3)
+    with pytest.raises(StudyError, match="a training function needs epochs"):
+        planned("my_trainer:train", updates_per_epoch=2)
     with pytest.raises(StudyError, match="unknown mode 'up'"):
         planned("my_trainer:train", epochs=3, updates_per_epoch=1, mode="up")
     with pytest.raises(StudyError, match="batch_size=3 is not for a training function"):

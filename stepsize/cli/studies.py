@@ -102,7 +102,8 @@ def compare(
         typer.Option(help="Most that --until may cost: a time (60s, 10m, 2h) or a number of runs."),
     ] = None,
     updates_per_epoch: Annotated[
-        int | None, typer.Option(help="Optimizer updates per epoch, for a training function.")
+        int | None,
+        typer.Option(help="Optimizer updates per epoch of a training function; counted by default."),
     ] = None,
     folder: Annotated[
         str | None, typer.Option("--data", help="Folder with the IDX files of Fashion-MNIST.")

@@ -13,6 +13,15 @@ BUILT_IN = (
 )  # fmt: skip
 
 
+def canonical_name(name: str) -> str:
+    """Return the name of a built-in study or data set as it is spelled here.
+
+    >>> canonical_name("Fashion_MNIST")
+    'fashion-mnist'
+    """
+    return name.lower().replace("_", "-")
+
+
 @cache
 def built_in_study(name: str) -> dict[str, Any]:
     """Read the built-in study called `name`; the keys are those of a study file.

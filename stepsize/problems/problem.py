@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import shown
 from stepsize.errors import ProblemError, unknown
-from stepsize.problems.built_in import BUILT_IN, built_in_study, usual_problem
+from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
 from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.model_transport import identity, is_text, name_inputs, travel_form
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
-from stepsize.problems.splitting.splits import Parts, Split
+from stepsize.problems.splitting.splits import KINDS, Parts, Split
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
@@ -223,7 +224,8 @@ class Problem:
     def study_keys(self) -> dict[str, Any]:
         """Return the keys of a study file that this problem sets, apart from data and model."""
         split, settings = self.split, dict(self.settings or {})
-        table = {"kind": split.kind, "validation": split.validation, "folds": split.folds}
+        size = "folds" if split.kind == "kfold" else "validation"
+        table = {"kind": split.kind, size: getattr(split, size)}
         return {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
@@ -237,6 +239,10 @@ class Problem:
         return {name: metadata.version(name) for name in SOFTWARE}
 
 
+WITHOUT = {  # the kinds of split that a size does not matter for
+    "folds": tuple(kind for kind in KINDS if kind != "kfold"),
+    "validation": ("kfold", "column", "given"),
+}
 DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop")  # of `load`
 
 
@@ -268,7 +274,8 @@ def problem(
     for key in changes:
         if key not in known:
             raise ProblemError(unknown("argument", key, known))
-    if isinstance(name, str) and name in BUILT_IN:
+    if isinstance(name, str) and canonical_name(name) in BUILT_IN:
+        name = canonical_name(name)
         study, defaults = built_in_study(name), usual_problem(name)
         changed = {**defaults, **_with_split(changes, Split(**defaults.get("split", {})))}
         if model is not None and not is_text(model) and "settings" not in changes:
@@ -297,4 +304,11 @@ def _with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
     split = combined.pop("split", "kfold" if "folds" in changes else usual.kind)
     sizes = {key: combined.pop(key) for key in ("validation", "folds") if key in changes}
     base = replace(usual, kind=split) if isinstance(split, str) else split
+    for key, value in sizes.items():
+        if base.kind in WITHOUT[key]:
+            other = "kfold" if key == "folds" else "stratified"
+            raise ProblemError(
+                f"{key}={shown(value)} has no effect with split={base.kind!r}; leave it out, or write "
+                f"split={other!r}"
+            )
     return {**combined, "split": replace(base, **sizes)}

@@ -11,7 +11,7 @@ from typing import Any
 
 from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
-from stepsize.problems.built_in import BUILT_IN, built_in_study, optimizer_settings
+from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, optimizer_settings
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
 from stepsize.study.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
@@ -50,6 +50,8 @@ def describe_study(source: Any, options: Description | None = None) -> dict[str,
         description = {"train": source}
     else:
         description = {"problem" if isinstance(source, str) else "data": source}
+    if canonical_name(str(description.get("problem", ""))) in BUILT_IN:
+        description["problem"] = canonical_name(str(description["problem"]))
     split = _split_table(description.pop("split", {})) | _split_options(options)
     return {**description, **options, **({"split": split} if split else {})}
 
@@ -162,9 +164,8 @@ def _make_training(description: Description) -> Training:
                 f"{key}={shown(value)} is not for a training function, which takes "
                 f"{', '.join(FUNCTION_KEYS[1:])}"
             )
-    for key, example in (("epochs", 20), ("updates_per_epoch", 9)):
-        if key not in description:
-            raise StudyError(f"a training function needs {key}; give for example {key}={example}")
+    if "epochs" not in description:
+        raise StudyError("a training function needs epochs; give for example epochs=20")
     modes = {"max": True, "min": False}
     if "mode" in description and description["mode"] not in modes:
         raise StudyError(unknown("mode", str(description["mode"]), modes))

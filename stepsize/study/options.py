@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from stepsize.checks import shown
 from stepsize.errors import StudyError
 from stepsize.schedules import Schedule
-from stepsize.study.candidates import SEEDS, Candidate
+from stepsize.study.candidates import Candidate
 from stepsize.study.keys import check_keys
-from stepsize.study.trainable import Trainable
 
 
 def study_options(
@@ -33,13 +33,28 @@ def study_options(
     return options if seeds is None else {**options, "seeds": seeds}
 
 
-def call_text(source: Any, problem: Trainable, options: Mapping[str, Any]) -> str:
-    """Return a call of `compare` as text, for the report to show."""
-    candidates = [
-        entry.name if isinstance(entry, Candidate) else entry if isinstance(entry, str) else str(entry)
-        for entry in options.get("candidates", ())
-    ]
-    keys = {"seeds": SEEDS, **{key: value for key, value in options.items() if key != "candidates"}}
-    text = "".join(f", {key}={shown(value)}" for key, value in keys.items())
-    name = source if isinstance(source, str) else problem.name
-    return f"stepsize.compare({name!r}, {candidates}{text})"
+def call_text(source: Any, options: Mapping[str, Any]) -> str:
+    """Return a call of `compare` as text, for the report to show.
+
+    A problem that exists only in Python is called `problem` there.
+    """
+    schedules = ", ".join(map(_candidate_text, options.get("candidates", ())))
+    keys = {key: value for key, value in options.items() if key != "candidates"}
+    text = "".join(f", {key}={_value_text(value)}" for key, value in keys.items())
+    name = repr(str(source)) if isinstance(source, str | Path) else "problem"
+    return f"stepsize.compare({name}{f', [{schedules}]' if schedules else ''}{text})"
+
+
+def _value_text(value: Any) -> str:
+    """Write an argument: in full where its text can be run, else cut to one short line."""
+    plain = isinstance(value, str | int | float | list | tuple | dict | range)
+    return repr(value) if plain else shown(value)
+
+
+def _candidate_text(entry: Any) -> str:
+    if not isinstance(entry, Candidate):
+        return repr(entry if isinstance(entry, str | dict) else str(entry))
+    usual = Candidate(entry.schedule, **entry.settings).name
+    name = "" if entry.name == usual else f", name={entry.name!r}"
+    settings = "".join(f", {key}={value!r}" for key, value in entry.settings.items())
+    return f"stepsize.Candidate({str(entry.schedule)!r}{name}{settings})" if name or settings else repr(usual)

@@ -1,18 +1,19 @@
 """The protocol of a study, as a pure function from finished runs to the next runs.
 
-First every free learning rate is tuned. In a coarse search a grid of rates runs on a few tuning seeds, and
-two more rates beyond its edge while the best one lies there. In a fine search a few rates around the best
-run on many more tuning seeds. The rate is chosen from a smooth curve through all of these scores
-(`stepsize.stats.rate_curve`). Then all candidates, at their chosen rates, are compared on fresh seeds.
-Only the finished runs decide what comes next, so a study that was killed resumes as if nothing had
-happened.
+A training function is checked first: one of its runs is made twice. Then every free learning rate is tuned.
+In a coarse search a grid of rates runs on a few tuning seeds, and two more rates beyond its edge while the
+best one lies there. In a fine search a few rates around the best run on many more tuning seeds. The rate is
+chosen from a smooth curve through all of these scores (`stepsize.stats.rate_curve`). Then all candidates, at
+their chosen rates, are compared on fresh seeds. Only the finished runs decide what comes next, so a study
+that was killed resumes as if nothing had happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.rate_search import Search, tuned
 from stepsize.study.rates_to_try import FINE_RATES
@@ -30,20 +31,51 @@ class Round:
     jobs: tuple[Job, ...]
     judge: bool
 
+    def without(self, others: tuple[Job, ...]) -> Round:
+        """Return the round without the jobs of another one."""
+        keys = {job.key for job in others}
+        return replace(self, jobs=tuple(job for job in self.jobs if job.key not in keys)) if keys else self
+
 
 def rounds(study: Study, runs: Runs) -> Iterator[Round]:
     """Yield the rounds of a study up to and including the first one that is not finished.
 
     Runs added to `runs` during the iteration count: once a round's runs are there, the next round follows.
     """
-    stage = None
-    for stage in _tuning_rounds(study, runs):
+    checked, stage = checked_jobs(study), None
+    if checked:
+        stage = Round("checking the function", checked, judge=not checked[0].candidate.schedule.knobs)
         yield stage
+        if not _is_finished(stage, runs):
+            return
+    for stage in _tuning_rounds(study, runs):
+        yield stage.without(checked)
     if stage is not None and not _is_finished(stage, runs):
         return
     chosen = [(candidate, tuned(study, candidate, runs).chosen) for candidate in study.candidates]
     jobs = tuple(Job(candidate, rate, seed) for seed in study.seeds for candidate, rate in chosen)
-    yield Round("comparing on fresh seeds", jobs, judge=True)
+    yield Round("comparing on fresh seeds", jobs, judge=True).without(checked)
+
+
+def checked_jobs(study: Study) -> tuple[Job, ...]:
+    """Return the run that is made twice to check a training function, and its repetition; else none.
+
+    It is a run that the study makes anyway: of the first schedule that is not constant, at its lowest rate.
+    """
+    first = study.steps[0]
+    if not first.facts.get("repeats_first_run"):
+        return ()
+    varied = (each for each in first.candidates if not is_constant(each))
+    candidate = next(varied, first.candidates[0])
+    tunes = bool(candidate.schedule.knobs)
+    rate, seeds = (Search(first, candidate).tried[0], first.tuning.seeds) if tunes else (None, first.seeds)
+    job = Job(candidate, rate, seeds[0])
+    return job, job._replace(again=True)
+
+
+def is_constant(candidate: Candidate) -> bool:
+    """Return whether a candidate's schedule is `constant` and nothing else."""
+    return type(candidate.schedule).__name__ == "constant"
 
 
 def _tuning_rounds(study: Study, runs: Runs) -> Iterator[Round]:
@@ -88,7 +120,8 @@ def total_runs(study: Study, runs: Runs | None = None) -> int:
     tuning = study.tuning
     each = len(tuning.rates) * len(tuning.seeds) + FINE_RATES * len(tuning.fine_seeds)
     beyond = sum(len(stage.jobs) for stage in _tuning_rounds(study, runs or {}) if BEYOND in stage.name)
-    return len(study.tuned) * each + beyond + len(study.candidates) * len(study.seeds)
+    repeated = len(checked_jobs(study)) // 2
+    return repeated + len(study.tuned) * each + beyond + len(study.candidates) * len(study.seeds)
 
 
 def _is_finished(stage: Round, runs: Runs) -> bool:

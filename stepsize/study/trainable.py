@@ -26,11 +26,6 @@ class Trainable(Protocol):
         ...
 
     @property
-    def updates_per_epoch(self) -> int:
-        """Optimizer updates of an epoch, unless a candidate has its own batch size."""
-        ...
-
-    @property
     def expensive(self) -> bool:
         """Whether its runs are trained one by one, so that tuning must do with few of them."""
         ...

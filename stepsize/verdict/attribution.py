@@ -1,4 +1,4 @@
-"""What a difference is due to: the settings of the optimizer, or the schedule.
+"""What a difference is due to: the settings of a candidate, or its schedule.
 
 A schedule that runs both with the settings of the baseline and with others separates the two.
 """
@@ -13,38 +13,51 @@ from stepsize.number_format import Scale, counted
 from stepsize.stats import Decision
 from stepsize.stats.decision import Word
 from stepsize.verdict.answer import Answer, CandidateAnswer
-from stepsize.verdict.formatting import LISTED, candidate_named, difference, scale_of, settings_text
+from stepsize.verdict.formatting import (
+    LISTED,
+    candidate_named,
+    full_spec,
+    paired_difference,
+    scale_of,
+    settings_text,
+)
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """A schedule that ran with two settings: as the baseline, and `changed`."""
+    """The schedule of the baseline with other settings, once or several times: `changed`."""
 
     baseline: CandidateAnswer
-    changed: CandidateAnswer
+    changed: list[CandidateAnswer]
     answer: Answer
     decision: Decision
     scale: Scale
 
-    @property
-    def names(self) -> str:
-        """The names of the settings that were changed."""
-        return " and ".join(sorted(self.changed["settings"]))
+    def settings(self, candidate: CandidateAnswer, against: CandidateAnswer) -> dict[str, Any]:
+        """Return the settings in which a candidate differs from another one, with the candidate's values."""
+        ours, theirs = (_all_settings(self.answer, each) for each in (candidate, against))
+        keys = {**candidate["settings"], **against["settings"]}
+        return {key: ours.get(key, "default") for key in keys if ours.get(key) != theirs.get(key)}
 
-    @property
-    def schedules(self) -> list[CandidateAnswer]:
-        """The candidates with the changed settings and another schedule."""
-        settings = self.changed["settings"]
-        return [c for c in _judged(self.answer) if c["settings"] == settings and c is not self.changed]
+    def names(self, candidate: CandidateAnswer) -> str:
+        """Return the names of the settings in which a candidate differs from the baseline."""
+        return " and ".join(sorted(self.settings(candidate, self.baseline)))
+
+    def like(self, candidate: CandidateAnswer) -> list[CandidateAnswer]:
+        """Return the candidates with the settings of another one and another schedule."""
+        settings = candidate["settings"]
+        return [c for c in _judged(self.answer) if c["settings"] == settings and c is not candidate]
 
     @property
     def others(self) -> list[CandidateAnswer]:
-        """The candidates with another schedule and with settings of their own."""
-        known = (self.changed["settings"], self.baseline["settings"])
+        """The candidates with another schedule than the baseline and with settings of their own."""
+        known = [each["settings"] for each in (self.baseline, *self.changed)]
         return [
             c
             for c in _judged(self.answer)
-            if c["spec"] != self.baseline["spec"] and c["settings"] not in known
+            if c["spec"] != self.baseline["spec"]
+            and c["settings"] not in known
+            and self.settings(c, self.baseline)
         ]
 
     def effect(self, candidate: CandidateAnswer, against: CandidateAnswer) -> tuple[Word, str]:
@@ -53,25 +66,26 @@ class Attribution:
         change, interval = pair.estimate, pair.ci95
         if change is not None and not self.scale.higher_is_better:
             change = -change
-        return pair.word, difference(self.scale, change, None if interval is None else list(interval))
+        interval = None if interval is None else list(interval)
+        return pair.word, paired_difference(self.scale, candidate, against, change, interval)
 
-    @property
-    def settings_matter(self) -> bool:
-        """Whether the settings alone are shown to change the score."""
-        return self.effect(self.changed, self.baseline)[0] in ("better", "worse")
+    def matters(self, candidate: CandidateAnswer) -> bool:
+        """Return whether the settings of a candidate alone are shown to change the score."""
+        return self.effect(candidate, self.baseline)[0] in ("better", "worse")
 
-    @property
-    def schedules_add(self) -> bool:
-        """Whether any schedule is shown to be better than the baseline's at the changed settings."""
-        return any(self.effect(c, self.changed)[0] == "better" for c in self.schedules)
+    def schedules_add(self, changed: CandidateAnswer) -> bool:
+        """Return whether any schedule is shown to be better than the baseline's at the changed settings."""
+        return any(self.effect(c, changed)[0] == "better" for c in self.like(changed))
 
 
 def attribution_of(answer: Answer, decision: Decision) -> Attribution | None:
     """Return the attribution, or None where no other candidate has the schedule of the baseline."""
     candidates = _judged(answer)
     baseline = candidate_named(candidates, answer["study"]["protocol"]["baseline"])
-    changed = next((c for c in candidates if c["spec"] == baseline["spec"] and c is not baseline), None)
-    return None if changed is None else Attribution(baseline, changed, answer, decision, scale_of(answer))
+    same = [c for c in candidates if c["spec"] == baseline["spec"] and c is not baseline]
+    attribution = Attribution(baseline, same, answer, decision, scale_of(answer))
+    changed = [c for c in same if attribution.settings(c, baseline)]
+    return Attribution(baseline, changed, answer, decision, scale_of(answer)) if changed else None
 
 
 def _judged(answer: Answer) -> list[CandidateAnswer]:
@@ -79,17 +93,23 @@ def _judged(answer: Answer) -> list[CandidateAnswer]:
     return [candidate for candidate in answer["candidates"] if not candidate["dropped"]]
 
 
+def _all_settings(answer: Answer, candidate: CandidateAnswer) -> Mapping[str, Any]:
+    """Return the settings of a candidate: the study's, and its own."""
+    protocol = answer["study"]["protocol"]
+    optimizer = protocol["optimizer"]
+    usual = {**optimizer, "optimizer": optimizer["name"], "batch_size": protocol["batch_size"]}
+    return {**usual, **candidate["settings"]}
+
+
 def credit(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:
     """Return the end of a sentence for a recommended candidate that owes its gain to its settings."""
     attribution = attribution_of(answer, decision)
-    if (
-        attribution is None
-        or best["settings"] != attribution.changed["settings"]
-        or best["spec"] == attribution.baseline["spec"]
-    ):
+    if attribution is None or best["spec"] == attribution.baseline["spec"]:
         return ""
-    due = attribution.settings_matter and not attribution.schedules_add
-    return f", because of its {attribution.names}, not its schedule" if due else ""
+    changed = next((c for c in attribution.changed if c["settings"] == best["settings"]), None)
+    if changed is None or not attribution.matters(changed) or attribution.schedules_add(changed):
+        return ""
+    return f", because of its {attribution.names(changed)}, not its schedule"
 
 
 def attribution_notes(answer: Answer, decision: Decision) -> Iterator[str]:
@@ -97,52 +117,55 @@ def attribution_notes(answer: Answer, decision: Decision) -> Iterator[str]:
     attribution = attribution_of(answer, decision)
     if attribution is not None:
         yield _settings_note(attribution)
-        yield from _schedules_note(attribution)
+        for changed in attribution.changed[:LISTED]:
+            yield from _schedules_note(attribution, changed)
         yield from _other_notes(attribution)
 
 
 def _settings_note(attribution: Attribution) -> str:
+    """Return what the settings alone change, with every candidate that has the schedule of the baseline."""
     baseline, changed = attribution.baseline, attribution.changed
-    head = "made the difference" if attribution.settings_matter else "is not shown to make a difference"
-    before = settings_text(_usual(attribution.answer, changed["settings"]))
-    return (
-        f"{attribution.names.capitalize()} {head}: {baseline['spec']} with "
-        f"{settings_text(changed['settings'])} instead of {before} changes the {attribution.scale.name} by "
-        f"{attribution.effect(changed, baseline)[1]}."
-    )
+    varied = {key for c in changed for key in attribution.settings(c, baseline)}
+    names = " and ".join(sorted(varied)).capitalize()
+    head = "is not shown to make a difference"
+    if any(map(attribution.matters, changed)):
+        head = "made the difference" if len(changed) == 1 else "made a difference"
+    effects = []
+    for candidate in changed[:LISTED]:
+        word, size = attribution.effect(candidate, baseline)
+        after = settings_text(attribution.settings(candidate, baseline))
+        before = settings_text(attribution.settings(baseline, candidate))
+        effects.append(f"{after} instead of {before} changes the {attribution.scale.name} by {size} ({word})")
+    rest = f"; and {len(changed) - LISTED:,} more" if len(changed) > LISTED else ""
+    return f"{names} {head}: {baseline['spec']} with {'; with '.join(effects)}{rest}."
 
 
-def _usual(answer: Answer, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the study has for the same settings."""
-    protocol = answer["study"]["protocol"]
-    usual = {**protocol["optimizer"], "batch_size": protocol["batch_size"]}
-    return {key: usual.get(key, "default") for key in settings}
-
-
-def _schedules_note(attribution: Attribution) -> Iterator[str]:
-    schedules, changed = attribution.schedules, attribution.changed
+def _schedules_note(attribution: Attribution, changed: CandidateAnswer) -> Iterator[str]:
+    schedules = attribution.like(changed)
     if not schedules:
         return
     conclusion = "no schedule is shown to add anything that matters"
-    if attribution.schedules_add:
+    if attribution.schedules_add(changed):
         conclusion = "at least one schedule is shown to be better"
     effects = ((c["spec"], *attribution.effect(c, changed)) for c in schedules[:LISTED])
     listed = "; ".join(f"{spec} {size} ({verdict})" for spec, verdict, size in effects)
     rest = f"; and {len(schedules) - LISTED:,} more" if len(schedules) > LISTED else ""
     yield (
-        f"With {settings_text(changed['settings'])} throughout, {conclusion}. Compared with "
-        f"{changed['spec']}: {listed}{rest}."
+        f"With {settings_text(changed['settings']) or 'the settings of the study'} throughout, {conclusion}. "
+        f"Compared with {changed['spec']}: {listed}{rest}."
     )
 
 
 def _other_notes(attribution: Attribution) -> Iterator[str]:
-    changed, others = attribution.changed, attribution.others
+    """Yield how candidates with another schedule and settings differ from what changes the settings alone."""
+    others = attribution.others
+    rival = attribution.changed[0] if len(attribution.changed) == 1 else attribution.baseline
     for candidate in others[:LISTED]:
-        verdict, size = attribution.effect(candidate, changed)
+        verdict, size = attribution.effect(candidate, rival)
+        settings = settings_text(attribution.settings(candidate, attribution.baseline))
         yield (
-            f"{candidate['spec']} with {settings_text(candidate['settings'])} changes both schedule and "
-            f"settings; it differs from {changed['spec']} with {settings_text(changed['settings'])} by "
-            f"{size} ({verdict})."
+            f"{candidate['spec']} with {settings} changes both schedule and settings; it differs from "
+            f"{full_spec(rival)} by {size} ({verdict})."
         )
     if len(others) > LISTED:
         yield f"{counted(len(others) - LISTED, 'more candidate')} also changed both schedule and settings."

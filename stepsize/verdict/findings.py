@@ -9,14 +9,14 @@ from stepsize.number_format import Scale, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.verdict import data_notes
-from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, StudyPart
+from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import attribution_notes, credit
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
-    difference,
     full_spec,
     gap,
+    paired_difference,
     scale_of,
     score,
 )
@@ -37,7 +37,9 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
     use = f"Use {full_spec(best)}{data_notes.scaling(answer['data'])} ({scale.name} {reached})"
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
-    gain = _gain(best, scale) + (credit(answer, decision, best) if best["vs_baseline"] else "")
+    gain = _gain(best, candidate_named(candidates, protocol["baseline"]), scale) + (
+        credit(answer, decision, best) if best["vs_baseline"] else ""
+    )
     count = len(verdict["best_set"])
     if decision.only_one:
         return f"{use}: it is shown to be better than {_all_others(len(candidates) - 1)}{gain}."
@@ -57,12 +59,12 @@ def _all_diverged(candidates: Sequence[CandidateAnswer], divergences: Divergence
     )
 
 
-def _gain(candidate: CandidateAnswer, scale: Scale) -> str:
+def _gain(candidate: CandidateAnswer, baseline: CandidateAnswer, scale: Scale) -> str:
     """Return the end of a sentence: how far a candidate is from the baseline."""
     versus = candidate["vs_baseline"]
     if versus is None:
         return ""
-    change = difference(scale, versus["mean"], versus["ci95"])
+    change = paired_difference(scale, candidate, baseline, versus["mean"], versus["ci95"])
     return f"; it differs from the baseline by {change} ({versus['verdict']})"
 
 
@@ -84,7 +86,7 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
     return [
         *attribution_notes(answer, decision),
         *data_notes.notes(answer["data"], study["protocol"]),
-        *_split_notes(study),
+        *_split_notes(answer),
         *_new_rows_notes(answer),
         *_tuning_notes(study["protocol"]),
         *_rates_as_good(answer),
@@ -93,12 +95,13 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
     ]
 
 
-def _split_notes(study: StudyPart) -> Iterator[str]:
-    kind = study["protocol"]["split_kind"]
+def _split_notes(answer: Answer) -> Iterator[str]:
+    kind = answer["study"]["protocol"]["split_kind"]
     if kind == "lesson":
         yield (
-            "The validation rows are the last rows of the table, unshuffled and the same for every seed. To "
-            f"compare the same candidates on stratified splits: {_on_stratified_splits(study)}"
+            "The validation rows are the last rows of the table, unshuffled and the same for every seed. "
+            "Unless the rows are in the order of time, also compare the candidates on rows that each seed "
+            f"draws: {_on_drawn_rows(answer)}"
         )
     if kind == "test":
         yield (
@@ -107,11 +110,15 @@ def _split_notes(study: StudyPart) -> Iterator[str]:
         )
 
 
-def _on_stratified_splits(study: StudyPart) -> str:
-    command = study["command"]
-    if not command.startswith("stepsize compare "):
-        command = f"stepsize compare {study['name']}"
-    return re.sub(r" --split[= ]\S+", "", command) + " --split stratified"
+def _on_drawn_rows(answer: Answer) -> str:
+    """Return the command of a study with a split that each seed draws."""
+    command = answer["study"]["command"]
+    kind = "stratified" if answer["data"]["kind"] in ("binary", "multiclass") else "random"
+    if command.startswith("stepsize compare "):
+        return re.sub(r" --split[= ]\S+", "", command) + f" --split {kind}"
+    if command.startswith(("stepsize.compare('", 'stepsize.compare("')):
+        return re.sub(r", split='[^']*'", "", command.removesuffix(")")) + f", split='{kind}')"
+    return f"create the problem with split={kind!r}."
 
 
 def _tuning_notes(protocol: Protocol) -> Iterator[str]:
@@ -225,7 +232,12 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
     data, protocol = answer["data"], answer["study"]["protocol"]
     values = {value for candidate in answer["candidates"] for value in candidate["scores"]}
     means = [candidate["mean"] for candidate in answer["candidates"] if candidate["mean"] is not None]
-    if len(values) == 1:
+    if values == {1.0} and protocol["share"]:
+        yield (
+            f"Every run has a {scale_of(answer).name} of 100 %, so nothing can be told apart: check that no "
+            "column gives the answer away, or train for fewer epochs."
+        )
+    elif len(values) == 1:
         yield (
             f"The {scale_of(answer).name} is the same for every seed and candidate: check the model and the "
             "data first."

@@ -47,6 +47,18 @@ def difference(scale: Scale, mean: float | None, interval: Interval) -> str:
     return f"{scale.plus_minus(mean, interval, signed=True)} {scale.difference_unit}".strip()
 
 
+def paired_difference(
+    scale: Scale, candidate: CandidateAnswer, rival: CandidateAnswer, mean: float | None, interval: Interval
+) -> str:
+    """Write the difference of two candidates, and on how many seeds it is seen if runs diverged."""
+    pairs = list(zip(candidate["scores"], rival["scores"], strict=False))
+    finished = sum(None not in pair for pair in pairs)
+    if not finished:
+        return "an unknown amount, since no seed finished with both"
+    seeds = f" on {finished:,} of {len(pairs):,} seeds" if finished < len(pairs) else ""
+    return difference(scale, mean, interval) + seeds
+
+
 def gap(scale: Scale, value: float) -> str:
     """Write the size of a difference, such as the margin."""
     return f"{100 * value:.2f} points" if scale.percent else f"{value:.2g}"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -107,6 +108,19 @@ def test_diverged_runs_count_and_are_reported():
     assert any("cosine(0.1): 4 of 12 runs diverged, the first at update 17" in w for w in answer["warnings"])
 
 
+def test_a_difference_that_few_seeds_or_none_show_is_not_given_as_if_all_did():
+    candidates = [Candidate("constant(0.1)", "lost"), Candidate("constant(0.1)", clipnorm=1.0)]
+    for survivors, size in ((1, "+80.00 points on 1 of 12 seeds"), (0, "an unknown amount, since no seed")):
+        answer = answer_of(
+            candidates,
+            lambda name, seed, survivors=survivors: (
+                0.9 if name != "lost" else 0.1 if seed < survivors else None
+            ),
+        )
+        assert f"it differs from the baseline by {size}" in answer["verdict"]["sentence"]
+        assert size in answer["notes"][0]
+
+
 def test_all_diverged():
     answer = answer_of(["constant(0.1)", "cosine(0.1)"], lambda name, seed: None)
     assert answer["verdict"]["status"] == "all_diverged"
@@ -133,7 +147,7 @@ def test_the_lesson_tells_momentum_from_schedules():
     assert "116 rows, 107 of them of class 'g'" in validation
     assert "92.2 %" in validation
     assert "0.86 points" in validation
-    assert splits.endswith("stepsize compare lesson-ionosphere --split stratified")
+    assert splits.endswith("on rows that each seed draws: create the problem with split='stratified'.")
     assert any(
         "class 'g' is 50 % of the training rows and 92 % of the validation rows" in w
         for w in answer["warnings"]
@@ -146,9 +160,66 @@ def test_when_settings_change_nothing_the_note_says_so():
     assert answer["notes"][0].startswith("Momentum is not shown to make a difference")
 
 
+def test_a_note_names_the_settings_and_the_words_of_the_table():
+    """The baseline's own settings, not the problem's; every candidate; the word of the corrected test."""
+    effects = {"plain": 0.0, "half": 0.001, "most": -0.05}
+
+    def score(name, seed):
+        return 0.9 + effects[name] + noise(seed) + noise(seed + 1000 * len(name), 0.01)
+
+    candidates = [
+        Candidate("constant(0.1)", "plain", momentum=0.0),
+        Candidate("constant(0.1)", "half", momentum=0.5),
+        Candidate("constant(0.1)", "most", momentum=0.99),
+    ]
+    answer = answer_of(candidates, score)
+    (note, *_), words = answer["notes"], {c["name"]: c["vs_baseline"] for c in answer["candidates"]}
+    assert note.startswith(
+        "Momentum made a difference: constant(0.1) with momentum=0.5 instead of momentum=0.0"
+    )
+    for name, value in (("half", 0.5), ("most", 0.99)):
+        word = words[name]["verdict"]
+        assert re.search(rf"momentum={value} instead of momentum=0\.0 changes [^;]*\({word}\)", note)
+    assert words["most"]["verdict"] == "worse"
+
+
+def test_a_setting_of_the_baseline_alone_is_named_too():
+    candidates = [Candidate("constant(0.1)", "plain", batch_size=5, clipnorm=1.0), Candidate("constant(0.1)")]
+    answer = answer_of(candidates, lambda name, seed: 0.9 + noise(seed))
+    assert "with batch_size=28, clipnorm=default instead of batch_size=5, clipnorm=1.0" in answer["notes"][0]
+
+
+def test_an_explicit_default_is_not_a_difference():
+    candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", momentum=0.9)]
+    answer = answer_of(candidates, lambda name, seed: 0.9 + noise(seed))
+    assert not any("omentum" in note for note in answer["notes"])
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        (
+            "stepsize compare lesson-ionosphere --split lesson -s 'constant(lr)'",
+            "stepsize compare lesson-ionosphere -s 'constant(lr)' --split stratified",
+        ),
+        (
+            "stepsize.compare('lesson-ionosphere', ['constant(lr)'], split='lesson')",
+            "stepsize.compare('lesson-ionosphere', ['constant(lr)'], split='stratified')",
+        ),
+        ("stepsize.compare(problem, ['constant(lr)'])", "create the problem with split='stratified'."),
+    ],
+)
+def test_the_advice_on_splits_can_be_run_as_it_stands(command, advice):
+    study = make_study(problem("lesson-ionosphere"), ["constant(0.1)"], 3, command=command)
+    answer = summarise_study(study, finish(study, lambda name, seed: 0.9), COST)
+    assert any(note.endswith(f"each seed draws: {advice}") for note in answer["notes"])
+
+
 def test_warnings_of_a_constant_metric_and_of_the_majority():
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5)
     assert any("is the same for every seed and candidate" in warning for warning in answer["warnings"])
+    perfect = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 1.0)
+    assert any("column gives the answer away" in warning for warning in perfect["warnings"])
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5 + noise(seed))
     assert any(
         "No candidate beats always giving the most common answer (63.8 %)" in warning

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError, first_line, require, require_keras, unknown
+from stepsize.problems.built_in import canonical_name
 from stepsize.problems.data import Data, from_arrays
 from stepsize.problems.loading import datasets, files, images, numpy_files
 from stepsize.problems.loading.arrays import Rows, from_rows
@@ -145,11 +146,7 @@ def _exists(path: Path) -> bool:
 
 def is_named(text: str) -> bool:
     """Return whether `load` takes the text for a name or an OpenML number, not for a path."""
-    return _canonical(text) in NAMES or text.startswith(OPENML)
-
-
-def _canonical(text: str) -> str:
-    return text.lower().replace("_", "-")
+    return canonical_name(text) in NAMES or text.startswith(OPENML)
 
 
 def _rows(source: Any) -> Rows | dict[str, Rows]:
@@ -173,7 +170,7 @@ def _from_path(
     prepare: bool | None,
     folder: str | Path | None,
 ) -> Data:
-    known = _canonical(text)
+    known = canonical_name(text)
     if known in NAMES:
         if target is not None or kind is not None or roles != Roles():
             raise ProblemError(f"data {known!r} has a target: target, kind and column names are for tables")

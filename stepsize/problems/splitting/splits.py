@@ -104,8 +104,8 @@ class Split:
     @property
     def identity(self) -> tuple[Any, ...]:
         """The values that determine the parts: splits with equal ones have equal parts."""
-        extra = {"kfold": (self.folds,), "given": (self.rows,)}.get(self.kind, ())
-        return (self.kind, self.validation, *extra)
+        extra = {"kfold": self.folds, "given": self.rows}.get(self.kind, self.validation)
+        return self.kind, extra
 
     @property
     def sizes_vary(self) -> bool:

@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any
 
 from stepsize.errors import EngineError, InputError, require
-from stepsize.process import BROKEN, Child, WorkerError, cores
+from stepsize.process import BROKEN, Child, Progress, WorkerError, cores
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
 from stepsize.study.user_functions.functions import pack
 from stepsize.study.user_functions.training import Training
-from stepsize.study.user_functions.worker import RunRequest
+from stepsize.study.user_functions.worker import CountRequest, RunRequest
 
 ATTEMPTS = 3  # for one run, if the process dies
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -82,9 +82,8 @@ class FunctionExecutor:
         try:
             while True:
                 job = todo.get_nowait()
-                name = job.candidate.key(job.rate)
-                curves, diverged_at = worker.run(self._request(job), events.put, name)
-                events.put(Run(name, job.seed, job.rate, diverged_at, curves))
+                curves, diverged_at = worker.run(self._request(job), events.put, job.candidate.key(job.rate))
+                events.put(Run(job.name, job.seed, job.rate, diverged_at, curves))
         except queue.Empty:
             pass
         except BaseException as error:
@@ -96,7 +95,8 @@ class FunctionExecutor:
             settings["momentum"] = job.candidate.momentum
         return RunRequest(
             str(job.candidate.at(job.rate)), settings, job.seed, self.training.epochs,
-            self.training.updates_per_epoch, self.training.metric, self.training.is_share,
+            self.training.updates_per_epoch_with(settings), self.training.metric, self.training.is_share,
+            counts=job.again,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -117,14 +117,22 @@ class FunctionProcess:
         self, request: RunRequest, on_epoch: Callable[[int], None], candidate: str
     ) -> tuple[Any, int | None]:
         """Make one run; return its curves and the update at which it diverged, or None."""
-        last_output, run = "", f"{candidate}, seed {request.seed}"
+        return self._ask(("run", request), f"{candidate}, seed {request.seed}", on_epoch)
+
+    def count(self, request: CountRequest) -> tuple[int | None, int]:
+        """Count the updates of an epoch, as `worker.count_updates` does."""
+        return self._ask(("count", request), "counting its updates")
+
+    def _ask(self, request: Any, run: str, on_progress: Progress = lambda value: None) -> Any:
+        """Ask the process, or a new one if it died; `run` names the request in errors."""
+        last_output = ""
         for _ in range(ATTEMPTS):
             child = self._child
             try:
                 if child is None:
                     child = self._start()
                     child.ask(("function", self._packed))
-                return child.ask(("run", request), on_epoch)
+                return child.ask(request, on_progress)
             except BROKEN:
                 assert child is not None
                 self._child, last_output = None, child.reap()

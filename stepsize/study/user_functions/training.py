@@ -28,9 +28,10 @@ class Training:
     Runs are made in separate processes, one per core.
 
     `train` is the function or its path, `package.module:function`; `updates_per_epoch` is its number of
-    optimizer updates. `higher_is_better` is needed only if the name of `metric` does not imply it. `margin`,
-    the smallest difference that matters, is by default half a point for shares such as an accuracy, and 1 %
-    of the baseline's median for other metrics.
+    optimizer updates, which `compare` counts in the first two epochs of one run if it is left out.
+    `higher_is_better` is needed only if the name of `metric` does not imply it. `margin`, the smallest
+    difference that matters, is by default half a point for shares such as an accuracy, and 1 % of the
+    baseline's median for other metrics.
 
     Raises: ProblemError for a function or numbers that cannot be used.
 
@@ -43,7 +44,7 @@ class Training:
 
     train: Function | str
     epochs: int
-    updates_per_epoch: int
+    updates_per_epoch: int | None = None
     metric: str = "accuracy"
     higher_is_better: bool | None = None
     margin: float | None = None
@@ -60,6 +61,8 @@ class Training:
         self.check_settings({}, ProblemError)
         for name in ("epochs", "updates_per_epoch"):
             value = getattr(self, name)
+            if name == "updates_per_epoch" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ProblemError(f"{name}={shown(value)} must be a positive whole number")
         self._decide_direction()
@@ -140,16 +143,25 @@ class Training:
         """Accept any seeds: the function makes its own split."""
 
     def updates_per_epoch_with(self, settings: Mapping[str, Any]) -> int:
-        """Return the optimizer updates of an epoch, the same for all candidates."""
+        """Return the optimizer updates of an epoch, the same for all candidates.
+
+        Raises: StudyError if they have not been counted yet.
+        """
+        if self.updates_per_epoch is None:
+            raise StudyError(
+                f"updates_per_epoch of {self.name!r} is not known; give for example updates_per_epoch=9"
+            )
         return self.updates_per_epoch
 
     def facts(self) -> dict[str, Any]:
         """Return what the answer reports about the training and its data, as JSON values."""
+        updates_per_epoch = self.updates_per_epoch_with({})
         return {
+            "repeats_first_run": True,
             "protocol": {
                 "epochs": self.epochs,
-                "updates_per_epoch": self.updates_per_epoch,
-                "horizon": self.epochs * self.updates_per_epoch,
+                "updates_per_epoch": updates_per_epoch,
+                "horizon": self.epochs * updates_per_epoch,
                 "model": f"function {self.function.__module__}:{self.function.__qualname__}",
                 "optimizer": {"name": "chosen by the function"},
                 "metric": self.metric,

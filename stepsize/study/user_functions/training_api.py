@@ -11,17 +11,22 @@ import numpy as np
 from stepsize.checks import is_number, shown
 from stepsize.errors import ScheduleError, StudyError
 from stepsize.schedules import Plan, Schedule
+from stepsize.study.user_functions.update_count import UpdateCount
 
 
 class Diverged(BaseException):
     """Ends a run that reported a non-finite number; not an Exception, so that user code does not catch it."""
 
 
+class Counted(BaseException):
+    """Ends a run whose updates have been counted."""
+
+
 class LivePlan(Plan):
     """The plan of one run, including a factor that follows a metric, such as `plateau`.
 
     `plan(t)` is the rate that update `t` uses. Such a factor observes the numbers passed to `report`, so its
-    rates are not known in advance and `values` raises ScheduleError.
+    rates are not known in advance and `values` raises ScheduleError. `count` counts what is asked for.
 
     >>> from stepsize.schedules import constant, plateau
     >>> plan = LivePlan(constant(0.1) * plateau(factor=0.5, patience=0), epochs=3, updates_per_epoch=4)
@@ -33,13 +38,14 @@ class LivePlan(Plan):
     0.05
     """
 
-    asked: bool
+    count: UpdateCount
     _state: Any
 
     def __init__(self, schedule: Schedule, epochs: int, updates_per_epoch: int) -> None:
         super().__init__(schedule, epochs * updates_per_epoch, updates_per_epoch)
         factor = schedule.metric_factor
-        self.__dict__.update(asked=False, _state=None if factor is None else factor.init())
+        state = None if factor is None else factor.init()
+        self.__dict__.update(count=UpdateCount(self.horizon), _state=state)
 
     @property
     def metric_factor(self) -> Any:
@@ -54,13 +60,29 @@ class LivePlan(Plan):
                 f"the rates of {self.schedule} follow the metric and are not known in advance; "
                 "call schedule(t) before each update"
             )
-        self.__dict__["asked"] = True
+        self.count.reads_ahead = True
         return super().values
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether any rate was asked for."""
+        return self.count.reads_ahead or self.count.calls > 0
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all rates are the same, whatever updates are asked for; a metric may still change them."""
+        return bool((self._table == self._table[0]).all())
 
     def __call__(self, t: Any = None, *others: Any) -> Any:
         """Return the rate that update `t` uses."""
-        planned = super().__call__(np.asarray(t).item() if np.ndim(t) == 0 else t, *others)
-        self.__dict__["asked"] = True
+        t = np.asarray(t).item() if np.ndim(t) == 0 else t
+        rate = self.rate(t, *others)
+        self.count.ask(t)
+        return rate
+
+    def rate(self, t: Any, *others: Any) -> Any:
+        """Return the rate of update `t` without counting it."""
+        planned = super().__call__(t, *others)
         return planned if self._state is None else planned * float(self._state.scale)
 
     def observe(self, metric: float) -> None:
@@ -78,6 +100,7 @@ class Report:
         self, plan: LivePlan, epochs: int, metric: str, share: bool, on_epoch: Callable[[int], None]
     ) -> None:
         self.curves = np.full((4, epochs), np.nan, np.float32)
+        self._counts = np.full((2, epochs), np.nan, np.float32)
         self.count = 0
         self._plan, self._metric, self._share, self._on_epoch = plan, metric, share, on_epoch
 
@@ -89,26 +112,43 @@ class Report:
         epochs = self.curves.shape[1]
         if self.count == epochs:
             raise StudyError(f"report was called more than {epochs} times; call it once an epoch")
-        if not self._plan.asked:
+        if not self._plan.is_asked:
             raise StudyError(
                 "the function reported an epoch without using schedule; set the rate before each update t, "
                 "as in group['lr'] = schedule(t)"
             )
-        values = {"loss": loss, "val_loss": val_loss, self._metric: value}
-        numbers = {name: _number(name, each) for name, each in values.items() if each is not None}
+        losses = {name: each for name, each in (("loss", loss), ("val_loss", val_loss)) if each is not None}
+        numbers = {name: _number(name, each) for name, each in {**losses, self._metric: value}.items()}
         if self._share and math.isfinite(numbers[self._metric]) and not 0 <= numbers[self._metric] <= 1:
             raise StudyError(
                 f"{self._metric}={numbers[self._metric]:g} is not a share; report a number from 0 to 1"
             )
         per_epoch = self._plan.updates_per_epoch or 1
-        last = float(self._plan((self.count + 1) * per_epoch - 1))
+        last = float(self._plan.rate((self.count + 1) * per_epoch - 1))
         row = (numbers.get("loss", np.nan), numbers.get("val_loss", np.nan), numbers[self._metric], last)
         self.curves[:, self.count] = row
         self.count += 1
+        self._check_updates(per_epoch)
         self._on_epoch(self.count)
         if not all(map(math.isfinite, numbers.values())):
             raise Diverged
         self._observe({**numbers, f"val_{self._metric}": numbers[self._metric]})
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The curves with the updates made so far, and with those asked for, in place of the losses."""
+        return np.concatenate([self._counts, self.curves[2:]])
+
+    def _check_updates(self, per_epoch: int) -> None:
+        """Raise StudyError if the function shows other updates than the schedule is planned for."""
+        count = self._plan.count
+        count.end_epoch()
+        self._counts[:, self.count - 1] = np.nan if count.updates is None else count.updates, count.asked
+        asks_again = self._plan.schedule.metric_factor is None or count.calls >= self.count
+        if self.count < min(2, self.curves.shape[1]) or (self._plan.is_constant and asks_again):
+            return
+        if mismatch := count.mismatch(per_epoch):
+            raise StudyError(mismatch)
 
     def check_complete(self) -> None:
         """Raise StudyError if the run ended before its last epoch."""

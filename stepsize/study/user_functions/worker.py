@@ -1,19 +1,23 @@
 """One process that runs a training function: receives runs, answers with their curves.
 
 `executor.FunctionExecutor` starts it through `process.Child`. The first request is `("function", packed)`,
-as `functions.pack` packs it; the others are `("run", RunRequest(...))`.
+as `functions.pack` packs it; the others are `("run", RunRequest(...))` and `("count", CountRequest(...))`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from stepsize.process import serve
 from stepsize.schedules import Schedule, parse
 from stepsize.study.user_functions.functions import Function, unpack
-from stepsize.study.user_functions.training_api import Diverged, LivePlan, Report
+from stepsize.study.user_functions.training_api import Counted, Diverged, LivePlan, Report
+
+COUNTING_RATE = "constant(1e-6)"  # of the run that only counts updates: it must not diverge
+COUNTED_EPOCHS = 2
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,15 @@ class RunRequest:
     updates_per_epoch: int
     metric: str
     share: bool
+    counts: bool = False  # the curves of losses are what was counted instead
+
+
+@dataclass(frozen=True)
+class CountRequest:
+    """Count the updates of an epoch of a function, in the first epochs of a run of so many epochs."""
+
+    epochs: int
+    metric: str
 
 
 def main() -> None:
@@ -38,6 +51,8 @@ def main() -> None:
         if kind == "function":
             functions.append(unpack(value))
             return None
+        if kind == "count":
+            return count_updates(functions[0], value)
         return make_run(functions[0], value, progress)
 
     serve(answer)
@@ -53,9 +68,27 @@ def make_run(
     try:
         function(plan, request.seed, report, **settings)
     except Diverged:
-        return report.curves, report.count * request.updates_per_epoch
-    report.check_complete()
-    return report.curves, None
+        diverged_at = report.count * request.updates_per_epoch
+    else:
+        report.check_complete()
+        diverged_at = None
+    return report.counts if request.counts else report.curves, diverged_at
+
+
+def count_updates(function: Function, request: CountRequest) -> tuple[int | None, int]:
+    """Run the first epochs of the function; return the updates of an epoch, None if they cannot be counted.
+
+    The second number is that of the different updates which the function asked for.
+    """
+    plan = LivePlan(parse(COUNTING_RATE), request.epochs, 1)
+
+    def stop(epochs: int) -> None:
+        if epochs == min(COUNTED_EPOCHS, request.epochs):
+            raise Counted
+
+    with suppress(Counted, Diverged):
+        function(plan, 0, Report(plan, request.epochs, request.metric, False, stop))
+    return plan.count.per_epoch, plan.count.asked
 
 
 def _setting(value: Any, plan: LivePlan) -> Any:

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsize.errors import ProblemError, StudyError
+from stepsize.problems.built_in import canonical_name
 from stepsize.problems.data import Data, from_arrays
 from stepsize.problems.loading.catalog import bundled, ionosphere, load
 from stepsize.problems.problem import Problem, problem
 from stepsize.problems.splitting.splits import Split
+from stepsize.study.description import describe_study
 
 
 def toy(rows=40, test=None, classes=("a", "b"), **more):
@@ -227,6 +229,34 @@ def test_a_problem_takes_the_split_that_is_asked_for():
     assert Problem("mlp(3)", "iris", split="kfold").split == Split("kfold")
     data = load((x, y), groups=np.arange(12) // 2)
     assert Problem("mlp(3)", data).split.kind == "groups"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"split": "stratified", "folds": 4},
+            "folds=4 has no effect .*'stratified'; .*split='kfold'",
+        ),
+        ({"split": Split("lesson"), "folds": 4}, "folds=4 has no effect with split='lesson'"),
+        ({"split": "kfold", "validation": 0.3}, "validation=0.3 has no effect with .*split='stratified'"),
+        (
+            {"split": Split.given([0], [1]), "validation": 0.3},
+            "has no effect with split='given'",
+        ),
+    ],
+)
+def test_a_size_without_effect_is_refused(changes, words):
+    with pytest.raises(ProblemError, match=words):
+        problem("ionosphere", **changes)
+
+
+def test_a_name_means_the_same_study_however_it_is_spelled():
+    for name in ("Ionosphere", "LESSON_ionosphere"):
+        usual = problem(canonical_name(name))
+        assert problem(name).digest == usual.digest
+        assert problem(name).name == usual.name
+        assert describe_study(name) == describe_study(usual.name)
 
 
 def test_the_digest_follows_the_split():

@@ -1,0 +1,133 @@
+"""Which updates a training function asks for, and how many its optimizers make, epoch by epoch."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
+
+_steps: Counter[int] = Counter()  # of every PyTorch optimizer of this process, by its id
+_hooks: list[Any] = []
+
+
+def count_torch_steps() -> None:
+    """Count the steps of PyTorch's optimizers from now on, if PyTorch has been imported."""
+    if _hooks or "torch" not in sys.modules:
+        return
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    def count(optimizer: Any, args: Any, kwargs: Any) -> None:
+        _steps[id(optimizer)] += 1
+
+    _hooks.append(register_optimizer_step_post_hook(count))
+
+
+class UpdateCount:
+    """The updates of one run, as far as they can be seen.
+
+    A function may ask for the rate of each update, or read all rates in advance; then only the steps of
+    PyTorch's optimizers can be counted.
+
+    >>> count = UpdateCount(horizon=8)
+    >>> for t in range(8):
+    ...     count.ask(t)
+    ...     if t in (3, 7):
+    ...         count.end_epoch()
+    >>> count.per_epoch, count.mismatch(updates_per_epoch=4), count.mismatch(updates_per_epoch=2)
+    (4, '', 'it asked for updates 0 to 7, 4 an epoch, and updates_per_epoch=2; give updates_per_epoch=4')
+    """
+
+    def __init__(self, horizon: int) -> None:
+        self.horizon = horizon
+        self.calls = 0
+        self.asked = 0  # different updates, if they are asked for in order
+        self.reads_ahead = False
+        self._highest = -1
+        self._asked_after: list[int] = []  # after each epoch, the highest update asked for, and one
+        self._steps_after: list[int] = []  # after each epoch, the steps of the optimizer that made most
+        _steps.clear()
+        count_torch_steps()
+
+    def ask(self, t: Any) -> None:
+        """Count a request for the rate of update `t`, or of many updates."""
+        count_torch_steps()
+        self.calls += 1
+        if np.ndim(t):
+            self.reads_ahead = True
+        elif t > self._highest:
+            self._highest = int(t)
+            self.asked += 1
+
+    def end_epoch(self) -> None:
+        """Note that an epoch is over."""
+        self._asked_after.append(self._highest + 1)
+        self._steps_after.append(max(_steps.values(), default=0))
+
+    @property
+    def epochs(self) -> int:
+        """The epochs that are over."""
+        return len(self._asked_after)
+
+    @property
+    def updates(self) -> int | None:
+        """The updates of the run so far, by its requests or its optimizer; None if they cannot be counted."""
+        after = self._after
+        return after[-1] if after else None
+
+    @property
+    def per_epoch(self) -> int | None:
+        """The updates of an epoch; None if they cannot be counted.
+
+        A scheduler asks for one update more than are complete, so the first epoch counts only if it is alone.
+        """
+        after, steps = self._after, self._steps_after
+        if not after:
+            return None
+        if after[-1] <= 1 < steps[-1]:
+            after = steps  # the rate of one update was asked for, and many were made
+        if self.epochs > 1:
+            return round((after[-1] - after[0]) / (self.epochs - 1))
+        return steps[0] if after[0] - steps[0] == 1 and steps[0] else after[0]
+
+    @property
+    def _after(self) -> list[int]:
+        """The updates after each epoch, by what can be counted; empty if nothing can."""
+        asked, steps = self._asked_after, self._steps_after
+        if not asked:
+            return []
+        grows = asked[-1] > asked[0] if self.epochs > 1 else asked[0] > 1 or not self.reads_ahead
+        whole = self.epochs > 1 and self.horizon > 1 and asked[0] in (self.horizon, self.horizon + 1)
+        if grows or not (self.reads_ahead or whole):
+            return asked
+        return steps if steps[-1] else []
+
+    def mismatch(self, updates_per_epoch: int) -> str:
+        """Return why the requests do not fit to the updates of an epoch; empty if they do."""
+        after, count, epochs = self._after, self.per_epoch, self.epochs
+        if not after or count is None:
+            return ""
+        if after[-1] <= 1 < self.horizon:
+            return (
+                "it asked for the rate of update 0 only, so all schedules would train at their first rate; "
+                "ask for schedule(t) before each update t, counted from 0 over the whole run"
+            )
+        if epochs > 1 and after[-1] == after[0]:
+            return (
+                f"it asked for updates 0 to {after[0] - 1} again in epoch {epochs}; count t over the whole "
+                "run, not from 0 in each epoch"
+            )
+        planned = updates_per_epoch * max(1, epochs - 1)
+        actual = after[-1] - after[0] if epochs > 1 else after[0]
+        if abs(actual - planned) <= max(1, SHARE_OFF * planned):
+            return ""
+        advice = f"give updates_per_epoch={count}"
+        if count == 1:
+            advice = f"if t is its epoch, ask for schedule.at_epoch(epoch); else {advice}"
+        counted = f"asked for updates 0 to {after[-1] - 1}"
+        if after is self._steps_after:
+            counted = f"made {after[-1]} updates in {epochs} epochs"
+        return f"it {counted}, {count} an epoch, and updates_per_epoch={updates_per_epoch}; {advice}"

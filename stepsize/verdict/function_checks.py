@@ -1,0 +1,102 @@
+"""What a training function did: whether its seeds pair runs, whether it learned, and the updates it made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from stepsize.number_format import counted, digits
+from stepsize.stats import Decision
+from stepsize.study.protocol import checked_jobs, is_constant
+from stepsize.study.store import Run, Runs
+from stepsize.study.study import Study
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.formatting import gap, scale_of
+
+LOSSLESS = 0.5  # of the margin: two runs of one seed that differ by less pair as well as equal ones
+
+
+def warnings(study: Study, runs: Runs, answer: Answer, decision: Decision) -> Iterator[str]:
+    """Yield what the two runs of one seed show against the function; nothing for other studies."""
+    if jobs := checked_jobs(study):
+        first, again = (runs[job.key] for job in jobs)
+        yield from _different_runs(first, again, answer, decision.margin)
+        if not is_constant(jobs[0].candidate):
+            yield from _other_updates(again, answer)
+
+
+def notes(study: Study, runs: Runs) -> Iterator[str]:
+    """Yield how many of the planned rates the function asked for, if it did not ask for all."""
+    if jobs := checked_jobs(study):
+        protocol, asked = study.facts["protocol"], runs[jobs[1].key].curves[1]
+        per_epoch = protocol["updates_per_epoch"]
+        count = asked[-1] if np.isfinite(asked).all() else 0
+        if 0 < count <= protocol["epochs"] + 1 and per_epoch > 2 and not is_constant(jobs[0].candidate):
+            yield (
+                f"The function asks for one rate an epoch, so it uses {int(count)} of the "
+                f"{protocol['horizon']:,} planned rates; to follow a schedule within an epoch, ask for "
+                "schedule(t) before each update t."
+            )
+
+
+def _different_runs(first: Run, again: Run, answer: Answer, margin: float) -> Iterator[str]:
+    """Yield a warning if two runs of one seed have different scores, so that seeds do not pair runs."""
+    scale, seed = scale_of(answer), first.seed
+    advice = (
+        "so the candidates of a seed share nothing, and differences between them take many more seeds to "
+        "show; derive everything random from seed: split, initial weights and batches, as in "
+        "torch.manual_seed(seed) or keras.utils.set_random_seed(seed)"
+    )
+    if (first.diverged_at is None) != (again.diverged_at is None):
+        yield f"Of two runs with seed {seed}, one diverged and the other did not, {advice}."
+        return
+    differences = np.abs(first.curves[2] - again.curves[2])
+    if np.isfinite(differences).any() and np.nanmax(differences) > LOSSLESS * margin:
+        epoch = int(np.nanargmax(differences))
+        decimals = digits(scale.shown(float(differences[epoch])) or 1.0)
+        scores = " and ".join(
+            scale.number(float(run.curves[2, epoch]), decimals=decimals) for run in (first, again)
+        )
+        after = f"after {counted(epoch + 1, 'epoch')}"
+        yield (
+            f"The function, run twice with seed {seed}, gave {scale.name} {scores} {scale.unit}".rstrip()
+            + (f" {after}, {advice}.")
+        )
+
+
+def _other_updates(again: Run, answer: Answer) -> Iterator[str]:
+    """Yield a warning if the function makes a few more or fewer updates than are planned."""
+    updates, protocol = again.curves[0], answer["study"]["protocol"]
+    if not np.isfinite(updates).all() or again.diverged_at is not None:
+        return
+    epochs, planned = len(updates), protocol["updates_per_epoch"]
+    count = float(updates[-1] - updates[0]) / (epochs - 1) if epochs > 1 else planned
+    if count != planned:
+        yield (
+            f"The function makes {count:g} updates an epoch, and updates_per_epoch={planned}, so its "
+            f"schedules end {'before' if count > planned else 'after'} its last update; give "
+            f"updates_per_epoch={round(count)}."
+        )
+
+
+def learned_nothing(runs: Sequence[Run], answer: Answer, decision: Decision) -> Iterator[str]:
+    """Yield a warning if the recommended candidate is hardly better than after its first epoch.
+
+    It is for scores that are not compared with those of a constant answer.
+    """
+    protocol, data = answer["study"]["protocol"], answer["data"]
+    known = data["majority_baseline"] is not None and protocol["metric"] == data["baseline_metric"]
+    curves = np.array([run.curves[2] for run in runs if run.score is not None], float)
+    if known or not len(curves) or curves.shape[1] < 2:
+        return
+    first, last = curves[:, 0].mean(), curves[:, -1].mean()
+    sign = 1 if protocol["higher_is_better"] else -1
+    if sign * (last - first) < decision.margin:
+        scale = scale_of(answer)
+        yield (
+            f"{decision.recommended} has hardly learned: its {scale.name} is {scale.number(first)} after the "
+            f"first epoch and {scale.number(last)} {scale.unit}".rstrip()
+            + f" after the last, a gain below the margin of {gap(scale, decision.margin)}; make sure that "
+            "the training works, and train longer, before you choose a schedule."
+        )
