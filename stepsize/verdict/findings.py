@@ -196,7 +196,7 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
     data, protocol = answer["data"], answer["study"]["protocol"]
     values = {value for candidate in answer["candidates"] for value in candidate["scores"]}
     means = [candidate["mean"] for candidate in answer["candidates"] if candidate["mean"] is not None]
-    if len(values) == 1:
+    if len(values) == 1 and means:
         yield (
             f"The {scale_of(answer).name} is the same for every seed and candidate: check the model and the "
             "data first."
