@@ -96,6 +96,10 @@ def test_optimizers_by_name():
         rebuilt("mlp(3)", settings={"optimizer": "adamm"})
     with pytest.raises(ProblemError, match="does not accept"):
         rebuilt("mlp(3)", settings={"optimizer": "sgd", "momentun": 0.8})
+    with pytest.raises(
+        ProblemError, match=r"does not accept 'kernel_initializer'; a candidate may set .*beta_1"
+    ):
+        rebuilt("mlp(3)", settings={"optimizer": "adam", "kernel_initializer": "normal"})
 
 
 @pytest.mark.parametrize(
