@@ -17,6 +17,7 @@ from stepsize.stats.looks import LEAST_SEEDS
 from stepsize.stats.scores import NOISE, Floats
 
 Bools = np.ndarray
+LARGE = 1e9  # a t beyond it is as certain as this one
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,10 @@ def _score_p(d: Floats, n: np.ndarray, estimate: Floats, se: Floats, df: Floats,
 
 def _without_skew(t: Floats, third: Floats, n: np.ndarray, se: Floats) -> Floats:
     """Return t with the skewness of the mean removed, from the third moment of the differences."""
-    known = (se > 0) & (t > 0) & (n > 0)
-    size = np.where(known, t, 1.0)
-    skew = np.divide(third, n**2 * se**3, out=np.zeros_like(t), where=known)
-    skew = np.maximum(skew, -1 / size)
+    known = (se > 0) & (t > 0)
+    size = np.where(known, np.minimum(t, LARGE), 1.0)
+    root = np.divide(np.cbrt(third), se, out=np.zeros_like(t), where=known)  # se**3 may be 0 in float64
+    skew = np.maximum(root**3 / np.maximum(n, 1) ** 2, -1 / size)
     return np.where(known, size + skew * size**2 / 3 + skew**2 * size**3 / 27 + skew / 6, t)
 
 

@@ -34,9 +34,16 @@ class PopulationExecutor:
         return "; ".join(self._layouts)
 
     def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
-        """Yield the runs of a round that are not in `runs`, call by call."""
+        """Yield the runs of a round that are not in `runs`, call by call.
+
+        All populations are opened before one is trained: settings that an optimizer does not take come to
+        light at once.
+        """
         done = 0
-        for group in groups_of(self._problem, self._study, stage):
+        groups = list(groups_of(self._problem, self._study, stage))
+        for group in groups:
+            self._trainer.open(group.key, group.task, group.candidates, group.seeds)
+        for group in groups:
             layout = self._trainer.open(group.key, group.task, group.candidates, group.seeds)
             self._layouts[str(layout)] = None
             for call in group.calls(layout):

@@ -237,7 +237,7 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
             f"Every run has a {scale_of(answer).name} of 100 %, so nothing can be told apart: check that no "
             "column gives the answer away, or train for fewer epochs."
         )
-    elif len(values) == 1:
+    elif len(values) == 1 and means:
         yield (
             f"The {scale_of(answer).name} is the same for every seed and candidate: check the model and the "
             "data first."

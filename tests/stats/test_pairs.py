@@ -86,6 +86,11 @@ def test_a_constant_difference_is_no_certainty():
     assert compare(np.full(6, 0.90), np.full(6, 0.90)).p[0] == 1.0
 
 
+def test_a_standard_error_next_to_nothing_raises_no_warning():
+    error = TuningError(variance=1e-240)
+    assert compare(np.full(6, 0.95), np.full(6, 0.90), error).p[0] == 2.0**-5
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_very_few_seeds(n):
     pair = compare(np.full(n, 0.95), np.full(n, 0.90))

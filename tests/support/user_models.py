@@ -154,7 +154,7 @@ def broken():
 class Drawn(keras.layers.Layer):
     """A layer that draws its weight itself, without an initialiser."""
 
-    def build(self, shape):
+    def build(self, shape):  # pyright: ignore
         self.w = keras.Variable(keras.random.normal((shape[-1], 2)), name="w")
 
     def call(self, x):
@@ -165,7 +165,7 @@ class Drawn(keras.layers.Layer):
 class Counted(keras.layers.Layer):
     """A layer with a weight that is not trained, which its user may set."""
 
-    def build(self, shape):
+    def build(self, shape):  # pyright: ignore
         self.seen = self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False, name="seen")
 
     def call(self, x):

@@ -57,10 +57,10 @@ def name_inputs(data: Any, model: Any) -> Any:
         return data
     names = list(inputs_of(model))
     if len(names) != len(arrays):
+        known = f"{len(names)} inputs ({', '.join(names)})" if names else "no names for them"
         raise ProblemError(
-            f"x is a list of {len(arrays)} arrays, and the model has "
-            f"{f'{len(names)} inputs ({chr(44).join(names)})' if names else 'no names for them'}; pass x as "
-            "a dict of arrays by the names of the model's inputs"
+            f"x is a list of {len(arrays)} arrays, and the model has {known}; pass x as a dict of arrays by "
+            "the names of the model's inputs"
         )
     return (dict(zip(names, arrays, strict=True)), *data[1:])
 

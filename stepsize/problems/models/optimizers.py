@@ -69,6 +69,7 @@ def make_optimizer(
         raise ProblemError(unknown("optimizer", name, sorted(known)))
     if kind.__name__ in REFUSED:
         raise ProblemError(f"optimizer {name!r} cannot be used: {REFUSED[kind.__name__]}")
+    _check_arguments(kind, settings)
     try:
         optimizer = kind.from_config({**settings, "learning_rate": 0.1})
     except (TypeError, ValueError) as error:
@@ -83,3 +84,20 @@ def make_optimizer(
         )
     optimizer.build(model.trainable_variables)
     return optimizer
+
+
+def _check_arguments(kind: Any, settings: Mapping[str, Any]) -> None:
+    """Raise ProblemError for the first setting that is not an argument of a Keras optimizer."""
+    import keras
+
+    if kind.__module__.split(".")[0] != "keras":
+        return
+    base = inspect.signature(keras.optimizers.Optimizer.__init__).parameters
+    own = inspect.signature(kind.__init__).parameters
+    arguments = sorted({*base, *own} - {"self", "learning_rate", "name", "kwargs"})
+    for key in settings:
+        if key not in (*arguments, "name"):
+            raise ProblemError(
+                f"optimizer {kind.__name__!r} does not accept {key!r}; a candidate may set optimizer, "
+                f"batch_size, multipliers and the arguments of its optimizer: {', '.join(arguments)}"
+            )

@@ -75,7 +75,8 @@ class LivePlan(Plan):
 
     def __call__(self, t: Any = None, *others: Any) -> Any:
         """Return the rate that update `t` uses."""
-        rate = self.rate(np.asarray(t).item() if np.ndim(t) == 0 else t, *others)
+        t = np.asarray(t).item() if np.ndim(t) == 0 else t
+        rate = self.rate(t, *others)
         self.count.ask(t)
         return rate
 
