@@ -167,11 +167,11 @@ def _with_tuning(
     """Return estimate, standard error and degrees of freedom with what tuning leaves."""
     seeds, free = sd**2 / np.maximum(n, 1), np.maximum(n - 1.0, 1.0)
     (variance_1, bias_1, df_1), (variance_2, bias_2, df_2) = first.T, second.T
-    total = seeds + variance_1 + variance_2
-    spread = seeds**2 / free + variance_1**2 / df_1 + variance_2**2 / df_2
+    total = seeds + (variance_1 + variance_2)  # exactly the same for the two in either order
+    spread = seeds**2 / free + (variance_1**2 / df_1 + variance_2**2 / df_2)
     known = (variance_1 + variance_2 > 0) & (spread > 0)
     df = np.divide(total**2, spread, out=free, where=known)
-    return mean + bias_1 - bias_2, np.sqrt(total), df
+    return mean + (bias_1 - bias_2), np.sqrt(total), df
 
 
 def _score_p(d: Floats, n: np.ndarray, estimate: Floats, se: Floats, df: Floats, third: Floats) -> Floats:
