@@ -61,7 +61,7 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     Raises: ProblemError for unknown names and modes, and for metrics without a direction.
 
     >>> metric_of(None, None, "regression")
-    Metric(name='r2', higher_is_better=True, share=True, form=None)
+    Metric(name='r2', higher_is_better=True, share=True, form=None, custom=())
     >>> metric_of("mae", None, "regression").higher_is_better
     False
     """

@@ -48,7 +48,7 @@ def steps(array: np.ndarray) -> np.ndarray:
     Missing numbers do not count. A step is the distance of neighbouring float32 at the largest value.
 
     >>> steps(np.array([[1.0, 101325.0], [2.0, 101425.0]])).round()
-    array([4194304.,    6400.])
+    array([2097152.,    6400.])
     """
     origin, count, total, squares, largest = None, 0, 0.0, 0.0, 0.0
     for _, block in blocks(array):

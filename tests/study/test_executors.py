@@ -16,8 +16,9 @@ import stepsize as ss
 import stepsize.study
 from stepsize.engine.client import Engine
 from stepsize.study.executor import Executor
+from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor
-from stepsize.study.protocol import Round, rounds
+from stepsize.study.protocol import Round
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
 
@@ -51,7 +52,8 @@ EXECUTORS = {"FunctionExecutor": functions, "PopulationExecutor": populations}
 @pytest.fixture(scope="module", params=sorted(EXECUTORS))
 def case(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, Study, Round]]:
     with EXECUTORS[request.param]() as (executor, study):
-        yield executor, study, next(iter(rounds(study, {})))
+        jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
+        yield executor, study, Round("comparing on fresh seeds", jobs, judge=True)
 
 
 def test_it_trains_the_missing_runs_each_once_and_says_how_far_it_is(case: Any) -> None:
