@@ -130,7 +130,7 @@ def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_se
     lost_first = (np.isnan(first) & ~np.isnan(second)).sum(axis=1)
     lost_second = (np.isnan(second) & ~np.isnan(first)).sum(axis=1)
     direction = np.where(lost_first == lost_second, np.sign(estimate), np.sign(lost_second - lost_first))
-    third = (around * around**2).sum(axis=1)  # a power of 3 is not exactly odd / np.maximum(n, 1)
+    third = (around * around**2).sum(axis=1) / np.maximum(n, 1)  # a power of 3 is not exactly odd
     p_scores = _score_p(d, n, estimate, se, df, third)
     p, by_lost = _with_lost(p_scores, n, np.sign(estimate), lost_first, lost_second)
     wins = (d > 0).sum(axis=1) + lost_second
