@@ -185,6 +185,7 @@ def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> li
         *_rates_at_edge(answer["candidates"]),
         *_diverged_runs(answer, divergences),
         *_useless_scores(answer),
+        *_scores_that_do_not_vary(answer),
     ]
 
 
@@ -244,6 +245,24 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
         )
     elif means and (warning := data_notes.no_better_than_constant(data, protocol, max(means))):
         yield warning
+
+
+def _scores_that_do_not_vary(answer: Answer) -> Iterator[str]:
+    """Yield a warning if the seed, or the schedule, does not seem to reach the training."""
+    scores = [tuple(each["scores"]) for each in answer["candidates"] if not each["dropped"]]
+    if len(scores) < 2 or len(scores[0]) < 2:
+        return
+    if len(set(scores)) > 1 and all(len(set(row)) == 1 for row in scores):
+        yield (
+            "Every candidate has the same score on all seeds: the training does not seem to use its seed, so "
+            "all seeds are one and the same run, and no difference is shown by them."
+        )
+    specs = {each["spec"] for each in answer["candidates"]}
+    if len(set(scores)) == 1 and len(set(scores[0])) > 1 and len(specs) > 1:
+        yield (
+            "All candidates have the same score on every seed: the learning rates do not seem to reach the "
+            "training."
+        )
 
 
 def _listed(candidates: Sequence[CandidateAnswer]) -> Sequence[CandidateAnswer]:

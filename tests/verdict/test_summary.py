@@ -227,6 +227,16 @@ def test_warnings_of_a_constant_metric_and_of_the_majority():
     )
 
 
+def test_scores_that_do_not_depend_on_the_seed_or_on_the_schedule_are_reported():
+    specs, lead = ["constant(0.1)", "linear(0.1)"], {"constant(0.1)": 0.0, "linear(0.1)": 0.05}
+    unseeded = answer_of(specs, lambda name, seed: 0.8 + lead[name])
+    assert any("does not seem to use its seed" in warning for warning in unseeded["warnings"])
+    unused = answer_of(specs, lambda name, seed: 0.8 + noise(seed))
+    assert any("do not seem to reach the training" in warning for warning in unused["warnings"])
+    usual = answer_of(specs, lambda name, seed: 0.8 + lead[name] + noise(seed))
+    assert not any("seem to" in warning for warning in usual["warnings"])
+
+
 def test_rates_at_the_edge_are_reported():
     answer = answer_of(["constant(lr)"], falling)
     assert by_name(answer)["constant(lr)"]["lr_at_edge"]
