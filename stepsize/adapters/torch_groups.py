@@ -40,7 +40,7 @@ class Hyperparameter:
         self._key = _key(name, plans, optimizer)
         self._entry = itemgetter(self._key)
         values = [self.number(group, index) for index, group in enumerate(groups)]
-        self.multipliers = multipliers_of(name, groups, values, multipliers, own=not self.is_shared)
+        self.multipliers = multipliers_of(name, groups, values, multipliers, shared=self.is_shared)
         for schedule, multiplier in zip(self.schedules, self.multipliers, strict=True):
             _check_momentum(name, schedule, multiplier)
         self.written: list[Any] = []  # floats

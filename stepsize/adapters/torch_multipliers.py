@@ -31,7 +31,7 @@ def by_name(multipliers: Any, planned: Sequence[str]) -> dict[str, Any]:
 
 
 def multipliers_of(
-    name: str, groups: list[dict[str, Any]], values: list[float], multipliers: Any, own: bool
+    name: str, groups: list[dict[str, Any]], values: list[float], multipliers: Any, shared: bool
 ) -> list[float]:
     """Return one multiplier for each group; 1 by default, if the groups agree or have plans of their own.
 
@@ -39,7 +39,7 @@ def multipliers_of(
     multipliers; and for multipliers that are not one number for each group.
     """
     if multipliers is None:
-        if not own:
+        if shared:
             _require_agreement(name, groups, values)
         return [1.0] * len(groups)
     parameter = "multipliers" if name == "lr" else f'multipliers["{name}"]'
