@@ -88,7 +88,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, args, words):
 def test_bad_csv_and_store_are_one_line(monkeypatch, capsys, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("a,kind\n1,x\n2,y\n3,x\nred,y\n4,x\n")
-    assert "'red' is not a number, unlike most values" in refuse(
+    assert "'red' is among numbers, in 1 of " in refuse(
         monkeypatch, capsys, "compare", str(table), "--target", "kind"
     )
     assert "did you mean 'kind'?" in refuse(monkeypatch, capsys, "compare", str(table), "--target", "kid")

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stepsize.checks import rounded
 from stepsize.errors import ProblemError, unknown
 from stepsize.problems.precision import blocks, centre, check_steps
 
@@ -177,11 +178,13 @@ class Data:
             row = int(outside.reshape(self.rows, -1).any(axis=1).argmax())
             value = self.y[row][outside[row]][0] if self.y.ndim > 1 else self.y[row]
             raise ProblemError(f"data {self.name!r}, row {row + 1}: target {value} {rule}")
-        if self.kind == "regression" and (np.ptp(self.y, axis=0) == 0).any():
-            raise ProblemError(
-                f"data {self.name!r}: the target is constant, {self.y.reshape(self.rows, -1)[0, 0]:g} "
-                "in every row; there is nothing to predict"
-            )
+        if self.kind == "regression":
+            columns = self.y.reshape(self.rows, -1)
+            for value in columns[0, np.ptp(columns, axis=0) == 0]:
+                raise ProblemError(
+                    f"data {self.name!r}: the target is constant, {rounded(value, 15)} in every row; there "
+                    "is nothing to predict"
+                )
 
     def _check_finite(self, array: np.ndarray) -> None:
         if array.dtype.kind != "f":

@@ -14,15 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stepsize.errors import ProblemError
-from stepsize.problems.loading.number_formats import SHOWN, check_plain, read_number, read_numbers
+from stepsize.problems.loading.number_formats import SHOWN, read_numbers
+from stepsize.problems.loading.number_texts import DATE, listed, quantity_texts, words_among_numbers
 
 CATEGORIES = 50  # most distinct texts of a column; more are taken for names or free text
-MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-DATE = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?|\d{4}[-/]\d{1,2}"
-    rf"|\d{{1,2}}[ -]{MONTH}[ -]\d{{2,4}}.*|{MONTH}[ -](\d{{1,2}},? )?\d{{2,4}}.*",
-    re.IGNORECASE,
-)
 PAIR = re.compile(r"\d+:[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)  # as LIBSVM writes a row
 TRUTH = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 
@@ -109,16 +104,18 @@ def _encode_texts(
 
 
 def _check_texts(name: str, distinct: np.ndarray, codes: np.ndarray, place: Place) -> None:
-    """Raise ProblemError for texts that are not categories: some among numbers, dates, numbers with units."""
+    """Raise ProblemError for texts that are dates, numbers with units, or words among numbers."""
+    counts = np.bincount(codes, minlength=len(distinct))
     present = distinct != ""
-    is_number = np.array([read_number(text) is not None for text in distinct])
-    if is_number[codes].sum() * 2 > present[codes].sum():
-        row = int((present & ~is_number)[codes].argmax())
-        raise ProblemError(
-            f"{place.at(row)}, column {name!r}: {distinct[codes[row]][:SHOWN]!r} is not a number, unlike "
-            f"most values; correct or empty the cell, or leave the column out (drop={name!r})"
-        )
     texts = distinct[present].tolist()
+    words = words_among_numbers(texts, counts[present])
+    if words:
+        cells = np.isin(distinct, words)[codes]
+        raise ProblemError(
+            f"{place.at(int(cells.argmax()))}, column {name!r}: {listed(words)} "
+            f"{'is' if len(words) == 1 else 'are'} among numbers, in {cells.sum():,} of {len(codes):,} rows; "
+            f"correct or empty these cells, or leave the column out (drop={name!r})"
+        )
     if all(DATE.fullmatch(text) for text in texts):
         _raise_for_date(name, texts[0], place)
     if all(map(PAIR.fullmatch, texts)):
@@ -126,8 +123,12 @@ def _check_texts(name: str, distinct: np.ndarray, codes: np.ndarray, place: Plac
             f"{place.what}, column {name!r} holds pairs of index and value ({texts[0][:SHOWN]!r}); write a "
             "table with a column for each index"
         )
-    if len(texts) > 2:
-        check_plain(texts, place.what, name)
+    example = quantity_texts(texts)
+    if example is not None:
+        raise ProblemError(
+            f"{place.what}, column {name!r} holds numbers with units, signs or blanks in them "
+            f"({example[:SHOWN]!r}); write plain numbers or leave the column out (drop={name!r})"
+        )
 
 
 def _check_finite(name: str, values: np.ndarray, column: Any, place: Place) -> np.ndarray:

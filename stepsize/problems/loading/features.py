@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError
-from stepsize.problems.loading.columns import Place, encode_column
+from stepsize.problems.loading.columns import Place, encode_column, texts_of
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.number_formats import first_unusual
+from stepsize.problems.loading.number_texts import alike_texts, listed
 from stepsize.problems.precision import table_type
 
 ID = re.compile(r"(.*[\W_])?ids?|.*(?-i:[a-z]Id|ID)", re.IGNORECASE)  # names of columns that hold ids
@@ -56,17 +57,21 @@ class _Notes:
             "missing numbers, filled with the median of the training rows": [],
             "numbers with decimal commas or separators of thousands": [],
             "left out because they are constant or number the rows": [],
+            "texts that differ only in case or blanks, and are categories of their own": [],
         }
         self._ids: list[str] = []
 
     def keep(self, name: str, column: Any, columns: list[np.ndarray]) -> bool:
         """Note what one column of a frame became; return whether it is a feature."""
-        categories, binary, incomplete, written, left_out = self._columns.values()
+        categories, binary, incomplete, written, left_out, alike = self._columns.values()
         if len(columns) == 1 and (not _varies(columns[0]) or _is_row_number(name, columns[0])):
             left_out.append(repr(name))
             return False
         if len(columns) > 1:
             categories.append(f"{name!r} ({len(columns)})")
+            alike += [
+                f"{name!r} ({listed(each)})" for each in alike_texts(np.unique(texts_of(column)).tolist())
+            ]
         elif columns[0].dtype == bool:
             binary.append(repr(name))
         else:

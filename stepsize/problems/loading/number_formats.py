@@ -20,7 +20,6 @@ WRITTEN = {
     POINT: re.compile(NUMBER.format(r"\.", ","), re.ASCII | re.IGNORECASE),
     COMMA: re.compile(NUMBER.format(",", r"\."), re.ASCII | re.IGNORECASE),
 }  # a number, by its decimal mark
-UNITS = str.maketrans("", "", "$€£¥%' \u00a0\u202f\u2019")
 
 
 def read_number(text: str) -> float | None:
@@ -85,20 +84,6 @@ def first_unusual(texts: Iterable[str], values: Iterable[float]) -> tuple[str, f
         if COMMA in text or text.count(POINT) > 1 or (POINT in text and float(text) != value):
             return text, value
     return None
-
-
-def check_plain(texts: Sequence[str], what: str, name: str) -> None:
-    """Raise ProblemError if all texts are numbers but for units such as $ and %, or spaces in them.
-
-    >>> check_plain(["red", "5 %"], "table", "price")
-    """
-    bare = [text.translate(UNITS) for text in texts]
-    if list(texts) != bare and all(read_number(each) is not None for each in bare):
-        example = next(text for text, each in zip(texts, bare, strict=True) if text != each)
-        raise ProblemError(
-            f"{what}, column {name!r} holds numbers with units or spaces in them ({example[:SHOWN]!r}); "
-            f"write plain numbers or leave the column out (drop={name!r})"
-        )
 
 
 def _marks(texts: Sequence[str]) -> list[str]:

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stepsize.checks import rounded, span
 from stepsize.errors import ProblemError, unknown
 from stepsize.problems.data import KINDS, Kind
+from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
 LISTED = 6  # classes that a note names at most
@@ -83,7 +85,9 @@ def _table(values: np.ndarray, kind: str | None, labels: Sequence[str], where: s
             note=f"{target.note}, from {count} columns of 0 and 1 with a single 1 in each row", one_hot=True
         )
     if kind == "multilabel" and not binary:
-        raise ProblemError(f"{where}: labels must be 0 or 1; found {numbers[~np.isin(numbers, (0, 1))][0]:g}")
+        raise ProblemError(
+            f"{where}: labels must be 0 or 1; found {rounded(numbers[~np.isin(numbers, (0, 1))][0])}"
+        )
     if binary and kind != "regression":
         note = f"{where}: {count} labels of 0 and 1, any number of them at once ({_listed(names)})"
         return Target(numbers.astype(np.float32), names, "multilabel", note)
@@ -101,14 +105,16 @@ def _quantities(numbers: np.ndarray | None, values: np.ndarray, where: str, reco
     count = "a quantity" if columns.shape[1] == 1 else f"{columns.shape[1]} quantities"
     whole = columns.shape[1] == 1 and (columns == np.floor(columns)).all()
     instead = "; if they are classes, use kind='multiclass'" if whole and recognised else ""
-    note = f"{where}: {count} from {columns.min():g} to {columns.max():g} (regression{instead})"
+    note = f"{where}: {count} from {span(columns.min(), columns.max())} (regression{instead})"
     return Target(columns.astype(np.float64), (), "regression", note)
 
 
 def _classes(values: np.ndarray, kind: str | None, labels: Sequence[str], where: str) -> Target:
     if values.dtype == object:
         values = np.array([str(value) for value in values])
-    distinct, y = np.unique(values, return_inverse=True)
+    distinct, y, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if kind is None and values.dtype.kind in "US":
+        check_target_texts([str(value).strip() for value in distinct], counts, where)
     if labels and values.dtype.kind == "f":
         _check_labels(distinct, values, labels, where)
         y, names = values, tuple(labels)
@@ -126,7 +132,12 @@ def _classes(values: np.ndarray, kind: str | None, labels: Sequence[str], where:
     instead = ""
     if kind is None and values.dtype.kind == "f" and len(distinct) > 2 and not labels:
         instead = "; if they are quantities, use kind='regression'"
-    return Target(y.astype(np.int32), names, chosen, f"{where}: {count} classes, {_listed(names)}{instead}")
+    alike = "".join(
+        f"; {listed(each)} differ only in case or blanks: write them alike in the data if they are one class"
+        for each in alike_texts(names)
+    )
+    note = f"{where}: {count} classes, {_listed(names)}{instead}{alike}"
+    return Target(y.astype(np.int32), names, chosen, note)
 
 
 def _check_labels(distinct: np.ndarray, values: np.ndarray, labels: Sequence[str], where: str) -> None:
@@ -134,7 +145,7 @@ def _check_labels(distinct: np.ndarray, values: np.ndarray, labels: Sequence[str
     if len(outside):
         row = int(np.argmax(values == outside[0]))
         raise ProblemError(
-            f"{where}, row {row + 1}: label {outside[0]:g} is outside the {len(labels)} classes, "
+            f"{where}, row {row + 1}: label {rounded(outside[0])} is outside the {len(labels)} classes, "
             f"numbered 0 to {len(labels) - 1}"
         )
 

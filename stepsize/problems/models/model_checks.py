@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import rounded
 from stepsize.errors import ProblemError
 from stepsize.problems.models.rebuilt_models import inputs_of
 
@@ -61,7 +62,8 @@ def _check_range(layer: str, entries: int, values: np.ndarray) -> None:
     outside = (values < 0) | (values >= entries)
     if outside.any():
         row = int(outside.reshape(len(values), -1).any(axis=1).argmax())
+        value = rounded(values[row][outside[row]].flat[0], 15)
         raise ProblemError(
-            f"row {row + 1} of the data holds {values[row][outside[row]].flat[0]:g}, but Embedding {layer!r} "
+            f"row {row + 1} of the data holds {value}, but Embedding {layer!r} "
             f"has entries for 0 to {entries - 1}; make input_dim larger, or renumber the values from 0"
         )

@@ -62,9 +62,15 @@ WRITTEN = [  # a separator, the cells of a column, and the numbers that they are
     (",", ['"10,234"', "900", "12"], [10234, 900, 12]),
     (",", ['"0,5"', "12", '"7,5"'], [0.5, 12, 7.5]),
     (",", ["10.234", "900", "12"], [10.234, 900, 12]),
-    (",", ["1_0", "2", "7"], "'1_0' is not a number"),
-    (",", ["$ 1.50", "$ 12.25", "$ 7"], r"numbers with units or spaces in them \('\$ 1.50'\)"),
-    (",", ["1 234", "12", "5 % "], "'1 234' is not a number|units or spaces"),
+    (",", ["1_0", "2", "7"], "'1_0' is among numbers, in 4 of 12 rows"),
+    (",", ["$ 1.50", "$ 12.25", "$ 7"], r"numbers with units, signs or blanks in them \('\$ 1.50'\)"),
+    (",", ["1 234", "12", "5 % "], r"numbers with units, signs or blanks in them \('1 234'\)"),
+    (",", ["5 kg", "7 kg", "300 g"], r"units, signs or blanks in them \('300 g'\)"),
+    (
+        ",",
+        ["-", "unk", "1", "2", "-", "unk"],
+        "'-' and 'unk' are among numbers, in 16 of 24 rows; correct or empty",
+    ),
     (",", ["3 Jan 2024", "4 Jan 2024", "5 Feb 2024"], "holds dates"),
 ]
 
@@ -231,7 +237,7 @@ def test_order_and_weights_as_people_write_them(tmp_path):
         (GOOD, "kind,c", ["unknown target column 'c'"]),
         (GOOD + "1,2\n", "kind", ["line 10", "2 values for 3 columns"]),
         (GOOD + "1,2,x,7\n", "kind", ["line 10", "4 values for 3 columns"]),
-        (GOOD + "1,red,x\n", "kind", ["line 10", "column 'b'", "'red' is not a number, unlike most"]),
+        (GOOD + "1,red,x\n", "kind", ["line 10", "column 'b'", "'red' is among numbers, in 1 of "]),
         (GOOD + "1,inf,x\n", "kind", ["line 10", "column 'b'", "not finite"]),
         (GOOD + "1,1e39,x\n", "kind", ["line 10", "column 'b'", "not finite"]),
         (GOOD + "1,2,\n", "kind", ["line 10", "target column 'kind'", "missing", "1 of 9"]),

@@ -63,7 +63,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ([*"12345678", "nine", *"012"], "row 9, column 'c': 'nine' is not a number"),
+        ([*"12345678", "nine", *"012"], "row 9, column 'c': 'nine' is among numbers, in 1 of 12 rows"),
         ([1.0] * 6 + [-np.inf] + [1.0] * 5, "row 7, column 'c': -inf is not finite"),
         (
             pandas.date_range("2024-01-01", periods=12),

@@ -144,7 +144,7 @@ def test_what_the_user_says_is_done(tmp_path):
     assert load(path, -1, header=False).classes == ("0", "1", "3")
     path.write_text("a,b,c,d\n" + rows)
     assert load(path, "d").rows == 8
-    with pytest.raises(ProblemError, match="line 1, column '0': 'a' is not a number"):
+    with pytest.raises(ProblemError, match="line 1, column '0': 'a' is among numbers"):
         load(path, header=False)
 
 

@@ -118,3 +118,46 @@ def test_padded_numbers_are_quantities_on_request():
         recognise(values)
     assert recognise(values, "regression").y[7, 0] == 7
     assert recognise(np.array([f"{i}e+05" for i in range(30)])).kind == "regression"
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (["$ 20.50", "$ 3.25", "$ 7"], "numbers with units, signs or blanks in them ('$ 20.50')"),
+        (["20 %", "3 %", "7 %"], "'20 %'"),
+        (["5 kg", "300 g", "2 kg"], "'2 kg'"),
+        (["USD 5", "USD 1,200", "USD 7"], "'USD 1,200'"),
+        (["1 234,5", "2 000,0", "7"], "'1 234,5'"),
+        (["(5)", "(3)", "7"], "'(3)'"),
+        (["\u22120.5", "1.5", "2.5"], "'\u22120.5'"),
+        (["2020-01-02", "2020-01-03", "2020-02-02"], "dates or times ('2020-01-02')"),
+        (["0.5", "1.5", "unk", "2.5"], "'unk' is among numbers, in 4 of 16 rows"),
+        (["1", "2", "3", "-", "unk"], "'-' and 'unk' are among numbers, in 8 of 20 rows"),
+    ],
+)
+def test_quantities_that_are_not_plain_numbers_are_not_classes(texts, words):
+    with pytest.raises(ProblemError) as error:
+        recognise(np.array(texts * 4, object))
+    assert words in str(error.value)
+    assert "use kind='multiclass'" in str(error.value)
+    assert recognise(np.array(texts * 4, object), "multiclass").classes == tuple(sorted(texts))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["1", "2", "U"], ["1st", "2nd", "3rd"], ["1a", "2b", "3a"], ["18-24", "25-34", "35+"], ["0", "unk"]],
+)
+def test_codes_and_places_are_classes(texts):
+    assert recognise(np.array(texts * 4, object)).classes == tuple(texts)
+
+
+def test_classes_that_are_written_differently_are_noted():
+    note = recognise(np.array(["yes", "Yes", "NO", "no"])).note
+    assert "4 classes" in note
+    assert "'NO' and 'no' differ only in case or blanks" in note
+    assert "; 'Yes' and 'yes' differ" in note
+    assert "differ only" not in recognise(np.array(["yes", "no"])).note
+
+
+def test_a_range_is_written_with_the_digits_it_needs():
+    assert "from 999,999,995 to 1,000,000,005 (" in recognise(1e9 + np.array([-5, 0.5, 5])).note
