@@ -10,7 +10,7 @@ from keras import layers
 from stepsize.engine.member import Member
 from stepsize.engine.task import Task
 from stepsize.errors import ProblemError
-from stepsize.problems.models.kept_weights import restore
+from stepsize.problems.models.kept_weights import pretrained_layers, restore
 from stepsize.problems.models.model_transport import identity, travel_form
 from tests.support import user_models
 from tests.support.populations import fit, make_block, make_population
@@ -136,7 +136,7 @@ def test_kept_weights_change_the_identity_and_drawn_ones_do_not():
         return identity(travel_form(model, 3))
 
     assert digest(1, frozen=True) == digest(1, frozen=True) != digest(2, frozen=True)
-    assert digest(1, frozen=False) == digest(2, frozen=False)
+    assert digest(1, frozen=False) != digest(2, frozen=False)  # a pretrained layer and a fresh head
 
 
 def test_a_trained_model_says_that_its_weights_are_not_used():
@@ -144,13 +144,66 @@ def test_a_trained_model_says_that_its_weights_are_not_used():
     model = user_models.compiled(layer)
     assert travel_form(model, 3)["notes"] == []
     layer.set_weights([np.ones((4, 5)), np.zeros(5)])
+    model.layers[-1].set_weights([np.ones((5, 3)), np.zeros(3)])
     (note,) = travel_form(model, 3)["notes"]
-    assert note.startswith("the weights of 'body' are not those that the initialiser draws")
+    assert note.startswith("the weights of 'body', 'dense")
+    assert "are not those that the initialiser draws" in note
     model.fit(X, Y, verbose=0)
     (note,) = travel_form(model, 3)["notes"]
     assert note.startswith("it has been trained, but every seed starts from fresh weights; from_weights=True")
     layer.trainable = False
     assert "the weights that it has in 'body'" in travel_form(model, 3)["notes"][1]
+
+
+def test_pretrained_layers_that_train_keep_their_weights_before_a_fresh_head():
+    words = np.random.default_rng(0).integers(0, 12, (40, 5)).astype(np.int32)
+    norm, middle, head = (
+        layers.BatchNormalization(name="norm"),
+        layers.Dense(2, name="middle"),
+        layers.Dense(3, "softmax", name="head"),
+    )
+    model = keras.Sequential([keras.Input((5,), dtype="int32"), layers.Embedding(12, 2, name="words")])
+    for layer in (layers.GlobalAveragePooling1D(), norm, middle, head):
+        model.add(layer)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert travel_form(model, 3)["notes"] == []
+    model.layers[0].set_weights([TABLE])
+    norm.set_weights([np.arange(2) + i for i in range(4)])
+    middle.set_weights([np.ones((2, 2)), np.full(2, 5)])
+    member = Member(task_of(model, words))
+    moving = {"norm/moving_mean", "norm/moving_variance", "norm/gamma", "norm/beta"}
+    same = {
+        name for name, value in starts(member)[0].items() if np.array_equal(value, starts(member)[1][name])
+    }
+    assert same - {"head/bias"} == {"words/embeddings", "middle/kernel", "middle/bias", *moving}
+    np.testing.assert_array_equal(starts(member)[0]["words/embeddings"], TABLE)
+    np.testing.assert_array_equal(starts(member)[0]["middle/bias"], [5, 5])
+    assert len(member.model.trainable_variables) == len(model.trainable_variables)
+    (note,) = travel_form(model, 3)["notes"]
+    assert "the weights that it has in 'words', 'norm', 'middle', which are frozen, pretrained" in note
+    head.set_weights([np.ones((2, 3)), np.zeros(3)])  # now the whole model was trained before
+    assert "from_weights=True" in travel_form(model, 3)["notes"][0]
+
+
+def test_no_layer_of_a_new_model_counts_as_pretrained():
+    x = inputs = keras.Input((8, 8, 3))
+    for layer in (
+        layers.Conv2D(4, 3),
+        layers.BatchNormalization(),
+        layers.DepthwiseConv2D(3),
+        layers.SeparableConv2D(4, 1),
+        layers.Conv2DTranspose(3, 2),
+        layers.Reshape((-1, 3)),
+        layers.LayerNormalization(),
+        layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+        layers.GRU(3, return_sequences=True),
+    ):
+        x = layer(x)
+    outputs = layers.Dense(3, kernel_initializer="random_normal")(layers.MultiHeadAttention(2, 3)(x, x))
+    model = keras.Model(inputs, outputs)
+    assert pretrained_layers(model) == []
+    model.layers[1].set_weights([np.ones((3, 3, 3, 4)), np.ones(4)])
+    assert [layer.name for layer in pretrained_layers(model)] == [model.layers[1].name]
 
 
 def test_a_model_that_changes_when_it_is_rebuilt_is_refused():

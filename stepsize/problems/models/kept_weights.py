@@ -1,8 +1,9 @@
 """The weights of a model that no seed draws afresh, because its own `fit` would start from them too.
 
 These are the weights of frozen layers, what `adapt` learnt from data, weights that a layer makes without an
-initialiser of Keras, and those that a layer of the user's own does not train and that were set by hand. They
-are found by their place in the model: the number of the layer, and of the weight in it.
+initialiser of Keras, those that a layer of the user's own does not train and that were set by hand, and
+pretrained layers in front of a fresh head. They are found by their place in the model: the number of the
+layer, and of the weight in it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,21 @@ Place = tuple[int, int]
 
 NAMED = 5  # layers that a note lists
 FIXED = ("Zeros", "Ones", "Constant")  # initialisers that always give the same value
+DRAWN = {
+    **dict.fromkeys(
+        ("Dense", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose",
+         "Conv3DTranspose", "LSTMCell", "GRUCell", "SimpleRNNCell"),
+        ("kernel", "kernel_initializer"),
+    ),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), ("kernel", "depthwise_initializer")),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), ("pointwise_kernel", "pointwise_initializer")),
+    "Embedding": ("embeddings", "embeddings_initializer"),
+}  # fmt: skip # a weight that is drawn, and its initialiser, by the name of the layer's class
+STARTS = {
+    "BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"),
+    "LayerNormalization": ("gamma", "beta"),
+    "EinsumDense": ("bias",),
+}  # other weights, which start from fixed values
 
 
 @contextmanager
@@ -62,11 +78,13 @@ def kept_places(model: Any, twin: Any = None, initialisers: Initialisers | None 
     twin = twin or model
     trained = {id(variable) for variable in model.trainable_variables}
     fresh = not is_trained(model)
+    pretrained = {id(layer) for layer in pretrained_layers(model)} if fresh else set()
     return [
         (i, k)
         for i, (layer, other) in enumerate(zip(_layers(model), _layers(twin), strict=False))
         for k, (weight, origin) in enumerate(zip(_weights(layer), _weights(other), strict=False))
         if _is_fixed(layer, k, id(weight) in trained)
+        or id(layer) in pretrained
         or (initialisers is not None and id(origin) not in initialisers)
         or (initialisers and fresh and _is_set_by_hand(layer, k, weight, initialisers[id(origin)]))
     ]
@@ -129,7 +147,7 @@ def model_notes(model: Any, kept: Sequence[Sequence[Any]]) -> list[str]:
     """Return notes on the weights that the runs of a compiled model start from."""
     notes = []
     layers = _layers(model)
-    changed = [layer.name for layer in layers if _has_set_weights(layer)]
+    changed = [] if pretrained_layers(model) else [layer.name for layer in layers if is_set(layer)]
     if is_trained(model):
         notes.append(
             "it has been trained, but every seed starts from fresh weights; from_weights=True starts from "
@@ -144,7 +162,7 @@ def model_notes(model: Any, kept: Sequence[Sequence[Any]]) -> list[str]:
         names = dict.fromkeys(layers[i].name for i, *_ in kept)
         notes.append(
             f"every seed starts from the weights that it has in {_listed(list(names))}, which are frozen, "
-            "adapted, set by hand or drawn by the layer itself; the others are drawn afresh"
+            "pretrained, adapted, set by hand or drawn by the layer itself; the others are drawn afresh"
         )
     return notes
 
@@ -180,18 +198,36 @@ def _is_set_by_hand(layer: Any, weight: int, variable: Any, initialiser: Any) ->
     return not _equals(variable, initialiser(variable.shape, dtype=variable.dtype))
 
 
-def _has_set_weights(layer: Any) -> bool:
-    """Return whether a plain trainable layer has other weights than its initialiser drew."""
-    import keras
+def pretrained_layers(model: Any) -> list[Any]:
+    """Return the trainable layers whose weights were set, if others still have what was drawn for them.
 
-    kinds = (keras.layers.Dense, keras.layers.Embedding, keras.layers.Conv1D, keras.layers.Conv2D)
-    if type(layer) not in kinds or not layer.built or not layer.trainable:
-        return False
-    name = "embeddings" if isinstance(layer, keras.layers.Embedding) else "kernel"
-    initialiser, weight = getattr(layer, f"{name}_initializer"), getattr(layer, name)
-    if not isinstance(getattr(initialiser, "seed", None), int):
-        return False
-    return not _equals(weight, initialiser(weight.shape, dtype=weight.dtype))
+    None are returned if all were set: then the model as a whole was trained before.
+    """
+    layers = [layer for layer in _layers(model) if layer.trainable]
+    known = [is_set(layer) for layer in layers]
+    if all(each is not False for each in known):
+        return []
+    return [layer for layer, each in zip(layers, known, strict=True) if each or _has_moved(layer)]
+
+
+def is_set(layer: Any) -> bool | None:
+    """Return whether a layer of Keras has other weights than were drawn for it; None if that is not known."""
+    if not _is_keras(type(layer)) or not layer.built or not layer.trainable:
+        return None
+    weight, initialiser = (getattr(layer, name, None) for name in DRAWN.get(type(layer).__name__, ("", "")))
+    if weight is None or not isinstance(getattr(initialiser, "seed", None), int):
+        return None
+    return not _equals(weight, cast(Any, initialiser)(weight.shape, dtype=weight.dtype))
+
+
+def _has_moved(layer: Any) -> bool:
+    """Return whether weights of a layer of Keras differ from the fixed values that they start from."""
+    names = STARTS.get(type(layer).__name__, ()) if _is_keras(type(layer)) and layer.built else ()
+    weights = ((getattr(layer, name, None), getattr(layer, f"{name}_initializer")) for name in names)
+    return any(
+        weight is not None and not _equals(weight, initialiser(weight.shape, dtype=weight.dtype))
+        for weight, initialiser in weights
+    )
 
 
 def _equals(one: Any, other: Any) -> bool:
