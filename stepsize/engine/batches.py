@@ -36,12 +36,13 @@ def all_rows(task: Task, built: Built) -> Rows:
     arrays = task.x if isinstance(task.x, Mapping) else {"": task.x}
     inputs = {name: x.reshape(len(x), *built.row_shapes[name]) for name, x in arrays.items()}
 
-    def targets(numbers: bool) -> np.ndarray:
-        return encode(task.y, task.kind, task.classes, built.width, numbers)
+    def targets(numbers: bool, signs: bool) -> np.ndarray:
+        y = encode(task.y, task.kind, task.classes, built.width, numbers)
+        return 2 * y - 1 if signs else y
 
-    y = targets(built.loss_numbers)
-    same = built.loss_numbers == built.scorer.numbers
-    return Rows(inputs, y, y if same else targets(built.scorer.numbers), task.weights)
+    loss, scorer = (built.loss_numbers, built.loss_signs), (built.scorer.numbers, built.scorer.signs)
+    y = targets(*loss)
+    return Rows(inputs, y, y if loss == scorer else targets(*scorer), task.weights)
 
 
 def take_rows(data: Rows, block: Block, rows: Array) -> Batch:

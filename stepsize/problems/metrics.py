@@ -96,6 +96,25 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     return Metric(metric.name, direction == "up", share, form, custom)
 
 
+def metric_names(metrics: Any) -> list[str]:
+    """Return the names of the metrics that a model was compiled with, or that the config of a file holds.
+
+    >>> metric_names(["mae", {"class_name": "AUC", "config": {"name": "auc"}}]), metric_names(None)
+    (['mae', 'auc'], [])
+    """
+    if isinstance(metrics, Mapping) and "class_name" in metrics:
+        config = metrics.get("config")
+        return [str(config.get("name") if isinstance(config, Mapping) else config)]
+    if isinstance(metrics, Mapping):
+        metrics = list(metrics.values())
+    if isinstance(metrics, list | tuple):
+        return [name for each in metrics for name in metric_names(each)]
+    if isinstance(metrics, str):
+        return [canonical_name(metrics)]
+    name = getattr(metrics, "name", getattr(metrics, "__name__", None))
+    return [] if name is None else [str(name)]
+
+
 def make_metric(metric: Metric, kind: str, width: int) -> Any:
     """Build the Keras metric for targets of `kind` and a model of `width` outputs."""
     import keras

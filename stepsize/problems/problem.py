@@ -20,6 +20,7 @@ from stepsize.problems.data import Data
 from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
+from stepsize.problems.model_notes import has_signs, model_notes
 from stepsize.problems.models.model_transport import identity, is_text, name_inputs, travel_form
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.splitting.changes import with_split
@@ -90,6 +91,8 @@ class Problem:
         form = travel_form(self.model, self.data.outputs, self.from_weights)
         if is_scaled(self.data) and not is_text(self.model):
             form["scaled"] = True
+        if has_signs(self.data) and not is_text(self.model):
+            form["signs"] = True
         object.__setattr__(self, "_form", form)
         object.__setattr__(self, "scored_by", metric_of(self.metric, self.mode, self.data.kind))
         self.row_weights()
@@ -125,18 +128,6 @@ class Problem:
     def scaled(self) -> list[str]:
         """What is scaled before the model sees it: "inputs", "target", both or nothing."""
         return ["inputs"] * is_scaled(self.data) + ["target"] * self.scales_target
-
-    @property
-    def _model_notes(self) -> list[str]:
-        """What a user of a model of their own may want to know of how it is trained."""
-        if is_text(self.model):
-            return []
-        notes = self._form.get("notes", [])
-        if self.from_weights:
-            notes = ["every run starts from the weights that it has (from_weights=True)"]
-        if not is_scaled(self.data):
-            notes = ["it gets its inputs as its own fit would: nothing is filled or scaled", *notes]
-        return notes
 
     @property
     def expensive(self) -> bool:
@@ -201,6 +192,7 @@ class Problem:
         """Return what the answer reports about the problem, as JSON values."""
         settings = dict(self.settings or {})
         form, metric = self.travel_form(), self.scored_by
+        default = metric if self.metric is None else None
         data: dict[str, Any] = describe(self.data, self.parts(0), self.split)  # all seeds share its shares
         data["scaled"] = self.scaled
         if self.scales_target:
@@ -212,7 +204,7 @@ class Problem:
                 "updates_per_epoch": self.updates_per_epoch,
                 "horizon": self.epochs * self.updates_per_epoch,
                 "model": str(form.get("text") or form.get("factory") or "Keras model"),
-                "model_notes": self._model_notes,
+                "model_notes": [] if is_text(self.model) else list(model_notes(form, self.data, default)),
                 "optimizer": {"name": settings.pop("optimizer", "as compiled"), **settings},
                 "metric": metric.name,
                 "higher_is_better": metric.higher_is_better,

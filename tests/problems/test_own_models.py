@@ -6,13 +6,15 @@ import pandas as pd
 import pytest
 from keras import layers
 
+from stepsize.engine.batches import all_rows
+from stepsize.engine.task import Task
 from stepsize.errors import ProblemError
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.preprocessing import prepare
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.description import describe_study, make_problem
 from stepsize.verdict.data_notes import scaling
-from tests.support.user_models import compiled, good
+from tests.support.user_models import compiled, good, one_hot_mse
 
 X = np.random.default_rng(0).normal(50, 9, (40, 4)).astype(np.float32)
 Y = np.arange(40) % 3
@@ -164,3 +166,51 @@ def test_inputs_without_axes_and_inputs_by_key():
     rows = {"left": X[:, :2], "right": X[:, 2:]}
     form = Problem(model, (rows, Y)).travel_form()
     assert build(form, {}, DataShape(rows, "multiclass", 3, 3)).width == 3
+
+
+def margins(activation="tanh", loss="mse", metrics=None):
+    """Return a compiled model of one output."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation)])
+    model.compile("sgd", loss, metrics=metrics)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("labels", "model", "metric", "loss", "scored", "link"),
+    [
+        ((-1, 1), margins(), None, (-1, 1), (0, 1), "sigmoid"),
+        ((-1, 1), margins(None, "hinge"), None, (-1, 1), (0, 1), "sigmoid"),
+        (("-1", "+1"), margins(None, one_hot_mse), None, (-1, 1), (0, 1), "sigmoid"),
+        ((-1, 1), margins(), "mse", (-1, 1), (-1, 1), None),
+        ((-1, 1), margins("sigmoid", "binary_crossentropy"), None, (0, 1), (0, 1), None),
+        ((0, 1), margins(), None, (0, 1), (0, 1), None),
+        ((1, 2), margins(), None, (0, 1), (0, 1), None),
+    ],
+)
+def test_a_loss_gets_classes_called_minus_1_and_1_as_they_are(labels, model, metric, loss, scored, link):
+    made = Problem(model, (X, np.array(labels)[np.arange(40) % 2]), metric=metric)
+    shape = DataShape(made.data.x, "binary", 2, 1)
+    built = build(made.travel_form(), {}, shape, made.scored_by)
+    task = Task({}, {}, X, made.data.y, "binary", 2, 1, 30, 8, 1)
+    rows = all_rows(task, built)
+    assert tuple(rows.y[:2, 0]) == loss
+    assert tuple(rows.scored[:2, 0]) == scored
+    assert built.scorer.link == link
+    notes = " ".join(made.facts()["protocol"]["model_notes"])
+    assert ("gets the classes as -1 and 1" in notes) is (tuple(map(int, labels)) == (-1, 1))
+    assert ("gets the classes 1, 2 as the numbers 0 to 1" in notes) is (labels == (1, 2))
+
+
+def test_metrics_that_a_model_is_compiled_with_do_not_judge_and_a_note_says_so(tmp_path):
+    def notes(model, **options):
+        return " ".join(Problem(model, (X, Y % 2), **options).facts()["protocol"]["model_notes"])
+
+    model = margins(metrics=["accuracy", keras.metrics.Recall(), "AUC"])
+    assert "accuracy scores the runs, not the metrics that the model is compiled with (recall, auc)" in notes(
+        model
+    )
+    assert "scores the runs" not in notes(model, metric="auc")
+    assert "scores the runs" not in notes(margins(metrics=["acc"]))
+    model.save(tmp_path / "m.keras")
+    assert "(recall, auc)" in notes(str(tmp_path / "m.keras"))
+    assert "accuracy scores the runs, whatever metrics" in notes("tests.support.user_models:good")

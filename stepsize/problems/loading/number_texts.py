@@ -66,7 +66,7 @@ def words_among_numbers(texts: Sequence[str], counts: np.ndarray) -> list[str]:
     []
     """
     is_number = np.array([read_number(text) is not None for text in texts], bool)
-    words = [texts[i] for i in np.argsort(-counts, kind="stable") if not is_number[i]]
+    words = [texts[int(i)] for i in np.argsort(-counts, kind="stable") if not is_number[i]]
     mostly = 2 * counts[is_number].sum() > counts.sum() or 2 * is_number.sum() > len(texts)
     return words if mostly or (is_number.sum() > 1 and are_placeholders(words)) else []
 

@@ -15,7 +15,7 @@ from stepsize.problems.loading.number_texts import alike_texts, check_target_tex
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
 LISTED = 6  # classes that a note names at most
-PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.0*)?", re.ASCII)  # a whole number that is written as usual
+PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)(\.0*)?", re.ASCII)  # a whole number that is written as usual
 PADDED_NUMBER = re.compile(r"0\d+")
 
 

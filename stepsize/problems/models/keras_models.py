@@ -13,7 +13,7 @@ from stepsize.problems.models.kept_weights import finalize, restore
 from stepsize.problems.models.model_checks import check_ids, check_stateless, check_takes_scaled
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
 from stepsize.problems.models.rebuilt_models import inputs_of, rebuild, seed_generators
-from stepsize.problems.models.scorers import Scorer, make_scorer
+from stepsize.problems.models.scorers import Scorer, loss_name, make_scorer
 from stepsize.problems.models.text_models import named_model
 from stepsize.problems.target_encoding import takes_class_numbers
 
@@ -46,7 +46,8 @@ class DataShape(NamedTuple):
 class Built(NamedTuple):
     """A compiled, built Keras model of `width` outputs per row, and its scorer.
 
-    `loss_numbers` is true if the loss takes class numbers. `row_shapes` holds the shape of a row of each
+    `loss_numbers` is true if the loss takes class numbers, and `loss_signs` if it takes two classes as -1 and
+    1. `row_shapes` holds the shape of a row of each
     input, as the model takes it.
     """
 
@@ -55,6 +56,7 @@ class Built(NamedTuple):
     loss_numbers: bool
     scorer: Scorer
     row_shapes: Mapping[str, tuple[int, ...]]
+    loss_signs: bool = False
 
 
 def build(
@@ -95,8 +97,16 @@ def build(
         built = make_optimizer(name or compiled_name, arguments, model, *exclusions)
         model.compile(built, loss, loss_weights=loss_weights)
     metric = metric or metrics.metric_of(None, None, data.kind)
-    scorer = make_scorer(metric, data.kind, data.classes, width, model, loss, data.one_hot)
-    return Built(model, width, takes_class_numbers(loss, data.one_hot), scorer, shapes)
+    signs = bool(form.get("signs")) and width == 1 and _takes_signs(loss)
+    scorer = make_scorer(metric, data.kind, data.classes, width, model, loss, data.one_hot, signs)
+    return Built(model, width, takes_class_numbers(loss, data.one_hot), scorer, shapes, signs)
+
+
+def _takes_signs(loss: Any) -> bool:
+    """Return whether a loss may have classes -1 and 1: a cross-entropy of Keras may not."""
+    kind = loss if hasattr(loss, "__name__") else type(loss)
+    is_keras = isinstance(loss, str) or kind.__module__.split(".")[0] == "keras"
+    return not (is_keras and "entropy" in loss_name(loss))
 
 
 def _row_shapes(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError, first_line
 from stepsize.problems.custom_objects import REGISTER, custom_objects, mappings, source_of
+from stepsize.problems.metrics import metric_names
 from stepsize.problems.models.kept_weights import (
     has_custom_layers,
     kept_places,
@@ -34,7 +35,13 @@ from stepsize.problems.models.rebuilt_models import (
 )
 from stepsize.problems.models.text_models import parse_model
 
-PRIVATE = ("file", "weights", "kept", "notes")  # keys of a travel form that are no part of its identity
+PRIVATE = (
+    "file",
+    "weights",
+    "kept",
+    "notes",
+    "metrics",
+)  # keys of a travel form that are no part of its identity
 
 
 def is_text(model: Any) -> bool:
@@ -174,6 +181,7 @@ def _file_form(path: Path) -> dict[str, Any]:
     return {
         "file": str(path.resolve()),
         "content": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        "metrics": metric_names(config["compile_config"].get("metrics")),
     }
 
 
@@ -217,7 +225,8 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
     kept = _kept(model, form)
     if kept:
         form["kept"] = kept
-    return {**form, "notes": model_notes(model, kept)}
+    metrics = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    return {**form, "metrics": metric_names(metrics), "notes": model_notes(model, kept)}
 
 
 def _kept(model: Any, form: Mapping[str, Any]) -> list[list[Any]]:

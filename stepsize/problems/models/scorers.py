@@ -21,19 +21,30 @@ PROBABILITIES = ("sigmoid", "softmax")
 class Scorer(NamedTuple):
     """A Keras metric that fits the data and the model.
 
-    `numbers` is true if it takes class numbers. `link` is "sigmoid" or "softmax" if the model returns logits
-    (or the margins of a hinge loss) and the metric takes probabilities.
+    `numbers` is true if it takes class numbers, and `signs` if it takes two classes as -1 and 1. `link` is
+    "sigmoid" or "softmax" if the model returns logits (or margins, as for a hinge loss) and the metric takes
+    probabilities.
     """
 
     metric: Any
     numbers: bool
     link: str | None
+    signs: bool = False
 
 
 def make_scorer(
-    metric: Metric, kind: str, classes: int, width: int, model: Any, loss: Any, one_hot: bool = False
+    metric: Metric,
+    kind: str,
+    classes: int,
+    width: int,
+    model: Any,
+    loss: Any,
+    one_hot: bool = False,
+    signs: bool = False,
 ) -> Scorer:
     """Build the Keras metric that scores `model`, of `width` outputs, trained with `loss`.
+
+    With `signs` the loss gets two classes as -1 and 1.
 
     Raises: ProblemError if the metric does not fit the data, returns several numbers, or does not tell right
     answers from wrong ones.
@@ -44,18 +55,26 @@ def make_scorer(
     numbers = takes_class_numbers(scorer, one_hot)
     if not isinstance(scorer, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
         _check(scorer, metric, kind, classes, width, numbers)
-    return Scorer(scorer, numbers, _link(scorer, metric, kind, width, model, loss))
+    link = _link(scorer, metric, kind, width, model, loss, signs)
+    return Scorer(scorer, numbers, link, signs and not _is_share(scorer, metric))
 
 
-def _link(scorer: Any, metric: Metric, kind: str, width: int, model: Any, loss: Any) -> str | None:
+def _link(
+    scorer: Any, metric: Metric, kind: str, width: int, model: Any, loss: Any, signs: bool
+) -> str | None:
     if kind == "regression" or _from_logits(scorer):
         return None
     link = "sigmoid" if kind == "multilabel" or width == 1 else "softmax"
     if _from_logits(loss):
         return link
-    is_hinge = _name(loss) in HINGE and metric.share and type(scorer).__module__.split(".")[0] == "keras"
+    has_margins = (signs or loss_name(loss) in HINGE) and _is_share(scorer, metric)
     last = getattr(model.layers[-1], "activation", None) if getattr(model, "layers", None) else None
-    return link if is_hinge and getattr(last, "__name__", None) not in PROBABILITIES else None
+    return link if has_margins and getattr(last, "__name__", None) not in PROBABILITIES else None
+
+
+def _is_share(scorer: Any, metric: Metric) -> bool:
+    """Return whether this is a metric of Keras that counts right answers, for which classes are 0 and 1."""
+    return metric.share and type(scorer).__module__.split(".")[0] == "keras"
 
 
 def _from_logits(function: Any) -> bool:
@@ -65,7 +84,8 @@ def _from_logits(function: Any) -> bool:
         return False
 
 
-def _name(loss: Any) -> str:
+def loss_name(loss: Any) -> str:
+    """Return the name of a loss, of its function or its class, as Keras spells it."""
     return canonical_name(loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__))
 
 

@@ -1,0 +1,81 @@
+"""Notes on a model of the user's own: what differs from its own `fit`, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stepsize.checks import rounded
+from stepsize.problems.data import Data
+from stepsize.problems.metrics import Metric
+
+SIGNS = (-1.0, 1.0)
+LISTED = 6  # classes or metrics that a note names at most
+
+
+def model_notes(form: Mapping[str, Any], data: Data, default_metric: Metric | None) -> Iterator[str]:
+    """Yield what a user of a model of their own may want to know of how it is trained and judged.
+
+    `form` is its travel form, and `default_metric` scores the runs unless the user chose another.
+    """
+    if not form.get("scaled"):
+        yield "it gets its inputs as its own fit would: nothing is filled or scaled"
+    if form.get("from_weights"):
+        yield "every run starts from the weights that it has (from_weights=True)"
+    else:
+        yield from form.get("notes", [])
+    yield from target_notes(data)
+    if default_metric is not None:
+        yield from metric_notes(form, default_metric)
+
+
+def class_labels(data: Data) -> list[float] | None:
+    """Return the numbers that the classes of data are called; None if one of them is called otherwise."""
+    if data.kind not in ("binary", "multiclass") or data.one_hot:
+        return None
+    try:
+        return [float(name) for name in data.classes]
+    except ValueError:
+        return None
+
+
+def has_signs(data: Data) -> bool:
+    """Return whether the two classes are called -1 and 1.
+
+    >>> from stepsize.problems.data import from_arrays
+    >>> has_signs(from_arrays("toy", [[1.0], [2.0], [3.0], [4.0]], [1, -1, 1, -1], "made up"))
+    True
+    """
+    return class_labels(data) == list(SIGNS)
+
+
+def target_notes(data: Data) -> Iterator[str]:
+    """Yield how a loss gets classes that are called by other numbers than 0, 1 and so on."""
+    labels = class_labels(data)
+    if has_signs(data):
+        yield (
+            "its loss gets the classes as -1 and 1, as its own fit would, and a cross-entropy as 0 and 1; "
+            "outputs are judged by their sign, unless the last layer is a sigmoid"
+        )
+    elif labels is not None and labels != list(range(len(labels))):
+        names = ", ".join(map(rounded, labels[:LISTED])) + (", ..." if len(labels) > LISTED else "")
+        yield (
+            f"its loss gets the classes {names} as the numbers 0 to {len(labels) - 1}, unlike in its own "
+            "fit; if they are quantities, use kind='regression'"
+        )
+
+
+def metric_notes(form: Mapping[str, Any], scored_by: Metric) -> Iterator[str]:
+    """Yield that the metrics that a model is compiled with do not judge it."""
+    names: Sequence[str] | None = form.get("metrics")
+    if names is None:  # only the training process knows
+        if "factory" in form:
+            yield (
+                f"{scored_by.name} scores the runs, whatever metrics the model is compiled with; choose "
+                "another with metric=..."
+            )
+    elif others := [name for name in names if name not in (scored_by.name, "acc")]:
+        yield (
+            f"{scored_by.name} scores the runs, not the metrics that the model is compiled with "
+            f"({', '.join(others[:LISTED])}); choose one of them with metric=..."
+        )
