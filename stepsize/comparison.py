@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     import pandas
 
 RESULTS = Path("stepsize-results")
+
+
+def print_message(message: str) -> None:
+    """Print a message for people on standard error."""
+    print(message, file=sys.stderr)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +115,7 @@ def compare(
     engine: Trainer | None = None,
     command: str | None = None,
     on_start: Callable[[Study], None] = lambda study: None,
+    on_message: Callable[[str], None] = print_message,
     **keys: Unpack[StudyKeys],
 ) -> Result:
     """Train every schedule on every seed, and report which ones can be told apart.
@@ -131,7 +137,8 @@ def compare(
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
     can be written to a file. Progress goes to standard error unless `quiet`. `engine` is a started `Engine`
     to use, which saves its start; `command` is the command that the report shows; `on_start` is called
-    with the planned study before anything is trained.
+    with the planned study before anything is trained, and `on_message` with every message that is not
+    progress.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
@@ -147,17 +154,23 @@ def compare(
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
-            trainable = _counted(trainable, store, quiet)
+            trainable = _counted(trainable, store)
+            if not quiet:
+                count = trainable.updates_per_epoch
+                on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
         study = plan_study(description, trainable, command or call_text(problem, options))
         if not quiet:
             for note in trainable.notes:
-                _print(f"Data: {note}.")
+                on_message(f"Data: {note}.")
         on_start(study)
         executor = stack.enter_context(_executor(trainable, study, engine))
         opened = stack.enter_context(Store(_checked(store or default_store(study.name))))
         if ready is None and str(store) != ":memory:":
-            _keep_resolved_study(opened.path.with_suffix(".toml"), problem, description, trainable, study)
-        _print_stored_runs(study, opened, quiet)
+            path = opened.path.with_suffix(".toml")
+            for message in _keep_resolved_study(path, problem, description, trainable, study):
+                on_message(message)
+        for message in _stored_runs(study, opened, quiet):
+            on_message(message)
         with ProgressLine(sys.stderr, quiet) as line:
             return complete(study, opened, executor, line.show)
 
@@ -223,14 +236,11 @@ def default_store(name: str) -> Path:
     return RESULTS / f"{name}.sqlite"
 
 
-def _counted(training: Training, store: str | Path | None, quiet: bool) -> Training:
-    """Return the training with the updates of an epoch, and print how many were counted."""
+def _counted(training: Training, store: str | Path | None) -> Training:
+    """Return the training with the updates of an epoch, counted once and kept in the store."""
     check_name(training.name)
     with Store(_checked(store or default_store(training.name))) as opened:
-        function = with_counted_updates(training, opened)
-    if not quiet:
-        _print(f"Function {training.name}: updates_per_epoch={function.updates_per_epoch}, as counted.")
-    return function
+        return with_counted_updates(training, opened)
 
 
 def _checked(store: str | Path) -> str | Path:
@@ -245,17 +255,17 @@ def _checked(store: str | Path) -> str | Path:
 
 def _keep_resolved_study(
     path: Path, source: Any, description: Mapping[str, Any], problem: Trainable, study: Study
-) -> None:
-    """Write the resolved study beside its store; print why that cannot be done, or what it replaces."""
+) -> Iterator[str]:
+    """Write the resolved study beside its store; yield why that cannot be done, or what it replaces."""
     earlier = study_of(path, RESOLVED_STUDY)
     try:
         if not write_resolved_study(path, source, description, problem, study):
             return
     except OutputError as error:
-        _print(f"The resolved study is not kept: {error}.")
+        yield f"The resolved study is not kept: {error}."
         return
     if earlier and earlier != study_id(study.definition()):
-        _print(
+        yield (
             f"{path} held study {earlier} and now holds this one; give each study a name of its own to keep "
             "both."
         )
@@ -270,21 +280,17 @@ def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> Abstr
     return nullcontext(PopulationExecutor(engine, problem, study))
 
 
-def _print_stored_runs(study: Study, store: Store, quiet: bool) -> None:
-    """Print how many runs the store has, or that none of its runs can be used."""
+def _stored_runs(study: Study, store: Store, quiet: bool) -> Iterator[str]:
+    """Yield how many runs the store has, or that none of its runs can be used."""
     runs = store.runs(study.fingerprint)
     total, stored = total_runs(study, runs), finished_runs(study, runs)
     if damaged := store.damaged(study.fingerprint):
-        _print(f"{damaged:,} runs in {store.path} are damaged, so they are trained again.")
+        yield f"{damaged:,} runs in {store.path} are damaged, so they are trained again."
     if stored and not quiet:
         rest = "nothing is left to train" if stored == total else "continuing"
-        _print(f"{stored:,} of {total:,} runs are in {store.path}; {rest}.")
+        yield f"{stored:,} of {total:,} runs are in {store.path}; {rest}."
     elif not stored and store.fingerprints(study.name) - {study.fingerprint}:
-        _print(
+        yield (
             f"Settings or versions have changed since the runs in {store.path}. Those runs are kept; "
             "new ones will be trained."
         )
-
-
-def _print(message: str) -> None:
-    print(message, file=sys.stderr)

@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stepsize import cli
+from stepsize.cli import studies
+from stepsize.cli.messages import options_of, result_in_options
+from stepsize.comparison import Result
 
 COMMAND = [sys.executable, "-m", "stepsize"]
 IRIS = ["compare", "iris", "--epochs", "2", "--seeds", "6", "-s", "constant(0.1)", "-s", "cosine(0.2)"]
@@ -248,3 +252,23 @@ def test_a_training_function_needs_neither_jax_nor_keras(tmp_path):
     refused = finish("iris")
     assert refused.returncode == 2
     assert refused.stderr == 'stepsize: jax is not installed: pip install "stepsize[all]"\n'
+
+
+def test_messages_of_the_command_line_name_its_options():
+    options = options_of(studies.compare)
+    assert (options["candidates"], options["header"], options["as_json"]) == (
+        "--schedule",
+        "--header",
+        "--json",
+    )
+    details: Any = {}
+    answer: Any = {
+        "study": {"command": "stepsize compare t.csv"},
+        "notes": ["Data: the first row holds values, not names; if it holds names, use header=True."],
+        "warnings": ["'a=b': give updates_per_epoch=9, or higher_is_better=False."],
+    }
+    shown = result_in_options(Result(answer, details), options).answer
+    assert shown["notes"][0].endswith("use --header.")
+    assert shown["warnings"] == ["'a=b': give --updates-per-epoch 9, or --mode min."]
+    answer["study"]["command"] = "stepsize.compare('t.csv')"
+    assert result_in_options(Result(answer, details), options).answer is answer

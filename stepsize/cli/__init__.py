@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 import stepsize
 from stepsize.cli import schedules, studies
-from stepsize.cli.messages import in_options
+from stepsize.cli.messages import in_options, options_of
 from stepsize.errors import EngineError, StepsizeError
 
 ANSWERED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # and studies.ALL_DIVERGED
@@ -61,16 +61,16 @@ def _root(
         raise typer.Exit(BAD_INPUT)
 
 
-for command in (studies.compare, studies.report, schedules.preview, schedules.export):
+COMMANDS = (studies.compare, studies.report, schedules.preview, schedules.export)
+for command in COMMANDS:
     app.command()(command)
 
 
 def _options() -> dict[str, str]:
     """Return the options of the command that was typed, by the name of the argument."""
-    commands: Any = getattr(typer.main.get_command(app), "commands", {})
+    commands = {each.__name__: each for each in COMMANDS}
     command = next((commands[word] for word in sys.argv[1:] if word in commands), None)
-    params = () if command is None else command.params
-    return {param.name: max(param.opts, key=len) for param in params}
+    return {} if command is None else options_of(command)
 
 
 def _exit(message: str, code: int) -> NoReturn:

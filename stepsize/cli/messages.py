@@ -5,12 +5,41 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from typer.models import OptionInfo
+
+if TYPE_CHECKING:
+    from stepsize.comparison import Result
 
 _ARGUMENT = re.compile(r"(?<!\w)(\w+)=(?!=)")
 _QUOTED = re.compile(r"""(?<!\w)("[^"]*"|'[^']*')""")
 _SWITCH = re.compile(r"(True|False)\b")
 _LIST = re.compile(r"\[[^\[\]]*\]")
+_MODES = {"True": "max", "False": "min"}  # what `higher_is_better` is on the command line
+
+
+def options_of(command: Callable[..., Any]) -> dict[str, str]:
+    """Return the options of a command, by the name of its argument."""
+    options = {}
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        for option in getattr(hint, "__metadata__", ()):
+            if isinstance(option, OptionInfo):
+                declared = (option.default, *(option.param_decls or ()))  # as typer reads an Annotated
+                spellings = [str(each).partition("/")[0] for each in declared if str(each).startswith("-")]
+                options[name] = max(spellings, key=len, default=f"--{name.replace('_', '-')}")
+    return options
+
+
+def result_in_options(result: Result, options: Mapping[str, str]) -> Result:
+    """Return the result of a study of the command line with its messages in the words of that."""
+    answer = result.answer
+    if not answer["study"]["command"].startswith("stepsize "):
+        return result
+    notes, warnings = ([in_options(text, options) for text in answer[key]] for key in ("notes", "warnings"))
+    return replace(result, answer={**answer, "notes": notes, "warnings": warnings})
 
 
 def in_options(message: str, options: Mapping[str, str]) -> str:
@@ -22,6 +51,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     'say --target y or --drop id'
     >>> in_options("header=True or header=False", {"header": "--header"})
     '--header or --no-header'
+    >>> in_options("higher_is_better=True, which is the default", {"mode": "--mode"})
+    '--mode max, which is the default'
     >>> in_options('metric=3: write plateau(metric="loss")', {"metric": "--metric"})
     '--metric 3: write plateau(metric="loss")'
     """
@@ -31,7 +62,10 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     while position < len(message):
         character = message[position]
         argument, quoted = _ARGUMENT.match(message, position), _QUOTED.match(message, position)
-        if argument and argument[1] in options and not any(calls):
+        switch = None if argument is None else _SWITCH.match(message, argument.end())
+        if argument and switch and argument[1] == "higher_is_better" and "mode" in options:
+            text, position = f"{options['mode']} {_MODES[switch[0]]}", switch.end()
+        elif argument and argument[1] in options and not any(calls):
             text, position = _option(message, argument.end(), options[argument[1]])
         elif argument or quoted:
             text = (argument or quoted)[0]  # type: ignore[index]
