@@ -25,31 +25,6 @@ def spell(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
-def rounded(value: float, digits: int = 6) -> str:
-    """Return a number with so many significant digits, as people write it.
-
-    >>> rounded(0.09999999999999999), rounded(1e9), rounded(1e-9), rounded(1e30)
-    ('0.1', '1,000,000,000', '1e-09', '1e+30')
-    """
-    text = f"{value:.{digits}g}"
-    near = float(text)
-    return f"{near:,.0f}" if near.is_integer() and 1e6 <= abs(near) < 1e15 else text
-
-
-def span(low: float, high: float) -> str:
-    """Return a range with the digits that its width needs, six at least.
-
-    >>> span(0.5, 7), span(1e9 - 5, 1e9 + 5)
-    ('0.5 to 7', '999,999,995 to 1,000,000,005')
-    """
-    digits = 6
-    while digits < 17 and any(
-        abs(float(f"{end:.{digits}g}") - end) > 0.01 * (high - low) for end in (low, high)
-    ):
-        digits += 1
-    return f"{rounded(low, digits)} to {rounded(high, digits)}"
-
-
 def is_number(value: object) -> bool:
     """Return whether `value` is a Python or NumPy number; a bool is not one."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -33,6 +33,30 @@ def plain(value: Any) -> Any:
     return finite(value) if isinstance(value, float) else value
 
 
+def rounded(value: float, digits: int = 6) -> str:
+    """Write a number with so many significant digits, as people do.
+
+    >>> rounded(0.09999999999999999), rounded(12345, 2), rounded(1e9), rounded(1e-9), rounded(1e30)
+    ('0.1', '12,000', '1,000,000,000', '1e-09', '1e+30')
+    """
+    text = f"{value:.{digits}g}"
+    number = float(text)
+    is_long = number.is_integer() and abs(number) < 1e15 and ("e" in text or abs(number) >= 1e6)
+    return f"{number:,.0f}" if is_long else text
+
+
+def span(low: float, high: float) -> str:
+    """Write a range with the digits that its width needs, six at least.
+
+    >>> span(0.5, 7), span(1e9 - 5, 1e9 + 5)
+    ('0.5 to 7', '999,999,995 to 1,000,000,005')
+    """
+    digits, error = 6, 0.01 * (high - low)
+    while digits < 17 and any(abs(float(f"{end:.{digits}g}") - end) > error for end in (low, high)):
+        digits += 1
+    return f"{rounded(low, digits)} to {rounded(high, digits)}"
+
+
 def half_width(interval: Interval) -> float | None:
     """Return half the width of a two-sided interval, or None when there is none.
 
@@ -90,13 +114,14 @@ class Scale:
             return MISSING
         decimals = self.decimals if decimals is None else decimals
         fixed = abs(shown) < 1e6 and decimals <= 6
-        text = f"{abs(shown):.{decimals}f}" if fixed else f"{abs(shown):.3g}"
-        negative = shown < 0 and float(text) != 0
+        text = f"{abs(shown):.{decimals}f}" if fixed else rounded(abs(shown), 3)
+        negative = shown < 0 and (not fixed or float(text) != 0)
         return ("−" if negative else "+" if signed else "") + text
 
     def step(self, value: float) -> str:
         """Write a gap between scores with two significant digits and its unit."""
-        return f"{self.shown(value):.2g} {self.difference_unit}".strip()
+        shown = self.shown(value)
+        return MISSING if shown is None else f"{rounded(shown, 2)} {self.difference_unit}".strip()
 
     def plus_minus(self, mean: float | None, interval: Interval, signed: bool = False) -> str:
         """Write a mean with half its interval, or alone when there is no interval.
@@ -216,6 +241,15 @@ def counted(number: int, noun: str) -> str:
     ('1 run', '1,200 runs')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def all_of(number: int) -> str:
+    """Write that all of a number of things are meant.
+
+    >>> all_of(2), all_of(3)
+    ('both', 'all 3')
+    """
+    return "both" if number == 2 else f"all {number:,}"
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -24,7 +24,7 @@ ALLOWED = {
     "export": {"errors", "checks", "units", "metric_directions", "schedules"},
     "number_format": set(),
     "stats": {"errors"},
-    "problems": {"errors", "checks", "metric_directions", "user_modules"},
+    "problems": {"errors", "checks", "metric_directions", "number_format", "user_modules"},
     "engine": {"errors", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
     | {"metric_directions", "output_files", "user_modules"},

@@ -11,8 +11,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stepsize.checks import rounded
 from stepsize.errors import ProblemError, unknown
+from stepsize.number_format import rounded
 from stepsize.problems.precision import blocks, centre, check_steps
 
 Kind = Literal["binary", "multiclass", "multilabel", "regression"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stepsize.checks import rounded
+from stepsize.number_format import rounded
 from stepsize.problems.data import Data
 from stepsize.problems.metrics import Metric
 

@@ -20,7 +20,6 @@ from stepsize.number_format import (
     pace,
     ranges,
     rate,
-    scale_for,
     share,
 )
 from stepsize.report.selection import left_out, shown_candidates
@@ -36,6 +35,7 @@ from stepsize.verdict.answer import (
     StudyPart,
     Tuning,
 )
+from stepsize.verdict.formatting import scale_of, written
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def view(answer: Answer, details: Details) -> View:
     """Arrange an answer for reading: the candidates of `shown_candidates`, in its order."""
     study, verdict = answer["study"], answer["verdict"]
     protocol = study["protocol"]
-    halves = [half_width(c["ci95"]) for c in answer["candidates"]]
-    halves += [half_width(c["vs_baseline"]["ci95"]) for c in answer["candidates"] if c["vs_baseline"]]
-    scale = scale_for(protocol["metric"], protocol["higher_is_better"], protocol["share"], halves)
+    scale = scale_of(answer)
     rows = [_row(i, c, answer, details, scale) for i, c in enumerate(shown_candidates(answer))]
     return View(
         title=study["name"],
@@ -173,7 +171,7 @@ def _interval(interval: Any) -> list[float] | None:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings.items())
+    return ", ".join(f"{key.replace('_', ' ')} {written(value)}" for key, value in settings.items())
 
 
 def _subtitle(study: StudyPart) -> str:

@@ -58,11 +58,16 @@ def next_step(study: Study, decision: Decision, runs: Runs, budget: Budget) -> S
         return None
     following = with_more_seeds(study, decision.droppable)
     known = {key: runs[key] for key in _keys(study.steps, runs)}
-    cost = total_runs(following, known) - len(_keys((following,), known))
-    seconds = sum(run.seconds for run in known.values())
-    if len(known) + cost > budget.runs or seconds * (1 + cost / len(known)) > budget.seconds:
+    cost, spent = total_runs(following, known) - len(_keys((following,), known)), spent_on(study, runs)
+    if spent.runs + cost > budget.runs or spent.seconds * (1 + cost / spent.runs) > budget.seconds:
         return None
     return following if max(following.seeds) < TUNING_SEEDS else None
+
+
+def spent_on(study: Study, runs: Runs) -> Budget:
+    """Return what a study has cost so far, in whichever process: its finished runs, and their seconds."""
+    keys = _keys(study.steps, runs)
+    return Budget(runs=len(keys), seconds=sum(runs[key].seconds for key in keys))
 
 
 def with_more_seeds(study: Study, without: Iterable[str] = ()) -> Study:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from stepsize.number_format import rounded
 from stepsize.stats.margins import HALF_A_POINT
 from stepsize.verdict.answer import DataFacts, PartFacts, Protocol
 
@@ -42,7 +43,7 @@ def validation_note(data: DataFacts, protocol: Protocol) -> str:
             f"{part}: always predicting the mean of the training rows scores about {zero}, and a perfect "
             f"model scores {one}."
         )
-    constant, points = f"scores {100 * baseline:.1f} %", f"worth {100 * (step or 0.0):.2f} points"
+    constant, points = f"scores {100 * baseline:.1f} %", f"worth {rounded(100 * (step or 0.0), 2)} points"
     if data["kind"] == "multilabel":
         return (
             f"{part}: always giving the more common answer for each label {constant}, and one correct answer "
@@ -109,8 +110,8 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
         if data["kind"] == "multilabel":
             unit = f"one correct answer on its {rows} rows"
         yield (
-            f"The validation part is small: {unit} is worth {100 * step:.2f} points, so smaller differences "
-            "do not count."
+            f"The validation part is small: {unit} is worth {rounded(100 * step, 2)} points, so smaller "
+            "differences do not count."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from stepsize.number_format import Scale, counted, rate, rate_range
+from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.verdict import data_notes
@@ -15,7 +15,6 @@ from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
     full_spec,
-    gap,
     paired_difference,
     scale_of,
     score,
@@ -43,7 +42,7 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
     count = len(verdict["best_set"])
     if decision.only_one:
         return f"{use}: it is shown to be better than {_all_others(len(candidates) - 1)}{gain}."
-    among = f"all {count}" if count == len(candidates) else f"{count} of {len(candidates)}"
+    among = all_of(count) if count == len(candidates) else f"{count} of {len(candidates)}"
     simplest = f"{among} candidates may be the best, and {verdict['reason']}"
     if best["vs_baseline"] is None:
         return f"{use}: no candidate is shown to be better; {simplest}."
@@ -69,7 +68,7 @@ def _gain(candidate: CandidateAnswer, baseline: CandidateAnswer, scale: Scale) -
 
 
 def _all_others(count: int) -> str:
-    return "the other candidate" if count == 1 else f"all {count} other candidates"
+    return "the other candidate" if count == 1 else f"{all_of(count)} other candidates"
 
 
 def _replication(candidate: CandidateAnswer, folds: int | None) -> str:
@@ -127,8 +126,8 @@ def _tuning_notes(protocol: Protocol) -> Iterator[str]:
         fine = f", then {tuning['fine_rates']} rates around the best on {tuning['fine_seeds']} more"
         yield (
             f"Each free lr is the peak of a smooth curve through {len(tuning['first_rates'])} rates on "
-            f"{tuning['first_seeds']} tuning seeds{fine if tuning['fine_seeds'] else ''}; the verdict uses "
-            "fresh seeds."
+            f"{counted(tuning['first_seeds'], 'tuning seed')}{fine if tuning['fine_seeds'] else ''}; the "
+            "verdict uses fresh seeds."
         )
 
 
@@ -139,7 +138,7 @@ def _rates_as_good(answer: Answer) -> Iterator[str]:
         return
     best = candidate_named(answer["candidates"], name)
     if best["lr_range"] is not None:
-        margin = gap(scale_of(answer), answer["study"]["protocol"]["margin"])
+        margin = scale_of(answer).step(answer["study"]["protocol"]["margin"])
         yield f"{name}: every lr from {rate_range(best['lr_range'])} is as good, within {margin}."
 
 
@@ -162,7 +161,7 @@ def _seeds_notes(answer: Answer) -> Iterator[str]:
     needed = verdict["seeds_needed"]
     if needed is None:
         return
-    margin, seeds = gap(scale_of(answer), study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
+    margin, seeds = scale_of(answer).step(study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
     if verdict["seeds_enough"]:
         yield (
             f"{seeds} are enough to show a difference of {margin} between the recommended candidate and the "
@@ -233,15 +232,17 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
     data, protocol = answer["data"], answer["study"]["protocol"]
     values = {value for candidate in answer["candidates"] for value in candidate["scores"]}
     means = [candidate["mean"] for candidate in answer["candidates"] if candidate["mean"] is not None]
+    runs = sum(candidate["n"] for candidate in answer["candidates"])
     if values == {1.0} and protocol["share"]:
         yield (
-            f"Every run has a {scale_of(answer).name} of 100 %, so nothing can be told apart: check that no "
-            "column gives the answer away, or train for fewer epochs."
+            f"{'Every' if runs > 1 else 'The only'} run has 100 % {scale_of(answer).name}, so nothing can be "
+            "told apart: check that no column gives the answer away, or train for fewer epochs."
         )
-    elif len(values) == 1 and means:
+    elif len(values) == 1 and means and runs > 1:
+        several = ["seed"] * (len(answer["study"]["seeds"]) > 1) + ["candidate"] * (len(means) > 1)
         yield (
-            f"The {scale_of(answer).name} is the same for every seed and candidate: check the model and the "
-            "data first."
+            f"The {scale_of(answer).name} is the same for every {' and '.join(several)}: check the model and "
+            "the data first."
         )
     elif means and (warning := data_notes.no_better_than_constant(data, protocol, max(means))):
         yield warning

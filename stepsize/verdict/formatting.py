@@ -15,9 +15,12 @@ LISTED = 20  # warnings or notes of one kind; beyond that, the rest are counted
 
 
 def scale_of(answer: Answer) -> Scale:
-    """Return how the sentences of this answer write scores."""
+    """Return how the sentences, tables and pictures of this answer write scores."""
     protocol = answer["study"]["protocol"]
-    halves = [half_width(candidate["ci95"]) for candidate in answer["candidates"]]
+    candidates = answer["candidates"]
+    intervals = [each["ci95"] for each in candidates]
+    intervals += [each["vs_baseline"]["ci95"] for each in candidates if each["vs_baseline"]]
+    halves = map(half_width, intervals)
     return scale_for(protocol["metric"], protocol["higher_is_better"], protocol["share"], halves)
 
 
@@ -34,7 +37,18 @@ def full_spec(candidate: CandidateAnswer) -> str:
 
 def settings_text(settings: Mapping[str, Any]) -> str:
     """Write settings as they are typed."""
-    return ", ".join(f"{key}={value}" for key, value in settings.items())
+    return ", ".join(f"{key}={written(value)}" for key, value in settings.items())
+
+
+def written(value: Any) -> str:
+    """Write a setting; a number without the digits that come from binary fractions."""
+    if isinstance(value, float):
+        return repr(float(f"{value:.15g}"))
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key!r}: {written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(written, value))}]"
+    return str(value)
 
 
 def score(scale: Scale, mean: float | None, interval: Interval) -> str:
@@ -57,8 +71,3 @@ def paired_difference(
         return "an unknown amount, since no seed finished with both"
     seeds = f" on {finished:,} of {len(pairs):,} seeds" if finished < len(pairs) else ""
     return difference(scale, mean, interval) + seeds
-
-
-def gap(scale: Scale, value: float) -> str:
-    """Write the size of a difference, such as the margin."""
-    return f"{100 * value:.2f} points" if scale.percent else f"{value:.2g}"

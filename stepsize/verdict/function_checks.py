@@ -12,7 +12,7 @@ from stepsize.study.protocol import checked_jobs, is_constant
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer
-from stepsize.verdict.formatting import gap, scale_of
+from stepsize.verdict.formatting import scale_of
 
 LOSSLESS = 0.5  # of the margin: two runs of one seed that differ by less pair as well as equal ones
 
@@ -97,6 +97,6 @@ def learned_nothing(runs: Sequence[Run], answer: Answer, decision: Decision) -> 
         yield (
             f"{decision.recommended} has hardly learned: its {scale.name} is {scale.number(first)} after the "
             f"first epoch and {scale.number(last)} {scale.unit}".rstrip()
-            + f" after the last, a gain below the margin of {gap(scale, decision.margin)}; make sure that "
-            "the training works, and train longer, before you choose a schedule."
+            + f" after the last, which is not better by the margin of {scale.step(decision.margin)}; make "
+            "sure that the training works, and train longer, before you choose a schedule."
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stepsize.number_format import counted
+from stepsize.number_format import counted, duration
 from stepsize.stats import Decision
+from stepsize.study.more_seeds import read_budget, spent_on
+from stepsize.study.store import Runs
+from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer
 from stepsize.verdict.formatting import LISTED
 
@@ -36,11 +39,30 @@ def _stop(answer: Answer, decision: Decision) -> Iterator[str]:
         yield "Every question that matters for the recommendation is decided; no more seeds were added."
     if stopped == "budget":
         budget = answer["study"]["protocol"]["budget"]
-        spelled = counted(budget, "run") if isinstance(budget, int) else budget
+        assert budget is not None
         yield (
-            f"Twice the seeds would exceed the budget of {spelled}. Not decided: whether "
+            f"Twice the seeds would exceed the budget of {_spelled(budget)}. Not decided: whether "
             f"{decision.recommended} differs from {_names(decision.open_rivals)}."
         )
+
+
+def budget_warnings(study: Study, runs: Runs) -> Iterator[str]:
+    """Yield that a study cost more than its budget, because its first look alone did."""
+    value = study.facts["protocol"].get("budget")
+    if value is None:
+        return
+    budget, spent = read_budget(value), spent_on(study, runs)
+    if spent.runs > budget.runs or spent.seconds > budget.seconds:
+        cost = duration(spent.seconds) if spent.seconds > budget.seconds else counted(int(spent.runs), "run")
+        yield (
+            f"The study cost {cost}, more than its budget of {_spelled(value)}: a look is never cut short, "
+            "and the first takes all tuning and the first seeds. Use fewer seeds, candidates or epochs, or a "
+            "larger budget."
+        )
+
+
+def _spelled(budget: str | int) -> str:
+    return counted(budget, "run") if isinstance(budget, int) else budget
 
 
 def _names(names: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from stepsize.verdict.answer import (
     StudyPart,
     Tuning,
 )
+from stepsize.verdict.look_notes import budget_warnings
 from stepsize.verdict.new_rows import new_rows
 from stepsize.verdict.recommendation import judge_step, verdict_of, versus
 from stepsize.verdict.scores import Scores
@@ -57,6 +58,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     answer["warnings"] = [
         *function_checks.warnings(study, runs, answer, decision),
         *findings.warnings(answer, divergences, decision),
+        *budget_warnings(study, runs),
     ]
     if decision.recommended is not None:
         final = judged[study][0].runs[decision.recommended]

@@ -50,12 +50,12 @@ def test_shares_that_differ_and_classes_that_are_absent():
 def test_small_parts():
     _, warnings = judge(load((X[:40], np.arange(40) % 2)), halves(40))
     assert warnings == [
-        "The validation part is small: one of its 20 rows is worth 5.00 points, so smaller "
+        "The validation part is small: one of its 20 rows is worth 5 points, so smaller "
         "differences do not count."
     ]
     labels = np.random.default_rng(0).integers(0, 2, (40, 2))
     _, warnings = judge(load((X[:40], labels)), halves(40))
-    assert any("one correct answer on its 20 rows is worth 2.50 points" in warning for warning in warnings)
+    assert any("one correct answer on its 20 rows is worth 2.5 points" in warning for warning in warnings)
 
 
 def test_copied_rows():
@@ -81,7 +81,7 @@ def test_facts_for_each_kind():
         "Each of the 2 folds validates on about 100 rows (every row once per repeat), 50 of each class"
         in note
     )
-    assert "one row is worth 0.50 points" in note
+    assert "one row is worth 0.5 points" in note
 
 
 def test_a_test_part_of_its_own_is_named():

@@ -3,15 +3,18 @@
 import json
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from stepsize.problems.problem import problem
+from stepsize.report.view_model import view
 from stepsize.study.candidates import Candidate, built_in_candidates
 from stepsize.study.protocol import rounds
 from stepsize.study.store import Run
 from stepsize.study.study import make_study
+from stepsize.verdict.formatting import scale_of, settings_text
 from stepsize.verdict.picture_data import picture_data
 from stepsize.verdict.summary import summarise_study
 
@@ -58,11 +61,30 @@ def test_one_clear_winner():
     )
     assert answer["verdict"]["status"] == "one_best"
     assert answer["verdict"]["best_set"] == ["cosine(0.1)"] == [answer["verdict"]["recommended"]]
-    assert "it is shown to be better than all 2 other candidates" in answer["verdict"]["sentence"]
+    assert "it is shown to be better than both other candidates" in answer["verdict"]["sentence"]
     candidates = by_name(answer)
     assert candidates["cosine(0.1)"]["vs_baseline"]["verdict"] == "better"
     assert candidates["linear(0.1)"]["vs_baseline"]["verdict"] in ("equivalent", "not shown")
     assert candidates["constant(0.1)"]["vs_baseline"] is None
+
+
+def test_two_candidates_that_tie_are_both_meant():
+    answer = answer_of(["constant(0.1)", "cosine(0.1)"], lambda name, seed: 0.8 + noise(seed))
+    assert "both candidates may be the best" in answer["verdict"]["sentence"]
+
+
+def test_settings_have_no_digits_of_binary_fractions():
+    settings = {"momentum": 0.1 + 0.2, "multipliers": {"head": 1 - 0.9}, "nesterov": True}
+    assert settings_text(settings) == "momentum=0.3, multipliers={'head': 0.1}, nesterov=True"
+
+
+def test_the_sentence_and_the_table_write_a_score_alike():
+    answer = answer_of(["constant(0.1)", "cosine(0.1)"], lambda name, seed: 0.8 + noise(seed, 0.05))
+    details: Any = {"plans": {}, "curves": {}, "sweep": {}}
+    shown = view(answer, details)
+    assert shown.recommended is not None
+    assert f"accuracy {shown.recommended.score} %" in answer["verdict"]["sentence"]
+    assert shown.scale == scale_of(answer)
 
 
 def test_a_tie_recommends_the_simplest():
@@ -219,7 +241,17 @@ def test_warnings_of_a_constant_metric_and_of_the_majority():
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5)
     assert any("is the same for every seed and candidate" in warning for warning in answer["warnings"])
     perfect = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 1.0)
+    assert any(warning.startswith("Every run has 100 % accuracy") for warning in perfect["warnings"])
     assert any("column gives the answer away" in warning for warning in perfect["warnings"])
+    for candidates, seeds, words in (
+        (["constant(0.1)", "linear(0.1)"], 1, "for every candidate:"),
+        (["constant(0.1)"], 3, "for every seed:"),
+        (["constant(0.1)"], 1, None),
+    ):
+        warnings = answer_of(candidates, lambda name, seed: 0.5, seeds)["warnings"]
+        same = [warning for warning in warnings if "is the same for every" in warning]
+        assert len(same) == (words is not None)
+        assert words is None or words in same[0]
     answer = answer_of(["constant(0.1)", "linear(0.1)"], lambda name, seed: 0.5 + noise(seed))
     assert any(
         "No candidate beats always giving the most common answer (63.8 %)" in warning

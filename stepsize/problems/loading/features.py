@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.number_format import all_of
 from stepsize.problems.loading.columns import Place, encode_column, texts_of
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.number_formats import first_unusual
@@ -36,7 +37,7 @@ def read_features(frame: Any, place: Place, mark: str | None) -> tuple[np.ndarra
             continue
         encoded += columns if notes.keep(name, frame[name], columns) else []
     if errors:
-        several = f"; to leave out all {len(errors)} columns like this, use drop={list(errors)!r}"
+        several = f"; to leave out {all_of(len(errors))} columns like this, use drop={list(errors)!r}"
         raise ProblemError(str(next(iter(errors.values()))) + (several if len(errors) > 1 else ""))
     if not encoded:
         raise ProblemError(f"{place.what}: no column is left to learn from")

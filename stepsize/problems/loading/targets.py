@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stepsize.checks import rounded, span
 from stepsize.errors import ProblemError, unknown
+from stepsize.number_format import rounded, span
 from stepsize.problems.data import KINDS, Kind
 from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed
 

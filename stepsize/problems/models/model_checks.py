@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.checks import rounded
 from stepsize.errors import ProblemError
+from stepsize.number_format import rounded
 from stepsize.problems.models.rebuilt_models import inputs_of
 
 WANT_RAW = ("Normalization", "Rescaling", "Embedding", "Discretization", "IntegerLookup", "CategoryEncoding")

@@ -101,7 +101,7 @@ def test_columns_that_cannot_be_used_are_named_together():
          "signup": [f"2024-01-{i % 28 + 1:02d}" for i in range(60)], "kind": ["x", "y"] * 30}
     )  # fmt: skip
     with pytest.raises(
-        ProblemError, match=r"column 'who' .*all 2 columns like this, use drop=\['who', 'signup'\]"
+        ProblemError, match=r"column 'who' .*both columns like this, use drop=\['who', 'signup'\]"
     ):
         load(frame, "kind")
 
