@@ -14,7 +14,7 @@ from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import MissingExtra, OutputError, StoreError
 from stepsize.number_format import plain
-from stepsize.output_files import REPORT, RESOLVED_STUDY, check_output, study_of, write_output
+from stepsize.output_files import REPORT, RESOLVED_STUDY, RESULTS, check_output, study_of, write_output
 from stepsize.problems.problem import Problem
 from stepsize.report import html, terminal
 from stepsize.report.progress import ProgressLine
@@ -44,8 +44,6 @@ from stepsize.verdict.summary import summarise_study
 
 if TYPE_CHECKING:
     import pandas
-
-RESULTS = Path("stepsize-results")
 
 
 def print_message(message: str) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from stepsize.errors import OutputError
 
+RESULTS = Path("stepsize-results")  # the folder of the files that nobody named
+
 REPORT, RESOLVED_STUDY, PICTURE, CODE = "report", "resolved study", "picture", "code"  # the kinds of files
 
 _MARK = re.compile(rb"Written by stepsize: ([a-z ]+?)(?: \(([0-9a-f]+)\))?, checksum ([0-9a-f]{16})")
@@ -34,7 +36,7 @@ def check_output(argument: str, path: str | Path, kind: str) -> None:
         status = _status(path)
         if status is not None and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             return  # such as /dev/null
-        path.parent.mkdir(parents=True, exist_ok=True)
+        require_folder(argument, path)
         tempfile.TemporaryFile(dir=path.parent).close()
     except (OSError, ValueError) as error:
         raise _refusal(argument, path, error) from None
@@ -44,6 +46,18 @@ def check_output(argument: str, path: str | Path, kind: str) -> None:
         raise OutputError(
             f"{argument}={str(path)!r} exists, and is not a {kind} that stepsize wrote and nobody changed "
             "since; choose another file, or move it away"
+        )
+
+
+def require_folder(argument: str, path: Path) -> None:
+    """Raise OutputError unless the folder of `path` exists; only `stepsize-results` is created."""
+    folder = path.parent
+    if folder == RESULTS:
+        folder.mkdir(exist_ok=True)
+    elif not folder.exists():
+        raise OutputError(
+            f"{argument}={str(path)!r}: the folder {str(folder)!r} does not exist; create it, or choose "
+            "another file"
         )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from stepsize import cli
-from stepsize.errors import OutputError
+from stepsize.errors import OutputError, StoreError
 from stepsize.output_files import CODE, PICTURE, REPORT, RESOLVED_STUDY, check_output, study_of, write_output
+from stepsize.study.store import Store
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20) + b"\0\0\0\0IEND\xaeB`\x82"
 CONTENTS = {REPORT: "<!doctype html>\n<p>one</p>\n", RESOLVED_STUDY: "a = 1\n", PICTURE: PNG, CODE: "x = 1"}
@@ -20,10 +21,28 @@ CONTENTS = {REPORT: "<!doctype html>\n<p>one</p>\n", RESOLVED_STUDY: "a = 1\n", 
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_its_own_file_is_replaced(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "deep" / "file"
+    path.parent.mkdir()
     for study in ("1a2b3c4d", "1a2b3c4d", "00000000", ""):
         write_output("output", path, kind, CONTENTS[kind], study)
         assert study_of(path, kind) == study
     assert [each.name for each in path.parent.iterdir()] == ["file"]
+
+
+def test_no_folder_is_made_but_the_usual_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in ("new/a.html", "stepsize-results/new/a.html", tmp_path / "new" / "a.html"):
+        with pytest.raises(
+            OutputError, match=r"output='.*a.html': the folder '.*new' does not exist; create it"
+        ):
+            check_output("output", path, REPORT)
+        with pytest.raises(
+            StoreError, match=r"store='.*a.html': the folder '.*new' does not exist; create it"
+        ):
+            Store(path)
+    assert list(tmp_path.iterdir()) == []
+    check_output("output", "stepsize-results/a.html", REPORT)
+    with Store("stepsize-results/a.sqlite") as store:
+        assert store.path.exists()
 
 
 @pytest.mark.parametrize("kind", CONTENTS)

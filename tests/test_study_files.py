@@ -161,7 +161,10 @@ def test_the_users_own_file_is_never_overwritten(file):
     assert file.read_text() == FILE
 
 
-@pytest.mark.parametrize("name", ["../notes", "/tmp/notes", "a/b", "a\\\\b", "a\\u0000b", "a\\nb", "x" * 300])
+@pytest.mark.parametrize(
+    "name",
+    ["../notes", "/tmp/notes", "a/b", "a\\\\b", "a\\u0000b", "a\\nb", "x" * 300, "", " ", "wine ", ".", ".."],
+)
 def test_a_name_is_not_a_path(file, name):
     file.write_text(FILE.replace('"mine"', f'"{name}"'))
     with pytest.raises(StudyError, match=r"name=.* cannot name a study and its files; write at most 200"):

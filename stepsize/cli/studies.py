@@ -16,7 +16,7 @@ import typer
 from stepsize.cli.messages import in_options, options_of, result_in_options
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import OutputError, StoreError, require
-from stepsize.output_files import REPORT, check_output, study_of
+from stepsize.output_files import REPORT, RESULTS, check_output, study_of
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result
@@ -132,7 +132,7 @@ def compare(
         from stepsize.report import html
 
         def page_of(name: str) -> Path:
-            return report or comparison.RESULTS / f"{name}.html"
+            return report or RESULTS / f"{name}.html"
 
         def prepare_report(study: Study) -> None:
             page = page_of(study.name)

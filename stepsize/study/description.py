@@ -19,7 +19,7 @@ from stepsize.study.more_seeds import read_budget
 from stepsize.study.saved_study import study_id
 from stepsize.study.study import Study, Tuning, make_study, usual_tuning
 from stepsize.study.toml import write_study_file
-from stepsize.study.trainable import Trainable, is_trainable
+from stepsize.study.trainable import Trainable, check_name, is_trainable
 from stepsize.study.user_functions.training import Training
 
 Description = Mapping[str, Any]
@@ -52,6 +52,8 @@ def describe_study(source: Any, options: Description | None = None) -> dict[str,
         description = {"problem" if isinstance(source, str) else "data": source}
     if canonical_name(str(description.get("problem", ""))) in BUILT_IN:
         description["problem"] = canonical_name(str(description["problem"]))
+    if "name" in {**description, **options}:
+        check_name({**description, **options}["name"])
     split = _split_table(description.pop("split", {})) | _split_options(options)
     return {**description, **options, **({"split": split} if split else {})}
 

@@ -32,7 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import StoreError
+from stepsize.errors import OutputError, StoreError
+from stepsize.output_files import require_folder
 from stepsize.study.rows import RUN, STUDY, checksum, insertion
 from stepsize.study.saved_study import SavedStudy
 
@@ -89,8 +90,10 @@ class Store:
         self.path = Path(path)
         self._damaged: dict[str, set[tuple[str, int]]] = defaultdict(set)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            require_folder("store", self.path)
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        except OutputError as error:
+            raise StoreError(str(error)) from None
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"store={str(path)!r} cannot be opened: {error}; choose another file") from None
         try:

@@ -92,16 +92,18 @@ def check_margin(margin: Any) -> None:
 
 
 def check_name(name: Any) -> None:
-    """Raise StudyError unless `name` can name a study and its files, so that it is not a path."""
+    """Raise StudyError unless `name` can name a study and its files, so that it is not a path or blank."""
     if (
         not isinstance(name, str)
         or not 0 < len(name.encode(errors="replace")) <= LONGEST_NAME
         or not name.isprintable()
         or set(name) & set("/\\")
+        or name != name.strip()
+        or set(name) == {"."}
     ):
         raise StudyError(
             f"name={shown(name)} cannot name a study and its files; write at most {LONGEST_NAME} printable "
-            "characters without / and \\, such as name='wine'"
+            "characters without / and \\, and without blanks at the ends, such as name='wine'"
         )
 
 

@@ -17,7 +17,7 @@ def make_run(candidate="cosine(0.1)", seed=0, diverged_at=None, value=0.5):
 
 
 def test_round_trip(tmp_path):
-    path = tmp_path / "deep" / "s.sqlite"
+    path = tmp_path / "s.sqlite"
     with Store(path) as store:
         store.add("f", [make_run(seed=0), make_run(seed=1, diverged_at=7)])
         store.add("g", [make_run(value=0.25)])
