@@ -38,6 +38,8 @@ def check_output(argument: str, path: str | Path, kind: str) -> None:
             return  # such as /dev/null
         require_folder(argument, path)
         tempfile.TemporaryFile(dir=path.parent).close()
+    except OutputError:
+        raise
     except (OSError, ValueError) as error:
         raise _refusal(argument, path, error) from None
     if path.is_dir():
