@@ -128,6 +128,9 @@ def test_the_recommended_schedule_is_ready_to_copy(studies: Studies) -> None:
     page = Page(html.render(answer, details))
     assert page.all("button")[0]["data-copy"] == chosen["spec"]
     assert f"{chosen['spec']}with momentum 0.8" in page.text
+    assert "on scaled" not in page.text
+    answer["data"]["scaled"] = ["inputs", "target"]
+    assert "with momentum 0.8on scaled inputs and target" in Page(html.render(answer, details)).text
 
 
 def test_without_scripts_the_table_has_every_number(
