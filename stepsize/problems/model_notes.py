@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stepsize.number_format import rounded
 from stepsize.problems.data import Data
 from stepsize.problems.metrics import Metric
 
@@ -58,7 +57,7 @@ def target_notes(data: Data) -> Iterator[str]:
             "outputs are judged by their sign, unless the last layer is a sigmoid"
         )
     elif labels is not None and labels != list(range(len(labels))):
-        names = ", ".join(map(rounded, labels[:LISTED])) + (", ..." if len(labels) > LISTED else "")
+        names = ", ".join(data.classes[:LISTED]) + (", ..." if len(labels) > LISTED else "")
         yield (
             f"its loss gets the classes {names} as the numbers 0 to {len(labels) - 1}, unlike in its own "
             "fit; if they are quantities, use kind='regression'"

@@ -180,7 +180,7 @@ def margins(activation="tanh", loss="mse", metrics=None):
     [
         ((-1, 1), margins(), None, (-1, 1), (0, 1), "sigmoid"),
         ((-1, 1), margins(None, "hinge"), None, (-1, 1), (0, 1), "sigmoid"),
-        (("-1", "+1"), margins(None, one_hot_mse), None, (-1, 1), (0, 1), "sigmoid"),
+        ((-1, 1), margins(None, one_hot_mse), None, (-1, 1), (0, 1), "sigmoid"),
         ((-1, 1), margins(), "mse", (-1, 1), (-1, 1), None),
         ((-1, 1), margins("sigmoid", "binary_crossentropy"), None, (0, 1), (0, 1), None),
         ((0, 1), margins(), None, (0, 1), (0, 1), None),
@@ -197,7 +197,7 @@ def test_a_loss_gets_classes_called_minus_1_and_1_as_they_are(labels, model, met
     assert tuple(rows.scored[:2, 0]) == scored
     assert built.scorer.link == link
     notes = " ".join(made.facts()["protocol"]["model_notes"])
-    assert ("gets the classes as -1 and 1" in notes) is (tuple(map(int, labels)) == (-1, 1))
+    assert ("gets the classes as -1 and 1" in notes) is (labels == (-1, 1))
     assert ("gets the classes 1, 2 as the numbers 0 to 1" in notes) is (labels == (1, 2))
 
 

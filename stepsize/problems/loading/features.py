@@ -12,7 +12,7 @@ from stepsize.number_format import all_of
 from stepsize.problems.loading.columns import Place, encode_column, texts_of
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.number_formats import first_unusual
-from stepsize.problems.loading.number_texts import alike_texts, listed
+from stepsize.problems.loading.number_texts import alike_texts, listed, missing_code
 from stepsize.problems.precision import table_type
 
 ID = re.compile(r"(.*[\W_])?ids?|.*(?-i:[a-z]Id|ID)", re.IGNORECASE)  # names of columns that hold ids
@@ -60,7 +60,7 @@ class _Notes:
             "left out because they are constant or number the rows": [],
             "texts that differ only in case or blanks, and are categories of their own": [],
         }
-        self._ids: list[str] = []
+        self._others: list[str] = []
 
     def keep(self, name: str, column: Any, columns: list[np.ndarray]) -> bool:
         """Note what one column of a frame became; return whether it is a feature."""
@@ -79,13 +79,15 @@ class _Notes:
             missing = int(np.isnan(columns[0]).sum())
             incomplete += [f"{name!r} ({missing})"] if missing else []
             written += _written(name, column, columns[0])
-            self._ids += _id_note(name, columns[0])
+            self._others += _id_note(name, columns[0])
+            code = missing_code(columns[0])
+            self._others += [] if code is None else [f"{name!r} {code}"]
         return True
 
     def texts(self) -> list[str]:
         """Return the notes."""
         lists = [f"{note}: {', '.join(names)}" for note, names in self._columns.items() if names]
-        return [*lists, *self._ids]
+        return [*lists, *self._others]
 
 
 def _varies(column: np.ndarray) -> bool:

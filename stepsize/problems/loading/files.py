@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -62,6 +63,11 @@ def from_text(
         named = holds_names(rows, what) if header is None else header
         names = rows[0] if named else [str(number) for number in range(len(rows[0]))]
         check_unique(names, what, ", or use header=False if the first row holds values")
+        if not named and str(target) in rows[0] and not re.fullmatch(r"[-+]?\d+", str(target)):
+            raise ProblemError(
+                f"{what}: the first row, which holds {str(target)!r}, looks like values; use header=True "
+                "if it holds the names of the columns"
+            )
         targets = find_targets(target, names, named, repr(str(path)))
         usual = POINT if layout.separator == "," else None
         as_written = [names.index(each) for each in targets] if len(targets) == 1 else []

@@ -86,7 +86,7 @@ def from_frame(
     return Data(
         name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=prepare is not False,
         test=test_rows(special), one_hot=target_data.one_hot, **special,
-        notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop)),
+        notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop, frame)),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Such a column would become one category, and such a target one class, for every 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,7 @@ PLACEHOLDERS = {
     "-", "--", "---", ".", "..", "...", "*", "n.a.", "n/a.", "nil", "not available", "tbd", "unk", "unknown",
     "missing", "undefined", "#ref!", "#value!", "#div/0!",
 }  # fmt: skip # in lower case; what people write for a missing value
+CODES = [sign * code for code in (9, 99, 999, 9999, 99999) for sign in (-1, 1)]  # numbers for missing values
 FEW = 20  # whole numbers that may be classes, along with words
 NAMED = 3  # words that a message names
 
@@ -40,10 +42,12 @@ def quantity_texts(texts: Sequence[str]) -> str | None:
 
     >>> quantity_texts(["7", "$ 1.50", "12 $"]), quantity_texts(["5 kg", "2 kg", "300 g"])
     ('$ 1.50', '5 kg')
+    >>> quantity_texts(["\u0661", "\u0662", "\u0663"]) == "\u0661"
+    True
     >>> quantity_texts(["1st", "2nd", "3rd"]), quantity_texts(["1a", "2b", "3a"])
     (None, None)
     """
-    matches = [WITH_UNIT.fullmatch(text.translate(SYMBOLS)) for text in texts]
+    matches = [WITH_UNIT.fullmatch(_ascii_digits(text).translate(SYMBOLS)) for text in texts]
     if len(texts) < 3 or None in matches:
         return None
     numbers = [match["number"] for match in matches if match is not None]
@@ -52,6 +56,11 @@ def quantity_texts(texts: Sequence[str]) -> str | None:
     if any(read_number(number) is None for number in numbers) or units & ORDINALS or len(letters) > 1:
         return None
     return next((text for text in texts if read_number(text) is None), None)
+
+
+def _ascii_digits(text: str) -> str:
+    """Return a text with the digits of other scripts as those of ours."""
+    return text if text.isascii() else "".join(str(unicodedata.digit(each, each)) for each in text)
 
 
 def words_among_numbers(texts: Sequence[str], counts: np.ndarray) -> list[str]:
@@ -117,6 +126,29 @@ def listed(texts: Sequence[str]) -> str:
     if len(quoted) > NAMED:
         return f"{', '.join(quoted[:NAMED])} and {len(quoted) - NAMED:,} more"
     return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
+
+
+def missing_code(values: np.ndarray) -> str | None:
+    """Return a clause on a number such as -999, if it occurs repeatedly and far from all other values.
+
+    >>> missing_code(np.array([3.5, -999, 7, 2, -999, 5]))
+    'holds -999 in 2 of 6 rows, far from its other values: if that means missing, empty these cells'
+    """
+    values = values[~np.isnan(values)]
+    for code in (values.min(), values.max()) if len(values) else ():
+        others = values[values != code]
+        count = len(values) - len(others)
+        if (
+            code in CODES
+            and count > 1
+            and len(others)
+            and np.abs(others - code).min() > max(np.ptp(others), 1)
+        ):
+            return (
+                f"holds {code:g} in {count:,} of {len(values):,} rows, far from its other values: if that "
+                "means missing, empty these cells"
+            )
+    return None
 
 
 def alike_texts(texts: Sequence[str]) -> list[list[str]]:

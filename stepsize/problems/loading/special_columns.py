@@ -13,6 +13,7 @@ from stepsize.problems.data import PARTS
 from stepsize.problems.loading.column_names import Reference, is_reference
 from stepsize.problems.loading.columns import Place
 from stepsize.problems.loading.number_formats import SHOWN
+from stepsize.problems.loading.number_texts import alike_texts, listed
 
 PART_NAMES = {
     **{part: part for part in PARTS},
@@ -125,9 +126,13 @@ def test_rows(columns: dict[str, np.ndarray]) -> np.ndarray | None:
     return rows if len(rows) else None
 
 
-def role_notes(columns_of: Mapping[str, str], drop: Sequence[str]) -> Iterator[str]:
+def role_notes(columns_of: Mapping[str, str], drop: Sequence[str], frame: Any) -> Iterator[str]:
     """Return notes on the columns that are not features, for the report."""
     if columns_of:
         yield "not features: " + ", ".join(f"{column!r} ({role})" for role, column in columns_of.items())
+    if "groups" in columns_of:
+        groups = map(str, frame[columns_of["groups"]].unique())
+        for names in alike_texts(sorted(groups)):
+            yield f"groups {listed(names)} differ only in case or blanks, and count as {len(names)} groups"
     if drop:
         yield "dropped: " + ", ".join(map(repr, drop))

@@ -11,11 +11,11 @@ import numpy as np
 from stepsize.errors import ProblemError, unknown
 from stepsize.number_format import rounded, span
 from stepsize.problems.data import KINDS, Kind
-from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed
+from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed, missing_code
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
 LISTED = 6  # classes that a note names at most
-PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)(\.0*)?", re.ASCII)  # a whole number that is written as usual
+PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.0*)?", re.ASCII)  # a whole number that is written as usual
 PADDED_NUMBER = re.compile(r"0\d+")
 
 
@@ -106,6 +106,8 @@ def _quantities(numbers: np.ndarray | None, values: np.ndarray, where: str, reco
     whole = columns.shape[1] == 1 and (columns == np.floor(columns)).all()
     instead = "; if they are classes, use kind='multiclass'" if whole and recognised else ""
     note = f"{where}: {count} from {span(columns.min(), columns.max())} (regression{instead})"
+    code = missing_code(columns[:, 0]) if columns.shape[1] == 1 else None
+    note += "" if code is None else f"; it {code.replace('empty these cells', 'remove these rows')}"
     return Target(columns.astype(np.float64), (), "regression", note)
 
 

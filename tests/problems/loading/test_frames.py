@@ -245,3 +245,16 @@ def test_targets_of_every_type():
     many = pandas.Categorical([str(i % 30) for i in range(90)])
     frame = pandas.DataFrame({"n": np.arange(90.0) ** 2, "t": many})
     assert load(frame, "t").kind == "multiclass"
+
+
+def test_codes_for_missing_values_and_groups_written_in_two_ways_are_noted():
+    frame = pandas.DataFrame({"a": [3.5, -999, 7, 2, -999, 5, 1, 4], "who": list("AaBBCCDD"), "y": range(8)})
+    notes = load(frame, "y", groups="who", kind="regression").notes
+    code = "holds -999 in 2 of 8 rows, far from its other values: if that means missing, empty these cells"
+    assert f"'a' {code}" in notes
+    assert "groups 'A' and 'a' differ only in case or blanks, and count as 2 groups" in notes
+    (note, *_) = load(frame, "a", drop="who").notes
+    assert "; it holds -999 in 2 of 8 rows" in note
+    assert note.endswith("remove these rows")
+    usual = load(frame.assign(a=[99, 98, 97, 99, 1, 2, 3, 4]), "y", drop="who", kind="regression").notes
+    assert not any("holds 99" in note for note in usual)

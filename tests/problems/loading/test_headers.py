@@ -177,3 +177,12 @@ def test_a_frame_whose_names_are_a_row_of_values_is_told(tmp_path):
 def test_header_is_for_text_files():
     with pytest.raises(ProblemError, match="header=False is for text files"):
         load((np.eye(4), [0, 1, 0, 1]), header=False)
+
+
+def test_a_target_in_a_row_that_is_taken_for_values(tmp_path):
+    rows = "".join(f"{i}.5,{'ab'[i % 2]}\n" for i in range(8))
+    (tmp_path / "t.csv").write_text(f"x,kind\n{rows}x,kind\n{rows}")
+    with pytest.raises(
+        ProblemError, match="first row, which holds 'kind', looks like values; use header=True"
+    ):
+        load(tmp_path / "t.csv", "kind")
