@@ -53,8 +53,8 @@ def target_notes(data: Data) -> Iterator[str]:
     labels = class_labels(data)
     if has_signs(data):
         yield (
-            "its loss gets the classes as -1 and 1, as its own fit would, and a cross-entropy as 0 and 1; "
-            "outputs are judged by their sign, unless the last layer is a sigmoid"
+            "with one output, its loss gets the classes as -1 and 1, as in its own fit, and the sign of the "
+            "output is the answer; a cross-entropy, or a loss of two outputs, gets 0 and 1"
         )
     elif labels is not None and labels != list(range(len(labels))):
         names = ", ".join(data.classes[:LISTED]) + (", ..." if len(labels) > LISTED else "")
@@ -69,12 +69,18 @@ def metric_notes(form: Mapping[str, Any], scored_by: Metric) -> Iterator[str]:
     names: Sequence[str] | None = form.get("metrics")
     if names is None:  # only the training process knows
         if "factory" in form:
+            example = "mae" if scored_by.name == "r2" else "auc"
             yield (
                 f"{scored_by.name} scores the runs, whatever metrics the model is compiled with; choose "
-                "another with metric=..."
+                f"another with, for example, metric={example!r}"
             )
-    elif others := [name for name in names if name not in (scored_by.name, "acc")]:
+    elif others := [name for name in names if not _is_same(name, scored_by.name)]:
         yield (
             f"{scored_by.name} scores the runs, not the metrics that the model is compiled with "
-            f"({', '.join(others[:LISTED])}); choose one of them with metric=..."
+            f"({', '.join(others[:LISTED])}); choose one of them with, for example, metric={others[0]!r}"
         )
+
+
+def _is_same(name: str, scored_by: str) -> bool:
+    """Return whether a metric is the one that scores; the accuracy has a name for each form of targets."""
+    return name == scored_by or (scored_by == "accuracy" and name.endswith(("acc", "accuracy")))

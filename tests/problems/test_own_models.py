@@ -168,10 +168,10 @@ def test_inputs_without_axes_and_inputs_by_key():
     assert build(form, {}, DataShape(rows, "multiclass", 3, 3)).width == 3
 
 
-def margins(activation="tanh", loss="mse", metrics=None):
+def margins(activation="tanh", loss="mse", **options):
     """Return a compiled model of one output."""
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation)])
-    model.compile("sgd", loss, metrics=metrics)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1, activation, name="out")])
+    model.compile("sgd", loss, **options)
     return model
 
 
@@ -201,6 +201,16 @@ def test_a_loss_gets_classes_called_minus_1_and_1_as_they_are(labels, model, met
     assert ("gets the classes 1, 2 as the numbers 0 to 1" in notes) is (labels == (1, 2))
 
 
+@pytest.mark.parametrize("loss", ["mse", ["mse"], {"out": "mse"}])
+def test_a_loss_in_a_list_or_a_dict_is_the_loss(loss):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="out")])
+    model.compile("sgd", loss)
+    made = Problem(model, (X, Y))
+    built = build(made.travel_form(), {}, DataShape(X, "multiclass", 3, 3), made.scored_by)
+    assert built.model.loss == "mse"
+    assert not built.loss_numbers
+
+
 def test_metrics_that_a_model_is_compiled_with_do_not_judge_and_a_note_says_so(tmp_path):
     def notes(model, **options):
         return " ".join(Problem(model, (X, Y % 2), **options).facts()["protocol"]["model_notes"])
@@ -209,6 +219,10 @@ def test_metrics_that_a_model_is_compiled_with_do_not_judge_and_a_note_says_so(t
     assert "accuracy scores the runs, not the metrics that the model is compiled with (recall, auc)" in notes(
         model
     )
+    assert notes(margins(metrics={"out": ["AUC"]})).endswith(
+        "(auc); choose one of them with, for example, metric='auc'"
+    )
+    assert "(auc)" in notes(margins(metrics=[], weighted_metrics=["AUC", "binary_accuracy"]))
     assert "scores the runs" not in notes(model, metric="auc")
     assert "scores the runs" not in notes(margins(metrics=["acc"]))
     model.save(tmp_path / "m.keras")

@@ -83,6 +83,7 @@ def build(
     else:
         seed_generators()
         model, optimizer, loss, loss_weights = rebuild(form)
+        loss = _single(loss)
         if form.get("scaled"):
             check_takes_scaled(model)
         shapes = _row_shapes(model, shapes)
@@ -100,6 +101,12 @@ def build(
     signs = bool(form.get("signs")) and width == 1 and _takes_signs(loss)
     scorer = make_scorer(metric, data.kind, data.classes, width, model, loss, data.one_hot, signs)
     return Built(model, width, takes_class_numbers(loss, data.one_hot), scorer, shapes, signs)
+
+
+def _single(loss: Any) -> Any:
+    """Return the loss of a model that has it in a list or by the name of its only output."""
+    losses = list(loss.values()) if isinstance(loss, Mapping) else loss
+    return losses[0] if isinstance(losses, list | tuple) and len(losses) == 1 else loss
 
 
 def _takes_signs(loss: Any) -> bool:

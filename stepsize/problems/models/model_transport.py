@@ -171,6 +171,7 @@ def _file_form(path: Path) -> dict[str, Any]:
             )
     if not config.get("compile_config"):
         raise ProblemError(f"model file {str(path)!r} is not compiled; call model.compile(...) before saving")
+    compiled = config["compile_config"]
     for part in mappings(config):
         registered = part.get("registered_name")
         if isinstance(registered, str) and ">" in registered:
@@ -181,7 +182,7 @@ def _file_form(path: Path) -> dict[str, Any]:
     return {
         "file": str(path.resolve()),
         "content": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
-        "metrics": metric_names(config["compile_config"].get("metrics")),
+        "metrics": metric_names([compiled.get(key) for key in ("metrics", "weighted_metrics")]),
     }
 
 
@@ -225,7 +226,8 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
     kept = _kept(model, form)
     if kept:
         form["kept"] = kept
-    metrics = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    compiled = getattr(model, "_compile_metrics", None)
+    metrics = [getattr(compiled, name, None) for name in ("_user_metrics", "_user_weighted_metrics")]
     return {**form, "metrics": metric_names(metrics), "notes": model_notes(model, kept)}
 
 
