@@ -20,6 +20,7 @@ from stepsize.adapters.state import read_state
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require_keras, unknown
 from stepsize.schedules import Plan, Schedule
+from stepsize.schedules.callers import past_end
 
 require_keras()
 
@@ -243,17 +244,12 @@ class ScheduleCallback(keras.callbacks.Callback):
             self._slow = True
 
     def _check_end(self) -> None:
-        """Raise at an update past the end, or warn at the first one that trains at rate 0."""
+        """Raise at an update past the end, or warn at the first one that hardly trains."""
         plan, update = self._run.plan, self._run.update
         if plan.after == "error":
             plan(update)  # it raises, with what to write
-        if plan.after == "hold" and plan.end == 0 and update == plan.horizon:
-            warnings.warn(
-                f"update {update} is past the end of {plan.schedule}, planned for {plan.horizon} updates: "
-                f"from here on the rate is 0; plan more updates, or stop after {plan.horizon}",
-                UserWarning,
-                stacklevel=2,
-            )
+        if plan.fades and update == plan.horizon:
+            warnings.warn(past_end(plan, update), UserWarning, stacklevel=2)
 
     @property
     def _optimizer(self) -> Any:
