@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.adapters.end_watch import EndWatch
 from stepsize.adapters.plain import check_plan
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require_keras
@@ -20,6 +21,7 @@ require_keras()
 import keras  # noqa: E402
 
 from stepsize.adapters.keras_callback import ScheduleCallback  # noqa: E402
+from stepsize.adapters.keras_optimizers import is_compiling  # noqa: E402
 
 __all__ = ["KerasSchedule", "ScheduleCallback"]
 
@@ -30,7 +32,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     The rates are the plan's in float32, looked up with integers. With `gradient_accumulation_steps=k` Keras
     passes the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
-    updates. To load a saved model, import this module first.
+    updates. To load a saved model, import this module first. Updates past the end warn once, except in
+    compiled code, which a warning would slow down.
 
     Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error".
 
@@ -60,11 +63,14 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
             )
         self.plan = plan
         self.accumulate = accumulate
+        self._watch = EndWatch(plan)
         self._table = keras.ops.convert_to_tensor(np.append(plan.values, plan.end).astype(np.float32))
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of the update that begins when `step` micro-batches are complete."""
         update: Any = keras.ops.convert_to_tensor(step)
+        if isinstance(step, keras.Variable) and not is_compiling(update):  # the count of an optimizer
+            self._watch.look(lambda: int(update) // self.accumulate, slow=keras.backend.backend() == "torch")
         if "int" not in keras.backend.standardize_dtype(update.dtype):
             update = keras.ops.cast(update, "int32")
         if self.accumulate > 1:

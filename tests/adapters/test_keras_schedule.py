@@ -1,6 +1,7 @@
 """KerasSchedule on JAX: what it refuses, how it is saved, and one compilation for a run."""
 
 import json
+import warnings
 
 import jax
 import keras
@@ -93,3 +94,17 @@ def test_a_scaled_loss_that_overflows_does_not_move_the_clock():
         used.append(-float(weights[0][0]))
     rates = PLAN.values[:4].tolist()
     np.testing.assert_array_equal(np.float32(used), np.float32([*rates[:2], 0.0, 0.0, *rates[2:]]))
+
+
+def test_updates_past_the_end_are_reported_once_where_nothing_is_compiled():
+    plan = ss.linear(0.1).plan(updates=3)
+    optimizer = keras.optimizers.SGD(KerasSchedule(plan, accumulate=2), gradient_accumulation_steps=2)
+    weight, warned = keras.Variable(np.zeros(1, np.float32)), []
+    for batch in range(12):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            optimizer.apply([np.ones(1, np.float32)], [weight])
+        warned += [batch for each in caught if "past the end of linear(0.1)" in str(each.message)]
+    assert len(warned) == 1
+    assert warned[0] in (8, 9)
+    list(map(KerasSchedule(plan), range(12)))  # who asks for numbers only looks
