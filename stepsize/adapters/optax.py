@@ -21,6 +21,7 @@ require("optax", "jax", "optax")
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import optax  # noqa: E402
+from jax.core import Tracer  # noqa: E402
 
 
 def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
@@ -56,7 +57,7 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
         index = jnp.asarray(count)
         if not jnp.issubdtype(index.dtype, jnp.integer):
             raise ScheduleError(f"count={shown(count)} is not an integer; it counts completed updates from 0")
-        if isinstance(count, jax.Array) and not count.ndim and not isinstance(count, jax.core.Tracer):
+        if isinstance(count, jax.Array) and not count.ndim and not isinstance(count, Tracer):
             watch.look(lambda: int(count))
         index = index % plan.horizon if plan.after == "repeat" else jnp.minimum(index, plan.horizon)
         return table.at[index].get(mode="promise_in_bounds")
