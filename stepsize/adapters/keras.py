@@ -6,6 +6,8 @@ momentum has no adapter here: Keras builds the momentum into the training functi
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,27 @@ import keras  # noqa: E402
 from stepsize.adapters.keras_callback import ScheduleCallback  # noqa: E402
 from stepsize.adapters.keras_optimizers import is_compiling  # noqa: E402
 
-__all__ = ["KerasSchedule", "ScheduleCallback"]
+__all__ = ["KerasSchedule", "ScheduleCallback", "updates_made"]
+
+_counts: dict[int, tuple[int, weakref.ref[Any], int]] = {}  # of optimizers: number, count, micro-batches
+_numbers = itertools.count()
+
+
+def updates_made() -> dict[int, int]:
+    """Return the completed updates of each optimizer that has used a KerasSchedule, by a number of it."""
+    counts = {number: (count(), accumulate) for number, count, accumulate in _counts.values()}
+    return {
+        number: int(count.value) // accumulate
+        for number, (count, accumulate) in counts.items()
+        if count is not None
+    }
+
+
+def _note(count: Any, accumulate: int) -> weakref.ref[Any]:
+    known = _counts.get(id(count))
+    if known is None or known[1]() is not count:
+        _counts[id(count)] = known = next(_numbers), weakref.ref(count), accumulate
+    return known[1]
 
 
 @keras.saving.register_keras_serializable(package="stepsize")
@@ -32,8 +54,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     The rates are the plan's in float32, looked up with integers. With `gradient_accumulation_steps=k` Keras
     passes the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
-    updates. To load a saved model, import this module first. Updates past the end warn once, except in
-    compiled code, which a warning would slow down.
+    updates. To load a saved model, import this module first. Updates past the end warn once: on PyTorch at
+    once; elsewhere, where they are compiled, when the model is saved or its rate is read.
 
     Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error".
 
@@ -64,13 +86,16 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.plan = plan
         self.accumulate = accumulate
         self._watch = EndWatch(plan)
+        self._count: Any = None  # a weak reference to that of the optimizer
         self._table = keras.ops.convert_to_tensor(np.append(plan.values, plan.end).astype(np.float32))
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of the update that begins when `step` micro-batches are complete."""
         update: Any = keras.ops.convert_to_tensor(step)
-        if isinstance(step, keras.Variable) and not is_compiling(update):  # the count of an optimizer
-            self._watch.look(lambda: int(update) // self.accumulate, slow=keras.backend.backend() == "torch")
+        if isinstance(step, keras.Variable):  # the count of an optimizer
+            self._count = _note(step, self.accumulate)
+            if not is_compiling(update):
+                self._look(update, slow=keras.backend.backend() == "torch")
         if "int" not in keras.backend.standardize_dtype(update.dtype):
             update = keras.ops.cast(update, "int32")
         if self.accumulate > 1:
@@ -81,8 +106,18 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
             update = keras.ops.minimum(update, self.plan.horizon)
         return keras.ops.take(self._table, update)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy what was written, not whom it watches."""
+        return KerasSchedule, (self.plan, self.accumulate)
+
+    def _look(self, count: Any, slow: bool = False) -> None:
+        self._watch.look(lambda: int(count) // self.accumulate, slow)
+
     def get_config(self) -> dict[str, Any]:
-        """Return the plan as plain JSON data."""
+        """Return the plan as plain JSON data, as when a model is saved; warns if its run is past the end."""
+        count = self._count() if self._count is not None else None
+        if count is not None:
+            self._look(count.value)
         return {
             "schedule": str(self.plan.schedule),
             "updates": self.plan.horizon,

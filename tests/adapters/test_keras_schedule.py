@@ -1,6 +1,7 @@
 """KerasSchedule on JAX: what it refuses, how it is saved, and one compilation for a run."""
 
 import json
+import pickle
 import warnings
 
 import jax
@@ -37,9 +38,10 @@ def test_what_cannot_work_is_refused_at_construction(make, message):
 def test_the_config_is_plain_data_that_builds_the_same_schedule():
     first = KerasSchedule(PLAN, accumulate=2)
     config = json.loads(json.dumps(first.get_config()))
-    again = KerasSchedule.from_config(config)
-    assert (again.plan, again.accumulate) == (first.plan, first.accumulate)
-    np.testing.assert_array_equal(again(np.arange(40)), first(np.arange(40)))
+    keras.optimizers.SGD(first).apply([np.ones(1, np.float32)], [keras.Variable(np.ones(1, np.float32))])
+    for again in (KerasSchedule.from_config(config), pickle.loads(pickle.dumps(first))):
+        assert (again.plan, again.accumulate) == (first.plan, first.accumulate)
+        np.testing.assert_array_equal(again(np.arange(40)), first(np.arange(40)))
 
 
 @pytest.mark.parametrize(
@@ -108,3 +110,14 @@ def test_updates_past_the_end_are_reported_once_where_nothing_is_compiled():
     assert len(warned) == 1
     assert warned[0] in (8, 9)
     list(map(KerasSchedule(plan), range(12)))  # who asks for numbers only looks
+
+
+def test_a_compiled_fit_past_the_end_is_reported_when_the_model_is_saved(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(KerasSchedule(ss.linear(0.1).plan(updates=3))), "mse")
+    ones = np.ones((6, 2), np.float32)
+    model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
+    model.save(tmp_path / "model.keras")  # after the last update, but not past it
+    model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
+    with pytest.warns(UserWarning, match=r"update 6 is past the end of linear\(0\.1\), planned for 3"):
+        model.save(tmp_path / "model.keras")

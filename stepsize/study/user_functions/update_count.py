@@ -10,6 +10,8 @@ import numpy as np
 
 SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
 
+KERAS = "stepsize.adapters.keras"  # not imported here: the training function may have
+
 _steps: Counter[int] = Counter()  # of every PyTorch optimizer of this process, by its id
 _hooks: list[Any] = []
 
@@ -26,11 +28,18 @@ def count_torch_steps() -> None:
     _hooks.append(register_optimizer_step_post_hook(count))
 
 
+def optimizer_steps() -> Counter[tuple[str, int]]:
+    """Return the steps of this process's optimizers: those of PyTorch, and of Keras with a KerasSchedule."""
+    keras = getattr(sys.modules.get(KERAS), "updates_made", dict)()
+    counts = {"torch": _steps, "keras": keras}
+    return Counter({(kind, name): count for kind, each in counts.items() for name, count in each.items()})
+
+
 class UpdateCount:
     """The updates of one run, as far as they can be seen.
 
     A function may ask for the rate of each update, or read all rates in advance; then only the steps of
-    PyTorch's optimizers can be counted.
+    PyTorch's optimizers can be counted, and those of Keras' that follow a KerasSchedule.
 
     >>> count = UpdateCount(horizon=8)
     >>> for t in range(8):
@@ -49,8 +58,8 @@ class UpdateCount:
         self._highest = -1
         self._asked_after: list[int] = []  # after each epoch, the highest update asked for, and one
         self._steps_after: list[int] = []  # after each epoch, the steps of the optimizer that made most
-        _steps.clear()
         count_torch_steps()
+        self._steps_before = optimizer_steps()
 
     def ask(self, t: Any) -> None:
         """Count a request for the rate of update `t`, or of many updates."""
@@ -65,7 +74,7 @@ class UpdateCount:
     def end_epoch(self) -> None:
         """Note that an epoch is over."""
         self._asked_after.append(self._highest + 1)
-        self._steps_after.append(max(_steps.values(), default=0))
+        self._steps_after.append(max((optimizer_steps() - self._steps_before).values(), default=0))
 
     @property
     def epochs(self) -> int:
