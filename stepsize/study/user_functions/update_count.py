@@ -114,6 +114,15 @@ class UpdateCount:
             return asked
         return steps if steps[-1] else []
 
+    def _beyond(self) -> str:
+        """Return that updates past the end were asked for, if they were."""
+        if self._highest <= (1 + SHARE_OFF) * self.horizon + 1:
+            return ""
+        return (
+            f"it asked for update {self._highest} by epoch {self.epochs}, and the whole run has updates 0 to "
+            f"{self.horizon - 1}; count t from 0 over the whole run"
+        )
+
     def mismatch(self, updates_per_epoch: int) -> str:
         """Return why the requests do not fit to the updates of an epoch; empty if they do."""
         after, count, epochs = self._after, self.per_epoch, self.epochs
@@ -132,7 +141,7 @@ class UpdateCount:
         planned = updates_per_epoch * max(1, epochs - 1)
         actual = after[-1] - after[0] if epochs > 1 else after[0]
         if abs(actual - planned) <= max(1, SHARE_OFF * planned):
-            return ""
+            return self._beyond()
         advice = f"give updates_per_epoch={count}"
         if count == 1:
             advice = f"if t is its epoch, ask for schedule.at_epoch(epoch); else {advice}"

@@ -68,6 +68,13 @@ def test_epochs_as_updates_are_refused():
         run(trainer(lambda epoch: [epoch]), 9)
 
 
+def test_updates_past_the_whole_run_are_refused():
+    with pytest.raises(
+        StudyError, match=r"asked for update 117 by epoch 2, .* updates 0 to 35; count t from 0"
+    ):
+        run(trainer(lambda epoch: range(100 + 9 * epoch, 109 + 9 * epoch)), 9)
+
+
 def test_an_update_that_begins_again_in_every_epoch_is_refused():
     with pytest.raises(StudyError, match="updates 0 to 8 again in epoch 2; count t over the whole run"):
         run(trainer(lambda epoch: range(9)), 9)
@@ -232,3 +239,17 @@ def test_updates_that_nobody_can_count_are_reported():
     assert any(
         "its updates cannot be counted: if they are not 2 an epoch" in each for each in answer["warnings"]
     )
+
+
+def test_a_diverged_run_is_one_though_the_function_catches_its_end():
+    def train(schedule, seed, report):
+        for epoch in range(EPOCHS):
+            schedule(epoch)
+            try:
+                report(float("nan") if epoch == 1 else 0.5)
+            except BaseException:
+                continue
+
+    curves, diverged_at = run(train, 1, "constant(0.1)")
+    assert diverged_at == 2
+    assert curves[2, 2:].tolist() != curves[2, 2:].tolist()  # nan: nothing counts after it
