@@ -7,6 +7,7 @@ momentum has no adapter here: Keras builds the momentum into the training functi
 from __future__ import annotations
 
 import itertools
+import sys
 import weakref
 from typing import Any
 
@@ -57,7 +58,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
     updates. To load a saved model, import this module first. Updates past the end warn once: on PyTorch at
     once; elsewhere, where they are compiled, when the model is saved or its rate is read.
 
-    Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error".
+    Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error"; at the first
+        update, if the optimizer accumulates otherwise.
 
     >>> from stepsize.schedules import linear
     >>> rate = KerasSchedule(linear(1).plan(updates=4))
@@ -93,6 +95,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         """Return the rate of the update that begins when `step` micro-batches are complete."""
         update: Any = keras.ops.convert_to_tensor(step)
         if isinstance(step, keras.Variable):  # the count of an optimizer
+            if self._count is None or self._count() is not step:
+                self._check_accumulation(sys._getframe(1).f_locals.get("self"))
             self._count = _note(step, self.accumulate)
             if not is_compiling(update):
                 self._look(update, slow=keras.backend.backend() == "torch")
@@ -109,6 +113,16 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy what was written, not whom it watches."""
         return KerasSchedule, (self.plan, self.accumulate)
+
+    def _check_accumulation(self, optimizer: Any) -> None:
+        """Raise ScheduleError if the optimizer that asks accumulates otherwise."""
+        steps = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+        if isinstance(optimizer, keras.optimizers.Optimizer) and steps != self.accumulate:
+            wanted = f", accumulate={steps}" if steps > 1 else ""
+            raise ScheduleError(
+                f"accumulate={self.accumulate}, and the optimizer makes one update of {steps} batches; write "
+                f"KerasSchedule(plan{wanted})"
+            )
 
     def _look(self, count: Any, slow: bool = False) -> None:
         self._watch.look(lambda: int(count) // self.accumulate, slow)

@@ -168,9 +168,9 @@ class ScheduleCallback(keras.callbacks.Callback):
         return self._following
 
     def _plan_fit(self, schedule: Schedule) -> None:
-        fit: Any = self.params
-        epochs, batches, accumulate = fit["epochs"], fit["steps"], accumulation(self._optimizer)
-        if not batches:
+        fit: Any = self.params or {}  # a CallbackList around a loop of one's own may have none
+        epochs, batches, accumulate = fit.get("epochs"), fit.get("steps"), accumulation(self._optimizer)
+        if not batches or not epochs:
             raise ScheduleError(
                 "the batches of an epoch are unknown, so the run has no length; write "
                 "ScheduleCallback(schedule.plan(updates=...)) or fit(steps_per_epoch=...)"
@@ -217,11 +217,8 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def _check_epoch(self) -> None:
         """Warn if an epoch of the plan is not one of this fit."""
-        fit: Any = self.params
-        planned, updates = (
-            self._run.plan.updates_per_epoch,
-            (fit["steps"] or 0) / accumulation(self._optimizer),
-        )
+        batches = (self.params or {}).get("steps") or 0
+        planned, updates = self._run.plan.updates_per_epoch, batches / accumulation(self._optimizer)
         if planned is not None and updates and abs(planned - updates) >= 1 and self._run.update == 0:
             warnings.warn(
                 f"an epoch of the plan has {planned} updates, and one of this fit {updates:g}; write "

@@ -38,7 +38,8 @@ def test_what_cannot_work_is_refused_at_construction(make, message):
 def test_the_config_is_plain_data_that_builds_the_same_schedule():
     first = KerasSchedule(PLAN, accumulate=2)
     config = json.loads(json.dumps(first.get_config()))
-    keras.optimizers.SGD(first).apply([np.ones(1, np.float32)], [keras.Variable(np.ones(1, np.float32))])
+    optimizer = keras.optimizers.SGD(first, gradient_accumulation_steps=2)
+    optimizer.apply([np.ones(1, np.float32)], [keras.Variable(np.ones(1, np.float32))])
     for again in (KerasSchedule.from_config(config), pickle.loads(pickle.dumps(first))):
         assert (again.plan, again.accumulate) == (first.plan, first.accumulate)
         np.testing.assert_array_equal(again(np.arange(40)), first(np.arange(40)))
@@ -121,3 +122,12 @@ def test_a_compiled_fit_past_the_end_is_reported_when_the_model_is_saved(tmp_pat
     model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
     with pytest.warns(UserWarning, match=r"update 6 is past the end of linear\(0\.1\), planned for 3"):
         model.save(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize(("accumulate", "steps", "advice"), [(1, 4, ", accumulate=4"), (2, None, "")])
+def test_an_optimizer_that_accumulates_otherwise_is_refused(accumulate, steps, advice):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    rate = KerasSchedule(PLAN, accumulate=accumulate)
+    model.compile(keras.optimizers.SGD(rate, gradient_accumulation_steps=steps), "mse")
+    with pytest.raises(ScheduleError, match=rf"of {steps or 1} batches; write KerasSchedule\(plan{advice}\)"):
+        model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0)

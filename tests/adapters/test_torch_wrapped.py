@@ -133,6 +133,18 @@ def test_a_plan_that_does_not_move_is_reported_once() -> None:
     assert scheduler.mismatches == {"step without update": 30, "no update": 1}
 
 
+@pytest.mark.parametrize("processes", [1, 4])
+def test_an_optimizer_that_is_replaced_is_reported(processes: int) -> None:
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, PLAN)
+    for _ in range(3):
+        optimizer.step()
+        for _ in range(processes):
+            scheduler.step()
+    with pytest.warns(UserWarning, match=r"the plan stays at update 3\. Pass the optimizer whose step"):
+        train(SimpleNamespace(step=lambda: None), scheduler, 50 * processes)
+
+
 def test_observations_without_an_update_are_reported() -> None:
     plan = (ss.constant(0.1) * ss.plateau(factor=0.5)).plan(updates=16)
     scheduler = TorchScheduler(sgd(), plan)
