@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -132,24 +133,25 @@ def _is_product(group: dict[str, Any], rate: float, before: Any) -> bool:
 def _check_pace(scheduler: Any, t: int) -> None:
     """Raise ScheduleError if several updates use the rate of update 0, as when step() ends an epoch."""
     optimizer = getattr(scheduler, "optimizer", None)
-    if t == 0 and hasattr(optimizer, "register_step_post_hook"):
-        _count_steps(optimizer)
+    if t == 0:
+        with suppress(AttributeError, TypeError):  # a wrapper of an optimizer without hooks of its own
+            _count_steps(optimizer)
     elif t == 1 and (counted := _steps.pop(optimizer, None)):
         handle, steps = counted
         handle.remove()
-        if len(steps) > 1:
+        if steps["made"] > 1:
             raise ScheduleError(
-                f"{len(steps)} updates were made before {type(scheduler).__name__} asked for update 1, and "
-                "a plan has a rate for each; call scheduler.step() after every optimizer.step(), "
+                f"{steps['made']} updates were made before {type(scheduler).__name__} asked for update 1, "
+                "and a plan has a rate for each; call scheduler.step() after every optimizer.step(), "
                 f"{INSTEAD}, or pass plan.at_epoch to set the rate once an epoch"
             )
 
 
 def _count_steps(optimizer: Any) -> None:
-    steps: list[None] = []
+    steps = {"made": 0}
 
     def count(optimizer: Any, args: Any, kwargs: Any) -> None:
-        steps.append(None)
+        steps["made"] += 1
 
     if optimizer not in _steps:
         hook = sys.modules["torch"].compiler.disable(count)  # else a compiled step compiles at every update

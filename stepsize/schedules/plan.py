@@ -27,7 +27,7 @@ FADED = 0.01  # of the highest rate: a lower one hardly trains
 
 
 class _Stateless:
-    """Has an empty `__dict__`, which is what PyTorch saves of a function and loads into another one."""
+    """A base with an empty `__dict__`: PyTorch's LambdaLR saves that of its function and loads it later."""
 
 
 @dataclass(frozen=True, slots=True)

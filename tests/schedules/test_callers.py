@@ -153,3 +153,15 @@ def test_a_state_of_pytorch_does_not_replace_a_plan() -> None:
     scheduler.load_state_dict(saved)
     assert (PLAN.schedule, PLAN.horizon) == (SCHEDULE, 18)
     assert saved["lr_lambdas"] == [{}]
+
+
+def test_an_optimizer_without_hooks_is_not_counted() -> None:
+    class Wrapper(torch.optim.Optimizer):
+        def __init__(self, inner: torch.optim.SGD) -> None:  # as of timm's Lookahead: the groups of another
+            self.inner, self.param_groups, self.defaults = inner, inner.param_groups, inner.defaults
+
+        def step(self, closure: Any = None) -> Any:
+            return self.inner.step(closure)
+
+    optimizer = Wrapper(sgd(1.0))
+    assert used(LambdaLR, optimizer, PLAN) == PLAN.values.tolist()  # pyright: ignore[reportArgumentType]
