@@ -18,6 +18,7 @@ from stepsize.adapters.plain import check_plan
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require_keras
 from stepsize.schedules import Plan, parse
+from stepsize.schedules.optimizer_counts import READERS
 
 require_keras()
 
@@ -26,13 +27,13 @@ import keras  # noqa: E402
 from stepsize.adapters.keras_callback import ScheduleCallback  # noqa: E402
 from stepsize.adapters.keras_optimizers import is_compiling  # noqa: E402
 
-__all__ = ["KerasSchedule", "ScheduleCallback", "updates_made"]
+__all__ = ["KerasSchedule", "ScheduleCallback"]
 
 _counts: dict[int, tuple[int, weakref.ref[Any], int]] = {}  # of optimizers: number, count, micro-batches
 _numbers = itertools.count()
 
 
-def updates_made() -> dict[int, int]:
+def _updates_made() -> dict[int, int]:
     """Return the completed updates of each optimizer that has used a KerasSchedule, by a number of it."""
     counts = {number: (count(), accumulate) for number, count, accumulate in _counts.values()}
     return {
@@ -40,6 +41,9 @@ def updates_made() -> dict[int, int]:
         for number, (count, accumulate) in counts.items()
         if count is not None
     }
+
+
+READERS["keras"] = _updates_made
 
 
 def _note(count: Any, accumulate: int) -> weakref.ref[Any]:
@@ -102,12 +106,14 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
                 self._look(update, slow=keras.backend.backend() == "torch")
         if "int" not in keras.backend.standardize_dtype(update.dtype):
             update = keras.ops.cast(update, "int32")
+        accumulate, horizon = self.accumulate, self.plan.horizon
+        if keras.config.floatx() != "float32":  # then Keras would make floats of an int and a number
+            accumulate, horizon = (
+                keras.ops.convert_to_tensor(number, update.dtype) for number in (accumulate, horizon)
+            )
         if self.accumulate > 1:
-            update = keras.ops.floor_divide(update, self.accumulate)
-        if self.plan.after == "repeat":
-            update = keras.ops.mod(update, self.plan.horizon)
-        else:
-            update = keras.ops.minimum(update, self.plan.horizon)
+            update = keras.ops.floor_divide(update, accumulate)
+        update = (keras.ops.mod if self.plan.after == "repeat" else keras.ops.minimum)(update, horizon)
         return keras.ops.take(self._table, update)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -102,6 +102,8 @@ class ScheduleCallback(keras.callbacks.Callback):
         if not self._begun:  # only now has every callback restored what it restores
             self._begin(epoch)
             self._begun = True
+        elif made := completed_updates(self._optimizer) - self._count:
+            self._count_others(made)
         self._batches = self._updates = 0
 
     def _begin(self, epoch: int) -> None:
@@ -114,6 +116,18 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._idle = 0
         self._check_start(epoch)
         self._check_epoch()
+        self._apply(self._optimizer)
+
+    def _count_others(self, made: int) -> None:
+        """Count updates that `fit` did not make since the last epoch, and report them once."""
+        self._report(
+            f"update {self._run.update}: the optimizer has completed {made} more than fit has made, all at "
+            "one rate, as by train_on_batch in another callback; they are counted. For a rate of their own, "
+            "write KerasSchedule(plan) as the learning_rate"
+        )
+        self._count += made
+        for _ in range(made):
+            self._run.count()
         self._apply(self._optimizer)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
@@ -262,12 +276,15 @@ class ScheduleCallback(keras.callbacks.Callback):
         """Report a rate that is not the one set by this callback."""
         if actual == self._applied or (self._warned and not self.strict):
             return
-        text = (
+        self._report(
             f"update {self._run.update}: planned {self._applied:g}, found {actual:g}; another callback sets "
             "the rate too, such as ReduceLROnPlateau or LearningRateScheduler; leave it out (plateau(...) is "
             "a factor of a schedule)"
         )
+
+    def _report(self, text: str) -> None:
         if self.strict:
             raise ScheduleError(text)
-        warnings.warn(text, UserWarning, stacklevel=2)
+        if not self._warned:
+            warnings.warn(text, UserWarning, stacklevel=2)
         self._warned = True

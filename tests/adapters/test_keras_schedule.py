@@ -131,3 +131,14 @@ def test_an_optimizer_that_accumulates_otherwise_is_refused(accumulate, steps, a
     model.compile(keras.optimizers.SGD(rate, gradient_accumulation_steps=steps), "mse")
     with pytest.raises(ScheduleError, match=rf"of {steps or 1} batches; write KerasSchedule\(plan{advice}\)"):
         model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0)
+
+
+@pytest.mark.parametrize("after", ["hold", "repeat"])
+def test_a_model_in_bfloat16_looks_up_with_integers(after):
+    rate = KerasSchedule(ss.linear(1).plan(updates=4, after=after), accumulate=2)
+    keras.config.set_floatx("bfloat16")
+    try:
+        found = [float(rate(keras.Variable(step, dtype="int", trainable=False))) for step in (0, 3, 9)]
+    finally:
+        keras.config.set_floatx("float32")
+    assert found == [1.0, 0.75, {"hold": 0.0, "repeat": 1.0}[after]]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
+from stepsize.schedules.optimizer_counts import READERS
 
-KERAS = "stepsize.adapters.keras"  # not imported here: the training function may have
+SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
 
 _steps: Counter[int] = Counter()  # of every PyTorch optimizer of this process, by its id
 _hooks: list[Any] = []
@@ -30,8 +30,7 @@ def count_torch_steps() -> None:
 
 def optimizer_steps() -> Counter[tuple[str, int]]:
     """Return the steps of this process's optimizers: those of PyTorch, and of Keras with a KerasSchedule."""
-    keras = getattr(sys.modules.get(KERAS), "updates_made", dict)()
-    counts = {"torch": _steps, "keras": keras}
+    counts = {"torch": _steps, **{library: read() for library, read in READERS.items()}}
     return Counter({(kind, name): count for kind, each in counts.items() for name, count in each.items()})
 
 
