@@ -63,12 +63,17 @@ class Length:
         if self.unit == "updates":
             return self.value
         if self.unit == "run":
-            return _round_half_up(self.value * run)
+            return self._rounded(self.value * run)
         if updates_per_epoch is None:
             raise ScheduleError(
                 f"{self} needs the updates of one epoch; write plan(..., updates_per_epoch=...)"
             )
-        return _round_half_up(self.value * updates_per_epoch)
+        return self._rounded(self.value * updates_per_epoch)
+
+    def _rounded(self, updates: float) -> float:
+        if not math.isfinite(updates):
+            raise ScheduleError(f"{self} is more updates than can be counted; write a shorter length")
+        return _round_half_up(updates)
 
 
 def _round_half_up(value: float) -> float:

@@ -6,22 +6,51 @@ momentum has no adapter here: Keras builds the momentum into the training functi
 
 from __future__ import annotations
 
+import itertools
+import sys
+import weakref
 from typing import Any
 
 import numpy as np
 
+from stepsize.adapters.end_watch import EndWatch
 from stepsize.adapters.plain import check_plan
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require_keras
 from stepsize.schedules import Plan, parse
+from stepsize.schedules.optimizer_counts import READERS
 
 require_keras()
 
 import keras  # noqa: E402
 
 from stepsize.adapters.keras_callback import ScheduleCallback  # noqa: E402
+from stepsize.adapters.keras_optimizers import is_compiling  # noqa: E402
 
 __all__ = ["KerasSchedule", "ScheduleCallback"]
+
+_counts: dict[int, tuple[int, weakref.ref[Any], int]] = {}  # of optimizers: number, count, micro-batches
+_numbers = itertools.count()
+
+
+def _updates_made() -> dict[int, int]:
+    """Return the completed updates of each optimizer that has used a KerasSchedule, by a number of it."""
+    counts = {number: (count(), accumulate) for number, count, accumulate in _counts.values()}
+    return {
+        number: int(count.value) // accumulate
+        for number, (count, accumulate) in counts.items()
+        if count is not None
+    }
+
+
+READERS["keras"] = _updates_made
+
+
+def _note(count: Any, accumulate: int) -> weakref.ref[Any]:
+    known = _counts.get(id(count))
+    if known is None or known[1]() is not count:
+        _counts[id(count)] = known = next(_numbers), weakref.ref(count), accumulate
+    return known[1]
 
 
 @keras.saving.register_keras_serializable(package="stepsize")
@@ -30,9 +59,11 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     The rates are the plan's in float32, looked up with integers. With `gradient_accumulation_steps=k` Keras
     passes the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
-    updates. To load a saved model, import this module first.
+    updates. To load a saved model, import this module first. Updates past the end warn once: on PyTorch at
+    once; elsewhere, where they are compiled, when the model is saved or its rate is read.
 
-    Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error".
+    Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error"; at the first
+        update, if the optimizer accumulates otherwise.
 
     >>> from stepsize.schedules import linear
     >>> rate = KerasSchedule(linear(1).plan(updates=4))
@@ -60,23 +91,53 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
             )
         self.plan = plan
         self.accumulate = accumulate
+        self._watch = EndWatch(plan)
+        self._count: Any = None  # a weak reference to that of the optimizer
         self._table = keras.ops.convert_to_tensor(np.append(plan.values, plan.end).astype(np.float32))
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of the update that begins when `step` micro-batches are complete."""
         update: Any = keras.ops.convert_to_tensor(step)
+        if isinstance(step, keras.Variable):  # the count of an optimizer
+            if self._count is None or self._count() is not step:
+                self._check_accumulation(sys._getframe(1).f_locals.get("self"))
+            self._count = _note(step, self.accumulate)
+            if not is_compiling(update):
+                self._look(update, slow=keras.backend.backend() == "torch")
         if "int" not in keras.backend.standardize_dtype(update.dtype):
             update = keras.ops.cast(update, "int32")
+        accumulate, horizon = self.accumulate, self.plan.horizon
+        if keras.config.floatx() != "float32":  # then Keras would make floats of an int and a number
+            accumulate, horizon = (
+                keras.ops.convert_to_tensor(number, update.dtype) for number in (accumulate, horizon)
+            )
         if self.accumulate > 1:
-            update = keras.ops.floor_divide(update, self.accumulate)
-        if self.plan.after == "repeat":
-            update = keras.ops.mod(update, self.plan.horizon)
-        else:
-            update = keras.ops.minimum(update, self.plan.horizon)
+            update = keras.ops.floor_divide(update, accumulate)
+        update = (keras.ops.mod if self.plan.after == "repeat" else keras.ops.minimum)(update, horizon)
         return keras.ops.take(self._table, update)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy what was written, not whom it watches."""
+        return KerasSchedule, (self.plan, self.accumulate)
+
+    def _check_accumulation(self, optimizer: Any) -> None:
+        """Raise ScheduleError if the optimizer that asks accumulates otherwise."""
+        steps = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+        if isinstance(optimizer, keras.optimizers.Optimizer) and steps != self.accumulate:
+            wanted = f", accumulate={steps}" if steps > 1 else ""
+            raise ScheduleError(
+                f"accumulate={self.accumulate}, and the optimizer makes one update of {steps} batches; write "
+                f"KerasSchedule(plan{wanted})"
+            )
+
+    def _look(self, count: Any, slow: bool = False) -> None:
+        self._watch.look(lambda: int(count) // self.accumulate, slow)
+
     def get_config(self) -> dict[str, Any]:
-        """Return the plan as plain JSON data."""
+        """Return the plan as plain JSON data, as when a model is saved; warns if its run is past the end."""
+        count = self._count() if self._count is not None else None
+        if count is not None:
+            self._look(count.value)
         return {
             "schedule": str(self.plan.schedule),
             "updates": self.plan.horizon,

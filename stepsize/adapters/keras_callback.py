@@ -20,6 +20,7 @@ from stepsize.adapters.state import read_state
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError, require_keras, unknown
 from stepsize.schedules import Plan, Schedule
+from stepsize.schedules.callers import past_end
 
 require_keras()
 
@@ -101,6 +102,8 @@ class ScheduleCallback(keras.callbacks.Callback):
         if not self._begun:  # only now has every callback restored what it restores
             self._begin(epoch)
             self._begun = True
+        elif made := completed_updates(self._optimizer) - self._count:
+            self._count_others(made)
         self._batches = self._updates = 0
 
     def _begin(self, epoch: int) -> None:
@@ -113,6 +116,18 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._idle = 0
         self._check_start(epoch)
         self._check_epoch()
+        self._apply(self._optimizer)
+
+    def _count_others(self, made: int) -> None:
+        """Count updates that `fit` did not make since the last epoch, and report them once."""
+        self._report(
+            f"update {self._run.update}: the optimizer has completed {made} more than fit has made, all at "
+            "one rate, as by train_on_batch in another callback; they are counted. For a rate of their own, "
+            "write KerasSchedule(plan) as the learning_rate"
+        )
+        self._count += made
+        for _ in range(made):
+            self._run.count()
         self._apply(self._optimizer)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
@@ -167,9 +182,9 @@ class ScheduleCallback(keras.callbacks.Callback):
         return self._following
 
     def _plan_fit(self, schedule: Schedule) -> None:
-        fit: Any = self.params
-        epochs, batches, accumulate = fit["epochs"], fit["steps"], accumulation(self._optimizer)
-        if not batches:
+        fit: Any = self.params or {}  # a CallbackList around a loop of one's own may have none
+        epochs, batches, accumulate = fit.get("epochs"), fit.get("steps"), accumulation(self._optimizer)
+        if not batches or not epochs:
             raise ScheduleError(
                 "the batches of an epoch are unknown, so the run has no length; write "
                 "ScheduleCallback(schedule.plan(updates=...)) or fit(steps_per_epoch=...)"
@@ -216,11 +231,8 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def _check_epoch(self) -> None:
         """Warn if an epoch of the plan is not one of this fit."""
-        fit: Any = self.params
-        planned, updates = (
-            self._run.plan.updates_per_epoch,
-            (fit["steps"] or 0) / accumulation(self._optimizer),
-        )
+        batches = (self.params or {}).get("steps") or 0
+        planned, updates = self._run.plan.updates_per_epoch, batches / accumulation(self._optimizer)
         if planned is not None and updates and abs(planned - updates) >= 1 and self._run.update == 0:
             warnings.warn(
                 f"an epoch of the plan has {planned} updates, and one of this fit {updates:g}; write "
@@ -243,17 +255,12 @@ class ScheduleCallback(keras.callbacks.Callback):
             self._slow = True
 
     def _check_end(self) -> None:
-        """Raise at an update past the end, or warn at the first one that trains at rate 0."""
+        """Raise at an update past the end, or warn at the first one that hardly trains."""
         plan, update = self._run.plan, self._run.update
         if plan.after == "error":
             plan(update)  # it raises, with what to write
-        if plan.after == "hold" and plan.end == 0 and update == plan.horizon:
-            warnings.warn(
-                f"update {update} is past the end of {plan.schedule}, planned for {plan.horizon} updates: "
-                f"from here on the rate is 0; plan more updates, or stop after {plan.horizon}",
-                UserWarning,
-                stacklevel=2,
-            )
+        if plan.fades and update == plan.horizon:
+            warnings.warn(past_end(plan, update), UserWarning, stacklevel=2)
 
     @property
     def _optimizer(self) -> Any:
@@ -269,12 +276,15 @@ class ScheduleCallback(keras.callbacks.Callback):
         """Report a rate that is not the one set by this callback."""
         if actual == self._applied or (self._warned and not self.strict):
             return
-        text = (
+        self._report(
             f"update {self._run.update}: planned {self._applied:g}, found {actual:g}; another callback sets "
             "the rate too, such as ReduceLROnPlateau or LearningRateScheduler; leave it out (plateau(...) is "
             "a factor of a schedule)"
         )
+
+    def _report(self, text: str) -> None:
         if self.strict:
             raise ScheduleError(text)
-        warnings.warn(text, UserWarning, stacklevel=2)
+        if not self._warned:
+            warnings.warn(text, UserWarning, stacklevel=2)
         self._warned = True

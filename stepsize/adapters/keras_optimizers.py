@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -97,3 +98,12 @@ def completed_updates(optimizer: Any) -> int:
     """Return the updates that an optimizer has completed."""
     count = optimizer.iterations  # a variable, or a tensor where gradients are accumulated
     return int(count.value if isinstance(count, keras.Variable) else count)
+
+
+def is_compiling(value: Any) -> bool:
+    """Return whether a tensor has no value yet, because the code that uses it is being compiled."""
+    backend = keras.backend.backend()
+    library = sys.modules[backend]
+    if backend == "jax":
+        return isinstance(value, library.core.Tracer)
+    return library.compiler.is_compiling() if backend == "torch" else not library.executing_eagerly()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.adapters.end_watch import EndWatch
 from stepsize.adapters.plain import check_plan
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, require
@@ -20,6 +21,7 @@ require("optax", "jax", "optax")
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import optax  # noqa: E402
+from jax.core import Tracer  # noqa: E402
 
 
 def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
@@ -28,7 +30,7 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
     It runs under `jit` and `vmap`. The rate is float32 whatever the parameters are; `optax.sgd` and the like
     round it to the type of each parameter, and `optax.inject_hyperparams(optax.sgd)` keeps it. A factor that
     follows a metric counts as 1: chain `scale_by_metric(plan.metric_factor)` after it. The first call warns
-    if that was not made.
+    if that was not made. Updates past the end warn once, except under `jit`, which a warning would slow down.
 
     Raises: ScheduleError if `plan` is not a plan or has after="error"; when called, for a count that is not
     an integer.
@@ -46,6 +48,7 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
         )
     table = jnp.asarray(np.append(plan.values, plan.end).astype(np.float32))
 
+    watch = EndWatch(plan)
     driven = [plan.metric_factor] if plan.metric_factor is not None else []
 
     def rate(count: Any) -> jax.Array:
@@ -54,6 +57,8 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
         index = jnp.asarray(count)
         if not jnp.issubdtype(index.dtype, jnp.integer):
             raise ScheduleError(f"count={shown(count)} is not an integer; it counts completed updates from 0")
+        if isinstance(count, jax.Array) and not count.ndim and not isinstance(count, Tracer):
+            watch.look(lambda: int(count))
         index = index % plan.horizon if plan.after == "repeat" else jnp.minimum(index, plan.horizon)
         return table.at[index].get(mode="promise_in_bounds")
 

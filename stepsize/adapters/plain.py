@@ -10,6 +10,7 @@ from stepsize.adapters.state import Place, differences, read_state, write_state
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, StateError
 from stepsize.schedules import Plan
+from stepsize.schedules.callers import past_end
 
 NEVER = -1  # an update that does not come
 EPOCHS_UNOBSERVED = 10  # after so many a metric should have been observed, or after half of the run
@@ -89,10 +90,7 @@ class PlainSchedule:
                 "and no metric was observed; call observe(value) after each validation, or plan without it"
             )
         if update == self._due[1]:
-            return "plan is over", (
-                f"update {update - 1} is past the end of the plan of {plan.horizon} updates, and its last "
-                "value, 0, is held: nothing changes from here on; plan all updates of the run"
-            )
+            return "plan is over", past_end(plan, update - 1)
         return None
 
     def observe(self, metric: float) -> None:
@@ -131,9 +129,9 @@ class PlainSchedule:
 
 
 def _when_over(place: Place) -> int:
-    """Return the first update past a plan that ends at 0, from here on."""
+    """Return the first update past a plan that fades, from here on."""
     plan = place.plan
-    return max(plan.horizon, place.update) + 1 if plan.after == "hold" and plan.end == 0 else NEVER
+    return max(plan.horizon, place.update) + 1 if plan.fades else NEVER
 
 
 def _when_observed(place: Place) -> int:

@@ -12,10 +12,10 @@ from stepsize.errors import StateError, unknown
 from stepsize.schedules import Plan, Schedule, resumed
 from stepsize.schedules.operators import planned_part
 from stepsize.schedules.picture import svg
+from stepsize.schedules.plan import FADED
 from stepsize.schedules.resumed import RESTART
 from stepsize.units import updates
 
-HARDLY = 0.01  # of the greatest rate so far
 Policy = Literal["exact", "stretch", "rebase", "branch", "restart"]
 
 
@@ -93,7 +93,7 @@ def _check_rates(place: Place, plan: Plan, policy: Policy) -> None:
     if policy == "restart" or plan.horizon <= place.plan.horizon:
         return
     before, after = float(place.plan.values.max()), float(plan.values[place.update :].max())
-    if after < HARDLY * before:
+    if after < FADED * before:
         warnings.warn(
             f'policy="{policy}" continues from the present rate: of {place.plan.schedule}, which reached '
             f"{before:g}, at most {after:g} is left from update {place.update} on; {RESTART}",

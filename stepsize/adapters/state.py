@@ -81,16 +81,23 @@ def read_state(state: Any) -> Place:
         plan = Plan(parse(state["schedule"]), state["updates"], state["updates_per_epoch"], state["after"])
         factor = plan.metric_factor
         metric = None if factor is None else factor.state_from_json(json.dumps(state["metric"]))
-    except (InputError, TypeError) as error:
+    except (InputError, TypeError, OverflowError) as error:
         raise StateError(f"the state cannot be read: {error}") from None
     place = Place(plan, _completed(state["update"]), metric)
     rate = state["rate"]
-    if not is_number(rate) or not math.isclose(rate, place.rate, rel_tol=1e-9, abs_tol=1e-300):
+    if not _is_close(rate, place.rate):
         raise StateError(
             f"the state has rate={shown(rate)}, but update {place.update} of {plan.schedule} has "
             f"{place.rate:g}; the state is damaged; load another"
         )
     return place
+
+
+def _is_close(rate: Any, planned: float) -> bool:
+    try:
+        return is_number(rate) and math.isclose(rate, planned, rel_tol=1e-9, abs_tol=1e-300)
+    except OverflowError:  # an int of more than 308 digits
+        return False
 
 
 def _completed(update: Any) -> int:

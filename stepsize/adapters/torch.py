@@ -130,10 +130,15 @@ class TorchScheduler(LRScheduler):
 
     @last_epoch.setter
     def last_epoch(self, epoch: Any) -> None:
+        joined = isinstance(epoch, int) and epoch < 0  # by SequentialLR, which takes 1 off
+        advice = (
+            "to join schedules as SequentialLR does, plan them together, as in (first >> second).plan(...)"
+            if joined
+            else f"to begin at an update, write TorchScheduler(optimizer, plan, update={shown(epoch)}) after "
+            "detach() of this one; to continue a run, load_state_dict(state)"
+        )
         raise ScheduleError(
-            f"last_epoch={shown(epoch)} cannot be set: the optimizer's updates are counted. To begin at an "
-            "update, write TorchScheduler(optimizer, plan, update=5); to continue a run, load_state_dict(); "
-            "to join schedules as SequentialLR does, plan first >> second"
+            f"last_epoch={shown(epoch)} cannot be set: the optimizer's updates are counted; {advice}"
         )
 
     @property

@@ -21,7 +21,8 @@ from stepsize.adapters.torch_optimizers import is_averaged, is_capturing, is_on_
 from stepsize.errors import ScheduleError
 
 IDLE = 10  # calls of step() without any update so far that deserve a warning
-IDLE_LATER = 1000  # the same once there were updates: each of many processes may call it
+IDLE_FIRST = 1000  # the same after the first update: each of many processes may call it
+IDLE_LATER, TIMES = 50, 10  # and later: so many, and so many times the most between two updates so far
 HARMLESS = ("step without update", "update without step")  # kinds that only a strict clock reports
 
 
@@ -43,6 +44,7 @@ class Clock:
         self._is_captured = False  # the update was captured in a CUDA graph
         self._is_unstepped = False  # an update is complete, and step() has not been called since
         self._idle = 0  # calls of step() since the last update
+        self._most_idle = -1  # the most between two updates; none yet
         self._is_moving = False  # an update has been completed since it was attached
         self._is_placed = False  # a state was loaded, and no update made since
         self._forgotten = ""  # what a loaded state of the optimizer tells, while ours is not loaded
@@ -237,6 +239,8 @@ class Clock:
                 if schedule.count():
                     complaint = schedule.complaint
             each.write(optimizer.param_groups)
+        if self._idle > self._most_idle and self._is_moving:
+            self._most_idle = self._idle
         self.last, self._idle, self._is_moving, self._is_placed = last, 0, True, False
         if complaint is not None:
             self._mismatch(*complaint)
@@ -251,7 +255,7 @@ class Clock:
             )
 
     def _note_idle(self, calls: int) -> None:
-        limit = 1 if self._is_captured else IDLE_LATER if self._is_moving else IDLE
+        limit = 1 if self._is_captured else self._idle_limit
         before, self._idle = self._idle, self._idle + calls
         if before < limit <= self._idle:
             self._mismatch(
@@ -260,6 +264,12 @@ class Clock:
                 f"at update {self.update}. Pass the optimizer whose step() makes the updates; for updates "
                 "made otherwise, such as the replay of a CUDA graph, call scheduler.advance() after each",
             )
+
+    @property
+    def _idle_limit(self) -> int:
+        if not self._is_moving:
+            return IDLE
+        return IDLE_FIRST if self._most_idle < 0 else IDLE_LATER + TIMES * self._most_idle
 
     def _mismatch(self, kind: str, message: str) -> None:
         self.mismatches[kind] += 1

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import Any
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError
 from stepsize.schedules.curves import Array
 
+if TYPE_CHECKING:
+    from stepsize.schedules.plan import Plan
+
 TORCH = "torch.optim.lr_scheduler"
+KERAS = "keras.src.callbacks.learning_rate_scheduler"
 PLANS = ("stepsize.schedules.", "stepsize.study.user_functions.")  # the modules of `Plan` and `LivePlan`
-FIRST_CALLS = 2  # LambdaLR calls first with 0, MultiplicativeLR with 1
+FIRST_CALLS = 3  # LambdaLR calls first with 0, MultiplicativeLR with 1; two updates show what one hides
+WRAPPERS = 2  # functions around a plan that are looked through, such as `lambda t: plan(t)`
+INSTEAD = "write TorchScheduler(optimizer, plan)"
+
+_steps: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # of optimizers that LambdaLR was built on
 
 
 def check_arguments(t: Any, others: tuple[Any, ...]) -> None:
@@ -31,27 +43,124 @@ def check_arguments(t: Any, others: tuple[Any, ...]) -> None:
         )
 
 
-def check_caller(values: Array) -> None:
-    """Raise ScheduleError if a scheduler of PyTorch multiplies the plan by a rate that is not 1.
+def check_caller(plan: Plan, table: Array, t: int, before: float | None) -> None:
+    """Raise ScheduleError if a scheduler of PyTorch or Keras uses another rate than the plan's.
 
-    LambdaLR uses its function times the optimizer's rate. That is the plan's rate if the optimizer's is 1,
-    and meant if the plan's peak is 1.
+    It passes `t`, and `before` is the rate that it was given for t - 1. LambdaLR multiplies by the
+    optimizer's rate; that is the plan's rate if the optimizer's is 1, and meant if the plan's peak is 1.
+    Keras' LearningRateScheduler passes the epoch.
     """
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(PLANS):
-        frame = frame.f_back
-    if frame.f_globals.get("__name__") != TORCH:
+    host = _host()
+    if host is None:
         return
-    scheduler = frame.f_locals.get("self")
-    rates = [float(rate) for rate in getattr(scheduler, "base_lrs", ())]
-    name = type(scheduler).__name__
-    instead = "write TorchScheduler(optimizer, plan)"
-    if name == "MultiplicativeLR":
-        raise ScheduleError(f"MultiplicativeLR multiplies the present rate by the plan's; {instead}")
-    wrong = next((rate for rate in rates if rate != 1), None)
-    peak = float(values.max())
-    if wrong is not None and peak != 1:
+    if host.name == TORCH:
+        scheduler = host.frame.f_locals.get("self")
+        _check_product(table, scheduler, host.is_direct, before)
+        if not host.per_epoch:
+            _check_pace(scheduler, t)
+    elif not host.per_epoch:
+        _check_epoch(plan, t, host.frame.f_locals.get("epoch"))
+
+
+def warn_past_end(plan: Plan, update: int) -> bool:
+    """Warn if LambdaLR or Keras' scheduler makes updates that hardly train; return whether it did.
+
+    LambdaLR asks for one update more than are made. To anyone else, a plan is a function to look at.
+    """
+    host = _host()
+    if host is None or (host.name == TORCH and update == plan.horizon) or not plan.fades:
+        return False
+    frame, level = sys._getframe(), 1
+    while frame is not host.frame and frame.f_back is not None:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(past_end(plan, update), UserWarning, stacklevel=level)
+    return True
+
+
+def past_end(plan: Plan, update: int) -> str:
+    """Return what to say about an update past the end of a plan that fades."""
+    return (
+        f"update {update} is past the end of {plan.schedule}, planned for {plan.horizon} updates: from here "
+        f"on the rate is {spell(plan.end)}; plan all updates of the run, or stop after {plan.horizon}"
+    )
+
+
+class Host(NamedTuple):
+    """The scheduler that calls a plan, by its module and frame; `is_direct` if no function is between."""
+
+    name: str
+    frame: Any
+    is_direct: bool
+    per_epoch: bool  # it calls `at_epoch`
+
+
+def _host() -> Host | None:
+    """Return the scheduler of PyTorch or Keras that calls a plan, also by a function around it."""
+    frame, per_epoch = sys._getframe(1), False
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(PLANS):
+        per_epoch = per_epoch or frame.f_code.co_name == "at_epoch"
+        frame = frame.f_back
+    for depth in range(1 + WRAPPERS):
+        name = frame.f_globals.get("__name__", "")
+        if name in (TORCH, KERAS):
+            return Host(name, frame, depth == 0, per_epoch)
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return None
+
+
+def _check_product(table: Array, scheduler: Any, direct: bool, before: float | None) -> None:
+    name, rates = type(scheduler).__name__, [float(rate) for rate in getattr(scheduler, "base_lrs", ())]
+    if name == "MultiplicativeLR" and direct:
+        raise ScheduleError(f"MultiplicativeLR multiplies the present rate by the plan's; {INSTEAD}")
+    peak = float(table.max())
+    wrong = [index for index, rate in enumerate(rates) if rate != 1]
+    if not direct:  # a function around the plan may divide by the rate, so look at what was used
+        groups = scheduler.optimizer.param_groups if name == "LambdaLR" and before else []
+        wrong = [index for index in wrong if groups and _is_product(groups[index], rates[index], before)]
+    if wrong and peak != 1:
         raise ScheduleError(
-            f"{name} multiplies the plan's rates, up to {spell(peak)}, by the optimizer's lr={spell(wrong)}; "
-            f"{instead}, or build the optimizer with lr=1"
+            f"{name} multiplies the plan's rates, up to {spell(peak)}, by the optimizer's "
+            f"lr={spell(rates[wrong[0]])}; {INSTEAD}, or build the optimizer with lr=1"
+        )
+
+
+def _is_product(group: dict[str, Any], rate: float, before: Any) -> bool:
+    return math.isclose(float(group["lr"]), rate * before, rel_tol=1e-6)
+
+
+def _check_pace(scheduler: Any, t: int) -> None:
+    """Raise ScheduleError if several updates use the rate of update 0, as when step() ends an epoch."""
+    optimizer = getattr(scheduler, "optimizer", None)
+    if t == 0:
+        with suppress(AttributeError, TypeError):  # a wrapper of an optimizer without hooks of its own
+            _count_steps(optimizer)
+    elif t == 1 and (counted := _steps.pop(optimizer, None)):
+        handle, steps = counted
+        handle.remove()
+        if steps["made"] > 1:
+            raise ScheduleError(
+                f"{steps['made']} updates were made before {type(scheduler).__name__} asked for update 1, "
+                "and a plan has a rate for each; call scheduler.step() after every optimizer.step(), "
+                f"{INSTEAD}, or pass plan.at_epoch to set the rate once an epoch"
+            )
+
+
+def _count_steps(optimizer: Any) -> None:
+    steps = {"made": 0}
+
+    def count(optimizer: Any, args: Any, kwargs: Any) -> None:
+        steps["made"] += 1
+
+    if optimizer not in _steps:
+        hook = sys.modules["torch"].compiler.disable(count)  # else a compiled step compiles at every update
+        _steps[optimizer] = optimizer.register_step_post_hook(hook), steps
+
+
+def _check_epoch(plan: Plan, t: int, epoch: Any) -> None:
+    if t == epoch and t > 0 and (plan.updates_per_epoch or 1) > 1:
+        raise ScheduleError(
+            f"Keras' LearningRateScheduler asked in epoch {epoch} for update {t}, which is one of the first "
+            f"{plan.updates_per_epoch}, those of epoch 0; write LearningRateScheduler(plan.at_epoch)"
         )

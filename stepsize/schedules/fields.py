@@ -45,9 +45,12 @@ def _growth(name: str, value: Any) -> float:
 
 
 def _signed(name: str, value: Any) -> float:
-    if not is_number(value) or not math.isfinite(value):
-        raise ScheduleError(f"{name}={shown(value)} is not a finite number; write for example {name}=-6")
-    return float(value) + 0.0
+    try:
+        if is_number(value) and math.isfinite(value):
+            return float(value) + 0.0
+    except OverflowError:  # an int of more than 308 digits
+        pass
+    raise ScheduleError(f"{name}={shown(value)} is not a finite number; write for example {name}=-6")
 
 
 def _share_or_zero(name: str, value: Any) -> float:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 
 from stepsize.checks import finite_number, is_number, shown
 from stepsize.errors import ScheduleError, unknown
-from stepsize.schedules.callers import FIRST_CALLS, check_arguments, check_caller
+from stepsize.schedules.callers import FIRST_CALLS, check_arguments, check_caller, warn_past_end
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
 from stepsize.units import Length
@@ -24,10 +23,15 @@ After = Literal["hold", "error", "repeat"]
 LONGEST = 10**8  # a plan keeps every value: 0.8 GB here
 PASS = 2**16  # values that are evaluated at once, few enough to stay in the processor's cache
 PASSES = 16  # at most, for the schedules that look at the whole run in each pass
+FADED = 0.01  # of the highest rate: a lower one hardly trains
 
 
-@dataclass(frozen=True)
-class Plan:
+class _Stateless:
+    """A base with an empty `__dict__`: PyTorch's LambdaLR saves that of its function and loads it later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(_Stateless):
     """A schedule resolved to the updates of one run.
 
     `plan(t)` is the value that update `t` uses, counted from 0; `plan.values` has one value per update. The
@@ -48,6 +52,8 @@ class Plan:
     horizon: int
     updates_per_epoch: int | None = None
     after: After = "hold"
+    _table: Array = field(init=False, repr=False, compare=False)  # the values at t = 0 ... horizon
+    _is_end_reported: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "horizon", _count("updates", self.horizon))
@@ -61,11 +67,9 @@ class Plan:
         if self.schedule.knobs:
             free = ", ".join(f"{name}=0.1" for name in sorted(self.schedule.knobs))
             raise ScheduleError(f"{self.schedule} has a free knob; write schedule.bind({free}).plan(...)")
-        _ = self._table  # every error shows now, not at update 9,000
+        object.__setattr__(self, "_table", self._evaluated())  # every error shows now, not at update 9,000
 
-    @cached_property
-    def _table(self) -> Array:
-        """The values at t = 0 ... horizon, both included."""
+    def _evaluated(self) -> Array:
         clock = Clock(self.horizon, self.horizon, self.updates_per_epoch)
         with np.errstate(all="ignore"):  # the check below reports what went wrong, and where
             table = in_passes(self.schedule, clock, self.horizon + 1)
@@ -87,6 +91,11 @@ class Plan:
     def end(self) -> float:
         """The value at t = horizon, one step after the last update."""
         return float(self._table[-1])
+
+    @property
+    def fades(self) -> bool:
+        """Whether updates past the end hardly train: below a hundredth of the highest rate is held."""
+        return self.after == "hold" and self.end < FADED * float(self._table.max())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what was planned, not the values; they come out the same."""
@@ -136,16 +145,20 @@ class Plan:
 
         Raises: ScheduleError if `t` is negative or not an integer, or past the run's end under after="error";
             if the caller is Keras' LearningRateScheduler, which passes the epoch, or PyTorch's LambdaLR,
-            which multiplies by the optimizer's rate.
+            which multiplies by the optimizer's rate, or is stepped once an epoch.
+
+        Warns once if such a scheduler goes on past the end, where the rate that is held hardly trains.
         """
         if type(t) is int and FIRST_CALLS <= t < self.horizon and not others:  # nearly every update's call
             return self._table.item(t)
         check_arguments(t, others)
         if isinstance(t, int | np.integer) and t < FIRST_CALLS:
-            check_caller(self._table)
+            check_caller(self, self._table, int(t), self._at(int(t) - 1) if t > 0 else None)
         if isinstance(t, int) and not isinstance(t, bool):  # also beyond the integers of NumPy
             self._check(t, t)
-            return float(self._table[t % self.horizon if self.after == "repeat" else min(t, self.horizon)])
+            if t >= self.horizon or t == 0:
+                self._report_end(t)
+            return self._at(t)
         try:
             array = np.asarray(t)
         except (ValueError, TypeError):  # lists of different lengths; JAX's values while it compiles
@@ -192,8 +205,20 @@ class Plan:
             raise ScheduleError(
                 f"epoch={shown(epoch)} is not an integer of at least 0; it counts epochs from 0"
             )
-        update = epochs * self.updates_per_epoch
-        return self(int(update)) if epochs.ndim == 0 else self(update)
+        if epochs.ndim:
+            return self(epochs * self.updates_per_epoch)
+        update = int(epochs) * self.updates_per_epoch
+        if 0 < epochs < FIRST_CALLS:
+            check_caller(self, self._table, int(epochs), self._at(update - self.updates_per_epoch))
+        return self(update)
+
+    def _at(self, t: int) -> float:
+        return float(self._table[t % self.horizon if self.after == "repeat" else min(t, self.horizon)])
+
+    def _report_end(self, t: int) -> None:
+        """Warn once if a scheduler makes updates that hardly train; a run that begins may warn again."""
+        if t == 0 or not self._is_end_reported:
+            object.__setattr__(self, "_is_end_reported", t > 0 and warn_past_end(self, t))
 
     def _check(self, first: int, last: int) -> None:
         if first < 0:

@@ -105,6 +105,11 @@ def test_the_look_up_counts_with_integers(host):
 
 
 @pytest.mark.slow
+def test_updates_past_the_end_are_reported_where_code_is_not_compiled(host):
+    assert host["past_the_end"] == ([1, 0] if host["backend"] == "torch" else [0, 1])
+
+
+@pytest.mark.slow
 def test_a_killed_process_goes_on_from_what_it_had_saved(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()

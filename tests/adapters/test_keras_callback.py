@@ -191,3 +191,39 @@ def test_updates_that_a_scaled_loss_skips_do_not_move_the_clock():
     fit(model, callback, x=broken, epochs=1)
     assert callback.history == [*enumerate(float32(PLAN.values[:5]))]
     assert callback.state_dict()["update"] == 5
+
+
+def test_a_loop_of_ones_own_calls_it_through_a_list():
+    model, callback = built(), ScheduleCallback(PLAN)
+    callbacks = keras.callbacks.CallbackList([callback], model=model)
+    callbacks.on_train_begin()
+    for epoch in range(2):
+        callbacks.on_epoch_begin(epoch)
+        for batch in range(3):
+            callbacks.on_train_batch_begin(batch)
+            model.train_on_batch(X[:4], Y[:4])
+            callbacks.on_train_batch_end(batch)
+        callbacks.on_epoch_end(epoch, {})
+    assert callback.history == [*enumerate(float32(PLAN.values[:6]))]
+    unplanned = keras.callbacks.CallbackList([ScheduleCallback(ss.cosine(0.1))], model=built())
+    unplanned.on_train_begin()
+    with pytest.raises(ScheduleError, match="the batches of an epoch are unknown"):
+        unplanned.on_epoch_begin(0)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_updates_beside_fit_are_counted_and_reported_once(scaled):
+    class Beside(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.train_on_batch(X[:4], Y[:4])
+
+    model, callback = built(), ScheduleCallback(PLAN)
+    if scaled:
+        model.compile(keras.optimizers.LossScaleOptimizer(model.optimizer, initial_scale=1.0), loss="mse")
+    with pytest.warns(UserWarning, match="completed 1 more than fit has made") as caught:
+        fit(model, callback, Beside(), epochs=3)
+    assert len([each for each in caught if "than fit has made" in str(each.message)]) == 1
+    updates = [*range(6), *range(7, 13), *range(14, 20)]
+    assert callback.history == [(update, float32(PLAN.values)[update]) for update in updates]
+    with pytest.raises(ScheduleError, match="than fit has made"):
+        fit(built(), ScheduleCallback(PLAN, strict=True), Beside(), epochs=3)

@@ -1,6 +1,8 @@
 """KerasSchedule on JAX: what it refuses, how it is saved, and one compilation for a run."""
 
 import json
+import pickle
+import warnings
 
 import jax
 import keras
@@ -36,9 +38,11 @@ def test_what_cannot_work_is_refused_at_construction(make, message):
 def test_the_config_is_plain_data_that_builds_the_same_schedule():
     first = KerasSchedule(PLAN, accumulate=2)
     config = json.loads(json.dumps(first.get_config()))
-    again = KerasSchedule.from_config(config)
-    assert (again.plan, again.accumulate) == (first.plan, first.accumulate)
-    np.testing.assert_array_equal(again(np.arange(40)), first(np.arange(40)))
+    optimizer = keras.optimizers.SGD(first, gradient_accumulation_steps=2)
+    optimizer.apply([np.ones(1, np.float32)], [keras.Variable(np.ones(1, np.float32))])
+    for again in (KerasSchedule.from_config(config), pickle.loads(pickle.dumps(first))):
+        assert (again.plan, again.accumulate) == (first.plan, first.accumulate)
+        np.testing.assert_array_equal(again(np.arange(40)), first(np.arange(40)))
 
 
 @pytest.mark.parametrize(
@@ -93,3 +97,48 @@ def test_a_scaled_loss_that_overflows_does_not_move_the_clock():
         used.append(-float(weights[0][0]))
     rates = PLAN.values[:4].tolist()
     np.testing.assert_array_equal(np.float32(used), np.float32([*rates[:2], 0.0, 0.0, *rates[2:]]))
+
+
+def test_updates_past_the_end_are_reported_once_where_nothing_is_compiled():
+    plan = ss.linear(0.1).plan(updates=3)
+    optimizer = keras.optimizers.SGD(KerasSchedule(plan, accumulate=2), gradient_accumulation_steps=2)
+    weight, warned = keras.Variable(np.zeros(1, np.float32)), []
+    for batch in range(12):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            optimizer.apply([np.ones(1, np.float32)], [weight])
+        warned += [batch for each in caught if "past the end of linear(0.1)" in str(each.message)]
+    assert len(warned) == 1
+    assert warned[0] in (8, 9)
+    list(map(KerasSchedule(plan), range(12)))  # who asks for numbers only looks
+
+
+def test_a_compiled_fit_past_the_end_is_reported_when_the_model_is_saved(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(KerasSchedule(ss.linear(0.1).plan(updates=3))), "mse")
+    ones = np.ones((6, 2), np.float32)
+    model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
+    model.save(tmp_path / "model.keras")  # after the last update, but not past it
+    model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
+    with pytest.warns(UserWarning, match=r"update 6 is past the end of linear\(0\.1\), planned for 3"):
+        model.save(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize(("accumulate", "steps", "advice"), [(1, 4, ", accumulate=4"), (2, None, "")])
+def test_an_optimizer_that_accumulates_otherwise_is_refused(accumulate, steps, advice):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    rate = KerasSchedule(PLAN, accumulate=accumulate)
+    model.compile(keras.optimizers.SGD(rate, gradient_accumulation_steps=steps), "mse")
+    with pytest.raises(ScheduleError, match=rf"of {steps or 1} batches; write KerasSchedule\(plan{advice}\)"):
+        model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, verbose=0)
+
+
+@pytest.mark.parametrize("after", ["hold", "repeat"])
+def test_a_model_in_bfloat16_looks_up_with_integers(after):
+    rate = KerasSchedule(ss.linear(1).plan(updates=4, after=after), accumulate=2)
+    keras.config.set_floatx("bfloat16")
+    try:
+        found = [float(rate(keras.Variable(step, dtype="int", trainable=False))) for step in (0, 3, 9)]
+    finally:
+        keras.config.set_floatx("float32")
+    assert found == [1.0, 0.75, {"hold": 0.0, "repeat": 1.0}[after]]

@@ -1,5 +1,7 @@
 """A plan in optax: the rate of every update, and one compilation, whatever the parameters' type."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,3 +128,14 @@ def test_double_precision_leaves_the_rate_in_single():
 def test_what_cannot_work_is_refused(make, message):
     with pytest.raises(ScheduleError, match=message):
         make()
+
+
+def test_updates_past_the_end_are_reported_once_where_nothing_is_compiled():
+    optimizer = optax.sgd(optax_schedule(ss.linear(0.1).plan(updates=3)))
+    state, warned = optimizer.init(jnp.zeros(())), []
+    for update in range(9):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            _, state = optimizer.update(jnp.ones(()), state)
+        warned += [update for each in caught if "past the end of linear(0.1)" in str(each.message)]
+    assert warned == [4]

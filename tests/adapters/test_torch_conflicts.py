@@ -177,9 +177,20 @@ def test_last_epoch_cannot_be_set() -> None:
     scheduler = TorchScheduler(optimizer, PLAN)
     with pytest.raises(ScheduleError, match=r"last_epoch=5 cannot be set.* TorchScheduler\(.*, update=5\)"):
         scheduler.last_epoch = 5
+    scheduler.detach()  # the advice can be followed
+    scheduler = TorchScheduler(optimizer, PLAN, update=5)
+    assert scheduler.last_epoch == 5
+
+
+def test_a_plan_is_not_joined_to_a_scheduler_of_pytorch() -> None:
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, PLAN)
     later = lr_scheduler.StepLR(optimizer, 3)
-    with pytest.raises(ScheduleError, match=r"last_epoch=-1 cannot be set.* plan first >> second"):
+    with pytest.raises(
+        ScheduleError, match=r"last_epoch=-1 cannot be set.* \(first >> second\)\.plan"
+    ) as error:
         lr_scheduler.SequentialLR(optimizer, [scheduler, later], [3])
+    assert "update=" not in str(error.value)
 
 
 @pytest.mark.parametrize(

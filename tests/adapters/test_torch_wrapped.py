@@ -133,6 +133,18 @@ def test_a_plan_that_does_not_move_is_reported_once() -> None:
     assert scheduler.mismatches == {"step without update": 30, "no update": 1}
 
 
+@pytest.mark.parametrize("processes", [1, 4])
+def test_an_optimizer_that_is_replaced_is_reported(processes: int) -> None:
+    optimizer = sgd()
+    scheduler = TorchScheduler(optimizer, PLAN)
+    for _ in range(3):
+        optimizer.step()
+        for _ in range(processes):
+            scheduler.step()
+    with pytest.warns(UserWarning, match=r"the plan stays at update 3\. Pass the optimizer whose step"):
+        train(SimpleNamespace(step=lambda: None), scheduler, 50 * processes)
+
+
 def test_observations_without_an_update_are_reported() -> None:
     plan = (ss.constant(0.1) * ss.plateau(factor=0.5)).plan(updates=16)
     scheduler = TorchScheduler(sgd(), plan)
@@ -244,7 +256,7 @@ def test_updates_past_the_end_at_a_rate_of_0_are_reported() -> None:
     scheduler = TorchScheduler(optimizer, ss.linear(0.1).plan(updates=5))
     train(optimizer, scheduler, 5)
     with pytest.warns(
-        UserWarning, match=r"update 5 is past the end of the plan of 5 updates.* plan all updates"
+        UserWarning, match=r"update 5 is past the end of linear.* rate is 0.* plan all updates"
     ):
         train(optimizer, scheduler, 3)
     assert scheduler.mismatches == {"plan is over": 1}

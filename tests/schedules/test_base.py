@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import stepsize.schedules as ss
-from stepsize.errors import ScheduleError
+from stepsize.errors import ScheduleError, SpecError
 from stepsize.schedules import FAMILIES
 from stepsize.schedules.families.metric_driven import Driven
 from stepsize.units import epochs, lr, run
@@ -81,3 +81,17 @@ def test_only_numpy_is_loaded() -> None:
     code = f"import sys, stepsize.schedules; print([name for name in {heavy} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("cosine(0.1, length=1e308*run)", r"length=1e\+308\*run is more updates than can be counted"),
+        ("warmup(1e308*epochs) >> cosine(0.1)", r"1e\+308\*epochs is more updates than can be counted"),
+        (f"tanh(0.1, lower=-1{'0' * 400})", r"lower=.* is not a finite number"),
+        ("noise(0.1, every=1e-7*updates)", r"every=1e-07\*updates is less than an update"),
+    ],
+)
+def test_numbers_beyond_all_bounds_are_refused(spec, message):
+    with pytest.raises((ScheduleError, SpecError), match=message):
+        ss.parse(spec).plan(epochs=20, updates_per_epoch=9)

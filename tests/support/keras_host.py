@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -104,6 +105,17 @@ def saved_and_loaded(folder):
     }
 
 
+def past_the_end():
+    """Give the warnings of a fit that goes on past the end, and of asking for the rate afterwards."""
+    model, counts = built(keras.optimizers.SGD(KerasSchedule(ss.linear(1).plan(updates=15)))), []
+    for run in (lambda: fit(model), lambda: float(model.optimizer.learning_rate)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run()
+        counts.append(sum("is past the end of linear(1)" in str(each.message) for each in caught))
+    return counts
+
+
 def looked_up():
     """Give rates for every kind of step, also beyond the horizon and beyond what float32 can count."""
     hold = KerasSchedule(ss.linear(1).plan(updates=4))
@@ -129,6 +141,7 @@ def hosts(folder):
         "bfloat16": [with_schedule(1, "bfloat16"), with_callback(1, "bfloat16")],
         "saved": saved_and_loaded(folder),
         "looked_up": looked_up(),
+        "past_the_end": past_the_end(),
     }
 
 

@@ -105,15 +105,21 @@ class noise(Family):
     length: OptionalPeriod = None
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        index = np.floor(t / clock.period("every", self.every)).astype(np.int64)
+        index = np.floor(t / self._every(clock)).astype(np.int64)
         last = int(index.max(initial=0))
         first = int(index.min(initial=last))
         bits = np.random.PCG64(self.seed).advance(first)  # those of default_rng, from the first on
         drawn = np.random.Generator(bits).uniform(-1, 1, last - first + 1)
         return 1 + self.share * drawn[index - first]
 
-    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+    def _every(self, clock: Clock) -> float:
         every = clock.period("every", self.every)
+        if every < 1:
+            raise ScheduleError(f"every={self.every} is less than an update; write at least 1*updates")
+        return every
+
+    def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
+        every = self._every(clock)
         drawn = f"np.random.default_rng({self.seed}).uniform(-1, 1, {int(reach / every) + 1})"
         table = out.constant("NOISE", f"(1 + {spell(self.share)} * {drawn}).tolist()")
         return [f"return {table}[{code_text.index('t', every)}]"]

@@ -102,6 +102,7 @@ class Report:
         self.curves = np.full((4, epochs), np.nan, np.float32)
         self._counts = np.full((2, epochs), np.nan, np.float32)
         self.count = 0
+        self.is_diverged = False
         self._plan, self._metric, self._share, self._on_epoch = plan, metric, share, on_epoch
 
     def __call__(self, value: float, *, loss: float | None = None, val_loss: float | None = None) -> None:
@@ -109,6 +110,8 @@ class Report:
 
         A number that is not finite ends the run as diverged.
         """
+        if self.is_diverged:  # the function has caught what ended its run
+            raise Diverged
         epochs = self.curves.shape[1]
         if self.count == epochs:
             raise StudyError(f"report was called more than {epochs} times; call it once an epoch")
@@ -131,6 +134,7 @@ class Report:
         self._check_updates(per_epoch)
         self._on_epoch(self.count)
         if not all(map(math.isfinite, numbers.values())):
+            self.is_diverged = True
             raise Diverged
         self._observe({**numbers, f"val_{self._metric}": numbers[self._metric]})
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.schedules.optimizer_counts import READERS
+
 SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
 
 _steps: Counter[int] = Counter()  # of every PyTorch optimizer of this process, by its id
@@ -26,11 +28,17 @@ def count_torch_steps() -> None:
     _hooks.append(register_optimizer_step_post_hook(count))
 
 
+def optimizer_steps() -> Counter[tuple[str, int]]:
+    """Return the steps of this process's optimizers: those of PyTorch, and of Keras with a KerasSchedule."""
+    counts = {"torch": _steps, **{library: read() for library, read in READERS.items()}}
+    return Counter({(kind, name): count for kind, each in counts.items() for name, count in each.items()})
+
+
 class UpdateCount:
     """The updates of one run, as far as they can be seen.
 
     A function may ask for the rate of each update, or read all rates in advance; then only the steps of
-    PyTorch's optimizers can be counted.
+    PyTorch's optimizers can be counted, and those of Keras' that follow a KerasSchedule.
 
     >>> count = UpdateCount(horizon=8)
     >>> for t in range(8):
@@ -49,8 +57,8 @@ class UpdateCount:
         self._highest = -1
         self._asked_after: list[int] = []  # after each epoch, the highest update asked for, and one
         self._steps_after: list[int] = []  # after each epoch, the steps of the optimizer that made most
-        _steps.clear()
         count_torch_steps()
+        self._steps_before = optimizer_steps()
 
     def ask(self, t: Any) -> None:
         """Count a request for the rate of update `t`, or of many updates."""
@@ -65,7 +73,7 @@ class UpdateCount:
     def end_epoch(self) -> None:
         """Note that an epoch is over."""
         self._asked_after.append(self._highest + 1)
-        self._steps_after.append(max(_steps.values(), default=0))
+        self._steps_after.append(max((optimizer_steps() - self._steps_before).values(), default=0))
 
     @property
     def epochs(self) -> int:
@@ -105,6 +113,15 @@ class UpdateCount:
             return asked
         return steps if steps[-1] else []
 
+    def _beyond(self) -> str:
+        """Return that updates past the end were asked for, if they were."""
+        if self._highest <= (1 + SHARE_OFF) * self.horizon + 1:
+            return ""
+        return (
+            f"it asked for update {self._highest} by epoch {self.epochs}, and the whole run has updates 0 to "
+            f"{self.horizon - 1}; count t from 0 over the whole run"
+        )
+
     def mismatch(self, updates_per_epoch: int) -> str:
         """Return why the requests do not fit to the updates of an epoch; empty if they do."""
         after, count, epochs = self._after, self.per_epoch, self.epochs
@@ -123,7 +140,7 @@ class UpdateCount:
         planned = updates_per_epoch * max(1, epochs - 1)
         actual = after[-1] - after[0] if epochs > 1 else after[0]
         if abs(actual - planned) <= max(1, SHARE_OFF * planned):
-            return ""
+            return self._beyond()
         advice = f"give updates_per_epoch={count}"
         if count == 1:
             advice = f"if t is its epoch, ask for schedule.at_epoch(epoch); else {advice}"

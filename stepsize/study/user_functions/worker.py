@@ -66,13 +66,11 @@ def make_run(
     plan = LivePlan(parse(request.spec), request.epochs, request.updates_per_epoch)
     report = Report(plan, request.epochs, request.metric, request.share, on_epoch)
     settings = {name: _setting(value, plan) for name, value in request.settings.items()}
-    try:
+    with suppress(Diverged):
         function(plan, request.seed, report, **settings)
-    except Diverged:
-        diverged_at = report.count * request.updates_per_epoch
-    else:
+    diverged_at = report.count * request.updates_per_epoch if report.is_diverged else None
+    if not report.is_diverged:
         report.check_complete()
-        diverged_at = None
     return report.counts if request.counts else report.curves, diverged_at
 
 

@@ -68,6 +68,13 @@ def test_epochs_as_updates_are_refused():
         run(trainer(lambda epoch: [epoch]), 9)
 
 
+def test_updates_past_the_whole_run_are_refused():
+    with pytest.raises(
+        StudyError, match=r"asked for update 117 by epoch 2, .* updates 0 to 35; count t from 0"
+    ):
+        run(trainer(lambda epoch: range(100 + 9 * epoch, 109 + 9 * epoch)), 9)
+
+
 def test_an_update_that_begins_again_in_every_epoch_is_refused():
     with pytest.raises(StudyError, match="updates 0 to 8 again in epoch 2; count t over the whole run"):
         run(trainer(lambda epoch: range(9)), 9)
@@ -201,3 +208,48 @@ def test_one_run_is_made_twice_and_only_one_more():
                 runs[job.key] = Run(job.name, job.seed, job.rate, None, curves)
         assert len(runs) == finished_runs(study, runs) == total_runs(study, runs)
         assert expected <= len(runs)
+
+
+def keras_fit(schedule, seed, report):
+    """Train by a schedule that is compiled with the model: the rates are read in advance."""
+    import keras
+    import numpy as np
+
+    from stepsize.adapters.keras import KerasSchedule
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(KerasSchedule(schedule, accumulate=2), gradient_accumulation_steps=2)
+    model.compile(optimizer, "mse")
+    after_epoch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report(0.5))
+    ones = np.ones((12, 2), np.float32)
+    model.fit(ones, ones[:, :1], batch_size=2, epochs=EPOCHS, verbose=0, callbacks=[after_epoch])
+
+
+def test_then_the_updates_of_keras_are_counted():
+    for _ in range(2):  # a second run in the same process counts from 0 again
+        assert run(keras_fit, 3)[0][0].tolist() == [3, 6, 9, 12]
+    assert count_updates(keras_fit, CountRequest(EPOCHS, "accuracy"))[0] == 3
+    with pytest.raises(StudyError, match="made 6 updates in 2 epochs, 3 an epoch, and updates_per_epoch=6"):
+        run(keras_fit, 6)
+
+
+def test_updates_that_nobody_can_count_are_reported():
+    training = Training("tests.support.training_functions:follows_values", epochs=4, updates_per_epoch=2)
+    answer = ss.compare(training, ["linear(0.1)"], 2, store=":memory:", quiet=True).answer
+    assert any(
+        "its updates cannot be counted: if they are not 2 an epoch" in each for each in answer["warnings"]
+    )
+
+
+def test_a_diverged_run_is_one_though_the_function_catches_its_end():
+    def train(schedule, seed, report):
+        for epoch in range(EPOCHS):
+            schedule(epoch)
+            try:
+                report(float("nan") if epoch == 1 else 0.5)
+            except BaseException:
+                continue
+
+    curves, diverged_at = run(train, 1, "constant(0.1)")
+    assert diverged_at == 2
+    assert curves[2, 2:].tolist() != curves[2, 2:].tolist()  # nan: nothing counts after it
