@@ -61,6 +61,7 @@ def from_frame(
     check_unique(columns, place.what)
     is_part = [name == PART_COLUMN for name in columns]  # made by `join_parts`; it has no number
     named = not are_numbers(frame.columns[np.invert(is_part)])
+    index = [repr(str(each)) for each in frame.index.names if each is not None]
     frame = frame.set_axis(columns, axis=1).reset_index(drop=True)
     columns = [name for name in columns if name != PART_COLUMN]
     targets = find_targets(target, columns, named, place.what)
@@ -81,6 +82,8 @@ def from_frame(
         some = ", ".join(map(repr, columns[:3]))
         notes = [*notes, f"the names of the columns ({some}, ...) look like a row of values; "
                  "read_csv(header=None) keeps that row"]  # fmt: skip
+    if index:
+        notes = [*notes, f"the index ({', '.join(index)}) is not a feature; reset_index() makes it one"]
     if not named:
         notes = [*notes, f"the columns have no names and are numbered 0 to {len(columns) - 1}"]
     return Data(

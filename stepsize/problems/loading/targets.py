@@ -55,6 +55,11 @@ def recognise(
         values = values.reshape(len(values))
     if values.ndim > 1:
         return _table(values.reshape(len(values), -1), kind, labels, where)
+    if values.dtype.kind in "mM":
+        raise ProblemError(
+            f"{where} holds dates or times ({values[0]}); convert them to numbers, such as days since "
+            "the first one"
+        )
     _check_present(values, where)
     numbers = _as_numbers(values)
     if kind == "multilabel":

@@ -247,6 +247,13 @@ def test_targets_of_every_type():
     assert load(frame, "t").kind == "multiclass"
 
 
+def test_an_index_with_a_name_is_no_feature_and_a_note_says_so():
+    frame = pandas.DataFrame({"age": range(8), "size": [3, 1, 4, 1, 5, 9, 2, 6], "y": [0, 1] * 4})
+    note = "the index ('age') is not a feature; reset_index() makes it one"
+    assert note in load(frame.set_index("age"), "y").notes
+    assert not any("the index" in each for each in load(frame, "y").notes)
+
+
 def test_codes_for_missing_values_and_groups_written_in_two_ways_are_noted():
     frame = pandas.DataFrame({"a": [3.5, -999, 7, 2, -999, 5, 1, 4], "who": list("AaBBCCDD"), "y": range(8)})
     notes = load(frame, "y", groups="who", kind="regression").notes

@@ -151,6 +151,11 @@ def test_codes_and_places_are_classes(texts):
     assert recognise(np.array(texts * 4, object)).classes == tuple(texts)
 
 
+def test_dates_in_an_array_are_refused():
+    with pytest.raises(ProblemError, match=r"y holds dates or times \(2020-01-01\); convert them"):
+        recognise(np.datetime64("2020-01-01") + np.arange(9))
+
+
 def test_classes_that_are_written_differently_are_noted():
     note = recognise(np.array(["yes", "Yes", "NO", "no"])).note
     assert "4 classes" in note
