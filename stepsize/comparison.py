@@ -21,18 +21,23 @@ from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
 from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate
-from stepsize.study.description import describe_study, make_problem, plan_study, write_resolved_study
 from stepsize.study.executor import Executor
-from stepsize.study.keys import StudyKeys
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
-from stepsize.study.options import call_text, study_options
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import Cost, Progress, run_study
 from stepsize.study.saved_study import study_id
 from stepsize.study.store import Store
 from stepsize.study.study import Study
+from stepsize.study.study_files.description import (
+    describe_study,
+    make_problem,
+    plan_study,
+    write_resolved_study,
+)
+from stepsize.study.study_files.keys import StudyKeys
+from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.trainable import Trainable, check_name, is_trainable
 from stepsize.study.user_functions.counting import with_counted_updates
 from stepsize.study.user_functions.executor import FunctionExecutor

@@ -111,7 +111,7 @@ def weighted() -> Any:
 def test_loss_weights_of_a_factory_are_kept() -> None:
     from stepsize.problems.models.keras_models import build
     from stepsize.problems.models.model_transport import travel_form
-    from tests.problems.models.test_keras_models import IRIS
+    from tests.support.rebuilt_models import IRIS
 
     built = build(travel_form(weighted, 3), {}, IRIS).model
     assert built._compile_loss._user_loss_weights == 3.0  # pyright: ignore

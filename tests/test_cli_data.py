@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from stepsize import cli
-from stepsize.study.description import describe_study, make_problem, plan_study
+from stepsize.study.study_files.description import describe_study, make_problem, plan_study
 
 SHORT = ["-s", "constant(0.1)", "--epochs", "2", "--json", "--quiet"]
 

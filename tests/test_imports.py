@@ -54,6 +54,7 @@ WINGS = {
     "problems/splitting": set(),
     "schedules/families": set(),
     "schedules/foreign": {"schedules/families"},
+    "study/study_files": {"study/user_functions"},
     "study/user_functions": set(),
 }
 ENTRANCES = {ROOT, "__main__"}  # `stepsize` itself, which loads each name when it is used

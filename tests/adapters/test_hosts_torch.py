@@ -1,4 +1,4 @@
-"""The scheduler in training loops of others, which really train: Lightning, Trainer, Accelerate, skorch."""
+"""The scheduler in training loops of others, which really train: Trainer, Accelerate, skorch."""
 
 from __future__ import annotations
 
@@ -6,157 +6,26 @@ import math
 from typing import Any
 
 import accelerate
-import lightning.pytorch as lightning
 import pytest
 import skorch
 import torch
 import transformers
-from lightning.pytorch.tuner.tuning import Tuner
-from torch.utils.data import DataLoader, TensorDataset
 
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import ScheduleError
-from tests.support.torch_host import CURVE, assert_planned, data, network, record
-
-EPOCHS, SIZE = 3, 6  # 48 rows: 8 batches an epoch
-BATCHES = 48 // SIZE
-
-
-def optimizer_and_scheduler(
-    model: torch.nn.Module, updates: int, curve: Any = CURVE, **options: Any
-) -> tuple[torch.optim.Optimizer, TorchScheduler, list[list[float]]]:
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
-    scheduler = TorchScheduler(optimizer, curve.plan(updates=updates), **options)
-    return optimizer, scheduler, record(optimizer)
-
-
-def loader() -> DataLoader[Any]:
-    return DataLoader(TensorDataset(*data()), batch_size=SIZE)
-
-
-class Module(lightning.LightningModule):
-    """A network whose scheduler Lightning drives."""
-
-    def __init__(self, updates: int, interval: str = "step", curve: Any = CURVE, **options: Any) -> None:
-        super().__init__()
-        self.model, self.updates, self.interval = network(), updates, interval
-        self.curve, self.scheduler_options = curve, options
-
-    def training_step(self, batch: Any, index: int) -> Any:
-        x, y = batch
-        return ((self.model(x) - y) ** 2).mean()
-
-    def configure_optimizers(self) -> Any:
-        optimizer, self.scheduler, self.rows = optimizer_and_scheduler(
-            self, self.updates, self.curve, **self.scheduler_options
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.scheduler, "interval": self.interval},
-        }
-
-
-class Watching(Module):
-    """One that hands its validation loss over itself, so that Lightning's class checks do not matter."""
-
-    def validation_step(self, batch: Any, index: int) -> None:
-        x, y = batch
-        self.log("val_loss", ((self.model(x) - y) ** 2).mean())
-
-    def on_validation_epoch_end(self) -> None:
-        if not self.trainer.sanity_checking:
-            self.lr_schedulers().observe(self.trainer.callback_metrics["val_loss"])  # type: ignore[union-attr]
-
-
-def fit(module: Any, folder: Any, accumulate: int = 1, epochs: int = EPOCHS, **options: Any) -> Any:
-    trainer = lightning.Trainer(
-        max_epochs=epochs,
-        accumulate_grad_batches=accumulate,
-        accelerator="cpu",
-        default_root_dir=folder,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-    )
-    trainer.fit(module, loader(), **options)
-    return trainer
-
-
-@pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")  # Lightning's own
-class TestLightning:
-    @pytest.mark.parametrize("accumulate", [1, 3])
-    def test_every_update_has_the_planned_rate(self, accumulate: int, tmp_path: Any) -> None:
-        updates = EPOCHS * math.ceil(BATCHES / accumulate)  # 8 = 3 + 3 + 2: the last window is a partial one
-        module = Module(updates, strict=True)
-        trainer = fit(module, tmp_path, accumulate)
-        assert trainer.global_step == module.scheduler.update == len(module.rows) == updates
-        assert_planned(module.rows, module.scheduler.plan)
-
-    def test_the_wrong_interval_changes_no_rate_and_is_counted(self, tmp_path: Any) -> None:
-        module = Module(EPOCHS * BATCHES, interval="epoch")
-        fit(module, tmp_path)
-        assert_planned(module.rows, module.scheduler.plan)
-        assert module.scheduler.mismatches == {"update without step": EPOCHS * (BATCHES - 1)}
-
-    def test_a_metric_is_handed_over_by_the_module(self, tmp_path: Any) -> None:
-        curve = ss.constant(1e-9) * ss.plateau(factor=0.5, patience=0)  # so small that nothing improves
-        module = Watching(EPOCHS * BATCHES, curve=curve, strict=True)
-        fit(module, tmp_path, val_dataloaders=loader())
-        rates = [1e-9, 1e-9, 0.5e-9]  # the first validation is the best so far
-        assert module.rows == [[rate] for rate in rates for _ in range(BATCHES)]
-
-    def test_a_checkpoint_goes_on_where_it_was(self, tmp_path: Any) -> None:
-        whole, first, second = (Module(EPOCHS * BATCHES, strict=True) for _ in range(3))
-        fit(whole, tmp_path)
-        fit(first, tmp_path, epochs=1).save_checkpoint(tmp_path / "run.ckpt")
-        fit(second, tmp_path, ckpt_path=tmp_path / "run.ckpt")
-        assert first.rows + second.rows == whole.rows
-        assert all(map(torch.equal, second.parameters(), whole.parameters()))
-
-    def test_its_finder_tries_the_rates_that_it_says(self, tmp_path: Any) -> None:
-        module = Module(EPOCHS * BATCHES, strict=True)
-        trainer = lightning.Trainer(
-            max_epochs=EPOCHS,
-            accelerator="cpu",
-            default_root_dir=tmp_path,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        finder = Tuner(trainer).lr_find(
-            module,
-            loader(),
-            min_lr=1e-5,
-            max_lr=1e-2,
-            num_training=6,
-            early_stop_threshold=None,
-            update_attr=False,
-        )
-        assert finder is not None
-        assert [row[0] for row in module.rows] == pytest.approx(finder.results["lr"])
-        assert (module.scheduler.update, module.scheduler.mismatches) == (0, {})
-        trainer.fit(module, loader())
-        assert_planned(module.rows, module.scheduler.plan)
-
-    def test_its_weight_averaging_gets_its_own_rate(self, tmp_path: Any) -> None:
-        module = Module(EPOCHS * BATCHES, interval="epoch")  # Lightning refuses to swap another
-        averaging = lightning.callbacks.StochasticWeightAveraging(0.03, swa_epoch_start=1, annealing_epochs=1)
-        trainer = lightning.Trainer(
-            max_epochs=EPOCHS,
-            accelerator="cpu",
-            default_root_dir=tmp_path,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            enable_checkpointing=False,
-            callbacks=[averaging],
-        )
-        with pytest.warns(UserWarning, match="SWALR has taken the rate over"):
-            trainer.fit(module, loader())
-        assert_planned(module.rows[:BATCHES], module.scheduler.plan)
-        assert module.rows[-BATCHES:] == [[pytest.approx(0.03)]] * BATCHES
+from tests.support.torch_host import (
+    BATCHES,
+    CURVE,
+    EPOCHS,
+    SIZE,
+    assert_planned,
+    data,
+    loader,
+    network,
+    optimizer_and_scheduler,
+    record,
+)
 
 
 class WithLoss(torch.nn.Module):

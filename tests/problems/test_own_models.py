@@ -12,7 +12,7 @@ from stepsize.errors import ProblemError
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.preprocessing import prepare
 from stepsize.problems.problem import Problem, problem
-from stepsize.study.description import describe_study, make_problem
+from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.verdict.data_notes import scaling
 from tests.support.user_models import compiled, good, one_hot_mse
 

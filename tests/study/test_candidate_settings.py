@@ -13,9 +13,9 @@ from stepsize.errors import InputError, ProblemError, StudyError
 from stepsize.problems.problem import problem
 from stepsize.study.candidate_settings import split_settings
 from stepsize.study.candidates import Candidate
-from stepsize.study.description import describe_study
-from stepsize.study.options import call_text
 from stepsize.study.study import Study, make_study
+from stepsize.study.study_files.description import describe_study
+from stepsize.study.study_files.options import call_text
 
 
 def test_settings_are_json_values():

@@ -12,18 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 
 CURVE = ss.warmup(3 * ss.updates) >> ss.cosine(0.3, floor=0.01)
 DRIVEN = CURVE * ss.plateau(factor=0.5, patience=1)
+EPOCHS, SIZE = 3, 6
+BATCHES = 48 // SIZE  # of an epoch, which has 48 rows
 
 
 def data(rows: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
     draw = torch.Generator().manual_seed(7)
     x = torch.randn(rows, 4, generator=draw)
     return x, x @ torch.tensor([[1.0], [-2.0], [0.5], [0.0]])
+
+
+def loader() -> DataLoader[Any]:
+    return DataLoader(TensorDataset(*data()), batch_size=SIZE)
 
 
 def network() -> torch.nn.Module:
@@ -53,6 +60,15 @@ def record(optimizer: Any, key: str = "lr") -> list[list[float]]:
 
     optimizer.register_step_pre_hook(read)
     return rows
+
+
+def optimizer_and_scheduler(
+    model: torch.nn.Module, updates: int, curve: Any = CURVE, **options: Any
+) -> tuple[torch.optim.Optimizer, TorchScheduler, list[list[float]]]:
+    """Return a network's optimizer with its scheduler, and the rates that its updates will have had."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
+    scheduler = TorchScheduler(optimizer, curve.plan(updates=updates), **options)
+    return optimizer, scheduler, record(optimizer)
 
 
 def train(optimizer: Any, scheduler: Any, updates: int) -> None:

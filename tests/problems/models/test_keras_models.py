@@ -1,134 +1,15 @@
-"""Models: text is read, not evaluated; a user's model is rebuilt and fits the data; what cannot says why."""
-
-import pickle
+"""Keras models: a user's model is rebuilt and fits the data; what cannot says why."""
 
 import keras
 import numpy as np
 import pytest
 
 from stepsize.errors import ProblemError
-from stepsize.problems.models.keras_models import DataShape, build
+from stepsize.problems.models.keras_models import build
 from stepsize.problems.models.model_transport import travel_form
-from stepsize.problems.models.optimizers import REFUSED
-from stepsize.problems.models.text_models import parse_model
-from stepsize.problems.problem import Problem, problem
+from stepsize.problems.problem import Problem
+from tests.support.rebuilt_models import IRIS, data_shape, rebuilt
 from tests.support.user_models import OwnStep, Plain, Subclassed, Unwritable, compiled, good, squared
-
-IRIS = DataShape(np.zeros((6, 4), np.float32), "multiclass", 3, 3)
-
-
-def rebuilt(model, asked=IRIS, settings=None, **options):
-    return build(travel_form(model, asked.outputs, **options), settings or {}, asked)
-
-
-def asked(shape, kind="binary", outputs=1, classes=2):
-    return DataShape(np.zeros((6, *shape), np.float32), kind, classes, outputs)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("mpl(3)", "unknown model 'mpl'; did you mean 'mlp'?"),
-        ("mlp(3, droput=0.1)", "did you mean 'dropout'?"),
-        ("mlp(0)", "positive whole number"),
-        ("mlp(2.5)", "positive whole number"),
-        ("mlp(3, dropout=1)", "dropout=1 must be a share"),
-        ("mlp(3", "not of the form"),
-        ("__import__('os').system('x')", "not of the form"),
-        ("mlp(__import__('os'))", "not of the form"),
-        ("(" * 10_000, "not of the form"),
-        ("mlp", "not of the form"),
-        ("logistic(3)", "no hidden layers"),
-        ("convnet(8, initializer='zeros')", "unknown option of convnet"),
-    ],
-)
-def test_bad_text(text, words):
-    with pytest.raises(ProblemError) as caught:
-        parse_model(text)
-    assert words in str(caught.value)
-    assert len(str(caught.value)) < 200
-
-
-def test_the_lessons_networks():
-    lesson = problem("lesson-ionosphere")
-    built = rebuilt(lesson.model, asked((34,)), {"optimizer": "sgd"})
-    assert [layer.units for layer in built.model.layers] == [34, 1]
-    assert built.model.count_params() == 34 * 34 + 34 + 34 + 1
-    assert built.model.layers[0].kernel_initializer.stddev == 0.05
-    assert isinstance(built.scorer.metric, keras.metrics.BinaryAccuracy)
-    images = asked((28, 28), "multiclass", 10, 10)
-    model = rebuilt("mlp(512, dropout=0.2)", images, {"optimizer": "sgd"}).model
-    assert [type(layer).__name__ for layer in model.layers] == ["Flatten", "Dense", "Dropout", "Dense"]
-    assert model.count_params() == 784 * 512 + 512 + 512 * 10 + 10
-
-
-@pytest.mark.parametrize(
-    ("kind", "outputs", "classes", "activation", "loss", "metric"),
-    [
-        ("binary", 1, 2, "sigmoid", "binary_crossentropy", "BinaryAccuracy"),
-        ("multiclass", 3, 3, "softmax", "sparse_categorical_crossentropy", "SparseCategoricalAccuracy"),
-        ("multilabel", 4, 4, "sigmoid", "binary_crossentropy", "BinaryAccuracy"),
-        ("regression", 2, 0, "linear", "mean_squared_error", "R2Score"),
-    ],
-)
-def test_the_last_layer_follows_the_kind_of_data(kind, outputs, classes, activation, loss, metric):
-    for text in ("mlp(5)", "logistic", "linear"):
-        built = rebuilt(text, asked((4,), kind, outputs, classes))
-        assert built.model.layers[-1].activation.__name__ == activation
-        assert built.model.output_shape == (None, outputs)
-        assert built.model.loss == loss
-        assert type(built.scorer.metric).__name__ == metric
-        assert len(built.model.layers) == (2 if text == "mlp(5)" else 1)
-
-
-def test_convnet():
-    model = rebuilt("convnet(4, 8, dropout=0.5)", asked((9, 9), "multiclass", 3, 3)).model
-    kinds = [type(layer).__name__ for layer in model.layers]
-    assert kinds.count("Conv2D") == kinds.count("BatchNormalization") == kinds.count("MaxPooling2D") == 2
-    assert [layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)] == [4, 8]
-    with pytest.raises(ProblemError, match=r"needs images.*\(4,\)"):
-        rebuilt("convnet")
-
-
-def test_optimizers_by_name():
-    assert rebuilt("mlp(3)", settings={"optimizer": "Adam", "beta_1": 0.8}).model.optimizer.beta_1 == 0.8
-    with pytest.raises(ProblemError, match="did you mean 'adam'"):
-        rebuilt("mlp(3)", settings={"optimizer": "adamm"})
-    with pytest.raises(ProblemError, match="does not accept"):
-        rebuilt("mlp(3)", settings={"optimizer": "sgd", "momentun": 0.8})
-    with pytest.raises(
-        ProblemError, match=r"does not accept 'kernel_initializer'; a candidate may set .*beta_1"
-    ):
-        rebuilt("mlp(3)", settings={"optimizer": "adam", "kernel_initializer": "normal"})
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "words"),
-    [
-        (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mixed precision"),
-        (lambda: keras.optimizers.SGD(gradient_accumulation_steps=4), "batch_size 4 times as large"),
-    ],
-)
-def test_optimizers_that_are_refused(optimizer, words):
-    with pytest.raises(ProblemError, match=words):
-        travel_form(compiled(optimizer=optimizer()), 3)
-
-
-@pytest.mark.skipif(not hasattr(keras.optimizers, "ScheduleFreeAdamW"), reason="this Keras has none")
-def test_an_optimizer_that_takes_no_schedule_is_refused():
-    with pytest.raises(ProblemError, match="without a schedule"):
-        travel_form(compiled(optimizer=keras.optimizers.ScheduleFreeAdamW()), 3)
-    with pytest.raises(ProblemError, match="without a schedule"):
-        rebuilt("mlp(3)", settings={"optimizer": "schedulefreeadamw"})
-
-
-def test_exclusions_from_weight_decay_travel():
-    optimizer = keras.optimizers.AdamW(weight_decay=0.1)
-    model = compiled(keras.layers.Dense(5), optimizer=optimizer)
-    optimizer.exclude_from_weight_decay([model.trainable_variables[0]], ["bias"])
-    again = rebuilt(model).model
-    kept = [again.optimizer._use_weight_decay(variable) for variable in again.trainable_variables]
-    assert kept == [False, False, True, False]
 
 
 def test_a_compiled_keras_model_travels_as_its_config():
@@ -151,30 +32,16 @@ def test_the_weights_of_the_loss_travel():
     assert "loss_weights" not in travel_form(plain, 3)
 
 
-def test_every_optimizer_can_be_sent():
-    kinds = {
-        name: kind
-        for name, kind in vars(keras.optimizers).items()
-        if isinstance(kind, type)
-        and issubclass(kind, keras.optimizers.Optimizer)
-        and name not in (*REFUSED, "Optimizer")
-    }
-    assert len(kinds) > 10
-    for name, kind in kinds.items():
-        options = {"exclude_layers": ["head"]} if name == "Muon" else {}
-        form = pickle.loads(pickle.dumps(travel_form(compiled(optimizer=kind(**options)), 3)))
-        assert type(build(form, {}, IRIS).model.optimizer) is kind
-        assert form["optimizer"][1].get("exclude_layers", ["head"]) == ["head"]
-
-
 def test_stateful_layers_are_refused():
     model = keras.Sequential(
         [keras.Input((4, 1), batch_size=6), keras.layers.LSTM(3, stateful=True, name="memory"),
          keras.layers.Dense(3, "softmax")]
     )  # fmt: skip
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.raises(ProblemError, match=r"layer 'memory' is stateful.*stateful=False"):
-        rebuilt(model, asked((4, 1), "multiclass", 3, 3))
+    with pytest.raises(
+        ProblemError, match=r"layer 'memory' is stateful: it carries its state.*stateful=False"
+    ):
+        rebuilt(model, data_shape((4, 1), "multiclass", 3, 3))
 
 
 def test_from_weights():
@@ -182,8 +49,8 @@ def test_from_weights():
     form = travel_form(model, 3, from_weights=True)
     before = model.get_weights()
     model.set_weights([0 * weight for weight in before])  # the form holds the weights of its own moment
-    for found, expected in zip(build(form, {}, IRIS).model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for weight, expected in zip(build(form, {}, IRIS).model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, expected)
     with pytest.raises(ProblemError, match="no weights yet"):
         travel_form("mlp(3)", 3, from_weights=True)
     base = Problem(model, "iris", from_weights=True)
@@ -254,18 +121,10 @@ def test_models_that_do_not_fit():
         rebuilt(own)
 
 
-def test_recurrent_state_across_batches_is_refused():
-    layer = keras.layers.LSTM(4, stateful=True)
-    model = keras.Sequential([keras.Input((5, 1), batch_size=6), layer, keras.layers.Dense(1, "sigmoid")])
-    model.compile("sgd", "binary_crossentropy")
-    with pytest.raises(ProblemError, match=r"is stateful: it carries its state.*stateful=False"):
-        rebuilt(model, asked((5, 1)))
-
-
 def test_sequences_and_images_as_outputs_are_refused():
     model = compiled(keras.layers.Dense(2), shape=(5, 2), loss="mse")
     with pytest.raises(ProblemError, match=r"shape \(5, 3\), such as a sequence or an image"):
-        rebuilt(model, asked((5, 2), "regression", 15, 0))
+        rebuilt(model, data_shape((5, 2), "regression", 15, 0))
 
 
 def test_counts_that_were_read_as_classes():
@@ -288,7 +147,7 @@ def test_inputs_of_one_number():
     model = keras.Model({"a": a, "b": b}, keras.layers.Dense(1, "sigmoid")(joined))
     model.compile("sgd", "binary_crossentropy")
     rows = {"a": np.zeros((6, 1), np.float32), "b": np.zeros((6, 1), np.int32)}
-    built = rebuilt(model, asked((1,))._replace(x=rows))
+    built = rebuilt(model, data_shape((1,))._replace(x=rows))
     assert (built.width, built.row_shapes) == (1, {"a": (), "b": ()})
 
 
@@ -298,10 +157,10 @@ def test_numbers_without_an_entry_in_an_embedding(value):
     model.add(keras.layers.Dense(1, "sigmoid"))
     model.compile("sgd", "binary_crossentropy")
     rows = np.zeros((6, 4), np.int32)
-    assert rebuilt(model, asked((4,))._replace(x=rows)).width == 1
+    assert rebuilt(model, data_shape((4,))._replace(x=rows)).width == 1
     rows[3, 2] = value
     with pytest.raises(ProblemError, match=rf"row 4 of the data holds {value}, .* entries for 0 to 11"):
-        rebuilt(model, asked((4,))._replace(x=rows))
+        rebuilt(model, data_shape((4,))._replace(x=rows))
 
 
 def test_inputs_are_matched_by_name():

@@ -13,7 +13,7 @@ from stepsize.problems.data import Data, from_arrays
 from stepsize.problems.loading.catalog import bundled, ionosphere, load
 from stepsize.problems.problem import Problem, problem
 from stepsize.problems.splitting.splits import Split
-from stepsize.study.description import describe_study
+from stepsize.study.study_files.description import describe_study
 
 
 def toy(rows=40, test=None, classes=("a", "b"), **more):

@@ -10,7 +10,7 @@ from stepsize.checks import shown
 from stepsize.errors import StudyError
 from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate
-from stepsize.study.keys import check_keys
+from stepsize.study.study_files.keys import check_keys
 
 
 def study_options(

@@ -14,11 +14,11 @@ from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, optimizer_settings
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
-from stepsize.study.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
 from stepsize.study.more_seeds import read_budget
 from stepsize.study.saved_study import study_id
 from stepsize.study.study import Study, Tuning, make_study, usual_tuning
-from stepsize.study.toml import write_study_file
+from stepsize.study.study_files.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
+from stepsize.study.study_files.toml_writer import write_study_file
 from stepsize.study.trainable import Trainable, check_name, is_trainable
 from stepsize.study.user_functions.training import Training
 
@@ -43,7 +43,7 @@ def describe_study(source: Any, options: Description | None = None) -> dict[str,
         return _describe_trainable(source, options)
     source = str(source) if isinstance(source, Path) else source
     if isinstance(source, str) and source.lower().endswith(".toml"):
-        from stepsize.study.study_file import read_study_file  # imports pydantic, which is slow
+        from stepsize.study.study_files.toml_reader import read_study_file  # imports pydantic, which is slow
 
         description = read_study_file(source)
     elif inspect.isroutine(source) or is_function_path(source):

@@ -14,16 +14,16 @@ import stepsize as ss
 from stepsize.errors import InputError, ProblemError, StudyError
 from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.study.candidates import built_in_candidates, usual_seeds
-from stepsize.study.description import (
+from stepsize.study.study_files.description import (
     describe_study,
     make_problem,
     plan_study,
     resolve_study,
     write_resolved_study,
 )
-from stepsize.study.keys import StudyKeys
-from stepsize.study.study_file import StudyFile, read_study_file
-from stepsize.study.toml import write_study_file
+from stepsize.study.study_files.keys import StudyKeys
+from stepsize.study.study_files.toml_reader import StudyFile, read_study_file
+from stepsize.study.study_files.toml_writer import write_study_file
 from stepsize.study.user_functions.training import Training
 
 TABLE = "a,b,kind\n" + "".join(f"{i},{i % 3},{'xy'[i % 2]}\n" for i in range(40))
@@ -265,11 +265,11 @@ def test_compare_takes_a_file_too(file, engine):
 
 def test_a_built_in_study_does_not_wait_for_the_checker_of_files():
     code = (
-        "import sys; from stepsize.study.description import *;"
+        "import sys; from stepsize.study.study_files.description import *;"
         "description = describe_study('ionosphere'); problem = make_problem(description);"
         "resolve_study(description, problem, plan_study(description, problem));"
         "print('pydantic' in sys.modules);"
-        "import stepsize.study.study_file; print('pydantic' in sys.modules)"
+        "import stepsize.study.study_files.toml_reader; print('pydantic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]

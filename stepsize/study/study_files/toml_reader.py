@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
-from stepsize.study.keys import check_table
-from stepsize.study.toml import move_paths
+from stepsize.study.study_files.keys import check_table
+from stepsize.study.study_files.toml_writer import move_paths
 
 
 class TuningTable(BaseModel):
