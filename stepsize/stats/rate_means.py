@@ -114,16 +114,13 @@ def _means(x: Floats, scores: Floats) -> RateMeans:
     drops = mean.max() - mean
     floor = max(ROUGH * float(np.median(drops)), 1e-3 * float(drops.max())) ** 2 or 1e-12
     variance = np.maximum(np.maximum(shared, 0.3 * typical) / seeds, floor)
-    error = np.sqrt(variance)
-    covariance = error[:, None] * _correlation(around - effect) * error
-    return RateMeans(x, mean, variance, covariance, seeds)
+    return RateMeans(x, mean, variance, _covariance(around - effect, variance), seeds)
 
 
-def _correlation(rest: Floats) -> Floats:
-    """Return the correlation of rates over the seeds: neighbours often err alike; few seeds show little."""
-    size = np.sqrt((rest**2).sum(axis=1, keepdims=True))
-    unit = np.divide(rest, size, out=np.zeros_like(rest), where=size > 0)
+def _covariance(rest: Floats, variance: Floats) -> Floats:
+    """Return the covariance of the means: neighbouring rates often err alike, which few seeds do not show."""
     seeds = rest.shape[1]
-    correlation = (seeds - 1) / (seeds - 1 + PRIOR) * (unit @ unit.T)
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
+    trust = max(seeds - 1, 1) / (seeds - 1 + PRIOR)
+    covariance = trust * (rest @ rest.T) / (max(seeds - 1, 1) * seeds)
+    np.fill_diagonal(covariance, variance)
+    return covariance
