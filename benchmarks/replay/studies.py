@@ -39,7 +39,7 @@ class Replay:
 
 def plan(problem, seeds: int, margin: float, quarter: bool = False) -> Study:
     """Return the study that is replayed; `quarter` tunes as for a training function."""
-    tuning = Tuning.of(usual_tuning(problem, seeds).rates, 2, 3, round(1.5 * seeds**0.5)) if quarter else None
+    tuning = Tuning.of(usual_tuning(problem, seeds).rates, 6, 3, round(1.5 * seeds**0.5)) if quarter else None
     return make_study(problem, SCHEDULES, seeds=seeds, margin=margin, tuning=tuning)
 
 

@@ -110,7 +110,7 @@ SYNTHETIC = (
     Synthetic("skewed noise", skew=True, noise=0.012),
     Synthetic("parabola", bent=0.03),
     Synthetic("peak beyond the grid", peak=-3.6),
-    Synthetic("peak beyond the search", peak=-5.4, q=0.5, right=0.02),
+    Synthetic("peak far beyond the grid", peak=-5.4, q=0.5, right=0.02),
     Synthetic("diverging above the peak", lost=-0.3),
     Synthetic("diverging below the peak", peak=-0.3, lost=-0.35),
     Synthetic("no difference of rates", left=1e-7, right=1e-9),

@@ -48,6 +48,28 @@ def _friedman() -> Problem:
     return ss.problem((x, y), name="friedman1", model="mlp(16)", epochs=30, settings=settings)
 
 
+def _circles() -> Problem:
+    from sklearn.datasets import make_circles
+
+    x, y = make_circles(400, noise=0.2, factor=0.5, random_state=0)
+    return ss.problem((x, y), name="circles", model="mlp(16)", epochs=30)
+
+
+def _blobs() -> Problem:
+    from sklearn.datasets import make_blobs
+
+    x, y = make_blobs(400, centers=3, cluster_std=2.0, random_state=2)
+    return ss.problem((x, y), name="blobs", model="mlp(50)", epochs=20)
+
+
+def _hastie() -> Problem:
+    from sklearn.datasets import make_hastie_10_2
+
+    x, y = make_hastie_10_2(500, random_state=0)
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="hastie", model="mlp(16)", epochs=20, settings=settings)
+
+
 def _moons() -> Problem:
     from sklearn.datasets import make_moons
 
@@ -61,9 +83,12 @@ TABLES: dict[str, Table] = {
     "breast-cancer": Table(lambda: ss.problem("breast-cancer"), seeds=600),
     "diabetes": Table(_diabetes, seeds=240, low=-4.5, high=-0.5),
     "digits": Table(lambda: ss.problem("digits", epochs=10), seeds=200),
-    "iris": Table(lambda: ss.problem("iris"), seeds=300, held_out=True),
-    "friedman1": Table(_friedman, seeds=240, low=-4.5, high=-0.5, held_out=True),
-    "moons": Table(_moons, seeds=300, held_out=True),
+    "iris": Table(lambda: ss.problem("iris"), seeds=300),
+    "friedman1": Table(_friedman, seeds=240, low=-4.5, high=-0.5),
+    "moons": Table(_moons, seeds=300),
+    "circles": Table(_circles, seeds=300, held_out=True),
+    "blobs": Table(_blobs, seeds=300, held_out=True),
+    "hastie": Table(_hastie, seeds=300, low=-4.5, high=-0.5, held_out=True),
 }
 
 

@@ -14,16 +14,18 @@ from stepsize.stats.scores import Floats
 
 MANY_LOST = 0.02  # share of diverged runs above the fewest: a rate that loses more is not chosen
 ROUGH = 0.02  # share of the typical drop by which no curve is exact, however steady the scores
-PRIOR = 4.0  # seeds that the typical variance counts for beside a rate's own
+PRIOR = 4.0  # seeds that the typical variance, and no correlation, count for beside what the seeds show
 FAR = 20.0  # typical differences below the best: scores are cut there, diverged runs lie as far again
 
 
 class RateMeans(NamedTuple):
-    """Rates x = log10(rate) that ran on the same seeds: mean scores and the variance of each mean."""
+    """Rates x = log10(rate) that ran on the same seeds: the mean scores and their covariance."""
 
     x: Floats
     mean: Floats
     variance: Floats
+    covariance: Floats
+    seeds: int
 
 
 def rate_means(x: Floats, scores: Floats) -> list[RateMeans]:
@@ -35,7 +37,21 @@ def rate_means(x: Floats, scores: Floats) -> list[RateMeans]:
         block = scores[np.ix_(pattern, seeds)]
         if len(block) > 1 and np.isfinite(block).any():
             rounds.append(_means(x[pattern], _bounded(block)))
-    return sorted(rounds, key=lambda each: float(each.variance.min()), reverse=True)
+    rounds.sort(key=lambda each: float(each.variance.min()), reverse=True)
+    return [_no_steadier(each, rounds[-1]) for each in rounds[:-1]] + rounds[-1:]
+
+
+def _no_steadier(few: RateMeans, many: RateMeans) -> RateMeans:
+    """Return the means of few seeds, each no steadier than those of many seeds at lower rates.
+
+    Above the best rate some runs blow up, and the more the higher the rate. Few seeds may show none of that.
+    """
+    beyond = many.x > many.x[many.mean.argmax()]
+    spread = many.variance * many.seeds * beyond
+    least = np.array([spread[many.x <= x].max(initial=0.0) for x in few.x]) / few.seeds
+    variance = np.maximum(few.variance, least)
+    wider = np.sqrt(variance / few.variance)
+    return few._replace(variance=variance, covariance=wider[:, None] * few.covariance * wider)
 
 
 def steady_rates(scores: Floats) -> int:
@@ -97,4 +113,14 @@ def _means(x: Floats, scores: Floats) -> RateMeans:
     shared, typical = few * shared, few * typical
     drops = mean.max() - mean
     floor = max(ROUGH * float(np.median(drops)), 1e-3 * float(drops.max())) ** 2 or 1e-12
-    return RateMeans(x, mean, np.maximum(np.maximum(shared, 0.3 * typical) / seeds, floor))
+    variance = np.maximum(np.maximum(shared, 0.3 * typical) / seeds, floor)
+    return RateMeans(x, mean, variance, _covariance(around - effect, variance), seeds)
+
+
+def _covariance(rest: Floats, variance: Floats) -> Floats:
+    """Return the covariance of the means: neighbouring rates often err alike, which few seeds do not show."""
+    seeds = rest.shape[1]
+    trust = max(seeds - 1, 1) / (seeds - 1 + PRIOR)
+    covariance = trust * (rest @ rest.T) / (max(seeds - 1, 1) * seeds)
+    np.fill_diagonal(covariance, variance)
+    return covariance

@@ -2,10 +2,11 @@
 
 A training function is checked first: one of its runs is made twice. Then every free learning rate is tuned.
 In a coarse search a grid of rates runs on a few tuning seeds, and two more rates beyond its edge while the
-best one lies there. In a fine search a few rates around the best run on many more tuning seeds. The rate is
-chosen from a smooth curve through all of these scores (`stepsize.stats.rate_curve`). Then all candidates, at
-their chosen rates, are compared on fresh seeds. Only the finished runs decide what comes next, so a study
-that was killed resumes as if nothing had happened.
+best one lies there. In a fine search a few rates around the best run on many more tuning seeds, and in a
+finer one a few that lie closer to it run on as many again. The rate is chosen from a smooth curve through all
+of these scores (`stepsize.stats.rate_curve`). Then all candidates, at their chosen rates, are compared on
+fresh seeds. Only the finished runs decide what comes next, so a study that was killed resumes as if nothing
+had happened.
 """
 
 from __future__ import annotations
@@ -102,9 +103,16 @@ def _tuning_rounds(study: Study, runs: Runs) -> Iterator[Round]:
         yield latest
         for name, search in searches.items():
             search.add(wider[name])
-    if tuning.fine_seeds and _is_finished(latest, runs):
-        fine = {name: search.fine(runs) for name, search in searches.items()}
-        yield stage("fine search", fine, tuning.fine_seeds)
+    first, second = tuning.fine_halves
+    for name, seeds in (("fine search", first), ("finer search", second)):
+        if not seeds or not _is_finished(latest, runs):
+            return
+        rates = {
+            each: search.fine(runs) if seeds is first else search.finer(runs)
+            for each, search in searches.items()
+        }
+        latest = stage(name, rates, seeds)
+        yield latest
 
 
 def finished_runs(study: Study, runs: Runs) -> int:

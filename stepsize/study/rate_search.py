@@ -14,9 +14,11 @@ import numpy as np
 from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
-from stepsize.study.rates_to_try import WIDEN, beyond, edge_at, fine_rates, first_rates, short
+from stepsize.study.rates_to_try import FINE, FINER, WIDEN, beyond, edge_at, fine_rates, first_rates, short
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
+
+Tried = tuple[Sequence[float], Sequence[int]]  # the rates of a search, and the seeds that they ran on
 
 
 @dataclass
@@ -40,40 +42,57 @@ class Search:
 
     def wider(self, runs: Runs) -> tuple[float, ...]:
         """Return two rates beyond the edge if the best rate lies there, as far as the schedule exists."""
-        best = self.curve(runs, self.tried).rate
+        best = self._curve(runs, [self._coarse]).rate
         edge = edge_at(best, self.tried, WIDEN)
         return () if edge is None else beyond(self.allows, edge, self.tried)
 
     def fine(self, runs: Runs) -> tuple[float, ...]:
         """Return the rates of the fine search."""
-        return fine_rates(self.curve(runs, self.tried).rate, self.tried[0], self.tried[-1])
+        return self._around(self._curve(runs, [self._coarse]).rate, FINE)
 
-    def curve(self, runs: Runs, first: Sequence[float], fine: Sequence[float] = ()) -> RateCurve:
-        """Return the curve through the scores of rates that ran on the first and on the fine seeds."""
-        tuning = self.study.tuning
-        rates = tuple(sorted({*first, *fine}))
-        scores = np.full((len(rates), len(tuning.seeds) + len(tuning.fine_seeds)), np.nan)
-        for row, rate in enumerate(rates):
-            for column, seed in enumerate((*tuning.seeds, *tuning.fine_seeds)):
-                if rate in (first if column < len(tuning.seeds) else fine):
-                    score = runs[Job(self.candidate, rate, seed).key].score
-                    scores[row, column] = -np.inf if score is None else self.study.sign * score
-        return _curve(rates, scores.tobytes())
+    def finer(self, runs: Runs) -> tuple[float, ...]:
+        """Return the rates of the finer search."""
+        fine = self.fine(runs), self.study.tuning.fine_halves[0]
+        return self._around(self._curve(runs, [self._coarse, fine]).rate, FINER)
 
     def finish(self, runs: Runs) -> Tuned:
         """Return what tuning chose, from the finished runs."""
         for _ in range(self.study.tuning.rounds):
             self.add(self.wider(runs))
-        fine = self.fine(runs) if self.study.tuning.fine_seeds else ()
-        curve = self.curve(runs, self.tried, fine)
-        rates = sorted({*self.tried, *fine})
+        searches = [self._coarse]
+        first, second = self.study.tuning.fine_halves
+        if first:
+            searches.append((self.fine(runs), first))
+        if second:
+            searches.append((self.finer(runs), second))
+        curve = self._curve(runs, searches)
+        rates = sorted({rate for tried, _ in searches for rate in tried})
         edge = edge_at(curve.rate, rates)
         at_limit = edge is not None and not beyond(self.allows, edge, rates)
         return Tuned(rates, short(curve.rate, rates[0], rates[-1]), curve, edge is not None, at_limit)
 
+    @property
+    def _coarse(self) -> Tried:
+        return self.tried, self.study.tuning.seeds
+
+    def _around(self, best: float, spacing: int) -> tuple[float, ...]:
+        return fine_rates(best, self.tried[0], self.tried[-1], spacing)
+
+    def _curve(self, runs: Runs, searches: Sequence[Tried]) -> RateCurve:
+        """Return the curve through the scores of some searches."""
+        rates = tuple(sorted({rate for tried, _ in searches for rate in tried}))
+        columns = [(seed, tried) for tried, seeds in searches for seed in seeds]
+        scores = np.full((len(rates), len(columns)), np.nan)
+        for row, rate in enumerate(rates):
+            for column, (seed, tried) in enumerate(columns):
+                if rate in tried:
+                    score = runs[Job(self.candidate, rate, seed).key].score
+                    scores[row, column] = -np.inf if score is None else self.study.sign * score
+        return _fitted(rates, scores.tobytes())
+
 
 @lru_cache(4096)  # a study asks for the curve of the same scores again and again
-def _curve(rates: tuple[float, ...], scores: bytes) -> RateCurve:
+def _fitted(rates: tuple[float, ...], scores: bytes) -> RateCurve:
     return fit_rate_curve(rates, np.frombuffer(scores).reshape(len(rates), -1))
 
 

@@ -13,8 +13,8 @@ Allowed = Callable[[float], bool]
 STEP = math.sqrt(10)  # between the rates of the grid
 LATTICE = 8  # rates of the fine search lie on eighths of a decade, so that studies share their runs
 WIDEN = 0.75  # of the way from the edge to its neighbour: a best rate so near to the edge asks for more rates
-FINE = (-6, -3, 0, 3, 6)  # eighths of a decade from the best
-FINE_RATES = len(FINE)
+FINE_RATES = 5
+FINE, FINER = 3, 2  # eighths of a decade between the rates of the fine and of the finer search
 
 
 def rounded(rate: float) -> float:
@@ -87,10 +87,10 @@ def beyond(allowed: Allowed, edge: float, tried: Sequence[float]) -> tuple[float
     return tuple(sorted({half, end} - {edge}))
 
 
-def fine_rates(best: float, lowest: float, highest: float) -> tuple[float, ...]:
-    """Return the rates of the fine search: around the best, and within those tried.
+def fine_rates(best: float, lowest: float, highest: float, spacing: int = FINE) -> tuple[float, ...]:
+    """Return the rates of a fine search: around the best, `spacing` eighths of a decade apart.
 
-    They span a decade and a half or, if there is less room, all of it.
+    They lie within the rates tried or, if these leave less room, are spread over all of it.
 
     >>> fine_rates(0.11, 0.001, 1.0)
     (0.0178, 0.0422, 0.1, 0.237, 0.562)
@@ -98,14 +98,19 @@ def fine_rates(best: float, lowest: float, highest: float) -> tuple[float, ...]:
     (0.0316, 0.075, 0.178, 0.422, 1.0)
     >>> fine_rates(0.3, 0.1, 1.0)
     (0.1, 0.178, 0.316, 0.562, 1.0)
+    >>> fine_rates(0.11, 0.001, 1.0, FINER)
+    (0.0316, 0.0562, 0.1, 0.178, 0.316)
     """
     low, high = (LATTICE * math.log10(end) for end in (lowest, highest))
-    if high - low <= FINE[-1] - FINE[0]:
-        places = [low + (high - low) * i / (FINE_RATES - 1) for i in range(FINE_RATES)]
+    reach = spacing * (FINE_RATES - 1) / 2
+    if high - low <= 2 * reach:
+        low_end, high_end = low, high
     else:
-        centre = min(max(round(LATTICE * math.log10(best)), low - FINE[0]), high - FINE[-1])
-        places = [centre + each for each in FINE]
-    return tuple(dict.fromkeys(min(max(rounded(10 ** (at / LATTICE)), lowest), highest) for at in places))
+        centre = min(max(round(LATTICE * math.log10(best)), low + reach), high - reach)
+        low_end, high_end = centre - reach, centre + reach
+    step = (high_end - low_end) / (FINE_RATES - 1)
+    rates = (rounded(10 ** ((low_end + step * i) / LATTICE)) for i in range(FINE_RATES))
+    return tuple(dict.fromkeys(min(max(rate, lowest), highest) for rate in rates))
 
 
 def short(rate: float, lowest: float, highest: float) -> float:

@@ -31,11 +31,12 @@ class Tuning:
     """How each candidate's free `lr` is chosen.
 
     In a coarse search `rates` run on `seeds`, and, at most `rounds` times, two more while the best one lies
-    at the edge. In a fine search five rates around the best run on `fine_seeds`.
+    at the edge. In a fine search five rates around the best run on the first half of `fine_seeds`, in a finer
+    one five that lie closer to the best on the other half.
     """
 
     rates: tuple[float, ...] = SGD_GRID
-    rounds: int = 2
+    rounds: int = 6
     seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 8))
     fine_seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS + 8, TUNING_SEEDS + 46))
 
@@ -53,6 +54,12 @@ class Tuning:
             )
         if set(self.seeds) & set(self.fine_seeds):
             raise StudyError("tuning seeds and fine_seeds must have no seed in common")
+
+    @property
+    def fine_halves(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The seeds of the fine and of the finer search."""
+        half = (len(self.fine_seeds) + 1) // 2
+        return self.fine_seeds[:half], self.fine_seeds[half:]
 
     @classmethod
     def of(cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int) -> Tuning:
@@ -238,8 +245,8 @@ def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
     """
     grid = SGD_GRID if problem.optimizer in ("sgd", None) else ADAPTIVE_GRID
     if problem.expensive:
-        return Tuning.of(grid, 2, 3, round(1.5 * math.sqrt(seeds)))
-    return Tuning.of(grid, 2, 8, round(7 * math.sqrt(seeds)))
+        return Tuning.of(grid, 6, 3, round(1.5 * math.sqrt(seeds)))
+    return Tuning.of(grid, 6, 8, round(7 * math.sqrt(seeds)))
 
 
 def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning) -> None:

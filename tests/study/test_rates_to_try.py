@@ -48,9 +48,10 @@ def test_the_lowest_rate_allowed_is_found_and_reported():
     first, second, free = (tuned(study, candidate, runs) for candidate in study.candidates)
     assert (first.tried[0], first.at_edge, first.at_limit) == (0.0047, True, True)
     assert (second.tried[0], second.at_edge, second.at_limit) == (0.001, True, True)
-    assert (free.tried[0], free.at_edge, free.at_limit) == (1e-5, True, False)
-    for found in (first, second, free):
-        assert found.chosen < 2 * found.tried[0]
+    assert (free.tried[0], free.at_edge, free.at_limit) == (1e-7, False, False)
+    assert first.chosen < 2 * first.tried[0]
+    assert second.chosen < 2 * second.tried[0]
+    assert 0.5e-6 < free.chosen < 2e-6
 
 
 def test_a_best_rate_inside_is_at_no_limit():
@@ -72,7 +73,8 @@ def test_the_highest_rate_allowed_is_found_too():
 def test_widening_goes_as_far_as_the_schedule():
     study = study_of("cosine(lr, floor=0.0005)", tuning=Tuning(SGD_GRID, rounds=1))
     found = tuned(study, study.candidates[0], train(study, 1e-6))
-    assert found.tried[:3] == [0.0005, 0.000707, 0.001]
+    assert found.tried[0] == 0.0005
+    assert {0.000707, 0.001} < set(found.tried)
 
 
 @given(best=st.floats(1e-5, 10), lowest=st.floats(1e-5, 1e-2), decades=st.floats(0.1, 4))

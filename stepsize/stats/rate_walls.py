@@ -1,0 +1,134 @@
+"""Curves between two walls: the shapes that a mean score may have over the learning rate.
+
+Below its best rate a schedule has not trained enough, above it training is unstable, and both cost about a
+power of the rate. Over x = log10(rate) they cost
+
+    u 10^(p (a - x)) + u 10^(q (x - b))
+
+The left wall costs u at x = a, the right one at x = b, and p and q say how steep they are. Such a curve has
+one peak, and fits plateaus, cliffs and edges alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from stepsize.stats.rate_means import RateMeans
+from stepsize.stats.scores import Floats
+
+POWERS = (0.5, 1.0, 2.0, 4.0, 8.0)  # p and q
+SPACING = 0.15  # decades between the walls of the grid
+BEYOND = 1.0  # decades that a wall or the best rate may lie outside the rates tried
+UNIT = 2.0  # u, in standard errors of a good rate's mean
+LEAST_UNIT = 0.01  # share of the largest drop
+MISFIT = 0.3  # share of a drop by which a curve may miss it: far below the best, only its order counts
+OVERLAP = 20.0  # curves that cost more than this many u at their own peak are left out
+UNSEEN = 2.0  # u by which a peak may rise above all rates tried
+UNEVEN = 0.35  # u by which a mean may lie off a curve that is kept
+KEPT = 200  # curves that are kept, the likeliest
+STEEP = 30.0  # log of the most that a wall costs, in u
+
+
+class _Walls(NamedTuple):
+    """Where each wall costs u, and its power times ln 10."""
+
+    place: Floats
+    slope: Floats
+
+    def left(self, x: Floats) -> Floats:
+        """Return what each wall costs on the left of a curve, in u: [walls, len(x)]."""
+        return np.exp(np.minimum(self.slope[:, None] * (self.place[:, None] - x), STEEP))
+
+    def right(self, x: Floats) -> Floats:
+        """Return what each wall costs on the right of a curve."""
+        return np.exp(np.minimum(self.slope[:, None] * (x - self.place[:, None]), STEEP))
+
+    def least(self, low: float, high: float) -> Floats:
+        """Return what the curve of each left and right wall costs at its peak between two ends, in u."""
+        p, q = self.slope[:, None], self.slope
+        peaks = np.clip((p * self.place[:, None] + q * self.place + np.log(p / q)) / (p + q), low, high)
+        left = np.exp(np.minimum(p * (self.place[:, None] - peaks), STEEP))
+        return left + np.exp(np.minimum(q * (peaks - self.place), STEEP))
+
+    def of(self, index: np.ndarray) -> _Walls:
+        """Return some of the walls."""
+        return _Walls(self.place[index], self.slope[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The curves that are likeliest to lie behind the scores of some rounds.
+
+    Of each curve, `drops` [curves, rates of all rounds] is how far it says that a rate lies below the peak,
+    `misfit` the variance by which it may miss that, and `prior` the log of its weight before the fit.
+    """
+
+    unit: float
+    cap: float
+    drops: Floats
+    misfit: Floats
+    prior: Floats
+    left: _Walls
+    right: _Walls
+
+    def costs(self, x: Floats) -> Floats:
+        """Return what each curve costs, [curves, len(x)]; a wall ends at the cap."""
+        left, right = self.left.left(x), self.right.right(x)
+        return self.unit * (np.minimum(left, self.cap) + np.minimum(right, self.cap))
+
+
+def likely_curves(rounds: list[RateMeans], low: float, high: float) -> Curves:
+    """Return the curves of a grid of walls that fit the rounds best, with a peak between two log rates."""
+    unit, cap = _scales(rounds)
+    walls = _grid(low, high)
+    least = walls.least(low, high)
+    fits = np.where(walls.least(-np.inf, np.inf) > OVERLAP, -np.inf, 0.0)
+    nearest = np.full_like(least, np.inf)
+    for each in rounds:
+        drop = np.maximum(walls.left(each.x)[:, None] + walls.right(each.x) - least[..., None], 0.0)
+        np.minimum(nearest, drop.min(axis=2), out=nearest)
+        drop = _capped(drop, unit, cap)
+        noise = each.variance + (UNEVEN * unit) ** 2
+        weight = 1 / (noise + _misfit(drop, each))
+        error = drop + each.mean - each.mean.max()
+        total = weight.sum(axis=2)
+        height = (weight * error).sum(axis=2) / total
+        fits += 0.5 * (np.log(weight).sum(axis=2) - np.log(total))
+        fits -= 0.5 * ((weight * error**2).sum(axis=2) - total * height**2)
+    prior = -0.5 * (nearest / UNSEEN) ** 2
+    order = np.argsort(-(fits + prior), axis=None, kind="stable")[:KEPT]
+    at_left, at_right = np.unravel_index(order, fits.shape)
+    left, right = walls.of(at_left), walls.of(at_right)
+    drops, misfit = [], []
+    for each in rounds:
+        drop = np.maximum(left.left(each.x) + right.right(each.x) - least.flat[order][:, None], 0.0)
+        drops.append(_capped(drop, unit, cap))
+        misfit.append(_misfit(drops[-1], each))
+    return Curves(unit, cap, np.hstack(drops), np.hstack(misfit), prior.flat[order], left, right)
+
+
+def _grid(low: float, high: float) -> _Walls:
+    count = round((high - low + 2 * BEYOND) / SPACING) + 1
+    places = np.linspace(low - BEYOND, high + BEYOND, count)
+    place, power = (axis.ravel() for axis in np.meshgrid(places, POWERS, indexing="ij"))
+    return _Walls(place, power * np.log(10))
+
+
+def _scales(rounds: list[RateMeans]) -> tuple[float, float]:
+    """Return u, and the most that a wall costs, in u."""
+    errors = np.sort(np.concatenate([each.variance for each in rounds]))
+    error = np.sqrt(errors[: max(2, len(errors) // 3)].mean())
+    drop = max(np.ptp(each.mean) for each in rounds)
+    unit = max(UNIT * error, LEAST_UNIT * drop) or 1.0
+    return unit, 2.0 * drop / unit + OVERLAP
+
+
+def _capped(drop: Floats, unit: float, cap: float) -> Floats:
+    return drop * (unit * cap / (cap + drop))
+
+
+def _misfit(drop: Floats, each: RateMeans) -> Floats:
+    return (MISFIT * np.minimum(drop, each.mean.max() - each.mean)) ** 2
