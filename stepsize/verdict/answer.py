@@ -19,8 +19,12 @@ class Tuning(TypedDict):
     seeds: Annotated[list[int], "seeds used for tuning only"]
     first_rates: Annotated[list[float], "the grid of the coarse search"]
     first_seeds: Annotated[int, "seeds of the coarse search, the first of `seeds`"]
-    fine_rates: Annotated[int, "rates of each candidate in the fine search; 0 without one"]
-    fine_seeds: Annotated[int, "seeds of the fine search, the rest of `seeds`"]
+    fine_rates: Annotated[
+        int, "rates of each candidate in the fine search, and in the finer one; 0 without them"
+    ]
+    fine_seeds: Annotated[
+        int, "seeds of the fine and of the finer search, half for each; the rest of `seeds`"
+    ]
 
 
 class Protocol(TypedDict):
