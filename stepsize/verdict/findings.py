@@ -123,11 +123,13 @@ def _on_drawn_rows(answer: Answer) -> str:
 def _tuning_notes(protocol: Protocol) -> Iterator[str]:
     tuning = protocol["tuning"]
     if tuning:
-        fine = f", then {tuning['fine_rates']} rates around the best on {tuning['fine_seeds']} more"
+        rates, finer = tuning["fine_rates"], tuning["fine_seeds"] // 2
+        fine = f", {rates} rates around the best on {tuning['fine_seeds'] - finer} more"
+        closer = f", and {rates} closer to it on another {finer}"
         yield (
             f"Each free lr is the peak of a smooth curve through {len(tuning['first_rates'])} rates on "
-            f"{counted(tuning['first_seeds'], 'tuning seed')}{fine if tuning['fine_seeds'] else ''}; the "
-            "verdict uses fresh seeds."
+            f"{counted(tuning['first_seeds'], 'tuning seed')}{fine if tuning['fine_seeds'] else ''}"
+            f"{closer if finer else ''}; the verdict uses fresh seeds."
         )
 
 
