@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from types import ModuleType
 
 import hypothesis
@@ -40,6 +42,23 @@ def engine():
 
     with Engine() as started:
         yield started
+
+
+@pytest.fixture
+def command(engine, monkeypatch, capsys):
+    """Return `stepsize` run in this process, with the session's training process: exit code and output."""
+    from stepsize import cli
+
+    monkeypatch.setattr("stepsize.engine.client.Engine", lambda: nullcontext(engine))
+
+    def run_here(*arguments):
+        monkeypatch.setattr(sys, "argv", ["stepsize", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        output = capsys.readouterr()
+        return subprocess.CompletedProcess(sys.argv, caught.value.code, output.out, output.err)
+
+    return run_here
 
 
 @pytest.fixture(scope="session")

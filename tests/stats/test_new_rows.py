@@ -19,7 +19,7 @@ ROWS, VALIDATION, SEEDS, TABLES = 150, 50, 15, 150
 LEARNERS = {
     "bayes": GaussianNB(),
     "neighbours": KNeighborsClassifier(5),
-    "logistic": LogisticRegression(max_iter=100),
+    "logistic": LogisticRegression(solver="newton-cholesky"),
 }
 
 
