@@ -23,6 +23,7 @@ from stepsize.engine.member import Driven, Generators, Member, State
 from stepsize.engine.planner import Layout
 from stepsize.engine.scoring import Scoring
 from stepsize.engine.task import Block, Curves, Task
+from stepsize.engine.windows.rewriting import without_windows
 from stepsize.schedules import plateau_rule
 
 ACROSS = PartitionSpec("devices")
@@ -40,7 +41,11 @@ class Population:
 
     def __init__(self, task: Task) -> None:
         self.task, self.member = task, Member(task)
-        self._scoring = Scoring(self.member, task)
+        self.update, predict = self.member.update, self.member.predict
+        self.replaces_windows = "text" not in task.model and jax.default_backend() == "cpu"
+        if self.replaces_windows:
+            self.update, predict = without_windows(self.update), without_windows(predict)
+        self._scoring = Scoring(self.member, task, predict)
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))
@@ -172,7 +177,7 @@ class Population:
     def _train_block(self, data: Rows, carried: Carried, block: Block) -> Any:
         size, rows, epochs = self.task.batch_size, self.task.train_rows, len(block.order)
         full, members = rows // size, self.layout.members
-        update = side_by_side(self.member.update, members, (self._state, self._driven))
+        update = side_by_side(self.update, members, (self._state, self._driven))
 
         def step(carried: Carried, feed: tuple[jax.Array, Driven]) -> tuple[Carried, jax.Array]:
             batch = take_rows(data, block, feed[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -30,10 +31,14 @@ class Totals(NamedTuple):
 
 
 class Scoring:
-    """Judge the runs of one population; `judge` does it for a block, the other methods for one run."""
+    """Judge the runs of one population; `judge` does it for a block, the other methods for one run.
 
-    def __init__(self, member: Member, task: Task) -> None:
+    `predict` is that of the member, as the population compiles it.
+    """
+
+    def __init__(self, member: Member, task: Task, predict: Callable[..., Any]) -> None:
         self._member, self._metric = member, KerasMetric(member.built, origin(task))
+        self._predict = predict
         self._chunk = max(task.batch_size, CHUNK)
 
     def start(self) -> Totals:
@@ -45,7 +50,7 @@ class Scoring:
     ) -> tuple[Totals, Generators]:
         """Add some of the validation rows to the totals."""
         totals, state = run
-        loss, predicted = self._member.predict(state, generators, batch)
+        loss, predicted = self._predict(state, generators, batch)
         score = self._metric.add(totals.score, batch.scored, predicted, target)
         finite = totals.finite & jnp.isfinite(predicted).all()
         return Totals(totals.loss + loss * len(batch.y), score, finite), generators

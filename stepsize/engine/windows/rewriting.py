@@ -1,0 +1,105 @@
+"""Rewriting: the same function with its convolutions and poolings replaced by slices and products.
+
+Only the engine's own trace is rewritten; Keras and JAX stay as they are. The function is traced, and its
+operations are carried out again one by one, in loops and branches too, with the replacements in the place of
+the operations on windows. It is called after differentiation, so gradients are replaced like everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
+
+from stepsize.engine.windows import convolutions, poolings
+
+CONVOLUTION, POOLING_GRADIENT = "conv_general_dilated", "select_and_scatter_add"
+WINDOWS = (CONVOLUTION, POOLING_GRADIENT, *poolings.OPERATIONS)
+
+
+def without_windows(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with its operations on windows replaced; one that has none is left as it is.
+
+    >>> def halved(x):
+    ...     return jax.lax.reduce_window(x, 0.0, jax.lax.add, (2,), (2,), "VALID")
+    >>> without_windows(halved)(jax.numpy.arange(4.0)).tolist()
+    [1.0, 5.0]
+    """
+
+    def rewritten(*args: Any) -> Any:
+        closed, form = jax.make_jaxpr(function, return_shape=True)(*args)
+        results = jaxpr_as_fun(_rewritten(closed))(*jax.tree.leaves(args))
+        return jax.tree.unflatten(jax.tree.structure(form), results)
+
+    return rewritten
+
+
+def windows_in(jaxpr: Jaxpr) -> list[JaxprEqn]:
+    """Return the operations on windows that are replaced, those in loops and branches too."""
+    here = [equation for equation in jaxpr.eqns if _is_replaced(equation)]
+    inner = [each for equation in jaxpr.eqns for each in _inner(equation)]
+    return here + [equation for closed in inner for equation in windows_in(closed.jaxpr)]
+
+
+def _is_replaced(equation: JaxprEqn) -> bool:
+    name, params = equation.primitive.name, equation.params
+    if name not in WINDOWS:
+        return False
+    if name == CONVOLUTION:
+        kernel: Any = equation.invars[1].aval
+        return convolutions.is_product(params, kernel, _shape(equation))
+    return poolings.is_few_slices(params)
+
+
+def _inner(equation: JaxprEqn) -> list[ClosedJaxpr]:
+    """Return the functions that an operation calls: the body of a loop, the branches of a condition."""
+    values = jax.tree.leaves(list(equation.params.values()), is_leaf=_is_function)
+    return [each for each in values if _is_function(each)]
+
+
+def _is_function(value: Any) -> bool:
+    return isinstance(value, ClosedJaxpr)
+
+
+def _rewritten(closed: ClosedJaxpr) -> ClosedJaxpr:
+    if not windows_in(closed.jaxpr):
+        return closed
+
+    def replayed(*args: Any) -> list[Any]:
+        return _replay(closed, args)
+
+    return jax.make_jaxpr(replayed)(*closed.in_avals)
+
+
+def _replay(closed: ClosedJaxpr, args: tuple[Any, ...]) -> list[Any]:
+    jaxpr = closed.jaxpr
+    known: dict[Any, Any] = dict(zip(jaxpr.constvars, closed.consts, strict=True))
+    known.update(zip(jaxpr.invars, args, strict=True))
+    for equation in jaxpr.eqns:
+        operands = [each.val if isinstance(each, Literal) else known[each] for each in equation.invars]
+        known.update(zip(equation.outvars, _results(equation, operands), strict=True))
+    return [each.val if isinstance(each, Literal) else known[each] for each in jaxpr.outvars]
+
+
+def _shape(equation: JaxprEqn) -> tuple[int, ...]:
+    """Return the shape of an operation's only result."""
+    result: Any = equation.outvars[0].aval
+    return result.shape
+
+
+def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
+    name, params = equation.primitive.name, equation.params
+    if _is_replaced(equation):
+        shape = _shape(equation)
+        if name == CONVOLUTION:
+            return [convolutions.convolution(params, operands[0], operands[1], shape)]
+        if name == POOLING_GRADIENT:
+            return [poolings.pooling_gradient(params, operands[0], operands[1])]
+        return [poolings.pooling(name, params, operands[0], shape)]
+    changed = jax.tree.map(
+        lambda each: _rewritten(each) if _is_function(each) else each, params, is_leaf=_is_function
+    )
+    results = equation.primitive.bind(*operands, **equation.primitive.get_bind_params(changed))
+    return results if equation.primitive.multiple_results else [results]
