@@ -85,7 +85,7 @@ def _joined(rounds: list[RateMeans]) -> Floats:
     """Return the covariance of the means of all rounds; different rounds have different seeds."""
     from scipy.linalg import block_diag
 
-    return block_diag(*[each.covariance for each in rounds])
+    return np.asarray(block_diag(*[each.covariance for each in rounds]))
 
 
 def _same_round(rounds: list[RateMeans]) -> Floats:
@@ -94,4 +94,4 @@ def _same_round(rounds: list[RateMeans]) -> Floats:
 
 
 def _solve(matrices: Floats, vectors: Floats) -> Floats:
-    return np.linalg.solve(matrices, vectors[..., None])[..., 0]
+    return np.asarray(np.linalg.solve(matrices, vectors[..., None])[..., 0], np.float64)

@@ -97,7 +97,7 @@ def _means(x: Floats, scores: Floats) -> RateMeans:
     mean = scores.mean(axis=1)
     around = scores - mean[:, None]
     weight = np.ones(rates)
-    spread, typical = weight, 0.0
+    spread, typical, effect = weight, 0.0, np.zeros(seeds)
     for _ in range(4):
         effect = weight @ around / weight.sum()
         spread = ((around - effect) ** 2).sum(axis=1) / max(seeds - 1, 1) * rates / (rates - 1)

@@ -14,6 +14,7 @@ from stepsize.study.candidates import Candidate, built_in_candidates
 from stepsize.study.protocol import rounds
 from stepsize.study.store import Run
 from stepsize.study.study import make_study
+from stepsize.study.user_functions.training import Training
 from stepsize.verdict.formatting import scale_of, settings_text
 from stepsize.verdict.picture_data import picture_data
 from stepsize.verdict.summary import summarise_study
@@ -24,7 +25,7 @@ SEEDS = 12
 
 def falling(job):
     """Return a score that falls as the rate rises."""
-    return 0.9 - 0.01 * (math.log10(job.rate or 1.0) + 7) ** 2 + noise(job.seed)
+    return 0.9 - 0.002 * (math.log10(job.rate or 1.0) + 12) ** 2 + noise(job.seed)
 
 
 def finish(study, score):
@@ -259,14 +260,18 @@ def test_warnings_of_a_constant_metric_and_of_the_majority():
     )
 
 
-def test_scores_that_do_not_depend_on_the_seed_or_on_the_schedule_are_reported():
-    specs, lead = ["constant(0.1)", "linear(0.1)"], {"constant(0.1)": 0.0, "linear(0.1)": 0.05}
-    unseeded = answer_of(specs, lambda name, seed: 0.8 + lead[name])
-    assert any("does not seem to use its seed" in warning for warning in unseeded["warnings"])
-    unused = answer_of(specs, lambda name, seed: 0.8 + noise(seed))
-    assert any("do not seem to reach the training" in warning for warning in unused["warnings"])
-    usual = answer_of(specs, lambda name, seed: 0.8 + lead[name] + noise(seed))
-    assert not any("seem to" in warning for warning in usual["warnings"])
+@pytest.mark.parametrize("trains", [True, False], ids=["function", "model"])
+def test_scores_of_a_function_that_do_not_depend_on_seed_or_schedule_are_reported(trains):
+    def warnings(score):
+        studied = Training(lambda schedule, seed, report: None, 8, 9) if trains else problem("ionosphere")
+        study = make_study(studied, ["constant(0.1)", "linear(0.1)"], SEEDS)
+        return " ".join(summarise_study(study, finish(study, score), COST)["warnings"])
+
+    lead = {"constant(0.1)": 0.0, "linear(0.1)": 0.05}
+    assert ("does not seem to use its seed" in warnings(lambda name, seed: 0.8 + lead[name])) == trains
+    unused = warnings(lambda name, seed: 0.8 + noise(seed))
+    assert ("do not seem to reach the training" in unused) == trains
+    assert "seem to" not in warnings(lambda name, seed: 0.8 + lead[name] + noise(seed))
 
 
 def test_rates_at_the_edge_are_reported():
