@@ -78,8 +78,13 @@ def steady_rates(scores: Floats) -> int:
 
 
 def _bounded(scores: Floats) -> Floats:
-    """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter."""
+    """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter.
+
+    What a seed does to all of its runs is not a blow-up, so the end lies as much lower for a bad seed.
+    """
     finite = np.isfinite(scores)
+    seeds = _seed_effects(scores, finite)
+    scores = scores - seeds
     middles = np.sort([np.median(row[ok]) for row, ok in zip(scores, finite, strict=True) if ok.any()])[::-1]
     top = middles[0]
     near = [row[ok] for row, ok in zip(scores, finite, strict=True) if ok.any()]
@@ -88,7 +93,18 @@ def _bounded(scores: Floats) -> Floats:
         float(np.median(np.abs(best - np.median(best)))), float(top - middles[min(2, len(middles) - 1)])
     )
     far = FAR * typical or float(np.ptp(scores[finite])) or 1.0
-    return np.where(np.isneginf(scores), top - 2 * far, np.maximum(scores, top - far))
+    return np.where(np.isneginf(scores), top - 2 * far, np.maximum(scores, top - far)) + seeds
+
+
+def _seed_effects(scores: Floats, finite: np.ndarray) -> Floats:
+    """Return how far each seed lies from the others, at the median over the three best rates."""
+    known = np.flatnonzero(finite.any(axis=1))
+    middles = np.array([np.median(scores[rate, finite[rate]]) for rate in known])
+    best = np.argsort(-middles, kind="stable")[:3]
+    around = np.where(finite[known[best]], scores[known[best]] - middles[best, None], np.nan)
+    lost = np.isnan(around).all(axis=0)
+    around[:, lost] = 0.0
+    return np.nanmedian(around, axis=0)
 
 
 def _means(x: Floats, scores: Floats) -> RateMeans:

@@ -62,10 +62,9 @@ def test_neither_a_constant_nor_another_unit_changes_the_rate(scores, constant, 
     assert other.regret == pytest.approx(factor * curve.regret, rel=1e-3, abs=1e-9)
 
 
-@given(anything, st.floats(-0.1, 0.1))
+@given(anything, st.floats(-5, 5))
 @settings(deadline=None, max_examples=20)
 def test_what_a_seed_does_to_all_rates_cancels(scores, shift):
-    """As long as it is not so much that all runs of the seed count as blown up."""
     shifted = scores.copy()
     shifted[:, 0] += shift
     curve, other = fit_rate_curve(RATES, scores), fit_rate_curve(RATES, shifted)
