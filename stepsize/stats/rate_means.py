@@ -84,7 +84,6 @@ def _bounded(scores: Floats) -> Floats:
     """
     finite = np.isfinite(scores)
     seeds = _seed_effects(scores, finite)
-    scores = scores - seeds
     middles = np.sort([np.median(row[ok]) for row, ok in zip(scores, finite, strict=True) if ok.any()])[::-1]
     top = middles[0]
     near = [row[ok] for row, ok in zip(scores, finite, strict=True) if ok.any()]
@@ -93,7 +92,7 @@ def _bounded(scores: Floats) -> Floats:
         float(np.median(np.abs(best - np.median(best)))), float(top - middles[min(2, len(middles) - 1)])
     )
     far = FAR * typical or float(np.ptp(scores[finite])) or 1.0
-    return np.where(np.isneginf(scores), top - 2 * far, np.maximum(scores, top - far)) + seeds
+    return np.where(np.isneginf(scores), top - 2 * far + seeds, np.maximum(scores, top - far + seeds))
 
 
 def _seed_effects(scores: Floats, finite: np.ndarray) -> Floats:
