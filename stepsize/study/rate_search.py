@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,10 +15,21 @@ import numpy as np
 from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
-from stepsize.study.rates_to_try import FINE, FINER, WIDEN, beyond, edge_at, fine_rates, first_rates, short
+from stepsize.study.rates_to_try import (
+    FINE,
+    FINER,
+    LATTICE,
+    WIDEN,
+    beyond,
+    edge_at,
+    fine_rates,
+    first_rates,
+    short,
+)
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
 
+NEXT = 1.01  # two rates are different if their ratio is larger, whatever their rounding
 Tried = tuple[Sequence[float], Sequence[int]]  # the rates of a search, and the seeds that they ran on
 
 
@@ -51,9 +63,16 @@ class Search:
         return self._around(self._curve(runs, [self._coarse]).rate, FINE)
 
     def finer(self, runs: Runs) -> tuple[float, ...]:
-        """Return the rates of the finer search."""
-        fine = self.fine(runs), self.study.tuning.fine_halves[0]
-        return self._around(self._curve(runs, [self._coarse, fine]).rate, FINER)
+        """Return the rates of the finer search: those of the fine one if runs diverge close to the best.
+
+        Whether a rate loses a few of its runs takes many seeds to see.
+        """
+        fine = self.fine(runs)
+        curve = self._curve(runs, [self._coarse, (fine, self.study.tuning.fine_halves[0])])
+        steady = float(curve.rates[-1])
+        if steady < max(*self.tried, *fine) / NEXT and math.log10(steady / curve.rate) < FINE / LATTICE:
+            return fine
+        return self._around(curve.rate, FINER)
 
     def finish(self, runs: Runs) -> Tuned:
         """Return what tuning chose, from the finished runs."""

@@ -182,3 +182,12 @@ def test_simplicity_orders_by_pieces_then_by_family():
     ]
     order = [Candidate(spec).simplicity() for spec in specs]
     assert order == sorted(order)
+
+
+def test_where_runs_diverge_close_to_the_best_the_fine_rates_run_twice(study):
+    def score(job):
+        return None if job.rate and job.rate > 0.15 and job.seed % 3 == 0 else near(0.1)(job)
+
+    _, stages = train(study, score)
+    fine, finer = ({job.rate for job in stage.jobs} for stage in stages if "fine" in stage.name)
+    assert fine == finer
