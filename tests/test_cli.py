@@ -106,7 +106,7 @@ def test_nothing_is_written_when_input_is_bad(monkeypatch, capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_json_alone_on_stdout_and_the_report_on_disk(tmp_path):
+def test_json_alone_on_stdout_and_the_report_on_disk(tmp_path, command):
     done = run(*IRIS, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -118,17 +118,17 @@ def test_json_alone_on_stdout_and_the_report_on_disk(tmp_path):
     page = tmp_path / "stepsize-results" / "iris.html"
     assert page.read_text().startswith("<!doctype html>")
 
-    shown = run("report", "stepsize-results/iris.sqlite", "--json", "--output", "again.html")
+    shown = command("report", "stepsize-results/iris.sqlite", "--json", "--output", "again.html")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout) == answer
     assert Path("again.html").read_text() == page.read_text()
 
-    again = run(*IRIS)
+    again = command(*IRIS)
     assert again.returncode == 0
     assert "12 of 12 runs are in" in again.stderr
     assert answer["verdict"]["sentence"] in " ".join(again.stdout.split())
 
-    changed = run(*IRIS, "--batch-size", "30", "--quiet")
+    changed = command(*IRIS, "--batch-size", "30", "--quiet")
     assert changed.returncode == 0
     assert "have changed since the runs in" in changed.stderr
 
@@ -151,8 +151,8 @@ def test_terminal_output_fits(trained, encoding, columns):
     assert max(map(len, done.stdout.splitlines())) <= int(columns)
 
 
-def test_every_run_diverged_is_exit_3():
-    done = run("compare", "iris", "--epochs", "2", "--seeds", "6", "-s", "constant(1e30)", "--quiet")
+def test_every_run_diverged_is_exit_3(command):
+    done = command("compare", "iris", "--epochs", "2", "--seeds", "6", "-s", "constant(1e30)", "--quiet")
     assert done.returncode == 3
     assert "diverged" in done.stdout
     assert "up to 1e+30" in done.stdout

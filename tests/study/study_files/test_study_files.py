@@ -239,12 +239,11 @@ def test_a_training_function_in_a_file(tmp_path, monkeypatch):
         planned("my_trainer:train", epochs=3, updates_per_epoch=1, batch_size=3)
 
 
-def test_the_command_runs_a_file_and_what_it_resolved_to(file, tmp_path):
+def test_the_command_runs_a_file_and_what_it_resolved_to(file, command):
     file.write_text(FILE.replace('"constant(lr)"', '"constant(0.1)"'))
 
     def run(*arguments):
-        command = [sys.executable, "-m", "stepsize", "compare", *map(str, arguments), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = command("compare", *arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
