@@ -92,12 +92,13 @@ def likely_curves(rounds: list[RateMeans], low: float, high: float) -> Curves:
         np.minimum(nearest, drop.min(axis=2), out=nearest)
         drop = _capped(drop, unit, cap)
         noise = each.variance + (UNEVEN * unit) ** 2
-        weight = 1 / (noise + _misfit(drop, each))
+        weight = noise / (noise + _misfit(drop, each))
+        fits += 0.5 * np.log(weight.prod(axis=2))
+        weight /= noise
         error = drop + each.mean - each.mean.max()
         total = weight.sum(axis=2)
-        height = (weight * error).sum(axis=2) / total
-        fits += 0.5 * (np.log(weight).sum(axis=2) - np.log(total))
-        fits -= 0.5 * ((weight * error**2).sum(axis=2) - total * height**2)
+        height = np.einsum("ijr,ijr->ij", weight, error) / total
+        fits -= 0.5 * (np.einsum("ijr,ijr,ijr->ij", weight, error, error) - total * height**2 + np.log(total))
     prior = -0.5 * (nearest / UNSEEN) ** 2
     order = np.argsort(-(fits + prior), axis=None, kind="stable")[:KEPT]
     at_left, at_right = np.unravel_index(order, fits.shape)

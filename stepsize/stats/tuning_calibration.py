@@ -1,8 +1,8 @@
 """How much does tuning leave open, and do the intervals cover it? Simulated tunings whose truth is known.
 
-Two schedules are tuned on a coarse grid and then on a few rates around the best, as a study does. Their
-scores at the chosen rates are then compared on fresh seeds. Whole studies, with the words that they say, are
-replayed by `benchmarks/truth.py`.
+Two schedules are tuned on a coarse grid, then on a few rates around the best and on a few closer ones, as a
+study does. Their scores at the chosen rates are then compared on fresh seeds. Whole studies, with the words
+that they say, are replayed by `benchmarks/truth.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
 from stepsize.stats.scores import Floats
 
 COARSE = np.logspace(-3, 0, 7)
-FINE = np.logspace(-0.75, 0.75, 5)  # times the best rate of the coarse grid
+AROUND = (np.logspace(-0.75, 0.75, 5), np.logspace(-0.5, 0.5, 5))  # times the best rate so far
 SEED_SD, NOISE_SD = 0.02, 0.01
 
 
@@ -92,13 +92,16 @@ def calibrate_tuning(
 
 
 def _tuned(generator: np.random.Generator, schedule: ScoreCurve, coarse: Floats, fine: Floats) -> RateCurve:
-    first = schedule.draw(generator, COARSE, coarse)
-    around = np.clip(fit_rate_curve(COARSE, first).rate * FINE, COARSE[0], COARSE[-1] * 10)
-    around = np.setdiff1d(np.round(around, 12), COARSE)
-    scores = np.full((len(COARSE) + len(around), len(coarse) + len(fine)), np.nan)
-    scores[: len(COARSE), : len(coarse)] = first
-    scores[len(COARSE) :, len(coarse) :] = schedule.draw(generator, around, fine)
-    return fit_rate_curve(np.concatenate([COARSE, around]), scores)
+    rates, scores = COARSE, schedule.draw(generator, COARSE, coarse)
+    half = (len(fine) + 1) // 2
+    for factors, seeds in zip(AROUND, (fine[:half], fine[half:]), strict=True):
+        best = fit_rate_curve(rates, scores).rate
+        around = np.setdiff1d(np.round(np.clip(best * factors, COARSE[0], COARSE[-1] * 10), 12), rates)
+        more = np.full((len(rates) + len(around), scores.shape[1] + len(seeds)), np.nan)
+        more[: len(rates), : scores.shape[1]] = scores
+        more[len(rates) :, scores.shape[1] :] = schedule.draw(generator, around, seeds)
+        rates, scores = np.concatenate([rates, around]), more
+    return fit_rate_curve(rates, scores)
 
 
 def _covers(difference: Floats, bias: float, variance: float, truth: float) -> bool:
