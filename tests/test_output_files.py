@@ -106,7 +106,7 @@ def test_reports_of_versions_without_marks_are_replaced(tmp_path: Path) -> None:
 
 def test_bad_paths_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    for path in (tmp_path / "file" / "r", tmp_path / ("x" * 300), tmp_path / "a\0b", Path("/proc/x/r")):
+    for path in (tmp_path / "file" / "r", tmp_path / ("x" * 300), tmp_path / "a\0b"):
         with pytest.raises(OutputError, match=r"output=.* cannot be written: .*; choose another file"):
             check_output("output", path, CODE)
     with pytest.raises(OutputError, match="is a directory"):

@@ -5,6 +5,7 @@ Everything but `make_metric` works without Keras, so that a study can be planned
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ def metric_names(metrics: Any) -> list[str]:
     """
     if isinstance(metrics, Mapping) and "class_name" in metrics:
         config = metrics.get("config")
-        return [str(config.get("name") if isinstance(config, Mapping) else config)]
+        name = str(config.get("name") if isinstance(config, Mapping) else config)
+        return [_without_number(name, str(metrics["class_name"]))]
     if isinstance(metrics, Mapping):
         metrics = list(metrics.values())
     if isinstance(metrics, list | tuple):
@@ -112,7 +114,13 @@ def metric_names(metrics: Any) -> list[str]:
     if isinstance(metrics, str):
         return [canonical_name(metrics)]
     name = getattr(metrics, "name", getattr(metrics, "__name__", None))
-    return [] if name is None else [str(name)]
+    return [] if name is None else [_without_number(str(name), type(metrics).__name__)]
+
+
+def _without_number(name: str, class_name: str) -> str:
+    """Return the name of a metric without the number that Keras adds to the second of a class, recall_1."""
+    usual = canonical_name(class_name)
+    return usual if re.fullmatch(rf"{re.escape(usual)}_\d+", name) else name
 
 
 def make_metric(metric: Metric, kind: str, width: int) -> Any:

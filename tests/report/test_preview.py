@@ -92,7 +92,7 @@ def drawn(plans: list[Plan], path: Path) -> ET.Element:
 
 def test_a_picture_has_one_line_per_plan_and_every_spec(tmp_path: Path) -> None:
     specs = [ss.cosine(level / 10) for level in range(1, 10)]
-    root = drawn([planned(each) for each in specs], tmp_path / "new" / "p.svg")
+    root = drawn([planned(each) for each in specs], tmp_path / "p.svg")
     strokes = [(path.get("stroke"), path.get("stroke-dasharray")) for path in root.iter(f"{SVG}path")]
     lines = [stroke for stroke in strokes if stroke[1]]
     assert len(lines) == 2 * len(specs)  # a curve and a sample beside its spec
