@@ -88,7 +88,7 @@ TABLES: dict[str, Table] = {
     "moons": Table(_moons, seeds=300),
     "circles": Table(_circles, seeds=300, held_out=True),
     "blobs": Table(_blobs, seeds=300, held_out=True),
-    "hastie": Table(_hastie, seeds=300, low=-4.5, high=-0.5, held_out=True),
+    "hastie": Table(_hastie, seeds=300, low=-4.5, held_out=True),
 }
 
 

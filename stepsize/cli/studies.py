@@ -245,11 +245,19 @@ def _show(result: Result, page: Path, as_json: bool) -> None:
     result.report(page)
     replaced = f", instead of that of study {earlier}" if earlier not in (None, "", result.study) else ""
     say(f"Report: {page}{replaced}")
-    if replaced and result.store is not None:
-        say(
-            f"To see that again, run stepsize report {shlex.quote(str(result.store))} --study {earlier}. "
-            "With a --name of its own, each study keeps its report."
-        )
+    if replaced:
+        say(f"{_where_it_is(result.store, earlier)} With a --name of its own, each study keeps its report.")
+
+
+def _where_it_is(store: Path | str | None, study: str | None) -> str:
+    """Return how to see a study again whose report was replaced."""
+    from stepsize.study.store import Store
+
+    if store is not None and Path(store).is_file():
+        with Store(Path(store)) as opened:
+            if any(each.id == study for each in opened.studies()):
+                return f"To see that again, run stepsize report {shlex.quote(str(store))} --study {study}."
+    return "That study is in another store; stepsize report STORE shows it."
 
 
 def _command() -> str:
