@@ -265,7 +265,7 @@ def _keep_resolved_study(
         if not write_resolved_study(path, source, description, problem, study):
             return
     except OutputError as error:
-        yield f"The resolved study is not kept: {error}."
+        yield f"The resolved study was not saved: {error}."
         return
     if earlier and earlier != study_id(study.definition()):
         yield (

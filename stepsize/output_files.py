@@ -46,8 +46,8 @@ def check_output(argument: str, path: str | Path, kind: str) -> None:
         raise OutputError(f"{argument}={str(path)!r} is a directory; give the path of a file")
     if status is not None and status.st_size and study_of(path, kind) is None:
         raise OutputError(
-            f"{argument}={str(path)!r} exists, and is not a {kind} that stepsize wrote and nobody changed "
-            "since; choose another file, or move it away"
+            f"{argument}={str(path)!r} exists, and is not an unchanged {kind} written by stepsize; "
+            "choose another file, or move it away"
         )
 
 

@@ -54,7 +54,7 @@ def test_a_file_that_somebody_changed_is_not_replaced(tmp_path: Path, kind: str,
     position = where if where >= 0 else data.index(b"(1a2b3c4d") - 30
     path.write_bytes(data[:position] + b"#" + data[position:])
     before = path.read_bytes()
-    with pytest.raises(OutputError, match=f"output='.*' exists, and is not a {kind} that stepsize wrote"):
+    with pytest.raises(OutputError, match=f"exists, and is not an unchanged {kind} written by stepsize"):
         write_output("output", path, kind, CONTENTS[kind], "1a2b3c4d")
     assert path.read_bytes() == before
 
@@ -164,4 +164,4 @@ def test_a_study_file_of_the_user_beside_the_store_is_kept() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert Path("mine.toml").read_text() == "# mine\n"
-    assert "The resolved study is not kept: path='mine.toml' exists" in done.stderr
+    assert "The resolved study was not saved: path='mine.toml' exists" in done.stderr

@@ -126,8 +126,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         if isinstance(optimizer, keras.optimizers.Optimizer) and steps != self.accumulate:
             wanted = f", accumulate={steps}" if steps > 1 else ""
             raise ScheduleError(
-                f"accumulate={self.accumulate}, and the optimizer makes one update of {steps} batches; write "
-                f"KerasSchedule(plan{wanted})"
+                f"accumulate={self.accumulate}, but the optimizer makes one update every {steps} batches; "
+                f"write KerasSchedule(plan{wanted})"
             )
 
     def _look(self, count: Any, slow: bool = False) -> None:

@@ -122,8 +122,8 @@ class ScheduleCallback(keras.callbacks.Callback):
         """Count updates that `fit` did not make since the last epoch, and report them once."""
         self._report(
             f"update {self._run.update}: the optimizer has completed {made} more than fit has made, all at "
-            "one rate, as by train_on_batch in another callback; they are counted. For a rate of their own, "
-            "write KerasSchedule(plan) as the learning_rate"
+            "one rate, for example because another callback calls train_on_batch; they count as updates of "
+            "the plan. To give each its planned rate, write KerasSchedule(plan) as the learning_rate"
         )
         self._count += made
         for _ in range(made):

@@ -61,7 +61,7 @@ def check_updates(model: Any, batches: int, updates: int) -> None:
     if scales_loss(model) and not others:
         return  # every update may have been skipped
     names = " and ".join(f"model.{name}" for name in others)
-    trains = f"trains by {names}" if names else "trains by another one, or not at all"
+    trains = f"trains with {names}" if names else "trains with another one, or not at all"
     raise ScheduleError(
         f"model.optimizer made no update in {batches} batches: the train_step of this "
         f"{type(model).__name__} {trains}; write KerasSchedule(plan) as the learning_rate of the optimizers "

@@ -95,8 +95,8 @@ def _check_rates(place: Place, plan: Plan, policy: Policy) -> None:
     before, after = float(place.plan.values.max()), float(plan.values[place.update :].max())
     if after < FADED * before:
         warnings.warn(
-            f'policy="{policy}" continues from the present rate: of {place.plan.schedule}, which reached '
-            f"{before:g}, at most {after:g} is left from update {place.update} on; {RESTART}",
+            f'policy="{policy}" continues from the present rate, and {place.plan.schedule}, which reached '
+            f"{before:g}, would stay at or below {after:g} from update {place.update} on; {RESTART}",
             UserWarning,
             stacklevel=3,
         )

@@ -249,7 +249,7 @@ class TorchScheduler(LRScheduler):
         state = json.loads(state_dict) if isinstance(state_dict, str) else state_dict
         planned = {each.name for each in others}
         for name in sorted(planned ^ ({"momentum", "weight_decay"} & set(state))):
-            where = "here and not in the state" if name in planned else "in the state and not here"
+            where = "here but not in the state" if name in planned else "in the state but not here"
             raise StateError(
                 f"{name} is planned {where}; use the same plans, or resume it separately: "
                 f'{{**state, "{name}": resume(...).state}}'

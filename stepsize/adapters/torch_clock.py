@@ -120,8 +120,9 @@ class Clock:
         if not self._is_unstepped:
             self._mismatch(
                 "step without update",
-                f"step() was called after update {self.update}, and no update since: it was called twice, "
-                "before optimizer.step(), or after a skipped update; call it once for each update",
+                f"step() was called at update {self.update}, but no update was made since its last call: "
+                "it was called twice, before optimizer.step(), or after a skipped update; call it once for "
+                "each update",
             )
             self._note_idle(1)
         self._is_unstepped = False
@@ -197,8 +198,8 @@ class Clock:
         if difference and followed.name == "lr" and is_averaged([each() for each in self._optimizers]):
             self._mismatch(
                 "foreign value",
-                f"update {self.update}: {difference}; SWALR has taken the rate over, and the plan is paused. "
-                "scheduler.resume() continues it",
+                f"update {self.update}: {difference}; SWALR has taken over the rate, so the plan is paused. "
+                "To continue it, call scheduler.resume()",
             )
             self.is_paused = True
             return
@@ -215,8 +216,8 @@ class Clock:
         saved, self._forgotten = self._forgotten, ""
         self._mismatch(
             "state not loaded",
-            f"update {self.update}: the optimizer's state was loaded, with {saved}, and the scheduler's was "
-            f"not: lr is {self.followed[0].written[0]:g} there. Load it too, by "
+            f"update {self.update}: the optimizer's state was loaded (with {saved}), but the scheduler's was "
+            f"not: its lr is {self.followed[0].written[0]:g}. Load it too, with "
             "scheduler.load_state_dict(state); if the plan is meant to begin here, build the scheduler after "
             "the optimizer's state is loaded",
         )
@@ -250,7 +251,7 @@ class Clock:
         if was_unstepped:
             self._mismatch(
                 "update without step",
-                f"update {self.update} is complete, and step() was not called after the one before; "
+                f"update {self.update} is complete, but step() was not called after the previous one; "
                 "call it once for each update",
             )
 
@@ -260,7 +261,7 @@ class Clock:
         if before < limit <= self._idle:
             self._mismatch(
                 "no update",
-                "step() or observe() is called again and again, and optimizer.step() is not: the plan stays "
+                "step() or observe() is called repeatedly, but optimizer.step() never is: the plan stays "
                 f"at update {self.update}. Pass the optimizer whose step() makes the updates; for updates "
                 "made otherwise, such as the replay of a CUDA graph, call scheduler.advance() after each",
             )

@@ -87,7 +87,7 @@ class Hyperparameter:
             if isinstance(actual, Tensor):  # in its own precision
                 actual, value = actual.item(), full_like(actual, value).item()
             if schedule is not None and actual != value:
-                return f"{self.name} of group {index} is {shown(actual)} where {value!r} is planned"
+                return f"{self.name} of group {index} is {shown(actual)}, but {value!r} is planned"
         return ""
 
     def join(self, multiplier: float) -> None:
@@ -118,7 +118,7 @@ class Hyperparameter:
             )
         states = state.get("groups")
         if self.is_shared != (states is None):
-            where = "in the state and not here" if self.is_shared else "here and not in the state"
+            where = "in the state but not here" if self.is_shared else "here but not in the state"
             raise StateError(f"{self.name} has a plan for each group {where}; use the plans of the run")
         if states is None:
             return [first] * len(self.schedules)

@@ -62,7 +62,7 @@ def _require_agreement(name: str, groups: list[dict[str, Any]], values: list[flo
         kind = "rates" if name == "lr" else f"values of {name}"
         difference = f"different {kind}, {', '.join(map(spell, values))}"
     else:
-        difference = f"an {SCALE}, which no plan reads, {', '.join(map(spell, scales))}"
+        difference = f"an {SCALE}, which plans ignore, {', '.join(map(spell, scales))}"
     raise ScheduleError(
         f"the parameter groups have {difference}, but a plan's numbers are absolute; write "
         f"{_argument(name, ratios)} to keep the ratios, or a 1 for every group; or a list with a plan for "

@@ -84,7 +84,7 @@ class AuditCallback(keras.callbacks.Callback):
             if self._left is not None and self._left not in (used, self._rate):
                 self._audit.notes.append(
                     f"After update {self._completed - 1} something, such as ReduceLROnPlateau, set the rate "
-                    f"from {used:.6g} to {self._left:.6g}, and it was lost: update {self._completed} uses "
+                    f"from {used:.6g} to {self._left:.6g}, but that was lost: update {self._completed} used "
                     f"{self._rate:.6g}."
                 )
             self._left = None

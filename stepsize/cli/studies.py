@@ -100,7 +100,7 @@ def compare(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Most that --until may cost: a time (60s, 10m, 2h) or a number of runs."),
+        typer.Option(help="The most that --until may cost: a time (60s, 10m, 2h) or a number of runs."),
     ] = None,
     updates_per_epoch: Annotated[
         int | None,

@@ -79,7 +79,7 @@ def check_steps(what: str, array: np.ndarray) -> None:
         place = f", column {coarse[0] + 1}" if columns.shape[1] > 1 else ""
         raise ProblemError(
             f"{what}{place} holds numbers from {np.nanmin(column):.15g} to {np.nanmax(column):.15g}, which "
-            "float32, in which models train, cannot tell apart; subtract their mean first"
+            "float32, the precision of the training, cannot tell apart; subtract their mean first"
         )
 
 

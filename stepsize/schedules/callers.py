@@ -142,7 +142,7 @@ def _check_pace(scheduler: Any, t: int) -> None:
         if steps["made"] > 1:
             raise ScheduleError(
                 f"{steps['made']} updates were made before {type(scheduler).__name__} asked for update 1, "
-                "and a plan has a rate for each; call scheduler.step() after every optimizer.step(), "
+                "but a plan has a rate for each of them; call scheduler.step() after every optimizer.step(), "
                 f"{INSTEAD}, or pass plan.at_epoch to set the rate once an epoch"
             )
 

@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
 def _value(plain: Any, depth: int) -> Any:
     """Return the schedule or parameter that `_plain` turned into JSON data."""
     if depth == 0:
-        raise SpecError(f"the schedule is nested more than {DEEPEST} levels deep; write it flatter")
+        raise SpecError(f"the schedule is nested more than {DEEPEST} levels deep; write it with fewer levels")
     if isinstance(plain, list):
         return [_value(item, depth - 1) for item in plain]
     if not isinstance(plain, dict):

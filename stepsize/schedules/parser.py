@@ -62,7 +62,7 @@ def _tree(text: Any) -> ast.expr:
         depth += (character in "([{") - (character in ")]}")
         if depth > DEEPEST:
             raise SpecError(
-                f"{shown(text)} has more than {DEEPEST} brackets inside each other; write it flatter"
+                f"{shown(text)} has more than {DEEPEST} brackets inside each other; write it with fewer"
             )
     try:
         with warnings.catch_warnings():
@@ -82,7 +82,9 @@ class _Reader:
 
     def value(self, node: ast.expr, depth: int) -> Any:
         if depth == 0:
-            raise SpecError(f"{self._part(node)} is nested more than {DEEPEST} levels deep; write it flatter")
+            raise SpecError(
+                f"{self._part(node)} is nested more than {DEEPEST} levels deep; write it with fewer levels"
+            )
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str | None):
             return node.value
         if isinstance(node, ast.List):

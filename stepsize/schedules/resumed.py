@@ -53,7 +53,7 @@ class resumed(Family):
     def validate(self) -> None:
         if (self.then is None) != (self.policy == "stretch"):
             wanted = "leave then= out" if self.policy == "stretch" else "write then=linear(0.1)"
-            raise ScheduleError(f'then={self.then} does not go with policy="{self.policy}"; {wanted}')
+            raise ScheduleError(f'then={self.then} cannot be used with policy="{self.policy}"; {wanted}')
 
     def curve(self, t: Array, clock: Clock) -> Array:
         at, before = clock.part("at", self.at), self._before(clock)

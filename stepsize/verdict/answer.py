@@ -105,8 +105,8 @@ class DataFacts(TypedDict):
     scaled: Annotated[
         list[str], "what is scaled before the model sees it: `inputs`, `target`, both or nothing"
     ]
-    notes: Annotated[list[str], "how the data were read"]
-    source: Annotated[str | None, "where the data come from"]
+    notes: Annotated[list[str], "how the data was read"]
+    source: Annotated[str | None, "where the data comes from"]
 
 
 class VersusBaseline(TypedDict):

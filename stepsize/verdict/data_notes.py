@@ -13,7 +13,7 @@ COPIES = 0.05  # of the validation rows, known from training
 
 
 def notes(data: DataFacts, protocol: Protocol) -> Iterator[str]:
-    """Yield how much the validation part can tell, and how the data were read."""
+    """Yield how much the validation part can tell, and how the data was read."""
     if data["parts"]:
         yield validation_note(data, protocol)
     for note in data["notes"]:

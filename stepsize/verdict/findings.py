@@ -154,7 +154,7 @@ def _new_rows_notes(answer: Answer) -> Iterator[str]:
         low, high = map(scale.number, best["ci95_new_rows"])
         yield (
             f"On new rows, expect {scale.name} between {low} and {high} {scale.unit}".rstrip()
-            + " (95 %); the ± of a score is for more seeds on these rows, that of a difference for both."
+            + " (95 %). The ± of a score is for more seeds on these rows; the ± of a difference is for both."
         )
 
 
@@ -260,7 +260,7 @@ def _scores_that_do_not_vary(answer: Answer) -> Iterator[str]:
     if len(set(scores)) > 1 and all(len(set(row)) == 1 for row in scores):
         yield (
             "Every candidate has the same score on all seeds: the training does not seem to use its seed, so "
-            "all seeds are one and the same run, and no difference is shown by them."
+            "all seeds repeat the same run and cannot show any difference."
         )
     specs = {each["spec"] for each in answer["candidates"]}
     if len(set(scores)) == 1 and len(set(scores[0])) > 1 and len(specs) > 1:

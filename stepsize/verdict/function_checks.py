@@ -74,7 +74,7 @@ def _other_updates(again: Run, answer: Answer) -> Iterator[str]:
     if np.isnan(updates[-1]):
         yield (
             "The function reads all rates in advance, as optax_schedule does, so its updates cannot be "
-            f"counted: if they are not {planned} an epoch, the schedules are not the ones named here."
+            f"counted: if there are not {planned} an epoch, the schedules differ from those named here."
         )
         return
     count = float(updates[-1] - updates[0]) / (epochs - 1) if epochs > 1 else planned

@@ -55,9 +55,9 @@ def budget_warnings(study: Study, runs: Runs) -> Iterator[str]:
     if spent.runs > budget.runs or spent.seconds > budget.seconds:
         cost = duration(spent.seconds) if spent.seconds > budget.seconds else counted(int(spent.runs), "run")
         yield (
-            f"The study cost {cost}, more than its budget of {_spelled(value)}: a look is never cut short, "
-            "and the first takes all tuning and the first seeds. Use fewer seeds, candidates or epochs, or a "
-            "larger budget."
+            f"The study cost {cost}, more than its budget of {_spelled(value)}: the first look, "
+            "which needs all of the tuning and the first seeds, is always completed. Use fewer seeds, "
+            "candidates or epochs, or a larger budget."
         )
 
 

@@ -127,10 +127,10 @@ def test_a_model_that_trains_by_another_optimizer_is_an_error_at_the_end_of_the_
     model = OtherOptimizer([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1), "mse")
     with pytest.raises(
-        ScheduleError, match=r"made no update in 6 batches: .* trains by model\.mine; write Ker"
+        ScheduleError, match=r"made no update in 6 batches: .* trains with model\.mine; write Ker"
     ):
         fit(model, ScheduleCallback(PLAN))
-    with pytest.raises(ScheduleError, match=r"made no update in 6 batches: .* trains by model\.mine"):
+    with pytest.raises(ScheduleError, match=r"made no update in 6 batches: .* trains with model\.mine"):
         fit(model, AuditCallback(Audit(PLAN)))
 
 

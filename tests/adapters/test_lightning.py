@@ -123,7 +123,7 @@ class TestLightning:
         module = Module(EPOCHS * BATCHES, interval="epoch")  # Lightning refuses to swap another
         averaging = lightning.callbacks.StochasticWeightAveraging(0.03, swa_epoch_start=1, annealing_epochs=1)
         trainer = trainer_in(tmp_path, enable_checkpointing=False, callbacks=[averaging])
-        with pytest.warns(UserWarning, match="SWALR has taken the rate over"):
+        with pytest.warns(UserWarning, match="SWALR has taken over the rate"):
             trainer.fit(module, loader())
         assert_planned(module.rows[:BATCHES], module.scheduler.plan)
         assert module.rows[-BATCHES:] == [[pytest.approx(0.03)]] * BATCHES

@@ -148,9 +148,7 @@ def test_a_restart_begins_at_its_own_rates(schedule: Any, update: int) -> None:
 
 @pytest.mark.parametrize("policy", ["stretch", "branch", "rebase"])
 def test_what_hardly_trains_is_reported(policy: Any) -> None:
-    with pytest.warns(
-        UserWarning, match=r'at most 2\.\d+e-05 is left from update 99 on; write policy="restart"'
-    ):
+    with pytest.warns(UserWarning, match=r'at or below 2\.\d+e-05 from update 99 on; write policy="restart"'):
         resume(state_at(ss.cosine(0.1), HORIZON - 1), ss.cosine(0.1).plan(updates=200), policy)
 
 

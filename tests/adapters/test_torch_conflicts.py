@@ -22,7 +22,7 @@ def test_a_rate_that_somebody_else_writes_is_put_right_with_one_warning() -> Non
     scheduler, rows = TorchScheduler(optimizer, PLAN), record(optimizer)
     optimizer.step()
     optimizer.param_groups[1]["lr"] = 0.7
-    text = r"^update 1: lr of group 1 is 0\.7 where 0\.09\d+ is planned; another scheduler or a callback"
+    text = r"^update 1: lr of group 1 is 0\.7, but 0\.09\d+ is planned; another scheduler or a callback"
     with pytest.warns(UserWarning, match=text) as caught:
         optimizer.step()
     assert [each.filename for each in caught] == [__file__]
@@ -39,7 +39,7 @@ def test_a_strict_one_refuses_the_update_instead() -> None:
     (parameter,) = optimizer.param_groups[0]["params"]
     scheduler = TorchScheduler(optimizer, PLAN, strict=True)
     optimizer.param_groups[0]["lr"] = 0.7
-    with pytest.raises(ScheduleError, match=r"update 0: lr of group 0 is 0\.7 where 0\.0 is planned"):
+    with pytest.raises(ScheduleError, match=r"update 0: lr of group 0 is 0\.7, but 0\.0 is planned"):
         optimizer.step()
     assert (parameter.item(), scheduler.update) == (1, 0)
 

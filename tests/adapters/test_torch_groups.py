@@ -213,7 +213,7 @@ def test_a_multiplier_keeps_momentum_below_one_and_names_what_is_planned() -> No
 def test_the_layer_decay_of_timm_is_not_ignored() -> None:
     groups = [{"params": [weight()], "lr_scale": 0.25}, {"params": [weight()], "lr_scale": 1.0}]
     optimizer = torch.optim.SGD(groups, lr=0.1)
-    with pytest.raises(ScheduleError, match=r"lr_scale, which no plan reads, 0.25, 1, .*\[0.25, 1\] to keep"):
+    with pytest.raises(ScheduleError, match=r"lr_scale, which plans ignore, 0.25, 1, .*\[0.25, 1\] to keep"):
         TorchScheduler(optimizer, PLAN)
     scheduler, rows = TorchScheduler(optimizer, PLAN, multipliers=[0.25, 1]), record(optimizer)
     run(optimizer, scheduler, 12)
@@ -248,7 +248,7 @@ def test_plans_of_groups_are_resumed() -> None:
     assert [group["lr"] for group in again.param_groups] == [PLAN(5), 0.1, FALLING(5)]
     assert resumed.state_dict() == state
     for other, message in (
-        (PLAN, "lr has a plan for each group in the state and not here"),
+        (PLAN, "lr has a plan for each group in the state but not here"),
         ([PLAN, FALLING, None], "the state has lr plans for other groups"),
         ([PLAN, None, PLAN], "belongs to another plan"),
     ):

@@ -145,7 +145,7 @@ def test_swalr_takes_the_rate_over() -> None:
     assert_planned(rows, PLAN)
     averaging.step()
     with pytest.warns(
-        UserWarning, match=r"lr of group 0 is 0\.05 .* SWALR has taken the rate over"
+        UserWarning, match=r"lr of group 0 is 0\.05, .* SWALR has taken over the rate"
     ) as caught:
         train(optimizer, averaging, 4)
     assert len(caught) == 1
@@ -161,7 +161,7 @@ def test_a_strict_one_refuses_swalr() -> None:
     averaging = SWALR(optimizer, swa_lr=0.05, anneal_epochs=1)
     optimizer.step()
     averaging.step()
-    with pytest.raises(ScheduleError, match="SWALR has taken the rate over"):
+    with pytest.raises(ScheduleError, match="SWALR has taken over the rate"):
         optimizer.step()
     assert scheduler.update == 1
 

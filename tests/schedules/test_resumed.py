@@ -81,8 +81,11 @@ def test_the_past_keeps_the_epochs_it_had() -> None:
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        (lambda: changed("stretch", then=ss.linear(1)), 'does not go with policy="stretch"; leave then= out'),
-        (lambda: changed("branch", then=None), 'does not go with policy="branch"; write then='),
+        (
+            lambda: changed("stretch", then=ss.linear(1)),
+            'cannot be used with policy="stretch"; leave then= out',
+        ),
+        (lambda: changed("branch", then=None), 'cannot be used with policy="branch"; write then='),
         (lambda: changed("strech"), "did you mean 'stretch'"),
         (lambda: changed("branch").plan(updates=AT - 1), "at=60.updates is longer than the run"),
         (

@@ -114,7 +114,7 @@ def _as_ids(what: str, array: np.ndarray) -> np.ndarray:
     if not _fits_int32(array):
         largest = array.flat[np.abs(array.astype(np.float64)).argmax()]
         raise ProblemError(
-            f"{what} holds the whole number {largest}, and models take none beyond {np.iinfo(np.int32).max}; "
+            f"{what} holds the whole number {largest}, but models accept at most {np.iinfo(np.int32).max}; "
             "renumber ids from 0, or pass quantities as floats"
         )
     return array.astype(np.int32, copy=False)

@@ -124,7 +124,7 @@ def _id_note(name: str, values: np.ndarray) -> list[str]:
     numbers_rows = np.ptp(values) == len(values) - 1
     if not numbers_rows and ID.fullmatch(name) is None:
         return []
-    what = "numbers the rows" if numbers_rows else "has another whole number in every row"
+    what = "numbers the rows" if numbers_rows else "has a different whole number in every row"
     return [
         f"{name!r} {what} and is used as a feature; leave it out with drop={name!r} unless it has a meaning"
     ]

@@ -146,7 +146,7 @@ def _stages(name: str, value: Any) -> tuple[Schedule, ...]:
 
 
 OVERWRITING = (torch_one_cycle, cosine_restarts, triangular, triangular2, exp_range)
-"""Families of schedulers that set the rate anew at each step, whatever it was."""
+"""Families of schedulers that compute the rate at each step without reading the previous one."""
 
 
 @family

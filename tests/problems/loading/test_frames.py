@@ -111,7 +111,11 @@ def test_columns_that_cannot_be_used_are_named_together():
     [
         ("PassengerId", range(1, 13), "'PassengerId' numbers the rows and is used as a feature"),
         ("n2", [3, 1, 2, *range(4, 13)], "'n2' numbers the rows"),
-        ("customer_id", [i * i + 40 for i in ROWS], "'customer_id' has another whole number in every row"),
+        (
+            "customer_id",
+            [i * i + 40 for i in ROWS],
+            "'customer_id' has a different whole number in every row",
+        ),
         ("ID", [i * i + 40 for i in ROWS], "drop='ID'"),
         ("paid", [i * i + 40 for i in ROWS], ""),
         ("id", [1, 1, *range(3, 13)], ""),
