@@ -121,8 +121,7 @@ class Clock:
             self._mismatch(
                 "step without update",
                 f"step() was called at update {self.update}, but no update was made since its last call: "
-                "it was called twice, before optimizer.step(), or after a skipped update; call it once for "
-                "each update",
+                "call it once for each update, after optimizer.step(), and not after a skipped one",
             )
             self._note_idle(1)
         self._is_unstepped = False

@@ -34,7 +34,7 @@ class Field:
 
     @property
     def best_set(self) -> np.ndarray:
-        """Where a candidate may be the best: it finished a run, and nobody is shown to be better."""
+        """Where a candidate may be the best: it finished a run, and no other is shown to be better."""
         finishers = self.finished > 0
         unbeaten = finishers & ~self.ahead[finishers].any(axis=0)
         return unbeaten if unbeaten.any() else finishers

@@ -107,8 +107,8 @@ def test_a_plateau_callback_beside_a_schedule_that_sets_every_update_has_no_effe
     audit = fit(Audit(COSINE, strict=True), 0.1, Apply(COSINE), plateau())
     assert audit.first_difference is None
     assert audit.notes[0] == (
-        "After update 11 something, such as ReduceLROnPlateau, set the rate from 0.0565263 to 0.0282632, and "
-        "it was lost: update 12 uses 0.05."
+        "After update 11 something, such as ReduceLROnPlateau, set the rate from 0.0565263 to 0.0282632, but "
+        "that was lost: update 12 used 0.05."
     )
     assert audit.notes[0] in audit.summary()
     assert fit(Audit(COSINE), 0.1, Apply(COSINE)).notes == []
