@@ -33,7 +33,7 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
     if that was not made. Updates past the end warn once, except under `jit`, which a warning would slow down.
 
     Raises: ScheduleError if `plan` is not a plan or has after="error"; when called, for a count that is not
-    an integer.
+    an integer, or a number below 0.
 
     >>> from stepsize.schedules import linear
     >>> rate = optax_schedule(linear(1).plan(updates=4))
@@ -57,9 +57,11 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
         index = jnp.asarray(count)
         if not jnp.issubdtype(index.dtype, jnp.integer):
             raise ScheduleError(f"count={shown(count)} is not an integer; it counts completed updates from 0")
+        if isinstance(count, int | np.integer) and count < 0:
+            raise ScheduleError(f"count={shown(count)} is negative; it counts completed updates from 0")
         if isinstance(count, jax.Array) and not count.ndim and not isinstance(count, Tracer):
             watch.look(lambda: int(count))
-        index = index % plan.horizon if plan.after == "repeat" else jnp.minimum(index, plan.horizon)
+        index = index % plan.horizon if plan.after == "repeat" else jnp.clip(index, 0, plan.horizon)
         return table.at[index].get(mode="promise_in_bounds")
 
     return rate

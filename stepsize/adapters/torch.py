@@ -39,7 +39,7 @@ class TorchScheduler(LRScheduler):
     (`betas[0]` where an optimizer has those) and `weight_decay` take their own plans, and
     `multipliers={"lr": [1, 0.1], "weight_decay": [1, 0]}` has factors for each. Each plan may be a list with
     a plan for each group, or None for a group that keeps its own value. A run whose state is lost begins at
-    `update`.
+    `update`. With an optimizer that has made updates, say so: `update=0` for a plan that begins here.
 
     `mismatches` counts "step without update", "update without step", "no update", "metric not observed",
     "plan is over", "state not loaded" and "foreign value": a rate written by something else, which is
@@ -74,7 +74,7 @@ class TorchScheduler(LRScheduler):
         momentum: Plans | None = None,
         weight_decay: Plans | None = None,
         strict: bool = False,
-        update: int = 0,
+        update: int | None = None,
     ) -> None:
         # The base class would wrap optimizer.step, to warn when step() comes first; here no order is wrong.
         chain = wrapped(optimizer)
@@ -85,13 +85,15 @@ class TorchScheduler(LRScheduler):
         factors = by_name(multipliers, list(plans))
         self._clock = Clock(
             [
-                Hyperparameter(name, each, chain[-1], factors.get(name), update)
+                Hyperparameter(name, each, chain[-1], factors.get(name), update or 0)
                 for name, each in plans.items()
             ],
             strict,
         )
         self._step_count = 0  # hosts read it, and Accelerate adds to it
         self._attach()
+        if update is None and chain[-1].state:
+            self._clock.forgotten = "is not that of a new run"
         self.base_lrs = self.get_lr()
 
     @property

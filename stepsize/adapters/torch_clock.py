@@ -47,7 +47,7 @@ class Clock:
         self._most_idle = -1  # the most between two updates; none yet
         self._is_moving = False  # an update has been completed since it was attached
         self._is_placed = False  # a state was loaded, and no update made since
-        self._forgotten = ""  # what a loaded state of the optimizer tells, while ours is not loaded
+        self.forgotten = ""  # what is known of the optimizer's state, while ours is not loaded
         self.handles: list[Any] = []  # of its hooks; none if no optimizer moves it
         self._owner: Any = None  # a weak reference
         self._optimizers: list[Any] = []  # weak references
@@ -103,7 +103,7 @@ class Clock:
         """Continue by the schedules of a loaded state."""
         for each, placed in zip(self.followed, schedules, strict=True):
             each.place(placed)
-        self._is_unstepped, self._is_placed, self._forgotten, self._idle = False, True, "", 0
+        self._is_unstepped, self._is_placed, self.forgotten, self._idle = False, True, "", 0
         self.write(optimizer)
 
     def advance(self, optimizer: Optimizer) -> None:
@@ -164,7 +164,7 @@ class Clock:
         pairs = list(zip(rates.schedules, saved, rates.written, strict=True))
         differs = any(one and not math.isclose(held, value, rel_tol=1e-6) for one, held, value in pairs)
         if not self._is_placed and (differs or (self.update == 0 and optimizer.state)):
-            self._forgotten = f"lr={saved[0]:g} in group 0"
+            self.forgotten = f"was loaded (with lr={saved[0]:g} in group 0)"
         self.adopt(optimizer)
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -177,7 +177,7 @@ class Clock:
             for each in self.followed:
                 each.require_tensors(optimizer.param_groups)
             return
-        if self._forgotten:
+        if self.forgotten:
             self._report_forgotten()
         if not self.followed[0].written[0]:  # a trial with a rate of 0 writes nothing foreign
             self._is_on_trial = is_on_trial()
@@ -212,13 +212,12 @@ class Clock:
             )
 
     def _report_forgotten(self) -> None:
-        saved, self._forgotten = self._forgotten, ""
+        saved, self.forgotten = self.forgotten, ""
         self._mismatch(
             "state not loaded",
-            f"update {self.update}: the optimizer's state was loaded (with {saved}), but the scheduler's was "
-            f"not: its lr is {self.followed[0].written[0]:g}. Load it too, with "
-            "scheduler.load_state_dict(state); if the plan is meant to begin here, build the scheduler after "
-            "the optimizer's state is loaded",
+            f"update {self.update}: the optimizer's state {saved}, but the scheduler's was not loaded: its "
+            f"lr is {self.followed[0].written[0]:g}. Load it, with scheduler.load_state_dict(state); if the "
+            "plan is meant to begin here, write TorchScheduler(optimizer, plan, update=0)",
         )
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:

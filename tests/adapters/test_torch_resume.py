@@ -161,6 +161,27 @@ def test_a_forgotten_state_is_seen_where_the_rates_agree_and_in_the_middle_of_a_
         optimizer.step()
 
 
+def test_a_scheduler_of_an_optimizer_that_has_made_updates_expects_a_state_or_an_update() -> None:
+    first, earlier = trained(9)
+    saved = first.state_dict(), earlier.state_dict()
+
+    def loaded(**options: Any) -> tuple[torch.optim.Optimizer, TorchScheduler]:
+        optimizer = torch.optim.AdamW([torch_host.weight()], lr=0.1)
+        optimizer.load_state_dict(saved[0])
+        return optimizer, TorchScheduler(optimizer, PLAN, **options)
+
+    optimizer, scheduler = loaded()
+    with pytest.warns(UserWarning, match="is not that of a new run, but the scheduler's was not loaded"):
+        optimizer.step()
+    optimizer, scheduler = loaded(update=0)
+    optimizer.step()
+    assert scheduler.update == 1
+    optimizer, scheduler = loaded()
+    scheduler.load_state_dict(saved[1])
+    optimizer.step()
+    assert scheduler.update == 10
+
+
 def test_a_state_that_is_loaded_back_is_not_a_forgotten_one() -> None:
     optimizer, scheduler = trained(9, strict=True)
     optimizer.load_state_dict(optimizer.state_dict())
