@@ -13,7 +13,7 @@ from stepsize.study.looks import Look
 from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
-from stepsize.verdict import findings, function_checks
+from stepsize.verdict import equal_schedules, findings, function_checks
 from stepsize.verdict.answer import (
     Answer,
     CandidateAnswer,
@@ -54,7 +54,11 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
         if (divergence := judged[step][0].divergence(each.name)) is not None
     }
     answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)
-    answer["notes"] = [*findings.notes(answer, decision), *function_checks.notes(study, runs)]
+    answer["notes"] = [
+        *findings.notes(answer, decision),
+        *equal_schedules.notes(study),
+        *function_checks.notes(study, runs),
+    ]
     answer["warnings"] = [
         *function_checks.warnings(study, runs, answer, decision),
         *findings.warnings(answer, divergences, decision),
