@@ -125,8 +125,9 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         steps = getattr(optimizer, "gradient_accumulation_steps", None) or 1
         if isinstance(optimizer, keras.optimizers.Optimizer) and steps != self.accumulate:
             wanted = f", accumulate={steps}" if steps > 1 else ""
+            batches = f"{steps} batches" if steps > 1 else "batch"
             raise ScheduleError(
-                f"accumulate={self.accumulate}, but the optimizer makes one update every {steps} batches; "
+                f"accumulate={self.accumulate}, but the optimizer makes one update every {batches}; "
                 f"write KerasSchedule(plan{wanted})"
             )
 

@@ -23,6 +23,7 @@ from stepsize.study.trainable import Trainable, check_margin, check_name
 
 TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
+FEWEST_HALVED = 16
 ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
 
 
@@ -57,9 +58,9 @@ class Tuning:
 
     @property
     def fine_halves(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The seeds of the fine and of the finer search."""
-        half = (len(self.fine_seeds) + 1) // 2
-        return self.fine_seeds[:half], self.fine_seeds[half:]
+        """The seeds of the fine and of the finer search; a half of few seeds would show too little."""
+        half = (len(self.fine_seeds) + 1) // 2 if len(self.fine_seeds) >= FEWEST_HALVED else None
+        return self.fine_seeds[:half], self.fine_seeds[half:] if half else ()
 
     @classmethod
     def of(cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int) -> Tuning:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
+from stepsize.study.study import FEWEST_HALVED
 from stepsize.verdict import data_notes
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import attribution_notes, credit
@@ -123,7 +124,8 @@ def _on_drawn_rows(answer: Answer) -> str:
 def _tuning_notes(protocol: Protocol) -> Iterator[str]:
     tuning = protocol["tuning"]
     if tuning:
-        rates, finer = tuning["fine_rates"], tuning["fine_seeds"] // 2
+        rates = tuning["fine_rates"]
+        finer = tuning["fine_seeds"] // 2 if tuning["fine_seeds"] >= FEWEST_HALVED else 0
         fine = f", {rates} rates around the best on {tuning['fine_seeds'] - finer} more"
         closer = f", and {rates} closer to it on another {finer}"
         yield (

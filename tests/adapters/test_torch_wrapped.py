@@ -126,7 +126,7 @@ def test_an_optimizer_whose_updates_cannot_be_counted_is_refused() -> None:
 
 def test_a_plan_that_does_not_move_is_reported_once() -> None:
     scheduler = TorchScheduler(sgd(), PLAN)  # of another optimizer than the one that trains
-    text = r"called again and again, and optimizer.step\(\) is not: the plan stays at update 0\. Pass the"
+    text = r"is called repeatedly, but optimizer.step\(\) never is: the plan stays at update 0\. Pass the"
     with pytest.warns(UserWarning, match=text) as caught:
         train(SimpleNamespace(step=lambda: None), scheduler, 30)
     assert len(caught) == 1

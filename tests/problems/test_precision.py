@@ -80,7 +80,7 @@ def test_ids_beyond_int32_are_refused():
     """They would wrap round, and become those of others."""
     for first in (2**32 + 5, -(2**40)):
         ids = first + np.zeros((60, 1), np.int64)
-        with pytest.raises(ProblemError, match=rf"whole number {first}.*none beyond 2147483647"):
+        with pytest.raises(ProblemError, match=rf"whole number {first}.*at most 2147483647"):
             load((ids, LATE), prepare=False)
         assert load((ids + LATE[:, None], LATE)).prepare
 

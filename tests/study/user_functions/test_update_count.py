@@ -236,9 +236,7 @@ def test_then_the_updates_of_keras_are_counted():
 def test_updates_that_nobody_can_count_are_reported():
     training = Training("tests.support.training_functions:follows_values", epochs=4, updates_per_epoch=2)
     answer = ss.compare(training, ["linear(0.1)"], 2, store=":memory:", quiet=True).answer
-    assert any(
-        "its updates cannot be counted: if they are not 2 an epoch" in each for each in answer["warnings"]
-    )
+    assert any("its updates cannot be counted" in each and "2" in each for each in answer["warnings"])
 
 
 def test_a_diverged_run_is_one_though_the_function_catches_its_end():
