@@ -85,7 +85,7 @@ class TorchScheduler(LRScheduler):
         factors = by_name(multipliers, list(plans))
         self._clock = Clock(
             [
-                Hyperparameter(name, each, chain[-1], factors.get(name), update or 0)
+                Hyperparameter(name, each, chain[-1], factors.get(name), update if update is not None else 0)
                 for name, each in plans.items()
             ],
             strict,

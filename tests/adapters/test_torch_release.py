@@ -177,7 +177,7 @@ def test_the_start_may_be_any_update() -> None:
     assert scheduler.last_epoch == 9
 
 
-@pytest.mark.parametrize("update", [-1, 2.0, True, "5", None])
+@pytest.mark.parametrize("update", [-1, 2.0, 0.0, True, "5", ""])
 def test_the_start_is_a_number_of_updates(update: Any) -> None:
     with pytest.raises(ScheduleError, match="is not a number of completed updates; write an integer from 0"):
         TorchScheduler(sgd(), PLAN, update=update)
