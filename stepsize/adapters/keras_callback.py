@@ -102,8 +102,8 @@ class ScheduleCallback(keras.callbacks.Callback):
         if not self._begun:  # only now has every callback restored what it restores
             self._begin(epoch)
             self._begun = True
-        elif made := completed_updates(self._optimizer) - self._count:
-            self._count_others(made)
+        elif others := completed_updates(self._optimizer) - self._count:
+            self._count_others(others)
         self._batches = self._updates = 0
 
     def _begin(self, epoch: int) -> None:
@@ -118,15 +118,15 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._check_epoch()
         self._apply(self._optimizer)
 
-    def _count_others(self, made: int) -> None:
+    def _count_others(self, others: int) -> None:
         """Count updates that `fit` did not make since the last epoch, and report them once."""
         self._report(
-            f"update {self._run.update}: the optimizer has completed {made} more than fit has made, all at "
+            f"update {self._run.update}: the optimizer has completed {others} more than fit has made, all at "
             "one rate, for example because another callback calls train_on_batch; they count as updates of "
             "the plan. To give each its planned rate, write KerasSchedule(plan) as the learning_rate"
         )
-        self._count += made
-        for _ in range(made):
+        self._count += others
+        for _ in range(others):
             self._run.count()
         self._apply(self._optimizer)
 
