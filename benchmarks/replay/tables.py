@@ -58,7 +58,7 @@ def _circles() -> Problem:
 def _blobs() -> Problem:
     from sklearn.datasets import make_blobs
 
-    x, y = make_blobs(400, centers=3, cluster_std=2.0, random_state=2)
+    x, y = make_blobs(400, centers=3, cluster_std=2.0, random_state=2)[:2]  # the stubs allow a third part
     return ss.problem((x, y), name="blobs", model="mlp(50)", epochs=20)
 
 
