@@ -14,6 +14,7 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: a second thread only waits
 os.environ["COLUMNS"] = "100"
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them

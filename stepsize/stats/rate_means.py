@@ -63,18 +63,12 @@ def steady_rates(scores: Floats) -> int:
     """
     lost, made = np.isneginf(scores).sum(axis=1), (~np.isnan(scores)).sum(axis=1)
     sums, counts = np.cumsum([0, *lost]), np.cumsum([0, *made])
-    rates = len(scores)
-    share = [
-        max(
-            min(
-                (sums[stop] - sums[start]) / (counts[stop] - counts[start])
-                for stop in range(at + 1, rates + 1)
-            )
-            for start in range(at + 1)
-        )
-        for at in range(rates)
-    ]
-    return int((np.array(share) <= share[0] + MANY_LOST).sum())
+    start, stop = np.triu_indices(len(scores))
+    shares = np.full((len(scores), len(scores)), np.inf)  # of the runs between two rates
+    shares[start, stop] = (sums[stop + 1] - sums[start]) / (counts[stop + 1] - counts[start])
+    least = np.minimum.accumulate(shares[:, ::-1], axis=1)[:, ::-1]
+    share = np.triu(least).max(axis=0)
+    return int((share <= share[0] + MANY_LOST).sum())
 
 
 def _bounded(scores: Floats) -> Floats:

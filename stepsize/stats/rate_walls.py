@@ -88,27 +88,49 @@ def likely_curves(rounds: list[RateMeans], low: float, high: float) -> Curves:
     fits = np.where(walls.least(-np.inf, np.inf) > OVERLAP, -np.inf, 0.0)
     nearest = np.full_like(least, np.inf)
     for each in rounds:
-        drop = np.maximum(walls.left(each.x)[:, None] + walls.right(each.x) - least[..., None], 0.0)
-        np.minimum(nearest, drop.min(axis=2), out=nearest)
-        drop = _capped(drop, unit, cap)
-        noise = each.variance + (UNEVEN * unit) ** 2
-        weight = noise / (noise + _misfit(drop, each))
-        fits += 0.5 * np.log(weight.prod(axis=2))
-        weight /= noise
-        error = drop + each.mean - each.mean.max()
-        total = weight.sum(axis=2)
-        height = np.einsum("ijr,ijr->ij", weight, error) / total
-        fits -= 0.5 * (np.einsum("ijr,ijr,ijr->ij", weight, error, error) - total * height**2 + np.log(total))
+        fits += _fit(each, walls, least, nearest, unit, cap)
     prior = -0.5 * (nearest / UNSEEN) ** 2
-    order = np.argsort(-(fits + prior), axis=None, kind="stable")[:KEPT]
+    order = _likeliest(fits + prior)
     at_left, at_right = np.unravel_index(order, fits.shape)
     left, right = walls.of(at_left), walls.of(at_right)
     drops, misfit = [], []
     for each in rounds:
         drop = np.maximum(left.left(each.x) + right.right(each.x) - least.flat[order][:, None], 0.0)
         drops.append(_capped(drop, unit, cap))
-        misfit.append(_misfit(drops[-1], each))
+        misfit.append(_misfit(drops[-1], each.mean.max() - each.mean))
     return Curves(unit, cap, np.hstack(drops), np.hstack(misfit), prior.flat[order], left, right)
+
+
+def _fit(each: RateMeans, walls: _Walls, least: Floats, nearest: Floats, unit: float, cap: float) -> Floats:
+    """Return how well the curve of each left and right wall fits a round, as a log likelihood: [walls, walls].
+
+    The height of the curve is free. `nearest` becomes the least drop of each curve at a rate tried.
+    """
+    left, right = walls.left(each.x), walls.right(each.x)
+    chance, total = np.ones_like(least), np.zeros_like(least)
+    height, square = np.zeros_like(least), np.zeros_like(least)
+    for rate, below in enumerate(each.mean.max() - each.mean):  # one at a time: the arrays stay in the cache
+        drop = left[:, rate, None] + right[:, rate]
+        drop -= least
+        np.maximum(drop, 0.0, out=drop)
+        np.minimum(nearest, drop, out=nearest)
+        drop = _capped(drop, unit, cap)
+        noise = each.variance[rate] + (UNEVEN * unit) ** 2
+        weight = 1 / (noise + _misfit(drop, below))
+        chance *= noise * weight
+        total += weight
+        drop -= below
+        weight *= drop
+        height += weight
+        weight *= drop
+        square += weight
+    return 0.5 * (np.log(chance / total) + height**2 / total - square)
+
+
+def _likeliest(fits: Floats) -> np.ndarray:
+    """Return the places of the KEPT highest, the highest first."""
+    highest = np.argpartition(-fits, KEPT, axis=None)[:KEPT]
+    return highest[np.argsort(-fits.flat[highest], kind="stable")]
 
 
 def _grid(low: float, high: float) -> _Walls:
@@ -131,5 +153,6 @@ def _capped(drop: Floats, unit: float, cap: float) -> Floats:
     return drop * (unit * cap / (cap + drop))
 
 
-def _misfit(drop: Floats, each: RateMeans) -> Floats:
-    return (MISFIT * np.minimum(drop, each.mean.max() - each.mean)) ** 2
+def _misfit(drop: Floats, below: Floats | float) -> Floats:
+    """Return the variance by which a curve may miss rates that score so far below the best."""
+    return (MISFIT * np.minimum(drop, below)) ** 2
