@@ -102,7 +102,7 @@ def likely_curves(rounds: list[RateMeans], low: float, high: float) -> Curves:
 
 
 def _fit(each: RateMeans, walls: _Walls, least: Floats, nearest: Floats, unit: float, cap: float) -> Floats:
-    """Return how well the curve of each left and right wall fits a round, as a log likelihood: [walls, walls].
+    """Return how well the curve of each left and right wall fits a round, as a log likelihood [walls, walls].
 
     The height of the curve is free. `nearest` becomes the least drop of each curve at a rate tried.
     """
