@@ -55,6 +55,7 @@ WINGS = {
     "problems/splitting": set(),
     "schedules/families": set(),
     "schedules/foreign": {"schedules/families"},
+    "stats/tuning": set(),
     "study/study_files": {"study/user_functions"},
     "study/user_functions": set(),
 }

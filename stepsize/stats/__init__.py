@@ -4,7 +4,7 @@
 `holm`, `looks` (alpha spent over looks) and `recommendation`. `seeds` says what it would take to
 resolve what is open, `interval` and `new_rows` what a mean is worth, `margins` how small a difference
 matters, `repeats` what a cross-validation counts, and `calibration` how often each of these is wrong, by
-simulation.
+simulation. `tuning` chooses a learning rate from noisy scores.
 """
 
 from stepsize.stats.decision import Comparison, Decision, decide

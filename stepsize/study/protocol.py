@@ -3,8 +3,8 @@
 A training function is checked first: one of its runs is made twice. Then every free learning rate is tuned.
 In a coarse search a grid of rates runs on a few tuning seeds, and two more rates beyond its edge while the
 best one lies there. In a fine search a few rates around the best run on many more tuning seeds, and in a
-finer one a few that lie closer to it run on as many again. The rate is chosen from a smooth curve through all
-of these scores (`stepsize.stats.rate_curve`). Then all candidates, at their chosen rates, are compared on
+finer one a few that lie closer to it run on as many again. The rate is chosen from a smooth curve through
+all of these scores (`stepsize.stats.tuning`). Then all candidates, at their chosen rates, are compared on
 fresh seeds. Only the finished runs decide what comes next, so a study that was killed resumes as if nothing
 had happened.
 """

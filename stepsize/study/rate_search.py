@@ -1,6 +1,6 @@
 """Where a candidate's learning rate is chosen: the search for it, as a pure function of the finished runs.
 
-`rates_to_try` places the rates, `stepsize.stats.rate_curve` draws the curve whose peak is chosen.
+`rates_to_try` places the rates, `stepsize.stats.tuning.rate_curve` draws the curve whose peak is chosen.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
+from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.rates_to_try import (

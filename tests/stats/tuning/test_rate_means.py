@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepsize.stats.rate_means import rate_means
+from stepsize.stats.tuning.rate_means import rate_means
 
 X = np.array([-2.0, -1.5, -1.0, -0.5, 0.0])
 MEAN = np.array([0.80, 0.85, 0.88, 0.86, 0.70])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from stepsize.stats.tuning_calibration import ScoreCurve, calibrate_tuning
+from stepsize.stats.tuning.calibration import FEWEST_HALVED, ScoreCurve, calibrate_tuning
+from stepsize.study import study
 
 PAIRS = {
     "alike": (ScoreCurve(), ScoreCurve()),
@@ -32,3 +33,7 @@ def test_more_tuning_leaves_less():
     many = calibrate_tuning(*PAIRS["alike"], seeds=30, coarse=16, fine=80, studies=100)
     assert many.regret < few.regret
     assert many.stated < few.stated
+
+
+def test_simulated_tunings_split_their_seeds_as_studies_do():
+    assert FEWEST_HALVED == study.FEWEST_HALVED

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stepsize.stats.rate_means import RateMeans
-from stepsize.stats.rate_walls import Curves
 from stepsize.stats.scores import Floats
+from stepsize.stats.tuning.rate_means import RateMeans
+from stepsize.stats.tuning.rate_walls import Curves
 
 LENGTH = 0.4  # decades over which a deviation changes
 SIZES = np.array([0.05, 0.3, 1.0])  # of deviations, in u

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsize.errors import StudyError
-from stepsize.stats.rate_curve import fit_rate_curve
+from stepsize.stats.tuning.rate_curve import fit_rate_curve
 
 RATES = np.array([0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0])
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from stepsize.stats.rate_curve import fit_rate_curve
-from stepsize.stats.rate_deviation import LENGTH, CurvePosterior
-from stepsize.stats.rate_means import rate_means
-from stepsize.stats.rate_walls import likely_curves
+from stepsize.stats.tuning.rate_curve import fit_rate_curve
+from stepsize.stats.tuning.rate_deviation import LENGTH, CurvePosterior
+from stepsize.stats.tuning.rate_means import rate_means
+from stepsize.stats.tuning.rate_walls import likely_curves
 
 RATES = np.logspace(-3, 0.5, 8)
 POINTS = np.linspace(-3.5, 1.0, 40)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stepsize.stats.rate_curve import RateCurve, fit_rate_curve
 from stepsize.stats.scores import Floats
+from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
 
 COARSE = np.logspace(-3, 0, 7)
 AROUND = (np.logspace(-0.75, 0.75, 5), np.logspace(-0.5, 0.5, 5))  # times the best rate so far

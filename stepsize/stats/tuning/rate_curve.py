@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
-from stepsize.stats.rate_deviation import CurvePosterior
-from stepsize.stats.rate_means import RateMeans, rate_means, steady_rates
-from stepsize.stats.rate_walls import BEYOND, likely_curves
 from stepsize.stats.scores import Floats
+from stepsize.stats.tuning.rate_deviation import CurvePosterior
+from stepsize.stats.tuning.rate_means import RateMeans, rate_means, steady_rates
+from stepsize.stats.tuning.rate_walls import BEYOND, likely_curves
 
 POINTS = 481  # of the mean curve
 DISTANCE = 0.05  # decades between the points at which a draw may have its peak

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stepsize.stats.rate_means import RateMeans
 from stepsize.stats.scores import Floats
+from stepsize.stats.tuning.rate_means import RateMeans
 
 POWERS = (0.5, 1.0, 2.0, 4.0, 8.0)  # p and q
 SPACING = 0.15  # decades between the walls of the grid
