@@ -186,7 +186,7 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_answer(tmp_pat
     whole = run(*LONG, "--json", "--store", "whole.sqlite")
     assert whole.returncode == 0, whole.stderr
     expected = json.loads(whole.stdout)
-    for delay in (0.0, 0.3, 0.2, 0.1, 0.4):
+    for delay in (0.0, 0.3, 0.15):
         code, *_ = interrupted(delay, signal.SIGKILL, *LONG, "--json", "--store", "killed.sqlite")
         assert code in (-signal.SIGKILL, 0)  # a fast machine may finish first
     last = run(*LONG, "--json", "--store", "killed.sqlite")

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from stepsize.errors import StudyError
 from stepsize.stats import new_rows_interval, summarise
 
-ROWS, VALIDATION, SEEDS, TABLES = 150, 50, 15, 150
+ROWS, VALIDATION, SEEDS, TABLES = 150, 50, 15, 100
 LEARNERS = {
     "bayes": GaussianNB(),
     "neighbours": KNeighborsClassifier(5),

@@ -15,22 +15,22 @@ PAIRS = {
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_intervals_cover_the_difference_at_best_rates(name):
-    found = calibrate_tuning(*PAIRS[name], seeds=30, studies=200)
+    found = calibrate_tuning(*PAIRS[name], seeds=30, studies=120)
     assert found.regret < 0.0005
     assert 0.2 * found.regret < found.stated < 0.0005
     assert 0.91 < found.coverage < 0.995
 
 
 def test_without_enough_tuning_the_plain_interval_fails_and_the_other_holds():
-    found = calibrate_tuning(*PAIRS["apart in their best rates"], seeds=200, coarse=3, fine=4, studies=200)
+    found = calibrate_tuning(*PAIRS["apart in their best rates"], seeds=200, coarse=3, fine=4, studies=150)
     assert found.plain < 0.93
     assert found.coverage > found.plain
     assert found.coverage > 0.9
 
 
 def test_more_tuning_leaves_less():
-    few = calibrate_tuning(*PAIRS["alike"], seeds=30, coarse=2, fine=3, studies=100)
-    many = calibrate_tuning(*PAIRS["alike"], seeds=30, coarse=16, fine=80, studies=100)
+    few = calibrate_tuning(*PAIRS["alike"], seeds=30, coarse=2, fine=3, studies=60)
+    many = calibrate_tuning(*PAIRS["alike"], seeds=30, coarse=16, fine=80, studies=60)
     assert many.regret < few.regret
     assert many.stated < few.stated
 
