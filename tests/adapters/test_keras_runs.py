@@ -153,6 +153,12 @@ def test_a_train_step_with_fewer_updates_than_batches_is_reported():
     assert callback.state_dict()["update"] == 6
 
 
+several_optimizers = pytest.mark.skipif(
+    not hasattr(keras.optimizers, "OptimizerMap"), reason="this Keras has one optimizer a model"
+)
+
+
+@several_optimizers
 def test_a_plan_for_several_optimizers_is_refused_with_what_works():
     inner = [keras.optimizers.SGD(0.1), keras.optimizers.Adam(0.1)]
     several = keras.optimizers.OptimizerMap(inner[0], {".*bias": inner[1]})
@@ -167,6 +173,7 @@ def test_a_plan_for_several_optimizers_is_refused_with_what_works():
     assert bias.update == 24
 
 
+@several_optimizers
 def test_a_compiled_plan_drives_one_of_several_optimizers():
     weights, biases = keras.optimizers.SGD(KerasSchedule(PLAN)), keras.optimizers.Adam(0.1)
     several = keras.optimizers.OptimizerMap(weights, {".*bias": biases})

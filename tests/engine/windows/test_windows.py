@@ -80,6 +80,8 @@ def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.usefixtures("piece")
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name: str) -> None:
+    if name == "adaptive" and not hasattr(layers, "AdaptiveMaxPooling2D"):
+        pytest.skip("this Keras has no adaptive pooling")
     function, arguments = gradients(*LAYERS[name])
     replaced = without_windows(function)
     assert windows_in(jax.make_jaxpr(function)(*arguments).jaxpr)
