@@ -86,13 +86,18 @@ def assert_close(ours: Any, theirs: Any) -> None:
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-7)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_inputs_of_an_update_are_the_numbers_that_keras_has(kind, seed):
     arguments, others = draw_two(np.random.default_rng(seed), kind)
-    driven = train(kind, arguments, others)
-    assert_close(driven, train(kind, {**arguments, **others}))
-    assert not all(np.allclose(a, b, rtol=1e-3) for a, b in zip(driven, train(kind, arguments), strict=True))
+    assert_close(train(kind, arguments, others), train(kind, {**arguments, **others}))
+
+
+def test_the_comparison_can_fail():
+    others = {"momentum": 0.9, "weight_decay": 0.01}
+    driven = train(keras.optimizers.SGD, {"momentum": 0.5, "weight_decay": 0.02}, others)
+    with pytest.raises(AssertionError):
+        assert_close(driven, train(keras.optimizers.SGD, {**others, "weight_decay": 0.011}))
 
 
 @pytest.mark.parametrize("kind", [keras.optimizers.SGD, keras.optimizers.RMSprop, keras.optimizers.Muon])
