@@ -44,10 +44,13 @@ class Engine:
         """Prepare the population `key` for `seeds` seeds with `candidates` runs each; return its layout.
 
         A key that is open already keeps its population: `task` must be the same as before.
+
+        Raises: NotShared if the runs of the task must have programs of their own; InputError for settings
+        that cannot be used.
         """
         if key not in self._layouts:
+            self._layouts[key] = self._ask(("open", key, task, candidates, seeds))
             self._opened[key] = (task, candidates, seeds)
-            self._layouts[key] = self._ask(("open", key, *self._opened[key]))
         return self._layouts[key]
 
     def train(

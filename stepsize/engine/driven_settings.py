@@ -1,4 +1,4 @@
-"""What a candidate may set in an update besides the rate: the momentum, and the rate of single layers."""
+"""What a run may set for itself besides the rate: numbers of the optimizer, and the rate of single layers."""
 
 from __future__ import annotations
 
@@ -11,49 +11,122 @@ import jax.numpy as jnp
 import keras
 
 from stepsize.engine.task import Task
-from stepsize.errors import StudyError, unknown
+from stepsize.engine.trainer import NotShared
+from stepsize.errors import ProblemError, StudyError, first_line, unknown
 from stepsize.problems.models.keras_models import Built, DataShape, build
 
 NOT_PROPORTIONAL = ("Adafactor", "Ftrl")  # optimizers whose steps are not proportional to the rate
+SOME_MOMENTUM = 0.5
 
 
 def build_task(task: Task) -> Built:
     """Build the model of a task, with layers named as in a fresh process.
 
-    An optimizer built with momentum 0 keeps no state for it, so one whose momentum a schedule sets is built
-    with another value.
+    An optimizer built with momentum 0 keeps no state for it, so one whose momentum runs set is built with
+    another value. With no momentum and that state, its updates are those without the state.
+
+    Raises: NotShared if runs set numbers of an optimizer that is not Keras' own.
     """
     shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
+    settings = dict(task.settings)
+    names = set(task.variants[0]) if task.variants else set()
+    if "momentum" in names:
+        settings["momentum"] = settings["momentum"] or SOME_MOMENTUM
     keras.utils.clear_session(free_memory=False)
-    built = build(task.model, task.settings, shape, task.metric)
+    built = build(task.model, settings, shape, task.metric)
+    if names:
+        _check_variants(built.model.optimizer, task.variants)
     if task.scheduled_momentum:
         name = momentum_name(built.model.optimizer)
         if getattr(built.model.optimizer, name) == 0:
             keras.utils.clear_session(free_memory=False)
-            return build(task.model, {**task.settings, name: 0.5}, shape, task.metric)
+            return build(task.model, {**settings, name: SOME_MOMENTUM}, shape, task.metric)
     return built
 
 
-class PositiveNumber:
-    """A traced number that Keras may compare with 0, as it does to see whether there is any momentum.
+def _check_variants(optimizer: Any, variants: Sequence[Mapping[str, float]]) -> None:
+    """Raise ProblemError for numbers that the optimizer does not accept.
 
-    The comparisons decide what is computed, so they happen once, when the program is compiled; the number
-    itself is the schedule's value at every update.
+    Raises: NotShared for an optimizer that is not Keras' own.
+    """
+    kind = type(optimizer)
+    if kind.__module__.split(".")[0] != "keras":
+        raise NotShared(f"optimizer {kind.__name__!r} may use its numbers while it is built")
+    for variant in variants:
+        try:
+            kind.from_config({**optimizer.get_config(), **variant})
+        except (TypeError, ValueError) as error:
+            raise ProblemError(
+                f"optimizer {kind.__name__!r} does not accept {dict(variant)}: {first_line(error)}"
+            ) from None
+
+
+class Setting:
+    """A traced number of an optimizer, with which Keras computes as with a number of Python.
+
+    Its comparisons decide what is computed, so they happen once, when the program is compiled, with the
+    number that the optimizer was built with. Differences are rounded once, as those of Python's numbers are
+    on their way into a program.
     """
 
-    def __init__(self, value: jax.Array) -> None:
-        self.value, self.dtype, self.shape = value, value.dtype, value.shape
+    def __init__(self, value: jax.Array, built: float, rest: jax.Array | float = 0.0) -> None:
+        self.value, self._built, self._rest = value, built, rest
+
+    @property
+    def dtype(self) -> Any:
+        return self.value.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
 
     def __jax_array__(self) -> jax.Array:
         return self.value
 
-    def __gt__(self, other: float) -> bool:
-        return True
+    def parts(self) -> tuple[tuple[Any, Any], float]:
+        """Return the traced parts, and the one that is known when the program is compiled."""
+        return (self.value, self._rest), self._built
 
-    def __ne__(self, other: object) -> bool:
-        return True
+    def __bool__(self) -> bool:
+        return bool(self._built)
+
+    def __gt__(self, other: float) -> bool:
+        return self._built > other
+
+    def __eq__(self, other: object) -> bool:
+        return self._built == other
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __neg__(self) -> jax.Array:
+        return -self.value
+
+    def __add__(self, other: Any) -> jax.Array:
+        return self.value + other
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> jax.Array:
+        return (self.value - other) + self._rest
+
+    def __rsub__(self, other: Any) -> jax.Array:
+        return (other - self.value) - self._rest
+
+    def __mul__(self, other: Any) -> jax.Array:
+        return self.value * other
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> jax.Array:
+        return self.value / other
+
+    def __rtruediv__(self, other: Any) -> jax.Array:
+        return other / self.value
+
+
+jax.tree_util.register_pytree_node(  # for functions of JAX that are compiled for themselves
+    Setting, Setting.parts, lambda built, parts: Setting(parts[0], built, parts[1])
+)
 
 
 def momentum_name(optimizer: Any) -> str:
@@ -65,49 +138,47 @@ def momentum_name(optimizer: Any) -> str:
 
 
 @contextmanager
-def driven_momentum(optimizer: Any, value: jax.Array | None) -> Iterator[None]:
-    """Make the optimizer use `value` as its momentum inside the block; None leaves it unchanged."""
-    if value is None:
-        yield
-        return
-    name = momentum_name(optimizer)
-    before = getattr(optimizer, name)
-    setattr(optimizer, name, PositiveNumber(value) if name == "momentum" else value)
+def driven_settings(optimizer: Any, settings: Mapping[str, Setting]) -> Iterator[None]:
+    """Make the optimizer use the settings, by the names of its attributes, inside the block."""
+    before = {name: getattr(optimizer, name) for name in settings}
+    for name, setting in settings.items():
+        setattr(optimizer, name, setting)
     try:
         yield
     finally:
-        setattr(optimizer, name, before)
+        for name, value in before.items():
+            setattr(optimizer, name, value)
 
 
-def layer_factors(model: Any, multipliers: Mapping[str, float]) -> list[float]:
-    """Return the rate multiplier of each trainable variable: that of its layer, or 1.
+def scaled_layers(model: Any, names: Sequence[str]) -> list[str | None]:
+    """Return, for each trainable variable, the name in `names` by which its rate is multiplied, or None.
 
-    A key of `multipliers` applies to every layer whose name begins with it; the longest such key wins. A
-    layer is known by its name, `dense_1`, which its variables carry in their path, `block/dense_1/kernel`.
+    A name applies to every layer whose name begins with it; the longest such name wins. A layer is known by
+    its name, `dense_1`, which its variables carry in their path, `block/dense_1/kernel`.
 
-    Raises: StudyError for a key that begins no layer's name, and for optimizers whose steps are not
+    Raises: StudyError for a name that begins no layer's name, and for optimizers whose steps are not
     proportional to the rate.
     """
-    if multipliers and model.optimizer.use_ema:
+    if names and model.optimizer.use_ema:
         raise StudyError(
             "multipliers cannot be used with use_ema: Keras averages the weights before they apply"
         )
-    name = type(model.optimizer).__name__
-    if multipliers and name in NOT_PROPORTIONAL:
+    optimizer = type(model.optimizer).__name__
+    if names and optimizer in NOT_PROPORTIONAL:
         raise StudyError(
-            f"multipliers cannot be used with {name}: its steps are not proportional to the rate"
+            f"multipliers cannot be used with {optimizer}: its steps are not proportional to the rate"
         )
     layers = [variable.path.split("/")[:-1] for variable in model.trainable_variables]
-    for name in multipliers:
+    for name in names:
         if not any(part.startswith(name) for path in layers for part in path):
             known = sorted({part for path in layers for part in path})
             raise StudyError(unknown("layer in multipliers", name, known))
 
-    def factor(path: Sequence[str]) -> float:
-        matches = [name for name in multipliers if any(part.startswith(name) for part in path)]
-        return multipliers[max(matches, key=len)] if matches else 1.0
+    def longest(path: Sequence[str]) -> str | None:
+        matches = [name for name in names if any(part.startswith(name) for part in path)]
+        return max(matches, key=len, default=None)
 
-    return [factor(path) for path in layers]
+    return [longest(path) for path in layers]
 
 
 def scaled_update(
@@ -115,25 +186,26 @@ def scaled_update(
     slots: Sequence[jax.Array],
     gradients: Sequence[jax.Array],
     weights: Sequence[jax.Array],
-    factors: Sequence[float],
+    factors: Sequence[jax.Array | None],
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     """Make one update of the model's optimizer; return the new weights and slots.
 
-    Each step is scaled by its factor, which is exact for updates that are proportional to the rate. A
-    weight constraint is applied to the scaled step, as Keras applies it after an update of another rate.
+    Each step that has a factor is scaled by it, which is exact for updates that are proportional to the
+    rate. A weight constraint is applied to the scaled step, as Keras applies it after an update of another
+    rate.
     """
     variables = model.trainable_variables
-    scaled = [i for i, factor in enumerate(factors) if factor != 1]
-    constraints = [variables[i].constraint for i in scaled]
-    for i in scaled:
+    scaled = [(i, factor) for i, factor in enumerate(factors) if factor is not None]
+    constraints = [variables[i].constraint for i, _ in scaled]
+    for i, _ in scaled:
         variables[i].constraint = None
     try:
         new, slots = model.optimizer.stateless_apply(slots, gradients, weights)
     finally:
-        for i, constraint in zip(scaled, constraints, strict=True):
+        for (i, _), constraint in zip(scaled, constraints, strict=True):
             variables[i].constraint = constraint
-    for i, constraint in zip(scaled, constraints, strict=True):
-        factor = jnp.asarray(factors[i], new[i].dtype)
-        step = weights[i] + factor * (new[i] - weights[i])
+    for (i, number), constraint in zip(scaled, constraints, strict=True):
+        factor = number.astype(new[i].dtype)
+        step = jnp.where(factor == 1, new[i], weights[i] + factor * (new[i] - weights[i]))
         new[i] = step if constraint is None else constraint(step)
     return new, list(slots)

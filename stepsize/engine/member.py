@@ -6,7 +6,7 @@ JAX, so a run makes exactly the updates that `fit` would make.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import NamedTuple, cast
 
@@ -15,8 +15,16 @@ import jax.numpy as jnp
 import keras
 
 from stepsize.engine.batches import Batch
-from stepsize.engine.driven_settings import build_task, driven_momentum, layer_factors, scaled_update
+from stepsize.engine.driven_settings import (
+    Setting,
+    build_task,
+    driven_settings,
+    momentum_name,
+    scaled_layers,
+    scaled_update,
+)
 from stepsize.engine.initial_weights import is_generator_state, starter
+from stepsize.engine.numeric_settings import Number
 from stepsize.engine.task import Task
 from stepsize.problems.models.kept_weights import recorded_initialisers
 from stepsize.schedules import plateau_rule
@@ -38,10 +46,15 @@ Generators = list[jax.Array]
 
 
 class Driven(NamedTuple):
-    """The values that schedules set, for one update or for many: the rate, and a scheduled momentum."""
+    """What a run sets for itself: the rate and a scheduled momentum, for one update or for many; constants.
+
+    The constants are numbers of the optimizer by name, and multipliers of the rate by a layer's name.
+    """
 
     rate: jax.Array
-    momentum: jax.Array | None
+    momentum: jax.Array | None = None
+    settings: Mapping[str, Number] = {}
+    multipliers: Mapping[str, jax.Array] = {}
 
 
 class Member:
@@ -51,7 +64,7 @@ class Member:
         with recorded_initialisers() as initialisers:
             self.built = build_task(task)
         self.model, self.optimizer = self.built.model, self.built.model.optimizer
-        self._factors = layer_factors(self.model, task.multipliers)
+        self._scaled = scaled_layers(self.model, task.multipliers)
         self._generator = [is_generator_state(v) for v in self.model.non_trainable_variables]
         self._rate_slot = [v is self.optimizer._learning_rate for v in self.optimizer.variables].index(True)
         self._slots = [v.value for v in self.optimizer.variables]
@@ -95,8 +108,9 @@ class Member:
         )
         slots = list(state.slots)
         slots[self._rate_slot] = driven.rate.astype(slots[self._rate_slot].dtype)
-        with driven_momentum(self.optimizer, driven.momentum):
-            weights, slots = scaled_update(self.model, slots, gradients, state.weights, self._factors)
+        factors = [None if name is None else driven.multipliers[name] for name in self._scaled]
+        with driven_settings(self.optimizer, self._settings(driven)):
+            weights, slots = scaled_update(self.model, slots, gradients, state.weights, factors)
         others, generators = self._split(non_trainable)
         diverges = (state.diverged_at < 0) & ~jnp.isfinite(loss)
         diverged_at = jnp.where(diverges, state.update, state.diverged_at)
@@ -121,6 +135,16 @@ class Member:
             self.optimizer.finalize_variable_values(variables)
             weights = [cast(jax.Array, scope.get_current_value(variable)) for variable in variables]
         return state._replace(weights=weights)
+
+    def _settings(self, driven: Driven) -> dict[str, Setting]:
+        """Return the settings of a run by the optimizer's attributes."""
+        numbers = dict(driven.settings)
+        if driven.momentum is not None:
+            numbers[momentum_name(self.optimizer)] = Number(driven.momentum, 0.0)
+        return {
+            name: Setting(value, getattr(self.optimizer, name), rest)
+            for name, (value, rest) in numbers.items()
+        }
 
     def _split(self, non_trainable: Sequence[jax.Array]) -> tuple[list[jax.Array], Generators]:
         pairs = list(zip(self._generator, non_trainable, strict=True))

@@ -1,7 +1,7 @@
 """Many runs of one Keras model as one compiled JAX program.
 
-The learning rate is read from a table, which is an input of the program: a new schedule never triggers a
-new compilation.
+The learning rate is read from a table, which is an input of the program, and so are the numbers that
+candidates set: a new schedule or a new number never triggers a new compilation.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from stepsize.engine.batches import Rows, all_rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side, split_members
 from stepsize.engine.first_loss import lost_together, require_finite_losses
 from stepsize.engine.member import Driven, Generators, Member, State
+from stepsize.engine.numeric_settings import Number
 from stepsize.engine.planner import Layout
 from stepsize.engine.scoring import Scoring
 from stepsize.engine.task import Block, Curves, Task
@@ -50,7 +51,13 @@ class Population:
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))
         self._state, self._generators = jax.eval_shape(self.member.start, seed, self._rule)
-        self._driven = Driven(number, number if task.scheduled_momentum else None)
+        names = task.variants[0] if task.variants else ()
+        self._driven = Driven(
+            number,
+            number if task.scheduled_momentum else None,
+            {name: Number(number, number) for name in names},
+            {name: number for name in task.multipliers},
+        )
         self._rows_checked = False
         self.traces = 0
         self.compile_seconds = 0.0
@@ -181,7 +188,8 @@ class Population:
 
         def step(carried: Carried, feed: tuple[jax.Array, Driven]) -> tuple[Carried, jax.Array]:
             batch = take_rows(data, block, feed[0])
-            (state, loss), generators = update((carried[0], feed[1]), carried[1], batch)
+            driven = feed[1]._replace(settings=block.settings, multipliers=block.multipliers)
+            (state, loss), generators = update((carried[0], driven), carried[1], batch)
             return (state, generators), loss
 
         def epoch(carried: Carried, feed: tuple[jax.Array, Driven]) -> tuple[Carried, Any]:

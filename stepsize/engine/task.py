@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from stepsize.engine.numeric_settings import Number
 from stepsize.problems.metrics import Metric
 
 
@@ -18,6 +19,9 @@ class Task:
     `x` (one array, or inputs by name), `y` and `weights` hold all rows of the data; blocks refer to them by
     row number. `kind`, `classes`, `outputs` and `one_hot` describe `y`, as `Data` does. Every run of a
     population trains on exactly `train_rows` rows.
+
+    `variants` holds the numbers that runs have in place of those in `settings`: all of them have the same
+    names, which are those of `Block.settings`. `multipliers` are the names of `Block.multipliers`.
     """
 
     model: Mapping[str, Any]
@@ -33,8 +37,9 @@ class Task:
     weights: np.ndarray | None = None
     metric: Metric | None = None
     one_hot: bool = False
-    multipliers: Mapping[str, float] = field(default_factory=dict)  # of the rate, by a layer's name
+    multipliers: tuple[str, ...] = ()
     scheduled_momentum: bool = False
+    variants: tuple[Mapping[str, float], ...] = ()
 
     @property
     def updates_per_epoch(self) -> int:
@@ -54,6 +59,8 @@ class Block(NamedTuple):
     [outputs] of a regression target, or None. `rates` is [members, updates]. `rules` is a `PlateauRule` of
     arrays [members], and `watch` [members] the series that each rule observes: 0 validation loss, 1
     validation metric, 2 training loss. `momenta` is [members, updates], or None if no momentum is scheduled.
+    `settings` are numbers [members] that the optimizer uses, and `multipliers` those of the rate [members] by
+    the beginning of a layer's name.
     """
 
     seed: Array
@@ -65,6 +72,8 @@ class Block(NamedTuple):
     rules: Any
     watch: Array
     momenta: Array | None = None
+    settings: Mapping[str, Number] = {}
+    multipliers: Mapping[str, Array] = {}
 
 
 class Curves(NamedTuple):

@@ -7,6 +7,11 @@ from typing import Protocol
 
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
+from stepsize.errors import StudyError
+
+
+class NotShared(StudyError):
+    """The runs of a population cannot share a program, because they set numbers that are compiled in."""
 
 
 class Trainer(Protocol):
@@ -21,6 +26,9 @@ class Trainer(Protocol):
         """Prepare the population `key` for `seeds` seeds with `candidates` runs each; return its layout.
 
         A key that is open already keeps its population: `task` must be the same as before.
+
+        Raises: NotShared if the runs of the task must have programs of their own; InputError for settings
+        that cannot be used.
         """
         ...
 

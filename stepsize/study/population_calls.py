@@ -6,15 +6,16 @@ jobs that share a seed. `Group.blocks` builds what the trainer needs to train a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from stepsize.engine.batch_order import batch_order
+from stepsize.engine.numeric_settings import in_single_precision
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.problems.preprocessing import prepare
@@ -22,9 +23,9 @@ from stepsize.problems.problem import Problem
 from stepsize.problems.splitting.splits import Parts
 from stepsize.schedules import Schedule, parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.candidate_settings import split_settings
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
+from stepsize.study.shared_programs import Program, separate_programs, shared_programs
 from stepsize.study.store import Run
 from stepsize.study.study import Study
 
@@ -45,19 +46,22 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Jobs of a round that share a compiled program: the same settings, and parts of the same size."""
+    """Jobs of a round that share a compiled program, whose parts have the same size.
+
+    `programs` are those of all candidates of the study, by name.
+    """
 
     problem: Problem
     study: Study
     jobs: tuple[Job, ...]
     judge: bool
-    _rates: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    programs: Mapping[str, Program]
+    _plans: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
-    @cached_property
+    @property
     def candidates(self) -> int:
-        """The candidates of the study that have these settings."""
-        settings = self.jobs[0].candidate.settings
-        return sum(candidate.settings == settings for candidate in self.study.candidates)
+        """The candidates of the study that share the program."""
+        return len(self._sharing)
 
     @property
     def seeds(self) -> int:
@@ -67,34 +71,35 @@ class Group:
     @cached_property
     def key(self) -> str:
         """The name of the population, the same in every round of the study."""
-        settings, parts = sorted(self.jobs[0].candidate.settings.items()), self._parts
-        sizes = self.candidates, self.seeds, len(parts.train), len(parts.valid)
-        return repr((self.study.fingerprint, settings, sizes))
+        sizes = self.candidates, self.seeds, len(self._parts.train), len(self._parts.valid)
+        numbers = [sorted(numbers.items()) for numbers in self.task.variants]
+        return repr((self.study.fingerprint, self._program.key, numbers, sizes))
 
     @cached_property
     def task(self) -> Task:
         """What all runs of the population share."""
-        problem, data = self.problem, self.problem.data
-        optimizer, ours = self._settings
+        problem, data, program = self.problem, self.problem.data, self._sharing[0]
         settings = dict(problem.settings or {})
-        if "momentum" in ours:
+        if program.momentum is not None:
             settings.pop("momentum", None)
+        variants = {repr(sorted(each.numbers.items())): each.numbers for each in self._sharing}
         return Task(
             model=problem.travel_form(),
-            settings={**settings, **optimizer},
+            settings={**settings, **program.fixed, **program.numbers},
             x=data.trained_x,
             y=problem.trained_y,
             kind=data.kind,
             classes=len(data.classes),
             outputs=data.outputs,
             train_rows=len(self._parts.train),
-            batch_size=ours.get("batch_size", problem.batch_size),
+            batch_size=program.batch_size or problem.batch_size,
             epochs=problem.epochs,
             weights=problem.row_weights(),
             metric=problem.scored_by,
             one_hot=data.one_hot,
-            multipliers=ours.get("multipliers", {}),
-            scheduled_momentum="momentum" in ours,
+            multipliers=tuple(program.multipliers),
+            scheduled_momentum=program.momentum is not None,
+            variants=tuple(variants.values()) if program.numbers else (),
         )
 
     def calls(self, layout: Layout) -> Iterator[Call]:
@@ -124,20 +129,20 @@ class Group:
     def _parts(self) -> Parts:
         return parts_of(self.problem, self.jobs[0].seed, self.judge)
 
-    @cached_property
-    def _settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        return split_settings(self.jobs[0].candidate.settings)
+    @property
+    def _program(self) -> Program:
+        return self.programs[self.jobs[0].candidate.name]
 
     @cached_property
-    def _momenta(self) -> np.ndarray | None:
-        """The momentum of every update if it is scheduled."""
-        momentum = self._settings[1].get("momentum")
-        return None if momentum is None else self._values(parse(momentum))
+    def _sharing(self) -> list[Program]:
+        """The programs of the candidates that share this one, each with numbers of its own."""
+        return [each for each in self.programs.values() if each.key == self._program.key]
 
     def _block(self, jobs: Sequence[Job], size: int) -> Block:
         seed = jobs[0].seed
         parts = parts_of(self.problem, seed, self.judge)
         members = [jobs[min(i, len(jobs) - 1)] for i in range(size)]  # the last job fills up the block
+        programs = [self.programs[job.candidate.name] for job in members]
         factors = [job.candidate.schedule.metric_factor for job in members]
         rules = [factor.rule() if factor is not None else NEUTRAL for factor in factors]
         watched = self.problem.watched
@@ -150,16 +155,30 @@ class Group:
             rates=np.stack([self._rates_of(job) for job in members]),
             rules=PlateauRule(*np.array(rules, np.float32).T),
             watch=np.array([watched.index(f.metric) if f is not None else 0 for f in factors], np.int32),
-            momenta=None if self._momenta is None else np.stack([self._momenta] * len(members)),
+            momenta=self._momenta(programs),
+            settings={
+                name: in_single_precision([each.numbers[name] for each in programs])
+                for name in self._program.numbers
+            },
+            multipliers={
+                name: np.array([each.multipliers[name] for each in programs], np.float32)
+                for name in self._program.multipliers
+            },
         )
 
     def _rates_of(self, job: Job) -> np.ndarray:
         name = job.candidate.key(job.rate)
-        if name not in self._rates:
-            self._rates[name] = self._values(job.candidate.at(job.rate))
-        return self._rates[name]
+        if name not in self._plans:  # a study needs it for each of its seeds
+            self._plans[name] = self._planned(job.candidate.at(job.rate))
+        return self._plans[name]
 
-    def _values(self, schedule: Schedule) -> np.ndarray:
+    def _momenta(self, programs: Sequence[Program]) -> np.ndarray | None:
+        """Return the momentum of every update [members, updates] if it is scheduled."""
+        specs = [each.momentum for each in programs if each.momentum is not None]
+        plans = {spec: self._planned(parse(spec)) for spec in set(specs)}
+        return np.stack([plans[spec] for spec in specs]) if specs else None
+
+    def _planned(self, schedule: Schedule) -> np.ndarray:
         plan = schedule.plan(epochs=self.task.epochs, updates_per_epoch=self.task.updates_per_epoch)
         return plan.values.astype(np.float32)
 
@@ -179,17 +198,21 @@ class Group:
         )
 
 
-def groups_of(problem: Problem, study: Study, stage: Round) -> Iterator[Group]:
-    """Yield the jobs of a round as groups that share a compiled program."""
-    groups: dict[Any, list[Job]] = {}
+def groups_of(problem: Problem, study: Study, stage: Round, shared: bool = True) -> Iterator[Group]:
+    """Yield the jobs of a round as groups that share a compiled program.
+
+    Candidates whose settings differ in numbers share one, unless `shared` is false.
+    """
+    programs = shared_programs(problem, study) if shared else separate_programs(study)
+    groups: dict[tuple[str, tuple[int, ...]], list[Job]] = {}
     for seed, jobs in groupby(stage.jobs, key=lambda job: job.seed):
         # Drawing the parts of thousands of seeds only to count their rows would take a while.
         drawn = seed if problem.split.sizes_vary else stage.jobs[0].seed
         sizes = tuple(len(rows) for rows in parts_of(problem, drawn, stage.judge))
         for job in jobs:
-            groups.setdefault((job.candidate.settings_text, sizes), []).append(job)
+            groups.setdefault((programs[job.candidate.name].key, sizes), []).append(job)
     for jobs in groups.values():
-        yield Group(problem, study, tuple(jobs), stage.judge)
+        yield Group(problem, study, tuple(jobs), stage.judge, programs)
 
 
 @lru_cache(128)  # a study asks for the parts of its seeds many times

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from stepsize.engine.trainer import Trainer
+from stepsize.engine.planner import Layout
+from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
-from stepsize.study.population_calls import groups_of
+from stepsize.study.population_calls import Group, groups_of
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
@@ -40,11 +42,7 @@ class PopulationExecutor:
         light at once.
         """
         done = 0
-        groups = list(groups_of(self._problem, self._study, stage))
-        for group in groups:
-            self._trainer.open(group.key, group.task, group.candidates, group.seeds)
-        for group in groups:
-            layout = self._trainer.open(group.key, group.task, group.candidates, group.seeds)
+        for group, layout in self._opened(stage):
             self._layouts[str(layout)] = None
             for call in group.calls(layout):
                 missing = sum(job.key not in runs for job in call.jobs)
@@ -61,3 +59,14 @@ class PopulationExecutor:
                 done += missing
                 advance(done)
                 yield finished
+
+    def _opened(self, stage: Round, shared: bool = True) -> list[tuple[Group, Layout]]:
+        """Return the groups of a round, opened; those that cannot share a program are taken apart."""
+        opened = []
+        for group in groups_of(self._problem, self._study, stage, shared):
+            try:
+                layout = self._trainer.open(group.key, group.task, group.candidates, group.seeds)
+                opened.append((group, layout))
+            except NotShared:
+                opened += self._opened(replace(stage, jobs=group.jobs), shared=False)
+        return opened

@@ -44,11 +44,14 @@ def make_task(model="mlp(6)", **changes):
     )
 
 
-def train(task, momenta=None, members=2, segment=1):
-    """Train a block of equal members; give the population and the curves of the last one."""
+def train(task, momenta=None, multipliers=None, members=2, segment=1):
+    """Train a block of equal members; return the population and the curves of the last one."""
+    multipliers = multipliers or {}
+    task = replace(task, multipliers=tuple(multipliers))
     population = make_population(task, members, segment=segment)
     driven = None if momenta is None else np.stack([momenta] * members)
-    block = make_block(task, 5, ["one_cycle(0.1)"] * members, momenta=driven)
+    factors = {name: np.full(members, factor, np.float32) for name, factor in multipliers.items()}
+    block = make_block(task, 5, ["one_cycle(0.1)"] * members, momenta=driven, multipliers=factors)
     (curves,) = population.train([block])
     return population, curves.valid_loss[-1]
 
@@ -151,7 +154,7 @@ def test_an_optimizer_without_momentum_is_refused():
 )
 def test_multipliers_are_rates_of_layers(model, multipliers, factors, nesterov):
     settings = {"optimizer": "sgd", "momentum": 0.9, "nesterov": nesterov}
-    population, losses = train(make_task(model, settings=settings, multipliers=multipliers))
+    population, losses = train(make_task(model, settings=settings), multipliers=multipliers)
     constant = np.full_like(MOMENTA, 0.9)
     assert_same_losses(losses, plain_loop(population, sgd(constant, factors, nesterov)))
 
@@ -168,8 +171,8 @@ def test_a_weight_constraint_holds_after_a_scaled_step(factor):
         ]
     )
     model.compile("sgd", "sparse_categorical_crossentropy")
-    task = make_task(settings={"optimizer": "sgd"}, multipliers={"body": factor})
-    population, losses = train(replace(task, model=travel_form(model, 3)))
+    task = replace(make_task(settings={"optimizer": "sgd"}), model=travel_form(model, 3))
+    population, losses = train(task, multipliers={"body": factor})
     plain = sgd(np.zeros_like(MOMENTA), [factor, factor, 1, 1])
 
     def projected(weights, gradients, t):
@@ -187,9 +190,9 @@ def test_layers_have_the_same_names_however_many_models_were_built():
 @pytest.mark.parametrize(
     ("multipliers", "settings", "words"),
     [
-        ({"desne": 0.1}, {"optimizer": "sgd"}, "did you mean 'dense'"),
-        ({"dense": 0.1}, {"optimizer": "sgd", "use_ema": True}, "use_ema"),
-        ({"dense": 0.1}, {"optimizer": "ftrl"}, "not proportional"),
+        (("desne",), {"optimizer": "sgd"}, "did you mean 'dense'"),
+        (("dense",), {"optimizer": "sgd", "use_ema": True}, "use_ema"),
+        (("dense",), {"optimizer": "ftrl"}, "not proportional"),
     ],
 )
 def test_refusals(multipliers, settings, words):

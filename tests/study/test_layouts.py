@@ -61,3 +61,21 @@ def test_two_layouts_give_one_verdict():
         assert ours["vs_baseline"] is None or (
             ours["vs_baseline"]["verdict"] == theirs["vs_baseline"]["verdict"]
         )
+
+
+@pytest.mark.slow
+def test_numbers_of_an_optimizer_of_ones_own_train_apart():
+    """It may use them while it is built, so each gets a program; the runs are those of a study of its own."""
+
+    def scores(momenta):
+        problem = ss.problem("iris", model="tests.support.user_models:own_optimizer", epochs=2)
+        candidates = [ss.Candidate("constant(0.1)", momentum=momentum) for momentum in momenta]
+        study = make_study(problem, candidates, seeds=2)
+        with Store(":memory:") as store:
+            run_study(study, store, PopulationExecutor(Here(IN_SERIES), problem, study))
+            return {key: run.curves[1, -1] for key, run in store.runs(study.fingerprint).items()}
+
+    together, alone = scores([0.2, 0.9]), scores([0.9])
+    assert len(together) == 4
+    assert len(set(together.values())) == 4
+    assert alone.items() <= together.items()

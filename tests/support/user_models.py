@@ -199,3 +199,18 @@ def drawing():
     model = compiled(Drawn(), keras.layers.Dense(3, trainable=False), keras.layers.Dense(3))
     model.layers[2].set_weights([np.random.normal(size=(3, 3)), np.zeros(3)])
     return model
+
+
+class Halved(keras.optimizers.SGD):
+    """An optimizer that computes with half of its momentum."""
+
+    def __init__(self, learning_rate=0.01, momentum=0.5, **kwargs):
+        super().__init__(learning_rate, momentum / 2, **kwargs)
+
+    def get_config(self):
+        return {**super().get_config(), "momentum": self.momentum * 2}
+
+
+def own_optimizer():
+    """A factory of a model with an optimizer of the user's own."""
+    return compiled(optimizer=Halved(momentum=0.9))

@@ -1,0 +1,76 @@
+"""Which candidates share a compiled program: those whose settings differ in numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from stepsize.checks import is_number
+from stepsize.engine.numeric_settings import is_input
+from stepsize.problems.problem import Problem
+from stepsize.study.candidate_settings import split_settings
+from stepsize.study.candidates import Candidate
+from stepsize.study.study import Study
+
+
+@dataclass(frozen=True)
+class Program:
+    """The settings of a candidate, as the program that trains it takes them.
+
+    `fixed`, arguments of the optimizer, `batch_size` (None for that of the problem) and the names of
+    `multipliers` are compiled in; `numbers`, other arguments of the optimizer, are its inputs, as are the
+    multipliers and a scheduled momentum.
+    """
+
+    fixed: Mapping[str, Any]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    multipliers: Mapping[str, float] = field(default_factory=dict)
+    batch_size: int | None = None
+    momentum: str | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """Equal for candidates that share a program."""
+        compiled = sorted(self.fixed.items()), sorted(self.numbers), sorted(self.multipliers)
+        return repr((*compiled, self.batch_size, self.momentum is not None))
+
+
+def shared_programs(problem: Problem, study: Study) -> dict[str, Program]:
+    """Return the program of each candidate, by its name.
+
+    A number that any candidate sets is an input for all that have it, from the problem if not for
+    themselves.
+    """
+    names = {name for each in study.steps[0].candidates for name in _numbers(each.settings)}
+    return {each.name: _shared(problem, each, names) for each in study.candidates}
+
+
+def separate_programs(study: Study) -> dict[str, Program]:
+    """Return the program of each candidate, by its name, with everything that it sets compiled in."""
+    return {each.name: _program(each, {}) for each in study.candidates}
+
+
+def _shared(problem: Problem, candidate: Candidate, names: set[str]) -> Program:
+    numbers = _numbers({**_usual_settings(problem, candidate), **candidate.settings})
+    return _program(candidate, {name: value for name, value in numbers.items() if name in names})
+
+
+def _program(candidate: Candidate, numbers: Mapping[str, float]) -> Program:
+    optimizer, ours = split_settings(candidate.settings)
+    fixed = {name: value for name, value in optimizer.items() if name not in numbers}
+    return Program(fixed, numbers, ours.get("multipliers", {}), ours.get("batch_size"), ours.get("momentum"))
+
+
+def _usual_settings(problem: Problem, candidate: Candidate) -> dict[str, Any]:
+    """Return what the optimizer of a candidate has from the problem, as far as this process knows it."""
+    settings = dict(problem.settings or {})
+    compiled = problem.travel_form().get("optimizer")
+    if compiled is None or "optimizer" in {*settings, *candidate.settings}:
+        return settings
+    return {**compiled[1], **settings}
+
+
+def _numbers(settings: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in settings.items() if is_number(value) and is_input(name, value)}
