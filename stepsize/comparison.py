@@ -157,7 +157,7 @@ def compare(
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
-            trainable = _counted(trainable, store)
+            trainable = counted(trainable, store)
             if not quiet:
                 count = trainable.updates_per_epoch
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
@@ -166,8 +166,8 @@ def compare(
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
         on_start(study)
-        executor = stack.enter_context(_executor(trainable, study, engine))
-        opened = stack.enter_context(Store(_checked(store or default_store(study.name))))
+        executor = stack.enter_context(open_executor(trainable, study, engine))
+        opened = stack.enter_context(Store(checked_store(store or default_store(study.name))))
         if ready is None and str(store) != ":memory:":
             path = opened.path.with_suffix(".toml")
             for message in _keep_resolved_study(path, problem, description, trainable, study):
@@ -239,14 +239,14 @@ def default_store(name: str) -> Path:
     return RESULTS / f"{name}.sqlite"
 
 
-def _counted(training: Training, store: str | Path | None) -> Training:
+def counted(training: Training, store: str | Path | None) -> Training:
     """Return the training with the updates of an epoch, counted once and kept in the store."""
     check_name(training.name)
-    with Store(_checked(store or default_store(training.name))) as opened:
+    with Store(checked_store(store or default_store(training.name))) as opened:
         return with_counted_updates(training, opened)
 
 
-def _checked(store: str | Path) -> str | Path:
+def checked_store(store: str | Path) -> str | Path:
     """Return the path of a store, unless it is that of the resolved study beside it."""
     if Path(store).suffix.lower() == ".toml":
         raise StoreError(
@@ -274,7 +274,9 @@ def _keep_resolved_study(
         )
 
 
-def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> AbstractContextManager[Executor]:
+def open_executor(
+    problem: Trainable, study: Study, engine: Trainer | None
+) -> AbstractContextManager[Executor]:
     """Return what makes the runs: processes for a training function, populations for a problem."""
     if isinstance(problem, Training):
         return FunctionExecutor(problem)
