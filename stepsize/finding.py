@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from stepsize.checks import is_number, shown
-from stepsize.comparison import checked_store, counted, default_store, open_executor, print_message
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import MissingExtra, StudyError
@@ -21,6 +20,7 @@ from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, map_rounds
 from stepsize.rate_map.summary import summarise_rates
 from stepsize.report import rate_map
 from stepsize.report.progress import ProgressLine
+from stepsize.resources import checked_store, counted, default_store, open_executor, print_message
 from stepsize.study.candidates import Candidate
 from stepsize.study.runner import run_study
 from stepsize.study.store import Store
@@ -139,7 +139,7 @@ def find(
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
             trainable = counted(trainable, store)
-        text = command or call_text(problem, options).replace("stepsize.compare", "stepsize.find", 1)
+        text = command or call_text(problem, options, "find")
         study = plan_maps(trainable, seeds, settings, grid, text, description.get("margin"))
         if not quiet:
             for note in trainable.notes:

@@ -52,7 +52,7 @@ def reason(word: str, runs: RateRuns, seen: Behaviour | None, context: Context) 
 
 def _cause(word: str, seen: Behaviour) -> str:
     if word in (TOO_SMALL, SLOW):
-        longer = f" ({_percent(seen.way + seen.doubled)} with twice the epochs)"
+        longer = f" (about {_percent(seen.way + seen.doubled)} with twice the epochs)"
         return f"{_percent(seen.way)} of the way{longer if seen.doubled > FALLING else ''}"
     if word == UNSTABLE:
         swings = seen.swing > SWINGS
@@ -78,26 +78,32 @@ def _divergence(runs: RateRuns, context: Context) -> str:
 
 
 def sentence(
-    status: Status, best: BestRate | None, score: str, seeds: int, settings: str, low_high: str
+    status: Status, best: BestRate | None, score: str, seeds: int, settings: str, tried: str, given: bool
 ) -> str:
-    """Return the answer of a map in words; `low_high` are the rates tried."""
+    """Return the answer of a map in words; `tried` is the range of rates, which may have been `given`."""
     where = f" with {settings}" if settings else ""
     if best is None:
         return (
-            f"Every run diverged{where}, at all rates tried ({low_high}): scale the inputs and targets, or "
+            f"Every run diverged{where}, at all rates tried ({tried}): scale the inputs and targets, or "
             "limit the gradient with clipnorm=1."
         )
-    low, high = best["range"]
+    chosen, (low, high) = rate(best["rate"]), best["range"]
+    result = f"{score} over {seeds} seeds"
     if status == "flat":
         return (
-            f"The learning rate makes no difference{where}: all rates tried ({low_high}) are as good, within "
-            f"the margin ({score} over {seeds} seeds at {rate(best['rate'])})."
+            f"The learning rate makes no difference{where}: all rates tried ({tried}) are as good, within "
+            f"the margin ({result} at {chosen})."
         )
+    if given:
+        others = (
+            "no other is as good" if low == high else f"those from {rate(low)} to {rate(high)} are as good"
+        )
+        return f"Of the rates given, use lr={chosen}{where} ({result}); {others}, within the margin."
     ends = {
         "open_below": f"; lower rates than {rate(low)} may be as good, but none was tried",
         "open_above": f"; higher rates than {rate(high)} may be as good, but none was tried",
     }
     return (
-        f"Use lr={rate(best['rate'])}{where} ({score} over {seeds} seeds): every constant lr from "
-        f"{rate(low)} to {rate(high)} is as good, within the margin{ends.get(status, '')}."
+        f"Use lr={chosen}{where} ({result}): every constant lr from {rate(low)} to {rate(high)} is as good, "
+        f"within the margin{ends.get(status, '')}."
     )

@@ -71,8 +71,15 @@ class MapOfRates:
         return not np.isfinite(self.scores(runs)).any()
 
     def good(self, runs: Runs) -> tuple[float, float]:
-        """Return the range of rates that are as good as the best, within the margin."""
-        return self.curve(runs).within(self.margin(runs))
+        """Return the range of rates that are as good as the best, within the margin.
+
+        Between rates that were given, nothing is known, so the range ends at two of them.
+        """
+        low, high = self.curve(runs).within(self.margin(runs))
+        inside = [rate for rate in self.tried if low <= rate * ALIKE and rate <= high * ALIKE]
+        if self.study.tuning.rounds or not inside:
+            return low, high
+        return inside[0], inside[-1]
 
     def open_ends(self, runs: Runs) -> tuple[bool, bool]:
         """Return whether good rates reach the lowest rate tried, and the highest."""
@@ -96,10 +103,14 @@ class MapOfRates:
         return tuple(r for r in around if all(abs(math.log(r / t)) > math.log(ALIKE) for t in self.tried))
 
     def choose(self, runs: Runs) -> tuple[float, ...]:
-        """Choose the best rate; return it if it is not tried yet."""
+        """Choose the best rate; return it if it is not tried yet. Of given rates it is the nearest one."""
         if self.all_diverged(runs):
             return ()
-        self.chosen = short(self.curve(runs).rate, self.tried[0], self.tried[-1])
+        peak = self.curve(runs).rate
+        if self.study.tuning.rounds:
+            self.chosen = short(peak, self.tried[0], self.tried[-1])
+        else:
+            self.chosen = min(self.tried, key=lambda rate: abs(math.log(rate / peak)))
         return () if self.chosen in self.tried else (self.chosen,)
 
     def add(self, rates: Sequence[float]) -> None:

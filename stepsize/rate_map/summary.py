@@ -70,12 +70,12 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
         for item, summary in zip(curves, summaries, strict=True)
     ]
     text = ", ".join(f"{key}={value}" for key, value in settings.items())
-    tried = rate_range([each.tried[0], each.tried[-1]])
+    tried, given = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
     if best is None:
         for answer, item in zip(answers, curves, strict=True):
             context = Context(item, scale, _updates(each.study))
             answer["reason"] = reason("diverges", item, None, context)
-        words = sentence(status, None, "", 0, text, tried)
+        words = sentence(status, None, "", 0, text, tried, given)
         return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=None)
     steady = [item for item in curves if not item.diverged_at] or curves
     chosen = next(item for item in curves if item.rate == best["rate"])
@@ -87,7 +87,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
         answer["reason"] = reason(word, item, seen, context)
     mine = next(a for a in answers if a["rate"] == chosen.rate)
     score = f"{scale.name} {scale.plus_minus(mine['mean'], mine['ci95'])} {scale.unit}".strip()
-    words = sentence(status, best, score, mine["n"], text, tried)
+    words = sentence(status, best, score, mine["n"], text, tried, given)
     return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=best)
 
 
@@ -105,7 +105,9 @@ def curves_of(rate: float, runs: list[Run]) -> RateRuns:
 def _best(each: MapOfRates, runs: Runs) -> BestRate | None:
     if each.chosen is None:
         return None
-    ends = [float(f"{end:.2g}") for end in each.good(runs)]
+    ends = each.good(runs)
+    if each.study.tuning.rounds:
+        ends = [float(f"{end:.2g}") for end in ends]
     low, high = min(ends[0], each.chosen), max(ends[1], each.chosen)
     return BestRate(rate=each.chosen, range=[low, high], regret=each.curve(runs).regret)
 
