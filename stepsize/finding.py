@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
+
 from stepsize.checks import is_number, shown
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
@@ -131,6 +133,8 @@ def find(
         if key in options:
             raise StudyError(f"{key}={shown(options[key])} belongs to compare; find tries constant rates")
     grid = None if rates is None else _checked_rates(rates)
+    if settings is not None:
+        _checked_settings(settings)  # before anything starts
     ready = problem if is_trainable(problem) else None
     description = describe_study(problem, options)
     with ExitStack() as stack:
@@ -168,20 +172,32 @@ def plan_maps(
     count = (FEW_SEEDS if problem.expensive else SEEDS) if seeds is None else seeds
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise StudyError(f"seeds={shown(seeds)} must be a whole number of 2 or more")
-    if settings is not None and (isinstance(settings, Mapping) or not settings):
-        raise StudyError(
-            f"settings={shown(settings)} must be a list of dicts, such as [{{}}, {{'momentum': 0.9}}]"
-        )
+    settings = [{}] if settings is None else _checked_settings(settings)
     grid = usual_tuning(problem, count).rates if rates is None else rates
     numbers = tuple(range(TUNING_SEEDS, TUNING_SEEDS + count))
     tuning = Tuning(tuple(grid), 0 if rates is not None else WIDER, numbers, ())
-    candidates = [Candidate(f"constant({rate!r})", **each) for each in settings or [{}] for rate in grid]
+    candidates = [Candidate(f"constant({rate!r})", **each) for each in settings for rate in grid]
     return make_study(problem, candidates, count, command=command, margin=margin, tuning=tuning)
 
 
-def _checked_rates(rates: Sequence[float]) -> list[float]:
+def _checked_settings(settings: Any) -> list[Mapping[str, Any]]:
+    """Return the settings as a list, none of them twice."""
+    is_list = isinstance(settings, list | tuple) and len(settings) > 0
+    if not is_list or not all(isinstance(each, Mapping) for each in settings):
+        raise StudyError(
+            f"settings={shown(settings)} must be a list of dicts, such as [{{}}, {{'momentum': 0.9}}]"
+        )
+    for number, each in enumerate(settings):
+        if each in settings[:number]:
+            text = ", ".join(f"{key}={value}" for key, value in each.items())
+            raise StudyError(f"settings are given twice: {text or 'those of the problem'}")
+    return list(settings)
+
+
+def _checked_rates(rates: Any) -> list[float]:
     """Return the rates in rising order."""
-    wrong = isinstance(rates, str) or not all(is_number(r) and LOWEST <= r <= HIGHEST for r in rates)
+    is_list = isinstance(rates, list | tuple | np.ndarray)
+    wrong = not is_list or not all(is_number(rate) and LOWEST <= rate <= HIGHEST for rate in rates)
     if wrong or len(set(rates)) < max(len(rates), 2):
         raise StudyError(
             f"rates={shown(rates)} must be two or more different numbers between {LOWEST:g} and {HIGHEST:g}"

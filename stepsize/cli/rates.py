@@ -7,11 +7,11 @@ import os
 import shlex
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from stepsize.cli import options
 from stepsize.cli.messages import in_options, options_of
 from stepsize.cli.studies import ALL_DIVERGED
 from stepsize.cli.terminal import ascii_only, say, width
@@ -21,13 +21,7 @@ OWN = {"--with", "--rate", "--seeds", "--json", "--quiet", "-q"}  # options that
 
 
 def find(
-    problem: Annotated[
-        str,
-        typer.Argument(
-            help="A built-in name (ionosphere), data (table.csv), a study file (study.toml), or a training "
-            "function (package.module:train)."
-        ),
-    ],
+    problem: options.ProblemName,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,33 +31,34 @@ def find(
         ),
     ] = None,
     rates: Annotated[
-        list[float] | None, typer.Option("--rate", help="A learning rate to try instead; repeatable.")
+        list[float] | None,
+        typer.Option("--rate", help="A learning rate to try, in place of the usual ones; repeatable."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds for each rate.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict: its name, or its number.")] = None,
-    header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether the first row holds names.")
-    ] = None,
-    kind: Annotated[str | None, typer.Option(help="binary, multiclass, multilabel or regression.")] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; repeatable.")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="mlp(128, 64, dropout=0.2), package.module:factory, or a .keras file."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows per batch.")] = None,
-    split: Annotated[str | None, typer.Option(help="How rows are split, as for compare.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Metric that scores a run, such as auc.")] = None,
-    margin: Annotated[float | None, typer.Option(help="Smallest difference that matters.")] = None,
-    folder: Annotated[
-        str | None, typer.Option("--data", help="Folder with the IDX files of Fashion-MNIST.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the study and its store.")] = None,
-    store: Annotated[Path | None, typer.Option(help="File that keeps the runs.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    target: options.Target = None,
+    header: options.Header = None,
+    kind: options.Kind = None,
+    drop: options.Drop = None,
+    groups: options.Groups = None,
+    order: options.Order = None,
+    part: options.Part = None,
+    weights: options.Weights = None,
+    prepare: options.Prepare = None,
+    model: options.Model = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    split: options.Split = None,
+    validation: options.Validation = None,
+    folds: options.Folds = None,
+    metric: options.Metric = None,
+    mode: options.Mode = None,
+    margin: options.Margin = None,
+    updates_per_epoch: options.UpdatesPerEpoch = None,
+    folder: options.Folder = None,
+    name: options.Name = None,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Say what every learning rate does to a model, from too small to too large.
 
@@ -79,8 +74,11 @@ def find(
 
         found = finding.find(
             problem, seeds=seeds, settings=_maps(settings), rates=rates, target=target, header=header,
-            kind=kind, drop=drop or None, model=model, epochs=epochs, batch_size=batch_size, split=split,
-            metric=metric, margin=margin, folder=folder, name=name, store=store, quiet=quiet, engine=engine,
+            kind=kind, drop=drop or None, groups=groups, order=order, part=part, weights=weights,
+            prepare=prepare, model=model, epochs=epochs, batch_size=batch_size, split=split,
+            validation=validation, folds=folds, metric=metric, mode=mode, margin=margin,
+            updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store, quiet=quiet,
+            engine=engine,
             command=shlex.join(["stepsize", *(word for word in sys.argv[1:] if word not in _PRINTING)]),
             following=shlex.join(["stepsize", "compare", *_shared(sys.argv[2:])]),
             on_message=lambda message: say(in_options(message, options_of(find))),
