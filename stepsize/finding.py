@@ -36,7 +36,7 @@ from stepsize.study.user_functions.training import Training
 if TYPE_CHECKING:
     import pandas
 
-SEEDS, FEW_SEEDS = 10, 3  # for each rate; for a training function, whose runs are expensive
+SEEDS, FEW_SEEDS = 20, 3  # for each rate; for a training function, whose runs are expensive
 WIDER = 8  # times that the grid is widened at most
 UNUSED = ("candidates", "baseline", "tuning", "until", "budget")  # keys of a comparison
 
@@ -113,7 +113,7 @@ def find(
 ) -> RateMap:
     """Train a model at learning rates from too small to too large, and say what each of them does.
 
-    Every rate is held constant and trained to the end on the same `seeds` seeds (default: 10). The rates lie
+    Every rate is held constant and trained to the end on the same `seeds` seeds (default: 20). The rates lie
     half a decade apart, are widened until both ends of the good ones are found, and are closer around the
     best; `rates` replaces them all. `settings` are settings of the optimizer, such as `{"momentum": 0.9}` or
     `{"optimizer": "adam"}`: each gets a map of its own, because a good rate belongs to its optimizer.

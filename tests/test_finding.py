@@ -10,7 +10,7 @@ import stepsize as ss
 from stepsize.errors import StudyError
 from tests.support.training_functions import quick
 
-QUICK = {"epochs": 20, "quiet": True}
+QUICK = {"epochs": 20, "quiet": True, "seeds": 10}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_second_call_trains_nothing_and_says_the_same(found, engine):
 
 
 def test_a_comparison_uses_the_runs_again(found, engine):
-    keys = {**QUICK, "tuning": {"seeds": 8, "fine_seeds": 0, "rounds": 0}}
+    keys = {"epochs": 20, "quiet": True, "tuning": {"seeds": 8, "fine_seeds": 0, "rounds": 0}}
     result = ss.compare("ionosphere", ["constant(lr)"], seeds=2, store=found.store, engine=engine, **keys)
     assert result.answer["cost"]["runs"] == 2
 
@@ -92,7 +92,9 @@ def test_what_cannot_be_mapped_is_refused(arguments, message):
 
 
 def test_rates_in_any_order(engine):
-    found = ss.find("ionosphere", rates=[1, 0.001, 0.1], store=":memory:", engine=engine, seeds=2, **QUICK)
+    found = ss.find(
+        "ionosphere", rates=[1, 0.001, 0.1], store=":memory:", engine=engine, **{**QUICK, "seeds": 2}
+    )
     assert [row["rate"] for row in found.answer["rates"]] == [0.001, 0.1, 1.0]
 
 

@@ -103,13 +103,17 @@ class MapOfRates:
         return tuple(r for r in around if all(abs(math.log(r / t)) > math.log(ALIKE) for t in self.tried))
 
     def choose(self, runs: Runs) -> tuple[float, ...]:
-        """Choose the best rate; return it if it is not tried yet. Of given rates it is the nearest one."""
+        """Choose the middle of the good rates; return it if it is not tried yet.
+
+        The peak of the curve is anywhere among them where scores hardly differ. Of given rates, the one
+        nearest to the peak is chosen.
+        """
         if self.all_diverged(runs):
             return ()
-        peak = self.curve(runs).rate
         if self.study.tuning.rounds:
-            self.chosen = short(peak, self.tried[0], self.tried[-1])
+            self.chosen = short(math.sqrt(math.prod(self.good(runs))), self.tried[0], self.tried[-1])
         else:
+            peak = self.curve(runs).rate
             self.chosen = min(self.tried, key=lambda rate: abs(math.log(rate / peak)))
         return () if self.chosen in self.tried else (self.chosen,)
 

@@ -57,7 +57,7 @@ def answer(study, runs):
 
 @pytest.mark.parametrize("peak", [1e-5, 0.001, 0.1, 3.0, 40.0])
 def test_both_ends_are_found_wherever_the_best_rate_lies(ionosphere, peak):
-    study = plan_maps(ionosphere)
+    study = plan_maps(ionosphere, 10)
     runs, _ = trained(study, hill(peak))
     found = answer(study, runs)
     assert found["status"] == "ok"
@@ -73,7 +73,7 @@ def test_both_ends_are_found_wherever_the_best_rate_lies(ionosphere, peak):
 
 
 def test_a_stopped_map_asks_for_what_is_missing_and_nothing_else(ionosphere):
-    study = plan_maps(ionosphere)
+    study = plan_maps(ionosphere, 10)
     whole, stages = trained(study, hill(5.0))
     for stop in range(0, len(whole), 23):
         some, _ = trained(study, hill(5.0), stop_after=stop)
@@ -96,7 +96,7 @@ def test_rates_that_all_diverge(ionosphere):
 
 
 def test_a_rate_that_makes_no_difference(ionosphere):
-    study = plan_maps(ionosphere)
+    study = plan_maps(ionosphere, 10)
     runs, _ = trained(study, lambda rate, seed, settings: 0.7 + 0.001 * (seed % 3))
     found = answer(study, runs)
     assert found["status"] == "flat"
@@ -107,7 +107,7 @@ def test_a_rate_that_makes_no_difference(ionosphere):
 
 
 def test_scores_that_rise_up_to_the_highest_rate(ionosphere):
-    study = plan_maps(ionosphere)
+    study = plan_maps(ionosphere, 10)
     runs, _ = trained(study, lambda rate, seed, settings: 0.5 + 0.05 * np.log10(rate / 1e-3))
     found = answer(study, runs)
     assert found["status"] == "open_above"
@@ -115,7 +115,7 @@ def test_scores_that_rise_up_to_the_highest_rate(ionosphere):
 
 
 def test_some_runs_that_diverge_end_the_map(ionosphere):
-    study = plan_maps(ionosphere)
+    study = plan_maps(ionosphere, 10)
 
     def score(rate, seed, settings):
         return None if rate > 0.2 and seed % 3 == 0 else 0.6 + 0.1 * np.log10(rate / 1e-3)
@@ -131,7 +131,7 @@ def test_some_runs_that_diverge_end_the_map(ionosphere):
 
 
 def test_given_rates_are_all_that_is_tried(ionosphere):
-    study = plan_maps(ionosphere, rates=[0.01, 0.1, 1.0])
+    study = plan_maps(ionosphere, rates=[0.01, 0.1, 1.0], seeds=10)
     runs, _ = trained(study, hill(0.15))
     assert len(runs) == 30
     found = answer(study, runs)
@@ -147,20 +147,20 @@ def test_each_setting_has_a_map_of_its_own(ionosphere):
         return hill(0.01 if settings.get("momentum") else 0.1)(rate, seed, settings)
 
     settings = [{}, {"momentum": 0.95}]
-    both = plan_maps(ionosphere, settings=settings)
+    both = plan_maps(ionosphere, settings=settings, seeds=10)
     runs, _ = trained(both, score)
     plain, momentum = answer(both, runs)["maps"]
     assert plain["best"]["rate"] == pytest.approx(0.1, rel=0.4)
     assert momentum["best"]["rate"] == pytest.approx(0.01, rel=0.4)
     assert "with momentum=0.95" in momentum["sentence"]
     for each, alone in zip(settings, (plain, momentum), strict=True):
-        study = plan_maps(ionosphere, settings=[each])
+        study = plan_maps(ionosphere, settings=[each], seeds=10)
         (single,) = answer(study, trained(study, score)[0])["maps"]
         assert single == alone
 
 
 def test_a_loss_is_better_low():
-    study = plan_maps(problem("iris", metric="categorical_crossentropy"))
+    study = plan_maps(problem("iris", metric="categorical_crossentropy"), 10)
     runs, _ = trained(study, lambda *job: -hill(0.1, top=-0.2)(*job))
     found = answer(study, runs)
     assert found["best"]["rate"] == pytest.approx(0.1, rel=0.5)
