@@ -24,7 +24,7 @@ from machine import machine, versions
 import stepsize as ss
 from stepsize.engine.client import Engine
 from stepsize.finding import plan_maps
-from stepsize.rate_map.rounds import MapOfRates, finished_maps, map_rounds
+from stepsize.rate_map.rounds import MapOfRates, map_rounds
 from stepsize.rate_map.summary import summarise_rates
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import Round
