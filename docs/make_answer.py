@@ -1,4 +1,4 @@
-"""Write answer.md, and the table of verdict.md, from the types of the answer."""
+"""Write answer.md, and the tables of verdict.md and rates.md, from the types of the answers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
+from stepsize.rate_map.answer import RateMapAnswer, Status
+from stepsize.rate_map.answer import Word as RateWord
 from stepsize.stats.decision import Word
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol, Verdict, VersusBaseline
 
 DOCS = Path(__file__).parent
-JSON = {str: "string", int: "integer", float: "number", bool: "boolean", Word: "string"}
+JSON = {
+    str: "string", int: "integer", float: "number", bool: "boolean", Word: "string", RateWord: "string",
+    Status: "string",
+}  # fmt: skip
 STATISTICS = (
     (CandidateAnswer, ("ci95",)),
     (VersusBaseline, ("mean", "p", "p_holm", "p_better")),
@@ -111,11 +116,29 @@ def statistics() -> str:
 
 def verdict_page() -> str:
     """Return the text of verdict.md with its table made again."""
-    text = (DOCS / "verdict.md").read_text(encoding="utf-8")
-    assert BETWEEN.search(text), "verdict.md has lost the comments around its table"
-    return BETWEEN.sub(lambda _: statistics(), text)
+    return with_tables("verdict.md", statistics())
+
+
+def rates_page() -> str:
+    """Return the text of rates.md with its tables made again."""
+    seen, parts = set[Any](), []
+    for path, declared in objects(RateMapAnswer):
+        if declared not in seen:
+            seen.add(declared)
+            rows = [(f"`{name}`", json_type(kind), text) for name, (kind, text) in fields(declared).items()]
+            title = f"**`{path}`.** {declared.__doc__}\n\n" if path else ""
+            parts.append(title + table(("field", "type", "what it is"), *rows))
+    return with_tables("rates.md", "\n".join(parts))
+
+
+def with_tables(name: str, tables: str) -> str:
+    """Return the text of a page with the tables between its comments made again."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    assert BETWEEN.search(text), f"{name} has lost the comments around its table"
+    return BETWEEN.sub(lambda _: tables, text)
 
 
 if __name__ == "__main__":
     (DOCS / "answer.md").write_text(page(), encoding="utf-8")
     (DOCS / "verdict.md").write_text(verdict_page(), encoding="utf-8")
+    (DOCS / "rates.md").write_text(rates_page(), encoding="utf-8")

@@ -15,6 +15,7 @@ from stepsize.units import epochs, lr, run, updates
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result, compare
+    from stepsize.finding import RateMap, find
     from stepsize.problems.data import Data
     from stepsize.problems.loading.catalog import load
     from stepsize.problems.problem import Problem, problem
@@ -79,6 +80,7 @@ __all__ = [
     "Data",
     "Plan",
     "Problem",
+    "RateMap",
     "Result",
     "Schedule",
     "Split",
@@ -94,6 +96,7 @@ __all__ = [
     "epochs",
     "exp_range",
     "exponential",
+    "find",
     "flat_cosine",
     "from_json",
     "hyperbolic",
@@ -143,10 +146,12 @@ _ELSEWHERE = {
     "Candidate": "stepsize.study.candidates",
     "Data": "stepsize.problems.data",
     "Problem": "stepsize.problems.problem",
+    "RateMap": "stepsize.finding",
     "Result": "stepsize.comparison",
     "Split": "stepsize.problems.splitting.splits",
     "Training": "stepsize.study.user_functions.training",
     "compare": "stepsize.comparison",
+    "find": "stepsize.finding",
     "load": "stepsize.problems.loading.catalog",
     "problem": "stepsize.problems.problem",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,18 +14,24 @@ from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import MissingExtra, OutputError, StoreError
 from stepsize.number_format import plain
-from stepsize.output_files import REPORT, RESOLVED_STUDY, RESULTS, check_output, study_of, write_output
-from stepsize.problems.problem import Problem
+from stepsize.output_files import REPORT, RESOLVED_STUDY, check_output, study_of, write_output
 from stepsize.report import html, terminal
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
+from stepsize.resources import (
+    checked_store,
+    counted,
+    default_store,
+    open_executor,
+    print_message,
+    stored_runs,
+)
 from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate
 from stepsize.study.executor import Executor
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
-from stepsize.study.population_executor import PopulationExecutor
-from stepsize.study.protocol import finished_runs, rounds, total_runs
+from stepsize.study.protocol import rounds
 from stepsize.study.runner import Cost, Progress, run_study
 from stepsize.study.saved_study import study_id
 from stepsize.study.store import Store
@@ -38,9 +44,7 @@ from stepsize.study.study_files.description import (
 )
 from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.options import call_text, study_options
-from stepsize.study.trainable import Trainable, check_name, is_trainable
-from stepsize.study.user_functions.counting import with_counted_updates
-from stepsize.study.user_functions.executor import FunctionExecutor
+from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
 from stepsize.verdict.answer import Answer, Details, Verdict
 from stepsize.verdict.picture_data import picture_data
@@ -49,11 +53,6 @@ from stepsize.verdict.summary import summarise_study
 
 if TYPE_CHECKING:
     import pandas
-
-
-def print_message(message: str) -> None:
-    """Print a message for people on standard error."""
-    print(message, file=sys.stderr)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +156,7 @@ def compare(
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
-            trainable = _counted(trainable, store)
+            trainable = counted(trainable, store)
             if not quiet:
                 count = trainable.updates_per_epoch
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
@@ -166,13 +165,13 @@ def compare(
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
         on_start(study)
-        executor = stack.enter_context(_executor(trainable, study, engine))
-        opened = stack.enter_context(Store(_checked(store or default_store(study.name))))
+        executor = stack.enter_context(open_executor(trainable, study, engine))
+        opened = stack.enter_context(Store(checked_store(store or default_store(study.name))))
         if ready is None and str(store) != ":memory:":
             path = opened.path.with_suffix(".toml")
             for message in _keep_resolved_study(path, problem, description, trainable, study):
                 on_message(message)
-        for message in _stored_runs(study, opened, quiet):
+        for message in stored_runs(study, opened, quiet):
             on_message(message)
         with ProgressLine(sys.stderr, quiet) as line:
             return complete(study, opened, executor, line.show)
@@ -234,28 +233,6 @@ def stored_result(store: Store, which: str | None = None) -> Result:
     return judge(study, store, saved.cost or {})
 
 
-def default_store(name: str) -> Path:
-    """Return the file that keeps the runs of a study called `name` unless another is given."""
-    return RESULTS / f"{name}.sqlite"
-
-
-def _counted(training: Training, store: str | Path | None) -> Training:
-    """Return the training with the updates of an epoch, counted once and kept in the store."""
-    check_name(training.name)
-    with Store(_checked(store or default_store(training.name))) as opened:
-        return with_counted_updates(training, opened)
-
-
-def _checked(store: str | Path) -> str | Path:
-    """Return the path of a store, unless it is that of the resolved study beside it."""
-    if Path(store).suffix.lower() == ".toml":
-        raise StoreError(
-            f"store={str(store)!r} is where the study file would be; give for example "
-            f"store={str(Path(store).with_suffix('.sqlite'))!r}"
-        )
-    return store
-
-
 def _keep_resolved_study(
     path: Path, source: Any, description: Mapping[str, Any], problem: Trainable, study: Study
 ) -> Iterator[str]:
@@ -271,29 +248,4 @@ def _keep_resolved_study(
         yield (
             f"{path} held study {earlier} and now holds this one; give each study a name of its own to keep "
             "both."
-        )
-
-
-def _executor(problem: Trainable, study: Study, engine: Trainer | None) -> AbstractContextManager[Executor]:
-    """Return what makes the runs: processes for a training function, populations for a problem."""
-    if isinstance(problem, Training):
-        return FunctionExecutor(problem)
-    assert isinstance(problem, Problem)
-    assert engine is not None
-    return nullcontext(PopulationExecutor(engine, problem, study))
-
-
-def _stored_runs(study: Study, store: Store, quiet: bool) -> Iterator[str]:
-    """Yield how many runs the store has, or that none of its runs can be used."""
-    runs = store.runs(study.fingerprint)
-    total, stored = total_runs(study, runs), finished_runs(study, runs)
-    if damaged := store.damaged(study.fingerprint):
-        yield f"{damaged:,} runs in {store.path} are damaged, so they are trained again."
-    if stored and not quiet:
-        rest = "nothing is left to train" if stored == total else "continuing"
-        yield f"{stored:,} of {total:,} runs are in {store.path}; {rest}."
-    elif not stored and store.fingerprints(study.name) - {study.fingerprint}:
-        yield (
-            f"Settings or versions have changed since the runs in {store.path}. Those runs are kept; "
-            "new ones will be trained."
         )

@@ -29,12 +29,14 @@ ALLOWED = {
     "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
     | {"metric_directions", "output_files", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
-    "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict"},
+    "rate_map": {"number_format", "stats", "study"},
+    "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"},
+    "resources": {"errors", "output_files", "engine", "problems", "study"},
     "comparison": {
-        "checks",
         "errors",
         "number_format",
         "output_files",
+        "resources",
         "schedules",
         "problems",
         "engine",
@@ -42,8 +44,9 @@ ALLOWED = {
         "verdict",
         "report",
     },
+    "finding": {"errors", "checks", "number_format", "engine", "study", "rate_map", "report", "resources"},
     "cli": {"errors", "output_files", "schedules", "export", "problems", "engine", "study", "report"}
-    | {"comparison"},
+    | {"comparison", "finding"},
 }
 
 # Each wing of a package may import the files beside the wings, and these other wings.

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import stepsize
-from stepsize.cli import schedules, studies
+from stepsize.cli import rates, schedules, studies
 from stepsize.cli.messages import in_options, options_of
 from stepsize.errors import EngineError, StepsizeError
 
@@ -61,7 +61,7 @@ def _root(
         raise typer.Exit(BAD_INPUT)
 
 
-COMMANDS = (studies.compare, studies.report, schedules.preview, schedules.export)
+COMMANDS = (studies.compare, rates.find, studies.report, schedules.preview, schedules.export)
 for command in COMMANDS:
     app.command()(command)
 

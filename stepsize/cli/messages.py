@@ -88,16 +88,16 @@ def _option(message: str, start: int, option: str) -> tuple[str, int]:
         return option if switch[0] == "True" else option.replace("--", "--no-", 1), switch.end()
     if quoted:
         return f"{option} {shlex.quote(quoted[0][1:-1])}", quoted.end()
-    values = _texts(several[0]) if several else []
+    values = _items(several[0]) if several else []
     if several and values:
         return " ".join(f"{option} {shlex.quote(value)}" for value in values), several.end()
     return f"{option} ", start
 
 
-def _texts(source: str) -> list[str]:
-    """Return the items of a list of texts; none for any other list."""
+def _items(source: str) -> list[str]:
+    """Return the items of a list of texts or numbers; none for any other list."""
     try:
         items = ast.literal_eval(source)
     except (ValueError, SyntaxError):
         return []
-    return items if all(isinstance(item, str) for item in items) else []
+    return [str(item) for item in items] if all(isinstance(item, str | float) for item in items) else []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stepsize.cli import options
 from stepsize.cli.messages import in_options, options_of, result_in_options
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import OutputError, StoreError, require
@@ -28,73 +29,31 @@ TO_REPORT = ("scipy", "sklearn", "altair", "vl_convert", "jinja2")  # packages
 
 
 def compare(
-    problem: Annotated[
-        str,
-        typer.Argument(
-            help="A built-in name (ionosphere), data (table.csv), a study file (study.toml), or a training "
-            "function (package.module:train)."
-        ),
-    ],
+    problem: options.ProblemName,
     candidates: Annotated[
         list[str] | None,
         typer.Option("--schedule", "-s", help="A schedule to compare, such as 'cosine(lr)'; repeatable."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds for the verdict.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Schedule that the others are compared with.")] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="Column to predict: its name, or its number (-1 is the last); several with commas."
-        ),
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether the first row holds the names of the columns; recognised by default.",
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(help="binary, multiclass, multilabel or regression; recognised by default."),
-    ] = None,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="Column to leave out, by name or number; repeatable.")
-    ] = None,
-    groups: Annotated[
-        str | None,
-        typer.Option(help="Column naming groups that must not be split between training and validation."),
-    ] = None,
-    order: Annotated[str | None, typer.Option(help="Column of times; the latest rows validate.")] = None,
-    part: Annotated[str | None, typer.Option(help="Column with the values train, valid and test.")] = None,
-    weights: Annotated[str | None, typer.Option(help="Column of row weights in the training loss.")] = None,
-    prepare: Annotated[
-        bool | None,
-        typer.Option(
-            "--prepare/--no-prepare",
-            help="Fill missing numbers and scale inputs; by default only for a model given as text.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="mlp(128, 64, dropout=0.2), package.module:factory, or a .keras file."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows per batch.")] = None,
-    split: Annotated[
-        str | None, typer.Option(help="stratified, random, groups, time, column, kfold, lesson or test.")
-    ] = None,
-    validation: Annotated[
-        float | None, typer.Option(help="Share of the rows used for validation, such as 0.25.")
-    ] = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Folds of a cross-validation; the number of seeds must be a multiple.")
-    ] = None,
-    metric: Annotated[str | None, typer.Option(help="Metric that scores a run, such as auc.")] = None,
-    mode: Annotated[
-        str | None, typer.Option(help="max or min: which direction of the metric is better.")
-    ] = None,
-    margin: Annotated[float | None, typer.Option(help="Smallest difference that matters.")] = None,
+    target: options.Target = None,
+    header: options.Header = None,
+    kind: options.Kind = None,
+    drop: options.Drop = None,
+    groups: options.Groups = None,
+    order: options.Order = None,
+    part: options.Part = None,
+    weights: options.Weights = None,
+    prepare: options.Prepare = None,
+    model: options.Model = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    split: options.Split = None,
+    validation: options.Validation = None,
+    folds: options.Folds = None,
+    metric: options.Metric = None,
+    mode: options.Mode = None,
+    margin: options.Margin = None,
     until: Annotated[
         str | None, typer.Option(help="decided: add seeds until every question is decided; needs --budget.")
     ] = None,
@@ -102,20 +61,13 @@ def compare(
         str | None,
         typer.Option(help="The most that --until may cost: a time (60s, 10m, 2h) or a number of runs."),
     ] = None,
-    updates_per_epoch: Annotated[
-        int | None,
-        typer.Option(help="Optimizer updates per epoch of a training function; counted by default."),
-    ] = None,
-    folder: Annotated[
-        str | None, typer.Option("--data", help="Folder with the IDX files of Fashion-MNIST.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the study, its store and its report.")] = None,
-    store: Annotated[Path | None, typer.Option(help="File that keeps the runs.")] = None,
+    updates_per_epoch: options.UpdatesPerEpoch = None,
+    folder: options.Folder = None,
+    name: options.Name = None,
+    store: options.Store = None,
     report: Annotated[Path | None, typer.Option(help="File for the HTML report.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train every schedule on many seeds, and report which ones can be told apart.
 

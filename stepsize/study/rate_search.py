@@ -107,7 +107,12 @@ class Search:
                 if rate in tried:
                     score = runs[Job(self.candidate, rate, seed).key].score
                     scores[row, column] = -np.inf if score is None else self.study.sign * score
-        return _fitted(rates, scores.tobytes())
+        return fitted_curve(rates, scores)
+
+
+def fitted_curve(rates: Sequence[float], scores: np.ndarray) -> RateCurve:
+    """Return `fit_rate_curve` of rates and scores, remembered."""
+    return _fitted(tuple(rates), np.asarray(scores, np.float64).tobytes())
 
 
 @lru_cache(4096)  # a study asks for the curve of the same scores again and again

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from stepsize.study.executor import Executor
-from stepsize.study.protocol import rounds, total_runs
-from stepsize.study.store import Run, Store
+from stepsize.study.protocol import Round, rounds, total_runs
+from stepsize.study.store import Run, Runs, Store
 from stepsize.study.study import Study
 
 
@@ -61,15 +61,20 @@ def run_study(
     store: Store,
     executor: Executor,
     listen: Callable[[Progress], None] = lambda progress: None,
+    plan: Callable[[Study, Runs], Iterator[Round]] = rounds,
+    count: Callable[[Study, Runs], int] = total_runs,
 ) -> Cost:
-    """Train every run that `study` needs and `store` lacks; afterwards the store has them all."""
+    """Train every run that `study` needs and `store` lacks; afterwards the store has them all.
+
+    `plan` yields the rounds up to the first that is not finished, `count` says how many runs they have.
+    """
     runs = store.runs(study.fingerprint)
-    progress = Progress(total_runs(study, runs), 0, 0)
+    progress = Progress(count(study, runs), 0, 0)
     trained, began = 0, time.perf_counter()
     trained_before, compiled_before = executor.training_seconds, executor.compile_seconds
-    for stage in rounds(study, runs):
+    for stage in plan(study, runs):
         stored = sum(job.key in runs for job in stage.jobs)
-        progress.stage, progress.total = stage.name, total_runs(study, runs)
+        progress.stage, progress.total = stage.name, count(study, runs)
         progress.found += stored
         before = progress.found + trained
 

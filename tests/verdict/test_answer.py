@@ -115,3 +115,4 @@ def make_answer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_the_pages_on_the_answer_are_up_to_date(make_answer: ModuleType) -> None:
     assert (DOCS / "answer.md").read_text(encoding="utf-8") == make_answer.page()
     assert (DOCS / "verdict.md").read_text(encoding="utf-8") == make_answer.verdict_page()
+    assert (DOCS / "rates.md").read_text(encoding="utf-8") == make_answer.rates_page()

@@ -33,8 +33,8 @@ def study_options(
     return options if seeds is None else {**options, "seeds": seeds}
 
 
-def call_text(source: Any, options: Mapping[str, Any]) -> str:
-    """Return a call of `compare` as text, for the report to show.
+def call_text(source: Any, options: Mapping[str, Any], function: str = "compare") -> str:
+    """Return a call of the library as text, for the report to show.
 
     A problem that exists only in Python is called `problem` there.
     """
@@ -42,7 +42,7 @@ def call_text(source: Any, options: Mapping[str, Any]) -> str:
     keys = {key: value for key, value in options.items() if key != "candidates"}
     text = "".join(f", {key}={_value_text(value)}" for key, value in keys.items())
     name = repr(str(source)) if isinstance(source, str | Path) else "problem"
-    return f"stepsize.compare({name}{f', [{schedules}]' if schedules else ''}{text})"
+    return f"stepsize.{function}({name}{f', [{schedules}]' if schedules else ''}{text})"
 
 
 def _value_text(value: Any) -> str:

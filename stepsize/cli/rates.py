@@ -1,0 +1,135 @@
+"""`stepsize find`: what every learning rate does to a model."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shlex
+import sys
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+
+from stepsize.cli import options
+from stepsize.cli.messages import in_options, options_of
+from stepsize.cli.studies import ALL_DIVERGED
+from stepsize.cli.terminal import ascii_only, say, width
+from stepsize.errors import StudyError, require
+
+OWN = {"--with", "--rate", "--seeds", "--json", "--quiet", "-q"}  # options that `compare` does not share
+
+
+def find(
+    problem: options.ProblemName,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            help="Settings of the optimizer to map as well, such as 'momentum=0.9' or 'optimizer=adam'; "
+            "repeatable.",
+        ),
+    ] = None,
+    rates: Annotated[
+        list[float] | None,
+        typer.Option("--rate", help="A learning rate to try, in place of the usual ones; repeatable."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds for each rate.")] = None,
+    target: options.Target = None,
+    header: options.Header = None,
+    kind: options.Kind = None,
+    drop: options.Drop = None,
+    groups: options.Groups = None,
+    order: options.Order = None,
+    part: options.Part = None,
+    weights: options.Weights = None,
+    prepare: options.Prepare = None,
+    model: options.Model = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    split: options.Split = None,
+    validation: options.Validation = None,
+    folds: options.Folds = None,
+    metric: options.Metric = None,
+    mode: options.Mode = None,
+    margin: options.Margin = None,
+    updates_per_epoch: options.UpdatesPerEpoch = None,
+    folder: options.Folder = None,
+    name: options.Name = None,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Say what every learning rate does to a model, from too small to too large.
+
+    Example: stepsize find ionosphere
+    """
+    from stepsize.engine.client import Engine
+
+    may_be_function = ":" in problem or problem.lower().endswith(".toml")
+    require("all", *(() if may_be_function else ("jax", "keras")), "scipy", "sklearn")
+    # The training process takes longest to start, so it starts before anything else is even imported.
+    with nullcontext() if may_be_function else Engine() as engine:
+        from stepsize import finding
+
+        found = finding.find(
+            problem, seeds=seeds, settings=_maps(settings), rates=rates, target=target, header=header,
+            kind=kind, drop=drop or None, groups=groups, order=order, part=part, weights=weights,
+            prepare=prepare, model=model, epochs=epochs, batch_size=batch_size, split=split,
+            validation=validation, folds=folds, metric=metric, mode=mode, margin=margin,
+            updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store, quiet=quiet,
+            engine=engine,
+            command=shlex.join(["stepsize", *(word for word in sys.argv[1:] if word not in _PRINTING)]),
+            following=shlex.join(["stepsize", "compare", *_shared(sys.argv[2:])]),
+            on_message=lambda message: say(in_options(message, options_of(find))),
+        )  # fmt: skip
+    if as_json:
+        typer.echo(found.to_json())
+    else:
+        from stepsize.report import rate_map
+
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        typer.echo(rate_map.render(found.answer, width(), colour, ascii_only()), nl=False)
+    say(f"Runs: {found.store}")
+    if all(each["status"] == "all_diverged" for each in found.answer["maps"]):
+        raise typer.Exit(ALL_DIVERGED)
+
+
+_PRINTING = ("--json", "--quiet", "-q")
+
+
+def _maps(texts: list[str] | None) -> list[dict[str, Any]] | None:
+    """Return the settings of every map: those of the problem, and those that were asked for."""
+    return None if not texts else [{}, *map(read_settings, texts)]
+
+
+def read_settings(text: str) -> dict[str, Any]:
+    """Return settings written as `name=value`, with commas between them.
+
+    >>> read_settings("optimizer=adam, beta_1=0.8")
+    {'optimizer': 'adam', 'beta_1': 0.8}
+    """
+    settings: dict[str, Any] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not name.isidentifier() or not value:
+            raise StudyError(f"--with {text!r} must be settings such as 'momentum=0.9' or 'optimizer=adam'")
+        try:
+            settings[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            settings[name] = value
+    return settings
+
+
+def _shared(words: list[str]) -> list[str]:
+    """Return the words of the command line that `compare` takes as well."""
+    kept, skip = [], False
+    for word in words:
+        option, equals, _ = word.partition("=")
+        if skip:
+            skip = False
+        elif option in OWN:
+            skip = not equals and option not in _PRINTING
+        else:
+            kept.append(word)
+    return kept

@@ -1,0 +1,205 @@
+"""`find`: from a problem to the map of its learning rates."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from stepsize.checks import is_number, shown
+from stepsize.engine.client import Engine
+from stepsize.engine.trainer import Trainer
+from stepsize.errors import MissingExtra, StudyError
+from stepsize.number_format import plain
+from stepsize.rate_map.answer import BestRate, RateMapAnswer
+from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, map_rounds
+from stepsize.rate_map.summary import summarise_rates
+from stepsize.report import rate_map
+from stepsize.report.progress import ProgressLine
+from stepsize.resources import checked_store, counted, default_store, open_executor, print_message
+from stepsize.study.candidates import Candidate
+from stepsize.study.runner import run_study
+from stepsize.study.store import Store
+from stepsize.study.study import TUNING_SEEDS, Study, Tuning, make_study, usual_tuning
+from stepsize.study.study_files.description import describe_study, make_problem
+from stepsize.study.study_files.keys import StudyKeys
+from stepsize.study.study_files.options import call_text, study_options
+from stepsize.study.trainable import Trainable, is_trainable
+from stepsize.study.user_functions.training import Training
+
+if TYPE_CHECKING:
+    import pandas
+
+SEEDS, FEW_SEEDS = 20, 3  # for each rate; for a training function, whose runs are expensive
+WIDER = 8  # times that the grid is widened at most
+UNUSED = ("candidates", "baseline", "tuning", "until", "budget")  # keys of a comparison
+
+
+@dataclass(frozen=True, eq=False)
+class RateMap:
+    """What every learning rate does to a model; it displays itself in a notebook.
+
+    `answer` is the document that `stepsize find --json` prints, `store` the file with the runs.
+    """
+
+    answer: RateMapAnswer
+    store: Path | None = None
+
+    @property
+    def best(self) -> float | None:
+        """The rate to use; None if every run diverged."""
+        best: BestRate | None = self.answer["best"]
+        return None if best is None else best["rate"]
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The lowest and the highest rate that are as good as the best, within the margin."""
+        best: BestRate | None = self.answer["best"]
+        return None if best is None else (best["range"][0], best["range"][1])
+
+    @property
+    def status(self) -> str:
+        """`ok`, `open_below`, `open_above`, `flat` or `all_diverged`."""
+        return self.answer["status"]
+
+    @property
+    def curve(self) -> list[tuple[float, float | None]]:
+        """Every rate tried with its mean score, in rising order."""
+        return [(row["rate"], row["mean"]) for row in self.answer["rates"]]
+
+    def to_json(self) -> str:
+        """Return the answer as one JSON document; a number that is not finite becomes null."""
+        return json.dumps(plain(self.answer), indent=1, ensure_ascii=False)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the rates as a table with one row each, those of the first setting first.
+
+        Raises: MissingExtra if pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError:
+            raise MissingExtra("pandas", "train") from None
+        rows = [
+            {**each["settings"], **{key: value for key, value in row.items() if not isinstance(value, list)}}
+            for each in self.answer["maps"]
+            for row in each["rates"]
+        ]
+        return pandas.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        return rate_map.render(self.answer)
+
+
+def find(
+    problem: Any,
+    *,
+    seeds: int | None = None,
+    settings: Sequence[Mapping[str, Any]] | None = None,
+    rates: Sequence[float] | None = None,
+    store: str | Path | None = None,
+    quiet: bool = False,
+    engine: Trainer | None = None,
+    command: str | None = None,
+    following: str | None = None,
+    on_message: Callable[[str], None] = print_message,
+    **keys: Unpack[StudyKeys],
+) -> RateMap:
+    """Train a model at learning rates from too small to too large, and say what each of them does.
+
+    Every rate is held constant and trained to the end on the same `seeds` seeds (default: 20). The rates lie
+    half a decade apart, are widened until both ends of the good ones are found, and are closer around the
+    best; `rates` replaces them all. `settings` are settings of the optimizer, such as `{"momentum": 0.9}` or
+    `{"optimizer": "adam"}`: each gets a map of its own, because a good rate belongs to its optimizer.
+
+    `problem` and `keys` are those of `compare`, and so are `store`, `quiet`, `engine`, `command` and
+    `on_message`; both keep their runs in the same file, and share them. `following` is the command that the
+    answer recommends next.
+
+    Raises: InputError for arguments that cannot be used, EngineError if training fails.
+
+    >>> find("ionosphere", rates=[0.1, -1])
+    Traceback (most recent call last):
+    stepsize.errors.StudyError: rates=[0.1, -1] must be two or more different numbers between 1e-08 and 1000
+    """
+    options = study_options(keys, None, None)
+    for key in UNUSED:
+        if key in options:
+            raise StudyError(f"{key}={shown(options[key])} belongs to compare; find tries constant rates")
+    grid = None if rates is None else _checked_rates(rates)
+    if settings is not None:
+        _checked_settings(settings)  # before anything starts
+    ready = problem if is_trainable(problem) else None
+    description = describe_study(problem, options)
+    with ExitStack() as stack:
+        if engine is None and not (isinstance(ready, Training) or "train" in description):
+            engine = stack.enter_context(Engine())  # it starts up while the data are loaded
+        trainable = make_problem(description) if ready is None else ready
+        if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
+            trainable = counted(trainable, store)
+        text = command or call_text(problem, options, "find")
+        study = plan_maps(trainable, seeds, settings, grid, text, description.get("margin"))
+        if not quiet:
+            for note in trainable.notes:
+                on_message(f"Data: {note}.")
+        executor = stack.enter_context(open_executor(trainable, study, engine))
+        opened = stack.enter_context(Store(checked_store(store or default_store(study.name))))
+        with ProgressLine(sys.stderr, quiet) as line:
+            cost = run_study(study, opened, executor, line.show, map_rounds, count_runs)
+        runs = opened.runs(study.fingerprint)
+        answer = summarise_rates(study, runs, asdict(cost), following or call_text(problem, options))
+        return RateMap(answer, opened.path)
+
+
+def plan_maps(
+    problem: Trainable,
+    seeds: int | None = None,
+    settings: Sequence[Mapping[str, Any]] | None = None,
+    rates: Sequence[float] | None = None,
+    command: str = "",
+    margin: float | None = None,
+) -> Study:
+    """Return the study whose runs are those of the maps: its candidates are the rates of the grid.
+
+    Raises: StudyError for seeds or settings that cannot be used.
+    """
+    count = (FEW_SEEDS if problem.expensive else SEEDS) if seeds is None else seeds
+    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+        raise StudyError(f"seeds={shown(seeds)} must be a whole number of 2 or more")
+    settings = [{}] if settings is None else _checked_settings(settings)
+    grid = usual_tuning(problem, count).rates if rates is None else rates
+    numbers = tuple(range(TUNING_SEEDS, TUNING_SEEDS + count))
+    tuning = Tuning(tuple(grid), 0 if rates is not None else WIDER, numbers, ())
+    candidates = [Candidate(f"constant({rate!r})", **each) for each in settings for rate in grid]
+    return make_study(problem, candidates, count, command=command, margin=margin, tuning=tuning)
+
+
+def _checked_settings(settings: Any) -> list[Mapping[str, Any]]:
+    """Return the settings as a list, none of them twice."""
+    is_list = isinstance(settings, list | tuple) and len(settings) > 0
+    if not is_list or not all(isinstance(each, Mapping) for each in settings):
+        raise StudyError(
+            f"settings={shown(settings)} must be a list of dicts, such as [{{}}, {{'momentum': 0.9}}]"
+        )
+    for number, each in enumerate(settings):
+        if each in settings[:number]:
+            text = ", ".join(f"{key}={value}" for key, value in each.items())
+            raise StudyError(f"settings are given twice: {text or 'those of the problem'}")
+    return list(settings)
+
+
+def _checked_rates(rates: Any) -> list[float]:
+    """Return the rates in rising order."""
+    is_list = isinstance(rates, list | tuple | np.ndarray)
+    wrong = not is_list or not all(is_number(rate) and LOWEST <= rate <= HIGHEST for rate in rates)
+    if wrong or len(set(rates)) < max(len(rates), 2):
+        raise StudyError(
+            f"rates={shown(rates)} must be two or more different numbers between {LOWEST:g} and {HIGHEST:g}"
+        )
+    return sorted(float(rate) for rate in rates)

@@ -1,0 +1,109 @@
+"""Why a rate has its word, and what a map of rates shows, in sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepsize.number_format import Scale, rate, rounded
+from stepsize.rate_map.answer import BestRate, Status
+from stepsize.rate_map.curve_words import (
+    BEST,
+    DIVERGES,
+    GOOD,
+    LEAST,
+    OVERFITS,
+    SLOW,
+    SWINGS,
+    TOO_SMALL,
+    UNSTABLE,
+    Behaviour,
+    RateRuns,
+)
+
+FALLING = 0.01  # of what the best rate gains: less is not called falling
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the reasons of a map have in common: its best rate, how scores are written, and the epochs."""
+
+    best: RateRuns
+    scale: Scale
+    updates_per_epoch: int
+
+    def behind(self, runs: RateRuns) -> str:
+        """Return how far the mean score of a rate lies below that of the best, or above it for a loss."""
+        sign = 1 if self.scale.higher_is_better else -1
+        gap = sign * (self.best.score[:, -1].mean() - runs.score[:, -1].mean())
+        side = "below" if self.scale.higher_is_better else "above"
+        return f"{self.scale.step(gap)} {side} the best" if gap > 0 else "as good as the best"
+
+
+def reason(word: str, runs: RateRuns, seen: Behaviour | None, context: Context) -> str:
+    """Return why a rate has its word."""
+    if seen is None or word == DIVERGES:
+        return _divergence(runs, context)
+    if word in (BEST, GOOD):
+        text = "the rate to use" if word == BEST else context.behind(runs)
+        after = seen.overfits_after
+        return f"{text}; overfits after epoch {after}" if after else text
+    return f"{context.behind(runs)}; {_cause(word, seen)}"
+
+
+def _cause(word: str, seen: Behaviour) -> str:
+    if word in (TOO_SMALL, SLOW):
+        longer = f" (about {_percent(seen.way + seen.doubled)} with twice the epochs)"
+        return f"{_percent(seen.way)} of the way{longer if seen.doubled > FALLING else ''}"
+    if word == UNSTABLE:
+        swings = seen.swing > SWINGS
+        times = rounded(seen.swing if swings else seen.spread, 2)
+        where = "its loss swings between epochs" if swings else "its scores spread over the seeds"
+        return f"{where} {times} times as much as at the best rate"
+    if word == OVERFITS:
+        return f"its validation loss rises after epoch {seen.overfits_after}"
+    if seen.way < LEAST:
+        return f"its training loss ends {'above' if seen.way < 0 else 'about'} where it began"
+    return f"its training loss comes {_percent(seen.way)} of the way" if seen.way < 1 - LEAST else "no gain"
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * min(max(share, 0.0), 1.0))} %"
+
+
+def _divergence(runs: RateRuns, context: Context) -> str:
+    first = min(runs.diverged_at)
+    epoch = first // context.updates_per_epoch + 1
+    lost = f"{len(runs.diverged_at)} of {runs.runs} runs" if len(runs.score) else f"all {runs.runs} runs"
+    return f"{lost} are not finite, the first at update {first:,} (epoch {epoch:,})"
+
+
+def sentence(
+    status: Status, best: BestRate | None, score: str, seeds: int, settings: str, tried: str, given: bool
+) -> str:
+    """Return the answer of a map in words; `tried` is the range of rates, which may have been `given`."""
+    where = f" with {settings}" if settings else ""
+    if best is None:
+        return (
+            f"Every run diverged{where}, at all rates tried ({tried}): scale the inputs and targets, or "
+            "limit the gradient with clipnorm=1."
+        )
+    chosen, (low, high) = rate(best["rate"]), best["range"]
+    result = f"{score} over {seeds} seeds"
+    if status == "flat":
+        return (
+            f"The learning rate makes no difference{where}: all rates tried ({tried}) are as good, within "
+            f"the margin ({result} at {chosen})."
+        )
+    if given:
+        others = (
+            "no other is as good" if low == high else f"those from {rate(low)} to {rate(high)} are as good"
+        )
+        return f"Of the rates given, use lr={chosen}{where} ({result}); {others}, within the margin."
+    ends = {
+        "open_below": f"; lower rates than {rate(low)} may be as good, but none was tried",
+        "open_above": f"; higher rates than {rate(high)} may be as good, but none was tried",
+    }
+    return (
+        f"Use lr={chosen}{where} ({result}): every constant lr from {rate(low)} to {rate(high)} is as good, "
+        f"within the margin{ends.get(status, '')}."
+    )

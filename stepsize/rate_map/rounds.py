@@ -1,0 +1,185 @@
+"""Which runs a map of rates makes, as a pure function of the finished ones.
+
+A grid of rates half a decade apart runs on a few seeds. While an end is not found, two more rates are tried
+beyond it: below, a rate that scores worse than the good ones, above, one that does so or diverges. Then five
+rates around the best one, a quarter of a decade apart, and at last the best one itself. All rates run on the
+same seeds, those of tuning, so that a later comparison is fresh.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stepsize.stats.tuning.rate_curve import RateCurve
+from stepsize.study.candidates import Candidate
+from stepsize.study.jobs import Job
+from stepsize.study.protocol import Round
+from stepsize.study.rate_search import fitted_curve
+from stepsize.study.rates_to_try import FINER, beyond, fine_rates, short
+from stepsize.study.store import Run, Runs
+from stepsize.study.study import Study
+
+LOWEST, HIGHEST = 1e-8, 1e3  # no rate beyond them is tried
+ALIKE = 1.01  # two rates are the same if their ratio is smaller
+
+
+@dataclass
+class MapOfRates:
+    """The map of one setting of the optimizer.
+
+    `tried` are its rates so far, in rising order, and `chosen` is the best one, once it is known.
+    """
+
+    study: Study
+    candidate: Candidate
+    tried: list[float] = field(init=False)
+    chosen: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.tried = sorted(self.study.tuning.rates)
+
+    def jobs(self, rates: Sequence[float]) -> Iterator[Job]:
+        """Yield the runs of some rates, seed by seed."""
+        return (Job(self.candidate, rate, seed) for seed in self.study.tuning.seeds for rate in rates)
+
+    def runs_at(self, rate: float, runs: Runs) -> list[Run]:
+        """Return the runs of a rate."""
+        return [runs[job.key] for job in self.jobs([rate])]
+
+    def curve(self, runs: Runs) -> RateCurve:
+        """Return the curve through the scores of the rates tried."""
+        return fitted_curve(self.tried, self.scores(runs))
+
+    def scores(self, runs: Runs) -> np.ndarray:
+        """Return the scores [rates, seeds], higher is better, -inf where a run diverged."""
+        sign = self.study.sign
+        scores = [[run.score for run in self.runs_at(rate, runs)] for rate in self.tried]
+        return np.array([[-np.inf if s is None else sign * s for s in row] for row in scores])
+
+    def margin(self, runs: Runs) -> float:
+        """Return the smallest difference that matters, at the best rate."""
+        scores = self.scores(runs)
+        best = np.where(np.isfinite(scores).all(axis=1), scores.mean(axis=1), -np.inf).argmax()
+        return self.study.margin(scores[best][np.isfinite(scores[best])])
+
+    def all_diverged(self, runs: Runs) -> bool:
+        """Return whether no run of any rate has finished."""
+        return not np.isfinite(self.scores(runs)).any()
+
+    def good(self, runs: Runs) -> tuple[float, float]:
+        """Return the range of rates that are as good as the best, within the margin.
+
+        Between rates that were given, nothing is known, so the range ends at two of them.
+        """
+        low, high = self.curve(runs).within(self.margin(runs))
+        inside = [rate for rate in self.tried if low <= rate * ALIKE and rate <= high * ALIKE]
+        if self.study.tuning.rounds or not inside:
+            return low, high
+        return inside[0], inside[-1]
+
+    def open_ends(self, runs: Runs) -> tuple[bool, bool]:
+        """Return whether good rates reach the lowest rate tried, and the highest."""
+        if self.all_diverged(runs):
+            return True, False
+        (low, high), steady = self.good(runs), self.curve(runs).rates[-1]
+        above = high * ALIKE >= self.tried[-1] and steady * ALIKE >= self.tried[-1]
+        return low <= self.tried[0] * ALIKE, bool(above)
+
+    def wider(self, runs: Runs) -> tuple[float, ...]:
+        """Return two rates beyond every end that is open, as far as rates are tried at all."""
+        below, above = self.open_ends(runs)
+        ends = [self.tried[0]] * below + [self.tried[-1]] * above
+        return tuple(rate for end in ends for rate in beyond(_is_tried, end, self.tried))
+
+    def finer(self, runs: Runs) -> tuple[float, ...]:
+        """Return the rates around the best that are not tried yet; none if every run diverged."""
+        if self.all_diverged(runs):
+            return ()
+        around = fine_rates(self.curve(runs).rate, self.tried[0], self.tried[-1], FINER)
+        return tuple(r for r in around if all(abs(math.log(r / t)) > math.log(ALIKE) for t in self.tried))
+
+    def choose(self, runs: Runs) -> tuple[float, ...]:
+        """Choose the middle of the good rates; return it if it is not tried yet.
+
+        The peak of the curve is anywhere among them where scores hardly differ. Of given rates, the one
+        nearest to the peak is chosen.
+        """
+        if self.all_diverged(runs):
+            return ()
+        if self.study.tuning.rounds:
+            self.chosen = short(math.sqrt(math.prod(self.good(runs))), self.tried[0], self.tried[-1])
+        else:
+            peak = self.curve(runs).rate
+            self.chosen = min(self.tried, key=lambda rate: abs(math.log(rate / peak)))
+        return () if self.chosen in self.tried else (self.chosen,)
+
+    def add(self, rates: Sequence[float]) -> None:
+        """Record that rates were tried."""
+        self.tried = sorted([*self.tried, *rates])
+
+
+def maps_of(study: Study) -> list[MapOfRates]:
+    """Return the map of every setting before any of its runs counts, in the order of the settings."""
+    settings = {candidate.settings_text: candidate.settings for candidate in study.candidates}
+    return [MapOfRates(study, Candidate("constant(lr)", **each)) for each in settings.values()]
+
+
+def map_rounds(study: Study, runs: Runs) -> Iterator[Round]:
+    """Yield the rounds of a study's maps up to and including the first one that is not finished."""
+    for _, stage in _steps(study, runs):
+        yield stage
+
+
+def finished_maps(study: Study, runs: Runs) -> list[MapOfRates]:
+    """Return the maps with all of their rates; every run must be in `runs`."""
+    *_, (maps, _) = _steps(study, runs)
+    return maps
+
+
+def count_runs(study: Study, runs: Runs) -> int:
+    """Return how many runs the maps take, as far as the finished ones show."""
+    return sum(len(stage.jobs) for stage in map_rounds(study, runs))
+
+
+def _steps(study: Study, runs: Runs) -> Iterator[tuple[list[MapOfRates], Round]]:
+    """Yield every round with the maps, whose rates are those of the rounds so far."""
+    maps, widened = maps_of(study), 0
+    rates = {id(each): tuple(each.tried) for each in maps}
+    stage = _round("mapping rates", rates, maps)
+    yield maps, stage
+    while _is_finished(stage, runs) and widened < study.tuning.rounds:
+        rates = {id(each): each.wider(runs) for each in maps}
+        if not any(rates.values()):
+            break
+        stage, widened = _added("mapping rates beyond the ends", rates, maps), widened + 1
+        yield maps, stage
+    if not _is_finished(stage, runs):
+        return
+    if study.tuning.rounds:  # the rates were not given
+        stage = _added("mapping rates around the best", {id(each): each.finer(runs) for each in maps}, maps)
+        yield maps, stage
+    if _is_finished(stage, runs):
+        yield maps, _added("training at the best rate", {id(each): each.choose(runs) for each in maps}, maps)
+
+
+def _added(name: str, rates: Mapping[int, Sequence[float]], maps: Sequence[MapOfRates]) -> Round:
+    """Return the round of more rates, which the maps record."""
+    for each in maps:
+        each.add(rates[id(each)])
+    return _round(name, rates, maps)
+
+
+def _round(name: str, rates: Mapping[int, Sequence[float]], maps: Sequence[MapOfRates]) -> Round:
+    return Round(name, tuple(job for each in maps for job in each.jobs(rates[id(each)])), judge=False)
+
+
+def _is_finished(stage: Round, runs: Runs) -> bool:
+    return all(job.key in runs for job in stage.jobs)
+
+
+def _is_tried(rate: float) -> bool:
+    return LOWEST <= rate <= HIGHEST

@@ -1,0 +1,142 @@
+"""From the finished runs of a map of rates to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from stepsize.number_format import Scale, rate_range, scale_for
+from stepsize.rate_map.answer import BestRate, MapAnswer, RateAnswer, RateMapAnswer, Status
+from stepsize.rate_map.curve_words import RateRuns, word_of
+from stepsize.rate_map.reasons import Context, reason, sentence
+from stepsize.rate_map.rounds import MapOfRates, finished_maps
+from stepsize.stats import summarise
+from stepsize.study.store import Run, Runs
+from stepsize.study.study import Study
+
+
+def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following: str) -> RateMapAnswer:
+    """Return the answer of finished maps; `following` is the command to run next."""
+    maps = [_map(each, runs) for each in finished_maps(study, runs)]
+    first, seeds = maps[0], list(study.tuning.seeds)
+    notes = [
+        f"Each rate has {len(seeds)} runs with the same seeds, {seeds[0]} to {seeds[-1]}, which a comparison "
+        "of schedules does not use for its verdict.",
+        "How far a rate comes is the share of what the best one takes off the training loss.",
+        "The rates are those of a constant learning rate; a schedule that decays has a higher best peak.",
+    ]
+    return RateMapAnswer(
+        study={
+            "name": study.name,
+            "fingerprint": study.fingerprint,
+            "seeds": seeds,
+            "protocol": dict(study.facts["protocol"]),
+            "versions": study.facts["versions"],
+            "command": study.facts["command"],
+        },
+        data=dict(study.facts["data"]),
+        status=first["status"],
+        sentence=first["sentence"],
+        rates=first["rates"],
+        best=first["best"],
+        maps=maps,
+        next=following,
+        notes=notes,
+        cost=dict(cost),
+    )
+
+
+def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
+    settings = dict(each.candidate.settings)
+    curves = [curves_of(rate, each.runs_at(rate, runs)) for rate in each.tried]
+    summaries = [summarise(_scores(item), sample_value=_step(each.study)) for item in curves]
+    scale = _scale(each.study, [summary.ci95 for summary in summaries])
+    best, status = _best(each, runs), _status(each, runs)
+    answers = [
+        RateAnswer(
+            rate=item.rate,
+            word="diverges",
+            reason="",
+            n=item.runs,
+            diverged=len(item.diverged_at),
+            mean=summary.mean,
+            ci95=None if summary.ci95 is None else list(summary.ci95),
+            train_loss=_median(item.train_loss),
+            valid_loss=_median(item.valid_loss),
+            score=_median(item.score),
+        )
+        for item, summary in zip(curves, summaries, strict=True)
+    ]
+    text = ", ".join(f"{key}={value}" for key, value in settings.items())
+    tried, given = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
+    if best is None:
+        for answer, item in zip(answers, curves, strict=True):
+            context = Context(item, scale, _updates(each.study))
+            answer["reason"] = reason("diverges", item, None, context)
+        words = sentence(status, None, "", 0, text, tried, given)
+        return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=None)
+    steady = [item for item in curves if not item.diverged_at] or curves
+    chosen = next(item for item in curves if item.rate == best["rate"])
+    context = Context(chosen, scale, _updates(each.study))
+    low, high = best["range"]
+    for answer, item in zip(answers, curves, strict=True):
+        word, seen = word_of(item, chosen, steady[0], (low, high))
+        answer["word"] = cast(Any, word)
+        answer["reason"] = reason(word, item, seen, context)
+    mine = next(a for a in answers if a["rate"] == chosen.rate)
+    score = f"{scale.name} {scale.plus_minus(mine['mean'], mine['ci95'])} {scale.unit}".strip()
+    words = sentence(status, best, score, mine["n"], text, tried, given)
+    return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=best)
+
+
+def curves_of(rate: float, runs: list[Run]) -> RateRuns:
+    """Return the curves of the finished runs of a rate, and where the others diverged."""
+    finished = [run for run in runs if run.score is not None]
+    epochs = runs[0].curves.shape[1]
+    train, valid, score = (
+        np.array([run.curves[row] for run in finished], np.float64).reshape(-1, epochs) for row in range(3)
+    )
+    lost = [run.diverged_at or 0 for run in runs if run.score is None]
+    return RateRuns(rate, train, valid, score, lost)
+
+
+def _best(each: MapOfRates, runs: Runs) -> BestRate | None:
+    if each.chosen is None:
+        return None
+    ends = each.good(runs)
+    if each.study.tuning.rounds:
+        ends = [float(f"{end:.2g}") for end in ends]
+    low, high = min(ends[0], each.chosen), max(ends[1], each.chosen)
+    return BestRate(rate=each.chosen, range=[low, high], regret=each.curve(runs).regret)
+
+
+def _status(each: MapOfRates, runs: Runs) -> Status:
+    if each.all_diverged(runs):
+        return "all_diverged"
+    below, above = each.open_ends(runs)
+    return "flat" if below and above else "open_below" if below else "open_above" if above else "ok"
+
+
+def _scores(item: RateRuns) -> list[float]:
+    return [*item.score[:, -1].tolist(), *[float("nan")] * len(item.diverged_at)]
+
+
+def _median(curves: np.ndarray) -> list[float]:
+    return [] if not len(curves) else [float(value) for value in np.median(curves, axis=0)]
+
+
+def _step(study: Study) -> float | None:
+    return study.facts["data"]["sample_value"] or None
+
+
+def _updates(study: Study) -> int:
+    return study.facts["protocol"]["updates_per_epoch"]
+
+
+def _scale(study: Study, intervals: list[Any]) -> Scale:
+    protocol = study.facts["protocol"]
+    halves = [None if ends is None else (ends[1] - ends[0]) / 2 for ends in intervals]
+    higher = protocol["higher_is_better"]
+    return scale_for(protocol["metric"], higher, protocol.get("share"), halves)

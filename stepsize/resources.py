@@ -1,0 +1,76 @@
+"""What `compare` and `find` share: the store of a study, the executor of its runs, and messages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from stepsize.engine.trainer import Trainer
+from stepsize.errors import StoreError
+from stepsize.output_files import RESULTS
+from stepsize.problems.problem import Problem
+from stepsize.study.executor import Executor
+from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.protocol import finished_runs, total_runs
+from stepsize.study.store import Store
+from stepsize.study.study import Study
+from stepsize.study.trainable import Trainable, check_name
+from stepsize.study.user_functions.counting import with_counted_updates
+from stepsize.study.user_functions.executor import FunctionExecutor
+from stepsize.study.user_functions.training import Training
+
+
+def print_message(message: str) -> None:
+    """Print a message for people on standard error."""
+    print(message, file=sys.stderr)
+
+
+def default_store(name: str) -> Path:
+    """Return the file that keeps the runs of a study called `name` unless another is given."""
+    return RESULTS / f"{name}.sqlite"
+
+
+def counted(training: Training, store: str | Path | None) -> Training:
+    """Return the training with the updates of an epoch, counted once and kept in the store."""
+    check_name(training.name)
+    with Store(checked_store(store or default_store(training.name))) as opened:
+        return with_counted_updates(training, opened)
+
+
+def checked_store(store: str | Path) -> str | Path:
+    """Return the path of a store, unless it is that of the resolved study beside it."""
+    if Path(store).suffix.lower() == ".toml":
+        raise StoreError(
+            f"store={str(store)!r} is where the study file would be; give for example "
+            f"store={str(Path(store).with_suffix('.sqlite'))!r}"
+        )
+    return store
+
+
+def open_executor(
+    problem: Trainable, study: Study, engine: Trainer | None
+) -> AbstractContextManager[Executor]:
+    """Return what makes the runs: processes for a training function, populations for a problem."""
+    if isinstance(problem, Training):
+        return FunctionExecutor(problem)
+    assert isinstance(problem, Problem)
+    assert engine is not None
+    return nullcontext(PopulationExecutor(engine, problem, study))
+
+
+def stored_runs(study: Study, store: Store, quiet: bool) -> Iterator[str]:
+    """Yield how many runs the store has, or that none of its runs can be used."""
+    runs = store.runs(study.fingerprint)
+    total, stored = total_runs(study, runs), finished_runs(study, runs)
+    if damaged := store.damaged(study.fingerprint):
+        yield f"{damaged:,} runs in {store.path} are damaged, so they are trained again."
+    if stored and not quiet:
+        rest = "nothing is left to train" if stored == total else "continuing"
+        yield f"{stored:,} of {total:,} runs are in {store.path}; {rest}."
+    elif not stored and store.fingerprints(study.name) - {study.fingerprint}:
+        yield (
+            f"Settings or versions have changed since the runs in {store.path}. Those runs are kept; "
+            "new ones will be trained."
+        )

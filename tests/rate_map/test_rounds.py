@@ -1,0 +1,168 @@
+"""Which runs a map makes: both ends, the rates around the best, and nothing that depends on time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stepsize.finding import plan_maps
+from stepsize.problems.problem import problem
+from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, finished_maps, map_rounds
+from stepsize.rate_map.summary import summarise_rates
+from stepsize.study.store import Run
+
+EPOCHS = 50
+
+
+@pytest.fixture(scope="module")
+def ionosphere():
+    return problem("ionosphere")
+
+
+def hill(peak, width=0.5, top=0.9):
+    """Return scores that fall off on both sides of a rate, and diverge far above it."""
+
+    def score(rate, seed, settings):
+        if rate > 1000 * peak:
+            return None
+        luck = 0.005 * np.random.default_rng([seed, round(1e9 * rate)]).standard_normal()
+        return float(top - 0.1 * (np.log10(rate / peak) / width) ** 2 + luck)
+
+    return score
+
+
+def made(job, score):
+    value = score(job.rate, job.seed, job.candidate.settings)
+    curves = np.zeros((4, EPOCHS), np.float32)
+    curves[0] = curves[1] = np.linspace(1, 0.5, EPOCHS)
+    curves[2] = np.nan if value is None else value
+    return Run(job.name, job.seed, job.rate, 7 if value is None else None, curves)
+
+
+def trained(study, score, runs=None, stop_after=None):
+    """Return all runs that the map asks for, or the first ones."""
+    runs, stages = dict(runs or {}), []
+    for stage in map_rounds(study, runs):
+        stages.append(stage.name)
+        for job in stage.jobs:
+            if stop_after is not None and len(runs) >= stop_after:
+                return runs, stages
+            runs.setdefault(job.key, made(job, score))
+    return runs, stages
+
+
+def answer(study, runs):
+    return summarise_rates(study, runs, {}, "stepsize compare ionosphere")
+
+
+@pytest.mark.parametrize("peak", [1e-5, 0.001, 0.1, 3.0, 40.0])
+def test_both_ends_are_found_wherever_the_best_rate_lies(ionosphere, peak):
+    study = plan_maps(ionosphere, 10)
+    runs, _ = trained(study, hill(peak))
+    found = answer(study, runs)
+    assert found["status"] == "ok"
+    assert found["best"]["rate"] == pytest.approx(peak, rel=0.5)
+    low, high = found["best"]["range"]
+    assert low <= peak <= high
+    rates = [row["rate"] for row in found["rates"]]
+    assert rates == sorted(set(rates))
+    assert rates[0] < low
+    assert rates[-1] > high
+    assert found["rates"][rates.index(found["best"]["rate"])]["word"] == "best"
+    assert {row["n"] for row in found["rates"]} == {10}
+
+
+def test_a_stopped_map_asks_for_what_is_missing_and_nothing_else(ionosphere):
+    study = plan_maps(ionosphere, 10)
+    whole, stages = trained(study, hill(5.0))
+    for stop in range(0, len(whole), 23):
+        some, _ = trained(study, hill(5.0), stop_after=stop)
+        assert len(some) == stop
+        resumed, again = trained(study, hill(5.0), some)
+        assert resumed.keys() == whole.keys()
+        assert again == stages
+    assert count_runs(study, whole) == len(whole)
+
+
+def test_rates_that_all_diverge(ionosphere):
+    study = plan_maps(ionosphere, seeds=2)
+    runs, _ = trained(study, lambda rate, seed, settings: None)
+    found = answer(study, runs)
+    assert found["status"] == "all_diverged"
+    assert found["best"] is None
+    assert found["rates"][0]["rate"] < 1e-6
+    assert {row["word"] for row in found["rates"]} == {"diverges"}
+    assert "clipnorm=1" in found["sentence"]
+
+
+def test_a_rate_that_makes_no_difference(ionosphere):
+    study = plan_maps(ionosphere, 10)
+    runs, _ = trained(study, lambda rate, seed, settings: 0.7 + 0.001 * (seed % 3))
+    found = answer(study, runs)
+    assert found["status"] == "flat"
+    rates = [row["rate"] for row in found["rates"]]
+    assert LOWEST <= rates[0] < 1e-6
+    assert 100 < rates[-1] <= HIGHEST
+    assert "makes no difference" in found["sentence"]
+
+
+def test_scores_that_rise_up_to_the_highest_rate(ionosphere):
+    study = plan_maps(ionosphere, 10)
+    runs, _ = trained(study, lambda rate, seed, settings: 0.5 + 0.05 * np.log10(rate / 1e-3))
+    found = answer(study, runs)
+    assert found["status"] == "open_above"
+    assert "higher rates than" in found["sentence"]
+
+
+def test_some_runs_that_diverge_end_the_map(ionosphere):
+    study = plan_maps(ionosphere, 10)
+
+    def score(rate, seed, settings):
+        return None if rate > 0.2 and seed % 3 == 0 else 0.6 + 0.1 * np.log10(rate / 1e-3)
+
+    runs, _ = trained(study, score)
+    found = answer(study, runs)
+    assert found["status"] == "ok"
+    assert found["best"]["rate"] <= 0.2
+    words = {row["rate"]: row["word"] for row in found["rates"]}
+    assert words[0.316] == words[1.0] == "diverges"
+    reason = next(row["reason"] for row in found["rates"] if row["rate"] == 1.0)
+    assert reason == "3 of 10 runs are not finite, the first at update 7 (epoch 1)"
+
+
+def test_given_rates_are_all_that_is_tried(ionosphere):
+    study = plan_maps(ionosphere, rates=[0.01, 0.1, 1.0], seeds=10)
+    runs, _ = trained(study, hill(0.15))
+    assert len(runs) == 30
+    found = answer(study, runs)
+    assert [row["rate"] for row in found["rates"]] == [0.01, 0.1, 1.0]
+    assert found["best"]["rate"] == 0.1
+    assert found["best"]["range"] == [0.1, 0.1]
+    assert found["sentence"].startswith("Of the rates given, use lr=0.1 (")
+    assert found["sentence"].endswith("no other is as good, within the margin.")
+
+
+def test_each_setting_has_a_map_of_its_own(ionosphere):
+    def score(rate, seed, settings):
+        return hill(0.01 if settings.get("momentum") else 0.1)(rate, seed, settings)
+
+    settings = [{}, {"momentum": 0.95}]
+    both = plan_maps(ionosphere, settings=settings, seeds=10)
+    runs, _ = trained(both, score)
+    plain, momentum = answer(both, runs)["maps"]
+    assert plain["best"]["rate"] == pytest.approx(0.1, rel=0.4)
+    assert momentum["best"]["rate"] == pytest.approx(0.01, rel=0.4)
+    assert "with momentum=0.95" in momentum["sentence"]
+    for each, alone in zip(settings, (plain, momentum), strict=True):
+        study = plan_maps(ionosphere, settings=[each], seeds=10)
+        (single,) = answer(study, trained(study, score)[0])["maps"]
+        assert single == alone
+
+
+def test_a_loss_is_better_low():
+    study = plan_maps(problem("iris", metric="categorical_crossentropy"), 10)
+    runs, _ = trained(study, lambda *job: -hill(0.1, top=-0.2)(*job))
+    found = answer(study, runs)
+    assert found["best"]["rate"] == pytest.approx(0.1, rel=0.5)
+    assert "above the best" in found["rates"][0]["reason"]
+    assert len(finished_maps(study, runs)) == 1
