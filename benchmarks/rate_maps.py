@@ -2,8 +2,8 @@
 
     python benchmarks/rate_maps.py --output benchmarks/rate_maps
 
-Ten maps of each problem are made by the package's own protocol, each on twenty seeds of its own. The truth is the
-peak of the curve through 200 more seeds.
+Ten maps of each problem are made by the package's own protocol, each on twenty seeds of its own. The truth is
+the peak of the curve through 200 more seeds.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ def kind(word: str) -> str:
 def markdown(rows: dict[str, dict[str, Any]], where: str) -> str:
     """Return the table."""
     lines = [
-        "| problem | best rate of 200 seeds | chosen by ten maps | highest / lowest | ranges that hold the best, % "
-        "| same word in two maps, % |",
+        "| problem | best rate of 200 seeds | chosen by ten maps | highest / lowest "
+        "| ranges that hold the best, % | same word in two maps, % |",
         "| --- | ---: | --- | ---: | ---: | ---: |",
     ]
     for name, row in rows.items():
