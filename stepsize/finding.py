@@ -180,10 +180,10 @@ def plan_maps(
     return make_study(problem, candidates, count, command=command, margin=margin, tuning=tuning)
 
 
-def _checked_settings(settings: Any) -> list[Mapping[str, Any]]:
+def _checked_settings(settings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the settings as a list, none of them twice."""
-    is_list = isinstance(settings, list | tuple) and len(settings) > 0
-    if not is_list or not all(isinstance(each, Mapping) for each in settings):
+    is_list = isinstance(settings, list | tuple)
+    if not is_list or not settings or not all(isinstance(each, Mapping) for each in settings):
         raise StudyError(
             f"settings={shown(settings)} must be a list of dicts, such as [{{}}, {{'momentum': 0.9}}]"
         )

@@ -48,7 +48,7 @@ class Call:
 class Group:
     """Jobs of a round that share a compiled program, whose parts have the same size.
 
-    `programs` are those of all candidates of the study, by name.
+    `programs` are those of all candidates of the study, by the text of their settings.
     """
 
     problem: Problem
@@ -61,7 +61,8 @@ class Group:
     @property
     def candidates(self) -> int:
         """The candidates of the study that share the program."""
-        return len(self._sharing)
+        programs = (self.programs[each.settings_text] for each in self.study.candidates)
+        return sum(program.key == self._program.key for program in programs)
 
     @property
     def seeds(self) -> int:
@@ -131,18 +132,18 @@ class Group:
 
     @property
     def _program(self) -> Program:
-        return self.programs[self.jobs[0].candidate.name]
+        return self.programs[self.jobs[0].candidate.settings_text]
 
     @cached_property
     def _sharing(self) -> list[Program]:
-        """The programs of the candidates that share this one, each with numbers of its own."""
+        """The programs that share this one, each with numbers of its own."""
         return [each for each in self.programs.values() if each.key == self._program.key]
 
     def _block(self, jobs: Sequence[Job], size: int) -> Block:
         seed = jobs[0].seed
         parts = parts_of(self.problem, seed, self.judge)
         members = [jobs[min(i, len(jobs) - 1)] for i in range(size)]  # the last job fills up the block
-        programs = [self.programs[job.candidate.name] for job in members]
+        programs = [self.programs[job.candidate.settings_text] for job in members]
         factors = [job.candidate.schedule.metric_factor for job in members]
         rules = [factor.rule() if factor is not None else NEUTRAL for factor in factors]
         watched = self.problem.watched
@@ -210,7 +211,7 @@ def groups_of(problem: Problem, study: Study, stage: Round, shared: bool = True)
         drawn = seed if problem.split.sizes_vary else stage.jobs[0].seed
         sizes = tuple(len(rows) for rows in parts_of(problem, drawn, stage.judge))
         for job in jobs:
-            groups.setdefault((programs[job.candidate.name].key, sizes), []).append(job)
+            groups.setdefault((programs[job.candidate.settings_text].key, sizes), []).append(job)
     for jobs in groups.values():
         yield Group(problem, study, tuple(jobs), stage.judge, programs)
 

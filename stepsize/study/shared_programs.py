@@ -38,18 +38,18 @@ class Program:
 
 
 def shared_programs(problem: Problem, study: Study) -> dict[str, Program]:
-    """Return the program of each candidate, by its name.
+    """Return the program of each candidate, by the text of its settings.
 
     A number that any candidate sets is an input for all that have it, from the problem if not for
     themselves.
     """
     names = {name for each in study.steps[0].candidates for name in _numbers(each.settings)}
-    return {each.name: _shared(problem, each, names) for each in study.candidates}
+    return {each.settings_text: _shared(problem, each, names) for each in study.candidates}
 
 
 def separate_programs(study: Study) -> dict[str, Program]:
-    """Return the program of each candidate, by its name, with everything that it sets compiled in."""
-    return {each.name: _program(each, {}) for each in study.candidates}
+    """Return the program of each candidate, as above, with everything that it sets compiled in."""
+    return {each.settings_text: _program(each, {}) for each in study.candidates}
 
 
 def _shared(problem: Problem, candidate: Candidate, names: set[str]) -> Program:
