@@ -20,6 +20,7 @@ from stepsize.rate_map.curve_words import (
     RateRuns,
 )
 
+SAME = 1e-6  # of a score: smaller gaps are those of rounding
 FALLING = 0.01  # of what the best rate gains: less is not called falling
 
 
@@ -35,8 +36,9 @@ class Context:
         """Return how far the mean score of a rate lies below that of the best, or above it for a loss."""
         sign = 1 if self.scale.higher_is_better else -1
         gap = sign * (self.best.score[:, -1].mean() - runs.score[:, -1].mean())
-        side = "below" if self.scale.higher_is_better else "above"
-        return f"{self.scale.step(gap)} {side} the best" if gap > 0 else "as good as the best"
+        if gap <= SAME * abs(self.best.score[:, -1].mean()):
+            return "as good as the best"
+        return f"{self.scale.step(gap)} {'below' if self.scale.higher_is_better else 'above'} the best"
 
 
 def reason(word: str, runs: RateRuns, seen: Behaviour | None, context: Context) -> str:

@@ -1,8 +1,9 @@
 """Which runs a map of rates makes, as a pure function of the finished ones.
 
 A grid of rates half a decade apart runs on a few seeds. While an end is not found, two more rates are tried
-beyond it: below, a rate that scores worse than the good ones, above, one that does so or diverges. Then five
-rates around the best one, a quarter of a decade apart, and at last the best one itself. All rates run on the
+beyond it: below, a rate that scores worse than the good ones, above, one that does so or diverges. Then come
+five rates around the best one, a quarter of a decade apart, more beyond an end that they open again, and at
+last the best one itself. All rates run on the
 same seeds, those of tuning, so that a later comparison is fresh.
 """
 
@@ -147,23 +148,21 @@ def count_runs(study: Study, runs: Runs) -> int:
 
 def _steps(study: Study, runs: Runs) -> Iterator[tuple[list[MapOfRates], Round]]:
     """Yield every round with the maps, whose rates are those of the rounds so far."""
-    maps, widened = maps_of(study), 0
-    rates = {id(each): tuple(each.tried) for each in maps}
-    stage = _round("mapping rates", rates, maps)
+    maps, left, is_refined = maps_of(study), study.tuning.rounds, not study.tuning.rounds
+    stage = _round("mapping rates", {id(each): tuple(each.tried) for each in maps}, maps)
     yield maps, stage
-    while _is_finished(stage, runs) and widened < study.tuning.rounds:
-        rates = {id(each): each.wider(runs) for each in maps}
-        if not any(rates.values()):
-            break
-        stage, widened = _added("mapping rates beyond the ends", rates, maps), widened + 1
+    while _is_finished(stage, runs):
+        wider = {id(each): each.wider(runs) if left else () for each in maps}
+        if any(wider.values()):
+            stage, left = _added("mapping rates beyond the ends", wider, maps), left - 1
+        elif not is_refined:
+            finer = {id(each): each.finer(runs) for each in maps}
+            stage, is_refined = _added("mapping rates around the best", finer, maps), True
+        else:
+            best = {id(each): each.choose(runs) for each in maps}
+            yield maps, _added("training at the best rate", best, maps)
+            return
         yield maps, stage
-    if not _is_finished(stage, runs):
-        return
-    if study.tuning.rounds:  # the rates were not given
-        stage = _added("mapping rates around the best", {id(each): each.finer(runs) for each in maps}, maps)
-        yield maps, stage
-    if _is_finished(stage, runs):
-        yield maps, _added("training at the best rate", {id(each): each.choose(runs) for each in maps}, maps)
 
 
 def _added(name: str, rates: Mapping[int, Sequence[float]], maps: Sequence[MapOfRates]) -> Round:

@@ -13,6 +13,7 @@ from stepsize.rate_map.curve_words import RateRuns, word_of
 from stepsize.rate_map.reasons import Context, reason, sentence
 from stepsize.rate_map.rounds import MapOfRates, finished_maps
 from stepsize.stats import summarise
+from stepsize.study.candidate_settings import other_optimizer_notes
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 
@@ -26,6 +27,9 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         "of schedules does not use for its verdict.",
         "How far a rate comes is the share of what the best one takes off the training loss.",
         "The rates are those of a constant learning rate; a schedule that decays has a higher best peak.",
+        *other_optimizer_notes(
+            study.facts["protocol"].get("optimizer") or {}, [each["settings"] for each in maps]
+        ),
     ]
     return RateMapAnswer(
         study={

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError
 from stepsize.schedules import Schedule, parse
+
+OF_EVERY_OPTIMIZER = (
+    "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
+    "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps",
+)  # fmt: skip
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +34,39 @@ def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     if isinstance(settings.get("momentum"), str):
         ours["momentum"] = settings["momentum"]
     return {name: value for name, value in settings.items() if name not in ours}, ours
+
+
+def left_behind(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a problem that a candidate with another optimizer does not take over.
+
+    They belong to the problem's optimizer alone: a momentum of SGD says nothing about Adam.
+
+    >>> left_behind({"optimizer": "sgd", "momentum": 0.9, "clipnorm": 1.0}, {"optimizer": "adam"})
+    {'momentum': 0.9}
+    """
+    other, own = settings.get("optimizer"), usual.get("optimizer")
+    if other is None or str(other).lower() == str(own).lower():
+        return {}
+    kept = ("optimizer", *OF_EVERY_OPTIMIZER, *settings)
+    return {name: value for name, value in usual.items() if name not in kept}
+
+
+def usual_settings(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a candidate takes over from the problem, unless it sets them itself."""
+    left = left_behind(usual, settings)
+    return {name: value for name, value in usual.items() if name not in left}
+
+
+def other_optimizer_notes(optimizer: Mapping[str, Any], every: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note for each optimizer of a candidate that leaves settings of the problem's behind."""
+    usual = {"optimizer" if name == "name" else name: value for name, value in optimizer.items()}
+    notes = {}
+    for settings in every:
+        if left := left_behind(usual, settings):
+            text = ", ".join(f"{name}={value}" for name, value in left.items())
+            own, other = usual["optimizer"], settings["optimizer"]
+            notes[f"With optimizer={other}, {text} of {own} is not used."] = None
+    return list(notes)
 
 
 def _same(value: Any) -> Any:

@@ -23,6 +23,7 @@ from stepsize.problems.problem import Problem
 from stepsize.problems.splitting.splits import Parts
 from stepsize.schedules import Schedule, parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
+from stepsize.study.candidate_settings import usual_settings
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.shared_programs import Program, separate_programs, shared_programs
@@ -80,7 +81,7 @@ class Group:
     def task(self) -> Task:
         """What all runs of the population share."""
         problem, data, program = self.problem, self.problem.data, self._sharing[0]
-        settings = dict(problem.settings or {})
+        settings = usual_settings(problem.settings or {}, program.fixed)
         if program.momentum is not None:
             settings.pop("momentum", None)
         variants = {repr(sorted(each.numbers.items())): each.numbers for each in self._sharing}

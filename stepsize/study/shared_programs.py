@@ -10,7 +10,7 @@ from typing import Any
 from stepsize.checks import is_number
 from stepsize.engine.numeric_settings import is_input
 from stepsize.problems.problem import Problem
-from stepsize.study.candidate_settings import split_settings
+from stepsize.study.candidate_settings import split_settings, usual_settings
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study
 
@@ -65,7 +65,7 @@ def _program(candidate: Candidate, numbers: Mapping[str, float]) -> Program:
 
 def _usual_settings(problem: Problem, candidate: Candidate) -> dict[str, Any]:
     """Return what the optimizer of a candidate has from the problem, as far as this process knows it."""
-    settings = dict(problem.settings or {})
+    settings = usual_settings(problem.settings or {}, candidate.settings)
     compiled = problem.travel_form().get("optimizer")
     if compiled is None or "optimizer" in {*settings, *candidate.settings}:
         return settings

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from stepsize.stats import Decision, summarise
+from stepsize.study.candidate_settings import other_optimizer_notes
 from stepsize.study.candidates import Candidate
 from stepsize.study.looks import Look
 from stepsize.study.rates_to_try import FINE_RATES
@@ -57,6 +58,9 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     answer["notes"] = [
         *findings.notes(answer, decision),
         *equal_schedules.notes(study),
+        *other_optimizer_notes(
+            study.facts["protocol"]["optimizer"] or {}, [each.settings for each in study.candidates]
+        ),
         *function_checks.notes(study, runs),
     ]
     answer["warnings"] = [

@@ -155,3 +155,13 @@ def test_the_call_in_a_report_makes_the_same_study():
     assert [Candidate.of(each) for each in schedules] == [Candidate.of(each) for each in candidates]
     assert call_text("iris", {}) == "stepsize.compare('iris')"
     assert call_text((1, 2), {"seeds": 3}) == "stepsize.compare(problem, seeds=3)"
+
+
+def test_the_momentum_of_sgd_is_not_that_of_another_optimizer(engine):
+    candidates = [ss.Candidate("constant(0.01)", optimizer="adam"), "constant(0.1)"]
+    quick = {"epochs": 2, "store": ":memory:", "quiet": True, "engine": engine}
+    answer = ss.compare("ionosphere", candidates, 2, **quick).answer
+    assert "With optimizer=adam, momentum=0.8 of sgd is not used." in answer["notes"]
+    adam = ss.problem("ionosphere", epochs=2, settings={"optimizer": "adam"})
+    alone = ss.compare(adam, ["constant(0.01)"], 2, store=":memory:", quiet=True, engine=engine)
+    assert answer["candidates"][0]["scores"] == alone.answer["candidates"][0]["scores"]
