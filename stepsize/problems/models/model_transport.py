@@ -26,7 +26,7 @@ from stepsize.problems.models.kept_weights import (
     model_notes,
     recorded_initialisers,
 )
-from stepsize.problems.models.optimizers import travel_optimizer
+from stepsize.problems.models.optimizers import check_class, travel_optimizer
 from stepsize.problems.models.rebuilt_models import (
     call_factory,
     check_precision,
@@ -197,6 +197,7 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
     if model.loss is None:
         raise ProblemError("model is compiled without a loss; call model.compile(optimizer, loss)")
     check_precision(model)
+    check_class(model.optimizer)
     import keras
 
     try:

@@ -39,6 +39,18 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def check_class(optimizer: Any) -> None:
+    """Raise ProblemError for an optimizer whose class is not Keras' own, even if it has the name of one."""
+    import keras
+
+    name = type(optimizer).__name__
+    if getattr(keras.optimizers, name, None) is not type(optimizer):
+        raise ProblemError(
+            f"optimizer {name!r} is a class of your own, which is not sent to the training process; write "
+            "the model as a function in a module, and give model='package.module:function'"
+        )
+
+
 def check_optimizer(optimizer: Any) -> None:
     """Raise ProblemError for optimizers that a single rate cannot drive, and for gradient accumulation."""
     name = type(optimizer).__name__

@@ -45,6 +45,12 @@ def test_an_optimizer_that_takes_no_schedule_is_refused():
         rebuilt("mlp(3)", settings={"optimizer": "schedulefreeadamw"})
 
 
+def test_a_class_of_the_users_own_is_not_taken_for_the_one_of_keras():
+    own = type("SGD", (keras.optimizers.SGD,), {})
+    with pytest.raises(ProblemError, match="optimizer 'SGD' is a class of your own"):
+        travel_form(compiled(optimizer=own(0.1)), 3)
+
+
 def test_exclusions_from_weight_decay_travel():
     optimizer = keras.optimizers.AdamW(weight_decay=0.1)
     model = compiled(keras.layers.Dense(5), optimizer=optimizer)
