@@ -60,7 +60,7 @@ class LivePlan(Plan):
                 f"the rates of {self.schedule} follow the metric and are not known in advance; "
                 "call schedule(t) before each update"
             )
-        self.count.reads_ahead = True
+        self.count.read_all()
         return super().values
 
     @property

@@ -75,6 +75,24 @@ def test_updates_past_the_whole_run_are_refused():
         run(trainer(lambda epoch: range(100 + 9 * epoch, 109 + 9 * epoch)), 9)
 
 
+def test_updates_counted_from_1_are_refused():
+    from_1 = trainer(lambda epoch: range(9 * epoch + 1, 9 * epoch + 10))
+    arrays = trainer(lambda epoch: [list(range(9 * epoch + 1, 9 * epoch + 10))])
+    for train in (from_1, arrays):
+        with pytest.raises(
+            StudyError, match=r"that it asked for is 1, and not 0, .* ask for schedule\(t - 1\)"
+        ):
+            run(train, 9)
+        run(train, 9, "constant(0.1)")
+    with pytest.raises(StudyError, match=r"ask for schedule\(t - 1\)"):
+        run(from_1, 9, epochs=1)
+    with pytest.raises(StudyError, match=r"asked for is 1, and not 0"):
+        run(trainer(lambda epoch: [epoch + 1]), 1)
+    with pytest.raises(StudyError, match=r"asked for is 9, and not 0"):
+        run(trainer(lambda epoch: [9 * (epoch + 1)]), 9)
+    run(trainer(lambda epoch: [9 * epoch + 4]), 9)  # the rate in the middle of each epoch
+
+
 def test_an_update_that_begins_again_in_every_epoch_is_refused():
     with pytest.raises(StudyError, match="updates 0 to 8 again in epoch 2; count t over the whole run"):
         run(trainer(lambda epoch: range(9)), 9)
