@@ -9,6 +9,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError
 from stepsize.problems.data import PARTS, Data
+from stepsize.problems.loading.doubtful_numbers import array_notes
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, part_names, read_roles, test_rows
 from stepsize.problems.loading.targets import recognise
@@ -97,6 +98,7 @@ def _input(key: str, values: Any, prepare: bool | None, notes: list[str]) -> np.
     if array.dtype == np.uint8 and array.ndim > 2:
         notes.append(f"{what}: pixels from 0 to 255, kept as they are")
         return array
+    notes += array_notes(what, array)
     if array.dtype.kind in "iu" and (prepare is False or (prepare is None and _fits_int32(array))):
         reason = " for embeddings (floats would be scaled)" if prepare is None else ""
         notes.append(f"{what}: {KEPT}{reason}")

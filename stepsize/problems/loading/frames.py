@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,15 @@ def from_frame(
     place: Place | None = None,
     notes: Sequence[str] = (),
     usual_mark: str | None = None,
+    codes: Mapping[int, str] = MappingProxyType({}),
 ) -> Data:
     """Make data from a pandas frame; `target` is the column to predict, or several with commas between.
 
     Columns are referred to by name or number; those of a frame whose names are 0, 1, 2 ... have no names, and
     the last of them is the default target. `labels` are the class names of whole numbers, `place` is what
     messages name, `notes` are on how the frame was read, and `usual_mark` is the decimal mark of texts that
-    could be read by the point as well as by the comma.
+    could be read by the point as well as by the comma. `codes` holds, by the numbers of columns, a text that
+    the file writes like a code.
 
     Raises: ProblemError for unknown or repeated columns, too few rows, and columns that cannot be encoded.
 
@@ -75,7 +78,9 @@ def from_frame(
     target_data = _read_target(frame, targets, kind, labels, place, mark)
     others = {*targets, *columns_of.values(), *drop}
     features = [column for column in columns if column not in others]
-    x, feature_notes = read_features(frame[features], place, mark)
+    x, feature_notes = read_features(
+        frame[features], place, mark, {columns[number]: text for number, text in codes.items()}
+    )
     special = {role: read_role(role, _role(frame, columns_of, role, value, mark), place)
                for role, value in roles.named().items()}  # fmt: skip
     if _look_like_values(frame.columns, place):

@@ -30,7 +30,6 @@ PLACEHOLDERS = {
     "-", "--", "---", ".", "..", "...", "*", "n.a.", "n/a.", "nil", "not available", "tbd", "unk", "unknown",
     "missing", "undefined", "#ref!", "#value!", "#div/0!",
 }  # fmt: skip # in lower case; what people write for a missing value
-CODES = [sign * code for code in (9, 99, 999, 9999, 99999) for sign in (-1, 1)]  # numbers for missing values
 FEW = 20  # whole numbers that may be classes, along with words
 NAMED = 3  # words that a message names
 
@@ -126,29 +125,6 @@ def listed(texts: Sequence[str]) -> str:
     if len(quoted) > NAMED:
         return f"{', '.join(quoted[:NAMED])} and {len(quoted) - NAMED:,} more"
     return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
-
-
-def missing_code(values: np.ndarray) -> str | None:
-    """Return a clause on a number such as -999, if it occurs repeatedly and far from all other values.
-
-    >>> missing_code(np.array([3.5, -999, 7, 2, -999, 5]))
-    'holds -999 in 2 of 6 rows, far from its other values: if that means missing, empty these cells'
-    """
-    values = values[~np.isnan(values)]
-    for code in (values.min(), values.max()) if len(values) else ():
-        others = values[values != code]
-        count = len(values) - len(others)
-        if (
-            code in CODES
-            and count > 1
-            and len(others)
-            and np.abs(others - code).min() > max(np.ptp(others), 1)
-        ):
-            return (
-                f"holds {code:g} in {count:,} of {len(values):,} rows, far from its other values: if that "
-                "means missing, empty these cells"
-            )
-    return None
 
 
 def alike_texts(texts: Sequence[str]) -> list[list[str]]:

@@ -11,7 +11,8 @@ import numpy as np
 from stepsize.errors import ProblemError, unknown
 from stepsize.number_format import rounded, span
 from stepsize.problems.data import KINDS, Kind
-from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed, missing_code
+from stepsize.problems.loading.doubtful_numbers import missing_code
+from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
 LISTED = 6  # classes that a note names at most
