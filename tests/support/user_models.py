@@ -199,3 +199,10 @@ def drawing():
     model = compiled(Drawn(), keras.layers.Dense(3, trainable=False), keras.layers.Dense(3))
     model.layers[2].set_weights([np.random.normal(size=(3, 3)), np.zeros(3)])
     return model
+
+
+def loads_its_weights():
+    """Make a model whose weights are all loaded, here from another model."""
+    model = good()
+    model.set_weights([np.full_like(each, 0.1) for each in model.get_weights()])
+    return model
