@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import MissingExtra, OutputError, StoreError
-from stepsize.number_format import plain
+from stepsize.number_format import counted, plain
 from stepsize.output_files import REPORT, RESOLVED_STUDY, RESULTS, check_output, study_of, write_output
 from stepsize.problems.problem import Problem
 from stepsize.report import html, terminal
@@ -227,7 +227,7 @@ def stored_result(store: Store, which: str | None = None) -> Result:
     if missing:
         damaged = store.damaged(study.fingerprint)
         raise StoreError(
-            f"store={str(store.path)!r} lacks {missing} runs of study {saved.id}"
+            f"store={str(store.path)!r} lacks {counted(missing, 'run')} of study {saved.id}"
             f"{f', and {damaged} of its runs are damaged' if damaged else ''}; to train them again, run "
             f"{saved.definition['facts']['command']}"
         )
@@ -288,7 +288,7 @@ def _stored_runs(study: Study, store: Store, quiet: bool) -> Iterator[str]:
     runs = store.runs(study.fingerprint)
     total, stored = total_runs(study, runs), finished_runs(study, runs)
     if damaged := store.damaged(study.fingerprint):
-        yield f"{damaged:,} runs in {store.path} are damaged, so they are trained again."
+        yield f"{store.path} holds {counted(damaged, 'damaged run')}, to be trained again."
     if stored and not quiet:
         rest = "nothing is left to train" if stored == total else "continuing"
         yield f"{stored:,} of {total:,} runs are in {store.path}; {rest}."

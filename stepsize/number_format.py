@@ -115,8 +115,9 @@ class Scale:
         decimals = self.decimals if decimals is None else decimals
         fixed = abs(shown) < 1e6 and decimals <= 6
         text = f"{abs(shown):.{decimals}f}" if fixed else rounded(abs(shown), 3)
-        negative = shown < 0 and (not fixed or float(text) != 0)
-        return ("−" if negative else "+" if signed else "") + text
+        if fixed and float(text) == 0:
+            return text  # it has no sign
+        return ("−" if shown < 0 else "+" if signed else "") + text
 
     def step(self, value: float) -> str:
         """Write a gap between scores with two significant digits and its unit."""

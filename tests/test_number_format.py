@@ -26,7 +26,7 @@ def test_accuracy_is_percent_by_default() -> None:
 
 def test_a_rounded_zero_has_no_minus() -> None:
     scale = Scale("accuracy", True, True, 1)
-    assert scale.number(-0.0001, signed=True) == "+0.0"
+    assert scale.number(-0.0001, signed=True) == "0.0"
     assert scale.number(-0.001) == "−0.1"
 
 

@@ -39,7 +39,7 @@ def _updates_made() -> dict[int, int]:
     return {
         number: int(count.value) // accumulate
         for number, (count, accumulate) in counts.items()
-        if count is not None
+        if count is not None and getattr(count, "_value", count) is not None  # as in a fit that was ended
     }
 
 

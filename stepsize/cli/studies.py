@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stepsize.cli.messages import in_options, options_of, result_in_options
+from stepsize.cli.messages import in_options, result_in_options, typed_options
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import OutputError, StoreError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
@@ -149,7 +149,7 @@ def compare(
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
             quiet=quiet, engine=engine, command=_command(), on_start=prepare_report,
-            on_message=lambda message: say(in_options(message, options_of(compare))),
+            on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)
         say(f"Runs: {result.store}")
@@ -235,7 +235,7 @@ def _list(store: Store, as_json: bool) -> str:
 def _show(result: Result, page: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(result.to_json())
-    result = result_in_options(result, options_of(compare))
+    result = result_in_options(result, compare)
     if not as_json:
         from stepsize.report import terminal
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import StudyError, require, unknown
+from stepsize.metric_directions import contradicts
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
@@ -258,4 +259,10 @@ def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning) -
     if factor is not None and factor.metric not in problem.watched:
         raise StudyError(
             f"{candidate.name}: a study measures {', '.join(problem.watched)}, not {factor.metric!r}"
+        )
+    mode = getattr(factor, "mode", None)
+    if factor is not None and contradicts(factor.metric, mode):
+        raise StudyError(
+            f"{candidate.name}: {factor.metric!r} is better {'high' if mode == 'min' else 'low'}, and the "
+            f'factor has mode="{mode}"; leave mode out'
         )

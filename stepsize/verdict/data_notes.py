@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from stepsize.number_format import rounded
+from stepsize.number_format import counted, rounded
 from stepsize.stats.margins import HALF_A_POINT
 from stepsize.verdict.answer import DataFacts, PartFacts, Protocol
 
@@ -56,10 +56,13 @@ def validation_note(data: DataFacts, protocol: Protocol) -> str:
 def _validation_part(data: DataFacts, protocol: Protocol) -> str:
     rows, folds = data["parts"]["validation"]["rows"], protocol["folds"]
     if data["held_out"]:
-        return f"The verdict uses the data's own test part, which tuning never sees; it has {rows:,} rows"
+        many = counted(rows, "row")
+        return f"The verdict uses the data's own test part, which tuning never sees; it has {many}"
     if folds:
-        return f"Each of the {folds} folds validates on about {rows:,} rows (every row once per repeat)"
-    return f"The validation part has {rows:,} rows"
+        return (
+            f"Each of the {folds} folds validates on about {counted(rows, 'row')} (every row once per repeat)"
+        )
+    return f"The validation part has {counted(rows, 'row')}"
 
 
 def _largest_class(part: PartFacts) -> tuple[str, str]:
@@ -106,9 +109,9 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
     step = data["sample_value"]
     if step is not None and step > HALF_A_POINT:
         rows = data["rows"] if protocol["folds"] else data["parts"]["validation"]["rows"]
-        unit = f"one of its {rows} rows"
+        unit = f"one of its {counted(rows, 'row')}"
         if data["kind"] == "multilabel":
-            unit = f"one correct answer on its {rows} rows"
+            unit = f"one correct answer on its {counted(rows, 'row')}"
         yield (
             f"The validation part is small: {unit} is worth {rounded(100 * step, 2)} points, so smaller "
             "differences do not count."

@@ -61,7 +61,7 @@ class _Notes:
             "missing numbers, filled with the median of the training rows": [],
             "numbers with decimal commas or separators of thousands": [],
             "left out because they are constant or number the rows": [],
-            "texts that differ only in case or blanks, and are categories of their own": [],
+            "texts that differ only in case, blanks or invisible characters, each a category": [],
         }
         self._others: list[str] = []
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError, require
+from stepsize.number_format import counted
 from stepsize.problems.data import LEAST_ROWS, Data
 from stepsize.problems.loading.column_names import (
     Reference,
@@ -73,7 +74,7 @@ def from_frame(
     drop = [find_column("column to drop", each, columns) for each in roles.drop]
     _check_purposes(targets, columns_of, drop, place)
     if len(frame) < LEAST_ROWS:
-        raise ProblemError(f"{place.what} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
+        raise ProblemError(f"{place.what} has {counted(len(frame), 'row')}; at least {LEAST_ROWS} are needed")
     mark = mark_of(frame, usual_mark)
     target_data = _read_target(frame, targets, kind, labels, place, mark)
     others = {*targets, *columns_of.values(), *drop}

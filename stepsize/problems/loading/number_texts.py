@@ -128,12 +128,13 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def alike_texts(texts: Sequence[str]) -> list[list[str]]:
-    """Return the texts that differ only in case or blanks, together; none if all differ otherwise.
+    """Return the texts that differ only in case, blanks or invisible characters; none if there are none.
 
     >>> alike_texts(["NO", "Yes", "no", "maybe", " yes"])
     [['NO', 'no'], ['Yes', ' yes']]
     """
     spellings: dict[str, list[str]] = {}
     for text in texts:
-        spellings.setdefault(" ".join(text.casefold().split()), []).append(text)
+        visible = "".join(each for each in text if unicodedata.category(each) != "Cf")
+        spellings.setdefault(" ".join(visible.casefold().split()), []).append(text)
     return [each for each in spellings.values() if len(each) > 1]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.number_format import counted
 from stepsize.problems.loading.doubtful_numbers import WRITTEN_CODE
 from stepsize.problems.loading.number_formats import MISSING
 from stepsize.problems.loading.text_rows import Row
@@ -64,7 +65,9 @@ def check_length(what: str, first: Row, row: Row) -> None:
     width, length = len(first[1]), len(row[1])
     if length != width:
         hint = f"; remove line {first[0]}, which is not a row of the table" if width == 1 else ""
-        raise ProblemError(f"{what}, line {row[0]}: {length} values for {width} columns{hint}")
+        raise ProblemError(
+            f"{what}, line {row[0]}: {counted(length, 'value')} for {counted(width, 'column')}{hint}"
+        )
 
 
 class _Checked:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.number_format import counted
 from stepsize.schedules.optimizer_counts import READERS
 
 SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
@@ -163,7 +164,7 @@ class UpdateCount:
         advice = f"give updates_per_epoch={count}"
         if count == 1:
             advice = f"if t is its epoch, ask for schedule.at_epoch(epoch); else {advice}"
-        counted = f"asked for updates 0 to {after[-1] - 1}"
+        requests = f"asked for updates 0 to {after[-1] - 1}"
         if after is self._steps_after:
-            counted = f"made {after[-1]} updates in {epochs} epochs"
-        return f"it {counted}, {count} an epoch, and updates_per_epoch={updates_per_epoch}; {advice}"
+            requests = f"made {counted(after[-1], 'update')} in {counted(epochs, 'epoch')}"
+        return f"it {requests}, {count} an epoch, and updates_per_epoch={updates_per_epoch}; {advice}"

@@ -243,12 +243,28 @@ def keras_fit(schedule, seed, report):
     model.fit(ones, ones[:, :1], batch_size=2, epochs=EPOCHS, verbose=0, callbacks=[after_epoch])
 
 
+@pytest.mark.filterwarnings("ignore:an epoch of the plan has 6 updates")
 def test_then_the_updates_of_keras_are_counted():
     for _ in range(2):  # a second run in the same process counts from 0 again
         assert run(keras_fit, 3)[0][0].tolist() == [3, 6, 9, 12]
     assert count_updates(keras_fit, CountRequest(EPOCHS, "accuracy"))[0] == 3
     with pytest.raises(StudyError, match="made 6 updates in 2 epochs, 3 an epoch, and updates_per_epoch=6"):
         run(keras_fit, 6)
+
+
+def test_the_optimizer_of_a_fit_that_was_ended_while_compiling_is_not_counted():
+    import keras
+    import numpy as np
+
+    from stepsize.adapters.keras import KerasSchedule, _updates_made
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    rate = KerasSchedule(ss.linear(0.1).plan(updates=9, updates_per_epoch=9))
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    ones = np.ones((12, 2), np.float32)
+    with pytest.raises(UserWarning, match="an epoch of the plan has 9 updates"):  # an error in these tests
+        model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
+    assert isinstance(_updates_made(), dict)  # on JAX, its count has no value any more
 
 
 def test_updates_that_nobody_can_count_are_reported():
