@@ -109,9 +109,9 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
     step = data["sample_value"]
     if step is not None and step > HALF_A_POINT:
         rows = data["rows"] if protocol["folds"] else data["parts"]["validation"]["rows"]
-        unit = f"one of its {counted(rows, 'row')}"
+        unit = f"one of its {rows} rows"
         if data["kind"] == "multilabel":
-            unit = f"one correct answer on its {counted(rows, 'row')}"
+            unit = f"one correct answer on its {rows} rows"
         yield (
             f"The validation part is small: {unit} is worth {rounded(100 * step, 2)} points, so smaller "
             "differences do not count."
