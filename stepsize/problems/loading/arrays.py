@@ -71,6 +71,11 @@ def from_rows(
 
 
 def _array(what: str, values: Any) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):  # NumPy drops the mask
+        holds_numbers = values.dtype.kind in "biuf"
+        values = (
+            values.astype(np.float64).filled(np.nan) if holds_numbers else values.astype(object).filled(None)
+        )
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
@@ -128,12 +133,12 @@ def _join(parts: Mapping[str, Rows]) -> tuple[Rows, np.ndarray]:
     pieces = [parts[name] for name in names]
     first = pieces[0]
     if isinstance(first.x, Mapping):
-        x: Any = {key: np.concatenate([np.asarray(piece.x[key]) for piece in pieces]) for key in first.x}
+        x: Any = {key: np.concatenate([_array("x", piece.x[key]) for piece in pieces]) for key in first.x}
     else:
         x = np.concatenate([_array("x", piece.x) for piece in pieces])
     y = [_array("y", piece.y) for piece in pieces]
     weights = None
     if all(piece.weights is not None for piece in pieces):
-        weights = np.concatenate([np.asarray(piece.weights) for piece in pieces])
+        weights = np.concatenate([_array("weights", piece.weights) for piece in pieces])
     part = np.repeat([part_of[name] for name in names], [len(each) for each in y])
     return Rows(x, np.concatenate(y), weights, first.classes), part

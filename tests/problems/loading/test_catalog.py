@@ -241,6 +241,17 @@ def test_openml_tables_bring_their_target(monkeypatch):
     assert load("openml:61", "petal width (cm)").kind == "regression"
 
 
+def test_what_a_mask_hides_is_missing():
+    x, y = np.ma.masked_greater(np.arange(24.0).reshape(8, 3), 20), np.arange(8) % 2
+    assert load((x, y)).missing == {""}
+    assert load((x.astype(int), y)).missing == {""}
+    parts = {"train": ({"a": x}, y), "test": ({"a": x}, y)}
+    assert load(parts).missing == {"a"}
+    for target in (np.ma.masked_equal(y, 1), np.ma.array(list("abababab"), mask=y)):
+        with pytest.raises(ProblemError, match="row 2: the target is missing"):
+            load((np.eye(8), target))
+
+
 def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
