@@ -71,11 +71,9 @@ def from_rows(
 
 
 def _array(what: str, values: Any) -> np.ndarray:
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):  # NumPy drops the mask
-        holds_numbers = values.dtype.kind in "biuf"
-        values = (
-            values.astype(np.float64).filled(np.nan) if holds_numbers else values.astype(object).filled(None)
-        )
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):  # np.asarray drops the mask
+        missing = np.nan if values.dtype.kind in "biuf" else None
+        values = np.where(np.ma.getmaskarray(values), missing, values.data)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
