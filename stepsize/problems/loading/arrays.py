@@ -72,7 +72,7 @@ def from_rows(
 
 def _array(what: str, values: Any) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):  # np.asarray drops the mask
-        missing = np.nan if values.dtype.kind in "biuf" else None
+        missing: Any = np.nan if values.dtype.kind in "biuf" else None
         values = np.where(np.ma.getmaskarray(values), missing, values.data)
     try:
         array = np.asarray(values)
