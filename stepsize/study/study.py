@@ -167,10 +167,23 @@ class Study:
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> Study:
-        """Rebuild the study of `definition`."""
+        """Rebuild the study of `definition`.
+
+        Raises: StudyError for a definition that is not one of this version.
+        """
+        try:
+            return cls._from_definition(definition)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise StudyError(
+                f"the saved study is not one that this version reads ({type(error).__name__}: {error}); run "
+                "the study again"
+            ) from None
+
+    @classmethod
+    def _from_definition(cls, definition: Mapping[str, Any]) -> Study:
         tuning, previous = definition["tuning"], definition.get("previous")
         if previous is not None:
-            previous = cls.from_definition({**previous, "facts": definition["facts"]})
+            previous = cls._from_definition({**previous, "facts": definition["facts"]})
         return cls(
             name=definition["name"],
             candidates=tuple(Candidate.from_definition(each) for each in definition["candidates"]),
