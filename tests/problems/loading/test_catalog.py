@@ -1,5 +1,6 @@
 """What `load` takes beside tables: names, arrays, NumPy files and images."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -239,6 +240,17 @@ def test_openml_tables_bring_their_target(monkeypatch):
     data = load("openml:61")
     assert (data.kind, data.x.shape, data.source) == ("multiclass", (150, 4), "OpenML 61, iris")
     assert load("openml:61", "petal width (cm)").kind == "regression"
+
+
+def test_an_array_that_says_it_is_larger_than_it_is_takes_no_memory(tmp_path):
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**10, 3)}
+    with zipfile.ZipFile(tmp_path / "lie.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("x.npy", "w") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+        with archive.open("y.npy", "w") as file:
+            np.lib.format.write_array(file, np.arange(8) % 2)
+    with pytest.raises(ProblemError, match=r"cannot be read as NumPy arrays: array 'x\.npy' is cut off"):
+        load(tmp_path / "lie.npz")
 
 
 def test_what_a_mask_hides_is_missing():
