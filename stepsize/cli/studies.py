@@ -243,10 +243,10 @@ def _show(result: Result, page: Path, as_json: bool) -> None:
         typer.echo(terminal.render(result.answer, result.details, width(), colour, ascii_only()))
     earlier = study_of(page, REPORT)
     result.report(page)
-    replaced = f", instead of that of study {earlier}" if earlier not in (None, "", result.study) else ""
+    replaced = f", which replaces that of study {earlier}" if earlier not in (None, "", result.study) else ""
     say(f"Report: {page}{replaced}")
     if replaced:
-        say(f"{_where_it_is(result.store, earlier)} With a --name of its own, each study keeps its report.")
+        say(f"{_where_it_is(result.store, earlier)} To keep every report, give each study its own --name.")
 
 
 def _where_it_is(store: Path | str | None, study: str | None) -> str:
@@ -256,8 +256,9 @@ def _where_it_is(store: Path | str | None, study: str | None) -> str:
     if store is not None and Path(store).is_file():
         with Store(Path(store)) as opened:
             if any(each.id == study for each in opened.studies()):
-                return f"To see that again, run stepsize report {shlex.quote(str(store))} --study {study}."
-    return "That study is in another store; stepsize report STORE shows it."
+                command = f"stepsize report {shlex.quote(str(store))} --study {study}"
+                return f"To see the replaced study, run {command}."
+    return "The replaced study is in another store; stepsize report STORE shows it."
 
 
 def _command() -> str:
