@@ -137,9 +137,12 @@ class UpdateCount:
         lowest = self._lowest
         if not lowest or (self._asked_in_first_epoch == 1 and lowest < updates_per_epoch):
             return ""
+        advice = f"count t from 0: ask for schedule(t - {lowest}) before each update"
+        if lowest == updates_per_epoch > 1 and self._asked_in_first_epoch == 1:
+            advice = "before each epoch, ask for schedule.at_epoch(epoch), with epoch counted from 0"
         return (
             f"the first update that it asked for is {lowest}, and not 0, so it would train at the rates of "
-            f"later updates; count t from 0: ask for schedule(t - {lowest}) before each update"
+            f"later updates; {advice}"
         )
 
     def mismatch(self, updates_per_epoch: int) -> str:

@@ -88,7 +88,10 @@ def test_updates_counted_from_1_are_refused():
         run(from_1, 9, epochs=1)
     with pytest.raises(StudyError, match=r"asked for is 1, and not 0"):
         run(trainer(lambda epoch: [epoch + 1]), 1)
-    with pytest.raises(StudyError, match=r"asked for is 9, and not 0"):
+    with pytest.raises(
+        StudyError,
+        match=r"asked for is 9, and not 0, .*schedule\.at_epoch\(epoch\), with epoch counted from 0",
+    ):
         run(trainer(lambda epoch: [9 * (epoch + 1)]), 9)
     run(trainer(lambda epoch: [9 * epoch + 4]), 9)  # the rate in the middle of each epoch
 
