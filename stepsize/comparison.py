@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Unpack
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import MissingExtra, OutputError, StoreError
-from stepsize.number_format import plain
+from stepsize.number_format import counted, plain
 from stepsize.output_files import REPORT, RESOLVED_STUDY, check_output, study_of, write_output
 from stepsize.report import html, terminal
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
 from stepsize.resources import (
     checked_store,
-    counted,
     default_store,
     open_executor,
     print_message,
     stored_runs,
+    with_updates,
 )
 from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate
@@ -156,7 +156,7 @@ def compare(
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
-            trainable = counted(trainable, store)
+            trainable = with_updates(trainable, store)
             if not quiet:
                 count = trainable.updates_per_epoch
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
@@ -226,7 +226,7 @@ def stored_result(store: Store, which: str | None = None) -> Result:
     if missing:
         damaged = store.damaged(study.fingerprint)
         raise StoreError(
-            f"store={str(store.path)!r} lacks {missing} runs of study {saved.id}"
+            f"store={str(store.path)!r} lacks {counted(missing, 'run')} of study {saved.id}"
             f"{f', and {damaged} of its runs are damaged' if damaged else ''}; to train them again, run "
             f"{saved.definition['facts']['command']}"
         )

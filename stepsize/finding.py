@@ -22,7 +22,7 @@ from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, map_rounds
 from stepsize.rate_map.summary import summarise_rates
 from stepsize.report import rate_map
 from stepsize.report.progress import ProgressLine
-from stepsize.resources import checked_store, counted, default_store, open_executor, print_message
+from stepsize.resources import checked_store, default_store, open_executor, print_message, with_updates
 from stepsize.study.candidates import Candidate
 from stepsize.study.runner import run_study
 from stepsize.study.store import Store
@@ -142,7 +142,7 @@ def find(
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
-            trainable = counted(trainable, store)
+            trainable = with_updates(trainable, store)
         text = command or call_text(problem, options, "find")
         study = plan_maps(trainable, seeds, settings, grid, text, description.get("margin"))
         if not quiet:

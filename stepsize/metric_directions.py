@@ -48,6 +48,16 @@ def direction(name: str) -> Literal["max", "min"] | None:
     return "max" if "f1" in words or any(word.endswith(HIGHER_WORDS) for word in named) else None
 
 
+def contradicts(name: str, mode: str | None) -> bool:
+    """Return whether the metric of Keras called `name`, or a loss, is better the other way than by `mode`.
+
+    >>> contradicts("val_accuracy", "min"), contradicts("accuracy_gap", "min"), contradicts("loss", "max")
+    (True, False, True)
+    """
+    plain = canonical_name(name.removeprefix("val_"))
+    return plain in {"min": HIGHER, "max": (*LOWER, "loss")}.get(mode or "", ())
+
+
 def canonical_name(name: str) -> str:
     """Return the name that the table has for a metric, or its name in snake case if it has none.
 

@@ -57,6 +57,16 @@ def span(low: float, high: float) -> str:
     return f"{rounded(low, digits)} to {rounded(high, digits)}"
 
 
+def points(value: float) -> str:
+    """Write a number of percentage points with two significant digits.
+
+    >>> points(0.862), points(1.0)
+    ('0.86 points', '1 point')
+    """
+    text = rounded(value, 2)
+    return f"{text} point{'' if text == '1' else 's'}"
+
+
 def half_width(interval: Interval) -> float | None:
     """Return half the width of a two-sided interval, or None when there is none.
 
@@ -115,13 +125,16 @@ class Scale:
         decimals = self.decimals if decimals is None else decimals
         fixed = abs(shown) < 1e6 and decimals <= 6
         text = f"{abs(shown):.{decimals}f}" if fixed else rounded(abs(shown), 3)
-        negative = shown < 0 and (not fixed or float(text) != 0)
-        return ("−" if negative else "+" if signed else "") + text
+        if fixed and float(text) == 0:
+            return text  # it has no sign
+        return ("−" if shown < 0 else "+" if signed else "") + text
 
     def step(self, value: float) -> str:
         """Write a gap between scores with two significant digits and its unit."""
         shown = self.shown(value)
-        return MISSING if shown is None else f"{rounded(shown, 2)} {self.difference_unit}".strip()
+        if shown is None:
+            return MISSING
+        return points(shown) if self.percent else rounded(shown, 2)
 
     def plus_minus(self, mean: float | None, interval: Interval, signed: bool = False) -> str:
         """Write a mean with half its interval, or alone when there is no interval.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import StoreError
+from stepsize.number_format import counted
 from stepsize.output_files import RESULTS
 from stepsize.problems.problem import Problem
 from stepsize.study.executor import Executor
@@ -32,7 +33,7 @@ def default_store(name: str) -> Path:
     return RESULTS / f"{name}.sqlite"
 
 
-def counted(training: Training, store: str | Path | None) -> Training:
+def with_updates(training: Training, store: str | Path | None) -> Training:
     """Return the training with the updates of an epoch, counted once and kept in the store."""
     check_name(training.name)
     with Store(checked_store(store or default_store(training.name))) as opened:
@@ -65,7 +66,7 @@ def stored_runs(study: Study, store: Store, quiet: bool) -> Iterator[str]:
     runs = store.runs(study.fingerprint)
     total, stored = total_runs(study, runs), finished_runs(study, runs)
     if damaged := store.damaged(study.fingerprint):
-        yield f"{damaged:,} runs in {store.path} are damaged, so they are trained again."
+        yield f"{store.path} holds {counted(damaged, 'damaged run')}, to be trained again."
     if stored and not quiet:
         rest = "nothing is left to train" if stored == total else "continuing"
         yield f"{stored:,} of {total:,} runs are in {store.path}; {rest}."

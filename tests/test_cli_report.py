@@ -22,11 +22,11 @@ def test_every_study_of_a_store_can_be_shown_again(command):
     assert (latest["candidates"], len(latest["seeds"])) == (["constant(0.1)"], 6)
     assert first["candidates"] == ["constant(0.1)", "cosine(0.2)"]
     assert f"iris.toml held study {first['id']} and now holds this one" in done.stderr
-    assert f"Report: stepsize-results/iris.html, instead of that of study {first['id']}\n" in done.stderr
+    assert f"Report: stepsize-results/iris.html, which replaces that of study {first['id']}\n" in done.stderr
     assert f"stepsize report {store} --study {first['id']}" in done.stderr
     assert "instead of" not in command(*other).stderr
     elsewhere = command(*IRIS, "-q", "--store", "other.sqlite").stderr
-    assert f"instead of that of study {latest['id']}\nThat study is in another store" in elsewhere
+    assert f"which replaces that of study {latest['id']}\nThe replaced study is in another store" in elsewhere
 
     listed = command("report", store, "--list").stdout
     assert listed.index(latest["id"]) < listed.index(first["id"])
@@ -55,8 +55,7 @@ def test_runs_that_are_damaged_or_missing_are_noticed_and_trained_again(command)
     assert "lacks 3 runs of study" in refused.stderr
     assert "and 2 of its runs are damaged; to train them again, run stepsize compare iris" in refused.stderr
     done = command(*IRIS, "--json")
-    assert "2 runs in" in done.stderr
-    assert "are damaged, so they are trained again" in done.stderr
+    assert "holds 2 damaged runs, to be trained again" in done.stderr
     assert json.loads(done.stdout)["candidates"] == before["candidates"]
 
 

@@ -127,6 +127,14 @@ def test_tuning_and_plateau_end_to_end(engine):
         assert [point["lr"] for point in sweep if point["chosen"]] == [candidate["lr"]]
 
 
+def test_a_factor_that_follows_a_metric_the_wrong_way_is_refused():
+    wrong = "constant(0.1) * plateau(metric='val_accuracy', mode='min')"
+    with pytest.raises(
+        StudyError, match="'val_accuracy' is better high, and the factor has mode=\"min\"; leave"
+    ):
+        ss.compare("iris", [wrong], 1, store=":memory:", quiet=True)
+
+
 def test_a_metric_that_no_study_measures_is_refused():
     with pytest.raises(StudyError, match="measures val_loss, val_accuracy, loss"):
         ss.compare("iris", ['constant(0.1) * plateau(metric="val_auc")'], store=":memory:", quiet=True)

@@ -31,7 +31,7 @@ ALLOWED = {
     "verdict": {"number_format", "stats", "study"},
     "rate_map": {"number_format", "stats", "study"},
     "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"},
-    "resources": {"errors", "output_files", "engine", "problems", "study"},
+    "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"},
     "comparison": {
         "errors",
         "number_format",

@@ -24,9 +24,17 @@ def test_accuracy_is_percent_by_default() -> None:
     assert scale_for("f1", True, True, []).percent
 
 
-def test_a_rounded_zero_has_no_minus() -> None:
+def test_one_point_is_not_several() -> None:
+    assert (Scale("accuracy", True, True, 1).step(0.01), Scale("r2", True, True, 1).step(0.005)) == (
+        "1 point",
+        "0.5 points",
+    )
+
+
+def test_a_rounded_zero_has_no_sign() -> None:
     scale = Scale("accuracy", True, True, 1)
-    assert scale.number(-0.0001, signed=True) == "+0.0"
+    assert Scale("loss", False, False, 5).plus_minus(1e-9, [-1e-4, 1e-4], signed=True) == "0.00000 ± 0.00010"
+    assert scale.number(-0.0001, signed=True) == "0.0"
     assert scale.number(-0.001) == "−0.1"
 
 

@@ -25,7 +25,7 @@ require_keras()
 import keras  # noqa: E402
 
 from stepsize.adapters.keras_callback import ScheduleCallback  # noqa: E402
-from stepsize.adapters.keras_optimizers import is_compiling  # noqa: E402
+from stepsize.adapters.keras_optimizers import batches_of_fit, is_compiling, warn_of_epoch  # noqa: E402
 
 __all__ = ["KerasSchedule", "ScheduleCallback"]
 
@@ -39,7 +39,7 @@ def _updates_made() -> dict[int, int]:
     return {
         number: int(count.value) // accumulate
         for number, (count, accumulate) in counts.items()
-        if count is not None
+        if count is not None and getattr(count, "_value", count) is not None  # as in a fit that was ended
     }
 
 
@@ -60,7 +60,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
     The rates are the plan's in float32, looked up with integers. With `gradient_accumulation_steps=k` Keras
     passes the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
     updates. To load a saved model, import this module first. Updates past the end warn once: on PyTorch at
-    once; elsewhere, where they are compiled, when the model is saved or its rate is read.
+    once; elsewhere, where they are compiled, when the model is saved or its rate is read. A `fit`
+    whose epochs have another number of updates than the plan's warns when it begins.
 
     Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error"; at the first
         update, if the optimizer accumulates otherwise.
@@ -92,6 +93,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.plan = plan
         self.accumulate = accumulate
         self._watch = EndWatch(plan)
+        self._is_epoch_checked = False
         self._count: Any = None  # a weak reference to that of the optimizer
         self._table = keras.ops.convert_to_tensor(np.append(plan.values, plan.end).astype(np.float32))
 
@@ -101,7 +103,9 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         if isinstance(step, keras.Variable):  # the count of an optimizer
             if self._count is None or self._count() is not step:
                 self._check_accumulation(sys._getframe(1).f_locals.get("self"))
+                self._is_epoch_checked = False
             self._count = _note(step, self.accumulate)
+            self._check_epoch()
             if not is_compiling(update):
                 self._look(update, slow=keras.backend.backend() == "torch")
         if "int" not in keras.backend.standardize_dtype(update.dtype):
@@ -130,6 +134,12 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
                 f"accumulate={self.accumulate}, but the optimizer makes one update every {batches}; "
                 f"write KerasSchedule(plan{wanted})"
             )
+
+    def _check_epoch(self) -> None:
+        """Warn if the `fit` that asks or is compiled, if any, has other epochs than the plan."""
+        if not self._is_epoch_checked and (batches := batches_of_fit()):
+            self._is_epoch_checked = True
+            warn_of_epoch(self.plan, batches, self.accumulate)
 
     def _look(self, count: Any, slow: bool = False) -> None:
         self._watch.look(lambda: int(count) // self.accumulate, slow)

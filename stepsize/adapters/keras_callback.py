@@ -14,6 +14,7 @@ from stepsize.adapters.keras_optimizers import (
     completed_updates,
     scales_loss,
     updates_every_batch,
+    warn_of_epoch,
 )
 from stepsize.adapters.plain import PlainSchedule
 from stepsize.adapters.state import read_state
@@ -115,7 +116,10 @@ class ScheduleCallback(keras.callbacks.Callback):
             self._plan_fit(self._source)
         self._idle = 0
         self._check_start(epoch)
-        self._check_epoch()
+        if self._run.update == 0:
+            batches = (self.params or {}).get("steps") or 0
+            instead = ", or pass the schedule, which is planned from the fit"
+            warn_of_epoch(self._run.plan, batches, accumulation(self._optimizer), instead)
         self._apply(self._optimizer)
 
     def _count_others(self, others: int) -> None:
@@ -228,18 +232,6 @@ class ScheduleCallback(keras.callbacks.Callback):
                 'resume(callback.state_dict(), plan, policy="restart")'
             )
         self._count = count
-
-    def _check_epoch(self) -> None:
-        """Warn if an epoch of the plan is not one of this fit."""
-        batches = (self.params or {}).get("steps") or 0
-        planned, updates = self._run.plan.updates_per_epoch, batches / accumulation(self._optimizer)
-        if planned is not None and updates and abs(planned - updates) >= 1 and self._run.update == 0:
-            warnings.warn(
-                f"an epoch of the plan has {planned} updates, and one of this fit {updates:g}; write "
-                f"updates_per_epoch={round(updates)}, or pass the schedule, which is planned from the fit",
-                UserWarning,
-                stacklevel=2,
-            )
 
     def _check_pace(self) -> None:
         """Warn once if the train_step makes fewer updates than the schedule was planned for."""

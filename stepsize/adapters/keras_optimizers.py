@@ -6,7 +6,10 @@ import sys
 import warnings
 from typing import Any
 
+from stepsize.adapters.plain import warn_caller
 from stepsize.errors import ScheduleError, require
+from stepsize.number_format import counted
+from stepsize.schedules import Plan
 
 require("train", "keras")
 
@@ -98,6 +101,27 @@ def completed_updates(optimizer: Any) -> int:
     """Return the updates that an optimizer has completed."""
     count = optimizer.iterations  # a variable, or a tensor where gradients are accumulated
     return int(count.value if isinstance(count, keras.Variable) else count)
+
+
+def warn_of_epoch(plan: Plan, batches: int, micro_batches: int, instead: str = "") -> None:
+    """Warn if an epoch of the plan is not one of a `fit` with so many batches."""
+    planned, updates = plan.updates_per_epoch, batches / micro_batches
+    if planned is not None and batches and abs(planned - updates) >= 1:
+        warn_caller(
+            f"an epoch of the plan has {counted(planned, 'update')}, and one of this fit {updates:g}; write "
+            f"updates_per_epoch={max(1, round(updates))}{instead}"
+        )
+
+
+def batches_of_fit() -> int | None:
+    """Return the batches of an epoch of the `fit` that is running; None if none is, or they are unknown."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "fit" and frame.f_globals.get("__name__", "").startswith("keras.src."):
+            params: Any = getattr(frame.f_locals.get("callbacks"), "params", None) or {}
+            return params.get("steps")
+        frame = frame.f_back
+    return None
 
 
 def is_compiling(value: Any) -> bool:

@@ -56,9 +56,13 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
             warnings.warn(_unscaled(plan), UserWarning, stacklevel=2)
         index = jnp.asarray(count)
         if not jnp.issubdtype(index.dtype, jnp.integer):
-            raise ScheduleError(f"count={shown(count)} is not an integer; it counts completed updates from 0")
+            raise ScheduleError(
+                f"count={shown(count)} is not an integer; pass the number of completed updates, 0 at first"
+            )
         if isinstance(count, int | np.integer) and count < 0:
-            raise ScheduleError(f"count={shown(count)} is negative; it counts completed updates from 0")
+            raise ScheduleError(
+                f"count={shown(count)} is negative; pass the number of completed updates, 0 at first"
+            )
         if isinstance(count, jax.Array) and not count.ndim and not isinstance(count, Tracer):
             watch.look(lambda: int(count))
         index = index % plan.horizon if plan.after == "repeat" else jnp.clip(index, 0, plan.horizon)

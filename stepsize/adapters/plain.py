@@ -12,6 +12,7 @@ from stepsize.errors import ScheduleError, StateError
 from stepsize.schedules import Plan
 from stepsize.schedules.callers import past_end
 
+FRAMEWORKS = ("stepsize", "torch", "keras", "jax", "tensorflow")  # whose lines a user did not write
 NEVER = -1  # an update that does not come
 EPOCHS_UNOBSERVED = 10  # after so many a metric should have been observed, or after half of the run
 
@@ -156,9 +157,9 @@ def _value(metric: Any) -> float:
 
 
 def warn_caller(message: str) -> None:
-    """Warn at the nearest line outside this package and PyTorch."""
+    """Warn at the nearest line outside this package and the frameworks."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _part(frame) in ("stepsize", "torch"):
+    while frame.f_back is not None and _part(frame) in FRAMEWORKS:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
 

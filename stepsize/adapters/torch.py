@@ -91,9 +91,8 @@ class TorchScheduler(LRScheduler):
             strict,
         )
         self._step_count = 0  # hosts read it, and Accelerate adds to it
-        self._attach()
-        if update is None and chain[-1].state:
-            self._clock.forgotten = "is not that of a new run"
+        if self._attach() and update is None:
+            self._clock.forgotten = "the optimizer has made updates before"
         self.base_lrs = self.get_lr()
 
     @property
@@ -273,11 +272,13 @@ class TorchScheduler(LRScheduler):
     def _rates(self) -> Hyperparameter:
         return self._clock.followed[0]
 
-    def _attach(self) -> None:
+    def _attach(self) -> bool:
+        """Follow the optimizer; return whether it has made updates before."""
         chain = wrapped(self.optimizer)
         self._stepping = chain[-1]
-        release_forgotten(self._stepping)
+        earlier = release_forgotten(self._stepping)
         self._clock.attach(chain, self)
+        return earlier > 0 or bool(self._stepping.state)
 
     def _require_attached(self) -> None:
         if not self._clock.handles:

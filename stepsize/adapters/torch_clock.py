@@ -47,7 +47,7 @@ class Clock:
         self._most_idle = -1  # the most between two updates; none yet
         self._is_moving = False  # an update has been completed since it was attached
         self._is_placed = False  # a state was loaded, and no update made since
-        self.forgotten = ""  # what is known of the optimizer's state, while ours is not loaded
+        self.forgotten = ""  # why the optimizer is ahead, while our state is not loaded
         self.handles: list[Any] = []  # of its hooks; none if no optimizer moves it
         self._owner: Any = None  # a weak reference
         self._optimizers: list[Any] = []  # weak references
@@ -164,7 +164,7 @@ class Clock:
         pairs = list(zip(rates.schedules, saved, rates.written, strict=True))
         differs = any(one and not math.isclose(held, value, rel_tol=1e-6) for one, held, value in pairs)
         if not self._is_placed and (differs or (self.update == 0 and optimizer.state)):
-            self.forgotten = f"was loaded (with lr={saved[0]:g} in group 0)"
+            self.forgotten = f"the optimizer's state was loaded (with lr={saved[0]:g} in group 0)"
         self.adopt(optimizer)
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -215,9 +215,10 @@ class Clock:
         saved, self.forgotten = self.forgotten, ""
         self._mismatch(
             "state not loaded",
-            f"update {self.update}: the optimizer's state {saved}, but the scheduler's was not loaded: its "
-            f"lr is {self.followed[0].written[0]:g}. Load it, with scheduler.load_state_dict(state); if the "
-            "plan is meant to begin here, write TorchScheduler(optimizer, plan, update=0)",
+            f"update {self.update}: {saved}, but the scheduler's state was not loaded: its lr is "
+            f"{self.followed[0].written[0]:g}. Load it, with scheduler.load_state_dict(state); if the plan "
+            "is meant to begin here, write TorchScheduler(optimizer, plan, update=0); for another run, "
+            "such as the next fold, build a new optimizer",
         )
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -282,11 +283,8 @@ def _call(function: Callable[..., None], *arguments: Any) -> None:
     function(*arguments)
 
 
-def release_forgotten(optimizer: Optimizer) -> None:
-    """Detach the clock of a scheduler that is gone.
-
-    Raises: ScheduleError if its scheduler still exists.
-    """
+def release_forgotten(optimizer: Optimizer) -> int:
+    """Detach the clock of a scheduler that is gone, and return its updates; raise if it still exists."""
     for hook in list(optimizer._optimizer_step_pre_hooks.values()):
         clock = getattr(hook, "clock", None)
         if isinstance(clock, Clock):
@@ -296,3 +294,5 @@ def release_forgotten(optimizer: Optimizer) -> None:
                     "or call detach() of the other scheduler first"
                 )
             clock.detach()
+            return clock.update
+    return 0

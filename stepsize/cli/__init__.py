@@ -11,7 +11,7 @@ import typer
 
 import stepsize
 from stepsize.cli import rates, schedules, studies
-from stepsize.cli.messages import in_options, options_of
+from stepsize.cli.messages import in_options, typed_options
 from stepsize.errors import EngineError, StepsizeError
 
 ANSWERED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # and studies.ALL_DIVERGED
@@ -70,7 +70,7 @@ def _options() -> dict[str, str]:
     """Return the options of the command that was typed, by the name of the argument."""
     commands = {each.__name__: each for each in COMMANDS}
     command = next((commands[word] for word in sys.argv[1:] if word in commands), None)
-    return {} if command is None else options_of(command)
+    return {} if command is None else typed_options(command, sys.argv)
 
 
 def _exit(message: str, code: int) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -33,11 +33,24 @@ def options_of(command: Callable[..., Any]) -> dict[str, str]:
     return options
 
 
-def result_in_options(result: Result, options: Mapping[str, str]) -> Result:
+def typed_options(command: Callable[..., Any], words: Sequence[str]) -> dict[str, str]:
+    """Return the options by which messages name the arguments of a command that was typed as `words`.
+
+    With a study file they are those that were typed; the others are keys of the file.
+    """
+    options = options_of(command)
+    if not any(word.lower().endswith(".toml") for word in words):
+        return options
+    typed = {word.partition("=")[0] for word in words}
+    return {name: option for name, option in options.items() if option in typed}
+
+
+def result_in_options(result: Result, command: Callable[..., Any]) -> Result:
     """Return the result of a study of the command line with its messages in the words of that."""
     answer = result.answer
     if not answer["study"]["command"].startswith("stepsize "):
         return result
+    options = typed_options(command, shlex.split(answer["study"]["command"]))
     notes, warnings = ([in_options(text, options) for text in answer[key]] for key in ("notes", "warnings"))
     return replace(result, answer={**answer, "notes": notes, "warnings": warnings})
 
@@ -63,8 +76,12 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
         character = message[position]
         argument, quoted = _ARGUMENT.match(message, position), _QUOTED.match(message, position)
         switch = None if argument is None else _SWITCH.match(message, argument.end())
-        if argument and switch and argument[1] == "higher_is_better" and "mode" in options:
-            text, position = f"{options['mode']} {_MODES[switch[0]]}", switch.end()
+        if argument and switch and argument[1] == "higher_is_better":
+            mode = _MODES[switch[0]]
+            text, position = (
+                f"{options['mode']} {mode}" if "mode" in options else f"mode={mode!r}",
+                switch.end(),
+            )
         elif argument and argument[1] in options and not any(calls):
             text, position = _option(message, argument.end(), options[argument[1]])
         elif argument or quoted:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from stepsize.cli import options
-from stepsize.cli.messages import in_options, options_of
+from stepsize.cli.messages import in_options, typed_options
 from stepsize.cli.studies import ALL_DIVERGED
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import StudyError, require
@@ -81,7 +81,7 @@ def find(
             engine=engine,
             command=shlex.join(["stepsize", *(word for word in sys.argv[1:] if word not in _PRINTING)]),
             following=shlex.join(["stepsize", "compare", *_shared(sys.argv[2:])]),
-            on_message=lambda message: say(in_options(message, options_of(find))),
+            on_message=lambda message: say(in_options(message, typed_options(find, sys.argv))),
         )  # fmt: skip
     if as_json:
         typer.echo(found.to_json())

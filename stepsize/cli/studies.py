@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stepsize.cli import options
-from stepsize.cli.messages import in_options, options_of, result_in_options
+from stepsize.cli.messages import in_options, result_in_options, typed_options
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import OutputError, StoreError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
@@ -101,7 +101,7 @@ def compare(
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
             quiet=quiet, engine=engine, command=_command(), on_start=prepare_report,
-            on_message=lambda message: say(in_options(message, options_of(compare))),
+            on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)
         say(f"Runs: {result.store}")
@@ -187,7 +187,7 @@ def _list(store: Store, as_json: bool) -> str:
 def _show(result: Result, page: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(result.to_json())
-    result = result_in_options(result, options_of(compare))
+    result = result_in_options(result, compare)
     if not as_json:
         from stepsize.report import terminal
 
@@ -195,10 +195,10 @@ def _show(result: Result, page: Path, as_json: bool) -> None:
         typer.echo(terminal.render(result.answer, result.details, width(), colour, ascii_only()))
     earlier = study_of(page, REPORT)
     result.report(page)
-    replaced = f", instead of that of study {earlier}" if earlier not in (None, "", result.study) else ""
+    replaced = f", which replaces that of study {earlier}" if earlier not in (None, "", result.study) else ""
     say(f"Report: {page}{replaced}")
     if replaced:
-        say(f"{_where_it_is(result.store, earlier)} With a --name of its own, each study keeps its report.")
+        say(f"{_where_it_is(result.store, earlier)} To keep every report, give each study its own --name.")
 
 
 def _where_it_is(store: Path | str | None, study: str | None) -> str:
@@ -208,8 +208,9 @@ def _where_it_is(store: Path | str | None, study: str | None) -> str:
     if store is not None and Path(store).is_file():
         with Store(Path(store)) as opened:
             if any(each.id == study for each in opened.studies()):
-                return f"To see that again, run stepsize report {shlex.quote(str(store))} --study {study}."
-    return "That study is in another store; stepsize report STORE shows it."
+                command = f"stepsize report {shlex.quote(str(store))} --study {study}"
+                return f"To see the replaced study, run {command}."
+    return "The replaced study is in another store; stepsize report STORE shows it."
 
 
 def _command() -> str:

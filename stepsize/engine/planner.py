@@ -94,7 +94,7 @@ def plan_layout(sizes: Sizes, machine: Machine, series: str | None = None) -> La
     16
     >>> wide = Sizes(407_050, 506, 32, epochs=5, updates_per_epoch=1_875, candidates=3, seeds=2)
     >>> print(plan_layout(wide, Machine(2)))
-    layers 506 wide, batches of 32: in series, 2 blocks a call, 2 cores
+    layers 506 wide on average, batches of 32: in series, 2 blocks a call, 2 cores
     """
     members, reason = _members(sizes, machine, series)
     devices = min(machine.devices, max(1, sizes.runs))
@@ -116,7 +116,7 @@ def ceil_div(a: int, b: int) -> int:
 
 def _members(sizes: Sizes, machine: Machine, series: str | None) -> tuple[int, str]:
     """Return the members of a block, and why: those that share a seed, in equal blocks that fit the cache."""
-    text = f"layers {sizes.width:.0f} wide, batches of {sizes.batch}"
+    text = f"layers {sizes.width:.0f} wide on average, batches of {sizes.batch}"
     if series or (sizes.width > NARROW and not machine.on_gpu):
         return 1, f"{text}: in series" + (f" ({series})" if series else "")
     most = max(4, min(SIDE_BY_SIDE, machine.cache // (BYTES_PER_WEIGHT * sizes.weights)))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import ProblemError, unknown
-from stepsize.number_format import rounded
+from stepsize.number_format import counted, rounded
 from stepsize.problems.precision import blocks, centre, check_steps
 
 Kind = Literal["binary", "multiclass", "multilabel", "regression"]
@@ -72,7 +72,9 @@ class Data:
             if getattr(self, name) is not None:
                 self._check_rows(name, getattr(self, name))
         if self.rows < LEAST_ROWS:
-            raise ProblemError(f"data {self.name!r} has {self.rows} rows; at least {LEAST_ROWS} are needed")
+            raise ProblemError(
+                f"data {self.name!r} has {counted(self.rows, 'row')}; at least {LEAST_ROWS} are needed"
+            )
         self._check_target()
         for name, array in self.inputs.items():
             self._check_finite(array)
@@ -154,7 +156,9 @@ class Data:
 
     def _check_rows(self, name: str, array: np.ndarray) -> None:
         if len(array) != self.rows:
-            raise ProblemError(f"data {self.name!r}: {name} has {len(array)} rows and y has {self.rows}")
+            raise ProblemError(
+                f"data {self.name!r}: {name} has {counted(len(array), 'row')} and y has {self.rows}"
+            )
 
     def _check_target(self) -> None:
         if self.kind in ("binary", "multiclass"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsize.errors import ProblemError, first_line, unknown
-from stepsize.metric_directions import HIGHER, LOWER, canonical_name
+from stepsize.metric_directions import HIGHER, LOWER, canonical_name, contradicts
 from stepsize.problems.custom_objects import REGISTER, custom_objects, import_objects
 
 KERAS_NAMES = {  # of metrics that Keras does not find by our name
@@ -77,13 +77,18 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
         if kind == "regression" and name not in OF_QUANTITIES:
             raise ProblemError(f"metric={metric!r} needs classes, but the target is a quantity; use 'r2'")
         up = name in HIGHER
-        return Metric(name, up if mode is None else mode == "max", up)
+        if contradicts(name, mode):
+            raise ProblemError(_contradiction(metric, up, mode))
+        return Metric(name, up, up)
     if not hasattr(metric, "update_state"):
         raise ProblemError(
             f"metric={metric!r} must be the name of a Keras metric, such as 'auc', or a Keras metric object; "
             "wrap a function as keras.metrics.MeanMetricWrapper(function)"
         )
-    direction = {"max": "up", "min": "down"}.get(mode or "", getattr(metric, "_direction", None))
+    known = getattr(metric, "_direction", None)
+    direction = {"max": "up", "min": "down"}.get(mode or "", known)
+    if known not in (None, direction) and type(metric).__module__.split(".")[0] == "keras":
+        raise ProblemError(_contradiction(metric.name, known == "up", mode))
     if direction is None:
         raise ProblemError(
             f"metric {metric.name!r}: Keras does not know whether higher is better; add mode='max' or "
@@ -95,6 +100,11 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     form: Any = keras.saving.serialize_keras_object(metric)
     custom = custom_objects(f"metric {metric.name!r}", form, getattr(metric, "_fn", None))
     return Metric(metric.name, direction == "up", share, form, custom)
+
+
+def _contradiction(name: str, is_better_high: bool, mode: str | None) -> str:
+    which = "high" if is_better_high else "low"
+    return f"metric={name!r} is better {which}, so mode={mode!r} would choose the worst; leave mode out"
 
 
 def metric_names(metrics: Any) -> list[str]:

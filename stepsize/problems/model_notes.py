@@ -21,8 +21,9 @@ def model_notes(form: Mapping[str, Any], data: Data, default_metric: Metric | No
         yield "it gets its inputs as its own fit would: nothing is filled or scaled"
     if form.get("from_weights"):
         yield "every run starts from the weights that it has (from_weights=True)"
-    else:
-        yield from form.get("notes", [])
+    yield from form.get("notes", [])
+    if "factory" in form:  # only the training process knows its optimizer
+        yield "the schedules that are compared set its rate, whatever rate or schedule it is compiled with"
     yield from target_notes(data)
     if default_metric is not None:
         yield from metric_notes(form, default_metric)

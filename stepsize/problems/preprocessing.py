@@ -94,5 +94,25 @@ def preparation_notes(data: Data) -> list[str]:
     """Return notes on what is done to the inputs, for the report."""
     if not data.prepare or not any(array.dtype.kind == "f" for array in data.inputs.values()):
         return []
-    steps = ["SimpleImputer(strategy='median')"] * bool(data.missing) + ["StandardScaler()"]
-    return [f"fitted on the training rows of each seed: {', '.join(steps)}"]
+    return [f"fitted on the training rows of each seed: {_pipeline(data)}"]
+
+
+def scaling_advice(data: Data, scales_target: bool) -> str:
+    """Return how to scale numbers for a model that is trained elsewhere at the rates of a study.
+
+    >>> from stepsize.problems.loading.catalog import load
+    >>> scaling_advice(load((np.eye(4), [0, 1, 0, 1])), scales_target=False)
+    'to train at these rates yourself, scale alike: inputs by StandardScaler(), fitted on the training rows'
+    """
+    steps = []
+    if any(DIVIDED in note for note in data.notes):
+        steps.append("pixels by 1/255")
+    if preparation_notes(data):
+        steps.append(f"inputs by {_pipeline(data)}, fitted on the training rows")
+    if scales_target:
+        steps.append("the target by its mean and standard deviation in the training rows")
+    return f"to train at these rates yourself, scale alike: {'; '.join(steps)}"
+
+
+def _pipeline(data: Data) -> str:
+    return ", ".join(["SimpleImputer(strategy='median')"] * bool(data.missing) + ["StandardScaler()"])

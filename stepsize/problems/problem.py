@@ -22,7 +22,7 @@ from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.model_notes import has_signs, model_notes
 from stepsize.problems.models.model_transport import identity, is_text, name_inputs, travel_form
-from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
+from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers, scaling_advice
 from stepsize.problems.splitting.changes import with_split
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
@@ -197,6 +197,8 @@ class Problem:
         data["scaled"] = self.scaled
         if self.scales_target:
             data["notes"].append("target: standardised by the training rows, for the loss")
+        if self.scaled:
+            data["notes"].append(scaling_advice(self.data, self.scales_target))
         return {
             "protocol": {
                 "epochs": self.epochs,

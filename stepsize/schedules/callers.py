@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError
+from stepsize.number_format import counted
 from stepsize.schedules.curves import Array
 
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ def check_caller(plan: Plan, table: Array, t: int, before: float | None) -> None
         _check_epoch(plan, t, host.frame.f_locals.get("epoch"))
 
 
+def check_reader(plan: Plan, table: Array) -> None:
+    """Raise ScheduleError if a scheduler of PyTorch or Keras calls a function that misuses `plan.values`.
+
+    The function is judged by the rate that it returned for the last count, which the optimizer has now.
+    """
+    host = _host()
+    if host is None:
+        return
+    if host.name == TORCH:
+        _check_read_factors(table, host.frame.f_locals.get("self"))
+    else:
+        _check_read_epochs(plan, table, host.frame.f_locals)
+
+
 def warn_past_end(plan: Plan, update: int) -> bool:
     """Warn if LambdaLR or Keras' scheduler makes updates that hardly train; return whether it did.
 
@@ -80,8 +95,9 @@ def warn_past_end(plan: Plan, update: int) -> bool:
 def past_end(plan: Plan, update: int) -> str:
     """Return what to say about an update past the end of a plan that fades."""
     return (
-        f"update {update} is past the end of {plan.schedule}, planned for {plan.horizon} updates: from here "
-        f"on the rate is {spell(plan.end)}; plan all updates of the run, or stop after {plan.horizon}"
+        f"update {update} is past the end of {plan.schedule}, planned for {counted(plan.horizon, 'update')}: "
+        f"from here on the rate is {spell(plan.end)}; plan all updates of the run, or stop after "
+        f"{plan.horizon}"
     )
 
 
@@ -127,35 +143,40 @@ def _check_product(table: Array, scheduler: Any, direct: bool, before: float | N
 
 
 def _is_product(group: dict[str, Any], rate: float, before: Any) -> bool:
-    return math.isclose(float(group["lr"]), rate * before, rel_tol=1e-6)
+    return _are_close(group["lr"], rate * before)
 
 
 def _check_pace(scheduler: Any, t: int) -> None:
     """Raise ScheduleError if several updates use the rate of update 0, as when step() ends an epoch."""
     optimizer = getattr(scheduler, "optimizer", None)
     if t == 0:
-        with suppress(AttributeError, TypeError):  # a wrapper of an optimizer without hooks of its own
-            _count_steps(optimizer)
+        _start_count(optimizer)
     elif t == 1 and (counted := _steps.pop(optimizer, None)):
         handle, steps = counted
         handle.remove()
         if steps["made"] > 1:
-            raise ScheduleError(
-                f"{steps['made']} updates were made before {type(scheduler).__name__} asked for update 1, "
-                "but a plan has a rate for each of them; call scheduler.step() after every optimizer.step(), "
-                f"{INSTEAD}, or pass plan.at_epoch to set the rate once an epoch"
-            )
+            raise ScheduleError(_pace(steps["made"], scheduler, t))
 
 
-def _count_steps(optimizer: Any) -> None:
+def _pace(updates: int, scheduler: Any, t: int) -> str:
+    return (
+        f"{updates} updates were made before {type(scheduler).__name__} asked for update {t}, "
+        "but a plan has a rate for each of them; call scheduler.step() after every optimizer.step(), "
+        f"{INSTEAD}, or pass plan.at_epoch to set the rate once an epoch"
+    )
+
+
+def _start_count(optimizer: Any) -> None:
+    """Count the steps of an optimizer, unless it wraps one and has no hooks of its own."""
     steps = {"made": 0}
 
     def count(optimizer: Any, args: Any, kwargs: Any) -> None:
         steps["made"] += 1
 
-    if optimizer not in _steps:
-        hook = sys.modules["torch"].compiler.disable(count)  # else a compiled step compiles at every update
-        _steps[optimizer] = optimizer.register_step_post_hook(hook), steps
+    with suppress(AttributeError, TypeError):
+        if optimizer not in _steps:
+            hook = sys.modules["torch"].compiler.disable(count)  # else a compiled step compiles each time
+            _steps[optimizer] = optimizer.register_step_post_hook(hook), steps
 
 
 def _check_epoch(plan: Plan, t: int, epoch: Any) -> None:
@@ -164,3 +185,38 @@ def _check_epoch(plan: Plan, t: int, epoch: Any) -> None:
             f"Keras' LearningRateScheduler asked in epoch {epoch} for update {t}, which is one of the first "
             f"{plan.updates_per_epoch}, those of epoch 0; write LearningRateScheduler(plan.at_epoch)"
         )
+
+
+def _check_read_epochs(plan: Plan, table: Array, names: dict[str, Any]) -> None:
+    """Raise ScheduleError if Keras' LearningRateScheduler took the epoch for the update."""
+    callback, epoch, held = names.get("self"), names.get("epoch"), names.get("learning_rate")
+    steps = plan.updates_per_epoch or (getattr(callback, "params", None) or {}).get("steps") or 1
+    if not isinstance(epoch, int) or held is None or epoch < 2:
+        return  # both readings of plan.values begin alike
+    used, planned = (float(table[min(t, plan.horizon)]) for t in (epoch - 1, (epoch - 1) * steps))
+    if _are_close(held, used) and not _are_close(used, planned):
+        raise ScheduleError(
+            f"epoch {epoch - 1} was trained at plan.values[{epoch - 1}], and its first update is "
+            f"{(epoch - 1) * steps}; write LearningRateScheduler(plan.at_epoch)"
+        )
+
+
+def _check_read_factors(table: Array, scheduler: Any) -> None:
+    """Raise ScheduleError if LambdaLR multiplies the rates, or uses those of updates once an epoch."""
+    optimizer, t = getattr(scheduler, "optimizer", None), getattr(scheduler, "last_epoch", -1)
+    if t == 0:
+        _start_count(optimizer)
+    elif 0 < t < FIRST_CALLS and t < len(table):
+        before = float(table[t - 1])
+        _check_product(table, scheduler, False, before)
+        if t > 1 and (counted := _steps.pop(optimizer, None)):
+            handle, steps = counted
+            handle.remove()
+            each, rates = steps["made"] // t, [group["lr"] for group in scheduler.optimizer.param_groups]
+            is_used = any(_are_close(rate, before) for rate in rates)
+            if each > 1 and is_used and not _are_close(before, table[min(each, len(table) - 1)]):
+                raise ScheduleError(_pace(steps["made"], scheduler, t))
+
+
+def _are_close(rate: Any, other: Any) -> bool:
+    return math.isclose(float(rate), float(other), rel_tol=1e-6)

@@ -11,7 +11,7 @@ import numpy as np
 
 from stepsize.checks import finite_number, is_number, shown
 from stepsize.errors import ScheduleError, unknown
-from stepsize.schedules.callers import FIRST_CALLS, check_arguments, check_caller, warn_past_end
+from stepsize.schedules.callers import FIRST_CALLS, check_arguments, check_caller, check_reader, warn_past_end
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.curves import Array
 from stepsize.units import Length
@@ -84,7 +84,11 @@ class Plan(_Stateless):
 
     @property
     def values(self) -> Array:
-        """One value per update, float64 and read-only."""
+        """One value per update, float64 and read-only.
+
+        Raises: ScheduleError if the caller is a scheduler of PyTorch or Keras that uses another rate.
+        """
+        check_reader(self, self._table)
         return self._table[:-1]
 
     @property

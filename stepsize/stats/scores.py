@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stepsize.errors import StudyError
+from stepsize.number_format import counted
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ def as_scores(name: str, values: ArrayLike, shape: str, *, lost: bool = False) -
     usable = ~np.isinf(scores) if lost else np.isfinite(scores)
     if not usable.all():
         raise StudyError(
-            f"{name} holds {int((~usable).sum())} values that are not finite; "
+            f"{name} holds {counted(int((~usable).sum()), 'value')} not finite; "
             "write nan for the score of a run that diverged"
         )
     return scores

@@ -39,6 +39,7 @@ from stepsize.study.saved_study import SavedStudy
 
 APPLICATION = 0x57E95123
 FORMAT = 2
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)  # what SQLite raises for a damaged file
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
     definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL,
@@ -98,7 +99,7 @@ class Store:
             raise StoreError(f"store={str(path)!r} cannot be opened: {error}; choose another file") from None
         try:
             self._prepare()
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             self._db.close()
             if "not a database" in str(error):
                 raise StoreError(
@@ -160,7 +161,7 @@ class Store:
         """Raise StoreError for what SQLite raises: a full disk, a damaged file, a file that others hold."""
         try:
             yield
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             raise StoreError(
                 f"store={str(self.path)!r} cannot be used: {error}; finished runs are kept: run the same "
                 "command again when this is repaired, or choose another file"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import StudyError, require, unknown
+from stepsize.metric_directions import contradicts
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
@@ -166,10 +167,23 @@ class Study:
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> Study:
-        """Rebuild the study of `definition`."""
+        """Rebuild the study of `definition`.
+
+        Raises: StudyError for a definition that is not one of this version.
+        """
+        try:
+            return cls._from_definition(definition)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise StudyError(
+                f"the saved study is not one that this version reads ({type(error).__name__}: {error}); run "
+                "the study again"
+            ) from None
+
+    @classmethod
+    def _from_definition(cls, definition: Mapping[str, Any]) -> Study:
         tuning, previous = definition["tuning"], definition.get("previous")
         if previous is not None:
-            previous = cls.from_definition({**previous, "facts": definition["facts"]})
+            previous = cls._from_definition({**previous, "facts": definition["facts"]})
         return cls(
             name=definition["name"],
             candidates=tuple(Candidate.from_definition(each) for each in definition["candidates"]),
@@ -258,4 +272,10 @@ def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning) -
     if factor is not None and factor.metric not in problem.watched:
         raise StudyError(
             f"{candidate.name}: a study measures {', '.join(problem.watched)}, not {factor.metric!r}"
+        )
+    mode = getattr(factor, "mode", None)
+    if factor is not None and contradicts(factor.metric, mode):
+        raise StudyError(
+            f"{candidate.name}: {factor.metric!r} is better {'high' if mode == 'min' else 'low'}, and the "
+            f'factor has mode="{mode}"; leave mode out'
         )

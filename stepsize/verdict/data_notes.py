@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from stepsize.number_format import rounded
+from stepsize.number_format import counted, points
 from stepsize.stats.margins import HALF_A_POINT
 from stepsize.verdict.answer import DataFacts, PartFacts, Protocol
 
@@ -43,23 +43,26 @@ def validation_note(data: DataFacts, protocol: Protocol) -> str:
             f"{part}: always predicting the mean of the training rows scores about {zero}, and a perfect "
             f"model scores {one}."
         )
-    constant, points = f"scores {100 * baseline:.1f} %", f"worth {rounded(100 * (step or 0.0), 2)} points"
+    constant, worth = f"scores {100 * baseline:.1f} %", f"worth {points(100 * (step or 0.0))}"
     if data["kind"] == "multilabel":
         return (
             f"{part}: always giving the more common answer for each label {constant}, and one correct answer "
-            f"is {points}."
+            f"is {worth}."
         )
     name, count = _largest_class(data["parts"]["validation"])
-    return f"{part}, {count}: always answering {name!r} {constant}, and one row is {points}."
+    return f"{part}, {count}: always answering {name!r} {constant}, and one row is {worth}."
 
 
 def _validation_part(data: DataFacts, protocol: Protocol) -> str:
     rows, folds = data["parts"]["validation"]["rows"], protocol["folds"]
     if data["held_out"]:
-        return f"The verdict uses the data's own test part, which tuning never sees; it has {rows:,} rows"
+        many = counted(rows, "row")
+        return f"The verdict uses the data's own test part, which tuning never sees; it has {many}"
     if folds:
-        return f"Each of the {folds} folds validates on about {rows:,} rows (every row once per repeat)"
-    return f"The validation part has {rows:,} rows"
+        return (
+            f"Each of the {folds} folds validates on about {counted(rows, 'row')} (every row once per repeat)"
+        )
+    return f"The validation part has {counted(rows, 'row')}"
 
 
 def _largest_class(part: PartFacts) -> tuple[str, str]:
@@ -110,7 +113,7 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
         if data["kind"] == "multilabel":
             unit = f"one correct answer on its {rows} rows"
         yield (
-            f"The validation part is small: {unit} is worth {rounded(100 * step, 2)} points, so smaller "
+            f"The validation part is small: {unit} is worth {points(100 * step)}, so smaller "
             "differences do not count."
         )
 

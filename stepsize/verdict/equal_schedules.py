@@ -20,10 +20,11 @@ def notes(study: Study) -> Iterator[str]:
         alike.setdefault(_curve(study, candidate), []).append(candidate.name)
     for names in alike.values():
         if len(names) > 1:
-            rate = "the same rate, at equal lr," if any(study.tuned) else "the same rate"
+            at = " at the same lr" if any(study.tuned) else ""
+            run = f"In a run of {counted(study.epochs, 'epoch')}"
             yield (
-                f"{', '.join(names[:-1])} and {names[-1]} have {rate} at every update of a run of "
-                f"{counted(study.epochs, 'epoch')}, so they are the same schedule here."
+                f"{run}, {', '.join(names[:-1])} and {names[-1]} have the same rate at every update{at}, so "
+                "they are one and the same schedule."
             )
 
 

@@ -142,3 +142,24 @@ def test_a_model_in_bfloat16_looks_up_with_integers(after):
     finally:
         keras.config.set_floatx("float32")
     assert found == [1.0, 0.75, {"hold": 0.0, "repeat": 1.0}[after]]
+
+
+@pytest.mark.parametrize(("updates_per_epoch", "accumulate"), [(9, 1), (3, 1), (3, 2), (2, 2), (None, 1)])
+def test_a_fit_with_other_epochs_than_the_plan_s_warns_once(updates_per_epoch, accumulate):
+    plan = ss.linear(0.1).plan(updates=36, updates_per_epoch=updates_per_epoch)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    steps = accumulate if accumulate > 1 else None
+    rate = KerasSchedule(plan, accumulate=accumulate)
+    model.compile(keras.optimizers.SGD(rate, gradient_accumulation_steps=steps), "mse")
+    float(model.optimizer.learning_rate)  # read before, which is not a fit
+    ones = np.ones((12, 2), np.float32)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            model.fit(ones, ones[:, :1], batch_size=4 // accumulate, epochs=2, verbose=0)
+    messages = [str(each.message) for each in caught if "an epoch of the plan" in str(each.message)]
+    if updates_per_epoch in (3, None):
+        assert messages == []
+    else:
+        expected = f"an epoch of the plan has {updates_per_epoch} updates, and one of this fit 3; write"
+        assert [message.startswith(expected) for message in messages] == [True]

@@ -123,7 +123,10 @@ def test_double_precision_leaves_the_rate_in_single():
         (lambda: optax_schedule(ss.linear(1).plan(updates=9, after="error")), 'after="hold"'),
         (lambda: optax_schedule(PLAN)(3.0), r"count=3\.0 is not an integer"),
         (lambda: jax.jit(optax_schedule(PLAN))(jnp.float32(3)), "is not an integer"),
-        (lambda: optax_schedule(PLAN)(-1), r"count=-1 is negative; it counts completed updates from 0"),
+        (
+            lambda: optax_schedule(PLAN)(-1),
+            r"count=-1 is negative; pass the number of completed updates, 0 at first",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(make, message):

@@ -51,12 +51,25 @@ def test_an_optimizer_whose_scheduler_is_gone_follows_its_plan_until_it_gets_ano
     for _ in range(3):
         optimizer.step()
     assert_planned(rows, PLAN)
-    second = TorchScheduler(optimizer, PLAN, strict=True)
+    second = TorchScheduler(optimizer, PLAN, strict=True, update=0)
     rows.clear()
     for _ in range(4):
         optimizer.step()
         second.step()
     assert second.update == 4
+
+
+def test_the_next_fold_with_the_same_optimizer_is_reported() -> None:
+    optimizer = sgd()  # without momentum, so it keeps no state
+    for fold in range(3):
+        scheduler = TorchScheduler(optimizer, PLAN)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            train(optimizer, scheduler, 4)
+        messages = [str(each.message) for each in caught]
+        assert len(messages) == (fold > 0)
+        assert all("such as the next fold, build a new optimizer" in message for message in messages)
+        del scheduler
 
 
 def test_a_detached_scheduler_leaves_the_optimizer_to_another() -> None:

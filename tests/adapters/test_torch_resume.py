@@ -128,9 +128,7 @@ def test_a_state_of_the_optimizer_without_that_of_the_scheduler_is_reported() ->
     saved = trained(9)[0].state_dict()
     optimizer, scheduler = trained(0)
     optimizer.load_state_dict(saved)
-    text = (
-        r"^update 0: the optimizer's state was loaded \(with lr=0\.2\d+ in group 0\), but the scheduler's was"
-    )
+    text = r"^update 0: the optimizer's state was loaded \(with lr=0\.2\d+ in group 0\), but the scheduler's"
     with pytest.warns(UserWarning, match=text) as caught:
         torch_host.train(optimizer, scheduler, 3)
     assert len(caught) == 1
@@ -148,7 +146,7 @@ def test_a_forgotten_state_is_seen_where_the_rates_agree_and_in_the_middle_of_a_
     optimizer = torch.optim.AdamW([torch_host.weight()], lr=0.1)
     scheduler = TorchScheduler(optimizer, flat)
     optimizer.load_state_dict(saved.state_dict())
-    with pytest.warns(UserWarning, match="but the scheduler's was not"):
+    with pytest.warns(UserWarning, match="but the scheduler's state was not"):
         optimizer.step()
     assert scheduler.update == 1
     optimizer, scheduler = trained(9)
@@ -171,7 +169,7 @@ def test_a_scheduler_of_an_optimizer_that_has_made_updates_expects_a_state_or_an
         return optimizer, TorchScheduler(optimizer, PLAN, **options)
 
     optimizer, scheduler = loaded()
-    with pytest.warns(UserWarning, match="is not that of a new run, but the scheduler's was not loaded"):
+    with pytest.warns(UserWarning, match="has made updates before, but the scheduler's state was not loaded"):
         optimizer.step()
     optimizer, scheduler = loaded(update=0)
     optimizer.step()

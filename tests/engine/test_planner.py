@@ -76,6 +76,7 @@ def test_one_run_uses_one_device():
 def test_the_layout_reads_as_a_sentence():
     layout = plan_layout(small(candidates=1, seeds=960), Machine(2))
     assert str(layout) == (
-        "layers 34 wide, batches of 28: 1 side by side, 40 blocks a call, 4 of them at once, 2 cores"
+        "layers 34 wide on average, batches of 28: 1 side by side, "
+        "40 blocks a call, 4 of them at once, 2 cores"
     )
     assert np.array_equal(Layout(2, 4, 1, 1, "").order, [0, 2, 1, 3])

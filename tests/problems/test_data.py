@@ -27,7 +27,7 @@ def make_data(**changes):
         ({"x": {}}, "holds no input"),
         ({"groups": np.zeros(3)}, "groups has 3 rows"),
         ({"x": np.zeros((0, 2)), "y": np.zeros(0, int)}, "0 rows; at least 4"),
-        ({"x": np.zeros((1, 2)), "y": np.zeros(1, int)}, "1 rows; at least 4"),
+        ({"x": np.zeros((1, 2)), "y": np.zeros(1, int)}, "1 row; at least 4"),
         ({"y": np.array([0, 1, 0, 2, 0, 1])}, "row 4: target 2 is outside the 2 classes, numbered 0 to 1"),
         ({"y": np.array([0, 1, 0, -1, 0, 1])}, "row 4: target -1 is outside"),
         ({"classes": ("a",), "y": np.zeros(6, int)}, "only one class"),

@@ -114,6 +114,38 @@ def test_keras_scheduler_that_passes_the_epoch_by_a_function_is_refused() -> Non
     np.testing.assert_array_equal(np.float32(rates), np.float32(PLAN.values[::3]))
 
 
+def test_values_are_not_read_by_the_epoch() -> None:
+    unknown = SCHEDULE.plan(updates=18, updates_per_epoch=3)
+    object.__setattr__(unknown, "updates_per_epoch", None)  # then the length of an epoch is that of fit
+    for plan in (PLAN, unknown):
+        with pytest.raises(ScheduleError, match=r"epoch 2 .* plan\.values\[2\], .* 6; .*\(plan\.at_epoch\)"):
+            fit(0.1, keras.callbacks.LearningRateScheduler(lambda epoch, rate, plan=plan: plan.values[epoch]))
+        right = keras.callbacks.LearningRateScheduler(lambda epoch, rate, plan=plan: plan.values[3 * epoch])
+        np.testing.assert_array_equal(
+            np.float32(fit(0.1, right)["learning_rate"]), np.float32(PLAN.values[::3])
+        )
+
+
+def test_values_are_neither_multiplied_nor_read_once_an_epoch() -> None:
+    with pytest.raises(ScheduleError, match=r"LambdaLR multiplies .* by the optimizer's lr=0\.5"):
+        used(LambdaLR, sgd(0.5), lambda t: PLAN.values[min(t, 17)])
+    np.testing.assert_allclose(used(LambdaLR, sgd(0.5), lambda t: PLAN.values[min(t, 17)] / 0.5), PLAN.values)
+    np.testing.assert_allclose(used(LambdaLR, sgd(1.0), lambda t: PLAN.values[min(t, 17)]), PLAN.values)
+    plan = ss.linear(0.1).plan(epochs=6, updates_per_epoch=3)
+    for each, is_wrong in ((1, True), (3, False)):
+        scheduler = LambdaLR(optimizer := sgd(1.0), lambda t, each=each: plan.values[each * t])
+        for epoch in range(3):
+            for _ in range(3):
+                optimizer.step()
+            if is_wrong and epoch == 1:
+                with pytest.raises(
+                    ScheduleError, match="6 updates were made before LambdaLR asked for update 2"
+                ):
+                    scheduler.step()
+                break
+            scheduler.step()
+
+
 @pytest.mark.parametrize(
     ("schedule", "after", "warned"),
     [

@@ -92,7 +92,7 @@ def test_bounds_work_on_many_means_at_once():
         ([], r"scores has shape \(0,\); it must be \[n_seeds\]"),
         ([[0.1, 0.2]], r"scores has shape \(1, 2\)"),
         (0.5, r"scores has shape \(\)"),
-        ([0.1, -np.inf], "scores holds 1 values that are not finite; write nan for the score of a run"),
+        ([0.1, -np.inf], "scores holds 1 value not finite; write nan for the score of a run"),
         (["high"], "scores must be numbers"),
         ([[1.0], [1.0, 2.0]], "scores must be numbers"),
     ],

@@ -55,5 +55,5 @@ def test_it_is_positive_and_follows_the_unit_and_the_sign(scores, unit):
 
 
 def test_scores_are_numbers():
-    with pytest.raises(StudyError, match="baseline holds 1 values that are not finite"):
+    with pytest.raises(StudyError, match="baseline holds 1 value not finite"):
         relative_margin([1.0, np.inf])

@@ -144,6 +144,12 @@ def test_definition_round_trip(study):
     assert [c.schedule for c in again.candidates] == [c.schedule for c in study.candidates]
 
 
+@pytest.mark.parametrize("changes", [{"candidates": 3}, {"tuning": None}, {"seeds": 3}])
+def test_a_definition_of_another_form_is_refused(study, changes):
+    with pytest.raises(StudyError, match="is not one that this version reads"):
+        Study.from_definition({**study.definition(), **changes})
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

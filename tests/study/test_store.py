@@ -104,6 +104,17 @@ def test_every_column_of_a_run_is_checked(tmp_path, what):
         assert store.damaged("f") == 1
 
 
+def test_a_damaged_file_is_one_sentence_whatever_its_bytes(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.save_study(definition(margin=0.01))
+    data = path.read_bytes()
+    assert b"tablestudystudy" in data
+    path.write_bytes(data.replace(b"tablestudystudy", b"tablestud\xc1study"))
+    with pytest.raises(StoreError, match="cannot be written"):
+        Store(path)
+
+
 def test_a_changed_definition_is_noticed(tmp_path):
     path = tmp_path / "s.sqlite"
     with Store(path) as store:

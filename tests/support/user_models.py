@@ -214,3 +214,10 @@ class Halved(keras.optimizers.SGD):
 def own_optimizer():
     """A factory of a model with an optimizer of the user's own."""
     return compiled(optimizer=Halved(momentum=0.9))
+
+
+def loads_its_weights():
+    """Make a model whose weights are all loaded, here from another model."""
+    model = good()
+    model.set_weights([np.full_like(each, 0.1) for each in model.get_weights()])
+    return model

@@ -15,15 +15,15 @@ def test_a_step_that_is_never_reached_and_a_warmup_of_no_update_are_named():
     late, short = "multistep(0.1, at=[30*epochs])", "warmup(0.01*epochs) >> constant(0.1)"
     (note,) = notes_of("constant(0.1)", late, short)
     assert note == (
-        f"constant(0.1), {late} and {short} have the same rate at every update of a run of 3 epochs, so they "
-        "are the same schedule here."
+        f"In a run of 3 epochs, constant(0.1), {late} and {short} have the same rate at every update, so "
+        "they are one and the same schedule."
     )
     assert not notes_of("constant(0.1)", late, epochs=40)
 
 
 def test_free_rates_are_compared_at_the_same_rate():
     (note,) = notes_of("constant(lr)", "multistep(lr, at=[30*epochs])", "cosine(lr)")
-    assert "have the same rate, at equal lr, at every update" in note
+    assert "have the same rate at every update at the same lr, so they" in note
 
 
 @pytest.mark.parametrize(

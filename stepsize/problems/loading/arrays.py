@@ -9,6 +9,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError
 from stepsize.problems.data import PARTS, Data
+from stepsize.problems.loading.doubtful_numbers import array_notes
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, part_names, read_roles, test_rows
 from stepsize.problems.loading.targets import recognise
@@ -70,6 +71,9 @@ def from_rows(
 
 
 def _array(what: str, values: Any) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):  # np.asarray drops the mask
+        missing: Any = np.nan if values.dtype.kind in "biuf" else None
+        values = np.where(np.ma.getmaskarray(values), missing, values.data)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
@@ -97,6 +101,7 @@ def _input(key: str, values: Any, prepare: bool | None, notes: list[str]) -> np.
     if array.dtype == np.uint8 and array.ndim > 2:
         notes.append(f"{what}: pixels from 0 to 255, kept as they are")
         return array
+    notes += array_notes(what, array)
     if array.dtype.kind in "iu" and (prepare is False or (prepare is None and _fits_int32(array))):
         reason = " for embeddings (floats would be scaled)" if prepare is None else ""
         notes.append(f"{what}: {KEPT}{reason}")
@@ -126,12 +131,12 @@ def _join(parts: Mapping[str, Rows]) -> tuple[Rows, np.ndarray]:
     pieces = [parts[name] for name in names]
     first = pieces[0]
     if isinstance(first.x, Mapping):
-        x: Any = {key: np.concatenate([np.asarray(piece.x[key]) for piece in pieces]) for key in first.x}
+        x: Any = {key: np.concatenate([_array("x", piece.x[key]) for piece in pieces]) for key in first.x}
     else:
         x = np.concatenate([_array("x", piece.x) for piece in pieces])
     y = [_array("y", piece.y) for piece in pieces]
     weights = None
     if all(piece.weights is not None for piece in pieces):
-        weights = np.concatenate([np.asarray(piece.weights) for piece in pieces])
+        weights = np.concatenate([_array("weights", piece.weights) for piece in pieces])
     part = np.repeat([part_of[name] for name in names], [len(each) for each in y])
     return Rows(x, np.concatenate(y), weights, first.classes), part

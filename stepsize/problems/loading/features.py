@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,25 +11,26 @@ import numpy as np
 from stepsize.errors import ProblemError
 from stepsize.number_format import all_of
 from stepsize.problems.loading.columns import Place, encode_column, texts_of
+from stepsize.problems.loading.doubtful_numbers import column_notes, written_code
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.number_formats import first_unusual
-from stepsize.problems.loading.number_texts import alike_texts, listed, missing_code
+from stepsize.problems.loading.number_texts import alike_texts, listed
 from stepsize.problems.precision import table_type
 
-ID = re.compile(r"(.*[\W_])?ids?|.*(?-i:[a-z]Id|ID)", re.IGNORECASE)  # names of columns that hold ids
-LEAST_IDS = 10  # rows from which on a column of different whole numbers may be an id
 
-
-def read_features(frame: Any, place: Place, mark: str | None) -> tuple[np.ndarray, list[str]]:
+def read_features(
+    frame: Any, place: Place, mark: str | None, codes: Mapping[str, str]
+) -> tuple[np.ndarray, list[str]]:
     """Return the features [rows, features] that the columns of a frame become, and notes.
 
-    `mark` is the decimal mark of the texts in the frame, if it is known.
+    `mark` is the decimal mark of the texts in the frame, if it is known. `codes` holds a text of each column
+    of numbers whose file writes it like a code.
 
     Raises: ProblemError for columns that cannot be encoded, or if none is left.
     """
     encoded: list[np.ndarray] = []
     errors: dict[str, ProblemError] = {}
-    notes = _Notes()
+    notes = _Notes(codes)
     for name in frame.columns:
         try:
             columns = encode_column(name, frame[name], place, mark)
@@ -51,14 +53,15 @@ def read_features(frame: Any, place: Place, mark: str | None) -> tuple[np.ndarra
 class _Notes:
     """What was done with the columns of a table."""
 
-    def __init__(self) -> None:
+    def __init__(self, codes: Mapping[str, str]) -> None:
+        self._codes = codes
         self._columns: dict[str, list[str]] = {
             "text columns encoded as one column of 0 and 1 for each of their texts": [],
             "columns of two values encoded as 0 and 1": [],
             "missing numbers, filled with the median of the training rows": [],
             "numbers with decimal commas or separators of thousands": [],
             "left out because they are constant or number the rows": [],
-            "texts that differ only in case or blanks, and are categories of their own": [],
+            "texts that differ only in case, blanks or invisible characters, each a category": [],
         }
         self._others: list[str] = []
 
@@ -79,9 +82,10 @@ class _Notes:
             missing = int(np.isnan(columns[0]).sum())
             incomplete += [f"{name!r} ({missing})"] if missing else []
             written += _written(name, column, columns[0])
-            self._others += _id_note(name, columns[0])
-            code = missing_code(columns[0])
-            self._others += [] if code is None else [f"{name!r} {code}"]
+            code = self._codes.get(name)
+            if code is None and column.dtype.kind == "O":
+                code = written_code(texts_of(column).tolist())
+            self._others += column_notes(name, columns[0], code)
         return True
 
     def texts(self) -> list[str]:
@@ -111,20 +115,3 @@ def _written(name: str, column: Any, values: np.ndarray) -> list[str]:
     )
     unusual = first_unusual(texts, values.tolist())
     return [] if unusual is None else [f"{name!r} ({unusual[0]!r} is {unusual[1]:.15g})"]
-
-
-def _id_note(name: str, values: np.ndarray) -> list[str]:
-    """Return a note on a column with another whole number in every row that may be an id."""
-    if (
-        len(values) < LEAST_IDS
-        or not (values == np.round(values)).all()
-        or len(np.unique(values)) < len(values)
-    ):
-        return []
-    numbers_rows = np.ptp(values) == len(values) - 1
-    if not numbers_rows and ID.fullmatch(name) is None:
-        return []
-    what = "numbers the rows" if numbers_rows else "has a different whole number in every row"
-    return [
-        f"{name!r} {what} and is used as a feature; leave it out with drop={name!r} unless it has a meaning"
-    ]

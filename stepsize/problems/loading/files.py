@@ -80,7 +80,7 @@ def from_text(
     notes = [] if named else [f"the first row holds values, not names{hint}"]
     return from_frame(
         table.frame, target, name=path.stem, source=f"file {path.name}", kind=kind, roles=roles or Roles(),
-        prepare=prepare, place=place, notes=notes, usual_mark=usual,
+        prepare=prepare, place=place, notes=notes, usual_mark=usual, codes=table.codes,
     )  # fmt: skip
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from stepsize.errors import ProblemError, require
+from stepsize.number_format import counted
 from stepsize.problems.data import LEAST_ROWS, Data
 from stepsize.problems.loading.column_names import (
     Reference,
@@ -39,13 +41,15 @@ def from_frame(
     place: Place | None = None,
     notes: Sequence[str] = (),
     usual_mark: str | None = None,
+    codes: Mapping[int, str] = MappingProxyType({}),
 ) -> Data:
     """Make data from a pandas frame; `target` is the column to predict, or several with commas between.
 
     Columns are referred to by name or number; those of a frame whose names are 0, 1, 2 ... have no names, and
     the last of them is the default target. `labels` are the class names of whole numbers, `place` is what
     messages name, `notes` are on how the frame was read, and `usual_mark` is the decimal mark of texts that
-    could be read by the point as well as by the comma.
+    could be read by the point as well as by the comma. `codes` holds, by the numbers of columns, a text that
+    the file writes like a code.
 
     Raises: ProblemError for unknown or repeated columns, too few rows, and columns that cannot be encoded.
 
@@ -70,12 +74,14 @@ def from_frame(
     drop = [find_column("column to drop", each, columns) for each in roles.drop]
     _check_purposes(targets, columns_of, drop, place)
     if len(frame) < LEAST_ROWS:
-        raise ProblemError(f"{place.what} has {len(frame)} rows; at least {LEAST_ROWS} are needed")
+        raise ProblemError(f"{place.what} has {counted(len(frame), 'row')}; at least {LEAST_ROWS} are needed")
     mark = mark_of(frame, usual_mark)
     target_data = _read_target(frame, targets, kind, labels, place, mark)
     others = {*targets, *columns_of.values(), *drop}
     features = [column for column in columns if column not in others]
-    x, feature_notes = read_features(frame[features], place, mark)
+    x, feature_notes = read_features(
+        frame[features], place, mark, {columns[number]: text for number, text in codes.items()}
+    )
     special = {role: read_role(role, _role(frame, columns_of, role, value, mark), place)
                for role, value in roles.named().items()}  # fmt: skip
     if _look_like_values(frame.columns, place):

@@ -30,7 +30,6 @@ PLACEHOLDERS = {
     "-", "--", "---", ".", "..", "...", "*", "n.a.", "n/a.", "nil", "not available", "tbd", "unk", "unknown",
     "missing", "undefined", "#ref!", "#value!", "#div/0!",
 }  # fmt: skip # in lower case; what people write for a missing value
-CODES = [sign * code for code in (9, 99, 999, 9999, 99999) for sign in (-1, 1)]  # numbers for missing values
 FEW = 20  # whole numbers that may be classes, along with words
 NAMED = 3  # words that a message names
 
@@ -128,36 +127,14 @@ def listed(texts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
 
 
-def missing_code(values: np.ndarray) -> str | None:
-    """Return a clause on a number such as -999, if it occurs repeatedly and far from all other values.
-
-    >>> missing_code(np.array([3.5, -999, 7, 2, -999, 5]))
-    'holds -999 in 2 of 6 rows, far from its other values: if that means missing, empty these cells'
-    """
-    values = values[~np.isnan(values)]
-    for code in (values.min(), values.max()) if len(values) else ():
-        others = values[values != code]
-        count = len(values) - len(others)
-        if (
-            code in CODES
-            and count > 1
-            and len(others)
-            and np.abs(others - code).min() > max(np.ptp(others), 1)
-        ):
-            return (
-                f"holds {code:g} in {count:,} of {len(values):,} rows, far from its other values: if that "
-                "means missing, empty these cells"
-            )
-    return None
-
-
 def alike_texts(texts: Sequence[str]) -> list[list[str]]:
-    """Return the texts that differ only in case or blanks, together; none if all differ otherwise.
+    """Return the texts that differ only in case, blanks or invisible characters; none if there are none.
 
     >>> alike_texts(["NO", "Yes", "no", "maybe", " yes"])
     [['NO', 'no'], ['Yes', ' yes']]
     """
     spellings: dict[str, list[str]] = {}
     for text in texts:
-        spellings.setdefault(" ".join(text.casefold().split()), []).append(text)
+        visible = "".join(each for each in text if unicodedata.category(each) != "Cf")
+        spellings.setdefault(" ".join(visible.casefold().split()), []).append(text)
     return [each for each in spellings.values() if len(each) > 1]

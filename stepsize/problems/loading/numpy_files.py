@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -100,6 +101,10 @@ def _key(arrays: Mapping[str, np.ndarray], name: str | None, defaults: tuple[str
 
 
 def _load(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(member) as file:
+        shape, _, dtype = _array_header(file)
+        if not dtype.hasobject and file.tell() + prod(shape) * dtype.itemsize > member.file_size:
+            raise ValueError(f"array {member.filename!r} is cut off")  # before memory is taken for it
     with archive.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 

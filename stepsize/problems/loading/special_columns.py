@@ -133,6 +133,9 @@ def role_notes(columns_of: Mapping[str, str], drop: Sequence[str], frame: Any) -
     if "groups" in columns_of:
         groups = map(str, frame[columns_of["groups"]].unique())
         for names in alike_texts(sorted(groups)):
-            yield f"groups {listed(names)} differ only in case or blanks, and count as {len(names)} groups"
+            yield (
+                f"groups {listed(names)} differ only in case, blanks or invisible characters, and count as "
+                f"{len(names)} groups"
+            )
     if drop:
         yield "dropped: " + ", ".join(map(repr, drop))

@@ -11,7 +11,8 @@ import numpy as np
 from stepsize.errors import ProblemError, unknown
 from stepsize.number_format import rounded, span
 from stepsize.problems.data import KINDS, Kind
-from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed, missing_code
+from stepsize.problems.loading.doubtful_numbers import missing_code
+from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
 LISTED = 6  # classes that a note names at most
@@ -50,7 +51,7 @@ def recognise(
     """
     if kind is not None and kind not in KINDS:
         raise ProblemError(unknown("kind", kind, KINDS))
-    values = np.asarray(values)
+    values = _decoded(np.asarray(values))
     if values.ndim > 1 and int(np.prod(values.shape[1:])) == 1:
         values = values.reshape(len(values))
     if values.ndim > 1:
@@ -69,6 +70,19 @@ def recognise(
     if kind == "regression" or (kind is None and numbers is not None and _is_quantity(numbers)):
         return _quantities(numbers, values, where, recognised=kind is None)
     return _classes(values if numbers is None else numbers, kind, labels, where)
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Return bytes, as HDF5 files and TensorFlow hold texts, as texts."""
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8", "backslashreplace")
+    if values.dtype == object and any(isinstance(each, bytes) for each in values.ravel()):
+        texts = [
+            each.decode("utf-8", "backslashreplace") if isinstance(each, bytes) else each
+            for each in values.ravel()
+        ]
+        return np.array(texts, object).reshape(values.shape)
+    return values
 
 
 def _table(values: np.ndarray, kind: str | None, labels: Sequence[str], where: str) -> Target:
@@ -140,7 +154,8 @@ def _classes(values: np.ndarray, kind: str | None, labels: Sequence[str], where:
     if kind is None and values.dtype.kind == "f" and len(distinct) > 2 and not labels:
         instead = "; if they are quantities, use kind='regression'"
     alike = "".join(
-        f"; {listed(each)} differ only in case or blanks: write them alike in the data if they are one class"
+        f"; {listed(each)} differ only in case, blanks or invisible characters: write them alike in the data "
+        "if they are one class"
         for each in alike_texts(names)
     )
     note = f"{where}: {count} classes, {_listed(names)}{instead}{alike}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -12,17 +13,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.number_format import counted
+from stepsize.problems.loading.doubtful_numbers import WRITTEN_CODE
 from stepsize.problems.loading.number_formats import MISSING
 from stepsize.problems.loading.text_rows import Row
 
 CHUNK = 500  # rows passed to pandas at once
+SOME_CODE = re.compile(rf"(^|,)({WRITTEN_CODE.pattern})(,|\r)", re.ASCII | re.IGNORECASE | re.MULTILINE)
 
 
 class TextFrame(NamedTuple):
-    """A frame with numbered columns, and the line of the file where each of its rows begins."""
+    """A frame with numbered columns, and the line of the file where each of its rows begins.
+
+    `codes` holds, by the numbers of columns, a text that is read as a number and may be a code: 00803, 1E0.
+    """
 
     frame: Any
     lines: Sequence[int]
+    codes: dict[int, str]
 
 
 def read_frame(
@@ -49,7 +57,7 @@ def read_frame(
     )  # fmt: skip
     for column, texts in checked.texts.items():
         frame[column] = pandas.Series(np.array(texts, object), dtype=object)
-    return TextFrame(frame, checked.lines)
+    return TextFrame(frame, checked.lines, checked.codes)
 
 
 def check_length(what: str, first: Row, row: Row) -> None:
@@ -57,7 +65,9 @@ def check_length(what: str, first: Row, row: Row) -> None:
     width, length = len(first[1]), len(row[1])
     if length != width:
         hint = f"; remove line {first[0]}, which is not a row of the table" if width == 1 else ""
-        raise ProblemError(f"{what}, line {row[0]}: {length} values for {width} columns{hint}")
+        raise ProblemError(
+            f"{what}, line {row[0]}: {counted(length, 'value')} for {counted(width, 'column')}{hint}"
+        )
 
 
 class _Checked:
@@ -66,6 +76,7 @@ class _Checked:
     def __init__(self, what: str, first: Row, named: bool, as_written: Sequence[int]) -> None:
         self.lines = array("q")
         self.texts: dict[int, list[str]] = {column: [] for column in as_written}
+        self.codes: dict[int, str] = {}
         self._what, self._first, self._named = what, first, named
 
     def chunks(self, rows: Iterator[Row]) -> Iterator[str]:
@@ -83,6 +94,11 @@ class _Checked:
                 texts.append(cells[column])
         text = io.StringIO()
         csv.writer(text, lineterminator="\r\n").writerows(cells for _, cells in rows)
+        if SOME_CODE.search(text.getvalue()):
+            for _, cells in rows:
+                for column, cell in enumerate(cells):
+                    if WRITTEN_CODE.fullmatch(cell):
+                        self.codes.setdefault(column, cell)
         return text.getvalue()
 
 

@@ -143,6 +143,15 @@ def is_trained(model: Any) -> bool:
     return optimizer is not None and int(optimizer.iterations) > 0
 
 
+def has_loaded_weights(model: Any) -> bool:
+    """Return whether a model was trained, or has other weights than were drawn in all layers that show it.
+
+    If only some layers have, they are pretrained, and no seed draws them.
+    """
+    known = [is_set(layer) for layer in _layers(model)]
+    return is_trained(model) or (True in known and False not in known)
+
+
 def model_notes(model: Any, kept: Sequence[Sequence[Any]]) -> list[str]:
     """Return notes on the weights that the runs of a compiled model start from."""
     notes = []

@@ -26,7 +26,7 @@ from stepsize.problems.models.kept_weights import (
     model_notes,
     recorded_initialisers,
 )
-from stepsize.problems.models.optimizers import check_class, travel_optimizer
+from stepsize.problems.models.optimizers import check_class, schedule_notes, travel_optimizer
 from stepsize.problems.models.rebuilt_models import (
     call_factory,
     check_precision,
@@ -42,6 +42,11 @@ PRIVATE = (
     "notes",
     "metrics",
 )  # keys of a travel form that are no part of its identity
+
+FRESH = (
+    "every seed draws fresh weights in place of those in the file, unless layers are frozen, pretrained or "
+    "adapted; from_weights=True starts from those in the file"
+)
 
 
 def is_text(model: Any) -> bool:
@@ -85,7 +90,8 @@ def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[st
             raise ProblemError(f"from_weights=True: model {model!r} has no weights yet; pass a built model")
         return {"text": model, "outputs": outputs}
     if isinstance(model, str | Path):
-        form = _file_form(Path(model)) if str(model).endswith(".keras") else _factory_form(str(model))
+        is_file = str(model).endswith(".keras")
+        form = _file_form(Path(model), from_weights) if is_file else _factory_form(str(model))
         return {**form, "from_weights": True} if from_weights else form
     if callable(model) and not hasattr(model, "get_compile_config"):
         path = _importable(model)
@@ -154,7 +160,7 @@ def _importable(function: Any) -> str | None:
     return f"{module}:{name}" if module != "__main__" and attribute is function else None
 
 
-def _file_form(path: Path) -> dict[str, Any]:
+def _file_form(path: Path, from_weights: bool) -> dict[str, Any]:
     """Return the travel form of a `.keras` file, after checks that run nothing in it."""
     if not path.is_file():
         raise ProblemError(f"model file {str(path)!r} does not exist")
@@ -179,10 +185,13 @@ def _file_form(path: Path) -> dict[str, Any]:
                 f"model file {str(path)!r} holds {registered.split('>')[-1]!r}, which is not part of Keras; "
                 "pass a factory package.module:function that imports it and loads the file"
             )
+    optimizer = compiled.get("optimizer")
+    rate = optimizer["config"].get("learning_rate") if isinstance(optimizer, Mapping) else None
     return {
         "file": str(path.resolve()),
         "content": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
         "metrics": metric_names([compiled.get(key) for key in ("metrics", "weighted_metrics")]),
+        "notes": [*schedule_notes(rate), *([] if from_weights else [FRESH])],
     }
 
 
@@ -229,7 +238,9 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
         form["kept"] = kept
     compiled = getattr(model, "_compile_metrics", None)
     metrics = [getattr(compiled, name, None) for name in ("_user_metrics", "_user_weighted_metrics")]
-    return {**form, "metrics": metric_names(metrics), "notes": model_notes(model, kept)}
+    rate = model.optimizer.get_config().get("learning_rate")
+    notes = [*schedule_notes(rate), *([] if from_weights else model_notes(model, kept))]
+    return {**form, "metrics": metric_names(metrics), "notes": notes}
 
 
 def _kept(model: Any, form: Mapping[str, Any]) -> list[list[Any]]:

@@ -32,6 +32,17 @@ def travel_optimizer(optimizer: Any, variables: list[Any]) -> list[Any]:
     return [*form, exclusions] if any(exclusions.values()) else form
 
 
+def schedule_notes(learning_rate: Any) -> list[str]:
+    """Return a note if a compiled optimizer has a schedule of its own: `learning_rate` of its config."""
+    name = learning_rate.get("class_name") if isinstance(learning_rate, Mapping) else None
+    if name is None:
+        return []
+    return [
+        f"the schedules that are compared replace the {name} that its optimizer is compiled with; to compare "
+        "that one too, pass what stepsize.dialects.from_keras returns for it"
+    ]
+
+
 def _plain(value: Any) -> Any:
     """Return a value without the containers in which Keras tracks variables, which no process can send."""
     if isinstance(value, Mapping):

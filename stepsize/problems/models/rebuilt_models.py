@@ -12,6 +12,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError, first_line, save_traceback
 from stepsize.problems.custom_objects import REGISTER, import_objects
+from stepsize.problems.models.kept_weights import has_loaded_weights
 from stepsize.user_modules import import_user_module
 
 
@@ -32,7 +33,14 @@ def rebuild(form: Mapping[str, Any]) -> Rebuilt:
     import keras
 
     if "factory" in form:
-        return _compiled(_from_factory(form["factory"]))
+        model = _from_factory(form["factory"])
+        if not form.get("from_weights") and has_loaded_weights(model):
+            raise ProblemError(
+                f"model factory {form['factory']!r} loads, sets or trains the weights of its model, and "
+                "every seed would draw fresh ones; use from_weights=True to start from its weights, or leave "
+                "out what sets them"
+            )
+        return _compiled(model)
     try:
         with keras.saving.custom_object_scope(import_objects(form.get("custom", ()))):
             if "file" in form:

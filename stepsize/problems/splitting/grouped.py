@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.number_format import counted
 
 TRIES = 20  # random draws, of which the best is used
 
@@ -54,7 +55,7 @@ def assign_folds(groups: np.ndarray, folds: int, repeat: int) -> np.ndarray:
     names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < folds:
         raise ProblemError(
-            f"there are {len(names)} groups, fewer than the {folds} folds; use at most {len(names)} folds"
+            f"{counted(len(names), 'group')} cannot make {folds} folds; use at most as many folds as groups"
         )
     order = np.random.default_rng(repeat).permutation(len(names))
     order = order[np.argsort(-counts[order], kind="stable")]

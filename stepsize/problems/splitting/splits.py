@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import ProblemError, StudyError, require, unknown
+from stepsize.number_format import counted
 from stepsize.problems.data import Data
 from stepsize.problems.splitting.grouped import assign_folds, draw_groups
 from stepsize.problems.splitting.stratified import draw_stratified
@@ -128,7 +129,7 @@ class Split:
 
         >>> Split("kfold").check_seeds(range(15))
         Traceback (most recent call last):
-        stepsize.errors.StudyError: 15 seeds are not whole repeats of 10 folds; use for example seeds=100
+        stepsize.errors.StudyError: 15 seeds cannot be whole repeats of 10 folds; use for example seeds=100
         """
         if self.kind != "kfold":
             return
@@ -139,7 +140,7 @@ class Split:
         }
         if whole != set(seeds):
             raise StudyError(
-                f"{len(seeds)} seeds are not whole repeats of {self.folds} folds; "
+                f"{counted(len(seeds), 'seed')} cannot be whole repeats of {self.folds} folds; "
                 f"use for example seeds={REPEATS * self.folds}"
             )
 
@@ -248,13 +249,14 @@ def _fold(rows: np.ndarray, data: Data, folds: int, repeat: int, fold: int) -> P
         valid = assign_folds(data.groups[rows], folds, repeat) == fold
         return Parts(rows[~valid], rows[valid])
     if len(rows) < folds:
-        raise ProblemError(f"data {data.name!r} has {len(rows)} rows; {folds} folds need at least one each")
+        raise ProblemError(f"data {data.name!r}: {counted(len(rows), 'row')} cannot make {folds} folds")
     if data.kind in ("binary", "multiclass"):
         rare, count = _rarest(rows, data)
         if count < folds:
+            advice = f"at most {count} folds" if count > 1 else "split='random'"
             raise ProblemError(
-                f"class {rare!r} of data {data.name!r} has {count} rows; {folds} folds need {folds} of every "
-                f"class: use at most {count} folds"
+                f"class {rare!r} of data {data.name!r} has {counted(count, 'row')}; {folds} folds need "
+                f"{folds} of every class: use {advice}"
             )
         cutter = StratifiedKFold(folds, shuffle=True, random_state=repeat)
     else:

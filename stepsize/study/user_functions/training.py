@@ -12,7 +12,7 @@ from typing import Any
 
 from stepsize.checks import shown
 from stepsize.errors import ProblemError, StudyError, unknown
-from stepsize.metric_directions import direction
+from stepsize.metric_directions import contradicts, direction
 from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.functions import Function, code_digest, find_function, versions_of
 
@@ -79,6 +79,11 @@ class Training:
                     "or higher_is_better=False"
                 )
             object.__setattr__(self, "higher_is_better", known == "max")
+        elif contradicts(self.metric, "max" if self.higher_is_better else "min"):
+            raise ProblemError(
+                f"metric={self.metric!r} is better {'low' if self.higher_is_better else 'high'}, so "
+                f"higher_is_better={self.higher_is_better} would choose the worst; leave it out"
+            )
 
     @property
     def function(self) -> Function:

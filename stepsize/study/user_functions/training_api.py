@@ -10,6 +10,7 @@ import numpy as np
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import ScheduleError, StudyError
+from stepsize.number_format import counted
 from stepsize.schedules import Plan, Schedule
 from stepsize.study.user_functions.update_count import UpdateCount
 
@@ -60,7 +61,7 @@ class LivePlan(Plan):
                 f"the rates of {self.schedule} follow the metric and are not known in advance; "
                 "call schedule(t) before each update"
             )
-        self.count.reads_ahead = True
+        self.count.read_all()
         return super().values
 
     @property
@@ -114,7 +115,7 @@ class Report:
             raise Diverged
         epochs = self.curves.shape[1]
         if self.count == epochs:
-            raise StudyError(f"report was called more than {epochs} times; call it once an epoch")
+            raise StudyError(f"report was called more often than once in each of {counted(epochs, 'epoch')}")
         if not self._plan.is_asked:
             raise StudyError(
                 "the function reported an epoch without using schedule; set the rate before each update t, "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.number_format import counted
 from stepsize.schedules.optimizer_counts import READERS
 
 SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
@@ -55,6 +56,8 @@ class UpdateCount:
         self.asked = 0  # different updates, if they are asked for in order
         self.reads_ahead = False
         self._highest = -1
+        self._lowest: int | None = None
+        self._asked_in_first_epoch = 0
         self._asked_after: list[int] = []  # after each epoch, the highest update asked for, and one
         self._steps_after: list[int] = []  # after each epoch, the steps of the optimizer that made most
         count_torch_steps()
@@ -64,14 +67,21 @@ class UpdateCount:
         """Count a request for the rate of update `t`, or of many updates."""
         count_torch_steps()
         self.calls += 1
+        lowest = int(np.min(t)) if np.size(t) else 0
+        self._lowest = lowest if self._lowest is None else min(lowest, self._lowest)
         if np.ndim(t):
             self.reads_ahead = True
         elif t > self._highest:
             self._highest = int(t)
             self.asked += 1
 
+    def read_all(self) -> None:
+        """Note that the rates of all updates were read."""
+        self.reads_ahead, self._lowest = True, 0
+
     def end_epoch(self) -> None:
         """Note that an epoch is over."""
+        self._asked_in_first_epoch = self._asked_in_first_epoch if self.epochs else self.asked
         self._asked_after.append(self._highest + 1)
         self._steps_after.append(max((optimizer_steps() - self._steps_before).values(), default=0))
 
@@ -122,11 +132,24 @@ class UpdateCount:
             f"{self.horizon - 1}; count t from 0 over the whole run"
         )
 
+    def _begins_late(self, updates_per_epoch: int) -> str:
+        """Return that update 0 was not asked for, unless one rate is asked for within each epoch."""
+        lowest = self._lowest
+        if not lowest or (self._asked_in_first_epoch == 1 and lowest < updates_per_epoch):
+            return ""
+        advice = f"count t from 0: ask for schedule(t - {lowest}) before each update"
+        if lowest == updates_per_epoch > 1 and self._asked_in_first_epoch == 1:
+            advice = "before each epoch, ask for schedule.at_epoch(epoch), with epoch counted from 0"
+        return (
+            f"the first update that it asked for is {lowest}, and not 0, so it would train at the rates of "
+            f"later updates; {advice}"
+        )
+
     def mismatch(self, updates_per_epoch: int) -> str:
         """Return why the requests do not fit to the updates of an epoch; empty if they do."""
         after, count, epochs = self._after, self.per_epoch, self.epochs
         if not after or count is None:
-            return ""
+            return self._begins_late(updates_per_epoch)
         if after[-1] <= 1 < self.horizon:
             return (
                 "it asked for the rate of update 0 only, so all schedules would train at their first rate; "
@@ -140,11 +163,11 @@ class UpdateCount:
         planned = updates_per_epoch * max(1, epochs - 1)
         actual = after[-1] - after[0] if epochs > 1 else after[0]
         if abs(actual - planned) <= max(1, SHARE_OFF * planned):
-            return self._beyond()
+            return self._beyond() or self._begins_late(updates_per_epoch)
         advice = f"give updates_per_epoch={count}"
         if count == 1:
             advice = f"if t is its epoch, ask for schedule.at_epoch(epoch); else {advice}"
-        counted = f"asked for updates 0 to {after[-1] - 1}"
+        requests = f"asked for updates 0 to {after[-1] - 1}"
         if after is self._steps_after:
-            counted = f"made {after[-1]} updates in {epochs} epochs"
-        return f"it {counted}, {count} an epoch, and updates_per_epoch={updates_per_epoch}; {advice}"
+            requests = f"made {counted(after[-1], 'update')} in {counted(epochs, 'epoch')}"
+        return f"it {requests}, {count} an epoch, and updates_per_epoch={updates_per_epoch}; {advice}"

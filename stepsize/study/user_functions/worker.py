@@ -7,6 +7,7 @@ as `functions.pack` packs it; the others are `("run", RunRequest(...))` and
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,7 +86,10 @@ def count_updates(function: Function, request: CountRequest) -> tuple[int | None
         if epochs == min(COUNTED_EPOCHS, request.epochs):
             raise Counted
 
-    with suppress(Counted, Diverged):
+    with (
+        suppress(Counted, Diverged),
+        warnings.catch_warnings(action="ignore"),
+    ):  # the plan is not the real one
         function(plan, 0, Report(plan, request.epochs, request.metric, False, stop))
     return plan.count.per_epoch, plan.count.asked
 

@@ -1,5 +1,6 @@
 """What `load` takes beside tables: names, arrays, NumPy files and images."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -239,6 +240,28 @@ def test_openml_tables_bring_their_target(monkeypatch):
     data = load("openml:61")
     assert (data.kind, data.x.shape, data.source) == ("multiclass", (150, 4), "OpenML 61, iris")
     assert load("openml:61", "petal width (cm)").kind == "regression"
+
+
+def test_an_array_that_says_it_is_larger_than_it_is_takes_no_memory(tmp_path):
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**10, 3)}
+    with zipfile.ZipFile(tmp_path / "lie.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("x.npy", "w") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+        with archive.open("y.npy", "w") as file:
+            np.lib.format.write_array(file, np.arange(8) % 2)
+    with pytest.raises(ProblemError, match=r"cannot be read as NumPy arrays: array 'x\.npy' is cut off"):
+        load(tmp_path / "lie.npz")
+
+
+def test_what_a_mask_hides_is_missing():
+    x, y = np.ma.masked_greater(np.arange(24.0).reshape(8, 3), 20), np.arange(8) % 2
+    assert load((x, y)).missing == {""}
+    assert load((x.astype(int), y)).missing == {""}
+    parts = {"train": ({"a": x}, y), "test": ({"a": x}, y)}
+    assert load(parts).missing == {"a"}
+    for target in (np.ma.masked_equal(y, 1), np.ma.array(list("abababab"), mask=y)):
+        with pytest.raises(ProblemError, match="row 2: the target is missing"):
+            load((np.eye(8), target))
 
 
 def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch):

@@ -263,7 +263,10 @@ def test_codes_for_missing_values_and_groups_written_in_two_ways_are_noted():
     notes = load(frame, "y", groups="who", kind="regression").notes
     code = "holds -999 in 2 of 8 rows, far from its other values: if that means missing, empty these cells"
     assert f"'a' {code}" in notes
-    assert "groups 'A' and 'a' differ only in case or blanks, and count as 2 groups" in notes
+    assert (
+        "groups 'A' and 'a' differ only in case, blanks or invisible characters, and count as 2 groups"
+        in notes
+    )
     (note, *_) = load(frame, "a", drop="who").notes
     assert "; it holds -999 in 2 of 8 rows" in note
     assert note.endswith("remove these rows")

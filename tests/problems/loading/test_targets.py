@@ -159,9 +159,18 @@ def test_dates_in_an_array_are_refused():
 def test_classes_that_are_written_differently_are_noted():
     note = recognise(np.array(["yes", "Yes", "NO", "no"])).note
     assert "4 classes" in note
-    assert "'NO' and 'no' differ only in case or blanks" in note
+    assert "'NO' and 'no' differ only in case, blanks or invisible characters" in note
     assert "; 'Yes' and 'yes' differ" in note
     assert "differ only" not in recognise(np.array(["yes", "no"])).note
+
+
+def test_bytes_are_read_as_texts_and_invisible_characters_are_noted():
+    names = np.array(["a", "é"] * 3)
+    for values in (np.char.encode(names, "utf-8"), np.array([each.encode() for each in names], object)):
+        assert recognise(values).classes == ("a", "é")
+    assert recognise(np.array([b"1", b"2"] * 3)).classes == ("1", "2")
+    note = recognise(np.array(["a", "a\u200b"] * 3)).note
+    assert r"'a' and 'a\u200b' differ only in case, blanks or invisible characters" in note
 
 
 def test_a_range_is_written_with_the_digits_it_needs():

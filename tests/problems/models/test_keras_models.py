@@ -206,6 +206,34 @@ def test_factories():
         assert 'raise RuntimeError("no such thing")' in file.read()
 
 
+def test_a_factory_that_loads_its_weights_is_refused_unless_they_are_used():
+    path = "tests.support.user_models:loads_its_weights"
+    with pytest.raises(
+        ProblemError, match=r"loads, sets or trains the weights .*; use from_weights=True to start"
+    ):
+        rebuilt(path)
+    assert (rebuilt(path, from_weights=True).model.get_weights()[0] == np.float32(0.1)).all()
+
+
+def test_a_schedule_and_weights_that_are_replaced_are_noted(tmp_path):
+    rate = keras.optimizers.schedules.CosineDecay(0.1, 100)
+    scheduled = compiled(optimizer=keras.optimizers.SGD(rate))
+    scheduled.save(path := tmp_path / "m.keras")
+    for model in (scheduled, str(path), lambda: compiled(optimizer=keras.optimizers.SGD(rate))):
+        for from_weights in (True, False):
+            notes = " ".join(
+                Problem(model, "iris", from_weights=from_weights).facts()["protocol"]["model_notes"]
+            )
+            assert "replace the CosineDecay that its optimizer is compiled with" in notes
+            assert ("fresh weights in place of those in the file" in notes) == (
+                model == str(path) and not from_weights
+            )
+    plain = Problem(compiled(), "iris").facts()["protocol"]["model_notes"]
+    assert not any("is compiled with; to compare" in note for note in plain)
+    factory = Problem("tests.support.user_models:good", "iris").facts()["protocol"]["model_notes"]
+    assert any("whatever rate or schedule it is compiled with" in note for note in factory)
+
+
 def test_an_edited_factory_is_another_problem(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "edited.py"

@@ -171,7 +171,7 @@ def test_seeds_must_be_whole_repeats():
     for seeds in (range(8), [8, 9, 10, 11, 0, 1, 2, 3]):
         split.check_seeds(seeds)
     for seeds in (range(9), range(1, 9), [0, 1, 2, 4]):
-        with pytest.raises(StudyError, match="not whole repeats of 4 folds; use for example seeds=40"):
+        with pytest.raises(StudyError, match="cannot be whole repeats of 4 folds; use for example seeds=40"):
             split.check_seeds(seeds)
     Split("stratified").check_seeds(range(9))
     assert (split.usual_seeds, Split().usual_seeds) == (40, None)
@@ -194,8 +194,8 @@ def test_seeds_must_be_whole_repeats():
         (lambda: Split("time").parts(toy(), 0), "no time order"),
         (lambda: Split("column").parts(toy(), 0), "no part column"),
         (lambda: Split("groups").parts(toy(groups=np.zeros(40)), 0), "only one group"),
-        (lambda: Split("kfold").parts(toy(groups=np.arange(40) // 8), 0), "5 groups, fewer than the 10"),
-        (lambda: Split("kfold").parts(quantities(8), 0), "8 rows; 10 folds"),
+        (lambda: Split("kfold").parts(toy(groups=np.arange(40) // 8), 0), "5 groups cannot make 10 folds"),
+        (lambda: Split("kfold").parts(quantities(8), 0), "8 rows cannot make 10 folds"),
         (
             lambda: Split("kfold").parts(from_arrays("t", np.zeros((30, 1)), [*"a" * 26, *"b" * 4], "m"), 0),
             "class 'b' .* has 4 rows; 10 folds need 10 of every class: use at most 4 folds",

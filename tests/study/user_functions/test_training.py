@@ -130,7 +130,7 @@ def test_dying_every_time_is_an_error():
     [
         ("forgets_the_schedule", "without using schedule"),
         ("stops_early", "reported 1 of 4 epochs"),
-        ("goes_on", "more than 4 times"),
+        ("goes_on", "more often than once in each of 4 epochs"),
         ("in_percent", "is not a share"),
         ("says_nothing", "is not a number"),
     ],
@@ -164,6 +164,8 @@ def test_a_factor_needs_the_metric_that_it_follows():
         ({"epochs": 0}, "epochs=0"),
         ({"updates_per_epoch": True}, "updates_per_epoch=True"),
         ({"metric": "reward"}, "pass higher_is_better=True or"),
+        ({"higher_is_better": False}, "metric='accuracy' is better high, so higher_is_better=False would"),
+        ({"metric": "val_loss", "higher_is_better": True}, "metric='val_loss' is better low"),
         ({"margin": 0}, "margin=0"),
     ],
 )

@@ -75,6 +75,27 @@ def test_updates_past_the_whole_run_are_refused():
         run(trainer(lambda epoch: range(100 + 9 * epoch, 109 + 9 * epoch)), 9)
 
 
+def test_updates_counted_from_1_are_refused():
+    from_1 = trainer(lambda epoch: range(9 * epoch + 1, 9 * epoch + 10))
+    arrays = trainer(lambda epoch: [list(range(9 * epoch + 1, 9 * epoch + 10))])
+    for train in (from_1, arrays):
+        with pytest.raises(
+            StudyError, match=r"that it asked for is 1, and not 0, .* ask for schedule\(t - 1\)"
+        ):
+            run(train, 9)
+        run(train, 9, "constant(0.1)")
+    with pytest.raises(StudyError, match=r"ask for schedule\(t - 1\)"):
+        run(from_1, 9, epochs=1)
+    with pytest.raises(StudyError, match=r"asked for is 1, and not 0"):
+        run(trainer(lambda epoch: [epoch + 1]), 1)
+    with pytest.raises(
+        StudyError,
+        match=r"asked for is 9, and not 0, .*schedule\.at_epoch\(epoch\), with epoch counted from 0",
+    ):
+        run(trainer(lambda epoch: [9 * (epoch + 1)]), 9)
+    run(trainer(lambda epoch: [9 * epoch + 4]), 9)  # the rate in the middle of each epoch
+
+
 def test_an_update_that_begins_again_in_every_epoch_is_refused():
     with pytest.raises(StudyError, match="updates 0 to 8 again in epoch 2; count t over the whole run"):
         run(trainer(lambda epoch: range(9)), 9)
@@ -225,12 +246,28 @@ def keras_fit(schedule, seed, report):
     model.fit(ones, ones[:, :1], batch_size=2, epochs=EPOCHS, verbose=0, callbacks=[after_epoch])
 
 
+@pytest.mark.filterwarnings("ignore:an epoch of the plan has 6 updates")
 def test_then_the_updates_of_keras_are_counted():
     for _ in range(2):  # a second run in the same process counts from 0 again
         assert run(keras_fit, 3)[0][0].tolist() == [3, 6, 9, 12]
     assert count_updates(keras_fit, CountRequest(EPOCHS, "accuracy"))[0] == 3
     with pytest.raises(StudyError, match="made 6 updates in 2 epochs, 3 an epoch, and updates_per_epoch=6"):
         run(keras_fit, 6)
+
+
+def test_the_optimizer_of_a_fit_that_was_ended_while_compiling_is_not_counted():
+    import keras
+    import numpy as np
+
+    from stepsize.adapters.keras import KerasSchedule, _updates_made
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    rate = KerasSchedule(ss.linear(0.1).plan(updates=9, updates_per_epoch=9))
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    ones = np.ones((12, 2), np.float32)
+    with pytest.raises(UserWarning, match="an epoch of the plan has 9 updates"):  # an error in these tests
+        model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
+    assert isinstance(_updates_made(), dict)  # on JAX, its count has no value any more
 
 
 def test_updates_that_nobody_can_count_are_reported():
