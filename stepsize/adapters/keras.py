@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,12 @@ _numbers = itertools.count()
 
 def _updates_made() -> dict[int, int]:
     """Return the completed updates of each optimizer that has used a KerasSchedule, by a number of it."""
-    counts = {number: (count(), accumulate) for number, count, accumulate in _counts.values()}
-    return {
-        number: int(count.value) // accumulate
-        for number, (count, accumulate) in counts.items()
-        if count is not None and getattr(count, "_value", count) is not None  # as in a fit that was ended
-    }
+    made: dict[int, int] = {}
+    for number, reference, accumulate in _counts.values():
+        if (count := reference()) is not None:
+            with suppress(TypeError):  # on JAX, a fit that was ended while it compiled leaves no value
+                made[number] = int(count.value) // accumulate
+    return made
 
 
 READERS["keras"] = _updates_made

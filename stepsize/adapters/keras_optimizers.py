@@ -8,7 +8,6 @@ from typing import Any
 
 from stepsize.adapters.plain import warn_caller
 from stepsize.errors import ScheduleError, require
-from stepsize.number_format import counted
 from stepsize.schedules import Plan
 
 require("train", "keras")
@@ -108,8 +107,8 @@ def warn_of_epoch(plan: Plan, batches: int, micro_batches: int, instead: str = "
     planned, updates = plan.updates_per_epoch, batches / micro_batches
     if planned is not None and batches and abs(planned - updates) >= 1:
         warn_caller(
-            f"an epoch of the plan has {counted(planned, 'update')}, and one of this fit {updates:g}; write "
-            f"updates_per_epoch={max(1, round(updates))}{instead}"
+            f"an epoch of the plan has {planned} update{'' if planned == 1 else 's'}, and one of this fit "
+            f"{updates:g}; write updates_per_epoch={max(1, round(updates))}{instead}"
         )
 
 

@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 
 from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError
-from stepsize.number_format import counted
 from stepsize.schedules.curves import Array
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def warn_past_end(plan: Plan, update: int) -> bool:
 def past_end(plan: Plan, update: int) -> str:
     """Return what to say about an update past the end of a plan that fades."""
     return (
-        f"update {update} is past the end of {plan.schedule}, planned for {counted(plan.horizon, 'update')}: "
+        f"update {update} is past the end of {plan.schedule}, planned for {plan.horizon} updates: "
         f"from here on the rate is {spell(plan.end)}; plan all updates of the run, or stop after "
         f"{plan.horizon}"
     )

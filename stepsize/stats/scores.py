@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stepsize.errors import StudyError
-from stepsize.number_format import counted
 
 Floats = NDArray[np.float64]
 
@@ -33,8 +32,9 @@ def as_scores(name: str, values: ArrayLike, shape: str, *, lost: bool = False) -
         )
     usable = ~np.isinf(scores) if lost else np.isfinite(scores)
     if not usable.all():
+        count = int((~usable).sum())
         raise StudyError(
-            f"{name} holds {counted(int((~usable).sum()), 'value')} not finite; "
+            f"{name} holds {count} value{'' if count == 1 else 's'} not finite; "
             "write nan for the score of a run that diverged"
         )
     return scores

@@ -11,7 +11,7 @@ import numpy as np
 from stepsize.errors import ProblemError, unknown
 from stepsize.number_format import rounded, span
 from stepsize.problems.data import KINDS, Kind
-from stepsize.problems.loading.doubtful_numbers import missing_code
+from stepsize.problems.loading.doubtful_numbers import missing_code, written_date
 from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
@@ -127,6 +127,12 @@ def _quantities(numbers: np.ndarray | None, values: np.ndarray, where: str, reco
     note = f"{where}: {count} from {span(columns.min(), columns.max())} (regression{instead})"
     code = missing_code(columns[:, 0]) if columns.shape[1] == 1 else None
     note += "" if code is None else f"; it {code.replace('empty these cells', 'remove these rows')}"
+    date = written_date(columns[:, 0]) if columns.shape[1] == 1 else None
+    note += (
+        ""
+        if date is None
+        else f"; it holds dates written as numbers ({date}), whose differences are not times"
+    )
     return Target(columns.astype(np.float64), (), "regression", note)
 
 

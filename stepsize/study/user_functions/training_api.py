@@ -10,7 +10,6 @@ import numpy as np
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import ScheduleError, StudyError
-from stepsize.number_format import counted
 from stepsize.schedules import Plan, Schedule
 from stepsize.study.user_functions.update_count import UpdateCount
 
@@ -115,7 +114,7 @@ class Report:
             raise Diverged
         epochs = self.curves.shape[1]
         if self.count == epochs:
-            raise StudyError(f"report was called more often than once in each of {counted(epochs, 'epoch')}")
+            raise StudyError(f"report was called more than once an epoch; the run has epochs={epochs}")
         if not self._plan.is_asked:
             raise StudyError(
                 "the function reported an epoch without using schedule; set the rate before each update t, "

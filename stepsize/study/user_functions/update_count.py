@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.number_format import counted
 from stepsize.schedules.optimizer_counts import READERS
 
 SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
@@ -169,5 +168,5 @@ class UpdateCount:
             advice = f"if t is its epoch, ask for schedule.at_epoch(epoch); else {advice}"
         requests = f"asked for updates 0 to {after[-1] - 1}"
         if after is self._steps_after:
-            requests = f"made {counted(after[-1], 'update')} in {counted(epochs, 'epoch')}"
+            requests = f"made {after[-1]} updates in {epochs} epoch{'' if epochs == 1 else 's'}"
         return f"it {requests}, {count} an epoch, and updates_per_epoch={updates_per_epoch}; {advice}"

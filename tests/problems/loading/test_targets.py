@@ -164,6 +164,12 @@ def test_classes_that_are_written_differently_are_noted():
     assert "differ only" not in recognise(np.array(["yes", "no"])).note
 
 
+def test_dates_written_as_numbers_are_noted():
+    days = 20120101 + 100 * (np.arange(36) % 12) + np.arange(36) % 28
+    assert "; it holds dates written as numbers (20120101)" in recognise(days).note
+    assert "dates" not in recognise(days / 7).note
+
+
 def test_bytes_are_read_as_texts_and_invisible_characters_are_noted():
     names = np.array(["a", "é"] * 3)
     for values in (np.char.encode(names, "utf-8"), np.array([each.encode() for each in names], object)):

@@ -130,7 +130,7 @@ def test_dying_every_time_is_an_error():
     [
         ("forgets_the_schedule", "without using schedule"),
         ("stops_early", "reported 1 of 4 epochs"),
-        ("goes_on", "more often than once in each of 4 epochs"),
+        ("goes_on", "more than once an epoch; the run has epochs=4"),
         ("in_percent", "is not a share"),
         ("says_nothing", "is not a number"),
     ],
