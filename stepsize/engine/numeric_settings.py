@@ -48,7 +48,7 @@ def in_single_precision(values: Sequence[float]) -> Number:
     """Return numbers as a pair of float32 arrays, so that 1 - 0.999 is the float32 number nearest to 0.001.
 
     >>> value, rest = in_single_precision([0.999])
-    >>> float((1 - value) - rest) == np.float32(1 - 0.999)
+    >>> bool(((1 - value) - rest)[0] == np.float32(1 - 0.999))
     True
     """
     exact = np.array(values, np.float64)
