@@ -1,0 +1,157 @@
+"""What a PyTorch model must be for JAX to train it as PyTorch does; each refusal is one sentence."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import fx, nn
+
+from stepsize.errors import ProblemError, first_line
+
+OLDEST = (2, 9)
+NUMBERS = (torch.float32, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+PYTORCH = Path(torch.__file__).parent
+HERE = Path(__file__).parent
+FRAME = re.compile(r'File "([^"]+)", line (\d+), in \S+\n\s*(.*)')
+HOOKS = ("_backward_hooks", "_backward_pre_hooks")
+
+
+def check_module(model: nn.Module) -> None:
+    """Raise ProblemError for a module that cannot be trained as it is."""
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    if version < OLDEST:
+        raise ProblemError(f"PyTorch {torch.__version__} is too old to export a model: install torch>=2.9")
+    if not isinstance(model, nn.Module):
+        raise ProblemError(f"model must be an nn.Module, not {type(model).__name__}")
+    for name, module in model.named_modules():
+        shown = f"module {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
+        if not module.training:
+            raise ProblemError(f"{shown} is in eval mode; call .train() before you return it from the factory")
+        if any(getattr(module, hooks, None) for hooks in HOOKS):
+            raise ProblemError(f"{shown} has a backward hook, which a population cannot call; remove the hook")
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+            raise ProblemError(f"parameter {name!r} has no shape yet; use a layer that is not lazy")
+        if tensor.dtype not in NUMBERS:
+            raise ProblemError(f"{name!r} is {type_name(tensor)}; a population trains in float32: call .float()")
+        if getattr(tensor, "_backward_hooks", None):
+            raise ProblemError(f"parameter {name!r} has a hook, which a population cannot call; remove the hook")
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ProblemError("the model has no parameter with requires_grad=True, so there is nothing to train")
+
+
+def check_batch(inputs: Sequence[torch.Tensor], target: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return copies of an example batch, of at least two rows, or raise ProblemError.
+
+    Copies, because `torch.export` takes one tensor that comes twice for one input. Two rows, because it takes
+    the number 1 for a constant.
+    """
+    batch = (*inputs, target)
+    for name, tensor in zip([*[f"inputs[{i}]" for i in range(len(inputs))], "target"], batch, strict=True):
+        if tensor.dtype not in NUMBERS:
+            raise ProblemError(f"{name} is {type_name(tensor)}; a population trains in float32: call .float()")
+        if tensor.ndim == 0 or len(tensor) != len(target) or len(target) == 0:
+            raise ProblemError(
+                f"{name} has shape {tuple(tensor.shape)} and the target {tuple(target.shape)}; the first axis "
+                "of each must be the rows of the batch"
+            )
+    if len(target) == 1:
+        return tuple(torch.cat([tensor, tensor]) for tensor in batch)
+    return tuple(tensor.detach().clone() for tensor in batch)
+
+
+def check_loss(node: fx.Node | None) -> None:
+    """Raise ProblemError unless the loss is one number of float32."""
+    value = node.meta["val"] if node is not None else None
+    if not isinstance(value, torch.Tensor) or value.ndim or value.dtype != torch.float32:
+        got = f"a tensor {tuple(value.shape)}" if isinstance(value, torch.Tensor) else "no tensor"
+        raise ProblemError(
+            f"the loss must return one number, and returned {got}; use reduction='mean' or call .mean()"
+        )
+
+
+def require_float32(node: fx.Node) -> None:
+    """Raise ProblemError for a value in double precision, half precision or complex numbers."""
+    values = node.meta.get("val")
+    for value in values if isinstance(values, list | tuple) else [values]:
+        if isinstance(value, torch.Tensor) and value.dtype not in NUMBERS:
+            raise ProblemError(
+                f"{place_of(node)}: a value is {type_name(value)}; a population trains in float32, so leave out "
+                "autocast and other types"
+            )
+
+
+def type_name(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def place_of(node: fx.Node) -> str:
+    """Return the line of the user's code that a node comes from, or else the layer."""
+    frames = FRAME.findall(str(node.meta.get("stack_trace") or ""))
+    own = [frame for frame in frames if not {PYTORCH, HERE} & set(Path(frame[0]).parents)]
+    if own:
+        path, line, code = own[-1]
+        return f"{Path(path).name}, line {line}, {code.strip()!r}"
+    layers = [(path, kind) for path, kind in (node.meta.get("nn_module_stack") or {}).values() if path]
+    if not layers:
+        return "the loss"
+    path, kind = layers[-1]
+    name = getattr(kind, "__name__", str(kind)).rpartition(".")[2]
+    return f"layer {path.removeprefix('model.')!r} ({name})"
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Refuse, while a model is traced, what a graph of the forward pass would silently leave out."""
+
+    def refuse(what: str) -> Any:
+        def call(*_: Any, **__: Any) -> Any:
+            raise ProblemError(what)
+
+        return call
+
+    function = "the model uses {}, whose own backward pass a population would not call; write it with operations"
+    own = refuse(function.format("a torch.autograd.Function"))
+    hook = refuse("the model registers a hook on a tensor, which a population cannot call; remove the hook")
+    with patch.object(torch.autograd.Function, "apply", own), patch.object(torch.Tensor, "register_hook", hook):
+        yield
+
+
+@contextmanager
+def explained(module: nn.Module) -> Iterator[None]:
+    """Turn the errors and warnings of an export into one sentence."""
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            yield
+    except ProblemError:
+        raise
+    except Exception as error:
+        raise ProblemError(_sentence(error)) from error
+    for warning in seen:
+        if "target size" in str(warning.message):
+            raise ProblemError(
+                "the outputs do not fit the targets: " + first_line(Exception(str(warning.message)))
+            )
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    if type(error).__name__ in ("GuardOnDataDependentSymNode", "UserError") and "data-dependent" in text.lower():
+        return (
+            "the model's graph depends on its data, as an `if` on a tensor's value or `.item()` does; use "
+            f"torch.where instead ({first_line(error)})"
+        )
+    if "onstraints violated" in text or "specialized" in text:
+        return (
+            "the model works for one size of a batch only; use x.shape[0] instead of a number, or -1 in view "
+            "and reshape"
+        )
+    return f"PyTorch cannot export the model: {type(error).__name__}: {first_line(error)}"
