@@ -68,13 +68,15 @@ def export_model(
     module = Training(copy.deepcopy(model), copy.deepcopy(loss))
     names = parameter_names(module)
     evaluation = copy.deepcopy(module).eval()
-    trained = dict(module.named_parameters())
+    training = _exported(module, batch)
+    reached = {names[name] for name in reached_parameters(training)}
+    trained = {names[name]: p.requires_grad and names[name] in reached for name, p in module.named_parameters()}
     return ExportedModel(
-        training=_graph(module, batch, names),
-        evaluation=_graph(evaluation, batch, names),
-        parameters=tuple(public_name(name) for name, p in trained.items() if p.requires_grad),
-        frozen=tuple(public_name(name) for name, p in trained.items() if not p.requires_grad),
-        buffers=tuple(public_name(name) for name, _ in module.named_buffers()),
+        training=_plain(training, names),
+        evaluation=_plain(_exported(evaluation, batch), names),
+        parameters=tuple(name for name, is_trained in trained.items() if is_trained),
+        frozen=tuple(name for name, is_trained in trained.items() if not is_trained),
+        buffers=tuple(names[name] for name, _ in module.named_buffers()),
     )
 
 
@@ -94,7 +96,7 @@ def parameter_names(module: nn.Module) -> dict[str, str]:
     return {name: first.setdefault(id(tensor), public_name(name)) for name, tensor in pairs}
 
 
-def _graph(module: Training, batch: Sequence[torch.Tensor], names: Mapping[str, str]) -> Graph:
+def _exported(module: Training, batch: Sequence[torch.Tensor]) -> torch.export.ExportedProgram:
     rows = torch.export.Dim("batch")
     *inputs, target = ({0: rows} for _ in batch)
     arguments = (tuple(batch[:-1]), batch[-1])
@@ -103,8 +105,27 @@ def _graph(module: Training, batch: Sequence[torch.Tensor], names: Mapping[str, 
             module, arguments, dynamic_shapes=(tuple(inputs), target), strict=False
         )
         stop_gradients(program.graph_module)
-        program = program.run_decompositions({})
-    return _plain(program, names)
+        return program.run_decompositions({})
+
+
+def reached_parameters(program: torch.export.ExportedProgram) -> set[str]:
+    """Return the parameters that the loss has a gradient in; PyTorch leaves all others as they are."""
+    signature = program.graph_signature
+    nodes = {node.name: node for node in program.graph.nodes}
+    waiting, seen = [nodes[str(signature.user_outputs[0])]], set()
+    while waiting:
+        node = waiting.pop()
+        if node not in seen and node.target is not torch.ops.aten.detach.default and _is_differentiable(node):
+            seen.add(node)
+            waiting += node.all_input_nodes
+    reached = {node.name for node in seen}
+    return {target for name, target in signature.inputs_to_parameters.items() if name in reached}
+
+
+def _is_differentiable(node: fx.Node) -> bool:
+    values = node.meta.get("val")
+    values = values if isinstance(values, list | tuple) else [values]
+    return any(isinstance(value, torch.Tensor) and value.is_floating_point() for value in values)
 
 
 def stop_gradients(module: fx.GraphModule) -> None:

@@ -66,8 +66,9 @@ class Graph:
 class ExportedModel:
     """What trains a PyTorch model: its graphs in training and in evaluation mode, and its parameters.
 
-    `parameters` are the names of those that are trained, `frozen` those with `requires_grad=False`; a shared
-    parameter has one name, its first.
+    `parameters` are the names of those that are trained. `frozen` are those with `requires_grad=False` and
+    those that the loss does not depend on: no optimizer touches them. A shared parameter has one name, its
+    first.
     """
 
     training: Graph

@@ -45,7 +45,7 @@ def mlp() -> nn.Module:
 
 
 class ResidualMLP(nn.Module):
-    def __init__(self, width: int = 8, depth: int = 6) -> None:
+    def __init__(self, width: int = 8, depth: int = 4) -> None:
         super().__init__()
         self.first = nn.Linear(5, width)
         self.blocks = nn.ModuleList(
@@ -172,7 +172,7 @@ class Encoder(nn.Module):
         self.embed = nn.Embedding(20, 8)
         self.position = nn.Parameter(torch.zeros(1, 6, 8))
         layer = nn.TransformerEncoderLayer(8, 2, 16, dropout, batch_first=True, norm_first=True)
-        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         self.out = nn.Linear(8, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -203,7 +203,7 @@ class Decoder(nn.Module):
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
         self.embed, self.position = nn.Embedding(20, 8), nn.Embedding(6, 8)
-        self.blocks = nn.ModuleList(CausalBlock(8, 2, 6, dropout) for _ in range(2))
+        self.blocks = nn.ModuleList(CausalBlock(8, 2, 6, dropout) for _ in range(1))
         self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, 20, bias=False)
         self.head.weight = self.embed.weight
 
@@ -259,7 +259,7 @@ class TwoInputs(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.embed = nn.Embedding(20, 4)
-        self.numbers = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.PReLU())
+        self.numbers = nn.Sequential(nn.Linear(5, 4, bias=False), nn.BatchNorm1d(4), nn.PReLU())
         self.out = nn.Bilinear(4, 4, 1)
 
     def forward(self, numbers: torch.Tensor, category: torch.Tensor) -> torch.Tensor:
@@ -307,6 +307,6 @@ CASES = {
         numbers(5),
         lambda rows: torch.randint(2, (rows, 4)).float(),
     ),
-    "two_inputs": Case(TwoInputs, nn.SmoothL1Loss(), two_inputs, lambda rows: torch.randn(rows, 1), ("numbers.0.bias",)),
+    "two_inputs": Case(TwoInputs, nn.SmoothL1Loss(), two_inputs, lambda rows: torch.randn(rows, 1)),
     "embedding_bag": Case(BagClassifier, nn.CrossEntropyLoss(), tokens(5), classes(3)),
 }
