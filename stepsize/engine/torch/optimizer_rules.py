@@ -52,8 +52,10 @@ def either_decay(p: Array, g: Array, s: Settings) -> tuple[Array, Array]:
 
 
 def toward(x: Array, y: Array, share: Any) -> Array:
-    """Return x + share * (y - x)."""
-    return x + share * (y - x)
+    """Return x + share * (y - x), from the nearer end, as `torch.lerp` rounds it."""
+    if isinstance(share, int | float):
+        return x + share * (y - x) if share < 0.5 else y - (1 - share) * (y - x)
+    return jnp.where(share < 0.5, x + share * (y - x), y - (1 - share) * (y - x))
 
 
 def second_moment(v: Array, g: Array, beta: Any) -> Array:
@@ -236,14 +238,15 @@ def orthogonal(g: Array, s: Settings) -> Array:
     x = x.T if tall else x
     x = x / jnp.maximum(jnp.sqrt(jnp.sum(x.astype(jnp.float32) ** 2)).astype(x.dtype), s["eps"])
     for _ in range(s["ns_steps"]):
-        gram = x @ x.T
-        x = _sum(a, x, 1.0, _sum(b, gram, c, gram @ gram) @ x)
+        gram = _rounded_sum(0.0, x, 1.0, x, x.T)
+        x = _rounded_sum(a, x, 1.0, _rounded_sum(b, gram, c, gram, gram), x)
     return x.T if tall else x
 
 
-def _sum(a: float, x: Array, b: float, y: Array) -> Array:
-    """Return a x + b y in bfloat16, rounded once."""
-    return (a * x.astype(jnp.float32) + b * y.astype(jnp.float32)).astype(jnp.bfloat16)
+def _rounded_sum(a: float, x: Array, b: float, y: Array, z: Array) -> Array:
+    """Return a x + b y z, rounded once to bfloat16."""
+    product = b * jnp.matmul(y, z, preferred_element_type=jnp.float32)
+    return (product if a == 0 else a * x.astype(jnp.float32) + product).astype(jnp.bfloat16)
 
 
 RULES: Mapping[str, Rule] = {

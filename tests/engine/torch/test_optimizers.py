@@ -37,7 +37,7 @@ VARIANTS: dict[str, Callable[..., optim.Optimizer]] = {
     "RAdam": optim.RAdam,
     "RAdam, weight decay": partial(optim.RAdam, weight_decay=0.1, betas=(0.9, 0.9)),
     "Adamax": partial(optim.Adamax, weight_decay=0.1),
-    "Adadelta": partial(optim.Adadelta, weight_decay=0.1),
+    "Adadelta": partial(optim.Adadelta, weight_decay=0.1, eps=0.1),
     "Adagrad": partial(optim.Adagrad, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.1),
     "RMSprop": optim.RMSprop,
     "RMSprop, centered, momentum": partial(optim.RMSprop, centered=True, momentum=0.9, weight_decay=0.1),
@@ -133,7 +133,7 @@ def test_adafactor_factors_the_last_two_axes() -> None:
 @pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3)])
 def test_muon_equals_pytorchs_to_the_precision_of_its_iterations(shape: tuple[int, int]) -> None:
-    compare(partial(optim.Muon, weight_decay=0.1), shapes=[shape], tolerance=2e-2)
+    compare(partial(optim.Muon, weight_decay=0.1), shapes=[shape], tolerance=5e-3)
 
 
 @pytest.mark.usefixtures("quick_compilation")

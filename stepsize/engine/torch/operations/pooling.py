@@ -28,7 +28,7 @@ def windows(
         count = (-(-room // s) if ceil else room // s) + 1
         if ceil and (count - 1) * s >= length + p:
             count -= 1
-        result.append((p, (count - 1) * s + k - length - p))
+        result.append((p, max((count - 1) * s + k - length - p, 0)))
     return result
 
 
