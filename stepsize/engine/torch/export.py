@@ -23,6 +23,7 @@ from torch import fx, nn  # noqa: E402
 
 from stepsize.engine.torch.model_checks import (  # noqa: E402
     check_batch,
+    check_forward,
     check_loss,
     check_module,
     explained,
@@ -63,14 +64,14 @@ def export_model(
     Raises: ProblemError, in one sentence, for a model that cannot be exported or that JAX would not train as
     PyTorch does.
     """
-    check_module(model)
-    batch = check_batch(inputs, target)
-    module = Training(copy.deepcopy(model), copy.deepcopy(loss))
+    module, batch = _prepared(model, loss, inputs, target)
     names = parameter_names(module)
     evaluation = copy.deepcopy(module).eval()
     training = _exported(module, batch)
     reached = {names[name] for name in reached_parameters(training)}
-    trained = {names[name]: p.requires_grad and names[name] in reached for name, p in module.named_parameters()}
+    trained = {
+        names[name]: p.requires_grad and names[name] in reached for name, p in module.named_parameters()
+    }
     return ExportedModel(
         training=_plain(training, names),
         evaluation=_plain(_exported(evaluation, batch), names),
@@ -78,6 +79,31 @@ def export_model(
         frozen=tuple(name for name, is_trained in trained.items() if not is_trained),
         buffers=tuple(names[name] for name, _ in module.named_buffers()),
     )
+
+
+def training_graph(
+    model: nn.Module,
+    loss: Callable[..., torch.Tensor],
+    inputs: Sequence[torch.Tensor],
+    target: torch.Tensor,
+) -> Graph:
+    """Return the graph of a model and its loss in training mode alone; see `export_model`."""
+    module, batch = _prepared(model, loss, inputs, target)
+    return _plain(_exported(module, batch), parameter_names(module))
+
+
+def _prepared(
+    model: nn.Module,
+    loss: Callable[..., torch.Tensor],
+    inputs: Sequence[torch.Tensor],
+    target: torch.Tensor,
+) -> tuple[Training, tuple[torch.Tensor, ...]]:
+    """Return a copy of the model with its loss, and an example batch, both checked."""
+    check_module(model)
+    check_loss(loss)
+    module, batch = Training(copy.deepcopy(model), copy.deepcopy(loss)), check_batch(inputs, target)
+    check_forward(module, batch)
+    return module, batch
 
 
 def public_name(name: str) -> str:
@@ -100,10 +126,8 @@ def _exported(module: Training, batch: Sequence[torch.Tensor]) -> torch.export.E
     rows = torch.export.Dim("batch")
     *inputs, target = ({0: rows} for _ in batch)
     arguments = (tuple(batch[:-1]), batch[-1])
-    with explained(module), watched():
-        program = torch.export.export(
-            module, arguments, dynamic_shapes=(tuple(inputs), target), strict=False
-        )
+    with explained(), watched():
+        program = torch.export.export(module, arguments, dynamic_shapes=(tuple(inputs), target), strict=False)
         stop_gradients(program.graph_module)
         return program.run_decompositions({})
 
@@ -112,7 +136,7 @@ def reached_parameters(program: torch.export.ExportedProgram) -> set[str]:
     """Return the parameters that the loss has a gradient in; PyTorch leaves all others as they are."""
     signature = program.graph_signature
     nodes = {node.name: node for node in program.graph.nodes}
-    waiting, seen = [nodes[str(signature.user_outputs[0])]], set()
+    waiting, seen = [nodes[str(next(iter(signature.user_outputs)))]], set()
     while waiting:
         node = waiting.pop()
         if node not in seen and node.target is not torch.ops.aten.detach.default and _is_differentiable(node):
@@ -170,20 +194,21 @@ def _plain(program: torch.export.ExportedProgram, names: Mapping[str, str]) -> G
     if mutated := getattr(signature, "parameters_to_mutate", {}):
         name = public_name(next(iter(mutated.values())))
         raise ProblemError(
-            f"the model changes its parameter {name!r} in place while it computes; make it a buffer, or leave "
-            "the change to the optimizer"
+            f"the model changes its parameter {name!r} in place while it computes; make it a buffer, or "
+            "leave the change to the optimizer"
         )
     parameters = {name: names[target] for name, target in signature.inputs_to_parameters.items()}
     buffers = {name: names[target] for name, target in signature.inputs_to_buffers.items()}
     constants = {
-        name: _array(program.constants[target])
+        name: np.asarray(program.constants[target])
         for name, target in signature.inputs_to_lifted_tensor_constants.items()
     }
     nodes = [node for node in program.graph.nodes if node.op == "call_function"]
     for node in nodes:
         require_float32(node)
-    loss, outputs = program.call_spec.out_spec.unflatten([Ref(str(n)) for n in signature.user_outputs])
-    check_loss(next(node for node in nodes if node.name == loss.name) if isinstance(loss, Ref) else None)
+    structure = program.call_spec.out_spec
+    assert structure is not None
+    loss, outputs = structure.unflatten([Ref(str(name)) for name in signature.user_outputs])
     return Graph(
         parameters=parameters,
         buffers=buffers,
@@ -196,16 +221,13 @@ def _plain(program: torch.export.ExportedProgram, names: Mapping[str, str]) -> G
     )
 
 
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()
-
-
 def _operation(node: fx.Node) -> str:
     """Return the name of a node's operation without its namespace.
 
     Python's own operators on sizes are named as in `operator`.
     """
-    name = str(node.target) if hasattr(node.target, "overloadpacket") else node.target.__name__
+    is_aten = hasattr(node.target, "overloadpacket")
+    name = str(node.target) if is_aten else getattr(node.target, "__name__", str(node.target))
     return name.removeprefix("aten.").removesuffix(".default")
 
 
@@ -244,4 +266,3 @@ def _plain_outputs(value: Any) -> Any:
     raise ProblemError(
         f"the model returns a {type(value).__name__}; return a tensor, or a tuple, list or dict of them"
     )
-

@@ -31,20 +31,40 @@ def check_module(model: nn.Module) -> None:
     if not isinstance(model, nn.Module):
         raise ProblemError(f"model must be an nn.Module, not {type(model).__name__}")
     for name, module in model.named_modules():
-        shown = f"module {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
+        shown = (
+            f"module {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
+        )
         if not module.training:
-            raise ProblemError(f"{shown} is in eval mode; call .train() before you return it from the factory")
+            raise ProblemError(
+                f"{shown} is in eval mode; call .train() before you return it from the factory"
+            )
         if any(getattr(module, hooks, None) for hooks in HOOKS):
-            raise ProblemError(f"{shown} has a backward hook, which a population cannot call; remove the hook")
+            raise ProblemError(
+                f"{shown} has a backward hook, which a population cannot call; remove the hook"
+            )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ProblemError(f"parameter {name!r} has no shape yet; use a layer that is not lazy")
         if tensor.dtype not in NUMBERS:
-            raise ProblemError(f"{name!r} is {type_name(tensor)}; a population trains in float32: call .float()")
+            raise ProblemError(
+                f"{name!r} is {type_name(tensor)}; a population trains in float32: call .float()"
+            )
         if getattr(tensor, "_backward_hooks", None):
-            raise ProblemError(f"parameter {name!r} has a hook, which a population cannot call; remove the hook")
+            raise ProblemError(
+                f"parameter {name!r} has a hook, which a population cannot call; remove the hook"
+            )
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ProblemError("the model has no parameter with requires_grad=True, so there is nothing to train")
+
+
+def check_loss(loss: Any) -> None:
+    """Raise ProblemError for a loss that cannot be called, or that has parameters of its own."""
+    if not callable(loss):
+        raise ProblemError(f"loss must be a function of outputs and targets, not {type(loss).__name__}")
+    if isinstance(loss, type):
+        raise ProblemError(f"loss must be a function of outputs and targets: write {loss.__name__}()")
+    if isinstance(loss, nn.Module) and next(loss.parameters(), None) is not None:
+        raise ProblemError("the loss has parameters, which only a model can have; move them into the model")
 
 
 def check_batch(inputs: Sequence[torch.Tensor], target: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -56,24 +76,40 @@ def check_batch(inputs: Sequence[torch.Tensor], target: torch.Tensor) -> tuple[t
     batch = (*inputs, target)
     for name, tensor in zip([*[f"inputs[{i}]" for i in range(len(inputs))], "target"], batch, strict=True):
         if tensor.dtype not in NUMBERS:
-            raise ProblemError(f"{name} is {type_name(tensor)}; a population trains in float32: call .float()")
+            raise ProblemError(
+                f"{name} is {type_name(tensor)}; a population trains in float32: call .float()"
+            )
         if tensor.ndim == 0 or len(tensor) != len(target) or len(target) == 0:
             raise ProblemError(
-                f"{name} has shape {tuple(tensor.shape)} and the target {tuple(target.shape)}; the first axis "
-                "of each must be the rows of the batch"
+                f"{name} has shape {tuple(tensor.shape)} and the target {tuple(target.shape)}; the first "
+                "axis of each must be the rows of the batch"
             )
     if len(target) == 1:
         return tuple(torch.cat([tensor, tensor]) for tensor in batch)
     return tuple(tensor.detach().clone() for tensor in batch)
 
 
-def check_loss(node: fx.Node | None) -> None:
-    """Raise ProblemError unless the loss is one number of float32."""
-    value = node.meta["val"] if node is not None else None
-    if not isinstance(value, torch.Tensor) or value.ndim or value.dtype != torch.float32:
-        got = f"a tensor {tuple(value.shape)}" if isinstance(value, torch.Tensor) else "no tensor"
+def check_forward(module: nn.Module, batch: Sequence[torch.Tensor]) -> None:
+    """Run a model with its loss once; raise ProblemError unless the loss is one number that fits the targets.
+
+    PyTorch's own errors name the sizes here, which an export replaces by symbols.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as seen, torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("always")
+            loss, _ = module(tuple(batch[:-1]), batch[-1])
+    except Exception as error:
+        raise ProblemError(f"the model or its loss cannot compute a batch: {first_line(error)}") from error
+    for warning in seen:
+        if "target size" in str(warning.message):
+            raise ProblemError(
+                f"the outputs do not fit the targets: {first_line(Exception(warning.message))}"
+            )
+    if not isinstance(loss, torch.Tensor) or loss.ndim:
+        shown = f"a tensor {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"{loss!r}"
         raise ProblemError(
-            f"the loss must return one number, and returned {got}; use reduction='mean' or call .mean()"
+            f"the loss must return one number as a tensor, and returned {shown}; use reduction='mean' or "
+            ".mean()"
         )
 
 
@@ -83,8 +119,8 @@ def require_float32(node: fx.Node) -> None:
     for value in values if isinstance(values, list | tuple) else [values]:
         if isinstance(value, torch.Tensor) and value.dtype not in NUMBERS:
             raise ProblemError(
-                f"{place_of(node)}: a value is {type_name(value)}; a population trains in float32, so leave out "
-                "autocast and other types"
+                f"{place_of(node)}: a value is {type_name(value)}; a population trains in float32, so leave "
+                "out autocast and other types"
             )
 
 
@@ -96,12 +132,16 @@ def place_of(node: fx.Node) -> str:
     """Return the line of the user's code that a node comes from, or else the layer."""
     frames = FRAME.findall(str(node.meta.get("stack_trace") or ""))
     own = [frame for frame in frames if not {PYTORCH, HERE} & set(Path(frame[0]).parents)]
+    own = [
+        frame for frame in own if not frame[0].startswith("<eval_with_key>")
+    ]  # a region, as PyTorch runs it
     if own:
         path, line, code = own[-1]
         return f"{Path(path).name}, line {line}, {code.strip()!r}"
-    layers = [(path, kind) for path, kind in (node.meta.get("nn_module_stack") or {}).values() if path]
+    stack = node.meta.get("nn_module_stack") or {}
+    layers = [(path, kind) for path, kind in stack.values() if path]
     if not layers:
-        return "the loss"
+        return "the loss" if stack else "the model"
     path, kind = layers[-1]
     name = getattr(kind, "__name__", str(kind)).rpartition(".")[2]
     return f"layer {path.removeprefix('model.')!r} ({name})"
@@ -117,34 +157,37 @@ def watched() -> Iterator[None]:
 
         return call
 
-    function = "the model uses {}, whose own backward pass a population would not call; write it with operations"
+    function = (
+        "the model uses {}, whose own backward pass a population would not call; write it with operations"
+    )
     own = refuse(function.format("a torch.autograd.Function"))
     hook = refuse("the model registers a hook on a tensor, which a population cannot call; remove the hook")
-    with patch.object(torch.autograd.Function, "apply", own), patch.object(torch.Tensor, "register_hook", hook):
+    with (
+        patch.object(torch.autograd.Function, "apply", own),
+        patch.object(torch.Tensor, "register_hook", hook),
+    ):
         yield
 
 
 @contextmanager
-def explained(module: nn.Module) -> Iterator[None]:
-    """Turn the errors and warnings of an export into one sentence."""
+def explained() -> Iterator[None]:
+    """Turn the errors of an export into one sentence each, and leave its warnings out."""
     try:
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     except ProblemError:
         raise
     except Exception as error:
         raise ProblemError(_sentence(error)) from error
-    for warning in seen:
-        if "target size" in str(warning.message):
-            raise ProblemError(
-                "the outputs do not fit the targets: " + first_line(Exception(str(warning.message)))
-            )
 
 
 def _sentence(error: Exception) -> str:
     text = str(error)
-    if type(error).__name__ in ("GuardOnDataDependentSymNode", "UserError") and "data-dependent" in text.lower():
+    if (
+        type(error).__name__ in ("GuardOnDataDependentSymNode", "UserError")
+        and "data-dependent" in text.lower()
+    ):
         return (
             "the model's graph depends on its data, as an `if` on a tensor's value or `.item()` does; use "
             f"torch.where instead ({first_line(error)})"

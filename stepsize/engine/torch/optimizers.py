@@ -12,9 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from stepsize.engine.torch.operations.reductions import norm
 from stepsize.engine.torch.optimizer_groups import Optimizer
 from stepsize.engine.torch.optimizer_rules import RULES, Slot
-from stepsize.engine.torch.operations.reductions import norm
 
 Arrays = Mapping[str, jax.Array]
 

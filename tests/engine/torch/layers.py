@@ -32,18 +32,19 @@ def first(output: Any) -> Tensor:
 
 def total(outputs: dict[str, Tensor], target: Tensor) -> Tensor:
     """Return a loss that weighs every element of every output differently."""
-    terms = [(output * torch.cos(torch.arange(output.numel(), dtype=torch.float32)).view_as(output)).sum()
-             for output in outputs.values() if output.is_floating_point()]
+    terms = [
+        (output * torch.cos(torch.arange(output.numel(), dtype=torch.float32)).view_as(output)).sum()
+        for output in outputs.values()
+        if output.is_floating_point()
+    ]
     return torch.stack(terms).sum() + 0.0 * target.float().mean()
 
 
-ACTIVATIONS = {
-    name: getattr(nn, name)()
-    for name in (
-        "CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid Mish PReLU ReLU ReLU6 "
-        "SELU SiLU Sigmoid Softplus Softshrink Softsign Tanh Tanhshrink"
-    ).split()
-} | {
+NAMES = """
+CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid Mish PReLU ReLU ReLU6 SELU
+SiLU Sigmoid Softplus Softshrink Softsign Tanh Tanhshrink
+"""
+ACTIVATIONS = {name: getattr(nn, name)() for name in NAMES.split()} | {
     "GELU_tanh": nn.GELU("tanh"),
     "PReLU_channels": nn.PReLU(6),
     "ELU_half": nn.ELU(0.5),
@@ -68,8 +69,12 @@ VECTORS = {
     "logs": lambda x: torch.log1p(x.abs()) + torch.expm1(x) + x.abs().log() + x.exp() + (1 + x * x).rsqrt(),
     "waves": lambda x: x.sin() + x.cos() + x.atan() + torch.atan2(x, x + 3) + x.erf() + x.sinh(),
     "arithmetic": lambda x: (x / 3 - 2 * x + 1 / (x * x + 1)) % 0.7 + torch.add(x, x, alpha=0.3) + (2 - x),
-    "rounding": lambda x: x * x.round() + x.floor() + x.ceil() + x.sign() + torch.div(x, 0.3, rounding_mode="floor"),
-    "reductions": lambda x: x.sum(1) + x.mean(1) + x.amax(1) + x.var(1) + x.std(1, correction=0) + x.norm(dim=1),
+    "rounding": lambda x: (
+        x * x.round() + x.floor() + x.ceil() + x.sign() + torch.div(x, 0.3, rounding_mode="floor")
+    ),
+    "reductions": lambda x: (
+        x.sum(1) + x.mean(1) + x.amax(1) + x.var(1) + x.std(1, correction=0) + x.norm(dim=1)
+    ),
     "extremes": lambda x: x.max(1).values + x.min(1)[0] + x.max() + x.logsumexp(1) + x.prod(1),
     "wholes": lambda x: x * x.sum() + x.mean() + x.var() + x.max() - x.min(),
     "argmax": lambda x: x[:, 0] * x.argmax(1) + x.argmin(1),
@@ -79,8 +84,12 @@ VECTORS = {
     "views": lambda x: x.view(-1, 2, 3).transpose(1, 2).reshape(-1, 6) + x.unflatten(1, (2, 3)).flatten(1),
     "joins": lambda x: torch.cat([x, x * 2], 1)[:, 3:9] + torch.stack([x, x * x], 2).sum(2),
     "splits": lambda x: x.chunk(2, 1)[0] * x.split([3, 3], 1)[1] + x[:, ::2] - x.unbind(1)[1].unsqueeze(1),
-    "repeats": lambda x: x.repeat(1, 2)[:, 4:10] + x.repeat_interleave(2, 1)[:, :6] + x.flip(1) + x.roll(2, 1),
-    "indexed": lambda x: x[:, [1, 0, 3]] + x.gather(1, x.argsort(1))[:, :3] + x.index_select(1, torch.arange(3)),
+    "repeats": lambda x: (
+        x.repeat(1, 2)[:, 4:10] + x.repeat_interleave(2, 1)[:, :6] + x.flip(1) + x.roll(2, 1)
+    ),
+    "indexed": lambda x: (
+        x[:, [1, 0, 3]] + x.gather(1, x.argsort(1))[:, :3] + x.index_select(1, torch.arange(3))
+    ),
     "scattered": lambda x: torch.zeros_like(x).scatter_add(1, x.argsort(1), x) + torch.ones_like(x),
     "in_place": lambda x: assigned(x),
     "einsum": lambda x: torch.einsum("bi,bj->bij", x, x) + torch.bmm(x[:, :, None], x[:, None]),
@@ -91,7 +100,9 @@ VECTORS = {
     "distances": lambda x: torch.cdist(x.view(-1, 2, 3), 1 + x.view(-1, 3, 2).transpose(1, 2)),
     "detached": lambda x: x * x.detach(),
     "no_grad": lambda x: x * without_gradients(x),
-    "mixed": lambda x: x * torch.arange(6) + x * torch.linspace(0, 1, 6) + x * torch.eye(6)[0] + x.new_ones(6),
+    "mixed": lambda x: (
+        x * torch.arange(6) + x * torch.linspace(0, 1, 6) + x * torch.eye(6)[0] + x.new_ones(6)
+    ),
 }
 
 
@@ -250,7 +261,9 @@ LOSSES: Layers = {
     "smooth_l1": lambda x, y: F.smooth_l1_loss(x, binary(x, y), beta=0.5),
     "huber": lambda x, y: F.huber_loss(x, binary(x, y), delta=0.5),
     "kl": lambda x, y: F.kl_div(x.log_softmax(1), binary(x, y), reduction="batchmean"),
-    "kl_log": lambda x, y: F.kl_div(x.log_softmax(1), x.flip(1).log_softmax(1), log_target=True, reduction="sum"),
+    "kl_log": lambda x, y: F.kl_div(
+        x.log_softmax(1), x.flip(1).log_softmax(1), log_target=True, reduction="sum"
+    ),
     "poisson": lambda x, y: F.poisson_nll_loss(x, y[:, None].float().expand(-1, 5), full=True),
     "hinge": lambda x, y: F.hinge_embedding_loss(x[:, 0], signs(y)),
     "ranking": lambda x, y: F.margin_ranking_loss(x[:, 0], x[:, 1], signs(y), margin=0.3),

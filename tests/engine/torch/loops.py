@@ -44,8 +44,10 @@ def batches(case: Case, updates: int) -> Batches:
     return [(*case.inputs(ROWS), case.targets(ROWS)) for _ in range(updates)]
 
 
-def in_torch(case: Case, make: Callable[..., torch.optim.Optimizer], drawn: Batches) -> Trained:
-    torch.manual_seed(SEED)
+def in_torch(
+    case: Case, make: Callable[..., torch.optim.Optimizer], drawn: Batches, seed: int = SEED
+) -> Trained:
+    torch.manual_seed(seed)
     model = case.model()
     optimizer, losses = make(model.parameters()), []
     for *inputs, target in drawn:
@@ -60,7 +62,7 @@ def in_torch(case: Case, make: Callable[..., torch.optim.Optimizer], drawn: Batc
 
 @cache
 def gradients_of(name: str) -> Any:
-    """Return the compiled function of a case: weights, frozen ones, buffers, batch, key -> loss, gradients."""
+    """Return the compiled loss, buffers and gradients of a case."""
     graph = exported(name).training
 
     def loss(weights: Any, frozen: Any, buffers: Any, batch: Any, key: Any) -> Any:

@@ -133,7 +133,9 @@ class UNet(nn.Module):
 
     @staticmethod
     def block(ins: int, outs: int) -> nn.Module:
-        return nn.Sequential(nn.Conv2d(ins, outs, 3, padding=1, bias=False), nn.BatchNorm2d(outs), nn.ReLU(True))
+        return nn.Sequential(
+            nn.Conv2d(ins, outs, 3, padding=1, bias=False), nn.BatchNorm2d(outs), nn.ReLU(True)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         skip = self.down1(x)
@@ -294,7 +296,10 @@ CASES = {
     "unet": Case(UNet, nn.CrossEntropyLoss(), numbers(1, 8, 8), lambda rows: torch.randint(2, (rows, 8, 8))),
     "group_norm": Case(group_norm, nn.CrossEntropyLoss(), numbers(3, 6, 6), classes(3), ("3.bias",)),
     "lstm": Case(
-        lambda: Recurrent(nn.LSTM, num_layers=2, bidirectional=True), nn.CrossEntropyLoss(), tokens(7), classes(2)
+        lambda: Recurrent(nn.LSTM, num_layers=2, bidirectional=True),
+        nn.CrossEntropyLoss(),
+        tokens(7),
+        classes(2),
     ),
     "gru": Case(lambda: Recurrent(nn.GRU), nn.CrossEntropyLoss(), tokens(7), classes(2)),
     "encoder": Case(Encoder, nn.CrossEntropyLoss(), tokens(6), classes(3), KEYS),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from stepsize.engine.torch.export import export_model
+from stepsize.engine.torch.export import training_graph
 from stepsize.engine.torch.interpreter import run, unsupported_operations
 from tests.engine.torch.layers import FAMILIES, Shifted, total
 
@@ -29,7 +29,7 @@ def test_a_family_of_layers(family: str) -> None:
     layers, shape, _ = FAMILIES[family]
     model = Shifted(layers, shape).train()
     *inputs, target = draw(family, EXPORTED_ROWS)
-    graph = export_model(model, total, inputs, target).training
+    graph = training_graph(model, total, inputs, target)
     assert list(unsupported_operations(graph)) == []
     parameters, buffers = arrays(model.named_parameters()), arrays(model.named_buffers())
     *inputs, target = draw(family, ROWS)

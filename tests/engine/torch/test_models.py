@@ -32,8 +32,10 @@ def test_a_member_equals_pytorchs_own_loop(name: str, optimizer: str) -> None:
     theirs, ours = in_torch(case, make, drawn), in_jax(name, make, drawn, make.keywords["lr"])
     weights = {key: value for key, value in theirs.weights.items() if not key.endswith(case.indifferent)}
     error = float(np.abs(ours.losses / theirs.losses - 1).max())
-    print(f"\n| {name} | {optimizer} | {error:.0e} | {largest(ours.weights, weights):.0e} |"
-          f" {largest(ours.buffers, theirs.buffers):.0e} |")
+    print(
+        f"\n| {name} | {optimizer} | {error:.0e} | {largest(ours.weights, weights):.0e} |"
+        f" {largest(ours.buffers, theirs.buffers):.0e} |"
+    )
     assert error < 1e-5
     assert largest(ours.weights, weights) < 1e-5
     assert largest(ours.buffers, theirs.buffers) < 1e-5

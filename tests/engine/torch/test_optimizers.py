@@ -87,12 +87,16 @@ def in_torch(
     return [p.detach().numpy() for p in model.parameters()]
 
 
-def in_jax(model: Weights, optimizer: Optimizer, changes: Callable[[int], dict[str, float]]) -> list[np.ndarray]:
+def in_jax(
+    model: Weights, optimizer: Optimizer, changes: Callable[[int], dict[str, float]]
+) -> list[np.ndarray]:
     weights = {name: jnp.asarray(p.detach().numpy().copy()) for name, p in model.named_parameters()}
     slots, advance = start(optimizer, weights), jax.jit(partial(update, optimizer))
     first = [group.settings["lr"] for group in optimizer.groups]
     for count in range(UPDATES):
-        gradients = dict(zip(weights, model.gradients([*map(np.asarray, weights.values())], count), strict=True))
+        gradients = dict(
+            zip(weights, model.gradients([*map(np.asarray, weights.values())], count), strict=True)
+        )
         values = {name: np.float32(value) for name, value in changes(count).items()}
         driven = [{**values, "lr": values["lr"] * np.float32(lr / first[0])} for lr in first]
         weights, slots = advance(weights, gradients, slots, jnp.int32(count), driven)
@@ -142,7 +146,8 @@ def test_muon_equals_pytorchs_to_the_precision_of_its_iterations(shape: tuple[in
 )
 def test_momentum_and_weight_decay_change_by_schedule(make: Callable[..., optim.Optimizer]) -> None:
     compare(
-        make, lambda count: {"lr": RATES[count], "momentum": CHANGING[count], "weight_decay": CHANGING[-count]}
+        make,
+        lambda count: {"lr": RATES[count], "momentum": CHANGING[count], "weight_decay": CHANGING[-count]},
     )
 
 

@@ -227,5 +227,7 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "lift_fresh_copy": lambda x: x,
     "copy": lambda x, source, *_: jnp.broadcast_to(source, x.shape).astype(x.dtype),
     "detach": jax.lax.stop_gradient,
-    "nan_to_num": lambda x, nan=0.0, high=None, low=None: jnp.nan_to_num(x, nan=nan or 0.0, posinf=high, neginf=low),
+    "nan_to_num": lambda x, nan=0.0, high=None, low=None: jnp.nan_to_num(
+        x, nan=nan or 0.0, posinf=high, neginf=low
+    ),
 }

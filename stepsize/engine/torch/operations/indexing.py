@@ -33,7 +33,12 @@ def index(x: Array, indices: Sequence[Array | None]) -> Array:
 
 
 def index_put(x: Array, indices: Sequence[Array | None], values: Array, accumulate: bool = False) -> Array:
-    if len(indices) == 1 and indices[0] is not None and indices[0].dtype == jnp.bool_ and jnp.size(values) == 1:
+    if (
+        len(indices) == 1
+        and indices[0] is not None
+        and indices[0].dtype == jnp.bool_
+        and jnp.size(values) == 1
+    ):
         mask = indices[0].reshape(*indices[0].shape, *[1] * (x.ndim - indices[0].ndim))
         return jnp.where(mask, x + values if accumulate else values, x)
     at = x.at[tuple(slice(None) if i is None else _known(i) for i in indices)]
@@ -42,7 +47,9 @@ def index_put(x: Array, indices: Sequence[Array | None], values: Array, accumula
 
 def _known(indices: Array) -> Array:
     if indices.dtype == jnp.bool_:
-        raise ValueError("the number of elements depends on the data; use torch.where or a product with the mask")
+        raise ValueError(
+            "the number of elements depends on the data; use torch.where or a product with the mask"
+        )
     return indices
 
 

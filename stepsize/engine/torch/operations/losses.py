@@ -68,7 +68,11 @@ def cross_entropy(
     if jnp.issubdtype(y.dtype, jnp.floating):
         y = y * (1 - smoothing) + smoothing / classes
         losses = -jnp.sum(log_p * y * (1.0 if shaped is None else shaped), axis)
-        return jnp.sum(losses) / (losses.size if losses.ndim else 1) if reduction == MEAN else reduced(losses, reduction)
+        return (
+            jnp.sum(losses) / (losses.size if losses.ndim else 1)
+            if reduction == MEAN
+            else reduced(losses, reduction)
+        )
     loss = log_likelihood(log_p, y, weight, reduction, ignore)
     if smoothing == 0:
         return loss

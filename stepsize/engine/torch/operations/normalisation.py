@@ -42,7 +42,11 @@ def batch_norm(
 ) -> tuple[Any, ...]:
     """Return the normalised batch, its mean and 1 / deviation, and the new running statistics."""
     if not training:
-        return (*normalised(x, weight, bias, running_mean, running_var, momentum, eps), running_mean, running_var)
+        return (
+            *normalised(x, weight, bias, running_mean, running_var, momentum, eps),
+            running_mean,
+            running_var,
+        )
     axes = (0, *range(2, x.ndim))
     count = prod(x.shape[i] for i in axes)
     if count == 1:
@@ -76,7 +80,12 @@ def without_statistics(
 
 
 def layer_norm(
-    x: Array, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn: bool = True
+    x: Array,
+    shape: Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn: bool = True,
 ) -> Array:
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     return scaled(standardised(x, axes, eps)[0], weight, bias)

@@ -131,6 +131,7 @@ POOLING: Mapping[str, Callable[..., Any]] = {
     **{f"adaptive_avg_pool{axes}d": partial(adaptive, jnp.mean, axes) for axes in (1, 2, 3)},
     **{f"_adaptive_avg_pool{axes}d": partial(adaptive, jnp.mean, axes) for axes in (2, 3)},
     **{
-        f"adaptive_max_pool{axes}d": partial(only_values, partial(adaptive, jnp.max, axes)) for axes in (1, 2, 3)
+        f"adaptive_max_pool{axes}d": partial(only_values, partial(adaptive, jnp.max, axes))
+        for axes in (1, 2, 3)
     },
 }

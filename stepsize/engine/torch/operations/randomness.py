@@ -36,7 +36,9 @@ def bernoulli(key: Array, x: Array, p: float | Array | None = None, generator: A
     return jax.random.bernoulli(key, x if p is None else p, x.shape).astype(x.dtype)
 
 
-def rrelu(key: Array, x: Array, low: float = 1 / 8, high: float = 1 / 3, train: bool = False, _: Any = None) -> Array:
+def rrelu(
+    key: Array, x: Array, low: float = 1 / 8, high: float = 1 / 3, train: bool = False, _: Any = None
+) -> Array:
     slope = jax.random.uniform(key, x.shape, minval=low, maxval=high) if train else (low + high) / 2
     return jnp.where(x > 0, x, x * slope)
 

@@ -39,7 +39,9 @@ def plain_step(
     return (activation(scores + state[0] @ recurrent.T + (0.0 if bias is None else bias)),)
 
 
-def direction(step: Step, x: Array, state: State, weights: Sequence[Array], back: bool) -> tuple[Array, State]:
+def direction(
+    step: Step, x: Array, state: State, weights: Sequence[Array], back: bool
+) -> tuple[Array, State]:
     """Return the outputs over time [length, rows, units] and the last state of one direction of a layer."""
     kernel, recurrent, *biases = weights
     scores = x @ kernel.T + (biases[0] if biases else 0.0)

@@ -31,7 +31,12 @@ def mean(x: Array, axes: Axes = None, keep: bool = False, dtype: Any = None) -> 
 
 
 def variance(
-    x: Array, axes: Any = None, unbiased: bool = True, keep: bool = False, correction: float | None = None, **_: Any
+    x: Array,
+    axes: Any = None,
+    unbiased: bool = True,
+    keep: bool = False,
+    correction: float | None = None,
+    **_: Any,
 ) -> Array:
     """Return the variance; of PyTorch's two forms, `keepdim` comes by name in the one with a correction."""
     keep = _.get("keepdim", keep)
@@ -39,7 +44,7 @@ def variance(
         axes, unbiased = None, axes
     if correction is None:
         correction = 1 if unbiased else 0
-    return jnp.var(x, axes_of(axes), ddof=correction, keepdims=keep)
+    return jnp.var(x, axes_of(axes), ddof=correction, keepdims=keep)  # pyright: ignore[reportArgumentType]
 
 
 def deviation(x: Array, *args: Any, **keywords: Any) -> Array:
@@ -52,7 +57,9 @@ def variance_and_mean(x: Array, *args: Any, **keywords: Any) -> tuple[Array, Arr
     return variance(x, *args, **keywords), mean(x, axes, keep)
 
 
-def norm(x: Array, order: float | None = 2.0, axes: Axes = None, keep: bool = False, dtype: Any = None) -> Array:
+def norm(
+    x: Array, order: float | None = 2.0, axes: Axes = None, keep: bool = False, dtype: Any = None
+) -> Array:
     """Return a vector norm, whose gradient is 0 where all numbers are."""
     axes = axes_of(axes)
     order = 2.0 if order is None else float(order)
@@ -95,20 +102,26 @@ def sort(x: Array, axis: int = -1, descending: bool = False) -> tuple[Array, Arr
     return jnp.take_along_axis(x, places, axis), places
 
 
-def stable_sort(x: Array, stable: bool | None = None, dim: int = -1, descending: bool = False) -> tuple[Array, Array]:
+def stable_sort(
+    x: Array, stable: bool | None = None, dim: int = -1, descending: bool = False
+) -> tuple[Array, Array]:
     return sort(x, dim, descending)
 
 
-def topk(x: Array, count: int, axis: int = -1, largest: bool = True, is_sorted: bool = True) -> tuple[Array, Array]:
+def topk(
+    x: Array, count: int, axis: int = -1, largest: bool = True, is_sorted: bool = True
+) -> tuple[Array, Array]:
     values, places = sort(x, axis, largest)
-    return jax.lax.slice_in_dim(values, 0, count, axis=axis), jax.lax.slice_in_dim(places, 0, count, axis=axis)
+    return jax.lax.slice_in_dim(values, 0, count, axis=axis), jax.lax.slice_in_dim(
+        places, 0, count, axis=axis
+    )
 
 
 def place(function: Callable[..., Array], x: Array, axis: int | None = None, keep: bool = False) -> Array:
     return function(x, axis=axis, keepdims=keep)
 
 
-def tested(function: Callable[..., Array], x: Array, axes: Axes = None, keep: bool = False) -> Array:
+def combined(function: Callable[..., Array], x: Array, axes: Axes = None, keep: bool = False) -> Array:
     return function(x, axis=axes_of(axes), keepdims=keep)
 
 
@@ -127,8 +140,8 @@ REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "min.dim": extreme(jnp.argmin),
     "argmax": partial(place, jnp.argmax),
     "argmin": partial(place, jnp.argmin),
-    "any": partial(tested, jnp.any),
-    "all": partial(tested, jnp.all),
+    "any": partial(combined, jnp.any),
+    "all": partial(combined, jnp.all),
     "logsumexp": lambda x, axes, keep=False: jax.scipy.special.logsumexp(x, axes_of(axes), keepdims=keep),
     "softmax": softmax,
     "_softmax": softmax,

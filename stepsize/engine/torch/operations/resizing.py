@@ -13,7 +13,9 @@ from jax import Array
 Factors = Sequence[float] | None
 
 
-def targets(x: Array, axes: int, size: Sequence[int] | None, factors: Factors) -> list[tuple[int, int, float]]:
+def targets(
+    x: Array, axes: int, size: Sequence[int] | None, factors: Factors
+) -> list[tuple[int, int, float]]:
     """Return the length of each axis before and after, and how far one step of the result goes."""
     lengths = x.shape[-axes:]
     if size is not None:

@@ -57,7 +57,9 @@ def roll(x: Array, shifts: Sequence[int], axes: Sequence[int] = ()) -> Array:
     return jnp.roll(x, tuple(shifts), tuple(axes))
 
 
-def repeat_interleave(x: Array, counts: int, axis: int | None = None, output_size: int | None = None) -> Array:
+def repeat_interleave(
+    x: Array, counts: int, axis: int | None = None, output_size: int | None = None
+) -> Array:
     return jnp.repeat(x, counts, axis)
 
 
