@@ -75,7 +75,7 @@ VECTORS = {
     "reductions": lambda x: (
         x.sum(1) + x.mean(1) + x.amax(1) + x.var(1) + x.std(1, correction=0) + x.norm(dim=1)
     ),
-    "extremes": lambda x: x.max(1).values + x.min(1)[0] + x.max() + x.logsumexp(1) + x.prod(1),
+    "extremes": lambda x: x.max(1).values + x.min(1)[0] + x.max() + x.logsumexp(1) + x.prod(1) + x.median(1)[0],
     "wholes": lambda x: x * x.sum() + x.mean() + x.var() + x.max() - x.min(),
     "argmax": lambda x: x[:, 0] * x.argmax(1) + x.argmin(1),
     "sorted": lambda x: x.sort(1, descending=True)[0] + x.cumsum(1) + x.topk(6, 1)[0],

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from stepsize.engine.torch.export import export_model
-from stepsize.engine.torch.graph import ExportedModel
+from stepsize.engine.torch.export import training_graph
+from stepsize.engine.torch.graph import Graph
 from stepsize.engine.torch.initial_weights import initial_weights, loss_buffers
 from stepsize.engine.torch.interpreter import run
 from stepsize.engine.torch.optimizer_groups import Optimizer
@@ -33,10 +33,11 @@ class Trained(NamedTuple):
 
 
 @cache
-def exported(name: str) -> ExportedModel:
+def graph_of(name: str) -> Graph:
+    """Return the graph of a case in training mode; all of its parameters are trained."""
     case = CASES[name]
-    (*inputs, target), *_ = batches(case, 1)
-    return export_model(case.model(), case.loss, inputs, target)
+    ((*inputs, target),) = batches(case, 1)
+    return training_graph(case.model(), case.loss, inputs, target)
 
 
 def batches(case: Case, updates: int) -> Batches:
@@ -63,29 +64,26 @@ def in_torch(
 @cache
 def gradients_of(name: str) -> Any:
     """Return the compiled loss, buffers and gradients of a case."""
-    graph = exported(name).training
 
-    def loss(weights: Any, frozen: Any, buffers: Any, batch: Any, key: Any) -> Any:
-        value, _, after = run(graph, {**weights, **frozen}, buffers, batch, key)
+    def loss(weights: Any, buffers: Any, batch: Any, key: Any) -> Any:
+        value, _, after = run(graph_of(name), weights, buffers, batch, key)
         return value, after
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
 
 
 def in_jax(name: str, make: Callable[..., torch.optim.Optimizer], drawn: Batches, lr: float) -> Trained:
-    case, model = CASES[name], exported(name)
-    parameters, buffers = first_of(*initial_weights(case.model, [SEED]))
+    case = CASES[name]
+    weights, buffers = first_of(*initial_weights(case.model, [SEED]))
     buffers |= {key: jnp.asarray(value) for key, value in loss_buffers(case.loss).items()}
-    weights = {key: parameters[key] for key in model.parameters}
-    frozen = {key: parameters[key] for key in model.frozen}
-    optimizer = read_optimizer(make, case.model(), model.parameters)
+    optimizer = read_optimizer(make, case.model(), weights)
     slots, losses, advance = start(optimizer, weights), [], jax.jit(partial(update, optimizer))
     for count, batch in enumerate(drawn):
         numbers = [jnp.asarray(tensor.numpy()) for tensor in batch]
-        (loss, buffers), gradients = gradients_of(name)(weights, frozen, buffers, numbers, jax.random.key(0))
+        (loss, buffers), gradients = gradients_of(name)(weights, buffers, numbers, jax.random.key(0))
         weights, slots = advance(weights, gradients, slots, jnp.int32(count), driven(optimizer, lr))
         losses.append(float(loss))
-    return Trained(np.array(losses), as_arrays({**weights, **frozen}), as_arrays(buffers))
+    return Trained(np.array(losses), as_arrays(weights), as_arrays(buffers))
 
 
 def driven(optimizer: Optimizer, lr: float) -> list[dict[str, Any]]:

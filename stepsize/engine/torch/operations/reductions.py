@@ -108,6 +108,15 @@ def stable_sort(
     return sort(x, dim, descending)
 
 
+def median(x: Array, axis: int, keep: bool = False) -> tuple[Array, Array]:
+    """Return the median and its place; of two in the middle, PyTorch takes the lower one."""
+    values, places = sort(x, axis)
+    at = (x.shape[axis] - 1) // 2
+    cut = (jax.lax.slice_in_dim(each, at, at + 1, axis=axis) for each in (values, places))
+    value, place = cut if keep else (each.squeeze(axis) for each in cut)
+    return value, place
+
+
 def topk(
     x: Array, count: int, axis: int = -1, largest: bool = True, is_sorted: bool = True
 ) -> tuple[Array, Array]:
@@ -156,4 +165,6 @@ REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "sort.stable": stable_sort,
     "argsort": lambda x, *args: sort(x, *args)[1],
     "topk": topk,
+    "median": lambda x: median(x.reshape(-1), 0)[0],
+    "median.dim": median,
 }
