@@ -75,7 +75,9 @@ VECTORS = {
     "reductions": lambda x: (
         x.sum(1) + x.mean(1) + x.amax(1) + x.var(1) + x.std(1, correction=0) + x.norm(dim=1)
     ),
-    "extremes": lambda x: x.max(1).values + x.min(1)[0] + x.max() + x.logsumexp(1) + x.prod(1) + x.median(1)[0],
+    "extremes": lambda x: (
+        x.max(1).values + x.min(1)[0] + x.max() + x.logsumexp(1) + x.prod(1) + x.median(1)[0]
+    ),
     "wholes": lambda x: x * x.sum() + x.mean() + x.var() + x.max() - x.min(),
     "argmax": lambda x: x[:, 0] * x.argmax(1) + x.argmin(1),
     "sorted": lambda x: x.sort(1, descending=True)[0] + x.cumsum(1) + x.topk(6, 1)[0],
@@ -241,7 +243,7 @@ def signs(classes: Tensor) -> Tensor:
     return classes.remainder(2) * 2 - 1
 
 
-LOSSES: Layers = {
+LOSSES: dict[str, Callable[..., Any]] = {
     **{
         f"cross_entropy_{reduction}": lambda x, y, reduction=reduction: F.cross_entropy(
             x, y, torch.linspace(0.5, 2, 5), ignore_index=1, label_smoothing=0.2, reduction=reduction
@@ -274,6 +276,9 @@ LOSSES: Layers = {
     "multilabel_soft": lambda x, y: F.multilabel_soft_margin_loss(x, binary(x, y)),
     "triplet_distance": lambda x, y: F.triplet_margin_with_distance_loss(x, x.flip(1), x.roll(1, 1)),
 }
+
+if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13):
+    del LOSSES["cross_entropy_shares"]  # an older PyTorch exports it for one size of a batch only
 
 Draw = Callable[[int], tuple[Tensor, ...]]
 FAMILIES: Mapping[str, tuple[Layers, tuple[int, ...], Draw]] = {

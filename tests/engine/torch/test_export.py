@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,6 +96,14 @@ REFUSED = {
     ),
     "an autograd function": (Model(lambda _, x: Square.apply(x)), "uses a torch.autograd.Function"),
     "parameters in place": (Model(clamped), "changes its parameter 'linear.weight' in place"),
+    "Python's random numbers": (
+        Model(lambda _, x: x * random.random()),
+        "draws from Python's or NumPy's random",
+    ),
+    "NumPy's random numbers": (
+        Model(lambda _, x: x * np.random.rand()),
+        "draws from Python's or NumPy's random",
+    ),
     "a tensor hook": (Model(hooked), "registers a hook on a tensor"),
     "half precision": (Model(half), "a value is bfloat16; a population trains in float32"),
     "a backward hook": (with_backward_hook(), r"module 'linear' \(Linear\) has a backward hook"),

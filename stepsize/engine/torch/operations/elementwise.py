@@ -35,6 +35,11 @@ def div(x: Array, y: Any, rounding_mode: str | None = None) -> Array:
     return jnp.divide(x, y)
 
 
+def absolute(x: Array) -> Array:
+    """Return |x|, whose gradient at 0 is 0."""
+    return x * jnp.sign(x)
+
+
 def clamp(x: Array, low: Any = None, high: Any = None) -> Array:
     """Return x between two bounds, with the gradient of x at the bounds themselves."""
     if low is not None:
@@ -85,7 +90,7 @@ def hardswish(x: Array) -> Array:
 
 
 def log_sigmoid(x: Array) -> Array:
-    return jnp.minimum(x, 0.0) - jnp.log1p(jnp.exp(-jnp.abs(x)))
+    return jnp.minimum(x, 0.0) - jnp.log1p(jnp.exp(-absolute(x)))
 
 
 def softshrink(x: Array, edge: float = 0.5) -> Array:
@@ -144,7 +149,7 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "log1p": jnp.log1p,
     "logaddexp": jnp.logaddexp,
     "xlogy": jax.scipy.special.xlogy,
-    "abs": jnp.abs,
+    "abs": absolute,
     "sign": jnp.sign,
     "sgn": jnp.sign,
     "floor": jnp.floor,

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from stepsize.engine.torch.operations.elementwise import clamp, log_sigmoid
+from stepsize.engine.torch.operations.elementwise import absolute, clamp, log_sigmoid
 from stepsize.engine.torch.operations.products import cosine_similarity, pairwise_distance
 
 MEAN = 1
@@ -28,14 +28,14 @@ def by_element(
 
 
 def smooth_l1(difference: Array, beta: float = 1.0) -> Array:
-    size = jnp.abs(difference)
+    size = absolute(difference)
     if beta == 0:
         return size
     return jnp.where(size < beta, 0.5 * difference * difference / beta, size - 0.5 * beta)
 
 
 def huber(difference: Array, delta: float = 1.0) -> Array:
-    size = jnp.abs(difference)
+    size = absolute(difference)
     return jnp.where(size <= delta, 0.5 * difference * difference, delta * (size - 0.5 * delta))
 
 
@@ -163,7 +163,7 @@ def multi_margin(
 
 LOSSES: Mapping[str, Callable[..., Any]] = {
     "mse_loss": partial(by_element, jnp.square),
-    "l1_loss": partial(by_element, jnp.abs),
+    "l1_loss": partial(by_element, absolute),
     "smooth_l1_loss": partial(by_element, smooth_l1),
     "huber_loss": partial(by_element, huber),
     "nll_loss": log_likelihood,

@@ -48,7 +48,9 @@ def variance(
 
 
 def deviation(x: Array, *args: Any, **keywords: Any) -> Array:
-    return jnp.sqrt(variance(x, *args, **keywords))
+    """Return the square root of the variance, whose gradient is 0 where all numbers are equal."""
+    square = variance(x, *args, **keywords)
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
 
 
 def variance_and_mean(x: Array, *args: Any, **keywords: Any) -> tuple[Array, Array]:
@@ -63,7 +65,7 @@ def norm(
     """Return a vector norm, whose gradient is 0 where all numbers are."""
     axes = axes_of(axes)
     order = 2.0 if order is None else float(order)
-    size = jnp.abs(x)
+    size = x * jnp.sign(x)  # with gradient 0 at 0
     if order == float("inf"):
         return jnp.max(size, axes, keepdims=keep)
     if order == float("-inf"):
@@ -156,7 +158,6 @@ REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "_softmax": softmax,
     "log_softmax": log_softmax,
     "_log_softmax": log_softmax,
-    "softmin": lambda x, axis: jax.nn.softmax(-x, axis),
     "linalg_vector_norm": norm,
     "norm": norm,
     "cumsum": lambda x, axis, dtype=None: jnp.cumsum(x, axis),

@@ -25,6 +25,8 @@ def targets(
 
 def nearest(shift: float, axes: int, x: Array, size: Any = None, factors: Factors = None) -> Array:
     for axis, (length, target, step) in enumerate(targets(x, axes, size, factors), x.ndim - axes):
+        if shift == 0 and axes < 3 and target in (length, 2 * length):
+            step = length / target  # whatever the factor is; PyTorch does so in one and two dimensions
         places = np.floor((np.arange(target, dtype=np.float32) + np.float32(shift)) * np.float32(step))
         x = jnp.take(x, np.minimum(places.astype(int), length - 1), axis)
     return x
