@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from torch import fx, nn
 
@@ -162,11 +164,24 @@ def watched() -> Iterator[None]:
     )
     own = refuse(function.format("a torch.autograd.Function"))
     hook = refuse("the model registers a hook on a tensor, which a population cannot call; remove the hook")
+    python, numpy = random.getstate(), np.random.get_state()
     with (
         patch.object(torch.autograd.Function, "apply", own),
         patch.object(torch.Tensor, "register_hook", hook),
     ):
         yield
+    if random.getstate() != python or _differ(np.random.get_state(), numpy):
+        random.setstate(python)
+        np.random.set_state(numpy)
+        raise ProblemError(
+            "the model draws from Python's or NumPy's random numbers, which a graph would repeat at every "
+            "update; draw with torch.rand"
+        )
+
+
+def _differ(state: Any, other: Any) -> bool:
+    """Return whether NumPy has drawn between two of its states."""
+    return state[2] != other[2] or not np.array_equal(state[1], other[1])
 
 
 @contextmanager
