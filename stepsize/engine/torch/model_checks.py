@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import warnings
@@ -168,6 +169,7 @@ def watched() -> Iterator[None]:
     with (
         patch.object(torch.autograd.Function, "apply", own),
         patch.object(torch.Tensor, "register_hook", hook),
+        patch.object(nn.functional, "gaussian_nll_loss", _gaussian_nll_loss),
     ):
         yield
     if random.getstate() != python or _differ(np.random.get_state(), numpy):
@@ -177,6 +179,27 @@ def watched() -> Iterator[None]:
             "the model draws from Python's or NumPy's random numbers, which a graph would repeat at every "
             "update; draw with torch.rand"
         )
+
+
+def _gaussian_nll_loss(
+    input: torch.Tensor,
+    target: torch.Tensor,
+    var: torch.Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> torch.Tensor:
+    """Return PyTorch's loss of the same name, without its check of every variance, which depends on data.
+
+    A variance below `eps` counts as `eps`, and has the gradient it would have without this bound.
+    """
+    variance = torch.as_tensor(var)
+    if variance.ndim and variance.shape == input.shape[:-1]:
+        variance = variance.unsqueeze(-1)
+    variance = variance + (variance.clamp(min=eps) - variance).detach()
+    losses = 0.5 * (variance.log() + (input - target) ** 2 / variance)
+    losses = losses + 0.5 * math.log(2 * math.pi) if full else losses
+    return {"mean": losses.mean, "sum": losses.sum, "none": lambda: losses}[reduction]()
 
 
 def _differ(state: Any, other: Any) -> bool:

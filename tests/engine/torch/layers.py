@@ -267,6 +267,8 @@ LOSSES: dict[str, Callable[..., Any]] = {
         x.log_softmax(1), x.flip(1).log_softmax(1), log_target=True, reduction="sum"
     ),
     "poisson": lambda x, y: F.poisson_nll_loss(x, y[:, None].float().expand(-1, 5), full=True),
+    "gaussian": lambda x, y: F.gaussian_nll_loss(x, binary(x, y), x.exp(), full=True),
+    "gaussian_small": lambda x, y: nn.GaussianNLLLoss(reduction="sum")(x, binary(x, y), x[:, :1] ** 2 * 1e-6),
     "hinge": lambda x, y: F.hinge_embedding_loss(x[:, 0], signs(y)),
     "ranking": lambda x, y: F.margin_ranking_loss(x[:, 0], x[:, 1], signs(y), margin=0.3),
     "soft_margin": lambda x, y: F.soft_margin_loss(x[:, 0], signs(y)),
