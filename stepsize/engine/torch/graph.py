@@ -1,0 +1,93 @@
+"""A training step of a PyTorch model as plain data: the graph of its forward pass and its loss.
+
+Nothing here needs PyTorch or JAX, so a graph travels through the pipe of the training process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The value of an earlier node or input, by name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """A type of numbers by the name that PyTorch and NumPy share, such as `float32`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation: `name = operation(*arguments, **keywords)`.
+
+    `operation` is ATen's name without its namespace, with the overload unless it is the default: `relu`,
+    `add.Tensor`. Arguments are numbers, texts, `Ref`, `DType`, None, or lists of them. `place` says where the
+    user's model calls it.
+    """
+
+    name: str
+    operation: str
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A pure function (parameters, buffers, inputs, target, key) -> (loss, outputs, new buffers).
+
+    The names of inputs lead to the names of what they stand for: parameters and buffers as in
+    `named_parameters` and `named_buffers`, those of the loss behind `loss:`. `batch` has the inputs of the
+    model and then the target, `None` where the graph does not use one. `outputs` has the shape of the model's
+    own: a `Ref`, or tuples, lists and dicts of them. `mutated` leads from a buffer to its next value.
+    """
+
+    parameters: Mapping[str, str]
+    buffers: Mapping[str, str]
+    constants: Mapping[str, np.ndarray]
+    batch: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    loss: Ref
+    outputs: Any
+    mutated: Mapping[str, Ref]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """What trains a PyTorch model: its graphs in training and in evaluation mode, and its parameters.
+
+    `parameters` are the names of those that are trained. `frozen` are those with `requires_grad=False` and
+    those that the loss does not depend on: no optimizer touches them. A shared parameter has one name, its
+    first.
+    """
+
+    training: Graph
+    evaluation: Graph
+    parameters: tuple[str, ...]
+    frozen: tuple[str, ...]
+    buffers: tuple[str, ...]
+
+
+def map_refs(function: Callable[[Ref | DType], Any], value: Any) -> Any:
+    """Return a value with `function` applied to every `Ref` and `DType` inside it.
+
+    >>> map_refs(lambda ref: ref.name, [Ref("x"), 2, {"y": Ref("y")}])
+    ['x', 2, {'y': 'y'}]
+    """
+    if isinstance(value, Ref | DType):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: map_refs(function, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([map_refs(function, item) for item in value])
+    return value

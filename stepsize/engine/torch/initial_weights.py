@@ -1,0 +1,55 @@
+"""Initial weights of many seeds: those of the user's own script after `torch.manual_seed(seed)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from stepsize.errors import ProblemError
+
+Weights = dict[str, np.ndarray]
+
+
+def initial_weights(make: Callable[[], nn.Module], seeds: Sequence[int]) -> tuple[Weights, Weights]:
+    """Return the parameters and the buffers of the models of some seeds, each [seeds, ...].
+
+    They are, bit for bit, those of `torch.manual_seed(seed); model = make()`. A shared parameter comes once.
+    PyTorch's own random state is left as it was.
+
+    Raises: ProblemError if the models of two seeds have different shapes.
+    """
+    parameters: list[Weights] = []
+    buffers: list[Weights] = []
+    with torch.random.fork_rng(devices=[]):
+        for seed in seeds:
+            torch.default_generator.manual_seed(seed)
+            model = make()
+            parameters.append(_arrays(model.named_parameters()))
+            buffers.append(_arrays(model.named_buffers()))
+    return _stacked(parameters, seeds), _stacked(buffers, seeds)
+
+
+def loss_buffers(loss: Any) -> Weights:
+    """Return the buffers of a loss, such as the weights of classes, named as in its graph."""
+    if not isinstance(loss, nn.Module):
+        return {}
+    return {f"loss:{name}": array for name, array in _arrays(loss.named_buffers()).items()}
+
+
+def _arrays(tensors: Any) -> Weights:
+    return {name: tensor.detach().numpy() for name, tensor in tensors}
+
+
+def _stacked(weights: Sequence[Weights], seeds: Sequence[int]) -> Weights:
+    shapes = [{name: array.shape for name, array in each.items()} for each in weights]
+    for seed, shape in zip(seeds, shapes, strict=True):
+        if shape != shapes[0]:
+            raise ProblemError(
+                f"the model of seed {seed} has other parameters or shapes than that of seed {seeds[0]}; make "
+                "the same architecture for every seed"
+            )
+    return {name: np.stack([each[name] for each in weights]) for name in (weights[0] if weights else {})}

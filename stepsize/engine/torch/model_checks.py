@@ -1,0 +1,238 @@
+"""What a PyTorch model must be for JAX to train it as PyTorch does; each refusal is one sentence."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from stepsize.errors import ProblemError, first_line
+
+OLDEST = (2, 9)
+NUMBERS = (torch.float32, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+PYTORCH = Path(torch.__file__).parent
+HERE = Path(__file__).parent
+FRAME = re.compile(r'File "([^"]+)", line (\d+), in \S+\n\s*(.*)')
+HOOKS = ("_backward_hooks", "_backward_pre_hooks")
+
+
+def check_module(model: nn.Module) -> None:
+    """Raise ProblemError for a module that cannot be trained as it is."""
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    if version < OLDEST:
+        raise ProblemError(f"PyTorch {torch.__version__} is too old to export a model: install torch>=2.9")
+    if not isinstance(model, nn.Module):
+        raise ProblemError(f"model must be an nn.Module, not {type(model).__name__}")
+    for name, module in model.named_modules():
+        shown = (
+            f"module {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
+        )
+        if not module.training:
+            raise ProblemError(
+                f"{shown} is in eval mode; call .train() before you return it from the factory"
+            )
+        if any(getattr(module, hooks, None) for hooks in HOOKS):
+            raise ProblemError(
+                f"{shown} has a backward hook, which a population cannot call; remove the hook"
+            )
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
+            raise ProblemError(f"parameter {name!r} has no shape yet; use a layer that is not lazy")
+        if tensor.dtype not in NUMBERS:
+            raise ProblemError(
+                f"{name!r} is {type_name(tensor)}; a population trains in float32: call .float()"
+            )
+        if getattr(tensor, "_backward_hooks", None):
+            raise ProblemError(
+                f"parameter {name!r} has a hook, which a population cannot call; remove the hook"
+            )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ProblemError("the model has no parameter with requires_grad=True, so there is nothing to train")
+
+
+def check_loss(loss: Any) -> None:
+    """Raise ProblemError for a loss that cannot be called, or that has parameters of its own."""
+    if not callable(loss):
+        raise ProblemError(f"loss must be a function of outputs and targets, not {type(loss).__name__}")
+    if isinstance(loss, type):
+        raise ProblemError(f"loss must be a function of outputs and targets: write {loss.__name__}()")
+    if isinstance(loss, nn.Module) and next(loss.parameters(), None) is not None:
+        raise ProblemError("the loss has parameters, which only a model can have; move them into the model")
+
+
+def check_batch(inputs: Sequence[torch.Tensor], target: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return copies of an example batch, of at least two rows, or raise ProblemError.
+
+    Copies, because `torch.export` takes one tensor that comes twice for one input. Two rows, because it takes
+    the number 1 for a constant.
+    """
+    batch = (*inputs, target)
+    for name, tensor in zip([*[f"inputs[{i}]" for i in range(len(inputs))], "target"], batch, strict=True):
+        if tensor.dtype not in NUMBERS:
+            raise ProblemError(
+                f"{name} is {type_name(tensor)}; a population trains in float32: call .float()"
+            )
+        if tensor.ndim == 0 or len(tensor) != len(target) or len(target) == 0:
+            raise ProblemError(
+                f"{name} has shape {tuple(tensor.shape)} and the target {tuple(target.shape)}; the first "
+                "axis of each must be the rows of the batch"
+            )
+    if len(target) == 1:
+        return tuple(torch.cat([tensor, tensor]) for tensor in batch)
+    return tuple(tensor.detach().clone() for tensor in batch)
+
+
+def check_forward(module: nn.Module, batch: Sequence[torch.Tensor]) -> None:
+    """Run a model with its loss once; raise ProblemError unless the loss is one number that fits the targets.
+
+    PyTorch's own errors name the sizes here, which an export replaces by symbols.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as seen, torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("always")
+            loss, _ = module(tuple(batch[:-1]), batch[-1])
+    except Exception as error:
+        raise ProblemError(f"the model or its loss cannot compute a batch: {first_line(error)}") from error
+    for warning in seen:
+        if "target size" in str(warning.message):
+            raise ProblemError(
+                f"the outputs do not fit the targets: {first_line(Exception(warning.message))}"
+            )
+    if not isinstance(loss, torch.Tensor) or loss.ndim:
+        shown = f"a tensor {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"{loss!r}"
+        raise ProblemError(
+            f"the loss must return one number as a tensor, and returned {shown}; use reduction='mean' or "
+            ".mean()"
+        )
+
+
+def require_float32(node: fx.Node) -> None:
+    """Raise ProblemError for a value in double precision, half precision or complex numbers."""
+    values = node.meta.get("val")
+    for value in values if isinstance(values, list | tuple) else [values]:
+        if isinstance(value, torch.Tensor) and value.dtype not in NUMBERS:
+            raise ProblemError(
+                f"{place_of(node)}: a value is {type_name(value)}; a population trains in float32, so leave "
+                "out autocast and other types"
+            )
+
+
+def type_name(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def place_of(node: fx.Node) -> str:
+    """Return the line of the user's code that a node comes from, or else the layer."""
+    frames = FRAME.findall(str(node.meta.get("stack_trace") or ""))
+    own = [frame for frame in frames if not {PYTORCH, HERE} & set(Path(frame[0]).parents)]
+    own = [
+        frame for frame in own if not frame[0].startswith("<eval_with_key>")
+    ]  # a region, as PyTorch runs it
+    if own:
+        path, line, code = own[-1]
+        return f"{Path(path).name}, line {line}, {code.strip()!r}"
+    stack = node.meta.get("nn_module_stack") or {}
+    layers = [(path, kind) for path, kind in stack.values() if path]
+    if not layers:
+        return "the loss" if stack else "the model"
+    path, kind = layers[-1]
+    name = getattr(kind, "__name__", str(kind)).rpartition(".")[2]
+    return f"layer {path.removeprefix('model.')!r} ({name})"
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Refuse, while a model is traced, what a graph of the forward pass would silently leave out."""
+
+    def refuse(what: str) -> Any:
+        def call(*_: Any, **__: Any) -> Any:
+            raise ProblemError(what)
+
+        return call
+
+    function = (
+        "the model uses {}, whose own backward pass a population would not call; write it with operations"
+    )
+    own = refuse(function.format("a torch.autograd.Function"))
+    hook = refuse("the model registers a hook on a tensor, which a population cannot call; remove the hook")
+    python, numpy = random.getstate(), np.random.get_state()
+    with (
+        patch.object(torch.autograd.Function, "apply", own),
+        patch.object(torch.Tensor, "register_hook", hook),
+        patch.object(nn.functional, "gaussian_nll_loss", _gaussian_nll_loss),
+    ):
+        yield
+    if random.getstate() != python or _differ(np.random.get_state(), numpy):
+        random.setstate(python)
+        np.random.set_state(numpy)
+        raise ProblemError(
+            "the model draws from Python's or NumPy's random numbers, which a graph would repeat at every "
+            "update; draw with torch.rand"
+        )
+
+
+def _gaussian_nll_loss(
+    input: torch.Tensor,
+    target: torch.Tensor,
+    var: torch.Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> torch.Tensor:
+    """Return PyTorch's loss of the same name, without its check of every variance, which depends on data.
+
+    A variance below `eps` counts as `eps`, and has the gradient it would have without this bound.
+    """
+    variance = torch.as_tensor(var)
+    if variance.ndim and variance.shape == input.shape[:-1]:
+        variance = variance.unsqueeze(-1)
+    variance = variance + (variance.clamp(min=eps) - variance).detach()
+    losses = 0.5 * (variance.log() + (input - target) ** 2 / variance)
+    losses = losses + 0.5 * math.log(2 * math.pi) if full else losses
+    return {"mean": losses.mean, "sum": losses.sum, "none": lambda: losses}[reduction]()
+
+
+def _differ(state: Any, other: Any) -> bool:
+    """Return whether NumPy has drawn between two of its states."""
+    return state[2] != other[2] or not np.array_equal(state[1], other[1])
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the errors of an export into one sentence each, and leave its warnings out."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except ProblemError:
+        raise
+    except Exception as error:
+        raise ProblemError(_sentence(error)) from error
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    if (
+        type(error).__name__ in ("GuardOnDataDependentSymNode", "UserError")
+        and "data-dependent" in text.lower()
+    ):
+        return (
+            "the model's graph depends on its data, as an `if` on a tensor's value or `.item()` does; use "
+            f"torch.where instead ({first_line(error)})"
+        )
+    if "onstraints violated" in text or "specialized" in text:
+        return (
+            "the model works for one size of a batch only; use x.shape[0] instead of a number, or -1 in view "
+            "and reshape"
+        )
+    return f"PyTorch cannot export the model: {type(error).__name__}: {first_line(error)}"
