@@ -174,7 +174,9 @@ def plan_maps(
         raise StudyError(f"seeds={shown(seeds)} must be a whole number of 2 or more")
     settings = [{}] if settings is None else _checked_settings(settings)
     grid = usual_tuning(problem, count).rates if rates is None else rates
-    numbers = tuple(range(TUNING_SEEDS, TUNING_SEEDS + count))
+    folds = problem.facts()["protocol"].get("folds") or 1
+    first = -(-TUNING_SEEDS // folds) * folds  # where a repeat of a cross-validation begins
+    numbers = tuple(range(first, first + count))
     tuning = Tuning(tuple(grid), 0 if rates is not None else WIDER, numbers, ())
     candidates = [Candidate(f"constant({rate!r})", **each) for each in settings for rate in grid]
     return make_study(problem, candidates, count, command=command, margin=margin, tuning=tuning)
@@ -188,6 +190,8 @@ def _checked_settings(settings: Sequence[Mapping[str, Any]]) -> list[Mapping[str
             f"settings={shown(settings)} must be a list of dicts, such as [{{}}, {{'momentum': 0.9}}]"
         )
     for number, each in enumerate(settings):
+        for key in {"schedule", "name"} & each.keys():
+            raise StudyError(f"{key}={shown(each[key])} is not a setting of an optimizer")
         if each in settings[:number]:
             text = ", ".join(f"{key}={value}" for key, value in each.items())
             raise StudyError(f"settings are given twice: {text or 'those of the problem'}")

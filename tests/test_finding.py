@@ -81,6 +81,12 @@ def test_a_training_function_has_a_map():
         ({"settings": {"momentum": 0.9}}, r"must be a list of dicts, such as \[{}, {'momentum': 0.9}\]"),
         ({"settings": []}, "must be a list of dicts"),
         ({"settings": [0.9]}, "must be a list of dicts"),
+        (
+            {"settings": [{"schedule": "cosine(lr)"}]},
+            "schedule='cosine.lr.' is not a setting of an optimizer",
+        ),
+        ({"settings": [{"nesterov": "false"}]}, "nesterov='false' is a text; write a number, true or false"),
+        ({"settings": [{"clipnorm": "1"}]}, "clipnorm='1' is a text"),
         ({"settings": [{"momentum": 0.9}] * 2}, "settings are given twice: momentum=0.9"),
         ({"candidates": ["cosine(lr)"]}, "candidates=.* belongs to compare"),
         ({"epoch": 5}, "unknown argument 'epoch'; did you mean 'epochs'"),
@@ -118,6 +124,7 @@ def test_the_command(command, tmp_path):
         (["--with", "momentum"], "stepsize: --with 'momentum' must be settings such as 'momentum=0.9'"),
         (["--seeds", "1"], "stepsize: --seeds 1 must be a whole number of 2 or more"),
         (["--with", "momentum=2"], "momentum"),
+        (["--with", "momentum=0.9, momentum=0.5"], "sets momentum twice"),
     ],
 )
 def test_the_command_refuses_in_one_line(command, arguments, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shlex
 import sys
 from contextlib import nullcontext
@@ -108,17 +109,28 @@ def read_settings(text: str) -> dict[str, Any]:
 
     >>> read_settings("optimizer=adam, beta_1=0.8")
     {'optimizer': 'adam', 'beta_1': 0.8}
+    >>> read_settings("nesterov=false")
+    {'nesterov': False}
     """
     settings: dict[str, Any] = {}
-    for part in text.split(","):
+    for part in re.split(r",(?![^(]*\))", text):  # commas inside brackets belong to a schedule
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not name.isidentifier() or not value:
             raise StudyError(f"--with {text!r} must be settings such as 'momentum=0.9' or 'optimizer=adam'")
-        try:
-            settings[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            settings[name] = value
+        if name in settings:
+            raise StudyError(f"--with {text!r} sets {name} twice")
+        settings[name] = _value(value)
     return settings
+
+
+def _value(text: str) -> Any:
+    """Return a number, true or false, None, or else text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def _shared(words: list[str]) -> list[str]:

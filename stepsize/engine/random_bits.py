@@ -1,21 +1,25 @@
-"""JAX's random bits, computed in one pass on a CPU.
+"""JAX's random bits, computed in one pass on a CPU where there are many of them.
 
 On a CPU, JAX computes the rounds of Threefry-2x32 in a loop, which compiles quickly but passes through
 memory five times: dropout then takes a sixth of an update of the Fashion-MNIST network. Unrolled, the rounds
-are one fused pass, with the same bits.
+are one fused pass, with the same bits. Few bits stay in a loop: XLA would fuse the pass into the work of
+every member that uses them, and draw the same dropout mask again for each.
 
 Source: Salmon, Moraes, Dror and Shaw, Parallel Random Numbers: As Easy as 1, 2, 3 (2011).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.extend.random import threefry2x32_p
 from jax.interpreters import mlir
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
+MANY = 6000  # pairs of words, from which one pass is faster
 
 
 def threefry2x32(key1: Array, key2: Array, count1: Array, count2: Array) -> tuple[Array, Array]:
@@ -26,15 +30,32 @@ def threefry2x32(key1: Array, key2: Array, count1: Array, count2: Array) -> tupl
     ['6b200159', '99ba4efe']
     """
     keys = (key1, key2, key1 ^ key2 ^ jnp.uint32(PARITY))
-    left, right = count1 + key1, count2 + key2
-    for group in range(5):
-        for rotation in ROTATIONS[group % 2]:
-            left = left + right
-            right = (right << rotation) | (right >> (32 - rotation))
-            right = right ^ left
-        left = left + keys[(group + 1) % 3]
-        right = right + keys[(group + 2) % 3] + jnp.uint32(group + 1)
-    return left, right
+    words = count1 + key1, count2 + key2
+    if count1.size >= MANY:
+        for number in range(5):
+            words = _rounds(
+                words, ROTATIONS[number % 2], (keys[(number + 1) % 3], keys[(number + 2) % 3]), number
+            )
+        return words
+    rotations, shifted = jnp.uint32(ROTATIONS), jnp.stack(jnp.broadcast_arrays(*keys))
+
+    def body(number: Array, words: tuple[Array, Array]) -> tuple[Array, Array]:
+        added = shifted[(number + 1) % 3], shifted[(number + 2) % 3]
+        return _rounds(words, rotations[number % 2], added, number)
+
+    return lax.fori_loop(0, 5, body, words)
+
+
+def _rounds(
+    words: tuple[Array, Array], rotations: Any, keys: tuple[Array, Array], number: Any
+) -> tuple[Array, Array]:
+    """Return the words after four rounds and the addition of two keys."""
+    left, right = words
+    for rotation in rotations:
+        left = left + right
+        right = (right << rotation) | (right >> (32 - rotation))
+        right = right ^ left
+    return left + keys[0], right + keys[1] + (jnp.uint32(1) + jnp.asarray(number).astype(jnp.uint32))
 
 
 def use() -> None:

@@ -16,9 +16,14 @@ class RateAnswer(TypedDict):
     reason: Annotated[str, "what the curves show, in words"]
     n: Annotated[int, "runs"]
     diverged: Annotated[int, "runs that diverged"]
-    mean: Annotated[float | None, "mean score of the finished runs after the last epoch"]
+    mean: Annotated[
+        float | None,
+        "mean score of the finished runs after the last epoch; of repeats, in a cross-validation",
+    ]
     ci95: Annotated[list[float] | None, "95 % interval of the mean over seeds"]
-    train_loss: Annotated[list[float], "median training loss of the finished runs after each epoch"]
+    train_loss: Annotated[
+        list[float], "median training loss of the finished runs after each epoch; null where none is reported"
+    ]
     valid_loss: Annotated[list[float], "median validation loss"]
     score: Annotated[list[float], "median score"]
 
@@ -26,8 +31,8 @@ class RateAnswer(TypedDict):
 class BestRate(TypedDict):
     """The rate to use."""
 
-    rate: Annotated[float, "the peak of a smooth curve through the scores"]
-    range: Annotated[list[float], "the rates around it that are as good, within the margin"]
+    rate: Annotated[float, "the middle of the good rates, on a log scale; of given rates, the best"]
+    range: Annotated[list[float], "the good rates: none is shown to be worse by more than the margin"]
     regret: Annotated[float, "what it is expected to lose to the best rate, in units of the metric"]
 
 

@@ -2,7 +2,7 @@
 
 The rules compare the runs of a rate with those of the best one, in this order:
 
-1. A run whose loss is not finite has diverged, and one is enough: **diverges**.
+1. A run whose loss is not finite has diverged: **diverges**, if the best rate lost fewer runs.
 2. The rate that was chosen is **best**; rates within the margin of it are **good**.
 3. Below the good rates, training is not finished. The way that it has to come is from the training loss of
    the first epoch at the lowest rate to that of the last epoch at the best rate. A rate that comes less than
@@ -80,7 +80,7 @@ def word_of(
     >>> word_of(runs(0.1), runs(0.3), runs(0.001), (0.2, 0.4))[0]
     'slow'
     """
-    if runs.diverged_at:
+    if len(runs.diverged_at) > len(best.diverged_at) or not len(runs.score):
         return DIVERGES, None
     seen = behaviour(runs, best, lowest)
     low, high = good

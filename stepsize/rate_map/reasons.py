@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepsize.number_format import Scale, rate, rounded
-from stepsize.rate_map.answer import BestRate, Status
+from stepsize.rate_map.answer import BestRate, RateAnswer, Status
 from stepsize.rate_map.curve_words import (
     BEST,
     DIVERGES,
@@ -31,6 +31,7 @@ class Context:
     best: RateRuns
     scale: Scale
     updates_per_epoch: int
+    measure: str = "training loss"
 
     def behind(self, runs: RateRuns) -> str:
         """Return how far the mean score of a rate lies below that of the best, or above it for a loss."""
@@ -47,25 +48,31 @@ def reason(word: str, runs: RateRuns, seen: Behaviour | None, context: Context) 
         return _divergence(runs, context)
     if word in (BEST, GOOD):
         text = "the rate to use" if word == BEST else context.behind(runs)
+        if runs.diverged_at:
+            text = f"{text}; {_divergence(runs, context)}"
         after = seen.overfits_after
         return f"{text}; overfits after epoch {after}" if after else text
-    return f"{context.behind(runs)}; {_cause(word, seen)}"
+    return f"{context.behind(runs)}; {_cause(word, seen, context.measure)}"
 
 
-def _cause(word: str, seen: Behaviour) -> str:
+def _cause(word: str, seen: Behaviour, measure: str) -> str:
     if word in (TOO_SMALL, SLOW):
-        longer = f" (about {_percent(seen.way + seen.doubled)} with twice the epochs)"
-        return f"{_percent(seen.way)} of the way{longer if seen.doubled > FALLING else ''}"
+        now, later = _percent(seen.way), _percent(seen.way + seen.doubled)
+        longer = f" (about {later} with twice the epochs)" if now != later and seen.doubled > FALLING else ""
+        return f"{now} of the way{longer}"
     if word == UNSTABLE:
         swings = seen.swing > SWINGS
         times = rounded(seen.swing if swings else seen.spread, 2)
-        where = "its loss swings between epochs" if swings else "its scores spread over the seeds"
+        kind = "score" if measure == "score" else "loss"
+        where = f"its {kind} swings between epochs" if swings else "its scores spread over the seeds"
         return f"{where} {times} times as much as at the best rate"
     if word == OVERFITS:
-        return f"its validation loss rises after epoch {seen.overfits_after}"
+        return f"its validation loss is lowest after epoch {seen.overfits_after}"
     if seen.way < LEAST:
+        if measure == "score":
+            return "its score ends about where it began, or lower"
         return f"its training loss ends {'above' if seen.way < 0 else 'about'} where it began"
-    return f"its training loss comes {_percent(seen.way)} of the way" if seen.way < 1 - LEAST else "no gain"
+    return f"its {measure} comes {_percent(seen.way)} of the way"
 
 
 def _percent(share: float) -> str:
@@ -80,7 +87,14 @@ def _divergence(runs: RateRuns, context: Context) -> str:
 
 
 def sentence(
-    status: Status, best: BestRate | None, score: str, seeds: int, settings: str, tried: str, given: bool
+    status: Status,
+    best: BestRate | None,
+    score: str,
+    runs: RateAnswer,
+    settings: str,
+    tried: str,
+    margin: str,
+    given: bool,
 ) -> str:
     """Return the answer of a map in words; `tried` is the range of rates, which may have been `given`."""
     where = f" with {settings}" if settings else ""
@@ -90,22 +104,23 @@ def sentence(
             "limit the gradient with clipnorm=1."
         )
     chosen, (low, high) = rate(best["rate"]), best["range"]
-    result = f"{score} over {seeds} seeds"
+    result = f"{score} over {runs['n'] - runs['diverged']} seeds"
+    lost = f" {runs['diverged']} of its {runs['n']} runs diverged." if runs["diverged"] else ""
+    shown = f"shown to be worse by more than {margin}"
     if status == "flat":
         return (
-            f"The learning rate makes no difference{where}: all rates tried ({tried}) are as good, within "
-            f"the margin ({result} at {chosen})."
+            f"No difference is shown{where} between the rates tried ({tried}): none is {shown} "
+            f"({result} at {chosen}).{lost}"
         )
     if given:
-        others = (
-            "no other is as good" if low == high else f"those from {rate(low)} to {rate(high)} are as good"
-        )
-        return f"Of the rates given, use lr={chosen}{where} ({result}); {others}, within the margin."
+        alike = f"of those from {rate(low)} to {rate(high)} none is {shown}"
+        others = f"every other one is {shown}" if low == high else alike
+        return f"Of the rates given, use lr={chosen}{where} ({result}); {others}.{lost}"
     ends = {
         "open_below": f"; lower rates than {rate(low)} may be as good, but none was tried",
         "open_above": f"; higher rates than {rate(high)} may be as good, but none was tried",
     }
     return (
-        f"Use lr={chosen}{where} ({result}): every constant lr from {rate(low)} to {rate(high)} is as good, "
-        f"within the margin{ends.get(status, '')}."
+        f"Use lr={chosen}{where} ({result}): no constant lr from {rate(low)} to {rate(high)} is {shown}"
+        f"{ends.get(status, '')}.{lost}"
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stepsize.stats import summarise
 from stepsize.stats.tuning.rate_curve import RateCurve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
@@ -64,23 +65,47 @@ class MapOfRates:
     def margin(self, runs: Runs) -> float:
         """Return the smallest difference that matters, at the best rate."""
         scores = self.scores(runs)
-        best = np.where(np.isfinite(scores).all(axis=1), scores.mean(axis=1), -np.inf).argmax()
-        return self.study.margin(scores[best][np.isfinite(scores[best])])
+        best = scores[self._nearest(self.curve(runs).rate)]
+        return self.study.margin(
+            best[np.isfinite(best)] if np.isfinite(best).any() else scores[np.isfinite(scores)]
+        )
+
+    def _nearest(self, rate: float) -> int:
+        """Return the number of the rate tried that lies nearest to another one."""
+        return int(np.abs(np.log(np.array(self.tried) / rate)).argmin())
+
+    def _is_worse(self, runs: Runs) -> np.ndarray:
+        """Return which rates are shown to be worse than the best by more than the margin, seed by seed."""
+        scores, margin = self.scores(runs), self.margin(runs)
+        best = scores[self._nearest(self.curve(runs).rate)]
+        worse = []
+        for each in scores:
+            both = np.isfinite(best) & np.isfinite(each)
+            loss = summarise(best[both] - each[both]).ci95 if both.sum() > 1 else None
+            worse.append(loss is not None and loss[0] > margin)
+        return np.array(worse)
 
     def all_diverged(self, runs: Runs) -> bool:
         """Return whether no run of any rate has finished."""
         return not np.isfinite(self.scores(runs)).any()
 
     def good(self, runs: Runs) -> tuple[float, float]:
-        """Return the range of rates that are as good as the best, within the margin.
+        """Return the range of good rates: within the margin by the curve, and none of them shown to be worse.
 
-        Between rates that were given, nothing is known, so the range ends at two of them.
+        Between rates that were given nothing is known, so only their runs count.
         """
+        best = self._nearest(self.curve(runs).rate)
+        worse = np.flatnonzero(self._is_worse(runs))
+        first = max(worse[worse < best] + 1, default=0)
+        last = min(worse[worse > best] - 1, default=len(self.tried) - 1)
+        if not self.study.tuning.rounds:
+            return self.tried[first], self.tried[last]
         low, high = self.curve(runs).within(self.margin(runs))
-        inside = [rate for rate in self.tried if low <= rate * ALIKE and rate <= high * ALIKE]
-        if self.study.tuning.rounds or not inside:
-            return low, high
-        return inside[0], inside[-1]
+        if first and low <= self.tried[first - 1]:
+            low = math.sqrt(self.tried[first - 1] * self.tried[first])
+        if last < len(self.tried) - 1 and high >= self.tried[last + 1]:
+            high = math.sqrt(self.tried[last] * self.tried[last + 1])
+        return low, high
 
     def open_ends(self, runs: Runs) -> tuple[bool, bool]:
         """Return whether good rates reach the lowest rate tried, and the highest."""
@@ -114,8 +139,7 @@ class MapOfRates:
         if self.study.tuning.rounds:
             self.chosen = short(math.sqrt(math.prod(self.good(runs))), self.tried[0], self.tried[-1])
         else:
-            peak = self.curve(runs).rate
-            self.chosen = min(self.tried, key=lambda rate: abs(math.log(rate / peak)))
+            self.chosen = self.tried[self._nearest(self.curve(runs).rate)]
         return () if self.chosen in self.tried else (self.chosen,)
 
     def add(self, rates: Sequence[float]) -> None:

@@ -12,7 +12,8 @@ from stepsize.rate_map.answer import BestRate, MapAnswer, RateAnswer, RateMapAns
 from stepsize.rate_map.curve_words import RateRuns, word_of
 from stepsize.rate_map.reasons import Context, reason, sentence
 from stepsize.rate_map.rounds import MapOfRates, finished_maps
-from stepsize.stats import summarise
+from stepsize.stats import by_repeat, summarise
+from stepsize.stats.interval import Summary
 from stepsize.study.candidate_settings import other_optimizer_notes
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
@@ -25,7 +26,8 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
     notes = [
         f"Each rate has {len(seeds)} runs with the same seeds, {seeds[0]} to {seeds[-1]}, which a comparison "
         "of schedules does not use for its verdict.",
-        "How far a rate comes is the share of what the best one takes off the training loss.",
+        "How far a rate comes is the share of what the best one takes off the training loss (or adds to the "
+        "score, where no loss is reported).",
         "The rates are those of a constant learning rate; a schedule that decays has a higher best peak.",
         *other_optimizer_notes(
             study.facts["protocol"].get("optimizer") or {}, [each["settings"] for each in maps]
@@ -55,7 +57,7 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
 def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     settings = dict(each.candidate.settings)
     curves = [curves_of(rate, each.runs_at(rate, runs)) for rate in each.tried]
-    summaries = [summarise(_scores(item), sample_value=_step(each.study)) for item in curves]
+    summaries = [_summary(each, rate, runs) for rate in each.tried]
     scale = _scale(each.study, [summary.ci95 for summary in summaries])
     best, status = _best(each, runs), _status(each, runs)
     answers = [
@@ -77,21 +79,27 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     tried, given = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
     if best is None:
         for answer, item in zip(answers, curves, strict=True):
-            context = Context(item, scale, _updates(each.study))
+            context = Context(item, scale, _updates(each))
             answer["reason"] = reason("diverges", item, None, context)
-        words = sentence(status, None, "", 0, text, tried, given)
+        words = sentence(status, None, "", answers[0], text, tried, "", given)
         return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=None)
-    steady = [item for item in curves if not item.diverged_at] or curves
+    measure = "training loss"
     chosen = next(item for item in curves if item.rate == best["rate"])
-    context = Context(chosen, scale, _updates(each.study))
+    lowest = next(item for item in curves if len(item.score))
+    if not _falls(chosen, lowest):  # it is not reported, or says nothing
+        measure, curves = "score", [_by_score(item, each.study.sign) for item in curves]
+        chosen = next(item for item in curves if item.rate == best["rate"])
+        lowest = next(item for item in curves if len(item.score))
+    context = Context(chosen, scale, _updates(each), measure)
     low, high = best["range"]
     for answer, item in zip(answers, curves, strict=True):
-        word, seen = word_of(item, chosen, steady[0], (low, high))
+        word, seen = word_of(item, chosen, lowest, (low, high))
         answer["word"] = cast(Any, word)
         answer["reason"] = reason(word, item, seen, context)
     mine = next(a for a in answers if a["rate"] == chosen.rate)
     score = f"{scale.name} {scale.plus_minus(mine['mean'], mine['ci95'])} {scale.unit}".strip()
-    words = sentence(status, best, score, mine["n"], text, tried, given)
+    margin = scale.step(each.margin(runs))
+    words = sentence(status, best, score, mine, text, tried, margin, given)
     return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=best)
 
 
@@ -123,20 +131,31 @@ def _status(each: MapOfRates, runs: Runs) -> Status:
     return "flat" if below and above else "open_below" if below else "open_above" if above else "ok"
 
 
-def _scores(item: RateRuns) -> list[float]:
-    return [*item.score[:, -1].tolist(), *[float("nan")] * len(item.diverged_at)]
+def _summary(each: MapOfRates, rate: float, runs: Runs) -> Summary:
+    """Return the mean score of a rate with its interval; in a cross-validation, that of its repeats."""
+    study = each.study
+    scores = [np.nan if run.score is None else run.score for run in each.runs_at(rate, runs)]
+    repeats = by_repeat(scores, study.tuning.seeds, study.facts["protocol"].get("folds"))
+    return summarise(repeats, sample_value=study.facts["data"]["sample_value"] or None)
+
+
+def _falls(best: RateRuns, lowest: RateRuns) -> bool:
+    """Return whether the training loss of the best rate ends below where training begins."""
+    start, end = (np.median(item.train_loss, axis=0) for item in (lowest, best))
+    return bool(np.isfinite(start).all() and np.isfinite(end).all() and start[0] - end[-1] > 0)
+
+
+def _by_score(item: RateRuns, sign: int) -> RateRuns:
+    """Return the runs with their scores in place of losses."""
+    return item._replace(train_loss=-sign * item.score, valid_loss=-sign * item.score)
 
 
 def _median(curves: np.ndarray) -> list[float]:
     return [] if not len(curves) else [float(value) for value in np.median(curves, axis=0)]
 
 
-def _step(study: Study) -> float | None:
-    return study.facts["data"]["sample_value"] or None
-
-
-def _updates(study: Study) -> int:
-    return study.facts["protocol"]["updates_per_epoch"]
+def _updates(each: MapOfRates) -> int:
+    return each.study.updates_per_epoch(each.candidate)
 
 
 def _scale(study: Study, intervals: list[Any]) -> Scale:

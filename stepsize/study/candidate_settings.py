@@ -10,6 +10,7 @@ from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError
 from stepsize.schedules import Schedule, parse
 
+SWITCHES = ("true", "false", "yes", "no", "on", "off")
 OF_EVERY_OPTIMIZER = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
     "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps",
@@ -25,7 +26,11 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     >>> checked_settings({"momentum": linear(0.9), "nesterov": True})
     {'momentum': 'linear(0.9)', 'nesterov': True}
     """
-    return {name: _CHECKS.get(name, _same)(value) for name, value in settings.items()}
+    checked = {name: _CHECKS.get(name, _same)(value) for name, value in settings.items()}
+    for name, value in checked.items():
+        if isinstance(value, str) and _is_written(value):
+            raise StudyError(f"{name}={value!r} is a text; write a number, true or false without quotes")
+    return checked
 
 
 def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -66,7 +71,20 @@ def other_optimizer_notes(optimizer: Mapping[str, Any], every: Iterable[Mapping[
             text = ", ".join(f"{name}={value}" for name, value in left.items())
             own, other = usual["optimizer"], settings["optimizer"]
             notes[f"With optimizer={other}, {text} of {own} is not used."] = None
+        elif settings.get("optimizer") is not None and usual.get("optimizer") == "as compiled":
+            notes[f"With optimizer={settings['optimizer']}, nothing of the compiled optimizer is used."] = (
+                None
+            )
     return list(notes)
+
+
+def _is_written(text: str) -> bool:
+    """Return whether a text is that of a number or a switch, which Keras would take for true."""
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() in SWITCHES
+    return True
 
 
 def _same(value: Any) -> Any:

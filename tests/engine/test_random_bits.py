@@ -25,7 +25,7 @@ if sys.argv[1] == "ours":
 key = jax.random.fold_in(jax.random.key(7), 3)
 drawn = [jax.jit(lambda k: jax.random.bernoulli(k, 0.8, (32, 513)))(key), jax.random.normal(key, (5, 7))]
 print(hashlib.sha256(b"".join(np.asarray(array).tobytes() for array in drawn)).hexdigest())
-print("while" in jax.jit(lambda k: jax.random.bits(k, (64,))).lower(key).compile().as_text())
+print("while" in jax.jit(lambda k: jax.random.bits(k, (20_000,))).lower(key).compile().as_text())
 """
 
 
