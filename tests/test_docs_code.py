@@ -45,7 +45,7 @@ def test_keras() -> None:
     import keras
 
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    x, y = np.zeros((225, 4), np.float32), np.zeros((225, 1), np.float32)
+    x, y = np.zeros((280, 4), np.float32), np.zeros((280, 1), np.float32)
     blocks = [block for block in SECTIONS["Keras"] if NEEDS_A_FILE not in block]
     assert len(blocks) == len(SECTIONS["Keras"]) - 1
     keras.utils.disable_interactive_logging()

@@ -217,7 +217,7 @@ def test_a_decision_cannot_be_changed():
         ({"tuning": [None]}, "tuning has 1 entries for 2 candidates"),
         ({"dropped": -1}, "dropped=-1 must be 0 or more"),
         ({"sample_value": 0.0}, "sample_value=0.0 must be a positive number"),
-        ({"scores": [[1.0, np.inf]] * 2}, "scores holds 2 values that are not finite"),
+        ({"scores": [[1.0, np.inf]] * 2}, "scores holds 2 values not finite"),
         ({"scores": [1.0, 2.0]}, r"scores has shape \(2,\); it must be \[candidates, n_seeds\]"),
     ],
 )

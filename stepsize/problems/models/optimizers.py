@@ -52,10 +52,8 @@ def _plain(value: Any) -> Any:
 
 def check_class(optimizer: Any) -> None:
     """Raise ProblemError for an optimizer whose class is not Keras' own, even if it has the name of one."""
-    import keras
-
     name = type(optimizer).__name__
-    if getattr(keras.optimizers, name, None) is not type(optimizer):
+    if type(optimizer).__module__.partition(".")[0] != "keras":  # on PyTorch, Keras has classes of its own
         raise ProblemError(
             f"optimizer {name!r} is a class of your own, which is not sent to the training process; write "
             "the model as a function in a module, and give model='package.module:function'"
