@@ -25,7 +25,7 @@ from processes import contend
 
 OURS, KERAS, TORCH = "stepsize", "Keras on JAX, fit", "PyTorch loop"
 SCRIPTS = {OURS: "models_ours.py", KERAS: "models_keras.py", TORCH: "models_torch.py"}
-PEER_RUNS = 2  # of each peer in a round
+PEER_RUNS = 3  # of each peer in a round
 APART = 1_000  # between the first seeds of two rounds
 
 

@@ -34,7 +34,7 @@ KINDS = {
     "MLP, 512 wide": Kind((784,), 3_200, 32, 3, 6, 0.01, 12.0),
     "convolutional, 28 x 28 x 1": Kind((28, 28, 1), 1_280, 32, 4, 6, 0.02, 4.0),
     "convolutional, 32 x 32 x 3": Kind((32, 32, 3), 640, 32, 3, 2, 0.01, 6.0),
-    "residual, 16 x 16 x 16": Kind((16, 16, 16), 640, 32, 3, 4, 0.01, 6.0),
+    "residual, 16 x 16 x 16": Kind((16, 16, 16), 640, 32, 3, 4, 0.01, 2.0),
     "recurrent": Kind((32, 16), 1_280, 32, 4, 12, 0.1, 3.0),
     "attention": Kind((32, 32), 1_280, 32, 4, 12, 0.05, 3.0),
     "embedding": Kind((64,), 1_280, 32, 6, 60, 0.3),
@@ -54,7 +54,8 @@ def parts(name: str) -> Parts:
         any_word = generator.integers(0, VOCABULARY, own.shape)
         x = np.where(generator.random(own.shape) < 0.3, own, any_word).astype(np.int32)
     else:
-        centres = generator.normal(size=(CLASSES, *kind.shape))
+        same = (1, 1, 16) if name.startswith("residual") else kind.shape  # it takes the mean over the pixels
+        centres = generator.normal(size=(CLASSES, *same))
         x = (centres[y] + kind.noise * generator.normal(size=(len(y), *kind.shape))) / kind.noise
         x = x.astype(np.float32)
     return Parts(x[: kind.rows], y[: kind.rows], x[kind.rows :], y[kind.rows :])
