@@ -73,7 +73,7 @@ def find(
     with nullcontext() if may_be_function else Engine() as engine:
         from stepsize import finding
 
-        found = finding.find(
+        result = finding.find(
             problem, seeds=seeds, settings=_maps(settings), rates=rates, target=target, header=header,
             kind=kind, drop=drop or None, groups=groups, order=order, part=part, weights=weights,
             prepare=prepare, model=model, epochs=epochs, batch_size=batch_size, split=split,
@@ -85,14 +85,14 @@ def find(
             on_message=lambda message: say(in_options(message, typed_options(find, sys.argv))),
         )  # fmt: skip
     if as_json:
-        typer.echo(found.to_json())
+        typer.echo(result.to_json())
     else:
         from stepsize.report import rate_map
 
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        typer.echo(rate_map.render(found.answer, width(), colour, ascii_only()), nl=False)
-    say(f"Runs: {found.store}")
-    if all(each["status"] == "all_diverged" for each in found.answer["maps"]):
+        typer.echo(rate_map.render(result.answer, width(), colour, ascii_only()), nl=False)
+    say(f"Runs: {result.store}")
+    if all(each["status"] == "all_diverged" for each in result.answer["maps"]):
         raise typer.Exit(ALL_DIVERGED)
 
 
