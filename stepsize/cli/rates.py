@@ -14,11 +14,11 @@ import typer
 
 from stepsize.cli import options
 from stepsize.cli.messages import in_options, typed_options
-from stepsize.cli.studies import ALL_DIVERGED
+from stepsize.cli.studies import ALL_DIVERGED, PRINTING, command_text
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import StudyError, require
 
-OWN = {"--with", "--rate", "--seeds", "--json", "--quiet", "-q"}  # options that `compare` does not share
+OWN = {"--with", "--rate", "--seeds", *PRINTING}  # options that `compare` does not share
 
 
 def find(
@@ -80,7 +80,7 @@ def find(
             validation=validation, folds=folds, metric=metric, mode=mode, margin=margin,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store, quiet=quiet,
             engine=engine,
-            command=shlex.join(["stepsize", *(word for word in sys.argv[1:] if word not in _PRINTING)]),
+            command=command_text(),
             following=shlex.join(["stepsize", "compare", *_shared(sys.argv[2:])]),
             on_message=lambda message: say(in_options(message, typed_options(find, sys.argv))),
         )  # fmt: skip
@@ -94,9 +94,6 @@ def find(
     say(f"Runs: {result.store}")
     if all(each["status"] == "all_diverged" for each in result.answer["maps"]):
         raise typer.Exit(ALL_DIVERGED)
-
-
-_PRINTING = ("--json", "--quiet", "-q")
 
 
 def _maps(texts: list[str] | None) -> list[dict[str, Any]] | None:
@@ -141,7 +138,7 @@ def _shared(words: list[str]) -> list[str]:
         if skip:
             skip = False
         elif option in OWN:
-            skip = not equals and option not in _PRINTING
+            skip = not equals and option not in PRINTING
         else:
             kept.append(word)
     return kept

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stepsize.study.study import Study
 
 ALL_DIVERGED = 3  # the exit code
+PRINTING = ("--json", "--quiet", "-q")  # options that change only what is printed
 TO_REPORT = ("scipy", "sklearn", "altair", "vl_convert", "jinja2")  # packages
 
 
@@ -100,7 +101,7 @@ def compare(
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
-            quiet=quiet, engine=engine, command=_command(), on_start=prepare_report,
+            quiet=quiet, engine=engine, command=command_text(), on_start=prepare_report,
             on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)
@@ -213,5 +214,6 @@ def _where_it_is(store: Path | str | None, study: str | None) -> str:
     return "The replaced study is in another store; stepsize report STORE shows it."
 
 
-def _command() -> str:
-    return shlex.join(["stepsize", *(arg for arg in sys.argv[1:] if arg not in ("--json", "--quiet", "-q"))])
+def command_text() -> str:
+    """Return the command that was typed, without the options that change only what is printed."""
+    return shlex.join(["stepsize", *(word for word in sys.argv[1:] if word not in PRINTING)])
