@@ -25,6 +25,19 @@ def spell(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
+def is_written_value(text: str) -> bool:
+    """Return whether a text is that of a number or a switch, which other code would take for true.
+
+    >>> is_written_value("false"), is_written_value("1e-3"), is_written_value("adam")
+    (True, True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return text.lower() in ("true", "false", "yes", "no", "on", "off")
+    return True
+
+
 def is_number(value: object) -> bool:
     """Return whether `value` is a Python or NumPy number; a bool is not one."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from stepsize.checks import is_written_value
 from stepsize.errors import ProblemError, StudyError, unknown
 
 
@@ -18,6 +19,13 @@ def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
             )
         if key not in known:
             raise ProblemError(unknown("argument", key, known))
+
+
+def check_settings_values(settings: Mapping[str, Any]) -> None:
+    """Raise ProblemError for a number or a switch that is written as a text: Keras takes "false" for true."""
+    for key, value in settings.items():
+        if isinstance(value, str) and is_written_value(value):
+            raise ProblemError(f"{key}={value!r} is a text; write a number, true or false without quotes")
 
 
 def check_shared(settings: Mapping[str, Any], shared: Collection[str]) -> None:

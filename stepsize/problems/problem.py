@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError, unknown
-from stepsize.problems.arguments import check_arguments, check_shared
+from stepsize.problems.arguments import check_arguments, check_settings_values, check_shared
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
 from stepsize.problems.data_facts import describe
@@ -85,6 +85,7 @@ class Problem:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ProblemError(f"{name}={value!r} must be a positive whole number")
+        check_settings_values(self.settings or {})
         if self.settings is None:
             object.__setattr__(self, "settings", dict(SGD) if is_text(self.model) else {})
         object.__setattr__(self, "name", self.name or self.data.name)

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from stepsize.checks import is_number, shown
+from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import StudyError
 from stepsize.schedules import Schedule, parse
 
-SWITCHES = ("true", "false", "yes", "no", "on", "off")
 OF_EVERY_OPTIMIZER = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
     "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps",
@@ -28,7 +27,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     checked = {name: _CHECKS.get(name, _same)(value) for name, value in settings.items()}
     for name, value in checked.items():
-        if isinstance(value, str) and _is_written(value):
+        if isinstance(value, str) and is_written_value(value):
             raise StudyError(f"{name}={value!r} is a text; write a number, true or false without quotes")
     return checked
 
@@ -76,15 +75,6 @@ def other_optimizer_notes(optimizer: Mapping[str, Any], every: Iterable[Mapping[
                 None
             )
     return list(notes)
-
-
-def _is_written(text: str) -> bool:
-    """Return whether a text is that of a number or a switch, which Keras would take for true."""
-    try:
-        float(text)
-    except ValueError:
-        return text.lower() in SWITCHES
-    return True
 
 
 def _same(value: Any) -> Any:

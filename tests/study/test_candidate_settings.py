@@ -165,3 +165,11 @@ def test_the_momentum_of_sgd_is_not_that_of_another_optimizer(engine):
     adam = ss.problem("ionosphere", epochs=2, settings={"optimizer": "adam"})
     alone = ss.compare(adam, ["constant(0.01)"], 2, store=":memory:", quiet=True, engine=engine)
     assert answer["candidates"][0]["scores"] == alone.answer["candidates"][0]["scores"]
+
+
+@pytest.mark.parametrize("value", ["false", "True", "0.9", "off"])
+def test_a_number_or_a_switch_in_quotes_is_refused(value):
+    with pytest.raises(StudyError, match="is a text; write a number, true or false without quotes"):
+        ss.Candidate("constant(0.1)", nesterov=value)
+    with pytest.raises(ProblemError, match="is a text; write a number, true or false without quotes"):
+        problem("ionosphere", settings={"optimizer": "sgd", "nesterov": value})
