@@ -2,9 +2,8 @@
 
 A grid of rates half a decade apart runs on a few seeds. While an end is not found, two more rates are tried
 beyond it: below, a rate that scores worse than the good ones, above, one that does so or diverges. Then come
-five rates around the best one, a quarter of a decade apart, more beyond an end that they open again, and at
-last the best one itself. All rates run on the same seeds, those of tuning, so that a later comparison is
-fresh.
+five rates around the best one, a quarter of a decade apart, and at last the best one itself; an end that these
+open again is widened again. All rates run on the same seeds, those of tuning, so that a later comparison is fresh.
 """
 
 from __future__ import annotations
@@ -172,19 +171,21 @@ def count_runs(study: Study, runs: Runs) -> int:
 
 def _steps(study: Study, runs: Runs) -> Iterator[tuple[list[MapOfRates], Round]]:
     """Yield every round with the maps, whose rates are those of the rounds so far."""
-    maps, left, is_refined = maps_of(study), study.tuning.rounds, not study.tuning.rounds
+    maps, left, is_refined, is_chosen = maps_of(study), study.tuning.rounds, not study.tuning.rounds, False
     stage = _round("mapping rates", {id(each): tuple(each.tried) for each in maps}, maps)
     yield maps, stage
     while _is_finished(stage, runs):
         wider = {id(each): each.wider(runs) if left else () for each in maps}
         if any(wider.values()):
             stage, left = _added("mapping rates beyond the ends", wider, maps), left - 1
+            is_chosen = False
         elif not is_refined:
             finer = {id(each): each.finer(runs) for each in maps}
             stage, is_refined = _added("mapping rates around the best", finer, maps), True
-        else:
+        elif not is_chosen:
             best = {id(each): each.choose(runs) for each in maps}
-            yield maps, _added("training at the best rate", best, maps)
+            stage, is_chosen = _added("training at the best rate", best, maps), True
+        else:
             return
         yield maps, stage
 

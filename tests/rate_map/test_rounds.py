@@ -223,3 +223,22 @@ def test_the_epoch_of_a_divergence_is_that_of_the_batch_size():
         answer(study, runs)["rates"][1]["reason"]
         == "all 2 runs are not finite, the first at update 7 (epoch 1)"
     )
+
+
+def test_an_end_that_the_last_rates_open_again_is_widened(ionosphere):
+    """The end of the good rates lies at the lowest rate of the grid, so that it hangs on every fit."""
+
+    def score(rate, seed, settings):
+        luck = 0.02 * np.random.default_rng([seed, round(1e9 * rate), 97]).standard_normal()
+        return float(0.9 - 0.1 * (np.log10(rate / 0.00776247) / 3) ** 2 + luck)
+
+    study = plan_maps(ionosphere, 10)
+    runs, stages = trained(study, score)
+    assert stages == [
+        "mapping rates",
+        "mapping rates around the best",
+        "training at the best rate",
+        "mapping rates beyond the ends",
+        "training at the best rate",
+    ]
+    assert answer(study, runs)["status"] == "ok"
