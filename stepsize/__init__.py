@@ -15,7 +15,8 @@ from stepsize.units import epochs, lr, run, updates
 
 if TYPE_CHECKING:
     from stepsize.comparison import Result, compare
-    from stepsize.finding import RateMap, find
+    from stepsize.find_results import RangeTest, RateMap
+    from stepsize.finding import find
     from stepsize.problems.data import Data
     from stepsize.problems.loading.catalog import load
     from stepsize.problems.problem import Problem, problem
@@ -80,6 +81,7 @@ __all__ = [
     "Data",
     "Plan",
     "Problem",
+    "RangeTest",
     "RateMap",
     "Result",
     "Schedule",
@@ -146,7 +148,8 @@ _ELSEWHERE = {
     "Candidate": "stepsize.study.candidates",
     "Data": "stepsize.problems.data",
     "Problem": "stepsize.problems.problem",
-    "RateMap": "stepsize.finding",
+    "RangeTest": "stepsize.find_results",
+    "RateMap": "stepsize.find_results",
     "Result": "stepsize.comparison",
     "Split": "stepsize.problems.splitting.splits",
     "Training": "stepsize.study.user_functions.training",

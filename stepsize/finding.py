@@ -1,26 +1,35 @@
-"""`find`: from a problem to the map of its learning rates."""
+"""`find`: from a problem to the map of its learning rates, or from a step to its range test."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack, overload
 
 import numpy as np
 
 from stepsize.checks import is_number, shown
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
-from stepsize.errors import MissingExtra, StudyError
-from stepsize.number_format import plain
-from stepsize.rate_map.answer import BestRate, RateMapAnswer
+from stepsize.errors import StudyError
+from stepsize.find_results import RangeTest, RateMap
+from stepsize.range_test.summary import Shape, summarise_sweeps
+from stepsize.range_test.sweeps import HIGHEST as HIGHEST_RATE
+from stepsize.range_test.sweeps import LOWEST as LOWEST_RATE
+from stepsize.range_test.sweeps import (
+    SWEEPS,
+    UPDATES,
+    Restorable,
+    Step,
+    check_is_step,
+    ramp_of_rates,
+    run_sweeps,
+)
 from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, map_rounds
 from stepsize.rate_map.summary import summarise_rates
-from stepsize.report import rate_map
 from stepsize.report.progress import ProgressLine
 from stepsize.resources import checked_store, default_store, open_executor, print_message, with_updates
 from stepsize.study.candidates import Candidate
@@ -33,70 +42,22 @@ from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
 
-if TYPE_CHECKING:
-    import pandas
-
 SEEDS, FEW_SEEDS = 20, 3  # for each rate; for a training function, whose runs are expensive
 WIDER = 8  # times that the grid is widened at most
 UNUSED = ("candidates", "baseline", "tuning", "until", "budget")  # keys of a comparison
 
 
-@dataclass(frozen=True, eq=False)
-class RateMap:
-    """What every learning rate does to a model; it displays itself in a notebook.
-
-    `answer` is the document that `stepsize find --json` prints, `store` the file with the runs.
-    """
-
-    answer: RateMapAnswer
-    store: Path | None = None
-
-    @property
-    def best(self) -> float | None:
-        """The rate to use; None if every run diverged."""
-        best: BestRate | None = self.answer["best"]
-        return None if best is None else best["rate"]
-
-    @property
-    def range(self) -> tuple[float, float] | None:
-        """The lowest and the highest rate that are as good as the best, within the margin."""
-        best: BestRate | None = self.answer["best"]
-        return None if best is None else (best["range"][0], best["range"][1])
-
-    @property
-    def status(self) -> str:
-        """`ok`, `open_below`, `open_above`, `flat` or `all_diverged`."""
-        return self.answer["status"]
-
-    @property
-    def curve(self) -> list[tuple[float, float | None]]:
-        """Every rate tried with its mean score, in rising order."""
-        return [(row["rate"], row["mean"]) for row in self.answer["rates"]]
-
-    def to_json(self) -> str:
-        """Return the answer as one JSON document; a number that is not finite becomes null."""
-        return json.dumps(plain(self.answer), indent=1, ensure_ascii=False)
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """Return the rates as a table with one row each, those of the first setting first.
-
-        Raises: MissingExtra if pandas is not installed.
-        """
-        try:
-            import pandas
-        except ModuleNotFoundError:
-            raise MissingExtra("pandas", "train") from None
-        rows = [
-            {**each["settings"], **{key: value for key, value in row.items() if not isinstance(value, list)}}
-            for each in self.answer["maps"]
-            for row in each["rates"]
-        ]
-        return pandas.DataFrame(rows)
-
-    def __repr__(self) -> str:
-        return rate_map.render(self.answer)
-
-
+@overload
+def find(
+    problem: Step,
+    *,
+    lowest: float = LOWEST_RATE,
+    highest: float = HIGHEST_RATE,
+    updates: int = UPDATES,
+    ramp: Shape = "exponential",
+    sweeps: int | None = None,
+) -> RangeTest: ...
+@overload
 def find(
     problem: Any,
     *,
@@ -110,24 +71,76 @@ def find(
     following: str | None = None,
     on_message: Callable[[str], None] = print_message,
     **keys: Unpack[StudyKeys],
-) -> RateMap:
-    """Train a model at learning rates from too small to too large, and say what each of them does.
+) -> RateMap: ...
+def find(problem: Any, **options: Any) -> RateMap | RangeTest:
+    """Say what every learning rate does to a model: by a map of rates, or by a range test of one step.
 
-    Every rate is held constant and trained to the end on the same `seeds` seeds (default: 20). The rates lie
-    half a decade apart, are widened until both ends of the good ones are found, and are closer around the
-    best; `rates` replaces them all. `settings` are settings of the optimizer, such as `{"momentum": 0.9}` or
-    `{"optimizer": "adam"}`: each gets a map of its own, because a good rate belongs to its optimizer.
+    **A map**, for a `problem` of the kinds that `compare` takes. It is trained at learning rates from too
+    small to too large. Every rate is held constant and trained to the end on the same `seeds` seeds (default:
+    20). The rates lie half a decade apart, are widened until both ends of the good ones are found, and are
+    closer around the best; `rates` replaces them all. `settings` are settings of the optimizer, such as
+    `{"momentum": 0.9}` or `{"optimizer": "adam"}`: each gets a map of its own, because a good rate belongs to
+    its optimizer.
 
     `problem` and `keys` are those of `compare`, and so are `store`, `quiet`, `engine`, `command` and
     `on_message`; both keep their runs in the same file, and share them. `following` is the command that the
     answer recommends next.
+
+    **A range test**, for models that are too large for a map: `find(step)`, where `step(rate)` makes one
+    update at a rate and returns the loss of its batch. The rate rises from `lowest` to `highest` in `updates`
+    updates; `ramp` is "exponential" or "linear". A step with `reset(sweep)` and `restore()`, such as those of
+    `stepsize.range_test.torch`, `.keras` and `.optax`, makes five `sweeps` from the same weights on different
+    batches, and leaves everything as it was.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
     >>> find("ionosphere", rates=[0.1, -1])
     Traceback (most recent call last):
     stepsize.errors.StudyError: rates=[0.1, -1] must be two or more different numbers between 1e-08 and 1000
+    >>> weight, noise = np.ones(1), np.random.default_rng(0)
+    >>> def step(rate):  # gradient descent with noise on 5 w**2, which diverges at rates above 0.2
+    ...     loss = 5 * weight[0] ** 2
+    ...     weight[0] -= rate * (10 * weight[0] + 0.1 * noise.normal())
+    ...     return loss
+    >>> find(step, lowest=1e-5).status
+    'ok'
     """
+    if not callable(problem) or is_trainable(problem):
+        return map_rates(problem, **options)
+    check_is_step(problem)
+    return range_test(problem, **options)
+
+
+def range_test(
+    step: Any,
+    *,
+    lowest: float = LOWEST_RATE,
+    highest: float = HIGHEST_RATE,
+    updates: int = UPDATES,
+    ramp: Shape = "exponential",
+    sweeps: int | None = None,
+) -> RangeTest:
+    """Return the range test of a step; `find` describes the arguments."""
+    rates = ramp_of_rates(lowest, highest, updates, ramp)
+    count = sweeps if sweeps is not None else SWEEPS if isinstance(step, Restorable) else 1
+    return RangeTest(summarise_sweeps(rates, run_sweeps(step, rates, count), ramp))
+
+
+def map_rates(
+    problem: Any,
+    *,
+    seeds: int | None = None,
+    settings: Sequence[Mapping[str, Any]] | None = None,
+    rates: Sequence[float] | None = None,
+    store: str | Path | None = None,
+    quiet: bool = False,
+    engine: Trainer | None = None,
+    command: str | None = None,
+    following: str | None = None,
+    on_message: Callable[[str], None] = print_message,
+    **keys: Unpack[StudyKeys],
+) -> RateMap:
+    """Return the map of a problem's rates; `find` describes the arguments."""
     options = study_options(keys, None, None)
     for key in UNUSED:
         if key in options:

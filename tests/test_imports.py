@@ -30,7 +30,10 @@ ALLOWED = {
     | {"metric_directions", "output_files", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
     "rate_map": {"number_format", "stats", "study"},
-    "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"},
+    "range_test": {"errors", "checks", "number_format"},
+    "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"}
+    | {"range_test"},
+    "find_results": {"errors", "number_format", "rate_map", "range_test", "report"},
     "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"},
     "comparison": {
         "errors",
@@ -44,7 +47,8 @@ ALLOWED = {
         "verdict",
         "report",
     },
-    "finding": {"errors", "checks", "number_format", "engine", "study", "rate_map", "report", "resources"},
+    "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
+    | {"number_format", "resources"},
     "cli": {"errors", "output_files", "schedules", "export", "problems", "engine", "study", "report"}
     | {"comparison", "finding"},
 }

@@ -2,8 +2,9 @@
 
 A grid of rates half a decade apart runs on a few seeds. While an end is not found, two more rates are tried
 beyond it: below, a rate that scores worse than the good ones, above, one that does so or diverges. Then come
-five rates around the best one, a quarter of a decade apart, and at last the best one itself; an end that these
-open again is widened again. All rates run on the same seeds, those of tuning, so that a later comparison is fresh.
+five rates around the best one, a quarter of a decade apart, and at last the best one itself; an end that
+these open again is widened again. All rates run on the same seeds, those of tuning, so that a later
+comparison is fresh.
 """
 
 from __future__ import annotations

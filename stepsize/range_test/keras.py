@@ -1,0 +1,121 @@
+"""A step of a compiled Keras model for the range test, on any of its backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from stepsize.checks import shown
+from stepsize.errors import StudyError
+from stepsize.range_test.batch_stream import check_readable_again, endless
+from stepsize.range_test.random_states import random_states, seed_random_states, set_random_states
+
+
+class KerasStep:
+    """One update of a compiled Keras model at a given rate; a range test leaves everything as it was.
+
+    `x` and `y` are arrays (or lists or dicts of arrays, for several inputs or outputs), in batches of
+    `batch_size`; or `x` gives batches `(x, y)`, as a `tf.data.Dataset`, a `PyDataset` or a loader does. The
+    update is that of `train_on_batch`, with the model's own loss, and the loss is that of the batch, not the
+    mean since the epoch began.
+
+    Weights, moving statistics, the optimizer, metrics and random states are restored.
+
+    Raises: StudyError for a model that is not compiled, or whose optimizer has a schedule.
+
+    >>> import stepsize as ss
+    >>> x = np.linspace(-1, 1, 64)[:, None]
+    >>> model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> ss.find(KerasStep(model, x, 2 * x + np.sin(99 * x)), updates=450).status
+    'ok'
+    """
+
+    def __init__(self, model: keras.Model, x: Any, y: Any = None, *, batch_size: int = 32) -> None:
+        if not getattr(model, "compiled", False):
+            raise StudyError("the model is not compiled: call model.compile(optimizer, loss) first")
+        inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        rate = inner._learning_rate
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            raise StudyError(
+                f"the optimizer's learning rate is a {type(rate).__name__}; compile the model with a number "
+                "for the range test"
+            )
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise StudyError(f"batch_size={shown(batch_size)} must be a positive whole number")
+        if y is None:
+            check_readable_again("x", x)
+        self.model, self.x, self.y, self.batch_size = model, x, y, batch_size
+        self._before: _Snapshot | None = None
+        self._batches: Iterator[Any] = iter(())
+
+    def reset(self, sweep: int) -> None:
+        """Return to the first weights; batches are those of `sweep`."""
+        if self._before is None:
+            self._build()
+            self._before = _Snapshot(self.model)
+        self._before.restore()
+        seed_random_states(sweep)
+        self._batches = self._stream(sweep)
+
+    def __call__(self, rate: float) -> float:
+        """Make an update at `rate`, and return the loss of its batch."""
+        if self._before is None:
+            self.reset(0)
+        x, y, *weights = next(self._batches)
+        self.model.optimizer.learning_rate = rate
+        self.model.reset_metrics()  # the loss that Keras reports is a mean since then
+        logs = self.model.train_on_batch(x, y, *weights, return_dict=True)
+        return float(logs["loss"])
+
+    def restore(self) -> None:
+        """Leave everything as it was before the first update."""
+        if self._before is not None:
+            self._before.restore()
+        self._before, self._batches = None, iter(())
+
+    def _stream(self, sweep: int) -> Iterator[Any]:
+        if self.y is None:
+            return endless(self.x, sweep)
+        return self._shuffled(np.random.default_rng(sweep))
+
+    def _shuffled(self, generator: np.random.Generator) -> Iterator[Any]:
+        """Yield batches of all rows in random order, epoch by epoch, without a shorter last one."""
+        rows = len(keras.tree.flatten(self.x)[0])
+        size = min(self.batch_size, rows)
+        while True:
+            order = generator.permutation(rows)
+            for begin in range(0, rows - size + 1, size):
+                some = order[begin : begin + size]
+                yield self._rows(self.x, some), self._rows(self.y, some)
+
+    @staticmethod
+    def _rows(data: Any, rows: np.ndarray) -> Any:
+        return keras.tree.map_structure(lambda array: np.asarray(array)[rows], data)
+
+    def _build(self) -> None:
+        """Create the weights and the optimizer's variables, so that they count as they are before a test."""
+        if not self.model.built:
+            self.model(next(self._stream(0))[0])
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+
+
+class _Snapshot:
+    """All variables that an update changes, and the random states."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._random = random_states()
+        self._rate = model.optimizer.learning_rate
+        variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        unique = list({id(variable): variable for variable in variables}.values())
+        self._values = [(v, np.array(keras.ops.convert_to_numpy(v.value))) for v in unique]
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for variable, value in self._values:
+            variable.assign(value)
+        set_random_states(self._random)

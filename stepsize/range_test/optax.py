@@ -1,0 +1,73 @@
+"""A step of an optax optimizer for the range test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax
+import optax
+
+from stepsize.errors import StudyError
+from stepsize.range_test.batch_stream import check_readable_again, endless
+
+
+class OptaxStep:
+    """One update with an optax optimizer at a given rate.
+
+    `loss(params, *batch)` is the loss, `optimizer(rate)` the optimizer, such as `optax.adam` itself, and
+    `batches` give tuples of arrays. `params` are not changed.
+
+    >>> import jax.numpy as jnp, stepsize as ss
+    >>> x = jnp.linspace(-1, 1, 64)
+    >>> batches = [(x, 2 * x + 0.3), (x, 2 * x - 0.3)]
+    >>> loss = lambda w, x, y: ((w[0] * x + w[1] - y) ** 2).mean()
+    >>> ss.find(OptaxStep(loss, jnp.zeros(2), optax.sgd, batches), updates=450).status
+    'ok'
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., jax.Array],
+        params: Any,
+        optimizer: Callable[[Any], optax.GradientTransformation],
+        batches: Iterable[tuple[Any, ...]],
+    ) -> None:
+        if isinstance(optimizer, optax.GradientTransformation):
+            raise StudyError(
+                "optimizer must be a function of the rate, such as optax.adam, "
+                "or lambda rate: optax.sgd(rate, 0.9)"
+            )
+        check_readable_again("batches", batches)
+        self._params, self._optimizer, self._source = params, optimizer, batches
+        self._batches: Iterator[Any] = iter(())
+
+        @jax.jit
+        def update(
+            params: Any, state: Any, rate: jax.Array, batch: tuple[Any, ...]
+        ) -> tuple[Any, Any, jax.Array]:
+            value, gradients = jax.value_and_grad(loss)(params, *batch)
+            updates, state = optimizer(rate).update(gradients, state, params)
+            return optax.apply_updates(params, updates), state, value
+
+        self._update = update
+        self._now: tuple[Any, Any] = (None, None)
+        self._is_ready = False
+
+    def reset(self, sweep: int) -> None:
+        """Return to the first parameters, with the batches of another sweep."""
+        self._now = self._params, self._optimizer(1.0).init(self._params)
+        self._batches, self._is_ready = endless(self._source, sweep), True
+
+    def __call__(self, rate: float) -> float:
+        """Make an update at `rate`, and return the loss of its batch."""
+        if not self._is_ready:
+            self.reset(0)
+        params, state = self._now
+        params, state, loss = self._update(params, state, rate, tuple(next(self._batches)))
+        self._now = params, state
+        return float(loss)
+
+    def restore(self) -> None:
+        """Forget the parameters of the test; those of the user never changed."""
+        self._now, self._batches, self._is_ready = (None, None), iter(()), False

@@ -1,0 +1,101 @@
+"""Whether a range test has an answer, and what to do if it has none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from stepsize.range_test.curve import Curve
+from stepsize.range_test.suggestions import TENTH, lowest
+from stepsize.range_test.sweeps import Sweep
+
+Status = Literal["ok", "unstable", "flat", "still_falling", "diverged_at_once", "too_few_batches"]
+
+DIVERGED = ("diverged", "not finite")
+PER_DECADE = 60  # updates; a faster ramp outruns what a rate does, above all with momentum
+FEWEST = 20  # losses of a sweep that can be smoothed
+ERRORS = 5.0  # standard errors that a fall must exceed
+SMALLEST = 1e-4  # of the loss: a smaller fall is none
+APART = 3.0  # the highest suggestion of a sweep is so many times the lowest: unstable
+AT_ONCE = 0.2  # of the ramp: a loss that diverges earlier, and never fell, does so at once
+NEAR_THE_TOP = 0.1  # decades: a lowest loss so close to the highest rate is not a minimum
+
+
+def status_of_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep]) -> Status | None:
+    """Return why sweeps of a ramp cannot be read, as far as their ends alone show; None if they may be."""
+    lengths = sorted(len(sweep.losses) for sweep in sweeps)
+    few = lengths[len(lengths) // 2] < FEWEST
+    if few and 2 * sum(sweep.end in DIVERGED for sweep in sweeps) >= len(sweeps):
+        return "diverged_at_once"
+    ended = 2 * sum(sweep.end == "out of batches" for sweep in sweeps) >= len(sweeps)
+    return "too_few_batches" if few or ended or updates_per_decade(rates) < PER_DECADE else None
+
+
+def status_of_curve(
+    curve: Curve, rates: np.ndarray, sweeps: Sequence[Sweep], suggested: Sequence[float]
+) -> Status:
+    """Return what a curve allows to say; `suggested` are the rates that single sweeps suggest."""
+    if not falls(curve):
+        lost = 2 * sum(sweep.end in DIVERGED for sweep in sweeps) >= len(sweeps)
+        return "diverged_at_once" if lost and len(curve.rates) < AT_ONCE * len(rates) else "flat"
+    if curve.rates[lowest(curve)] >= rates[-1] / 10**NEAR_THE_TOP or not rises(curve):
+        return "still_falling"
+    return "unstable" if max(suggested) > APART * min(suggested) else "ok"
+
+
+def falls(curve: Curve) -> bool:
+    """Return whether the loss falls by more than chance, and by more than rounding."""
+    return curve.fall > max(ERRORS * curve.error, SMALLEST * abs(curve.start))
+
+
+def rises(curve: Curve) -> bool:
+    """Return whether the loss rises again after its minimum, by more than chance and a tenth of its fall."""
+    after = curve.loss[lowest(curve) :]
+    return float(after.max() - after[0]) > max(ERRORS * curve.error, 0.1 * curve.fall)
+
+
+def updates_per_decade(rates: np.ndarray) -> float:
+    """Return the updates in which the rate grows tenfold; of a linear ramp, in the last decade."""
+    return (
+        float((rates >= rates[-1] / 10).sum())
+        if len(rates) > 2 and _is_linear(rates)
+        else (len(rates) / max(math.log10(rates[-1] / rates[0]), 1e-9))
+    )
+
+
+def advice(status: Status, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
+    """Return what to do about a status that allows no answer."""
+    lowest_rate, highest_rate = rates[0], rates[-1]
+    if status == "too_few_batches":
+        if any(sweep.end == "out of batches" for sweep in sweeps):
+            got = max(len(sweep.losses) for sweep in sweeps)
+            return f"The batches ended after {got:,} of {len(rates):,} updates: let them begin anew."
+        decades = math.log10(highest_rate / lowest_rate)
+        needed = math.ceil(PER_DECADE * decades / 100) * 100
+        return (
+            f"The rate grows tenfold in {updates_per_decade(rates):.0f} updates. With fewer than "
+            f"{PER_DECADE}, the answer depends on their number: use updates={needed}, or a narrower ramp."
+        )
+    if status == "diverged_at_once":
+        return (
+            f"The loss is too high or not finite already at {lowest_rate:g}: check the data and the loss, "
+            f"scale the inputs, or begin at a lower rate (lowest={lowest_rate / 1000:g})."
+        )
+    if status == "flat":
+        return (
+            "No rate made the loss fall by more than chance: check that the step trains the model, "
+            "use more updates, or larger batches."
+        )
+    if status == "still_falling":
+        return (
+            f"The loss did not rise again up to {highest_rate:g}: try highest={highest_rate * TENTH:g}, or "
+            "fewer updates if the loss is almost 0 by then."
+        )
+    return "The sweeps disagree: use more of them (sweeps=10), or larger batches."
+
+
+def _is_linear(rates: np.ndarray) -> bool:
+    return bool(np.allclose(np.diff(rates), rates[1] - rates[0], rtol=1e-6))

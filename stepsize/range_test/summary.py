@@ -1,0 +1,88 @@
+"""From the sweeps of a range test to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from stepsize.number_format import rate
+from stepsize.range_test.answer import CurvePoint, RangeTestAnswer, SuggestedRate
+from stepsize.range_test.curve import Curve, make_curve
+from stepsize.range_test.status import Status, advice, falls, rises, status_of_curve, status_of_sweeps
+from stepsize.range_test.suggestions import RECOMMENDED, half_of_the_fall, risen, suggest
+from stepsize.range_test.sweeps import Sweep
+
+Shape = Literal["exponential", "linear"]
+
+PEAKS = {"constant(lr)": 1.0, "linear(lr)": 1.0, "cosine(lr)": 1.0, "one_cycle(lr)": 1.0}
+"""The best peak of a schedule over the best constant rate: medians of `benchmarks/range_tests.md`."""
+
+
+def summarise_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -> RangeTestAnswer:
+    """Return the answer of a range test."""
+    status, curve = status_of_sweeps(rates, sweeps), None
+    best, suggestions = None, {}
+    if min(len(sweep.losses) for sweep in sweeps) > 2:
+        curve = make_curve(rates, sweeps, shape)
+        if falls(curve) and rises(curve):
+            suggestions = suggest(curve)
+    if status is None:
+        assert curve is not None
+        single = [_of_one(rates, sweep, shape) for sweep in sweeps]
+        status = status_of_curve(curve, rates, sweeps, single)
+        if status == "ok":
+            ends = [min(single), max(single)] if len(sweeps) > 1 else None
+            worth = [half_of_the_fall(curve), float(curve.rates[risen(curve)])]
+            best = SuggestedRate(rate=suggestions[RECOMMENDED], range=worth, sweeps=ends)
+    spread = max(suggestions.values()) / min(suggestions.values()) if suggestions else None
+    return RangeTestAnswer(
+        status=status,
+        sentence=_sentence(status, best, rates, sweeps),
+        best=best,
+        suggestions=suggestions,
+        agreement=spread,
+        peaks={} if best is None else {spec: best["rate"] * times for spec, times in PEAKS.items()},
+        curve=[] if curve is None else _points(curve),
+        start=None if curve is None else curve.start,
+        ramp=shape,
+        updates=len(rates),
+        ends=[sweep.end for sweep in sweeps],
+        notes=_notes(best, sweeps),
+    )
+
+
+def _of_one(rates: np.ndarray, sweep: Sweep, shape: Shape) -> float:
+    """Return what the recommended rule suggests for a single sweep."""
+    return suggest(make_curve(rates, [sweep], shape))[RECOMMENDED]
+
+
+def _points(curve: Curve) -> list[CurvePoint]:
+    columns = zip(curve.rates, curve.loss, curve.low, curve.high, strict=True)
+    return [CurvePoint(rate=float(r), loss=float(m), low=float(a), high=float(b)) for r, m, a, b in columns]
+
+
+def _sentence(status: Status, best: SuggestedRate | None, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
+    if best is None:
+        return f"No rate can be read off this test. {advice(status, rates, sweeps)}"
+    low, high = best["range"]
+    return (
+        f"Begin with lr={rate(best['rate'])}: the loss falls from about {rate(low)} on, and rises again at "
+        f"{rate(high)}."
+    )
+
+
+def _notes(best: SuggestedRate | None, sweeps: Sequence[Sweep]) -> list[str]:
+    if best is None:
+        return []
+    notes = [
+        "A range test sees only the first updates of a run. On small problems, where the best constant rate "
+        "is known, half of the suggestions miss it by less than a factor of 2, nine in ten by less than 4.",
+    ]
+    if best["sweeps"] is None:
+        notes.append("One sweep was made, so how far the rate moves from sweep to sweep is not known.")
+    else:
+        low, high = best["sweeps"]
+        notes.append(f"Single sweeps suggest {rate(low)} to {rate(high)} ({len(sweeps)} sweeps).")
+    return notes

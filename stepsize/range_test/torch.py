@@ -1,0 +1,207 @@
+"""A step of a PyTorch model for the range test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stepsize.checks import shown
+from stepsize.errors import StudyError
+from stepsize.range_test.batch_stream import check_readable_again, endless
+from stepsize.range_test.random_states import random_states, seed_random_states, set_random_states
+
+
+class TorchStep:
+    """One update of a PyTorch model at a given rate; a range test leaves everything as it was.
+
+    `loader` gives batches `(inputs, ..., targets)`, and `loss(outputs, targets)` is the loss; without it,
+    batches are dicts, and the model returns an object with a `loss`, as those of transformers do. For
+    anything else, override `batch_loss`. `accumulate` batches make one update; `autocast` is a context such
+    as `torch.autocast("cuda")`, `scaler` a `torch.amp.GradScaler`.
+
+    The rate is that of the first parameter group; the others keep their ratio to it. Weights, buffers,
+    gradients, the optimizer, the scaler, random states, the loader's generator and the training mode are
+    restored.
+
+    Raises: StudyError for an optimizer that needs a closure, a first group with rate 0, or an iterator.
+
+    >>> import stepsize as ss
+    >>> x = torch.linspace(-1, 1, 64)[:, None]
+    >>> batches = [(x, 2 * x + 0.3), (x, 2 * x - 0.3)]
+    >>> model = nn.Linear(1, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> before = model.weight.clone()
+    >>> ss.find(TorchStep(model, optimizer, nn.MSELoss(), batches), updates=450).status
+    'ok'
+    >>> torch.equal(model.weight, before)
+    True
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        loss: Callable[[Any, Any], Tensor] | None,
+        loader: Iterable[Any],
+        *,
+        accumulate: int = 1,
+        autocast: AbstractContextManager | None = None,
+        scaler: Any = None,
+    ) -> None:
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise StudyError("optimizer=LBFGS makes several evaluations an update; it has no range test")
+        if not float(optimizer.param_groups[0]["lr"]) > 0:
+            raise StudyError(
+                "the first parameter group has lr=0, so the others have no ratio to it; set a rate"
+            )
+        if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
+            raise StudyError(f"accumulate={shown(accumulate)} must be a positive whole number")
+        check_readable_again("loader", loader)
+        self.model, self.optimizer, self.loss, self.loader = model, optimizer, loss, loader
+        self.accumulate, self.scaler = accumulate, scaler
+        self.autocast = nullcontext() if autocast is None else autocast
+        self._ratios = [
+            float(g["lr"]) / float(optimizer.param_groups[0]["lr"]) for g in optimizer.param_groups
+        ]
+        self._before: _Snapshot | None = None
+        self._batches: Iterator[Any] = iter(())
+
+    def batch_loss(self, batch: Any) -> Tensor:
+        """Return the loss of a batch."""
+        if self.loss is None:
+            return self.model(**batch).loss
+        *inputs, targets = batch
+        return self.loss(self.model(*inputs), targets)
+
+    def reset(self, sweep: int) -> None:
+        """Return to the first weights; batches and dropout are those of `sweep`."""
+        if self._before is None:
+            self._before = _Snapshot(self.model, self.optimizer, self.scaler, self.loader)
+        self._before.restore()
+        for parameter in self._before.parameters:
+            parameter.grad = None
+        self.model.train()
+        torch.manual_seed(sweep)
+        seed_random_states(sweep)
+        for generator in self._before.generators:
+            generator.manual_seed(sweep)
+        self._batches = endless(self.loader, sweep)
+
+    def __call__(self, rate: float) -> float:
+        """Make an update at `rate`, and return the mean loss of its batches."""
+        if self._before is None:
+            self.reset(0)
+        for group, ratio in zip(self.optimizer.param_groups, self._ratios, strict=True):
+            _set_rate(group, rate * ratio)
+        total = 0.0
+        for _ in range(self.accumulate):
+            batch = _to_device(next(self._batches), self.model)
+            with self.autocast:
+                loss = self.batch_loss(batch)
+            if not isinstance(loss, Tensor) or loss.numel() != 1:
+                raise StudyError(f"the loss is {shown(loss)}; it must be a tensor with one number")
+            total += float(loss.detach())
+            loss = loss / self.accumulate
+            (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total / self.accumulate
+
+    def restore(self) -> None:
+        """Leave everything as it was before the first update."""
+        if self._before is not None:
+            self._before.restore()
+        self._before, self._batches = None, iter(())
+
+
+class _Snapshot:
+    """All that an update changes, by the very same tensors, so that other references stay valid."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any, loader: Any) -> None:
+        self.optimizer, self.scaler = optimizer, scaler
+        groups = [p for group in optimizer.param_groups for p in group["params"]]
+        self.parameters = list({id(p): p for p in [*model.parameters(), *groups]}.values())
+        tensors = [*self.parameters, *model.buffers(), *_tensors(optimizer.state)]
+        self._tensors = [(tensor, tensor.detach().clone()) for tensor in tensors]
+        self._gradients = [parameter.grad for parameter in self.parameters]
+        self._state = {parameter: dict(values) for parameter, values in optimizer.state.items()}
+        self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+        self._rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self._modes = [(module, module.training) for module in model.modules()]
+        self._scaler = None if scaler is None else scaler.state_dict()
+        self.generators = _generators(loader)
+        self._generators = [generator.get_state() for generator in self.generators]
+        self._random = random_states(), torch.get_rng_state()
+        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+
+    def restore(self) -> None:
+        """Put everything back."""
+        with torch.no_grad():
+            for tensor, value in self._tensors:
+                tensor.copy_(value)
+        for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
+            parameter.grad = gradient
+        self.optimizer.state.clear()
+        self.optimizer.state.update({parameter: dict(values) for parameter, values in self._state.items()})
+        for group, values, rate in zip(self.optimizer.param_groups, self._groups, self._rates, strict=True):
+            group.update(values)
+            _set_rate(group, rate)
+        for module, mode in self._modes:
+            module.training = mode
+        if self.scaler is not None:
+            self.scaler.load_state_dict(self._scaler)
+        for generator, state in zip(self.generators, self._generators, strict=True):
+            generator.set_state(state)
+        set_random_states(self._random[0])
+        torch.set_rng_state(self._random[1])
+        if self._cuda is not None:
+            torch.cuda.set_rng_state_all(self._cuda)
+
+
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    """Set the rate of a group, in its tensor if it is one."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
+
+
+def _tensors(state: Any) -> list[Tensor]:
+    """Return the tensors in an optimizer's state."""
+    if isinstance(state, Tensor):
+        return [state]
+    if isinstance(state, dict):
+        return [tensor for value in state.values() for tensor in _tensors(value)]
+    if isinstance(state, list | tuple):
+        return [tensor for value in state for tensor in _tensors(value)]
+    return []
+
+
+def _generators(loader: Any) -> list[torch.Generator]:
+    """Return the random generators that a loader draws its order from."""
+    owners = [loader, getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)]
+    owners.append(getattr(owners[-1], "sampler", None))
+    found = [getattr(owner, "generator", None) for owner in owners]
+    return list({id(each): each for each in found if isinstance(each, torch.Generator)}.values())
+
+
+def _to_device(batch: Any, model: nn.Module) -> Any:
+    """Return a batch on the device of the model's first parameter."""
+    first = next(model.parameters(), None)
+    if first is None:
+        return batch
+    if isinstance(batch, Tensor):
+        return batch.to(first.device)
+    if isinstance(batch, dict):
+        return {key: _to_device(value, model) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        return [_to_device(value, model) for value in batch]
+    return batch

@@ -1,0 +1,129 @@
+"""The status on losses that have no answer, and the answer on those that have one."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import stepsize as ss
+
+UPDATES = 700
+
+
+class MadeUp:
+    """A step whose loss is a function of the rate, with the noise of a batch."""
+
+    def __init__(self, loss, noise=0.02, end=None):
+        self.loss, self.noise, self.end = loss, noise, end
+        self.reset(0)
+
+    def reset(self, sweep):
+        self.generator, self.left = np.random.default_rng([sweep, 7]), self.end
+
+    def restore(self):
+        pass
+
+    def __call__(self, rate):
+        if self.left is not None:
+            if not self.left:
+                raise StopIteration
+            self.left -= 1
+        return float(self.loss(rate) + self.noise * self.generator.standard_normal())
+
+
+def valley(rate, falls_at=0.003, rises_at=0.5, depth=0.7):
+    decade = np.log10(rate)
+    fall = 1 / (1 + np.exp(-(decade - np.log10(falls_at)) / 0.3))
+    return 1 - depth * fall + 30 * max(decade - np.log10(rises_at), 0) ** 2
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize("shift", [0.0, -5.0])
+@pytest.mark.parametrize(("falls_at", "rises_at"), [(0.003, 0.5), (1e-4, 0.01), (0.05, 2.0)])
+def test_a_loss_that_falls_and_rises_has_a_rate(noise, shift, falls_at, rises_at):
+    step = MadeUp(lambda rate: valley(rate, falls_at, rises_at) + shift, noise)
+    result = ss.find(step, updates=UPDATES)
+    assert result.status == "ok"
+    assert rises_at / 20 < result.best < rises_at / 5
+    low, high = result.range
+    assert low == pytest.approx(falls_at, rel=0.5)
+    assert rises_at / 2 < high < rises_at * 2
+    assert result.answer["sentence"].startswith("Begin with lr=")
+
+
+STATUSES = {
+    "flat": MadeUp(lambda rate: 1.0),
+    "flat without noise": MadeUp(lambda rate: 1.0, noise=0),
+    "flat, and it diverges in the end": MadeUp(lambda rate: 1.0 + 30 * max(np.log10(rate / 0.5), 0) ** 2),
+    "still_falling": MadeUp(lambda rate: valley(rate, 0.1, 1e9)),
+    "still_falling, at a floor": MadeUp(lambda rate: valley(rate, 0.001, 1e9)),
+    "diverged_at_once": MadeUp(lambda rate: 1.0 if rate < 2e-6 else float("nan")),
+    "diverged_at_once, slowly": MadeUp(lambda rate: 1.0 + 1e3 * max(np.log10(rate / 3e-6), 0) ** 2),
+    "diverged_at_once, from the start": MadeUp(lambda rate: float("inf")),
+    "too_few_batches": MadeUp(valley, end=300),
+    "too_few_batches, none": MadeUp(valley, end=0),
+    "unstable": MadeUp(lambda rate: 0, noise=0),
+}
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_losses_without_an_answer_have_a_status_and_no_number(name):
+    step = STATUSES[name]
+    if name == "unstable":
+
+        def reset(sweep):
+            step.loss = lambda rate: valley(rate, 0.003, 0.02 * 3**sweep)
+
+        step.reset = reset
+    result = ss.find(step, updates=UPDATES)
+    assert result.status == name.partition(",")[0].partition(" ")[0]
+    assert result.best is None
+    assert result.range is None
+    assert result.answer["best"] is None
+    assert result.answer["peaks"] == {}
+    assert result.answer["sentence"].startswith("No rate can be read off this test. ")
+    assert repr(result)
+    json.loads(result.to_json(), parse_constant=lambda text: pytest.fail(text))
+
+
+@pytest.mark.parametrize("updates", [2, 10, 100, 300])
+def test_a_fast_ramp_has_too_few_batches(updates):
+    result = ss.find(MadeUp(valley), updates=updates)
+    assert result.status == "too_few_batches"
+    assert "use updates=500" in result.answer["sentence"]
+    assert ss.find(MadeUp(valley), updates=500).status == "ok"
+
+
+def test_a_narrow_ramp_needs_fewer_updates():
+    assert ss.find(MadeUp(valley), updates=300, lowest=1e-4).status == "ok"
+
+
+def test_a_linear_ramp_finds_the_same_rise():
+    linear = ss.find(MadeUp(valley), lowest=1e-4, highest=1.5, ramp="linear", updates=UPDATES)
+    assert linear.status == "ok"
+    assert linear.best == pytest.approx(ss.find(MadeUp(valley), updates=UPDATES).best, rel=0.3)
+
+
+def test_a_plain_function_makes_one_sweep_and_says_so():
+    result = ss.find(MadeUp(valley).__call__, updates=UPDATES)
+    assert result.status == "ok"
+    assert result.answer["best"]["sweeps"] is None
+    assert "One sweep was made" in str(result)
+
+
+def test_the_answer_is_complete():
+    result = ss.find(MadeUp(valley), updates=UPDATES)
+    answer = json.loads(result.to_json())
+    assert answer["best"]["sweeps"][0] <= answer["best"]["rate"] * 1.5
+    assert len(answer["ends"]) == 5
+    assert answer["agreement"] == pytest.approx(
+        max(answer["suggestions"].values()) / min(answer["suggestions"].values())
+    )
+    assert [tuple(point.values())[:2] for point in answer["curve"]] == result.curve
+    assert all(p["low"] <= p["loss"] <= p["high"] for p in answer["curve"])
+    for width in (30, 60, 100):
+        from stepsize.report import range_test
+
+        assert max(map(len, range_test.render(result.answer, width).splitlines())) <= max(width, 30)
