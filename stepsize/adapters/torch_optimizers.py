@@ -86,7 +86,8 @@ def is_on_trial() -> bool:
     """Return whether this update is made by a finder of rates, or by something else that undoes it."""
     frame = sys._getframe()
     while frame is not None:
-        if frame.f_globals.get("__name__") in TRIALS:
+        names = frame.f_globals
+        if names.get("__name__") in TRIALS or names.get("UPDATES_ARE_UNDONE", False):
             return True
         frame = frame.f_back
     return False

@@ -105,11 +105,16 @@ class KerasStep:
 
 
 class _Snapshot:
-    """All variables that an update changes, and the random states."""
+    """All variables that an update changes, and the random states.
+
+    The first `fit` of a model builds its metrics with a batch, and draws an order of the rows for it. So what
+    was not built is marked as such again, for the next `fit` to draw the same orders as without a test.
+    """
 
     def __init__(self, model: keras.Model) -> None:
+        compiled = [model._compile_loss, model._compile_metrics]
+        self._built = [(each, each.built) for each in compiled if each is not None]
         self._random = random_states()
-        self._rate = model.optimizer.learning_rate
         variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
         unique = list({id(variable): variable for variable in variables}.values())
         self._values = [(v, np.array(keras.ops.convert_to_numpy(v.value))) for v in unique]
@@ -118,4 +123,6 @@ class _Snapshot:
         """Put everything back."""
         for variable, value in self._values:
             variable.assign(value)
+        for each, built in self._built:
+            each.built = built
         set_random_states(self._random)

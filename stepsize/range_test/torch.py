@@ -14,6 +14,8 @@ from stepsize.errors import StudyError
 from stepsize.range_test.batch_stream import check_readable_again, endless
 from stepsize.range_test.random_states import random_states, seed_random_states, set_random_states
 
+UPDATES_ARE_UNDONE = True  # so a TorchScheduler does not count them
+
 
 class TorchStep:
     """One update of a PyTorch model at a given rate; a range test leaves everything as it was.

@@ -25,7 +25,7 @@ def test_smoothing_equals_weighted_least_squares():
     for at in (0, 1, 30, 59):
         away = np.arange(60) - at
         weights = np.exp(-0.5 * (away / width) ** 2) * (np.abs(away) <= 12)
-        slope, level = np.polyfit(away, losses, 1, w=np.sqrt(weights))
+        _, level = np.polyfit(away, losses, 1, w=np.sqrt(weights))
         assert smoothed(losses, width)[at] == pytest.approx(level)
 
 

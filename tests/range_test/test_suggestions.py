@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -52,10 +52,7 @@ def test_the_longest_fall_is_the_longest(values):
     first, last = longest_fall(array)
 
     def falls(count):
-        return any(
-            all(one > other for one, other in zip(some, some[1:], strict=False))
-            for some in combinations(values, count)
-        )
+        return any(all(one > other for one, other in pairwise(some)) for some in combinations(values, count))
 
     length = max(count for count in range(1, len(values) + 1) if falls(count))
     inner = values[first : last + 1]
@@ -63,7 +60,9 @@ def test_the_longest_fall_is_the_longest(values):
     between = [v for v in inner[1:-1] if inner[0] > v > inner[-1]]
     if first < last:
         assert inner[0] > inner[-1]
-        chains = [c for c in combinations(between, max(length - 2, 0)) if list(c) == sorted(set(c), reverse=True)]
+        chains = [
+            c for c in combinations(between, max(length - 2, 0)) if list(c) == sorted(set(c), reverse=True)
+        ]
         assert chains
     else:
         assert length == 1

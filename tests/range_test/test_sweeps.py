@@ -32,7 +32,7 @@ def test_a_ramp_reaches_both_ends(shape, lowest, highest):
         ({"lowest": 1.0, "highest": 1.0}, "lowest=1.0 must be smaller than highest=1.0"),
         ({"updates": 1}, "updates=1 must be a whole number of 2 or more"),
         ({"updates": 100.0}, "updates=100.0 must be a whole number of 2 or more"),
-        ({"ramp": "cosine"}, "ramp='cosine' must be \"exponential\" or \"linear\""),
+        ({"ramp": "cosine"}, 'ramp=\'cosine\' must be "exponential" or "linear"'),
         ({"sweeps": 0}, "sweeps=0 must be a positive whole number"),
         ({"sweeps": 3}, "sweeps=3 needs a step that can begin anew"),
     ],
