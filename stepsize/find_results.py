@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from stepsize.errors import MissingExtra
 from stepsize.number_format import plain
+from stepsize.output_files import REPORT, check_output, write_output
 from stepsize.range_test.answer import RangeTestAnswer
 from stepsize.rate_map.answer import BestRate, RateMapAnswer
-from stepsize.report import range_test, rate_map
+from stepsize.report import range_test, rate_map, rate_map_page
 
 if TYPE_CHECKING:
     import pandas
@@ -69,8 +70,23 @@ class RateMap:
         ]
         return pandas.DataFrame(rows)
 
+    def report(self, path: str | Path) -> Path:
+        """Write the map as one HTML file that needs no network; return its path.
+
+        Raises: OutputError if the file cannot be written, or would replace one that is not a report.
+        """
+        check_output("path", path, REPORT)
+        write_output("path", path, REPORT, rate_map_page.render(self.answer))
+        return Path(path)
+
     def __repr__(self) -> str:
         return rate_map.render(self.answer)
+
+    def _repr_html_(self) -> str | None:
+        try:
+            return rate_map_page.fragment(self.answer)
+        except MissingExtra:
+            return None  # the notebook displays the text instead
 
 
 @dataclass(frozen=True, eq=False)

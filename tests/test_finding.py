@@ -110,6 +110,7 @@ def test_the_command(command, tmp_path):
     assert "With momentum=0.5:" in done.stdout
     assert "Next: stepsize compare ionosphere --epochs 5\n" in done.stdout
     assert (tmp_path / "stepsize-results" / "ionosphere.sqlite").exists()
+    assert "With momentum=0.5" in (tmp_path / "stepsize-results" / "ionosphere-rates.html").read_text()
     done = command("find", "ionosphere", "--epochs", 5, "--seeds", 3, "--with=momentum=0.5", "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -124,6 +125,7 @@ def test_the_command(command, tmp_path):
         (["--with", "momentum"], "stepsize: --with 'momentum' must be settings such as 'momentum=0.9'"),
         (["--seeds", "1"], "stepsize: --seeds 1 must be a whole number of 2 or more"),
         (["--with", "momentum=2"], "momentum"),
+        (["--report", "nowhere/map.html"], "--report nowhere/map.html"),
         (["--with", "momentum=0.9, momentum=0.5"], "sets momentum twice"),
     ],
 )

@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +17,10 @@ from stepsize.cli import options
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.cli.studies import ALL_DIVERGED, PRINTING, command_text
 from stepsize.cli.terminal import ascii_only, say, width
-from stepsize.errors import StudyError, require
+from stepsize.errors import OutputError, StudyError, require
+from stepsize.output_files import REPORT, RESULTS, check_output
 
-OWN = {"--with", "--rate", "--seeds", *PRINTING}  # options that `compare` does not share
+OWN = {"--with", "--rate", "--seeds", "--report", *PRINTING}  # options that `compare` does not share
 
 
 def find(
@@ -58,6 +60,7 @@ def find(
     folder: options.Folder = None,
     name: options.Name = None,
     store: options.Store = None,
+    report: Annotated[Path | None, typer.Option(help="File for the HTML report.")] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,7 +71,11 @@ def find(
     from stepsize.engine.client import Engine
 
     may_be_function = ":" in problem or problem.lower().endswith(".toml")
-    require("all", *(() if may_be_function else ("jax", "keras")), "scipy", "sklearn")
+    require("all", *(() if may_be_function else ("jax", "keras")), "scipy", "sklearn", "jinja2")
+    if report is not None:
+        check_output("report", report, REPORT)
+        if store is not None and report.absolute() == store.absolute():
+            raise OutputError(f"report={str(report)!r} is the store as well; choose another file")
     # The training process takes longest to start, so it starts before anything else is even imported.
     with nullcontext() if may_be_function else Engine() as engine:
         from stepsize import finding
@@ -91,6 +98,8 @@ def find(
 
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         typer.echo(rate_map.render(result.answer, width(), colour, ascii_only()), nl=False)
+    page = result.report(report or RESULTS / f"{result.answer['study']['name']}-rates.html")
+    say(f"Report: {page}")
     say(f"Runs: {result.store}")
     if all(each["status"] == "all_diverged" for each in result.answer["maps"]):
         raise typer.Exit(ALL_DIVERGED)

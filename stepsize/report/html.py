@@ -10,14 +10,14 @@ import base64
 import json
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module, resources
+from importlib import import_module
 from typing import Any
 
 from stepsize.errors import MissingExtra
 from stepsize.number_format import finite, plain, rate, share
 from stepsize.report.captions import Words
 from stepsize.report.chart_data import many_runs, thin
-from stepsize.report.terminal_text import safe
+from stepsize.report.page_templates import inline, template
 from stepsize.report.view_model import Row, View, view
 from stepsize.verdict.answer import Answer, DataFacts, Details
 
@@ -35,7 +35,7 @@ def render(answer: Answer, details: Details) -> str:
     panel_rows = _panel_rows(shown)
     charts, datasets = _charts(shown, panel_rows)
     left_out = len(shown.rows) - PANELS
-    return _template("page.html.jinja").render(
+    return template("page.html.jinja").render(
         view=shown,
         say=Words(shown),
         symbols=SYMBOLS,
@@ -53,8 +53,8 @@ def render(answer: Answer, details: Details) -> str:
         data_pairs=_data_pairs(shown),
         shares=_shares(shown.data),
         download=_download(answer),
-        css=_inline("page.css"),
-        script=_inline("page.js"),
+        css=inline("page.css"),
+        script=inline("page.js"),
         bundle=_library() if charts else "",
     )
 
@@ -63,7 +63,7 @@ def prepare() -> None:
     """Load what `render` needs, which takes about two seconds; a thread can do it during training."""
     import_module("stepsize.report.charts")
     _library()
-    _template("page.html.jinja")
+    template("page.html.jinja")
 
 
 def fragment(answer: Answer, details: Details) -> str:
@@ -71,7 +71,7 @@ def fragment(answer: Answer, details: Details) -> str:
 
     Raises MissingExtra when jinja2 is not installed.
     """
-    return _template("fragment.html.jinja").render(view=view(answer, details))
+    return template("fragment.html.jinja").render(view=view(answer, details))
 
 
 def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
@@ -183,31 +183,3 @@ def _library() -> Any:
     return Markup(
         vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
     )
-
-
-def _template(name: str) -> Any:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingExtra("jinja2", "report") from error
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("stepsize.report"),
-        autoescape=True,
-        finalize=_visible,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    return environment.get_template(name)
-
-
-def _visible(value: Any) -> Any:
-    """Make control characters in a caller's strings visible; markup of the page passes."""
-    return safe(value) if type(value) is str else value
-
-
-def _inline(name: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(resources.files("stepsize.report").joinpath("templates", name).read_text("utf-8"))

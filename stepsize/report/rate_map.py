@@ -21,20 +21,20 @@ def render(answer: RateMapAnswer, width: int = 80, colour: bool = False, ascii: 
     paint: Callable[[str, str], str] = _paint if colour else lambda text, code: text
     study = answer["study"]
     protocol, data = study["protocol"], answer["data"]
-    title = f"Learning rates of {study['name']}: {protocol['model']}, {_optimizer(protocol['optimizer'])}"
+    title = f"Learning rates of {study['name']}: {protocol['model']}, {optimizer_text(protocol['optimizer'])}"
     rows = f"{data['rows']:,} rows, " if data.get("rows") else ""
     subtitle = f"{rows}{protocol['epochs']:,} epochs, {len(study['seeds'])} seeds, constant rates"
     lines = [*(paint(line, BOLD) for line in wrap(spell(title), width))]
     lines += [paint(line, DIM) for line in wrap(spell(subtitle), width)]
     for each in answer["maps"]:
-        scale = _scale(protocol, each)
+        scale = scale_of(protocol, each)
         heading = ", ".join(f"{key}={value}" for key, value in each["settings"].items())
         if heading:
             lines += ["", paint(spell(f"With {heading}:"), BOLD)]
         lines += ["", *_table(each, scale, width, spell, paint, ascii), ""]
         lines += [paint(line, BOLD) for line in wrap(spell(each["sentence"]), width)]
     lines += ["", *(line for note in answer["notes"] for line in wrap(spell(note), width, "- ", "  "))]
-    lines += ["", *(paint(line, DIM) for line in wrap(spell(_cost(answer)), width))]
+    lines += ["", *(paint(line, DIM) for line in wrap(spell(cost_text(answer)), width))]
     lines += ["", *wrap(spell(f"Next: {answer['next']}"), width, rest="  ")]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -110,18 +110,21 @@ def _score(row: RateAnswer, scale: Scale) -> str:
     return scale.plus_minus(row["mean"], row["ci95"]) if row["mean"] is not None else MISSING
 
 
-def _scale(protocol: dict, each: MapAnswer) -> Scale:
+def scale_of(protocol: dict, each: MapAnswer) -> Scale:
+    """Return how the scores of a map are written."""
     halves = [(ends[1] - ends[0]) / 2 for row in each["rates"] if (ends := row["ci95"])]
     return scale_for(protocol["metric"], protocol["higher_is_better"], protocol.get("share"), halves)
 
 
-def _optimizer(optimizer: dict) -> str:
+def optimizer_text(optimizer: dict) -> str:
+    """Return an optimizer with its settings in words."""
     settings = {key: value for key, value in optimizer.items() if key not in ("name", "learning_rate")}
     given = ", ".join(f"{key}={value}" for key, value in settings.items())
     return f"{optimizer.get('name', 'its own optimizer')}{f' with {given}' if given else ''}"
 
 
-def _cost(answer: RateMapAnswer) -> str:
+def cost_text(answer: RateMapAnswer) -> str:
+    """Return how many runs a map took, and how long."""
     cost = answer["cost"]
     if not cost.get("runs"):
         return "All runs were in the store."
