@@ -115,3 +115,11 @@ def test_loss_weights_of_a_factory_are_kept() -> None:
 
     built = build(travel_form(weighted, 3), {}, IRIS).model
     assert built._compile_loss._user_loss_weights == 3.0  # pyright: ignore
+
+
+def test_every_test_that_the_page_on_reliability_names_exists() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 10
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"

@@ -33,7 +33,7 @@ ALLOWED = {
     "range_test": {"errors", "checks", "number_format"},
     "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"}
     | {"range_test"},
-    "find_results": {"errors", "number_format", "rate_map", "range_test", "report"},
+    "find_results": {"errors", "number_format", "output_files", "rate_map", "range_test", "report"},
     "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"},
     "comparison": {
         "errors",
@@ -49,7 +49,17 @@ ALLOWED = {
     },
     "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
     | {"number_format", "resources"},
-    "cli": {"errors", "output_files", "schedules", "export", "problems", "engine", "study", "report"}
+    "cli": {
+        "errors",
+        "number_format",
+        "output_files",
+        "schedules",
+        "export",
+        "problems",
+        "engine",
+        "study",
+        "report",
+    }
     | {"comparison", "finding"},
 }
 

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import stepsize
-from stepsize.cli import rates, schedules, studies
+from stepsize.cli import rates, schedules, stores, studies
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.errors import EngineError, StepsizeError
 
@@ -61,7 +61,15 @@ def _root(
         raise typer.Exit(BAD_INPUT)
 
 
-COMMANDS = (studies.compare, rates.find, studies.report, schedules.preview, schedules.export)
+COMMANDS = (
+    studies.compare,
+    rates.find,
+    studies.report,
+    schedules.preview,
+    schedules.export,
+    stores.check,
+    stores.merge,
+)
 for command in COMMANDS:
     app.command()(command)
 

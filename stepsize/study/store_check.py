@@ -1,0 +1,231 @@
+"""Check a store for damage, and repair it: keep all that is intact."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from stepsize.errors import StoreError
+from stepsize.study.rows import RUN, STUDY, checksum, insertion
+from stepsize.study.store import APPLICATION, DAMAGED, FORMAT, Store
+
+HEADER = 100  # bytes at the beginning of a database
+PROBLEMS = 20  # of the file, as SQLite describes them
+
+
+@dataclass(frozen=True)
+class StoreCheck:
+    """What a store holds, and what of it is damaged.
+
+    `runs` and `studies` count those that are intact, `damaged_runs` names the others by candidate and seed.
+    `file_problems` are SQLite's own words on the file: rows in a damaged page can be missing without a trace.
+    """
+
+    path: Path
+    format: int
+    runs: int
+    studies: int
+    damaged_runs: list[tuple[str, int]] = field(default_factory=list)
+    damaged_studies: int = 0
+    file_problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is damaged."""
+        return not (self.damaged_runs or self.damaged_studies or self.file_problems)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """The intact rows of a store, and the keys of the others."""
+
+    runs: list[tuple[Any, ...]]
+    studies: list[tuple[Any, ...]]
+    looks: list[tuple[str, str, str]]
+    damaged_runs: list[tuple[str, int]]
+    damaged_studies: int
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An open store, its format, and what is known to be wrong with it."""
+
+    database: sqlite3.Connection
+    version: int
+    problems: list[str]
+
+
+def check_store(path: str | Path) -> StoreCheck:
+    """Return what is damaged in a store; the file is only read.
+
+    Every row has a checksum, and SQLite checks the structure of the file. A store of format 1 has no
+    checksums.
+
+    Raises: StoreError for a file that is missing, or is not a store.
+    """
+    with _opened(path) as source:
+        content = _content(source)
+        return StoreCheck(
+            Path(path),
+            source.version,
+            len(content.runs),
+            len(content.studies),
+            content.damaged_runs,
+            content.damaged_studies,
+            source.problems + _file_problems(source.database),
+        )
+
+
+def repair_store(path: str | Path) -> Path:
+    """Replace a store by one with its intact rows, and keep the damaged file beside it; return its new path.
+
+    Runs that are lost are trained again when their study is run again.
+
+    Raises: StoreError for a file that is missing, is not a store, or cannot be replaced.
+    """
+    path = Path(path)
+    with _opened(path) as source:
+        content = _content(source)
+    new, old = _free(path, "repaired"), _free(path, "damaged")
+    try:
+        with Store(new):
+            pass
+        with closing(sqlite3.connect(new)) as database:
+            database.executemany(f"INSERT INTO run {insertion(RUN)}", _with_checksums(content.runs))
+            database.executemany(f"INSERT INTO study {insertion(STUDY)}", _with_checksums(content.studies))
+            database.executemany(
+                "INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) VALUES (?, ?, ?)", content.looks
+            )
+            database.commit()
+            database.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
+        for end in ("-wal", "-shm"):
+            if (beside := path.with_name(path.name + end)).exists():
+                os.replace(beside, old.with_name(old.name + end))
+        os.replace(path, old)
+        os.replace(new, path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"store={str(path)!r} cannot be repaired: {error}") from None
+    return old
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[_Source]:
+    """Open a store for reading alone; one that was cut off is read from a copy that is filled up with zeros.
+
+    Raises: StoreError if it is missing, not a store, or of a newer format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(f"store={str(path)!r} does not exist")
+    with ExitStack() as stack:
+        with path.open("rb") as file:
+            header, size = file.read(HEADER), path.stat().st_size
+        if len(header) < HEADER or int.from_bytes(header[68:72]) != APPLICATION:
+            raise StoreError(f"store={str(path)!r} is not a stepsize store")
+        if (version := int.from_bytes(header[60:64])) > FORMAT:
+            raise StoreError(
+                f"store={str(path)!r} has format {version}, and this version of stepsize reads formats up to "
+                f"{FORMAT}; update it with pip install -U stepsize"
+            )
+        page = int.from_bytes(header[16:18])
+        whole = (65536 if page == 1 else page) * int.from_bytes(header[28:32])
+        problems, source = [], path
+        if size < whole:
+            problems.append(f"it was cut off after {size:,} of {whole:,} bytes")
+            source = Path(stack.enter_context(TemporaryDirectory())) / "store.sqlite"
+            shutil.copyfile(path, source)
+            os.truncate(source, whole)
+        # A log beside it means that it is open somewhere, or was when its process was killed.
+        is_open = source.with_name(f"{source.name}-wal").exists()
+        address = f"{source.absolute().as_uri()}?{'mode=ro' if is_open else 'immutable=1'}"
+        database = stack.enter_context(closing(sqlite3.connect(address, uri=True, timeout=30)))
+        yield _Source(database, version, problems)
+
+
+def _content(source: _Source) -> _Content:
+    """Return the rows of a store, the intact ones and the others."""
+    database, version = source.database, source.version
+    runs, damaged_runs, studies, damaged_studies = [], [], [], 0
+    has_checksums = version >= 2
+    columns = RUN if has_checksums else tuple("0.0" if name == "seconds" else name for name in RUN)
+    for row in _rows(database, "run", columns, "fingerprint, candidate, seed", has_checksums):
+        *values, stored = row
+        if has_checksums and stored != checksum(*values):
+            damaged_runs.append((values[1], values[2]))
+        else:
+            runs.append(tuple(values))
+    for row in _rows(database, "study", STUDY, "rowid", has_checksums):
+        *values, stored = row
+        if has_checksums and stored != checksum(*values):
+            damaged_studies += 1
+        else:
+            studies.append(tuple(values))
+    looks = []
+    if has_checksums:
+        for fingerprint, candidates, seeds, _ in _rows(
+            database, "look", ("fingerprint", "candidates", "seeds"), "number", False
+        ):
+            if _is_json(candidates) and _is_json(seeds):
+                looks.append((fingerprint, candidates, seeds))
+    return _Content(runs, studies, looks, damaged_runs, damaged_studies)
+
+
+def _rows(
+    database: sqlite3.Connection, table: str, columns: tuple[str, ...], order: str, has_checksums: bool
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a table that can be read, from both ends: a damaged page ends a pass."""
+    names = ", ".join([*columns, "checksum" if has_checksums else "NULL"])
+    forward = list(_until_damage(database, f"SELECT {names} FROM {table} ORDER BY {order}"))
+    yield from (row for row in forward if row is not None)
+    if forward and forward[-1] is None:
+        seen = {row[:3] for row in forward if row is not None}
+        backward = ", ".join(f"{name} DESC" for name in order.split(", "))
+        for row in _until_damage(database, f"SELECT {names} FROM {table} ORDER BY {backward}"):
+            if row is not None and row[:3] not in seen:
+                yield row
+
+
+def _until_damage(database: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...] | None]:
+    """Yield the rows of a query, and None where a damaged page ends it."""
+    try:
+        yield from database.execute(query)
+    except DAMAGED:
+        yield None
+
+
+def _file_problems(database: sqlite3.Connection) -> list[str]:
+    """Return what SQLite finds wrong with the file."""
+    try:
+        found = [row[0] for row in database.execute(f"PRAGMA integrity_check({PROBLEMS})")]
+    except DAMAGED as error:
+        return [str(error)]
+    lines = [line for text in found for line in text.splitlines() if not line.startswith("***")]
+    return [] if lines == ["ok"] else lines
+
+
+def _with_checksums(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(*row, checksum(*row)) for row in rows]
+
+
+def _is_json(text: Any) -> bool:
+    try:
+        return isinstance(json.loads(text), list)
+    except (TypeError, ValueError):
+        return False
+
+
+def _free(path: Path, ending: str) -> Path:
+    """Return a path beside another one that is not taken yet."""
+    name, number = f"{path.name}.{ending}", 1
+    while path.with_name(name).exists():
+        number += 1
+        name = f"{path.name}.{ending}{number}"
+    return path.with_name(name)

@@ -1,0 +1,102 @@
+"""Join stores whose runs were made on machines that share nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stepsize.errors import StoreError
+from stepsize.study.rows import RUN, STUDY, insertion
+from stepsize.study.store import FORMAT, Store
+from stepsize.study.store_check import check_store
+
+SHOWN = 5  # runs that differ, in the message
+
+
+@dataclass(frozen=True)
+class Merge:
+    """How many runs a store has after a merge, and how many of them came from the others."""
+
+    runs: int
+    added: int
+
+
+def merge_stores(target: str | Path, others: Sequence[str | Path]) -> Merge:
+    """Add the runs, studies and looks of other stores to `target`, which is created if it does not exist.
+
+    A run that is in two stores must be the same in both, to the last bit; if one is not, nothing is added.
+
+    Raises: StoreError for runs that differ, a store that is damaged, or one of an older format.
+    """
+    target = Path(target)
+    for each in [target] * target.exists() + [Path(other) for other in others]:
+        _check(each)
+        if each is not target and target.exists() and each.samefile(target):
+            raise StoreError(f"store={str(each)!r} is given twice")
+    with Store(target):
+        pass
+    with closing(sqlite3.connect(target, timeout=30, isolation_level=None)) as database:
+        before = _count(database)
+        for number, other in enumerate(others):
+            database.execute(f"ATTACH ? AS other{number}", (str(other),))
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            for number, other in enumerate(others):
+                _add(database, f"other{number}", target, Path(other))
+            after = _count(database)
+            database.commit()
+        except BaseException:
+            database.rollback()
+            raise
+    return Merge(after, after - before)
+
+
+def _check(path: Path) -> None:
+    """Raise StoreError for a store that is damaged, or of an older format."""
+    found = check_store(path)
+    if not found.is_sound:
+        raise StoreError(f"store={str(path)!r} is damaged; repair it first: stepsize check {path} --repair")
+    if found.format < FORMAT:
+        raise StoreError(
+            f"store={str(path)!r} has format {found.format}; open it once with stepsize report {path}"
+        )
+
+
+def _add(database: sqlite3.Connection, name: str, target: Path, other: Path) -> None:
+    """Add one attached store."""
+    differing = database.execute(
+        f"SELECT one.candidate, one.seed, one.curves, other.curves FROM run AS one JOIN {name}.run AS other "
+        "USING (fingerprint, candidate, seed) WHERE one.curves IS NOT other.curves "
+        "OR one.rate IS NOT other.rate OR one.diverged_at IS NOT other.diverged_at"
+    ).fetchall()
+    if differing:
+        lines = [
+            f"{candidate} with seed {seed} ends at {_last(one)} in {target} and at {_last(two)} in {other}"
+            for candidate, seed, one, two in differing[:SHOWN]
+        ]
+        more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+        raise StoreError(f"nothing was merged, since runs differ: {'; '.join(lines)}{more}")
+    for table, columns, word in (("run", RUN, "IGNORE"), ("study", STUDY, "REPLACE")):
+        names = ", ".join((*columns, "checksum"))
+        saved = f"(SELECT saved FROM study WHERE definition = {name}.study.definition)"
+        newer = f" WHERE saved > coalesce({saved}, '')" if table == "study" else ""
+        into = insertion(columns).partition(" VALUES")[0]
+        database.execute(f"INSERT OR {word} INTO {table} {into} SELECT {names} FROM {name}.{table}{newer}")
+    database.execute(
+        "INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) "
+        f"SELECT fingerprint, candidates, seeds FROM {name}.look ORDER BY number"
+    )
+
+
+def _count(database: sqlite3.Connection) -> int:
+    return database.execute("SELECT count(*) FROM run").fetchone()[0]
+
+
+def _last(curves: bytes) -> float:
+    """Return the score that a run ends with."""
+    return round(float(np.frombuffer(curves, "<f4").reshape(4, -1)[2, -1]), 6)

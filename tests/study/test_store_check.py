@@ -1,0 +1,136 @@
+"""Checking and repairing a store: damage is noticed, and what is intact is kept, to the last bit."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from stepsize.errors import StoreError
+from stepsize.study.store import Run, Store
+from stepsize.study.store_check import check_store, repair_store
+
+CANDIDATES = ("constant(0.1)", "cosine(0.1)", "linear(0.3), momentum=0.9")
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """Return a store with 90 runs, a study and two looks, closed and without a log."""
+    path = tmp_path_factory.mktemp("store") / "sound.sqlite"
+    generator = np.random.default_rng(0)
+    with Store(path) as store:
+        for candidate in CANDIDATES:
+            curves = generator.random((30, 4, 20), np.float32)
+            store.add("f", [Run(candidate, seed, 0.1, None, each) for seed, each in enumerate(curves)])
+        definition = {"name": "a", "fingerprint": "f", "candidates": [], "baseline": "constant(lr)"}
+        store.save_study(definition, {"runs": 90})
+        store.add_look("f", CANDIDATES, range(15))
+        store.add_look("f", CANDIDATES, range(30))
+    return path
+
+
+def content(path):
+    with Store(path) as store:
+        runs = {
+            key: (run.rate, run.diverged_at, run.curves.tobytes()) for key, run in store.runs("f").items()
+        }
+        return runs, store.looks("f"), [study.definition for study in store.studies()]
+
+
+def test_a_sound_store(sound):
+    found = check_store(sound)
+    assert found.is_sound
+    assert (found.runs, found.studies, found.format) == (90, 1, 2)
+    assert [path.name for path in sound.parent.iterdir()] == ["sound.sqlite"]  # nothing is left beside it
+
+
+def test_a_store_that_is_open_elsewhere(sound, tmp_path):
+    path = shutil.copy(sound, tmp_path / "open.sqlite")
+    with Store(path) as store:
+        store.add("f", [Run("cosine(1)", 0, 1.0, None, np.zeros((4, 2), np.float32))])
+        assert check_store(path).runs == 91
+
+
+@pytest.mark.parametrize("kind", ["bits", "page", "cut"])
+def test_damage_is_never_a_different_answer(sound, tmp_path, kind):
+    """After any damage, the check reports it or the content is the same; a repair keeps intact rows alone."""
+    whole, (runs, looks, studies) = sound.read_bytes(), content(sound)
+    path, noticed, kept = tmp_path / "damaged.sqlite", 0, []
+    for number in range({"bits": 200, "page": 30, "cut": 50}[kind]):
+        chance, data = random.Random(f"{kind} {number}"), bytearray(whole)
+        if kind == "bits":
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        elif kind == "page":
+            begin = chance.randrange(1, len(data) // 4096) * 4096
+            data[begin : begin + 4096] = chance.randbytes(4096)
+        else:
+            del data[chance.randrange(len(data)) :]
+        for left in tmp_path.iterdir():
+            left.unlink()
+        path.write_bytes(data)
+        try:
+            found = check_store(path)
+        except StoreError:  # its header is lost
+            noticed += 1
+            continue
+        if found.is_sound:
+            assert content(path)[0] == runs
+            continue
+        noticed += 1
+        if number % 8:
+            continue  # a repair waits for the disk
+        damaged = repair_store(path)
+        assert damaged.read_bytes() == data
+        assert check_store(path).is_sound
+        after, looks_after, studies_after = content(path)
+        assert after.items() <= runs.items()
+        assert len(after) >= found.runs
+        assert all(look in looks for look in looks_after)
+        assert studies_after in ([], studies)
+        kept.append(len(after))
+    assert noticed > {"bits": 100, "page": 20, "cut": 45}[kind]
+    assert max(kept) > {"bits": 85, "page": 45, "cut": 45}[kind]
+
+
+def test_a_changed_run_is_named(sound, tmp_path):
+    path = shutil.copy(sound, tmp_path / "changed.sqlite")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE run SET rate = 0.2 WHERE candidate = 'cosine(0.1)' AND seed = 7")
+        database.commit()
+    found = check_store(path)
+    assert found.damaged_runs == [("cosine(0.1)", 7)]
+    assert (found.runs, found.file_problems) == (89, [])
+
+
+def test_what_is_not_a_store(tmp_path):
+    (tmp_path / "text.sqlite").write_text("not a store" * 100)
+    with pytest.raises(StoreError, match="is not a stepsize store"):
+        check_store(tmp_path / "text.sqlite")
+    with pytest.raises(StoreError, match="does not exist"):
+        check_store(tmp_path / "none.sqlite")
+
+
+def test_the_command(command, sound, tmp_path):
+    path = tmp_path / "s.sqlite"
+    shutil.copy(sound, path)
+    done = command("check", path)
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"{path} is sound: 90 runs and 1 study, each as it was saved\n",
+    )
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE run SET seconds = 5 WHERE candidate = 'cosine(0.1)' AND seed = 7")
+        database.commit()
+    done = command("check", path)
+    assert done.returncode == 1
+    assert "- 1 run is not as saved: cosine(0.1) with seed 7\n" in done.stdout
+    assert f"To keep these: stepsize check {path} --repair" in done.stdout
+    done = command("check", path, "--repair")
+    assert done.returncode == 1
+    assert f"Repaired: it has 89 runs and 1 study. The damaged file is {path}.damaged." in done.stdout
+    assert command("check", path).returncode == 0
+    assert command("check", tmp_path / "none").returncode == 2

@@ -1,0 +1,79 @@
+"""Joining stores: everything arrives once, and runs that differ stop the merge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stepsize.errors import StoreError
+from stepsize.study.store import Run, Store
+from stepsize.study.store_merge import Merge, merge_stores
+
+
+def make_run(candidate="cosine(0.1)", seed=0, value=0.5, seconds=1.0):
+    return Run(candidate, seed, 0.1, None, np.full((4, 3), value, np.float32), seconds)
+
+
+def make_store(path, runs, seeds=(0,)):
+    with Store(path) as store:
+        store.add("f", runs)
+        store.save_study(
+            {"name": "a", "fingerprint": "f", "candidates": [], "baseline": "b", "seeds": list(seeds)}
+        )
+        store.add_look("f", ["cosine(0.1)"], seeds)
+    return path
+
+
+def test_everything_arrives_once(tmp_path):
+    one = make_store(tmp_path / "one", [make_run(seed=0), make_run(seed=1)], [0, 1])
+    two = make_store(tmp_path / "two", [make_run(seed=1, seconds=9.0), make_run(seed=2)], [1, 2])
+    assert merge_stores(tmp_path / "all", [one, two]) == Merge(3, 3)
+    with Store(tmp_path / "all") as store:
+        runs = store.runs("f")
+        assert [seed for _, seed in runs] == [0, 1, 2]
+        assert store.damaged("f") == 0
+        assert runs["cosine(0.1)", 1].seconds == 1.0
+        assert len(store.looks("f")) == 2
+        assert store.saved_study().definition["seeds"] == [1, 2]  # the one that was saved last
+    assert merge_stores(tmp_path / "all", [two]) == Merge(3, 0)
+    assert merge_stores(one, [two]) == Merge(3, 1)
+
+
+def test_runs_that_differ_are_shown_and_nothing_is_merged(tmp_path):
+    one = make_store(tmp_path / "one", [make_run(seed=0, value=0.5)])
+    two = make_store(tmp_path / "two", [make_run(seed=0, value=0.75), make_run(seed=1)])
+    with pytest.raises(
+        StoreError, match=r"nothing was merged.*cosine\(0\.1\) with seed 0 ends at 0\.5 in .*0\.75"
+    ):
+        merge_stores(one, [two])
+    with Store(one) as store:
+        assert len(store.runs("f")) == 1
+    with pytest.raises(StoreError, match="nothing was merged"):
+        merge_stores(tmp_path / "all", [one, two])
+    with Store(tmp_path / "all") as store:
+        assert store.runs("f") == {}
+
+
+def test_a_damaged_store_is_refused(tmp_path):
+    one = make_store(tmp_path / "one", [make_run(seed=seed) for seed in range(9)])
+    data = bytearray(one.read_bytes())
+    data[data.rindex(np.full(12, 0.5, np.float32).tobytes())] ^= 1
+    one.write_bytes(data)
+    with pytest.raises(StoreError, match=r"one' is damaged; repair it first: stepsize check .*one --repair"):
+        merge_stores(tmp_path / "all", [one])
+
+
+def test_a_store_with_itself(tmp_path):
+    one = make_store(tmp_path / "one", [make_run()])
+    with pytest.raises(StoreError, match="is given twice"):
+        merge_stores(one, [tmp_path / "." / "one"])
+
+
+def test_the_command(command, tmp_path):
+    one = make_store(tmp_path / "one", [make_run(seed=0)])
+    two = make_store(tmp_path / "two", [make_run(seed=1)])
+    done = command("merge", tmp_path / "all", one, two)
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'all'}: 2 runs, 2 of them added\n")
+    done = command("merge", tmp_path / "all", tmp_path / "none")
+    assert done.returncode == 2
+    assert "does not exist" in done.stderr
