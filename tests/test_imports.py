@@ -52,6 +52,7 @@ ALLOWED = {
 # Each wing of a package may import the files beside the wings, and these other wings.
 WINGS = {
     "engine/batching": set(),
+    "engine/keras": set(),
     "engine/torch": set(),
     "engine/windows": set(),
     "problems/loading": set(),

@@ -186,7 +186,7 @@ class Group:
 
     def _target(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Return shift and scale of a regression target for text models; other models take it unscaled."""
-        if self.problem.data.kind != "regression" or "text" not in self.task.model:
+        if self.problem.data.kind != "regression" or not self.task.is_text:
             return None
         return _standardisation(self.problem.trained_y[rows].reshape(len(rows), -1))
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from stepsize.checks import is_number
-from stepsize.engine.numeric_settings import is_input
+from stepsize.engine.keras.numeric_settings import is_input
 from stepsize.problems.problem import Problem
 from stepsize.study.candidate_settings import split_settings, usual_settings
 from stepsize.study.candidates import Candidate
