@@ -58,6 +58,7 @@ WINGS = {
     "problems/loading": set(),
     "problems/models": set(),
     "problems/splitting": set(),
+    "problems/torch": set(),
     "schedules/families": set(),
     "schedules/foreign": {"schedules/families"},
     "stats/tuning": set(),

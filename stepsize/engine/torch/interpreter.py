@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from stepsize.engine.torch.graph import DType, Graph, Node, Ref, map_refs
 from stepsize.engine.torch.operations import OPERATIONS, RANDOM_OPERATIONS
 from stepsize.errors import ProblemError, first_line
+from stepsize.problems.torch.graph import DType, Graph, Node, Ref, map_refs
 
 DTYPES = {
     "float32": jnp.float32,

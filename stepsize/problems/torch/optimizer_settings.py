@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from stepsize.engine.torch.optimizer_groups import NAMES, Group, Optimizer
 from stepsize.errors import ProblemError, first_line, unknown
+from stepsize.problems.torch.optimizer_groups import NAMES, Group, Optimizer
 
 LEFT_OUT = ("params", "param_names", "foreach", "fused", "capturable", "differentiable")
 """Settings that change how PyTorch computes an update, not the update itself."""
