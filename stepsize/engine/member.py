@@ -51,13 +51,15 @@ class Member(Protocol):
 
     `weights` is the number of trained weights and `width` the units of a layer, averaged over the weights;
     the planner decides by them. `scorer` is the metric that judges the run. `averages` is true if a run ends
-    with other weights than those it trains, as `finished` returns them.
+    with other weights than those it trains, as `finished` returns them. `initial` has the shapes of a block's
+    initial weights, None if the member draws them itself.
     """
 
     weights: int
     width: float
     scorer: Scorer
     averages: bool
+    initial_shapes: Any
 
     def rows(self) -> Rows:
         """Return the data of the task in the form that model, loss and metric take."""

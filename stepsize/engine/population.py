@@ -25,6 +25,7 @@ from stepsize.engine.numeric_settings import Number
 from stepsize.engine.planner import Layout
 from stepsize.engine.scoring import Scoring
 from stepsize.engine.task import Block, Curves, Task
+from stepsize.engine.torch.member import TorchMember
 from stepsize.engine.windows.rewriting import without_windows
 from stepsize.schedules import plateau_rule
 
@@ -38,12 +39,17 @@ Carried = tuple[State, Shared]
 """What a block carries from one update to the next: the states of its members, side by side."""
 
 
+def member_of(task: Task) -> Member:
+    """Return the member of a task, by what its model is made of."""
+    return TorchMember(task) if "torch" in task.model else KerasMember(task)
+
+
 class Population:
     """A compiled trainer for blocks of runs: `compile` it once, then `train` as many blocks as there are."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.member: Member = KerasMember(task)
+        self.member = member_of(task)
         self.update, predict = self.member.update, self.member.predict
         self.replaces_windows = not task.is_text and jax.default_backend() == "cpu"
         if self.replaces_windows:
@@ -52,7 +58,9 @@ class Population:
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))
-        self._state, self._shared = jax.eval_shape(self.member.start, seed, None, self._rule)
+        self._state, self._shared = jax.eval_shape(
+            self.member.start, seed, self.member.initial_shapes, self._rule
+        )
         names = task.variants[0] if task.variants else ()
         self._driven = Driven(
             number,

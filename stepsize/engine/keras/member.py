@@ -40,6 +40,8 @@ Generators = list[jax.Array]
 class KerasMember:
     """A `Member` that runs the compiled Keras model of a task."""
 
+    initial_shapes = None
+
     def __init__(self, task: Task) -> None:
         with recorded_initialisers() as initialisers:
             self.built = build_task(task)

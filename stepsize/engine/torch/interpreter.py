@@ -60,6 +60,11 @@ def run(
     return loss, outputs, {**buffers, **mutated}
 
 
+def draws(graph: Graph) -> bool:
+    """Return whether a graph may need a key."""
+    return any(_implementation(RANDOM_OPERATIONS, node.operation) is not None for node in graph.nodes)
+
+
 def unsupported_operations(graph: Graph) -> Iterator[str]:
     """Return a sentence for every operation of a graph that the interpreter does not know."""
     for node in graph.nodes:
