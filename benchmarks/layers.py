@@ -29,8 +29,9 @@ from machine import machine, versions
 
 from stepsize.engine import random_bits
 from stepsize.engine.batch_order import batch_order
-from stepsize.engine.batches import all_rows, take_rows
-from stepsize.engine.member import Driven, Member
+from stepsize.engine.batches import take_rows
+from stepsize.engine.keras.member import KerasMember
+from stepsize.engine.member import Driven
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
@@ -163,12 +164,12 @@ def block_of(task: Task) -> Block:
 
 def alone(task: Task) -> Callable[[], Any]:
     """Return the function that makes one update by a call of its own, as often as it is called."""
-    member, block = Member(task), block_of(task)
+    member, block = KerasMember(task), block_of(task)
     rules = jax.tree.map(lambda values: values[0], block.rules)
-    batch = take_rows(all_rows(task, member.built), block, block.order[0, :BATCH])
+    batch = take_rows(member.rows(), block, block.order[0, :BATCH])
     driven = Driven(jax.numpy.float32(0.01), None)
     update = jax.jit(lambda state, generators: member.update((state, driven), generators, batch))
-    held: list[Any] = [member.start(block.seed, rules)]
+    held: list[Any] = [member.start(block.seed, None, rules)]
 
     def run() -> None:
         (state, _), generators = update(*held[0])

@@ -26,7 +26,7 @@ from machine import machine, versions
 
 from stepsize.engine import random_bits
 from stepsize.engine.batch_order import batch_order
-from stepsize.engine.member import Member
+from stepsize.engine.keras.member import KerasMember
 from stepsize.engine.planner import Layout, Machine, Sizes, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
@@ -98,7 +98,7 @@ def cost(task: Task, layout: Layout, candidates: int, seeds: int) -> float:
 def compared(width: int, batch: int, candidates: int, seeds: int) -> dict[str, Any]:
     """Time the planned layout and the fixed ones for one size; equal ones once."""
     task = make_task(width, batch, candidates * seeds)
-    member, updates = Member(task), task.updates_per_epoch
+    member, updates = KerasMember(task), task.updates_per_epoch
     here = Machine(CORES, second_level_cache())
     sizes = Sizes(member.weights, member.width, batch, task.epochs, updates, candidates, seeds)
     planned = plan_layout(sizes, here)

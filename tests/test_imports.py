@@ -66,11 +66,13 @@ ALLOWED = {
 # Each wing of a package may import the files beside the wings, and these other wings.
 WINGS = {
     "engine/batching": set(),
+    "engine/keras": set(),
     "engine/torch": set(),
     "engine/windows": set(),
     "problems/loading": set(),
     "problems/models": set(),
     "problems/splitting": set(),
+    "problems/torch": set(),
     "schedules/families": set(),
     "schedules/foreign": {"schedules/families"},
     "stats/tuning": set(),

@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 
-from stepsize.engine.task import Array, Block, Task
-from stepsize.problems.models.keras_models import Built
-from stepsize.problems.target_encoding import encode
+from stepsize.engine.task import Array, Block
 
 
 class Rows(NamedTuple):
@@ -29,20 +26,6 @@ class Batch(NamedTuple):
     y: Array
     scored: Array
     weights: Array | None
-
-
-def all_rows(task: Task, built: Built) -> Rows:
-    """Return the data of a task, with targets in the form that loss and metric ask for."""
-    arrays = task.x if isinstance(task.x, Mapping) else {"": task.x}
-    inputs = {name: x.reshape(len(x), *built.row_shapes[name]) for name, x in arrays.items()}
-
-    def targets(numbers: bool, signs: bool) -> np.ndarray:
-        y = encode(task.y, task.kind, task.classes, built.width, numbers)
-        return 2 * y - 1 if signs else y
-
-    loss, scorer = (built.loss_numbers, built.loss_signs), (built.scorer.numbers, built.scorer.signs)
-    y = targets(*loss)
-    return Rows(inputs, y, y if loss == scorer else targets(*scorer), task.weights)
 
 
 def take_rows(data: Rows, block: Block, rows: Array) -> Batch:

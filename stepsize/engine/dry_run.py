@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from stepsize.engine.batches import Rows, all_rows, take_rows
+from stepsize.engine.batches import Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block
@@ -23,21 +23,21 @@ def reason_for_series(population: Population) -> str | None:
     Raises: ProblemError if the update of a single member cannot be traced.
     """
     task = population.task
-    if "text" in task.model:
+    if task.is_text:
         return None
     rows = jax.ShapeDtypeStruct((min(task.batch_size, task.train_rows),), jnp.int32)
-    data = all_rows(task, population.member.built)
+    data = population.member.rows()
     block = Block(rows, rows, rows, {}, None, rows, rows, rows)
-    run, generators = population.one()
+    run, shared = population.one()
 
-    def alone(run: Any, generators: Any, data: Rows, rows: jax.Array) -> Any:
-        return population.member.update(run, generators, take_rows(data, block, rows))
+    def alone(run: Any, shared: Any, data: Rows, rows: jax.Array) -> Any:
+        return population.member.update(run, shared, take_rows(data, block, rows))
 
-    def two(runs: Any, generators: Any, data: Rows, rows: jax.Array) -> Any:
-        return side_by_side(population.update, 2, run)(runs, generators, take_rows(data, block, rows))
+    def two(runs: Any, shared: Any, data: Rows, rows: jax.Array) -> Any:
+        return side_by_side(population.update, 2, run)(runs, shared, take_rows(data, block, rows))
 
     try:
-        traced = jax.make_jaxpr(alone)(run, generators, data, rows)
+        traced = jax.make_jaxpr(alone)(run, shared, data, rows)
     except InputError:
         raise
     except Exception as error:  # a user's layer may raise anything
@@ -49,7 +49,7 @@ def reason_for_series(population: Population) -> str | None:
     if convolutions:  # side by side they take up to 1.4 times as long
         return "convolutions as matrix products" if population.replaces_windows else "convolutions"
     try:
-        jax.eval_shape(two, _two_of(run), generators, data, rows)
+        jax.eval_shape(two, _two_of(run), shared, data, rows)
     except Exception as error:  # an operation without a batching rule may raise anything
         return f"not side by side: {first_line(error)[:100]}"
     return None

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 
-from stepsize.engine.batches import Rows, take_rows
+from stepsize.engine.batches import Batch, Rows, take_rows
 from stepsize.engine.member import Member
 from stepsize.engine.task import Block, Curves
 from stepsize.errors import ProblemError
+from stepsize.schedules.plateau_rule import NEUTRAL
 
 CHUNK = 256  # rows of one evaluation
 
@@ -49,18 +49,15 @@ def require_finite_losses(member: Member, data: Rows, block: Block) -> None:
 
 def _evaluator(member: Member, data: Rows, block: Block) -> Callable[[np.ndarray], tuple[bool, bool]]:
     """Return the function rows -> whether their mean loss is finite, and whether all predictions are."""
-    weights, non_trainable = member.initial(block.seed)
+    state, shared = member.start(block.seed, block.initial, NEUTRAL)
 
     @jax.jit
-    def are_finite(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-        loss, (_, predicted, _, _) = member.model.compute_loss_and_updates(
-            weights, non_trainable, [], x, y, None, training=False
-        )
-        return jnp.isfinite(loss), jnp.isfinite(keras.tree.flatten(predicted)[0]).all()
+    def are_finite(batch: Batch) -> tuple[jax.Array, jax.Array]:
+        loss, predicted = member.predict(state, shared, batch)
+        return jnp.isfinite(loss), jnp.isfinite(predicted).all()
 
     def evaluate(rows: np.ndarray) -> tuple[bool, bool]:
-        batch = take_rows(data, block, rows)
-        loss, output = are_finite(batch.x, batch.y)
+        loss, output = are_finite(take_rows(data, block, rows))
         return bool(loss), bool(output)
 
     return evaluate

@@ -1,48 +1,37 @@
-"""One run of a Keras model as pure functions: its initial state, one update, its predictions.
+"""The contract of a member: one run as pure functions, whatever framework its model comes from.
 
-The model and its optimizer are called through Keras' own stateless functions, the ones that `fit` uses on
-JAX, so a run makes exactly the updates that `fit` would make.
+`keras.member` and `torch.member` have it; populations, layouts, plateau rules and scoring use nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import prod
-from typing import NamedTuple, cast
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
-import keras
 
-from stepsize.engine.batches import Batch
-from stepsize.engine.driven_settings import (
-    Setting,
-    build_task,
-    driven_settings,
-    momentum_name,
-    scaled_layers,
-    scaled_update,
-)
-from stepsize.engine.initial_weights import is_generator_state, starter
+from stepsize.engine.batches import Batch, Rows
 from stepsize.engine.numeric_settings import Number
-from stepsize.engine.task import Task
-from stepsize.problems.models.kept_weights import recorded_initialisers
-from stepsize.schedules import plateau_rule
+from stepsize.problems.models.scorers import Scorer
+from stepsize.schedules.plateau_rule import PlateauRule, PlateauState
+
+Arrays = Any
+"""A tree of arrays, such as the weights of a model."""
 
 
 class State(NamedTuple):
     """Everything that belongs to one run alone and is carried from one update to the next."""
 
-    weights: list[jax.Array]
-    others: list[jax.Array]  # non-trainable weights, such as moving means
-    slots: list[jax.Array]  # the optimizer's variables
+    weights: Arrays
+    others: Arrays  # weights that are not trained, such as moving means
+    slots: Arrays  # the optimizer's own, such as momenta
     update: jax.Array
     diverged_at: jax.Array
-    plateau: plateau_rule.PlateauState
+    plateau: PlateauState
 
 
-Generators = list[jax.Array]
-"""States of the random generators, which the runs of a seed share."""
+Shared = Any
+"""What the runs of a seed share: a tree of arrays, such as the state of dropout's random generator."""
 
 
 class Driven(NamedTuple):
@@ -57,99 +46,49 @@ class Driven(NamedTuple):
     multipliers: Mapping[str, jax.Array] = {}
 
 
-class Member:
-    """Run the model, optimizer and loss of a task; a population holds many members with a state each."""
+class Member(Protocol):
+    """One run of a task: it starts from a seed, makes updates, and predicts.
 
-    def __init__(self, task: Task) -> None:
-        with recorded_initialisers() as initialisers:
-            self.built = build_task(task)
-        self.model, self.optimizer = self.built.model, self.built.model.optimizer
-        self._scaled = scaled_layers(self.model, task.multipliers)
-        self._generator = [is_generator_state(v) for v in self.model.non_trainable_variables]
-        self._rate_slot = [v is self.optimizer._learning_rate for v in self.optimizer.variables].index(True)
-        self._slots = [v.value for v in self.optimizer.variables]
-        self._initial = starter(self.model, {} if task.model.get("from_weights") else initialisers)
-        kernels = [v.shape for v in self.model.trainable_variables]
-        self.weights = sum(map(prod, kernels))
-        units = sum(prod(shape) * shape[-1] for shape in kernels if shape)
-        self.width = units / self.weights  # units of a layer, averaged over the weights
+    `weights` is the number of trained weights and `width` the units of a layer, averaged over the weights;
+    the planner decides by them. `scorer` is the metric that judges the run. `averages` is true if a run ends
+    with other weights than those it trains, as `finished` returns them. `initial` has the shapes of a block's
+    initial weights, None if the member draws them itself.
+    """
 
-    def initial(self, seed: int | jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
-        """Return the trainable and the non-trainable variables that every run of `seed` starts from."""
-        values = self._initial(jnp.uint32(seed))
-        trainable = len(self.model.trainable_variables)
-        return values[:trainable], values[trainable:]
+    weights: int
+    width: float
+    scorer: Scorer
+    averages: bool
+    initial_shapes: Any
 
-    def start(self, seed: jax.Array, rule: plateau_rule.PlateauRule) -> tuple[State, Generators]:
-        """Return the state before the first update."""
-        weights, non_trainable = self.initial(seed)
-        others, generators = self._split(non_trainable)
-        state = State(weights, others, self._slots, jnp.int32(0), jnp.int32(-1), plateau_rule.init(rule))
-        return state, generators
+    def rows(self) -> Rows:
+        """Return the data of the task in the form that model, loss and metric take."""
+        ...
+
+    def start(self, seed: jax.Array, initial: Arrays, rule: PlateauRule) -> tuple[State, Shared]:
+        """Return the state before the first update; `initial` is the block's, None if it has none."""
+        ...
 
     def update(
-        self, run: tuple[State, Driven], generators: Generators, batch: Batch
-    ) -> tuple[tuple[State, jax.Array], Generators]:
+        self, run: tuple[State, Driven], shared: Shared, batch: Batch
+    ) -> tuple[tuple[State, jax.Array], Shared]:
         """Make one optimizer update, and return its loss; a run whose loss is not finite has diverged.
 
         It keeps updating but is ignored from then on; that is cheaper than freezing its state.
         """
-        state, driven = run
-        grad = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
-        (loss, (_, _, non_trainable, _)), gradients = grad(
-            state.weights,
-            self._merge(state.others, generators),
-            [],
-            batch.x,
-            batch.y,
-            batch.weights,
-            training=True,
-            optimizer_variables=state.slots,
-        )
-        slots = list(state.slots)
-        slots[self._rate_slot] = driven.rate.astype(slots[self._rate_slot].dtype)
-        factors = [None if name is None else driven.multipliers[name] for name in self._scaled]
-        with driven_settings(self.optimizer, self._settings(driven)):
-            weights, slots = scaled_update(self.model, slots, gradients, state.weights, factors)
-        others, generators = self._split(non_trainable)
-        diverges = (state.diverged_at < 0) & ~jnp.isfinite(loss)
-        diverged_at = jnp.where(diverges, state.update, state.diverged_at)
-        after = State(list(weights), others, list(slots), state.update + 1, diverged_at, state.plateau)
-        return (after, loss), generators
+        ...
 
-    def predict(self, state: State, generators: Generators, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    def predict(self, state: State, shared: Shared, batch: Batch) -> tuple[jax.Array, jax.Array]:
         """Return the mean loss and the predictions of a batch, without training."""
-        loss, (_, predicted, _, _) = self.model.compute_loss_and_updates(
-            state.weights, self._merge(state.others, generators), [], batch.x, batch.y, None, training=False
-        )
-        return loss, keras.tree.flatten(predicted)[0]
+        ...
 
     def finished(self, state: State) -> State:
-        """Return the state with the weights `fit` would end with: averages if the optimizer keeps them."""
-        if not self.optimizer.use_ema:
-            return state
-        variables = self.model.trainable_variables
-        present = [*zip(variables, state.weights, strict=True)]
-        present += zip(self.optimizer.variables, state.slots, strict=True)
-        with keras.StatelessScope(state_mapping=present) as scope:
-            self.optimizer.finalize_variable_values(variables)
-            weights = [cast(jax.Array, scope.get_current_value(variable)) for variable in variables]
-        return state._replace(weights=weights)
+        """Return the state with the weights that the framework's own training would end with."""
+        ...
 
-    def _settings(self, driven: Driven) -> dict[str, Setting]:
-        """Return the settings of a run by the optimizer's attributes."""
-        numbers = dict(driven.settings)
-        if driven.momentum is not None:
-            numbers[momentum_name(self.optimizer)] = Number(driven.momentum, 0.0)
-        return {
-            name: Setting(value, getattr(self.optimizer, name), rest)
-            for name, (value, rest) in numbers.items()
-        }
 
-    def _split(self, non_trainable: Sequence[jax.Array]) -> tuple[list[jax.Array], Generators]:
-        pairs = list(zip(self._generator, non_trainable, strict=True))
-        return [v for is_state, v in pairs if not is_state], [v for is_state, v in pairs if is_state]
-
-    def _merge(self, others: Sequence[jax.Array], generators: Generators) -> list[jax.Array]:
-        weights, states = iter(others), iter(generators)
-        return [next(states if is_state else weights) for is_state in self._generator]
+def advanced(state: State, loss: jax.Array, weights: Arrays, others: Arrays, slots: Arrays) -> State:
+    """Return the state after an update with this loss; the first loss that is not finite is noted."""
+    diverges = (state.diverged_at < 0) & ~jax.numpy.isfinite(loss)
+    diverged_at = jax.numpy.where(diverges, state.update, state.diverged_at)
+    return State(weights, others, slots, state.update + 1, diverged_at, state.plateau)

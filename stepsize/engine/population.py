@@ -1,4 +1,4 @@
-"""Many runs of one Keras model as one compiled JAX program.
+"""Many runs of one model as one compiled JAX program.
 
 The learning rate is read from a table, which is an input of the program, and so are the numbers that
 candidates set: a new schedule or a new number never triggers a new compilation.
@@ -16,14 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from stepsize.engine.batches import Rows, all_rows, take_rows
+from stepsize.engine.batches import Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side, split_members
 from stepsize.engine.first_loss import lost_together, require_finite_losses
-from stepsize.engine.member import Driven, Generators, Member, State
+from stepsize.engine.keras.member import KerasMember
+from stepsize.engine.member import Driven, Member, Shared, State
 from stepsize.engine.numeric_settings import Number
 from stepsize.engine.planner import Layout
 from stepsize.engine.scoring import Scoring
 from stepsize.engine.task import Block, Curves, Task
+from stepsize.engine.torch.member import TorchMember
 from stepsize.engine.windows.rewriting import without_windows
 from stepsize.schedules import plateau_rule
 
@@ -33,24 +35,32 @@ OPTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": "",  # keep sums in the loops that compute their terms: faster
 }
 
-Carried = tuple[State, Generators]
+Carried = tuple[State, Shared]
 """What a block carries from one update to the next: the states of its members, side by side."""
+
+
+def member_of(task: Task) -> Member:
+    """Return the member of a task, by what its model is made of."""
+    return TorchMember(task) if "torch" in task.model else KerasMember(task)
 
 
 class Population:
     """A compiled trainer for blocks of runs: `compile` it once, then `train` as many blocks as there are."""
 
     def __init__(self, task: Task) -> None:
-        self.task, self.member = task, Member(task)
+        self.task = task
+        self.member = member_of(task)
         self.update, predict = self.member.update, self.member.predict
-        self.replaces_windows = "text" not in task.model and jax.default_backend() == "cpu"
+        self.replaces_windows = not task.is_text and jax.default_backend() == "cpu"
         if self.replaces_windows:
             self.update, predict = without_windows(self.update), without_windows(predict)
         self._scoring = Scoring(self.member, task, predict)
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)
         number: Any = jax.ShapeDtypeStruct((), jnp.float32)
         self._rule = plateau_rule.PlateauRule(*[number] * len(plateau_rule.PlateauRule._fields))
-        self._state, self._generators = jax.eval_shape(self.member.start, seed, self._rule)
+        self._state, self._shared = jax.eval_shape(
+            self.member.start, seed, self.member.initial_shapes, self._rule
+        )
         names = task.variants[0] if task.variants else ()
         self._driven = Driven(
             number,
@@ -62,21 +72,21 @@ class Population:
         self.traces = 0
         self.compile_seconds = 0.0
 
-    def one(self) -> tuple[tuple[State, Driven], Generators]:
+    def one(self) -> tuple[tuple[State, Driven], Shared]:
         """Return the shapes of one member's own values, and of those that members share."""
-        return (self._state, self._driven), self._generators
+        return (self._state, self._driven), self._shared
 
     def compile(self, layout: Layout) -> None:
         """Set the layout; the programs themselves are compiled at the first call."""
         self.layout = layout
         mesh = Mesh(np.array(jax.devices()[: layout.devices]), ("devices",))
         self._across = NamedSharding(mesh, ACROSS)
-        self._data = jax.device_put(all_rows(self.task, self.member.built), NamedSharding(mesh, EVERYWHERE))
+        self._data = jax.device_put(self.member.rows(), NamedSharding(mesh, EVERYWHERE))
 
         def sharded(function: Callable[..., Any], *specs: PartitionSpec) -> Callable[..., Any]:
             return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=ACROSS, check_vma=False)
 
-        self._start = self._compiled(sharded(self._start_blocks, ACROSS, ACROSS))
+        self._start = self._compiled(sharded(self._start_blocks, ACROSS, ACROSS, ACROSS))
         train = sharded(self._train_blocks, EVERYWHERE, ACROSS, ACROSS, ACROSS)
         self._segment = self._compiled(train, donate=(2,))
 
@@ -90,7 +100,7 @@ class Population:
         curves = self._run(blocks, on_segment)[0]
         for block, each in zip(blocks, curves, strict=True):
             if not self._rows_checked and lost_together(each, self.task.updates_per_epoch):
-                require_finite_losses(self.member, all_rows(self.task, self.member.built), block)
+                require_finite_losses(self.member, self.member.rows(), block)
                 self._rows_checked = True
         return curves
 
@@ -109,7 +119,8 @@ class Population:
         padded = [blocks[min(i, len(blocks) - 1)] for i in order]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
         active, stacked = jax.device_put((active, stacked), self._across)
-        carried = self._start(stacked.seed, stacked.rules)
+        carried = self._start(stacked.seed, stacked.initial, stacked.rules)
+        stacked = stacked._replace(initial=None)
         parts = []
         for first in range(0, self.task.epochs, self.layout.segment):
             last = first + self.layout.segment
@@ -147,8 +158,8 @@ class Population:
 
     # -- the blocks of a device, one after another ---------------------------------------------------
 
-    def _start_blocks(self, seeds: jax.Array, rules: plateau_rule.PlateauRule) -> Carried:
-        return jax.lax.map(lambda args: self._start_block(*args), (seeds, rules))
+    def _start_blocks(self, seeds: jax.Array, initial: Any, rules: plateau_rule.PlateauRule) -> Carried:
+        return jax.lax.map(lambda args: self._start_block(*args), (seeds, initial, rules))
 
     def _train_blocks(self, data: Rows, active: jax.Array, carried: Carried, blocks: Block) -> Any:
         self.traces += 1
@@ -174,12 +185,12 @@ class Population:
 
     # -- one block: a seed and its members -----------------------------------------------------------
 
-    def _start_block(self, seed: jax.Array, rules: plateau_rule.PlateauRule) -> Carried:
+    def _start_block(self, seed: jax.Array, initial: Any, rules: plateau_rule.PlateauRule) -> Carried:
         members = self.layout.members
         rule = plateau_rule.PlateauRule(*[values[0] for values in rules])
-        state, generators = self.member.start(seed, rule)
+        state, shared = self.member.start(seed, initial, rule)
         plateau, _ = side_by_side(lambda rule: (plateau_rule.init(rule), ()), members, self._rule)(rules)
-        return replicated(state, members)._replace(plateau=plateau), generators
+        return replicated(state, members)._replace(plateau=plateau), shared
 
     def _train_block(self, data: Rows, carried: Carried, block: Block) -> Any:
         size, rows, epochs = self.task.batch_size, self.task.train_rows, len(block.order)
@@ -189,8 +200,8 @@ class Population:
         def step(carried: Carried, feed: tuple[jax.Array, Driven]) -> tuple[Carried, jax.Array]:
             batch = take_rows(data, block, feed[0])
             driven = feed[1]._replace(settings=block.settings, multipliers=block.multipliers)
-            (state, loss), generators = update((carried[0], driven), carried[1], batch)
-            return (state, generators), loss
+            (state, loss), shared = update((carried[0], driven), carried[1], batch)
+            return (state, shared), loss
 
         def epoch(carried: Carried, feed: tuple[jax.Array, Driven]) -> tuple[Carried, Any]:
             order, planned = feed

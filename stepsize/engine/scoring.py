@@ -11,10 +11,10 @@ import numpy as np
 
 from stepsize.engine.batches import Batch, Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
-from stepsize.engine.member import Generators, Member, State
+from stepsize.engine.member import Member, Shared, State
 from stepsize.engine.task import Array, Block, Task
 from stepsize.problems.metrics import metric_of
-from stepsize.problems.models.keras_models import Built
+from stepsize.problems.models.scorers import Scorer
 
 CHUNK = 512  # validation rows evaluated at once, or a batch's if those are more
 
@@ -37,7 +37,7 @@ class Scoring:
     """
 
     def __init__(self, member: Member, task: Task, predict: Callable[..., Any]) -> None:
-        self._member, self._metric = member, KerasMetric(member.built, origin(task))
+        self._member, self._metric = member, KerasMetric(member.scorer, origin(task))
         self._predict = predict
         self._chunk = max(task.batch_size, CHUNK)
 
@@ -46,14 +46,14 @@ class Scoring:
         return Totals(jnp.float32(0), self._metric.start(), jnp.bool_(True))
 
     def add(
-        self, run: tuple[Totals, State], generators: Generators, batch: Batch, target: Any
-    ) -> tuple[Totals, Generators]:
+        self, run: tuple[Totals, State], shared: Shared, batch: Batch, target: Any
+    ) -> tuple[Totals, Shared]:
         """Add some of the validation rows to the totals."""
         totals, state = run
-        loss, predicted = self._predict(state, generators, batch)
+        loss, predicted = self._predict(state, shared, batch)
         score = self._metric.add(totals.score, batch.scored, predicted, target)
         finite = totals.finite & jnp.isfinite(predicted).all()
-        return Totals(totals.loss + loss * len(batch.y), score, finite), generators
+        return Totals(totals.loss + loss * len(batch.y), score, finite), shared
 
     def result(self, run: tuple[Totals, State], rows: int) -> tuple[jax.Array, jax.Array]:
         """Return loss and metric of the whole validation part, NaN for a run that diverged.
@@ -67,20 +67,20 @@ class Scoring:
         return jnp.where(diverged, jnp.nan, loss), jnp.where(lost, jnp.nan, score)
 
     def judge(
-        self, states: State, generators: Generators, like: State, data: Rows, block: Block, members: int
+        self, states: State, shared: Shared, like: State, data: Rows, block: Block, members: int
     ) -> tuple[jax.Array, jax.Array]:
         """Return loss and metric [members] of a block on its validation rows, chunk by chunk to save memory.
 
         `states` are those of all members side by side; `like` has the shapes of one member's state.
         """
         member, start = self._member, self.start()
-        if member.optimizer.use_ema:
+        if member.averages:
             finish = side_by_side(lambda state: (member.finished(state), ()), members, like)
             states, _ = finish(states)
         add = side_by_side(self.add, members, (start, like))
 
         def chunk(totals: Any, rows: jax.Array) -> Any:
-            return add((totals, states), generators, take_rows(data, block, rows), block.target)[0], None
+            return add((totals, states), shared, take_rows(data, block, rows), block.target)[0], None
 
         count = len(block.valid)
         whole = count - count % self._chunk
@@ -110,9 +110,9 @@ class KerasMetric:
     Targets and predictions are both counted from `origin`, which may be None.
     """
 
-    def __init__(self, built: Built, origin: np.ndarray | None) -> None:
+    def __init__(self, scorer: Scorer, origin: np.ndarray | None) -> None:
         self._origin = origin
-        self._metric, self._link = built.scorer.metric, built.scorer.link
+        self._metric, self._link = scorer.metric, scorer.link
         self._initial = [np.asarray(variable.value) for variable in self._metric.variables]
 
     def start(self) -> list[jax.Array]:

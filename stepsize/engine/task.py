@@ -42,6 +42,16 @@ class Task:
     variants: tuple[Mapping[str, float], ...] = ()
 
     @property
+    def inputs(self) -> Mapping[str, np.ndarray]:
+        """The inputs by name; a single one has the name ""."""
+        return self.x if isinstance(self.x, Mapping) else {"": self.x}
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the model is text such as `mlp(34)`, which has dense layers alone."""
+        return "text" in self.model
+
+    @property
     def updates_per_epoch(self) -> int:
         """Batches in an epoch, including a shorter last one."""
         return -(-self.train_rows // self.batch_size)
@@ -60,7 +70,8 @@ class Block(NamedTuple):
     arrays [members], and `watch` [members] the series that each rule observes: 0 validation loss, 1
     validation metric, 2 training loss. `momenta` is [members, updates], or None if no momentum is scheduled.
     `settings` are numbers [members] that the optimizer uses, and `multipliers` those of the rate [members] by
-    the beginning of a layer's name.
+    the beginning of a layer's name. `initial` holds the initial weights, by name, unless the model draws them
+    from the seed itself.
     """
 
     seed: Array
@@ -74,6 +85,7 @@ class Block(NamedTuple):
     momenta: Array | None = None
     settings: Mapping[str, Number] = {}
     multipliers: Mapping[str, Array] = {}
+    initial: Mapping[str, Array] | None = None
 
 
 class Curves(NamedTuple):

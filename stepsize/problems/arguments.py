@@ -11,14 +11,18 @@ from stepsize.errors import ProblemError, StudyError, unknown
 
 def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
     """Raise ProblemError for an argument that a problem does not have."""
-    for key, value in changes.items():
-        if key == "optimizer":
-            text = repr(value) if isinstance(value, str) else "'sgd', 'momentum': 0.9"
-            raise ProblemError(
-                f"optimizer={value!r} is a part of settings here; write settings={{'optimizer': {text}}}"
-            )
+    for key in changes:
         if key not in known:
             raise ProblemError(unknown("argument", key, known))
+
+
+def check_optimizer(optimizer: Any, is_torch: bool) -> None:
+    """Raise ProblemError for an optimizer of a Keras model, or for one of PyTorch that is given as a text."""
+    if optimizer is not None and (not is_torch or isinstance(optimizer, str | Mapping)):
+        text = repr(optimizer) if isinstance(optimizer, str) else "'sgd', 'momentum': 0.9"
+        raise ProblemError(
+            f"optimizer={optimizer!r} is a part of settings here; write settings={{'optimizer': {text}}}"
+        )
 
 
 def check_settings_values(settings: Mapping[str, Any]) -> None:

@@ -36,6 +36,8 @@ class Data:
       "train", "valid" or "test"; `weights` [rows]: of each row in the training loss. Each may be None.
     - `one_hot`: whether the classes came as one column of 0 and 1 for each, as losses of the user's own then
       get them.
+    - `flat`: the inputs that came as one number a row, without an axis for it, and `target_shape`: the shape
+      of a row's target as it came; models of PyTorch get them so.
     - `notes`: how the data was read, for the report.
 
     Raises: ProblemError for arrays of different lengths, values that are not finite, and labels outside the
@@ -59,6 +61,8 @@ class Data:
     part: np.ndarray | None = None
     weights: np.ndarray | None = None
     one_hot: bool = False
+    flat: tuple[str, ...] = ()
+    target_shape: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stepsize.errors import ProblemError, unknown
-from stepsize.problems.arguments import check_arguments, check_settings_values, check_shared
+from stepsize.problems.arguments import check_arguments, check_optimizer, check_settings_values, check_shared
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
-from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
-from stepsize.problems.model_notes import has_signs, model_notes
-from stepsize.problems.models.model_transport import identity, is_text, name_inputs, travel_form
-from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers, scaling_advice
+from stepsize.problems.model_data import load_for, preparation
+from stepsize.problems.model_notes import has_signs
+from stepsize.problems.models.model_transport import is_text, travel_form
+from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
+from stepsize.problems.problem_facts import problem_digest, problem_facts
 from stepsize.problems.splitting.changes import with_split
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
+from stepsize.problems.torch.user_problem import read_source, trains_in_torch
+
+if TYPE_CHECKING:
+    from stepsize.problems.torch.reading import Source
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
 SOFTWARE = ("jax", "keras", "numpy")
@@ -42,6 +45,10 @@ class Problem:
 
     `prepare` is whether missing numbers are filled and numbers scaled. By default, that is done for text
     models alone: a model of your own gets the data as its own `fit` would.
+
+    For PyTorch, `model` is an `nn.Module`, a class, or a function that makes one, `loss` a function of
+    outputs and targets, and `optimizer` a class of `torch.optim`, a `partial` of one, or a function of the
+    model that returns an optimizer; see `docs/pytorch.md`.
 
     `metric` is the name of a Keras metric or a metric object, by default accuracy, or R2 for regression;
     `mode`, "max" or "min", is needed only if Keras does not define which is better. `class_weight` maps
@@ -68,12 +75,17 @@ class Problem:
     from_weights: bool = False
     margin: float | None = None
     prepare: bool | None = None
+    loss: Any = None
+    optimizer: Any = None
+    torch_source: Source | None = field(init=False, repr=False, default=None)
     scored_by: Metric = field(init=False)
     _form: dict[str, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prepare", _preparation(self.prepare, self.model))
-        data = load(name_inputs(self.data, self.model), prepare=self.prepare)
+        object.__setattr__(self, "prepare", preparation(self.prepare, self.model))
+        is_torch = trains_in_torch(self.model, self.loss)
+        check_optimizer(self.optimizer, is_torch)
+        data = load_for(self.model, is_torch, self.data, prepare=self.prepare)
         if self.prepare not in (None, data.prepare):
             data = replace(data, prepare=self.prepare)
         if self.prepare is None:  # of a text model, which has no embeddings
@@ -89,23 +101,42 @@ class Problem:
         if self.settings is None:
             object.__setattr__(self, "settings", dict(SGD) if is_text(self.model) else {})
         object.__setattr__(self, "name", self.name or self.data.name)
+        object.__setattr__(self, "_form", {} if is_torch else self._keras_form())
+        if is_torch:
+            arguments = (self.loss, self.optimizer, self.settings or {}, self.data, self.from_weights)
+            object.__setattr__(self, "torch_source", read_source(self.model, *arguments))
+        object.__setattr__(self, "scored_by", metric_of(self.metric, self.mode, self.data.kind))
+        self.row_weights()
+        self.trained_y  # noqa: B018, raises for targets that cannot be trained on
+
+    def _keras_form(self) -> dict[str, Any]:
         form = travel_form(self.model, self.data.outputs, self.from_weights)
         if is_scaled(self.data) and not is_text(self.model):
             form["scaled"] = True
         if has_signs(self.data) and not is_text(self.model):
             form["signs"] = True
-        object.__setattr__(self, "_form", form)
-        object.__setattr__(self, "scored_by", metric_of(self.metric, self.mode, self.data.kind))
-        self.row_weights()
-        self.trained_y  # noqa: B018, raises for targets that cannot be trained on
+        return form
 
-    def travel_form(self) -> dict[str, Any]:
-        """Return the model as plain data, as it was when the problem was created."""
-        return self._form
+    def travel_form(self, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the model as plain data, as it was when the problem was created.
+
+        A PyTorch model travels with its optimizer, which takes `settings`.
+        """
+        return self._form if self.torch_source is None else self.torch_source.form(settings or {})
+
+    def initial_weights(self, seed: int) -> dict[str, np.ndarray] | None:
+        """Return the weights that PyTorch draws for a seed; None for a Keras model, which draws its own."""
+        return None if self.torch_source is None else self.torch_source.weights(seed)
 
     def row_weights(self) -> np.ndarray | None:
         """Return the weight of each row in the training loss; None if all rows weigh the same."""
-        return row_weights(self.data, self.class_weight)
+        weights = row_weights(self.data, self.class_weight)
+        if weights is not None and self.torch_source is not None:
+            raise ProblemError(
+                "weights of rows and class_weight are for Keras models; give the loss of a PyTorch model the "
+                "weights of the classes, as in nn.CrossEntropyLoss(weight=...)"
+            )
+        return weights
 
     @cached_property
     def trained_y(self) -> np.ndarray:
@@ -113,10 +144,17 @@ class Problem:
         return trained_target(self.data, self.scales_target and self.scored_by.of_differences)
 
     @property
-    def optimizer(self) -> str | None:
+    def optimizer_arguments(self) -> tuple[str, Mapping[str, Any]] | None:
+        """The name and the arguments of the model's own optimizer; None if it has none, or none is known."""
+        if self.torch_source is None:
+            return self._form.get("optimizer")
+        optimizer = self.torch_source.model.optimizer
+        return optimizer.name, optimizer.groups[0].settings
+
+    @property
+    def optimizer_name(self) -> str | None:
         """The name of the optimizer, in lower case; None if only the training process knows it."""
-        compiled = self._form.get("optimizer", [None])[0]
-        usual = compiled or ("sgd" if is_text(self.model) else None)
+        usual = (self.optimizer_arguments or ("sgd" if is_text(self.model) else None,))[0]
         name = (self.settings or {}).get("optimizer", usual)
         return None if name is None else name.lower()
 
@@ -156,8 +194,11 @@ class Problem:
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise StudyError for what all candidates share; the optimizer checks its arguments itself."""
-        shared = {each.name for each in fields(self) if each.init} | {*DATA_ARGUMENTS, "loss", "folds"}
+        shared = {each.name for each in fields(self) if each.init and each.name != "optimizer"}
+        shared |= {*DATA_ARGUMENTS, "folds"}
         check_shared(settings, shared)
+        if self.torch_source is not None:
+            self.torch_source.check_settings(self.settings or {}, settings)
 
     def parts(self, seed: int, judge: bool = True) -> Parts:
         """Return the training and validation rows of a seed."""
@@ -179,45 +220,11 @@ class Problem:
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with everything here that affects results."""
-        parts = (
-            identity(self.travel_form()), self.data.digest, self.epochs, self.batch_size,
-            *self.split.identity, dict(self.settings or {}),
-        )  # fmt: skip
-        if self.metric is not None or self.class_weight is not None:
-            weights = self.class_weight or {}
-            by_class = weights if isinstance(weights, str) else {str(k): float(v) for k, v in weights.items()}
-            parts += (asdict(self.scored_by), by_class)
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        return problem_digest(self, self._form)
 
     def facts(self) -> dict[str, Any]:
         """Return what the answer reports about the problem, as JSON values."""
-        settings = dict(self.settings or {})
-        form, metric = self.travel_form(), self.scored_by
-        default = metric if self.metric is None else None
-        data: dict[str, Any] = describe(self.data, self.parts(0), self.split)  # all seeds share its shares
-        data["scaled"] = self.scaled
-        if self.scales_target:
-            data["notes"].append("target: standardised by the training rows, for the loss")
-        if self.scaled:
-            data["notes"].append(scaling_advice(self.data, self.scales_target))
-        return {
-            "protocol": {
-                "epochs": self.epochs,
-                "batch_size": self.batch_size,
-                "updates_per_epoch": self.updates_per_epoch,
-                "horizon": self.epochs * self.updates_per_epoch,
-                "model": str(form.get("text") or form.get("factory") or "Keras model"),
-                "model_notes": [] if is_text(self.model) else list(model_notes(form, self.data, default)),
-                "optimizer": {"name": settings.pop("optimizer", "as compiled"), **settings},
-                "metric": metric.name,
-                "higher_is_better": metric.higher_is_better,
-                "share": metric.share,
-                "split": str(self.split),
-                "split_kind": self.split.kind,
-                "folds": self.split.folds if self.split.kind == "kfold" else None,
-            },
-            "data": data,
-        }
+        return problem_facts(self, self._form)
 
     def study_keys(self) -> dict[str, Any]:
         """Return the keys of a study file that this problem sets, apart from data and model."""
@@ -229,12 +236,15 @@ class Problem:
             "batch_size": self.batch_size,
             "prepare": self.prepare,
             "split": split if split.rows else table,  # a file cannot hold the rows
-            "optimizer": {"name" if key == "optimizer" else key: value for key, value in settings.items()},
+            "loss": self.loss,
+            "optimizer": self.optimizer
+            or {"name" if key == "optimizer" else key: value for key, value in settings.items()},
         }
 
     def software(self) -> dict[str, str]:
         """Return the versions of the packages that train."""
-        return {name: metadata.version(name) for name in SOFTWARE}
+        names = SOFTWARE if self.torch_source is None else (*SOFTWARE, "torch")
+        return {name: metadata.version(name) for name in names}
 
 
 DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop")  # of `load`
@@ -273,18 +283,14 @@ def problem(
         if model is not None and not is_text(model) and "settings" not in changes:
             changed.pop("settings", None)  # a compiled model brings its own optimizer
         model = model or study["model"]
-        prepare = _preparation(changes.get("prepare"), model)
+        prepare = preparation(changes.get("prepare"), model)
         data = load(study["data"], target, folder=folder, prepare=prepare, **arguments)
         return Problem(model, data, **{"name": name, **changed})
     if isinstance(name, str) and not is_source(name):
         names = [*BUILT_IN, "a path ending in .csv, .tsv, .parquet, .npz"]
         raise ProblemError(unknown("problem", name, names))
     model = model or "mlp(64)"
-    prepare = _preparation(changes.get("prepare"), model)
-    data = load(name_inputs(name, model), target, folder=folder, prepare=prepare, **arguments)
+    arguments["prepare"] = preparation(changes.get("prepare"), model)
+    is_torch = trains_in_torch(model, changes.get("loss"))
+    data = load_for(model, is_torch, name, target=target, folder=folder, **arguments)
     return Problem(model, data, **with_split(changes, Split()))
-
-
-def _preparation(prepare: bool | None, model: Any) -> bool | None:
-    """Return whether data are filled and scaled; None, for a text model, if the data decide it."""
-    return False if prepare is None and not is_text(model) else prepare

@@ -85,9 +85,10 @@ class Group:
         if program.momentum is not None:
             settings.pop("momentum", None)
         variants = {repr(sorted(each.numbers.items())): each.numbers for each in self._sharing}
+        settings |= {**program.fixed, **program.numbers}
         return Task(
-            model=problem.travel_form(),
-            settings={**settings, **program.fixed, **program.numbers},
+            model=problem.travel_form(settings),
+            settings=settings,
             x=data.trained_x,
             y=problem.trained_y,
             kind=data.kind,
@@ -166,6 +167,7 @@ class Group:
                 name: np.array([each.multipliers[name] for each in programs], np.float32)
                 for name in self._program.multipliers
             },
+            initial=self.problem.initial_weights(seed),
         )
 
     def _rates_of(self, job: Job) -> np.ndarray:
@@ -186,7 +188,7 @@ class Group:
 
     def _target(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Return shift and scale of a regression target for text models; other models take it unscaled."""
-        if self.problem.data.kind != "regression" or "text" not in self.task.model:
+        if self.problem.data.kind != "regression" or not self.task.is_text:
             return None
         return _standardisation(self.problem.trained_y[rows].reshape(len(rows), -1))
 

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from stepsize.checks import is_number
-from stepsize.engine.numeric_settings import is_input
+from stepsize.engine.keras import numeric_settings as of_keras
+from stepsize.engine.torch import numeric_settings as of_torch
 from stepsize.problems.problem import Problem
 from stepsize.study.candidate_settings import split_settings, usual_settings
 from stepsize.study.candidates import Candidate
@@ -43,7 +44,7 @@ def shared_programs(problem: Problem, study: Study) -> dict[str, Program]:
     A number that any candidate sets is an input for all that have it, from the problem if not for
     themselves.
     """
-    names = {name for each in study.steps[0].candidates for name in _numbers(each.settings)}
+    names = {name for each in study.steps[0].candidates for name in _numbers(problem, each.settings)}
     return {each.settings_text: _shared(problem, each, names) for each in study.candidates}
 
 
@@ -53,7 +54,7 @@ def separate_programs(study: Study) -> dict[str, Program]:
 
 
 def _shared(problem: Problem, candidate: Candidate, names: set[str]) -> Program:
-    numbers = _numbers({**_usual_settings(problem, candidate), **candidate.settings})
+    numbers = _numbers(problem, {**_usual_settings(problem, candidate), **candidate.settings})
     return _program(candidate, {name: value for name, value in numbers.items() if name in names})
 
 
@@ -66,11 +67,13 @@ def _program(candidate: Candidate, numbers: Mapping[str, float]) -> Program:
 def _usual_settings(problem: Problem, candidate: Candidate) -> dict[str, Any]:
     """Return what the optimizer of a candidate has from the problem, as far as this process knows it."""
     settings = usual_settings(problem.settings or {}, candidate.settings)
-    compiled = problem.travel_form().get("optimizer")
+    compiled = problem.optimizer_arguments
     if compiled is None or "optimizer" in {*settings, *candidate.settings}:
         return settings
     return {**compiled[1], **settings}
 
 
-def _numbers(settings: Mapping[str, Any]) -> dict[str, float]:
+def _numbers(problem: Problem, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the settings that are inputs of a program."""
+    is_input = of_keras.is_input if problem.torch_source is None else of_torch.is_input
     return {name: value for name, value in settings.items() if is_number(value) and is_input(name, value)}

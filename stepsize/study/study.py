@@ -258,7 +258,7 @@ def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
     tuning leaves must fall with it, so the fine search grows as that root. A problem whose runs are expensive
     gets a quarter of the runs, and its rates are less certain.
     """
-    grid = SGD_GRID if problem.optimizer in ("sgd", None) else ADAPTIVE_GRID
+    grid = SGD_GRID if problem.optimizer_name in ("sgd", None) else ADAPTIVE_GRID
     if problem.expensive:
         return Tuning.of(grid, 6, 3, round(1.5 * math.sqrt(seeds)))
     return Tuning.of(grid, 6, 8, round(7 * math.sqrt(seeds)))

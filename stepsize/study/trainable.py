@@ -36,7 +36,7 @@ class Trainable(Protocol):
         ...
 
     @property
-    def optimizer(self) -> str | None:
+    def optimizer_name(self) -> str | None:
         """The name of the optimizer, in lower case, or None; it selects the first rates to try."""
         ...
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stepsize.engine.batch_order import batch_order
-from stepsize.engine.driven_settings import build_task
+from stepsize.engine.keras.driven_settings import build_task
 from stepsize.engine.population import Population
 from stepsize.engine.task import Task
 from stepsize.errors import StudyError

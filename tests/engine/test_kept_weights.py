@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from stepsize.engine.member import Member
+from stepsize.engine.keras.member import KerasMember
 from stepsize.engine.task import Task
 from stepsize.errors import ProblemError
 from stepsize.problems.models.kept_weights import pretrained_layers, restore
@@ -56,7 +56,7 @@ def test_what_adapt_learnt_is_kept(built, options):
     if not built:  # the layer has its numbers before the model is built
         model = keras.Sequential([adapted(), layers.Dense(3, "softmax")])
         model.compile("sgd", "sparse_categorical_crossentropy")
-    member = Member(task_of(model, **options))
+    member = KerasMember(task_of(model, **options))
     layer = next(layer for layer in member.model.layers if layer.name == "scaler")
     np.testing.assert_allclose(np.asarray(layer.mean)[0], X.mean(axis=0), rtol=1e-5)
     assert kept(member) >= {"scaler/mean", "scaler/variance"}
@@ -76,7 +76,7 @@ def test_a_layer_that_learnt_something_else_than_weights_keeps_it(options):
     """`Discretization` needs TensorFlow to learn from data; this layer keeps its bounds in its config too."""
     bins = user_models.Bins(name="bins")
     bins.adapt(X)
-    member = Member(task_of(user_models.compiled(bins), **options))
+    member = KerasMember(task_of(user_models.compiled(bins), **options))
     assert member.model.layers[0].bounds == bins.bounds != []
 
 
@@ -86,7 +86,7 @@ def test_frozen_layers_keep_their_weights_and_the_others_are_drawn():
     head = [layers.GlobalAveragePooling1D(), layers.Dense(3, "softmax", name="head")]
     model = keras.Sequential([keras.Input((5,), dtype="int32"), embedding, *head])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    member = Member(task_of(model, words))
+    member = KerasMember(task_of(model, words))
     assert kept(member) == {"words/embeddings"}
     np.testing.assert_array_equal(starts(member)[0]["words/embeddings"], TABLE)
 
@@ -95,7 +95,7 @@ def test_a_frozen_base_and_a_fresh_head():
     base = keras.Sequential([keras.Input((4,)), layers.Dense(5, name="low"), layers.BatchNormalization()])
     base.layers[-1].set_weights([np.arange(5) + i for i in range(4)])
     base.trainable = False
-    member = Member(task_of(user_models.compiled(base, layers.Dense(6, name="top"))))
+    member = KerasMember(task_of(user_models.compiled(base, layers.Dense(6, name="top"))))
     names = {name.split("/")[-1] for name in kept(member)}
     assert names == {"kernel", "gamma", "beta", "moving_mean", "moving_variance"}
     assert "top/kernel" not in kept(member)
@@ -107,7 +107,7 @@ def test_what_is_frozen_stays_frozen():
     layer = layers.Dense(5, name="half")
     model = user_models.compiled(layer)
     layer.kernel.trainable = False
-    member = Member(task_of(model))
+    member = KerasMember(task_of(model))
     assert member.model.trainable_variables[0].path.endswith("half/bias")
     assert kept(member) == {"half/kernel"}
 
@@ -116,14 +116,14 @@ def test_layers_of_the_users_own():
     drawn, counted = user_models.Drawn(name="drawn"), user_models.Counted(name="counted")
     model = user_models.compiled(drawn, counted)
     counted.seen.assign([7.0, 8.0])
-    member = Member(task_of(model))
+    member = KerasMember(task_of(model))
     assert kept(member) == {"drawn/w", "counted/seen"}  # the first has no initialiser
     np.testing.assert_array_equal(starts(member)[0]["drawn/w"], np.asarray(drawn.w))
     np.testing.assert_array_equal(starts(member)[0]["counted/seen"], [7, 8])
 
 
 def test_a_factory_draws_the_same_in_every_process():
-    models = [Member(task_of(user_models.drawing)).model for _ in range(2)]
+    models = [KerasMember(task_of(user_models.drawing)).model for _ in range(2)]
     for first, second in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -170,7 +170,7 @@ def test_pretrained_layers_that_train_keep_their_weights_before_a_fresh_head():
     model.layers[0].set_weights([TABLE])
     norm.set_weights([np.arange(2) + i for i in range(4)])
     middle.set_weights([np.ones((2, 2)), np.full(2, 5)])
-    member = Member(task_of(model, words))
+    member = KerasMember(task_of(model, words))
     moving = {"norm/moving_mean", "norm/moving_variance", "norm/gamma", "norm/beta"}
     same = {
         name for name, value in starts(member)[0].items() if np.array_equal(value, starts(member)[1][name])

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from stepsize.engine.driven_settings import Setting, driven_settings
-from stepsize.engine.numeric_settings import CLIPPING, INPUTS, in_single_precision, is_input
+from stepsize.engine.keras.driven_settings import Setting, driven_settings
+from stepsize.engine.keras.numeric_settings import CLIPPING, INPUTS, is_input
+from stepsize.engine.numeric_settings import in_single_precision
 from stepsize.engine.population import Population
 from stepsize.engine.task import Task
 from stepsize.engine.trainer import NotShared

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from keras import layers
 
-from stepsize.engine.batches import all_rows
+from stepsize.engine.keras.member import all_rows
 from stepsize.engine.task import Task
 from stepsize.errors import ProblemError
 from stepsize.problems.models.keras_models import DataShape, build

@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from stepsize.engine.torch.graph import DType, Graph, Node, Ref, map_refs
 from stepsize.engine.torch.operations import OPERATIONS, RANDOM_OPERATIONS
 from stepsize.errors import ProblemError, first_line
+from stepsize.problems.torch.graph import DType, Graph, Node, Ref, map_refs
 
 DTYPES = {
     "float32": jnp.float32,
@@ -58,6 +58,11 @@ def run(
             raise ProblemError(f"{node.place}: {node.operation}: {first_line(error)}") from error
     loss, outputs, mutated = map_refs(resolve, (graph.loss, graph.outputs, dict(graph.mutated)))
     return loss, outputs, {**buffers, **mutated}
+
+
+def draws(graph: Graph) -> bool:
+    """Return whether a graph may need a key."""
+    return any(_implementation(RANDOM_OPERATIONS, node.operation) is not None for node in graph.nodes)
 
 
 def unsupported_operations(graph: Graph) -> Iterator[str]:

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from stepsize.engine.torch.operations.reductions import norm
-from stepsize.engine.torch.optimizer_groups import Optimizer
 from stepsize.engine.torch.optimizer_rules import RULES, Slot
+from stepsize.problems.torch.optimizer_groups import Optimizer
 
 Arrays = Mapping[str, jax.Array]
 

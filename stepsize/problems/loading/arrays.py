@@ -54,19 +54,20 @@ def from_rows(
         rows, part = _join(rows)
         roles = roles.with_part(part)
     notes: list[str] = []
-    inputs = {
-        key: _input(key, array, prepare, notes)
-        for key, array in (rows.x if isinstance(rows.x, Mapping) else {"": rows.x}).items()
-    }
+    arrays = rows.x if isinstance(rows.x, Mapping) else {"": rows.x}
+    inputs = {key: _input(key, array, prepare, notes) for key, array in arrays.items()}
     check_fits(f"data {name!r}", COPIES * sum(array.nbytes for array in inputs.values()))
-    target = recognise(_array("y", rows.y), kind, rows.classes)
+    y = _array("y", rows.y)
+    target = recognise(y, kind, rows.classes)
     if prepare is None:
         prepare = any(array.dtype.kind == "f" and array.ndim == 2 for array in inputs.values())
     columns = read_roles(roles if rows.weights is None else roles.with_weights(rows.weights), name)
     test = test_rows(columns)
     return Data(
         name, inputs[""] if list(inputs) == [""] else inputs, target.y, target.classes, source, target.kind,
-        prepare=prepare, test=test, one_hot=target.one_hot, **columns, notes=(target.note, *notes),
+        prepare=prepare, test=test, one_hot=target.one_hot, **columns,
+        flat=tuple(key for key, array in arrays.items() if np.ndim(array) == 1), target_shape=y.shape[1:],
+        notes=(target.note, *notes),
     )  # fmt: skip
 
 

@@ -82,8 +82,10 @@ def from_frame(
     x, feature_notes = read_features(
         frame[features], place, mark, {columns[number]: text for number, text in codes.items()}
     )
-    special = {role: read_role(role, _role(frame, columns_of, role, value, mark), place)
-               for role, value in roles.named().items()}  # fmt: skip
+    special: dict[str, Any] = {
+        role: read_role(role, _role(frame, columns_of, role, value, mark), place)
+        for role, value in roles.named().items()
+    }
     if _look_like_values(frame.columns, place):
         some = ", ".join(map(repr, columns[:3]))
         notes = [*notes, f"the names of the columns ({some}, ...) look like a row of values; "

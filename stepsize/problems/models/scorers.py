@@ -49,14 +49,36 @@ def make_scorer(
     Raises: ProblemError if the metric does not fit the data, returns several numbers, or does not tell right
     answers from wrong ones.
     """
+    scorer, numbers = _fitting_metric(metric, kind, classes, width, one_hot)
+    link = _link(scorer, metric, kind, width, model, loss, signs)
+    return Scorer(scorer, numbers, link, signs and not _is_share(scorer, metric))
+
+
+def scorer_of_outputs(
+    metric: Metric, kind: str, classes: int, width: int, one_hot: bool, are_logits: bool
+) -> Scorer:
+    """Build the Keras metric that scores outputs of any framework, logits or not.
+
+    Raises: ProblemError as `make_scorer` does.
+    """
+    scorer, numbers = _fitting_metric(metric, kind, classes, width, one_hot)
+    needs_link = are_logits and kind != "regression" and not _from_logits(scorer)
+    return Scorer(scorer, numbers, _link_of(kind, width) if needs_link else None)
+
+
+def _fitting_metric(metric: Metric, kind: str, classes: int, width: int, one_hot: bool) -> tuple[Any, bool]:
+    """Return the Keras metric, checked, and whether it takes class numbers."""
     import keras
 
     scorer = make_metric(metric, kind, width)
     numbers = takes_class_numbers(scorer, one_hot)
     if not isinstance(scorer, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
         _check(scorer, metric, kind, classes, width, numbers)
-    link = _link(scorer, metric, kind, width, model, loss, signs)
-    return Scorer(scorer, numbers, link, signs and not _is_share(scorer, metric))
+    return scorer, numbers
+
+
+def _link_of(kind: str, width: int) -> str:
+    return "sigmoid" if kind == "multilabel" or width == 1 else "softmax"
 
 
 def _link(
@@ -64,7 +86,7 @@ def _link(
 ) -> str | None:
     if kind == "regression" or _from_logits(scorer):
         return None
-    link = "sigmoid" if kind == "multilabel" or width == 1 else "softmax"
+    link = _link_of(kind, width)
     if _from_logits(loss):
         return link
     has_margins = (signs or loss_name(loss) in HINGE) and _is_share(scorer, metric)

@@ -84,7 +84,7 @@ def make_problem(description: Description) -> Problem | Training:
         )
     others = (*PROTOCOL_KEYS, "seeds", "problem", "data")
     changes = {key: value for key, value in description.items() if key not in others}
-    if "optimizer" in changes:
+    if "optimizer" in changes and ("loss" not in changes or isinstance(changes["optimizer"], Mapping)):
         check_table("optimizer", changes["optimizer"])
         changes["settings"] = optimizer_settings(changes.pop("optimizer"))
     for key, value in _split_table(changes.pop("split", {})).items():

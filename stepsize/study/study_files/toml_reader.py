@@ -48,6 +48,7 @@ class StudyFile(BaseModel):
         None, examples=['"stratified"', '{ kind = "stratified", validation = 0.33 }']
     )
     model: str | None = Field(None, examples=['"mlp(64)"'])
+    loss: str | None = Field(None, examples=['"CrossEntropyLoss"'])
     optimizer: dict[str, Any] | None = Field(None, examples=['{ name = "sgd", momentum = 0.9 }'])
     epochs: int | None = Field(None, examples=["50"])
     batch_size: int | None = Field(None, examples=["32"])

@@ -97,7 +97,7 @@ class Training:
         return direction(self.metric) == "max" and bool(self.higher_is_better)
 
     @property
-    def optimizer(self) -> None:
+    def optimizer_name(self) -> None:
         """None: only the function knows its optimizer."""
         return None
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import layers, losses
 
-from stepsize.engine.initial_weights import is_generator_state
+from stepsize.engine.keras.initial_weights import is_generator_state
 from tests.support.vmapped import assert_as_vmap, drawn, numbers, own
 
 RNG = np.random.default_rng(4)

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from stepsize.engine.torch.export import training_graph
-from stepsize.engine.torch.graph import Graph
-from stepsize.engine.torch.initial_weights import initial_weights, loss_buffers
 from stepsize.engine.torch.interpreter import run
-from stepsize.engine.torch.optimizer_groups import Optimizer
-from stepsize.engine.torch.optimizer_settings import read_optimizer
 from stepsize.engine.torch.optimizers import start, update
+from stepsize.problems.torch.export import training_graph
+from stepsize.problems.torch.graph import Graph
+from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
+from stepsize.problems.torch.optimizer_groups import Optimizer
+from stepsize.problems.torch.optimizer_settings import read_optimizer
 from tests.engine.torch.models import CASES, ROWS, Case
 
 SEED = 3

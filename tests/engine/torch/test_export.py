@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stepsize.engine.torch.export import export_model, training_graph
-from stepsize.engine.torch.initial_weights import initial_weights
 from stepsize.engine.torch.interpreter import run, unsupported_operations
 from stepsize.errors import ProblemError
+from stepsize.problems.torch.export import export_model, training_graph
+from stepsize.problems.torch.initial_weights import initial_weights
 from tests.engine.torch.loops import graph_of
 from tests.engine.torch.models import CASES
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from stepsize.engine.torch.export import training_graph
 from stepsize.engine.torch.interpreter import run, unsupported_operations
+from stepsize.problems.torch.export import training_graph
 from tests.engine.torch.layers import FAMILIES, Shifted, total
 
 EXPORTED_ROWS, ROWS = 3, 5

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from stepsize.engine.torch.export import export_model, training_graph
-from stepsize.engine.torch.graph import Graph
-from stepsize.engine.torch.initial_weights import initial_weights
 from stepsize.engine.torch.interpreter import run
-from stepsize.engine.torch.optimizer_settings import read_optimizer
 from stepsize.engine.torch.optimizers import start, update
+from stepsize.problems.torch.export import export_model, training_graph
+from stepsize.problems.torch.graph import Graph
+from stepsize.problems.torch.initial_weights import initial_weights
+from stepsize.problems.torch.optimizer_settings import read_optimizer
 from tests.engine.torch.loops import batches, graph_of, in_torch
 from tests.engine.torch.models import CASES, Encoder
 

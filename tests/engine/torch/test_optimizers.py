@@ -14,11 +14,11 @@ import torch
 from torch import nn, optim
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from stepsize.engine.torch.optimizer_groups import NAMES, Optimizer
 from stepsize.engine.torch.optimizer_rules import RULES
-from stepsize.engine.torch.optimizer_settings import read_optimizer
 from stepsize.engine.torch.optimizers import start, update
 from stepsize.errors import ProblemError
+from stepsize.problems.torch.optimizer_groups import NAMES, Optimizer
+from stepsize.problems.torch.optimizer_settings import read_optimizer
 
 UPDATES = 50
 RATES = 0.02 * (0.6 + 0.4 * np.cos(np.arange(UPDATES) / 4))

@@ -26,10 +26,17 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Group:
-    """A group of parameters, by name, with the settings that PyTorch keeps for it."""
+    """A group of parameters, by name, with the settings that PyTorch keeps for it.
+
+    `own` are the settings that differ from the optimizer's defaults. The group's rate is `scale` times that
+    of the schedule, times the multiplier called `multiplier`, if it has one.
+    """
 
     names: tuple[str, ...]
     settings: Mapping[str, Any]
+    own: tuple[str, ...] = ()
+    scale: float = 1.0
+    multiplier: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.engine.torch.graph import DType, ExportedModel, Graph, Node, Ref
 from stepsize.errors import ProblemError, require
+from stepsize.problems.torch.graph import DType, ExportedModel, Graph, Node, Ref
 
 require("torch", "torch")
 
 import torch  # noqa: E402
 from torch import fx, nn  # noqa: E402
 
-from stepsize.engine.torch.model_checks import (  # noqa: E402
+from stepsize.problems.torch.model_checks import (  # noqa: E402
     check_batch,
     check_forward,
     check_loss,

@@ -1,0 +1,67 @@
+"""What the answer of a study reports about its problem."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from stepsize.problems.data_facts import describe
+from stepsize.problems.model_notes import model_notes
+from stepsize.problems.models.model_transport import identity, is_text
+from stepsize.problems.preprocessing import scaling_advice
+
+
+def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model."""
+    metric, settings = problem.scored_by, dict(problem.settings or {})
+    default = metric if problem.metric is None else None
+    if problem.torch_source is None:
+        model = str(form.get("text") or form.get("factory") or "Keras model")
+        notes = [] if is_text(problem.model) else list(model_notes(form, problem.data, default))
+        optimizer = {"name": settings.pop("optimizer", "as compiled"), **settings}
+    else:
+        model, notes = f"{problem.torch_source.factory.name} (PyTorch)", problem.torch_source.notes
+        optimizer = problem.torch_source.optimizer_facts
+    data: dict[str, Any] = describe(
+        problem.data, problem.parts(0), problem.split
+    )  # all seeds share its shares
+    data["scaled"] = problem.scaled
+    if problem.scales_target:
+        data["notes"].append("target: standardised by the training rows, for the loss")
+    if problem.scaled:
+        data["notes"].append(scaling_advice(problem.data, problem.scales_target))
+    return {
+        "protocol": {
+            "epochs": problem.epochs,
+            "batch_size": problem.batch_size,
+            "updates_per_epoch": problem.updates_per_epoch,
+            "horizon": problem.epochs * problem.updates_per_epoch,
+            "model": model,
+            "model_notes": notes,
+            "optimizer": optimizer,
+            "metric": metric.name,
+            "higher_is_better": metric.higher_is_better,
+            "share": metric.share,
+            "split": str(problem.split),
+            "split_kind": problem.split.kind,
+            "folds": problem.split.folds if problem.split.kind == "kfold" else None,
+        },
+        "data": data,
+    }
+
+
+def problem_digest(problem: Any, form: Mapping[str, Any]) -> str:
+    """Return sixteen hexadecimal digits that change with everything in a `Problem` that affects results."""
+    source = problem.torch_source
+    parts = (
+        source.identity if source else identity(form), problem.data.digest, problem.epochs,
+        problem.batch_size, *problem.split.identity, dict(problem.settings or {}),
+    )  # fmt: skip
+    if problem.metric is not None or problem.class_weight is not None:
+        weights = problem.class_weight or {}
+        by_class = weights if isinstance(weights, str) else {str(k): float(v) for k, v in weights.items()}
+        parts += (asdict(problem.scored_by), by_class)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

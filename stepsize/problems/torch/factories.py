@@ -1,0 +1,139 @@
+"""Where the models of a study come from: a factory, a class, or a module whose copies get fresh weights."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from stepsize.errors import ProblemError, first_line, require
+from stepsize.user_modules import import_user_module
+
+RESET = ("reset_parameters", "_reset_parameters")  # the second of attention and of transformers
+
+
+@dataclass(frozen=True, eq=False)
+class Factory:
+    """A function that makes the model of a run, the model's name, and a note on its weights."""
+
+    make: Callable[[], Any]
+    name: str
+    note: str = ""
+
+    def __call__(self) -> Any:
+        """Return a model.
+
+        Raises: ProblemError if that fails, or if it is not an `nn.Module`.
+        """
+        from torch import nn
+
+        try:
+            model = self.make()
+        except ProblemError:
+            raise
+        except Exception as error:  # a user's factory may raise anything
+            raise ProblemError(
+                f"model {self.name!r} cannot be made without arguments: {type(error).__name__}: "
+                f"{first_line(error)}; pass a function such as lambda: {self.name}(...)"
+            ) from error
+        if not isinstance(model, nn.Module):
+            raise ProblemError(f"model {self.name!r} must make an nn.Module, not {type(model).__name__}")
+        return model
+
+
+def is_torch_model(model: Any) -> bool:
+    """Return whether a model is a PyTorch module or a class of them; a function may be one or not."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    return (
+        issubclass(model, torch.nn.Module) if inspect.isclass(model) else isinstance(model, torch.nn.Module)
+    )
+
+
+def factory_of(model: Any, from_weights: bool = False) -> Factory:
+    """Return the factory of a model: a function, a class, a module, or the path `package.module:function`.
+
+    With `from_weights` every model is a copy of the module as it is.
+
+    Raises: ProblemError for anything else, and for a module with weights that cannot be made afresh.
+    """
+    require("torch", "torch")
+    from torch import nn
+
+    if isinstance(model, str):
+        model = imported("model", model)
+    if from_weights and not isinstance(model, nn.Module):
+        raise ProblemError("from_weights=True is for a module that has weights; a factory makes its own")
+    if isinstance(model, nn.Module):
+        kept = copy.deepcopy(model)  # as it is now, whatever happens to it later
+        name = type(model).__name__
+        if from_weights:
+            return Factory(lambda: copy.deepcopy(kept), name)
+        if names := list(unset_parameters(kept)):
+            raise ProblemError(
+                f"model {name}: parameter {names[0]!r} belongs to no layer with reset_parameters(), so no "
+                "seed can have fresh weights; pass the function or the class that makes the model, or "
+                "from_weights=True to start every run from its current weights"
+            )
+        note = (
+            "every seed draws fresh weights by reset_parameters() of its layers, except frozen ones; "
+            "from_weights=True starts from the module's own, and a factory may draw them in another way"
+        )
+        return Factory(lambda: fresh(kept), name, note)
+    if callable(model):
+        return Factory(model, getattr(model, "__name__", type(model).__name__))
+    raise ProblemError(
+        f"model must be an nn.Module, a class of one, a function that makes one, or its path "
+        f"'package.module:function'; got {type(model).__name__}"
+    )
+
+
+def fresh(model: Any) -> Any:
+    """Return a copy of a module with new weights, drawn layer by layer, each behind the layers inside it.
+
+    Frozen layers stay as they are.
+    """
+    model = copy.deepcopy(model)
+    for module in _inner_first(model):
+        own = list(module.parameters(recurse=False))
+        if own and not any(parameter.requires_grad for parameter in own):
+            continue
+        for name in RESET:
+            if callable(getattr(module, name, None)):
+                getattr(module, name)()
+                break
+    return model
+
+
+def unset_parameters(model: Any) -> Iterator[str]:
+    """Yield the parameters that no `reset_parameters` of a layer draws, unless they are frozen."""
+    drawn = {
+        id(parameter)
+        for module in model.modules()
+        if any(callable(getattr(module, name, None)) for name in RESET)
+        for parameter in module.parameters(recurse=False)
+    }
+    for name, parameter in model.named_parameters():
+        if id(parameter) not in drawn and parameter.requires_grad:
+            yield name
+
+
+def _inner_first(module: Any) -> Iterator[Any]:
+    for child in module.children():
+        yield from _inner_first(child)
+    yield module
+
+
+def imported(argument: str, path: str) -> Any:
+    """Return what the path `package.module:name` leads to, which `argument` has."""
+    module, _, name = path.partition(":")
+    if not all(part.isidentifier() for part in [*module.split("."), name]):
+        raise ProblemError(f"{argument} {path!r} is not of the form package.module:function")
+    try:
+        return getattr(import_user_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ProblemError(f"{argument} {path!r} cannot be imported: {first_line(error)}") from error

@@ -1,0 +1,165 @@
+"""The settings of a user's PyTorch optimizer as plain data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from stepsize.errors import ProblemError, first_line, unknown
+from stepsize.problems.torch.optimizer_groups import NAMES, Group, Optimizer
+
+LEFT_OUT = ("params", "param_names", "foreach", "fused", "capturable", "differentiable")
+"""Settings that change how PyTorch computes an update, not the update itself."""
+CLIPPING = {"clip_grad_norm": "clip_norm", "clip_grad_value": "clip_value"}
+"""Our settings that are no arguments of an optimizer, as PyTorch's functions are called."""
+
+
+def read_optimizer(
+    make: Callable[..., torch.optim.Optimizer] | None,
+    model: nn.Module,
+    trained: Collection[str],
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Optimizer:
+    """Return the optimizer that `make` makes for a model: its name, groups and settings.
+
+    `make` is a class of `torch.optim`, a `partial` of one, or a function of the model that returns an
+    optimizer, for groups of parameters. `trained` are the parameters that have gradients. `settings` replace
+    arguments of the optimizer, except where a group has a value of its own; `optimizer` among them names
+    another optimizer.
+
+    Raises: ProblemError for an optimizer that does not train in populations.
+    """
+    settings = dict(settings or {})
+    clipping = {"clip_norm": clip_norm, "clip_value": clip_value}
+    clipping |= {
+        field: _bound(name, settings.pop(name)) for name, field in CLIPPING.items() if name in settings
+    }
+    chosen = settings.pop("optimizer", None)
+    if make is None and chosen is None:
+        raise ProblemError(
+            "optimizer=None: a PyTorch model needs an optimizer, such as optimizer=torch.optim.AdamW"
+        )
+    optimizer = _made(make if make is not None else class_called(chosen), model)
+    if settings or (chosen is not None and make is not None):
+        optimizer = _changed(optimizer, None if chosen is None else class_called(chosen), settings)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = []
+    for group in optimizer.param_groups:
+        if any(id(parameter) not in names for parameter in group["params"]):
+            raise ProblemError("the optimizer has a parameter that is not the model's")
+        members = [names[id(parameter)] for parameter in group["params"]]
+        values = {name: _plain(value) for name, value in group.items() if name not in LEFT_OUT}
+        groups.append(
+            Group(
+                tuple(name for name in members if name in trained),
+                values,
+                tuple(own_settings(optimizer, group)),
+                _scale(optimizer, group),
+            )
+        )
+    return Optimizer(type(optimizer).__name__, tuple(groups), **clipping)
+
+
+def class_called(name: Any) -> type[torch.optim.Optimizer]:
+    """Return the class of `torch.optim` with a name, in upper or lower case."""
+    for known in NAMES:
+        if known.lower() == str(name).lower() and hasattr(torch.optim, known):
+            return getattr(torch.optim, known)
+    raise ProblemError(unknown("optimizer for a population", str(name), NAMES))
+
+
+def own_settings(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a group, apart from its rate, that differ from the optimizer's defaults."""
+    return {
+        name: value
+        for name, value in optimizer.defaults.items()
+        if name not in (*LEFT_OUT, "lr") and name in group and _plain(group[name]) != _plain(value)
+    }
+
+
+def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
+    target = make.func if isinstance(make, partial) else make
+    if isinstance(make, torch.optim.Optimizer):
+        kind = type(make).__name__
+        raise ProblemError(
+            f"optimizer is a {kind} of a live model; pass what makes one, such as "
+            f"partial(torch.optim.{kind}, ...), or lambda model: torch.optim.{kind}([...])"
+        )
+    if not callable(make):
+        raise ProblemError(
+            f"optimizer={make!r} must be a class of torch.optim, a partial of one, or a function of the "
+            "model that returns an optimizer"
+        )
+    try:
+        optimizer = make(model.parameters() if inspect.isclass(target) else model)
+    except (ValueError, TypeError) as error:
+        raise ProblemError(f"the optimizer cannot be made: {first_line(error)}") from error
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ProblemError(f"optimizer must make a torch.optim.Optimizer, not {type(optimizer).__name__}")
+    kind = type(optimizer)
+    if getattr(torch.optim, kind.__name__, None) is not kind or kind.__name__ not in NAMES:
+        raise ProblemError(unknown("optimizer for a population", kind.__name__, NAMES))
+    return optimizer
+
+
+def _changed(
+    optimizer: torch.optim.Optimizer, other: type[torch.optim.Optimizer] | None, settings: Mapping[str, Any]
+) -> torch.optim.Optimizer:
+    """Return an optimizer for the same groups, with other settings, or of another class."""
+    kind = other or type(optimizer)
+    takes = set(inspect.signature(kind).parameters) - {"params"}
+    for name in settings:
+        if name not in takes:
+            raise ProblemError(unknown(f"argument of {kind.__name__}", name, [*sorted(takes), *CLIPPING]))
+    usual = optimizer.defaults if kind is type(optimizer) else {"lr": optimizer.defaults["lr"]}
+    groups = []
+    for group in optimizer.param_groups:
+        rate = {"lr": group["lr"]} if group["lr"] != optimizer.defaults["lr"] else {}
+        groups.append({"params": group["params"], **rate, **own_values(optimizer, group, takes)})
+    arguments = {name: value for name, value in usual.items() if name in takes}
+    arguments |= {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
+    try:
+        return kind(groups, **arguments)
+    except (ValueError, TypeError) as error:
+        raise ProblemError(
+            f"optimizer {kind.__name__} does not take {settings}: {first_line(error)}"
+        ) from error
+
+
+def own_values(
+    optimizer: torch.optim.Optimizer, group: Mapping[str, Any], takes: Collection[str]
+) -> dict[str, Any]:
+    """Return the settings of a group that are its own and that another class takes."""
+    return {name: group[name] for name in own_settings(optimizer, group) if name in takes}
+
+
+def _scale(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> float:
+    """Return the rate of a group as a multiple of the optimizer's own."""
+    rate, usual = float(group["lr"]), float(optimizer.defaults["lr"])
+    if rate == usual:
+        return 1.0
+    if usual == 0:
+        raise ProblemError("the optimizer has lr=0 and groups with rates of their own; give it another lr")
+    return rate / usual
+
+
+def _bound(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ProblemError(f"{name}={value!r} must be a positive number")
+    return float(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as numbers and texts; a rate may be a tensor of one number."""
+    if isinstance(value, torch.Tensor):
+        return float(value)
+    if isinstance(value, list | tuple):
+        return tuple(_plain(item) for item in value)
+    return value

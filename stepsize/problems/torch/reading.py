@@ -1,0 +1,270 @@
+"""A user's PyTorch model, loss and optimizer, read for the data of a study."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from stepsize.errors import ProblemError, first_line
+from stepsize.problems.data import Data
+from stepsize.problems.target_encoding import encode
+from stepsize.problems.torch.data import input_names
+from stepsize.problems.torch.export import Training, export_model
+from stepsize.problems.torch.factories import Factory
+from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
+from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
+from stepsize.problems.torch.optimizer_groups import Optimizer
+from stepsize.problems.torch.optimizer_settings import read_optimizer
+from stepsize.problems.torch.torch_model import TargetForm, TorchModel, weights_digest
+
+LOGITS = ("cross_entropy_loss", "nll_loss_nd", "binary_cross_entropy_with_logits", "log_sigmoid")
+"""Operations of losses that take logits, or logarithms of probabilities."""
+OUTPUTS_NEEDED = {  # by kind of data
+    "binary": "one output, or one for each of the 2 classes: end it with nn.Linear(..., 1) or (..., 2)",
+    "multiclass": "one output for each of the {0} classes: end it with nn.Linear(..., {0})",
+    "multilabel": "one output for each of the {0} labels: end it with nn.Linear(..., {0})",
+    "regression": "one output for each of the {0} quantities: end it with nn.Linear(..., {0})",
+}
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A PyTorch model that has been read: its travel form, and what makes weights and optimizers."""
+
+    factory: Factory
+    loss: Any
+    optimizer: Any
+    example: nn.Module
+    model: TorchModel
+
+    def weights(self, seed: int) -> Weights:
+        """Return the initial weights of a seed, those of `torch.manual_seed(seed); make()`."""
+        return self._weights(seed)
+
+    @cached_property
+    def _weights(self) -> Callable[[int], Weights]:
+        def draw(seed: int) -> Weights:
+            parts = initial_weights(self.factory, [seed])
+            return {
+                **{name: _narrow(array[0]) for part in parts for name, array in part.items()},
+                **{name: _narrow(array) for name, array in loss_buffers(self.loss).items()},
+            }
+
+        return lru_cache(64)(draw)
+
+    def optimizer_with(self, settings: Mapping[str, Any]) -> Optimizer:
+        """Return the optimizer with other settings.
+
+        Raises: ProblemError for settings that it does not take.
+        """
+        trained = self.model.exported.parameters
+        return read_optimizer(self.optimizer, self.example, trained, settings=settings)
+
+    def check_settings(self, usual: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        """Raise ProblemError for settings of a candidate that the optimizer does not take."""
+        ours = {name for name in ("batch_size", "multipliers") if name in settings}
+        ours |= {"momentum"} if isinstance(settings.get("momentum"), str) else set()  # by schedule
+        settings = {name: value for name, value in settings.items() if name not in ours}
+        self.optimizer_with(settings if "optimizer" in settings else {**usual, **settings})
+
+    def form(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the travel form with the optimizer's settings."""
+        return {"torch": replace(self.model, optimizer=self.optimizer_with(settings))}
+
+    @property
+    def optimizer_facts(self) -> dict[str, Any]:
+        """The optimizer's name and settings, apart from the rate, as JSON values."""
+        optimizer = self.model.optimizer
+        settings = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in optimizer.groups[0].settings.items()
+            if name not in ("lr", "initial_lr")
+        }
+        clipping = {"clip_grad_norm": optimizer.clip_norm, "clip_grad_value": optimizer.clip_value}
+        clipping = {name: bound for name, bound in clipping.items() if bound is not None}
+        return {"name": optimizer.name, **settings, **clipping}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user may want to know of how the model is trained."""
+        notes = [
+            "it is trained by JAX: the graph, the initial weights of each seed and the optimizer's updates "
+            "are PyTorch's, dropout masks are JAX's"
+        ]
+        if self.factory.note:
+            notes.append(self.factory.note)
+        if self.model.exported.frozen:
+            count = len(self.model.exported.frozen)
+            notes.append(f"{count} of its parameters are frozen or unused, and stay as they are")
+        return notes
+
+    @cached_property
+    def identity(self) -> list[str]:
+        """What affects results: the graphs, the optimizer and the weights that two seeds start from."""
+        return [self.model.identity, weights_digest(self.weights(0), self.weights(1))]
+
+
+def read_model(
+    factory: Factory, loss: Any, optimizer: Any, settings: Mapping[str, Any], data: Data
+) -> Source:
+    """Read a model with its loss and its optimizer for some data.
+
+    Raises: ProblemError, in one sentence, for what cannot be trained in a population.
+    """
+    check_loss(loss)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        model = factory()
+    check_module(model)
+    names = _names(model, data)
+    inputs = [_tensor(name in data.flat, _filled(data, name)) for name in names]
+    outputs = _predicted(model, inputs)
+    width = _width(outputs, data)
+    rows = len(inputs[0])
+    target_form, target = _target(model, loss, inputs, outputs, width, data, rows)
+    exported = export_model(model, loss, inputs, target)
+    buffers = {name: buffer.detach().numpy() for name, buffer in model.named_buffers()}
+    parameters = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
+    weights = {**parameters, **buffers, **loss_buffers(loss)}
+    operations = {node.operation.partition(".")[0] for node in exported.training.nodes}
+    travelling = TorchModel(
+        exported=exported,
+        optimizer=read_optimizer(optimizer, model, exported.parameters, settings=settings),
+        weights={name: np.zeros_like(_narrow(array)) for name, array in weights.items()},
+        inputs=names,
+        flat=data.flat,
+        target=target_form,
+        width=width,
+        are_logits=bool(operations & set(LOGITS)),
+        sums=_is_sum(model, loss, inputs, target),
+    )
+    return Source(factory, loss, optimizer, model, travelling)
+
+
+def _names(model: nn.Module, data: Data) -> tuple[str, ...]:
+    """Return the names of the data's inputs in the order of the model's arguments."""
+    names = tuple(data.inputs)
+    if len(names) == 1:
+        return names
+    expected = tuple(input_names(model.forward, len(names)))
+    if set(names) == set(expected):
+        return expected
+    raise ProblemError(
+        f"the data has the inputs {', '.join(names)}, and the model's forward takes {', '.join(expected)}; "
+        "call them alike"
+    )
+
+
+def _filled(data: Data, name: str) -> np.ndarray:
+    """Return some rows of an input; not as many as there are outputs, so that axes are not mixed up."""
+    x = data.trained_x
+    rows = 3 if data.outputs == 4 else 4
+    return np.nan_to_num((x if isinstance(x, np.ndarray) else x[name])[:rows])
+
+
+def _tensor(is_flat: bool, array: np.ndarray) -> torch.Tensor:
+    array = array.reshape(len(array)) if is_flat else array
+    return torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array.copy())
+
+
+def _predicted(model: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
+    """Return the model's first output for a batch."""
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            outputs = copy.deepcopy(model)(*inputs)
+    except Exception as error:  # a user's model may raise anything
+        shapes = ", ".join(f"{tuple(each.shape[1:])} of {each.dtype}" for each in inputs)
+        raise ProblemError(
+            f"the model does not take rows of shape {shapes}: {type(error).__name__}: {first_line(error)}"
+        ) from error
+    first = next(_tensors(outputs), None)
+    if first is None or first.ndim == 0 or len(first) != len(inputs[0]):
+        shape = "no tensor" if first is None else f"a tensor {tuple(first.shape)}"
+        raise ProblemError(
+            f"the model returns {shape} for {len(inputs[0])} rows; its first axis must be the rows"
+        )
+    return first
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _width(outputs: torch.Tensor, data: Data) -> int:
+    """Return the number of outputs per row; raise ProblemError if the data needs another one."""
+    shape = tuple(outputs.shape[1:])
+    width = prod(shape)
+    fits = width in (1, 2) if data.kind == "binary" else width == data.outputs
+    if not fits or (data.kind in ("binary", "multiclass") and len(shape) > 1):
+        needed = OUTPUTS_NEEDED[data.kind].format(data.outputs)
+        raise ProblemError(
+            f"the model's output for a row has the shape {shape}; {data.kind} data needs {needed}"
+        )
+    return width
+
+
+def _target(
+    model: nn.Module,
+    loss: Any,
+    inputs: list[torch.Tensor],
+    outputs: torch.Tensor,
+    width: int,
+    data: Data,
+    rows: int,
+) -> tuple[TargetForm, torch.Tensor]:
+    """Return the form of targets that the loss takes, and an example; the first that it computes."""
+    module = Training(copy.deepcopy(model), copy.deepcopy(loss))
+    refusal: ProblemError | None = None
+    y = data.y[:rows].astype(np.float32) if data.kind == "regression" else data.y[:rows]
+    for form in _forms(tuple(outputs.shape[1:]), width, data):
+        encoded = encode(y, data.kind, len(data.classes), width, form.numbers)
+        target = _tensor(False, encoded.reshape(rows, *form.shape))
+        try:
+            check_forward(module, (*inputs, target))
+            return form, target
+        except ProblemError as error:
+            refusal = refusal or error
+    assert refusal is not None
+    raise refusal
+
+
+def _forms(shape: tuple[int, ...], width: int, data: Data) -> list[TargetForm]:
+    """Return the forms of targets that a loss may take, the usual one first."""
+    alike, own = TargetForm(False, shape), TargetForm(False, data.target_shape)
+    if data.kind in ("multilabel", "regression"):
+        return [alike] if alike == own else [alike, own]
+    if width == 1:
+        return [alike, TargetForm(False, () if shape else (1,))]
+    classes, columns = TargetForm(True, ()), TargetForm(False, (width,))
+    return [columns, classes] if data.one_hot else [classes, columns]
+
+
+def _is_sum(model: nn.Module, loss: Any, inputs: list[torch.Tensor], target: torch.Tensor) -> bool:
+    """Return whether the loss of a batch that holds every row twice is twice as large."""
+    model = copy.deepcopy(model).eval()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        once = float(loss(model(*inputs), target))
+        twice = float(loss(model(*(torch.cat([x, x]) for x in inputs)), torch.cat([target, target])))
+    return bool(np.isclose(twice, 2 * once, rtol=1e-3) and not np.isclose(twice, once, rtol=1e-3))
+
+
+def _narrow(array: np.ndarray) -> np.ndarray:
+    """Return an array with whole numbers as JAX counts them."""
+    return array.astype(np.int32) if array.dtype == np.int64 else array

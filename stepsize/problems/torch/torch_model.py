@@ -1,0 +1,79 @@
+"""The travel form of a PyTorch model: all that the training process needs to know of it, as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stepsize.problems.torch.graph import DType, ExportedModel, Graph, Ref, map_refs
+from stepsize.problems.torch.optimizer_groups import Optimizer
+
+
+@dataclass(frozen=True)
+class TargetForm:
+    """How a loss takes its targets: class numbers or floats, and the shape of those of a row."""
+
+    numbers: bool
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TorchModel:
+    """A PyTorch model with its loss and its optimizer.
+
+    `weights` has an example of every parameter and buffer, those of the loss too, for their shapes. `inputs`
+    are the names of the data's inputs in the order of the model's arguments, and `flat` those whose rows are
+    single numbers without an axis. `width` is the number of outputs of a row. `are_logits` is whether the
+    loss takes outputs for logits or log-probabilities, and `sums` whether it is a sum over the rows of a
+    batch instead of their mean.
+    """
+
+    exported: ExportedModel
+    optimizer: Optimizer
+    weights: Mapping[str, np.ndarray]
+    inputs: tuple[str, ...]
+    flat: tuple[str, ...]
+    target: TargetForm
+    width: int
+    are_logits: bool
+    sums: bool
+
+    @property
+    def identity(self) -> str:
+        """A digest of the graphs and the settings, without the lines of the code that they come from."""
+        digest = hashlib.sha256()
+        for graph in (self.exported.training, self.exported.evaluation):
+            _add_graph(digest, graph)
+        facts = (self.exported.parameters, self.optimizer, self.inputs, self.flat, self.target, self.sums)
+        digest.update(repr(facts).encode())
+        return digest.hexdigest()[:16]
+
+
+def weights_digest(*weights: Mapping[str, np.ndarray]) -> str:
+    """Return a digest of the initial weights of some seeds."""
+    digest = hashlib.sha256()
+    for each in weights:
+        for name, array in sorted(each.items()):
+            digest.update(f"{name}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+def _add_graph(digest: Any, graph: Graph) -> None:
+    for node in graph.nodes:
+        digest.update(
+            repr((node.name, node.operation, node.arguments, sorted(node.keywords.items()))).encode()
+        )
+    for name, array in sorted(graph.constants.items()):
+        digest.update(f"{name}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    ends = (graph.parameters, graph.buffers, graph.batch, graph.loss, graph.mutated)
+    digest.update(repr((*ends, map_refs(_name, graph.outputs))).encode())
+
+
+def _name(reference: Ref | DType) -> str:
+    return reference.name

@@ -1,0 +1,67 @@
+"""What a user says to train a PyTorch model: recognised, loaded and read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from stepsize.errors import ProblemError, require, unknown
+from stepsize.problems.data import Data
+from stepsize.problems.torch.data import torch_data
+from stepsize.problems.torch.factories import factory_of, imported, is_torch_model
+
+if TYPE_CHECKING:
+    from stepsize.problems.torch.reading import Source
+
+
+def trains_in_torch(model: Any, loss: Any) -> bool:
+    """Return whether a model is PyTorch's: a module, a class of modules, or one that comes with a loss.
+
+    Raises: ProblemError for a PyTorch model without a loss, and for a loss beside a model of another kind.
+    """
+    if loss is None:
+        if is_torch_model(model):
+            raise ProblemError("loss=None: a PyTorch model needs a loss, such as loss=nn.CrossEntropyLoss()")
+        return False
+    if hasattr(model, "get_compile_config") or (isinstance(model, str) and ":" not in model):
+        shown = repr(model) if isinstance(model, str) else f"a {type(model).__name__}"
+        raise ProblemError(f"loss is for a PyTorch model, and model is {shown}; leave loss out")
+    require("torch", "torch")
+    return True
+
+
+def converted_data(source: Any, model: Any) -> tuple[Any, str | None]:
+    """Return data with arrays in place of tensors, and the kind of the target if its type says it."""
+    return (
+        (source, None)
+        if isinstance(source, Data)
+        else torch_data(source, lambda: factory_of(model)().forward)
+    )
+
+
+def loss_of(loss: Any) -> Any:
+    """Return a loss by its name in `torch.nn`, by its path `package.module:loss`, or as it is."""
+    if not isinstance(loss, str):
+        return loss
+    from torch import nn
+
+    if ":" in loss:
+        value = imported("loss", loss)
+    elif hasattr(nn, loss) and loss.endswith("Loss"):
+        value = getattr(nn, loss)
+    else:
+        raise ProblemError(unknown("loss", loss, sorted(name for name in dir(nn) if name.endswith("Loss"))))
+    return value() if inspect.isclass(value) else value
+
+
+def read_source(
+    model: Any, loss: Any, optimizer: Any, settings: Mapping[str, Any], data: Data, from_weights: bool
+) -> Source:
+    """Read a PyTorch model with its loss and its optimizer for some data.
+
+    Raises: ProblemError, in one sentence, for what cannot be trained in a population.
+    """
+    from stepsize.problems.torch.reading import read_model
+
+    return read_model(factory_of(model, from_weights), loss_of(loss), optimizer, settings, data)
