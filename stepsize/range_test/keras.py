@@ -112,6 +112,7 @@ class _Snapshot:
     """
 
     def __init__(self, model: keras.Model) -> None:
+        self._model = model
         compiled = [model._compile_loss, model._compile_metrics]
         self._built = [(each, each.built) for each in compiled if each is not None]
         self._random = random_states()
@@ -123,6 +124,8 @@ class _Snapshot:
         """Put everything back."""
         for variable, value in self._values:
             variable.assign(value)
+        if not all(built for _, built in self._built):
+            self._model.train_function = None  # on TensorFlow, it holds the variables of the metrics
         for each, built in self._built:
             each.built = built
         set_random_states(self._random)

@@ -87,7 +87,6 @@ class TorchStep:
         for parameter in self._before.parameters:
             parameter.grad = None
         self.model.train()
-        torch.manual_seed(sweep)
         seed_random_states(sweep)
         for generator in self._before.generators:
             generator.manual_seed(sweep)
@@ -141,8 +140,7 @@ class _Snapshot:
         self._scaler = None if scaler is None else scaler.state_dict()
         self.generators = _generators(loader)
         self._generators = [generator.get_state() for generator in self.generators]
-        self._random = random_states(), torch.get_rng_state()
-        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+        self._random = random_states()
 
     def restore(self) -> None:
         """Put everything back."""
@@ -162,10 +160,7 @@ class _Snapshot:
             self.scaler.load_state_dict(self._scaler)
         for generator, state in zip(self.generators, self._generators, strict=True):
             generator.set_state(state)
-        set_random_states(self._random[0])
-        torch.set_rng_state(self._random[1])
-        if self._cuda is not None:
-            torch.cuda.set_rng_state_all(self._cuda)
+        set_random_states(self._random)
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:
