@@ -185,6 +185,8 @@ def plan_maps(
     count = (FEW_SEEDS if problem.expensive else SEEDS) if seeds is None else seeds
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise StudyError(f"seeds={shown(seeds)} must be a whole number of 2 or more")
+    if count > TUNING_SEEDS:
+        raise StudyError(f"seeds={count} are too many; a map has at most {TUNING_SEEDS:,} for each rate")
     settings = [{}] if settings is None else _checked_settings(settings)
     grid = usual_tuning(problem, count).rates if rates is None else rates
     folds = problem.facts()["protocol"].get("folds") or 1

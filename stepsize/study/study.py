@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.checks import shown
 from stepsize.errors import StudyError, require, unknown
 from stepsize.metric_directions import contradicts
 from stepsize.schedules import Schedule
@@ -98,9 +99,10 @@ class Study:
         if self.baseline not in names:
             raise StudyError(unknown("baseline", self.baseline, names))
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise StudyError(f"seeds={list(self.seeds)} must be one or more different seeds")
+            raise StudyError(f"seeds={shown(list(self.seeds))} must be one or more different seeds")
         if not all(isinstance(seed, int) and 0 <= seed < TUNING_SEEDS for seed in self.seeds):
-            raise StudyError(f"seeds={list(self.seeds)} must be whole numbers from 0 to {TUNING_SEEDS - 1}")
+            numbers = shown(list(self.seeds))
+            raise StudyError(f"seeds={numbers} must be whole numbers from 0 to {TUNING_SEEDS - 1}")
 
     @property
     def steps(self) -> tuple[Study, ...]:
@@ -223,7 +225,9 @@ def make_study(
     require("train", "scipy", "sklearn")  # needed for the verdict, so checked before training
     named = tuple(Candidate.of(each) for each in candidates)
     if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
-        raise StudyError(f"seeds={seeds!r} must be a positive whole number or a list of seeds")
+        raise StudyError(f"seeds={shown(seeds)} must be a positive whole number or a list of seeds")
+    if isinstance(seeds, int) and seeds > TUNING_SEEDS:
+        raise StudyError(f"seeds={seeds} are too many; a study has at most {TUNING_SEEDS:,}")
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     problem.check_seeds(numbers)
     check_name(problem.name)
@@ -258,10 +262,11 @@ def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
     tuning leaves must fall with it, so the fine search grows as that root. A problem whose runs are expensive
     gets a quarter of the runs, and its rates are less certain.
     """
+    root = math.sqrt(max(seeds, 1))  # a number that cannot be used is refused with the study
     grid = SGD_GRID if problem.optimizer_name in ("sgd", None) else ADAPTIVE_GRID
     if problem.expensive:
-        return Tuning.of(grid, 6, 3, round(1.5 * math.sqrt(seeds)))
-    return Tuning.of(grid, 6, 8, round(7 * math.sqrt(seeds)))
+        return Tuning.of(grid, 6, 3, round(1.5 * root))
+    return Tuning.of(grid, 6, 8, round(7 * root))
 
 
 def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning) -> None:
