@@ -17,6 +17,8 @@ from stepsize.dialects import from_keras
 from stepsize.errors import AuditError, ScheduleError
 from tests.support.keras_fits import Apply, cosine_of_keras, each_way, fit, planned, plateau
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 COSINE = planned(ss.cosine(0.1))
 
 

@@ -15,6 +15,8 @@ from keras import layers
 from stepsize.engine.windows import slicing
 from stepsize.engine.windows.rewriting import windows_in, without_windows
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RNG = np.random.default_rng(3)
 SERIES, IMAGES, VOLUMES = (
     RNG.normal(size=shape).astype(np.float32) for shape in ((4, 9, 6), (4, 8, 9, 4), (2, 5, 6, 5, 3))
