@@ -48,6 +48,13 @@ Model = Annotated[
     str | None,
     typer.Option(help="mlp(128, 64, dropout=0.2), package.module:factory, or a .keras file."),
 ]
+Loss = Annotated[
+    str | None,
+    typer.Option(help="Loss of a PyTorch model: CrossEntropyLoss, or package.module:loss."),
+]
+Optimizer = Annotated[
+    str | None, typer.Option(help="Optimizer, such as AdamW or 'AdamW(weight_decay=0.01)'.")
+]
 Epochs = Annotated[int | None, typer.Option(help="Epochs of every run.")]
 BatchSize = Annotated[int | None, typer.Option(help="Rows per batch.")]
 Split = Annotated[

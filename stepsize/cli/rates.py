@@ -15,6 +15,7 @@ import typer
 
 from stepsize.cli import options
 from stepsize.cli.messages import in_options, typed_options
+from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.studies import ALL_DIVERGED, PRINTING, command_text
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import OutputError, StudyError, require
@@ -48,6 +49,8 @@ def find(
     weights: options.Weights = None,
     prepare: options.Prepare = None,
     model: options.Model = None,
+    loss: options.Loss = None,
+    optimizer: options.Optimizer = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     split: options.Split = None,
@@ -83,7 +86,8 @@ def find(
         result = finding.find(
             problem, seeds=seeds, settings=_maps(settings), rates=rates, target=target, header=header,
             kind=kind, drop=drop or None, groups=groups, order=order, part=part, weights=weights,
-            prepare=prepare, model=model, epochs=epochs, batch_size=batch_size, split=split,
+            prepare=prepare, model=model, loss=loss,
+            optimizer=read_optimizer(optimizer), epochs=epochs, batch_size=batch_size, split=split,
             validation=validation, folds=folds, metric=metric, mode=mode, margin=margin,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store, quiet=quiet,
             engine=engine,

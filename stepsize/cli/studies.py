@@ -15,6 +15,7 @@ import typer
 
 from stepsize.cli import options
 from stepsize.cli.messages import in_options, result_in_options, typed_options
+from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import OutputError, StoreError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
@@ -47,6 +48,8 @@ def compare(
     weights: options.Weights = None,
     prepare: options.Prepare = None,
     model: options.Model = None,
+    loss: options.Loss = None,
+    optimizer: options.Optimizer = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     split: options.Split = None,
@@ -97,7 +100,7 @@ def compare(
         result = comparison.compare(
             problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
             drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
-            model=model,
+            model=model, loss=loss, optimizer=read_optimizer(optimizer),
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,

@@ -46,18 +46,35 @@ class Driven(NamedTuple):
     multipliers: Mapping[str, jax.Array] = {}
 
 
+class RunningMetric(Protocol):
+    """A metric as functions of its state, for use inside compiled programs."""
+
+    def start(self) -> list[jax.Array]:
+        """Return the state of a metric that has seen no rows."""
+        ...
+
+    def add(self, state: list[jax.Array], y: jax.Array, predicted: jax.Array, target: Any) -> list[jax.Array]:
+        """Add rows; `target` is the shift and scale of a standardised target, or None."""
+        ...
+
+    def result(self, state: list[jax.Array]) -> jax.Array:
+        """Return the metric's value."""
+        ...
+
+
 class Member(Protocol):
     """One run of a task: it starts from a seed, makes updates, and predicts.
 
     `weights` is the number of trained weights and `width` the units of a layer, averaged over the weights;
-    the planner decides by them. `scorer` is the metric that judges the run. `averages` is true if a run ends
-    with other weights than those it trains, as `finished` returns them. `initial` has the shapes of a block's
-    initial weights, None if the member draws them itself.
+    the planner decides by them. `scorer` is the metric that judges the run, one of Keras or of the user.
+    `averages` is true if a run ends with other weights than those it trains, as `finished` returns them.
+    `initial_shapes` are those of a block's `initial`, None if the member draws its weights from the seed
+    itself.
     """
 
     weights: int
     width: float
-    scorer: Scorer
+    scorer: Scorer | RunningMetric
     averages: bool
     initial_shapes: Any
 

@@ -37,7 +37,9 @@ class Scoring:
     """
 
     def __init__(self, member: Member, task: Task, predict: Callable[..., Any]) -> None:
-        self._member, self._metric = member, KerasMetric(member.scorer, origin(task))
+        scorer = member.scorer
+        self._member = member
+        self._metric = KerasMetric(scorer, origin(task)) if isinstance(scorer, Scorer) else scorer
         self._predict = predict
         self._chunk = max(task.batch_size, CHUNK)
 

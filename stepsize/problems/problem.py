@@ -25,7 +25,7 @@ from stepsize.problems.problem_facts import problem_digest, problem_facts
 from stepsize.problems.splitting.changes import with_split
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
-from stepsize.problems.torch.user_problem import read_source, trains_in_torch
+from stepsize.problems.torch.user_problem import is_own_metric, own_metric, read_source, trains_in_torch
 
 if TYPE_CHECKING:
     from stepsize.problems.torch.reading import Source
@@ -103,9 +103,13 @@ class Problem:
         object.__setattr__(self, "name", self.name or self.data.name)
         object.__setattr__(self, "_form", {} if is_torch else self._keras_form())
         if is_torch:
-            arguments = (self.loss, self.optimizer, self.settings or {}, self.data, self.from_weights)
+            arguments = (
+                self.loss, self.optimizer, self.settings or {}, self.data, self.from_weights, self.metric
+            )  # fmt: skip
             object.__setattr__(self, "torch_source", read_source(self.model, *arguments))
-        object.__setattr__(self, "scored_by", metric_of(self.metric, self.mode, self.data.kind))
+        own = is_torch and is_own_metric(self.metric)
+        metric = own_metric(self.metric, self.mode) if own else metric_of(self.metric, self.mode, data.kind)
+        object.__setattr__(self, "scored_by", metric)
         self.row_weights()
         self.trained_y  # noqa: B018, raises for targets that cannot be trained on
 

@@ -25,11 +25,12 @@ from stepsize.engine.keras.driven_settings import (
     scaled_update,
 )
 from stepsize.engine.keras.initial_weights import is_generator_state, starter
-from stepsize.engine.member import Driven, State, advanced
+from stepsize.engine.member import Driven, RunningMetric, State, advanced
 from stepsize.engine.numeric_settings import Number
 from stepsize.engine.task import Task
 from stepsize.problems.models.kept_weights import recorded_initialisers
 from stepsize.problems.models.keras_models import Built
+from stepsize.problems.models.scorers import Scorer
 from stepsize.problems.target_encoding import encode
 from stepsize.schedules import plateau_rule
 
@@ -45,7 +46,8 @@ class KerasMember:
     def __init__(self, task: Task) -> None:
         with recorded_initialisers() as initialisers:
             self.built = build_task(task)
-        self._task, self.scorer = task, self.built.scorer
+        self._task = task
+        self.scorer: Scorer | RunningMetric = self.built.scorer
         self.model, self.optimizer = self.built.model, self.built.model.optimizer
         self.averages = bool(self.optimizer.use_ema)
         self._scaled = scaled_layers(self.model, task.multipliers)

@@ -15,14 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from stepsize.engine.batches import Batch, Rows
-from stepsize.engine.member import Driven, State, advanced
+from stepsize.engine.member import Driven, RunningMetric, State, advanced
 from stepsize.engine.task import Task
+from stepsize.engine.torch.graph_metric import GraphMetric
 from stepsize.engine.torch.interpreter import draws, run, unsupported_operations
 from stepsize.engine.torch.layer_rates import split_groups
 from stepsize.engine.torch.optimizers import start, update
 from stepsize.errors import ProblemError, StudyError
 from stepsize.problems.metrics import metric_of
-from stepsize.problems.models.scorers import scorer_of_outputs
+from stepsize.problems.models.scorers import Scorer, scorer_of_outputs
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.graph import Graph, Ref
 from stepsize.problems.torch.optimizer_groups import Group
@@ -44,13 +45,10 @@ class TorchMember:
         self._task, self.model = task, task.model["torch"]
         model: TorchModel = self.model
         self._graphs = model.exported
-        for graph in (self._graphs.training, self._graphs.evaluation):
-            for sentence in unsupported_operations(graph):
+        for graph in (self._graphs.training, self._graphs.evaluation, model.metric):
+            for sentence in unsupported_operations(graph) if graph is not None else ():
                 raise ProblemError(f"{sentence}; train it in series, by a training function")
-        metric = task.metric or metric_of(None, None, task.kind)
-        self.scorer = scorer_of_outputs(
-            metric, task.kind, task.classes, model.width, task.one_hot, model.are_logits
-        )
+        self.scorer: Scorer | RunningMetric = self._scorer()
         self.optimizer = split_groups(model.optimizer, task.multipliers)
         if task.scheduled_momentum:
             require_momentum(self.optimizer.name, self.optimizer.groups[0].settings)
@@ -72,8 +70,18 @@ class TorchMember:
         task, model = self._task, self.model
         inputs = {name: x.reshape(len(x)) if name in model.flat else x for name, x in task.inputs.items()}
         y = encode(task.y, task.kind, task.classes, model.width, model.target.numbers)
+        y = y.reshape(len(y), *model.target.shape)
+        if not isinstance(self.scorer, Scorer):
+            return Rows(inputs, y, y, None)
         scored = encode(task.y, task.kind, task.classes, model.width, self.scorer.numbers)
-        return Rows(inputs, y.reshape(len(y), *model.target.shape), scored, None)
+        return Rows(inputs, y, scored, None)
+
+    def _scorer(self) -> Scorer | GraphMetric:
+        task, model = self._task, self.model
+        if model.metric is not None:
+            return GraphMetric(model.metric, model.output_shape)
+        metric = task.metric or metric_of(None, None, task.kind)
+        return scorer_of_outputs(metric, task.kind, task.classes, model.width, task.one_hot, model.are_logits)
 
     def start(self, seed: jax.Array, initial: Any, rule: plateau_rule.PlateauRule) -> tuple[State, Any]:
         """Return the state before the first update, whose weights PyTorch has drawn."""

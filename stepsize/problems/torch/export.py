@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, require
+from stepsize.errors import ProblemError, first_line, require
 from stepsize.problems.torch.graph import DType, ExportedModel, Graph, Node, Ref
 
 require("torch", "torch")
@@ -21,12 +21,12 @@ require("torch", "torch")
 import torch  # noqa: E402
 from torch import fx, nn  # noqa: E402
 
+from stepsize.problems.torch.export_errors import explained  # noqa: E402
 from stepsize.problems.torch.model_checks import (  # noqa: E402
     check_batch,
     check_forward,
     check_loss,
     check_module,
-    explained,
     place_of,
     require_float32,
     watched,
@@ -90,6 +90,25 @@ def training_graph(
     """Return the graph of a model and its loss in training mode alone; see `export_model`."""
     module, batch = _prepared(model, loss, inputs, target)
     return _plain(_exported(module, batch), parameter_names(module))
+
+
+def export_metric(metric: Callable[..., torch.Tensor], outputs: torch.Tensor, target: torch.Tensor) -> Graph:
+    """Return the graph of a metric, a function of outputs and targets with one number for each row.
+
+    Raises: ProblemError for a metric that cannot be exported, or that returns anything else.
+    """
+    module, batch = Training(nn.Identity(), metric), (outputs, target)
+    try:
+        values, _ = module((outputs,), target)
+    except Exception as error:  # a user's function may raise anything
+        raise ProblemError(f"the metric cannot score a batch: {first_line(error)}") from error
+    if not isinstance(values, torch.Tensor) or tuple(values.shape) != (len(target),):
+        shown = f"a tensor {tuple(values.shape)}" if isinstance(values, torch.Tensor) else repr(values)
+        raise ProblemError(
+            f"metric {getattr(metric, '__name__', metric)!r} must return one number for each of the "
+            f"{len(target)} rows, and returned {shown}; leave out .mean(): the score is the mean over rows"
+        )
+    return _plain(_exported(module, batch), {})
 
 
 def _prepared(

@@ -161,7 +161,8 @@ def watched() -> Iterator[None]:
         return call
 
     function = (
-        "the model uses {}, whose own backward pass a population would not call; write it with operations"
+        "the model uses {}, whose own backward pass a population would not call; write it with operations, "
+        "or train it in series, by a training function"
     )
     own = refuse(function.format("a torch.autograd.Function"))
     hook = refuse("the model registers a hook on a tensor, which a population cannot call; remove the hook")
@@ -205,34 +206,3 @@ def _gaussian_nll_loss(
 def _differ(state: Any, other: Any) -> bool:
     """Return whether NumPy has drawn between two of its states."""
     return state[2] != other[2] or not np.array_equal(state[1], other[1])
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn the errors of an export into one sentence each, and leave its warnings out."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except ProblemError:
-        raise
-    except Exception as error:
-        raise ProblemError(_sentence(error)) from error
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    if (
-        type(error).__name__ in ("GuardOnDataDependentSymNode", "UserError")
-        and "data-dependent" in text.lower()
-    ):
-        return (
-            "the model's graph depends on its data, as an `if` on a tensor's value or `.item()` does; use "
-            f"torch.where instead ({first_line(error)})"
-        )
-    if "onstraints violated" in text or "specialized" in text:
-        return (
-            "the model works for one size of a batch only; use x.shape[0] instead of a number, or -1 in view "
-            "and reshape"
-        )
-    return f"PyTorch cannot export the model: {type(error).__name__}: {first_line(error)}"

@@ -17,7 +17,7 @@ from stepsize.errors import ProblemError, first_line
 from stepsize.problems.data import Data
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.data import input_names
-from stepsize.problems.torch.export import Training, export_model
+from stepsize.problems.torch.export import Training, export_metric, export_model
 from stepsize.problems.torch.factories import Factory
 from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
@@ -115,7 +115,12 @@ class Source:
 
 
 def read_model(
-    factory: Factory, loss: Any, optimizer: Any, settings: Mapping[str, Any], data: Data
+    factory: Factory,
+    loss: Any,
+    optimizer: Any,
+    settings: Mapping[str, Any],
+    data: Data,
+    metric: Callable[..., torch.Tensor] | None = None,
 ) -> Source:
     """Read a model with its loss and its optimizer for some data.
 
@@ -147,6 +152,8 @@ def read_model(
         width=width,
         are_logits=bool(operations & set(LOGITS)),
         sums=_is_sum(model, loss, inputs, target),
+        output_shape=tuple(outputs.shape[1:]),
+        metric=None if metric is None else export_metric(metric, outputs, target),
     )
     return Source(factory, loss, optimizer, model, travelling)
 

@@ -29,7 +29,8 @@ class TorchModel:
     are the names of the data's inputs in the order of the model's arguments, and `flat` those whose rows are
     single numbers without an axis. `width` is the number of outputs of a row. `are_logits` is whether the
     loss takes outputs for logits or log-probabilities, and `sums` whether it is a sum over the rows of a
-    batch instead of their mean.
+    batch instead of their mean. `metric` is the user's own, a graph of outputs and targets that has one
+    number for each row, and `output_shape` the shape of a row's outputs.
     """
 
     exported: ExportedModel
@@ -41,13 +42,16 @@ class TorchModel:
     width: int
     are_logits: bool
     sums: bool
+    output_shape: tuple[int, ...]
+    metric: Graph | None = None
 
     @property
     def identity(self) -> str:
         """A digest of the graphs and the settings, without the lines of the code that they come from."""
         digest = hashlib.sha256()
-        for graph in (self.exported.training, self.exported.evaluation):
-            _add_graph(digest, graph)
+        for graph in (self.exported.training, self.exported.evaluation, self.metric):
+            if graph is not None:
+                _add_graph(digest, graph)
         facts = (self.exported.parameters, self.optimizer, self.inputs, self.flat, self.target, self.sums)
         digest.update(repr(facts).encode())
         return digest.hexdigest()[:16]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepsize.errors import ProblemError, require, unknown
+from stepsize.metric_directions import direction
 from stepsize.problems.data import Data
+from stepsize.problems.metrics import Metric
 from stepsize.problems.torch.data import torch_data
 from stepsize.problems.torch.factories import factory_of, imported, is_torch_model
 
@@ -56,7 +58,13 @@ def loss_of(loss: Any) -> Any:
 
 
 def read_source(
-    model: Any, loss: Any, optimizer: Any, settings: Mapping[str, Any], data: Data, from_weights: bool
+    model: Any,
+    loss: Any,
+    optimizer: Any,
+    settings: Mapping[str, Any],
+    data: Data,
+    from_weights: bool,
+    metric: Any,
 ) -> Source:
     """Read a PyTorch model with its loss and its optimizer for some data.
 
@@ -64,4 +72,24 @@ def read_source(
     """
     from stepsize.problems.torch.reading import read_model
 
-    return read_model(factory_of(model, from_weights), loss_of(loss), optimizer, settings, data)
+    factory, own = factory_of(model, from_weights), metric if is_own_metric(metric) else None
+    return read_model(factory, loss_of(loss), optimizer, settings, data, own)
+
+
+def is_own_metric(metric: Any) -> bool:
+    """Return whether a metric is a function of outputs and targets, not a name or an object of Keras."""
+    return callable(metric) and not hasattr(metric, "update_state")
+
+
+def own_metric(metric: Any, mode: str | None) -> Metric:
+    """Return the description of a metric that is a function of outputs and targets.
+
+    Raises: ProblemError unless `mode` or the function's name says which direction is better.
+    """
+    name = getattr(metric, "__name__", type(metric).__name__)
+    known = direction(name)
+    if (mode or known) is None:
+        raise ProblemError(f"metric {name!r} does not say which way is better; add mode='max' or mode='min'")
+    if mode not in (None, "max", "min"):
+        raise ProblemError(unknown("mode", str(mode), ("max", "min")))
+    return Metric(name, (mode or known) == "max", known == "max" and mode != "min")

@@ -52,15 +52,8 @@ def convolutional() -> nn.Module:
 def problem_of(model: Callable[[], nn.Module], optimizer: Any, *shape: int, **options: Any) -> Problem:
     torch.manual_seed(0)
     x, y = torch.randn(ROWS + VALID, *shape), torch.arange(ROWS + VALID) % 3
-    return Problem(
-        model,
-        (x, y),
-        loss=nn.CrossEntropyLoss(),
-        optimizer=optimizer,
-        epochs=EPOCHS,
-        batch_size=BATCH,
-        **options,
-    )
+    usual = {"loss": nn.CrossEntropyLoss(), "epochs": EPOCHS, "batch_size": BATCH}
+    return Problem(model, (x, y), optimizer=optimizer, **{**usual, **options})
 
 
 def task_of(problem: Problem, settings: Any = None, **changes: Any) -> Task:
@@ -78,7 +71,7 @@ def in_torch(problem: Problem, make: Callable[..., Any], task: Task, spec: str) 
     optimizer = make(model.parameters() if isinstance(make, type | partial) else model)
     scales = [group["lr"] / optimizer.defaults["lr"] for group in optimizer.param_groups]
     x, y = torch.from_numpy(np.asarray(task.x)), torch.from_numpy(task.y).long()
-    rates, count, losses, valid = plan_of(task, spec).values, 0, [], []
+    rates, count, losses, valid, accuracy = plan_of(task, spec).values, 0, [], [], []
     for order in batch_order(np.arange(ROWS), SEED, EPOCHS):
         total = 0.0
         for first in range(0, ROWS, BATCH):
@@ -92,9 +85,16 @@ def in_torch(problem: Problem, make: Callable[..., Any], task: Task, spec: str) 
             total, count = total + loss.item() * len(rows), count + 1
         losses.append(total / ROWS)
         with torch.no_grad():
-            valid.append(loss_of(model.eval()(x[ROWS:]), y[ROWS:]).item())
+            outputs = model.eval()(x[ROWS:])
+            valid.append(loss_of(outputs, y[ROWS:]).item())
+            accuracy.append((outputs.argmax(1) == y[ROWS:]).float().mean().item())
         model.train()
-    return {"losses": losses, "valid": valid, **{name: t.numpy() for name, t in model.state_dict().items()}}
+    return {
+        "losses": losses,
+        "valid": valid,
+        "accuracy": accuracy,
+        **{name: t.numpy() for name, t in model.state_dict().items()},
+    }
 
 
 def assert_equal_to_torch(
@@ -113,6 +113,7 @@ def assert_equal_to_torch(
         ours = {**weights, **{name: one(value) for name, value in states.others.items()}}
         np.testing.assert_allclose(curves.train_loss[member], expected["losses"], rtol=2e-5)
         np.testing.assert_allclose(curves.valid_loss[member], expected["valid"], rtol=2e-5)
+        np.testing.assert_allclose(curves.metric[member], expected["accuracy"], rtol=1e-6)
         for name, value in ours.items():
             np.testing.assert_allclose(value, expected[name], atol=2e-5, err_msg=name)
         assert ours.keys() <= expected.keys()
@@ -200,3 +201,33 @@ def test_dropout_masks_are_shared_by_the_members_of_a_seed_and_change_with_it() 
     first, other = population.train([blocks[0], blocks[1]._replace(order=blocks[0].order)])
     np.testing.assert_array_equal(first.train_loss[0], first.train_loss[1])
     assert (first.train_loss != other.train_loss).all()
+
+
+def test_a_metric_of_the_users_own_is_the_mean_over_all_rows() -> None:
+    def margin(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return outputs.gather(1, y[:, None])[:, 0] - outputs.amax(1)
+
+    problem = problem_of(mlp, OPTIMIZERS["SGD"], 5, metric=margin, mode="max")
+    assert (problem.scored_by.name, problem.scored_by.higher_is_better) == ("margin", True)
+    population = make_population(task_of(problem), 1)
+    block = make_block(population.task, SEED, SPECS[:1], initial=problem.initial_weights(SEED))
+    (curves,), states = population.run([block])
+    model = mlp()
+    weights = {name: np.asarray(value[0, 0]).T for name, value in states.weights.items()}
+    model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in weights.items()})
+    x, y = torch.from_numpy(np.asarray(problem.data.x)), torch.from_numpy(problem.data.y).long()
+    expected = margin(model(x[ROWS:]), y[ROWS:]).mean().item()
+    assert curves.metric[0, -1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_loss_that_is_a_sum_is_reported_by_row() -> None:
+    problem = problem_of(mlp, torch.optim.SGD, 5, loss=nn.CrossEntropyLoss(reduction="sum"))
+    mean = problem_of(mlp, torch.optim.SGD, 5)
+    curves = []
+    for each in (problem, mean):
+        population = make_population(task_of(each), 1)
+        block = make_block(population.task, SEED, ["constant(1e-12)"], initial=each.initial_weights(SEED))
+        curves += population.train([block])
+    assert problem.torch_source is not None and problem.torch_source.model.sums
+    np.testing.assert_allclose(curves[0].train_loss, curves[1].train_loss, rtol=1e-5)
+    np.testing.assert_allclose(curves[0].valid_loss, curves[1].valid_loss, rtol=1e-5)

@@ -1,0 +1,65 @@
+"""Errors of an export in one sentence each, with the line of the user's code, and what to do instead."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import torch
+
+from stepsize.errors import ProblemError, first_line
+
+PYTORCH = Path(torch.__file__).parent
+PACKAGE = Path(__file__).parents[2]
+IN_SERIES = "or train it in series, by a training function (docs/pytorch.md)"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the errors of an export into one sentence each, and leave out what it prints meanwhile."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    except ProblemError:
+        raise
+    except Exception as error:
+        raise ProblemError(_sentence(error)) from error
+    finally:
+        logging.disable(disabled)
+
+
+def line_of(error: BaseException) -> str:
+    """Return the line of the user's code in which an error was raised, or nothing if none is known."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not {PYTORCH, PACKAGE} & set(Path(frame.filename).parents)]
+    own = [frame for frame in own if frame.line and Path(frame.filename).suffix in (".py", "")]
+    if not own:
+        return ""
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}, {own[-1].line!r}: "
+
+
+def _sentence(error: Exception) -> str:
+    text, place = str(error), line_of(error)
+    names = ("GuardOnDataDependentSymNode", "UserError")
+    if type(error).__name__ in names and "data-dependent" in text.lower():
+        return (
+            f"{place}the graph depends on its data, as an `if` on a tensor's value or `.item()` does; use "
+            f"torch.where instead, {IN_SERIES}"
+        )
+    if "onstraints violated" in text or "specialized" in text:
+        return (
+            f"{place}the model works for one size of a batch only; use x.shape[0] instead of a number, or -1 "
+            "in view and reshape"
+        )
+    return (
+        f"{place}PyTorch cannot export the model: {type(error).__name__}: {first_line(error)}; change that "
+        f"line, {IN_SERIES}"
+    )

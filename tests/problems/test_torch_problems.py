@@ -1,0 +1,282 @@
+"""PyTorch models as problems: what a user may pass, and a sentence for everything else."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from stepsize.errors import InputError
+from stepsize.problems.problem import Problem, problem
+from stepsize.problems.torch.torch_model import TargetForm
+from stepsize.study.candidates import Candidate
+from stepsize.study.study import make_study
+
+torch.manual_seed(0)
+LABELS = (torch.randn(40, 2) > 0).float()
+X, Y, IDS = torch.randn(40, 5), torch.arange(40) % 3, torch.arange(40) % 7
+USUAL = {
+    "loss": nn.CrossEntropyLoss(),
+    "optimizer": torch.optim.SGD,
+    "data": (X, Y),
+    "epochs": 2,
+    "name": "toy",
+}
+
+
+def mlp(outputs: int = 3) -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, outputs))
+
+
+def toy(model: Any = mlp, **changes: Any) -> Problem:
+    return Problem(model=model, **{**USUAL, **changes})
+
+
+class Layer(nn.Module):
+    """A linear layer, and then what `rest` does with it."""
+
+    def __init__(self, rest: Callable[..., Any] = lambda layer, x: layer(x)) -> None:
+        super().__init__()
+        self.layer, self.rest = nn.Linear(5, 3), rest
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.rest(self.layer, x)
+
+
+class TwoInputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.embed = nn.Linear(5, 3), nn.Embedding(7, 3)
+
+    def forward(self, x: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) + self.embed(ids)
+
+
+class OwnParameter(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(5, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.kernel
+
+
+def branching(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    y = layer(x)
+    return 2 * y if y.sum() > 0 else y
+
+
+def first_output(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return layer(x)[:, 0]
+
+
+def hooked() -> nn.Module:
+    model = mlp()
+    model[0].register_full_backward_hook(lambda *_: None)
+    return model
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "depends on data": (
+        {"model": partial(Layer, branching)},
+        r"test_torch_problems.py, line \d+, 'return .*': the graph depends on its data.*torch.where",
+    ),
+    "double precision": ({"model": lambda: mlp().double()}, r"float64; a population trains in float32"),
+    "half precision": ({"model": lambda: mlp().half()}, r"float16; a population trains in float32"),
+    "eval mode": ({"model": lambda: mlp().eval()}, r"is in eval mode; call .train\(\)"),
+    "a hook": ({"model": hooked}, r"has a backward hook, .*remove the hook"),
+    "a loss for each row": ({"loss": nn.CrossEntropyLoss(reduction="none")}, "must return one number"),
+    "a class of losses": ({"loss": nn.CrossEntropyLoss}, r"write CrossEntropyLoss\(\)"),
+    "a misspelt loss": ({"loss": "CrossEntropy"}, "did you mean 'CrossEntropyLoss'"),
+    "no loss": ({"model": mlp(), "loss": None}, "a PyTorch model needs a loss"),
+    "a loss for a text model": ({"model": "mlp(3)"}, r"model is 'mlp\(3\)'; leave loss out"),
+    "no optimizer": ({"optimizer": None}, "optimizer=None: a PyTorch model needs an optimizer"),
+    "a live optimizer": (
+        {"optimizer": torch.optim.SGD(mlp().parameters())},
+        r"partial\(torch.optim.SGD, ...\)",
+    ),
+    "LBFGS": ({"optimizer": torch.optim.LBFGS}, "unknown optimizer for a population 'LBFGS'"),
+    "an optimizer by name": ({"optimizer": "adam"}, r"write settings=\{'optimizer': 'adam'\}"),
+    "an unknown setting": ({"settings": {"beta": 0.5}}, "unknown argument of SGD 'beta'"),
+    "a wrong setting": ({"settings": {"momentum": -1.0}}, "SGD does not take .* Invalid momentum"),
+    "too many outputs": (
+        {"model": lambda: mlp(4)},
+        r"\(4,\); multiclass data needs one output for each of the 3",
+    ),
+    "a sequence of outputs": (
+        {"model": partial(Layer, lambda layer, x: layer(x)[:, None].expand(-1, 4, -1))},
+        r"shape \(4, 3\); multiclass data needs",
+    ),
+    "rows of another shape": ({"data": (X[:, :4], Y)}, r"does not take rows of shape \(4,\)"),
+    "a class with arguments": (
+        {"model": nn.Linear},
+        r"cannot be made without arguments.*lambda: Linear\(...\)",
+    ),
+    "no module": ({"model": lambda: 3}, "must make an nn.Module, not int"),
+    "no fresh weights": ({"model": OwnParameter()}, "'kernel' belongs to no layer with reset_parameters"),
+    "a factory with weights": ({"from_weights": True}, "from_weights=True is for a module that has weights"),
+    "an unknown module": ({"model": "nowhere:make"}, "model 'nowhere:make' cannot be imported"),
+    "complex numbers": ({"data": (X.to(torch.complex64), Y)}, "x holds complex64 values"),
+    "sequences of classes": (
+        {"data": (X, torch.randint(5, (40, 4)))},
+        "4 class numbers a row.*training function",
+    ),
+    "weights of classes": ({"class_weight": "balanced"}, r"CrossEntropyLoss\(weight=...\)"),
+    "inputs by other names": (
+        {"model": TwoInputs, "data": ({"x": X, "id": IDS}, Y)},
+        "the inputs x, id, and the model's forward takes x, ids",
+    ),
+    "too many inputs": (
+        {"model": TwoInputs, "data": ((X, IDS, IDS), Y)},
+        r"has 3 inputs, .*takes 2 \(x, ids\)",
+    ),
+    "a metric for the whole": (
+        {"metric": lambda outputs, y: (outputs.argmax(1) == y).float().mean(), "mode": "max"},
+        "one number for each of the 4 rows",
+    ),
+    "a metric without a direction": (
+        {"metric": lambda outputs, y: outputs[:, 0]},
+        "add mode='max' or mode='min'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_in_one_sentence(name: str) -> None:
+    changes, words = BAD[name]
+    with pytest.raises(InputError, match=words) as refusal:
+        toy(**changes)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "loss", "kind", "form"),
+    [
+        (mlp, (X, Y), nn.CrossEntropyLoss(), "multiclass", TargetForm(True, ())),
+        (partial(mlp, 2), (X, Y % 2), nn.CrossEntropyLoss(), "binary", TargetForm(True, ())),
+        (partial(mlp, 1), (X, Y % 2), nn.BCEWithLogitsLoss(), "binary", TargetForm(False, (1,))),
+        (partial(mlp, 1), (X, X[:, 0]), nn.MSELoss(), "regression", TargetForm(False, (1,))),
+        (partial(mlp, 5), (X, X), nn.L1Loss(), "regression", TargetForm(False, (5,))),
+        (mlp, (X, F.one_hot(Y, 3).float()), nn.CrossEntropyLoss(), "multiclass", TargetForm(False, (3,))),
+        (partial(mlp, 2), (X, LABELS), nn.BCEWithLogitsLoss(), "multilabel", TargetForm(False, (2,))),
+        (partial(Layer, first_output), (X, X[:, :1]), nn.MSELoss(), "regression", TargetForm(False, ())),
+    ],
+)  # fmt: skip
+def test_targets_come_as_the_loss_takes_them(model: Any, data: Any, loss: Any, kind: str, form: Any) -> None:
+    made = toy(model, data=data, loss=loss)
+    assert made.torch_source is not None
+    assert (made.data.kind, made.torch_source.model.target) == (kind, form)
+
+
+def test_numbers_of_many_classes_are_classes_and_floats_are_quantities() -> None:
+    many = torch.arange(40) % 25
+    assert toy(partial(mlp, 25), data=(X, many)).data.kind == "multiclass"
+    ratings = (many % 5 + 1).float()
+    assert toy(partial(mlp, 1), data=(X, ratings), loss=nn.MSELoss()).data.kind == "regression"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ((X, IDS), Y),
+        ({"ids": IDS, "x": X}, Y),
+        TensorDataset(X, IDS, Y),
+        DataLoader(TensorDataset(X, IDS, Y), batch_size=7, shuffle=True),
+        [({"x": X[i], "ids": IDS[i]}, Y[i]) for i in range(40)],
+    ],
+)
+def test_two_inputs_in_every_form(data: Any) -> None:
+    if isinstance(data, list):
+        items = data
+        data = type("Items", (torch.utils.data.Dataset,), {
+            "__len__": lambda self: len(items), "__getitem__": lambda self, i: items[i],
+        })()  # fmt: skip
+    made = toy(TwoInputs, data=data)
+    assert made.torch_source is not None
+    assert (made.torch_source.model.inputs, made.torch_source.model.flat) == (("x", "ids"), ("ids",))
+    np.testing.assert_array_equal(made.data.inputs["ids"][:, 0], IDS)
+    np.testing.assert_array_equal(made.data.y, Y)
+
+
+def test_parts_keep_their_rows() -> None:
+    made = toy(data={"train": (X[:30], Y[:30]), "valid": TensorDataset(X[30:], Y[30:])})
+    assert len(made.parts(0).train) == 30
+
+
+def test_initial_weights_are_those_of_the_users_own_script() -> None:
+    made = toy()
+    torch.manual_seed(7)
+    model = mlp()
+    weights = made.initial_weights(7)
+    assert weights is not None
+    for name, parameter in model.named_parameters():
+        np.testing.assert_array_equal(weights[name], parameter.detach())
+
+
+def test_a_live_module_is_not_touched_and_gives_fresh_weights_or_its_own() -> None:
+    model = nn.Sequential(
+        nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 8).requires_grad_(False), nn.Linear(8, 3)
+    )
+    before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    fresh, kept = toy(model), toy(model, from_weights=True)
+    first, other, own = fresh.initial_weights(1), fresh.initial_weights(2), kept.initial_weights(1)
+    assert first is not None and other is not None and own is not None
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+        np.testing.assert_array_equal(own[name], value)
+    assert (first["0.weight"] != other["0.weight"]).any()
+    np.testing.assert_array_equal(first["2.weight"], before["2.weight"])  # frozen
+    assert fresh.digest != kept.digest
+
+
+def test_the_digest_follows_what_affects_results_and_nothing_else() -> None:
+    def doubled() -> nn.Module:
+        model = mlp()
+        with torch.no_grad():
+            model[0].weight.mul_(2)
+        return model
+
+    def again() -> nn.Module:
+        # the same model, on other lines
+        return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    usual = toy()
+    assert toy(again).digest == usual.digest
+    others = [
+        toy(doubled),
+        toy(loss=nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0]))),
+        toy(optimizer=partial(torch.optim.SGD, momentum=0.9)),
+        toy(settings={"clip_grad_norm": 1.0}),
+    ]
+    assert len({usual.digest, *(each.digest for each in others)}) == len(others) + 1
+
+
+def test_settings_of_candidates_are_checked_by_pytorchs_own_optimizer() -> None:
+    made = toy()
+    make_study(made, [Candidate("constant(0.1)", momentum=0.9, nesterov=True), "constant(0.1)"], 5)
+    for settings, words in (
+        ({"beta_1": 0.9}, "unknown argument of SGD 'beta_1'"),
+        ({"nesterov": True}, "Nesterov momentum requires a momentum"),
+        ({"optimizer": "lamb"}, "unknown optimizer for a population 'lamb'"),
+    ):
+        with pytest.raises(InputError, match=words):
+            make_study(made, [Candidate("constant(0.1)", **settings)], 5)
+
+
+def test_an_optimizer_as_a_table_is_that_of_a_partial() -> None:
+    table = problem(
+        (X, Y), model=mlp, loss="CrossEntropyLoss", settings={"optimizer": "adamw", "weight_decay": 0.1}
+    )
+    made = toy(optimizer=partial(torch.optim.AdamW, weight_decay=0.1))
+    assert table.torch_source is not None and made.torch_source is not None
+    assert table.torch_source.model.optimizer == made.torch_source.model.optimizer
+    assert table.optimizer_name == "adamw"
