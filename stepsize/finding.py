@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Unpack, overload
@@ -163,11 +164,19 @@ def map_rates(
                 on_message(f"Data: {note}.")
         executor = stack.enter_context(open_executor(trainable, study, engine))
         opened = stack.enter_context(Store(checked_store(store or default_store(study.name))))
+        threading.Thread(target=_prepare, daemon=True).start()  # while the first runs are trained
         with ProgressLine(sys.stderr, quiet) as line:
             cost = run_study(study, opened, executor, line.show, map_rounds, count_runs)
         runs = opened.runs(study.fingerprint)
         answer = summarise_rates(study, runs, asdict(cost), following or call_text(problem, options))
         return RateMap(answer, opened.path)
+
+
+def _prepare() -> None:
+    """Load what the statistics and a page need, which takes a few tenths of a second."""
+    with suppress(ImportError):
+        import scipy.linalg
+        import scipy.special  # noqa: F401
 
 
 def plan_maps(
