@@ -175,6 +175,7 @@ def map_rates(
 def _prepare() -> None:
     """Load what the statistics and a page need, which takes a few tenths of a second."""
     with suppress(ImportError):
+        import jinja2  # noqa: F401
         import scipy.linalg
         import scipy.special  # noqa: F401
 
