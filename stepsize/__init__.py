@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stepsize.problems.loading.catalog import load
     from stepsize.problems.problem import Problem, problem
     from stepsize.problems.splitting.splits import Split
+    from stepsize.scaling_law import ScalingLaw, scale
     from stepsize.schedules import (
         Plan,
         Schedule,
@@ -84,6 +85,7 @@ __all__ = [
     "RangeTest",
     "RateMap",
     "Result",
+    "ScalingLaw",
     "Schedule",
     "Split",
     "StepsizeError",
@@ -131,6 +133,7 @@ __all__ = [
     "rex",
     "run",
     "sawtooth",
+    "scale",
     "sigmoid",
     "sine",
     "slanted_triangular",
@@ -151,12 +154,14 @@ _ELSEWHERE = {
     "RangeTest": "stepsize.find_results",
     "RateMap": "stepsize.find_results",
     "Result": "stepsize.comparison",
+    "ScalingLaw": "stepsize.scaling_law",
     "Split": "stepsize.problems.splitting.splits",
     "Training": "stepsize.study.user_functions.training",
     "compare": "stepsize.comparison",
     "find": "stepsize.finding",
     "load": "stepsize.problems.loading.catalog",
     "problem": "stepsize.problems.problem",
+    "scale": "stepsize.scaling_law",
 }
 
 

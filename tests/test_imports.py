@@ -31,8 +31,9 @@ ALLOWED = {
     "verdict": {"number_format", "stats", "study"},
     "rate_map": {"number_format", "stats", "study"},
     "range_test": {"errors", "checks", "number_format"},
+    "scaling": {"errors", "checks", "number_format", "stats", "problems"},
     "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"}
-    | {"range_test"},
+    | {"range_test", "scaling"},
     "find_results": {"errors", "number_format", "output_files", "rate_map", "range_test", "report"},
     "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"},
     "comparison": {
@@ -49,6 +50,8 @@ ALLOWED = {
     },
     "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
     | {"number_format", "resources"},
+    "scaling_law": {"errors", "checks", "number_format", "engine", "problems", "study", "stats", "scaling"}
+    | {"report", "resources", "finding"},
     "cli": {
         "errors",
         "number_format",
@@ -60,7 +63,7 @@ ALLOWED = {
         "study",
         "report",
     }
-    | {"comparison", "finding"},
+    | {"comparison", "finding", "scaling_law"},
 }
 
 # Each wing of a package may import the files beside the wings, and these other wings.

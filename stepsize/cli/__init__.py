@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import stepsize
-from stepsize.cli import rates, schedules, stores, studies
+from stepsize.cli import rates, scaling, schedules, stores, studies
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.errors import EngineError, StepsizeError
 
@@ -64,6 +64,7 @@ def _root(
 COMMANDS = (
     studies.compare,
     rates.find,
+    scaling.scale,
     studies.report,
     schedules.preview,
     schedules.export,

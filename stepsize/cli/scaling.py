@@ -1,0 +1,97 @@
+"""`stepsize scale`: how the best learning rate moves along the batch size, the epochs, or something else."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from stepsize.cli import options
+from stepsize.cli.messages import in_options, typed_options
+from stepsize.cli.studies import command_text
+from stepsize.cli.terminal import ascii_only, say, width
+from stepsize.errors import StudyError, require
+
+
+def scale(
+    problem: options.ProblemName,
+    along: Annotated[
+        str,
+        typer.Option(
+            help="What to change, and its values: 'batch_size=8,16,32', 'epochs=...', 'width=...', "
+            "'depth=...', or a number of the optimizer, such as 'momentum=...'."
+        ),
+    ],
+    hold: Annotated[
+        str, typer.Option(help="What stays as it is when the batch size changes: epochs or updates.")
+    ] = "epochs",
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds for each rate.")] = None,
+    target: options.Target = None,
+    header: options.Header = None,
+    kind: options.Kind = None,
+    drop: options.Drop = None,
+    groups: options.Groups = None,
+    order: options.Order = None,
+    part: options.Part = None,
+    weights: options.Weights = None,
+    prepare: options.Prepare = None,
+    model: options.Model = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    split: options.Split = None,
+    validation: options.Validation = None,
+    folds: options.Folds = None,
+    metric: options.Metric = None,
+    mode: options.Mode = None,
+    margin: options.Margin = None,
+    folder: options.Folder = None,
+    name: options.Name = None,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Say how the best learning rate moves along something: the exponent of the law, and the rules of thumb.
+
+    Example: stepsize scale ionosphere --along batch_size=8,16,32,64,128
+    """
+    from stepsize.engine.client import Engine
+
+    require("all", "jax", "keras", "scipy", "sklearn")
+    values = read_values(along)
+    with Engine() as engine:
+        from stepsize import scaling_law
+        from stepsize.report import scaling
+
+        result = scaling_law.scale(
+            problem, values, hold=hold, seeds=seeds, target=target, header=header, kind=kind,
+            drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
+            model=model, epochs=epochs, batch_size=batch_size, split=split, validation=validation,
+            folds=folds, metric=metric, mode=mode, margin=margin, folder=folder, name=name, store=store,
+            quiet=quiet, engine=engine, command=command_text(),
+            on_message=lambda message: say(in_options(message, typed_options(scale, sys.argv))),
+        )  # fmt: skip
+    typer.echo(
+        result.to_json() if as_json else scaling.render(result.answer, width(), ascii_only()).rstrip("\n")
+    )
+
+
+def read_values(text: str) -> dict[str, list[float]]:
+    """Return a name and numbers written as `name=1,2,3`.
+
+    >>> read_values("batch_size=8,16,32")
+    {'batch_size': [8, 16, 32]}
+    """
+    name, equals, numbers = (part.strip() for part in text.partition("="))
+    try:
+        values = [_number(part) for part in numbers.split(",")]
+    except ValueError:
+        values = []
+    if not equals or not name.isidentifier() or not values:
+        raise StudyError(f"--along {text!r} must be a name and numbers, such as 'batch_size=8,16,32'")
+    return {name: values}
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(text) if text.strip().isdigit() else number

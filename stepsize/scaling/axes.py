@@ -1,0 +1,73 @@
+"""What `scale` moves along: batch size, epochs, width, depth, or a number of the optimizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from stepsize.checks import is_number, shown
+from stepsize.errors import StudyError
+from stepsize.problems.models.text_models import parse_model
+from stepsize.problems.problem import Problem
+
+HOLDS = ("epochs", "updates")
+FEWEST = 3  # values that a law needs
+NETWORK = ("batch_size", "epochs", "width", "depth")  # the others are settings of the optimizer
+
+
+def check_axis(along: Mapping[str, Sequence[float]], hold: str) -> tuple[str, list[float]]:
+    """Return the name and the values, in rising order.
+
+    Raises: StudyError for anything but one name with three or more different positive numbers.
+    """
+    example = "along={'batch_size': [8, 16, 32, 64]}"
+    if not isinstance(along, Mapping) or len(along) != 1:
+        raise StudyError(f"along={shown(along)} must name one thing and its values, such as {example}")
+    ((name, values),) = along.items()
+    if not isinstance(values, list | tuple) or not all(is_number(value) and value > 0 for value in values):
+        raise StudyError(f"along={shown(along)} must have a list of positive numbers, such as {example}")
+    if len(set(values)) < max(FEWEST, len(values)):
+        raise StudyError(f"along={shown(along)} must have {FEWEST} or more different values")
+    if name in NETWORK and not all(float(value).is_integer() for value in values):
+        raise StudyError(f"along={shown(along)} must have whole numbers")
+    if name == "momentum" and max(values) >= 1:
+        raise StudyError(f"along={shown(along)} must have values of momentum below 1")
+    if hold not in HOLDS:
+        raise StudyError(f'hold={shown(hold)} must be "epochs" or "updates"')
+    if hold == "updates" and name != "batch_size":
+        raise StudyError(
+            f'hold="updates" belongs to the batch size; along {name} the updates stay as they are'
+        )
+    return name, sorted(int(value) if name in NETWORK else float(value) for value in values)
+
+
+def variant(problem: Problem, name: str, value: float, hold: str) -> tuple[Problem, dict[str, Any]]:
+    """Return the problem with another value, and the optimizer's settings that go with it.
+
+    Raises: ProblemError or StudyError for a value that the problem cannot have.
+    """
+    if name == "batch_size":
+        share = value / problem.batch_size if hold == "updates" else 1.0
+        epochs = max(round(problem.epochs * share), 1)
+        return replace(problem, batch_size=int(value), epochs=epochs), {}
+    if name == "epochs":
+        return replace(problem, epochs=int(value)), {}
+    if name in ("width", "depth"):
+        return replace(problem, model=_resized(problem.model, name, int(value))), {}
+    return problem, {name: value}
+
+
+def _resized(model: Any, name: str, value: int) -> str:
+    """Return the text of an mlp whose hidden layers have another width, or that has more of them."""
+    if not isinstance(model, str) or not model.strip().startswith("mlp"):
+        raise StudyError(f"along {name} needs a text model such as mlp(64), not {shown(model)}")
+    family, widths, options = parse_model(model)
+    if not widths:
+        raise StudyError(
+            f"along {name} needs a model with hidden layers, such as mlp(64), not {shown(model)}"
+        )
+    wider = [value] * len(widths) if name == "width" else [widths[0]] * value
+    parts = [*map(str, wider), *(f"{key}={json.dumps(option)}" for key, option in options.items())]
+    return f"{family}({', '.join(parts)})"

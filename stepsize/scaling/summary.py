@@ -1,0 +1,106 @@
+"""From the maps of several values to the law between value and rate, in numbers and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from stepsize.number_format import rate, rounded
+from stepsize.scaling.answer import BendAnswer, LawAnswer, RuleAnswer, ValueAnswer
+from stepsize.stats.power_law import PowerLaw, fit_power_law
+
+FEWEST = 3  # values with a rate
+RULES = {
+    "batch_size": (("linear rule", 1.0), ("square-root rule", 0.5)),
+    "momentum": (("rule of 1 - momentum", 1.0),),
+}
+
+
+def base_of(along: str, value: float) -> float:
+    """Return the number that the law is a power of: the value itself, or 1 - momentum."""
+    return 1.0 - value if along == "momentum" else value
+
+
+def law_of(along: str, values: Sequence[ValueAnswer]) -> PowerLaw | None:
+    """Return the law through the values that have a rate; None if they are fewer than three."""
+    points = [(base_of(along, each["value"]), each["rate"]) for each in values if each["rate"] is not None]
+    return fit_power_law(*zip(*points, strict=True)) if len(points) >= FEWEST else None
+
+
+def law_answer(along: str, law: PowerLaw) -> LawAnswer:
+    """Return a law as JSON values."""
+    low, high = law.ci95
+    bend = law.bend
+    return LawAnswer(
+        exponent=law.exponent,
+        ci95=[low, high],
+        bend=None if bend is None else BendAnswer(at=bend.at, before=bend.before, after=bend.after),
+        rules=[
+            RuleAnswer(name=name, exponent=power, fits=bool(low <= power <= high))
+            for name, power in RULES.get(along, ())
+        ],
+    )
+
+
+def sentence(along: str, hold: str, values: Sequence[ValueAnswer], law: LawAnswer | None) -> str:
+    """Return the answer in words.
+
+    >>> law = LawAnswer(exponent=0.97, ci95=[0.9, 1.04], bend=None, rules=[])
+    >>> ends = [{"value": 8, "rate": 0.01}, {"value": 64, "rate": 0.08}]
+    >>> sentence("batch_size", "epochs", ends, law)
+    'From batch_size 8 to 64, at equal epochs, the best rate grows as batch_size^(0.97 ± 0.07).'
+    """
+    found = [each for each in values if each["rate"] is not None]
+    if law is None:
+        return f"No law: {len(found)} of {len(values)} values have a rate, and three are needed."
+    equal = f"at equal {hold}, " if along == "batch_size" else ""
+    span = f"From {along} {found[0]['value']:g} to {found[-1]['value']:g}, {equal}"
+    low, high = law["ci95"]
+    power = f"{law['exponent']:.2f} ± {(high - low) / 2:.2f}"
+    if low <= 0 <= high:
+        text = f"{span}no change of the best rate is shown (exponent {power})."
+    else:
+        base = "(1 - momentum)" if along == "momentum" else along
+        verb = "grows" if law["exponent"] > 0 else "falls"
+        text = f"{span}the best rate {verb} as {base}^({power})."
+    if law["bend"]:
+        at, before, after = law["bend"]["at"], law["bend"]["before"], law["bend"]["after"]
+        text += (
+            f" It bends at {at:g}: the exponent is {rounded(before, 2)} below and {rounded(after, 2)} above."
+        )
+    for rule in law["rules"]:
+        fits = "fits" if rule["fits"] else "does not fit"
+        text += f" The {rule['name']} (exponent {rule['exponent']:g}) {fits}."
+    return text
+
+
+def notes_of(along: str, values: Sequence[ValueAnswer], law: PowerLaw | None) -> list[str]:
+    """Return what to know about the numbers."""
+    notes = [
+        "The rate of a value is the middle of its good rates, held constant. The ± of the exponent counts "
+        "how far the values lie from the line."
+    ]
+    for each in values:
+        if each["rate"] is None:
+            notes.append(f"{along}={each['value']:g}: every run diverged, so it does not count.")
+        elif each["status"] in ("open_below", "open_above"):
+            end = "lower" if each["status"] == "open_below" else "higher"
+            notes.append(f"{along}={each['value']:g}: {end} rates may be as good, but none was tried.")
+        elif each["status"] == "flat":
+            notes.append(f"{along}={each['value']:g}: no rate is shown to be worse, so its own means little.")
+    if law is not None and law.bend is not None:
+        notes.append("Where the law bends, one exponent for all values does not describe it.")
+    return notes
+
+
+def predicted(law: PowerLaw, along: str, value: float, tried: Sequence[float]) -> dict[str, Any]:
+    """Return the rate for a value, its 95 % interval, and whether the value lies outside those tried."""
+    middle, (low, high) = law.predict(base_of(along, value))
+    return {"rate": middle, "range": [low, high], "extrapolated": not min(tried) <= value <= max(tried)}
+
+
+def rate_text(each: ValueAnswer) -> str:
+    """Return the rate of a value with its range, as text."""
+    if each["rate"] is None or each["range"] is None:
+        return "every run diverged"
+    return f"{rate(each['rate'])}  ({rate(each['range'][0])} to {rate(each['range'][1])})"

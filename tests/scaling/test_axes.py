@@ -1,0 +1,64 @@
+"""What `scale` moves along: values that can be used, and the problems that they make."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepsize.errors import StudyError
+from stepsize.problems.problem import problem
+from stepsize.scaling.axes import check_axis, variant
+
+
+@pytest.fixture(scope="module")
+def ionosphere():
+    return problem("ionosphere", epochs=12)
+
+
+@pytest.mark.parametrize(
+    ("along", "hold", "message"),
+    [
+        ("batch_size", "epochs", "must name one thing and its values"),
+        ({}, "epochs", "must name one thing"),
+        ({"batch_size": [8, 16, 32], "epochs": [1, 2, 3]}, "epochs", "must name one thing"),
+        ({"batch_size": 8}, "epochs", "must have a list of positive numbers"),
+        ({"batch_size": [8, 0, 16]}, "epochs", "must have a list of positive numbers"),
+        ({"batch_size": [8, 16]}, "epochs", "must have 3 or more different values"),
+        ({"batch_size": [8, 16, 16]}, "epochs", "must have 3 or more different values"),
+        ({"batch_size": [8, 16, 32.5]}, "epochs", "must have whole numbers"),
+        ({"momentum": [0.5, 0.9, 1.0]}, "epochs", "must have values of momentum below 1"),
+        ({"batch_size": [8, 16, 32]}, "time", 'must be "epochs" or "updates"'),
+        ({"epochs": [8, 16, 32]}, "updates", "belongs to the batch size"),
+    ],
+)
+def test_what_cannot_be_used(along, hold, message):
+    with pytest.raises(StudyError, match=message):
+        check_axis(along, hold)
+
+
+def test_values_are_in_rising_order():
+    assert check_axis({"batch_size": [32, 8, 16.0]}, "epochs") == ("batch_size", [8, 16, 32])
+
+
+def test_a_larger_batch_gets_more_epochs_if_the_updates_are_held(ionosphere):
+    usual = ionosphere.updates_per_epoch * ionosphere.epochs
+    for size in (14, 28, 56):
+        larger, settings = variant(ionosphere, "batch_size", size, "updates")
+        assert (larger.batch_size, settings) == (size, {})
+        assert larger.updates_per_epoch * larger.epochs == pytest.approx(usual, rel=0.12)
+    assert variant(ionosphere, "batch_size", 56, "epochs")[0].epochs == 12
+
+
+def test_the_other_axes(ionosphere):
+    assert variant(ionosphere, "epochs", 3, "epochs")[0].epochs == 3
+    wider, _ = variant(ionosphere, "width", 128, "epochs")
+    assert wider.model == 'mlp(128, initializer="random_normal")'
+    deeper, _ = variant(ionosphere, "depth", 3, "epochs")
+    assert deeper.model == 'mlp(34, 34, 34, initializer="random_normal")'
+    same, settings = variant(ionosphere, "momentum", 0.5, "epochs")
+    assert (same, settings) == (ionosphere, {"momentum": 0.5})
+
+
+@pytest.mark.parametrize(("model", "message"), [("logistic", "a text model"), (dict, "a text model")])
+def test_a_width_needs_hidden_layers(ionosphere, model, message):
+    with pytest.raises(StudyError, match=f"along width needs {message}"):
+        variant(type("Other", (), {"model": model})(), "width", 8, "epochs")
