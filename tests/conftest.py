@@ -35,7 +35,7 @@ def pytest_unconfigure():
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch, request):
+def _own_folder(tmp_path, monkeypatch):
     """Run every test in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
@@ -74,7 +74,7 @@ def engine():
 @pytest.fixture
 def command(engine, monkeypatch, capsys):
     """Return `stepsize` run in this process, with the session's training process: exit code and output."""
-    from stepsize import cli
+    from stepsize import cli, comparison, finding  # noqa: F401, both take the class before it is replaced
 
     monkeypatch.setattr("stepsize.engine.client.Engine", lambda: nullcontext(engine))
 

@@ -1,63 +1,24 @@
-"""Study files: checked key by key, overridden by flags, and written out so that they run again."""
+"""Study files: checked key by key, and overridden by flags."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
 
 import stepsize as ss
 from stepsize.errors import InputError, ProblemError, StudyError
-from stepsize.problems.built_in import BUILT_IN, built_in_study
-from stepsize.study.candidates import built_in_candidates, usual_seeds
 from stepsize.study.study_files.description import (
     describe_study,
     make_problem,
     plan_study,
-    resolve_study,
     write_resolved_study,
 )
 from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.toml_reader import StudyFile, read_study_file
-from stepsize.study.study_files.toml_writer import write_study_file
 from stepsize.study.user_functions.training import Training
-
-TABLE = "a,b,kind\n" + "".join(f"{i},{i % 3},{'xy'[i % 2]}\n" for i in range(40))
-FILE = """
-name = "mine"
-data = "tables/t.csv"
-target = "kind"
-model = "mlp(4)"
-optimizer = { name = "sgd", momentum = 0.5 }
-epochs = 2
-batch_size = 10
-split = { kind = "stratified", validation = 0.4 }
-candidates = ["constant(lr)", { schedule = "cosine(0.1)", momentum = 0.8, name = "fast" }]
-seeds = 6
-baseline = "fast"
-margin = 0.03
-tuning = { rates = [0.01, 0.1], rounds = 1, seeds = 2 }
-"""
-
-
-@pytest.fixture
-def file(tmp_path):
-    folder = tmp_path / "studies"
-    (folder / "tables").mkdir(parents=True)
-    (folder / "tables" / "t.csv").write_text(TABLE)
-    (folder / "s.toml").write_text(FILE)
-    return folder / "s.toml"
-
-
-def planned(source, **flags):
-    """Plan the study of a file or name."""
-    description = describe_study(source, flags)
-    problem = make_problem(description)
-    return description, problem, plan_study(description, problem)
+from tests.support.study_files import FILE, planned
 
 
 def test_a_file_says_everything(file):
@@ -87,78 +48,6 @@ def test_flags_override_the_file(file):
     assert [c.name for c in study.candidates] == ["linear(0.1)"]
     assert len(study.seeds) == 7
     assert study.epochs == 3
-
-
-def assert_same_study(first, second):
-    """Compare all that decides about runs and verdict."""
-    for name in ("name", "seeds", "baseline", "tuning", "fingerprint"):
-        assert getattr(first, name) == getattr(second, name)
-    assert [c.definition() for c in first.candidates] == [c.definition() for c in second.candidates]
-    assert first.margin(0.5) == second.margin(0.5)
-
-
-def test_the_resolved_study_is_the_same_study_wherever_it_lies(file, tmp_path):
-    description, problem, study = planned(file)
-    path = tmp_path / "results" / "mine.toml"
-    path.parent.mkdir()
-    assert write_resolved_study(path, file, description, problem, study)
-    assert tomllib.loads(path.read_text())["data"] == "../studies/tables/t.csv"
-    *_, again = planned(path)
-    assert_same_study(study, again)
-    with pytest.raises(AssertionError):
-        assert_same_study(study, planned(file, epochs=3)[2])
-
-
-@pytest.mark.parametrize(
-    ("key", "name"),
-    [("data", "ionosphere"), ("data", "iris"), ("data", "Wine"), ("problem", "lesson-ionosphere")],
-)
-@pytest.mark.parametrize(
-    "more", ["", "epochs = 3\nmodel = 'mlp(5)'\nsplit = { folds = 5, kind = 'kfold' }\n"]
-)
-def test_the_resolved_study_of_a_name_is_the_same_study(key, name, more, tmp_path):
-    (tmp_path / "s.toml").write_text(f"{key} = '{name}'\n{more}")
-    description, problem, study = planned(tmp_path / "s.toml")
-    write_study_file(tmp_path / "r.toml", resolve_study(description, problem, study))
-    assert_same_study(study, planned(tmp_path / "r.toml")[2])
-
-
-@pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"fashion-mnist", "lesson-fashion-mnist"}))
-def test_built_in_studies_are_study_files(name, tmp_path):
-    StudyFile(**built_in_study(name))
-    description, problem, study = planned(name)
-    assert problem.digest == ss.problem(name).digest
-    assert study.candidates == built_in_candidates(name)
-    assert len(study.seeds) == usual_seeds(name)
-    write_study_file(tmp_path / "r.toml", resolve_study(description, problem, study))
-    assert_same_study(study, planned(tmp_path / "r.toml")[2])
-
-
-def test_all_built_in_files_are_known_and_right():
-    folder = Path(ss.__file__).parent / "problems" / "studies"
-    assert {path.stem for path in folder.glob("*.toml")} == set(BUILT_IN)
-    for name in BUILT_IN:
-        StudyFile(**built_in_study(name))
-
-
-# What these studies were before they were files: a store of then continues now.
-DIGESTS = {
-    "ionosphere": "6d2769562504e293",
-    "lesson-ionosphere": "f0ca3bbbecea8a57",
-    "iris": "6eae4ffd65c25e26",
-    "digits": "5acd1b01a99afc23",
-}
-
-
-@pytest.mark.parametrize("name", DIGESTS)
-def test_built_in_problems_have_not_changed(name):
-    assert ss.problem(name).digest == DIGESTS[name]
-
-
-def test_the_users_own_file_is_never_overwritten(file):
-    description, problem, study = planned(file)
-    assert not write_resolved_study(file, file, description, problem, study)
-    assert file.read_text() == FILE
 
 
 @pytest.mark.parametrize(
@@ -239,22 +128,6 @@ def test_a_training_function_in_a_file(tmp_path, monkeypatch):
         planned("my_trainer:train", epochs=3, updates_per_epoch=1, batch_size=3)
 
 
-def test_the_command_runs_a_file_and_what_it_resolved_to(file, command):
-    file.write_text(FILE.replace('"constant(lr)"', '"constant(0.1)"'))
-
-    def run(*arguments):
-        done = command("compare", *arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    first = run(file)
-    again = run("stepsize-results/mine.toml")
-    assert again["cost"]["runs"] == 0
-    assert again["candidates"] == first["candidates"]
-    assert again["study"]["fingerprint"] == first["study"]["fingerprint"]
-    assert first["study"]["protocol"]["margin"] == 0.03
-
-
 def test_compare_takes_a_file_too(file, engine):
     file.write_text(FILE.replace('"constant(lr)"', '"constant(0.1)"'))
     answer = ss.compare(str(file), seeds=2, store=":memory:", quiet=True, engine=engine).answer
@@ -277,13 +150,6 @@ def test_a_built_in_study_does_not_wait_for_the_checker_of_files():
 def test_the_arguments_of_compare_are_the_keys_of_a_study_file():
     sources, split = {"problem", "data", "train"}, {"validation", "folds"}
     assert set(StudyKeys.__annotations__) - split == set(StudyFile.model_fields) - sources - {"seeds"}
-
-
-def test_a_study_that_a_file_cannot_hold_is_not_written(tmp_path):
-    rows = ss.Split.given(range(100), range(100, 150))
-    description, problem, study = planned("iris", split=rows)
-    assert not write_resolved_study(tmp_path / "r.toml", "iris", description, problem, study)
-    assert not (tmp_path / "r.toml").exists()
 
 
 def test_columns_by_number_in_a_file(tmp_path):
