@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, unknown
-from stepsize.problems.arguments import check_arguments, check_optimizer, check_settings_values, check_shared
+from stepsize.errors import ProblemError, StudyError, unknown
+from stepsize.problems.arguments import (
+    check_arguments,
+    check_keras_settings,
+    check_optimizer,
+    check_settings_values,
+    check_shared,
+)
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
 from stepsize.problems.loading.catalog import is_source, load
@@ -98,8 +104,12 @@ class Problem:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ProblemError(f"{name}={value!r} must be a positive whole number")
         check_settings_values(self.settings or {})
+        if not is_torch:
+            check_keras_settings(self.settings or {}, ProblemError)
         if self.settings is None:
             object.__setattr__(self, "settings", dict(SGD) if is_text(self.model) else {})
+        elif is_text(self.model):
+            object.__setattr__(self, "settings", {"optimizer": "sgd", **self.settings})
         object.__setattr__(self, "name", self.name or self.data.name)
         object.__setattr__(self, "_form", {} if is_torch else self._keras_form())
         if is_torch:
@@ -193,12 +203,17 @@ class Problem:
         self.split.check_seeds(seeds)
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Raise StudyError for what all candidates share; the optimizer checks its arguments itself."""
+        """Raise StudyError for what all candidates share, and for values that an optimizer cannot use."""
         shared = {each.name for each in fields(self) if each.init and each.name != "optimizer"}
         shared |= {*DATA_ARGUMENTS, "folds"}
         check_shared(settings, shared)
         if self.torch_source is not None:
             self.torch_source.check_settings(self.settings or {}, settings)
+        else:
+            is_schedule = isinstance(settings.get("momentum"), str)  # it was read before
+            left_out = ("momentum",) if is_schedule else ()
+            numbers = {name: value for name, value in settings.items() if name not in left_out}
+            check_keras_settings(numbers, StudyError)
 
     def parts(self, seed: int, judge: bool = True) -> Parts:
         """Return the training and validation rows of a seed."""
