@@ -2,10 +2,10 @@
 
     python benchmarks/kills.py --kills 50
 
-Each study (Ionosphere, Fashion-MNIST, a PyTorch model, a training function) is started again and again, and
-a signal (SIGKILL, SIGTERM, SIGINT, SIGHUP) ends its command, one of its training processes, or both, until it
-has been hit its share of times. Then it runs to the end. Counted are runs of the store that changed or are not
-there any more, processes that are left behind, and answers that differ.
+Each study (Ionosphere, Fashion-MNIST, a PyTorch model, a training function) is started again and again, and a
+signal (SIGKILL, SIGTERM, SIGINT, SIGHUP) ends its command, one of its training processes, or both, until it
+has been hit its share of times. Then it runs to the end. Counted are runs of the store that changed or are
+not there any more, processes that are left behind, and answers that differ.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +16,9 @@ from stepsize.errors import ProblemError
 _STANDARD = os.path.dirname(os.__file__)
 STANDARD = (_STANDARD, os.path.join(_STANDARD, "lib-dynload"))
 """The folders of Python's own modules."""
+
+PACKAGES = ("site-packages", "dist-packages")
+"""The folders of installed packages, whose versions identify them."""
 
 
 def import_user_module(name: str) -> ModuleType:
@@ -50,3 +55,69 @@ def search_path(entries: Iterable[str]) -> list[str]:
 def _with_working_folder(entries: list[str]) -> list[str]:
     position = max((at + 1 for at, entry in enumerate(entries) if entry in STANDARD), default=0)
     return [*entries[:position], os.getcwd(), *entries[position:]]
+
+
+def source_of(module: str) -> str:
+    """Return a digest of a user's module and of those that it imports; empty if it is not found.
+
+    Edited code makes another problem, whichever of the user's own files it is in. What Python and installed
+    packages bring is left out, unless `module` itself is installed.
+
+    >>> source_of("no_such_module")
+    ''
+    """
+    file = _file_of(module, [*_user_folders(), *map(Path, sys.path)])
+    if file is None:
+        return ""
+    files, waiting = {module: file}, [module]
+    while waiting:
+        name = waiting.pop()
+        for other in _imports(name, files[name]):
+            if other not in files and (found := _file_of(other, _user_folders())) is not None:
+                files[other] = found
+                waiting.append(other)
+    digest = hashlib.sha256()
+    for name, file in sorted(files.items()):
+        digest.update(name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def user_source(module: str) -> str:
+    """Return `source_of` a module that is neither Python's own nor installed; empty for any other."""
+    return source_of(module) if _file_of(module, _user_folders()) is not None else ""
+
+
+def _user_folders() -> list[Path]:
+    """Return the folders that hold modules of the user's own."""
+    folders = [Path(entry) for entry in dict.fromkeys([os.getcwd(), *map(os.path.abspath, sys.path)])]
+    return [each for each in folders if str(each) not in STANDARD and not {*PACKAGES} & {*each.parts}]
+
+
+def _file_of(module: str, folders: Iterable[Path]) -> Path | None:
+    top = module.partition(".")[0]
+    if not module or top == "stepsize" or top in sys.stdlib_module_names:
+        return None
+    place = Path(*module.split("."))
+    files = (folder / path for folder in folders for path in (f"{place}.py", place / "__init__.py"))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _imports(module: str, file: Path) -> Iterator[str]:
+    """Yield the names of modules that a file imports, and of what may be one: `from a import b`."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return
+    package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from stepsize.checks import is_written_value
+from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import ProblemError, StudyError, unknown
+
+SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
+# fmt: off
+SWITCHES = ("nesterov", "amsgrad", "centered", "use_ema", "relative_step")
+SHARES = ("beta_1", "beta_2", "rho", "adam_beta_1", "adam_beta_2")
+AT_LEAST_0 = (
+    "momentum", "weight_decay", "epsilon", "clipnorm", "clipvalue", "global_clipnorm", "ema_momentum",
+    "initial_accumulator_value", "loss_scale_factor", "beta", "clip_threshold", "epsilon_1", "epsilon_2",
+    "l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength",
+    "adam_weight_decay", "adam_lr_ratio", "rms_rate",
+)
+OTHER_NUMBERS = ("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muon_c")
+OR_NONE = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
+# fmt: on
 
 
 def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -25,11 +41,58 @@ def check_optimizer(optimizer: Any, is_torch: bool) -> None:
         )
 
 
-def check_settings_values(settings: Mapping[str, Any]) -> None:
-    """Raise ProblemError for a number or a switch that is written as a text: Keras takes "false" for true."""
+def settings_of_problem(
+    settings: Mapping[str, Any] | None, is_text: bool, is_torch: bool
+) -> Mapping[str, Any]:
+    """Return the settings of a problem, checked; a text model trains with SGD unless they name another one.
+
+    Raises: ProblemError for a number or a switch that is written as a text, because Keras takes "false" for
+    true, and for values that Keras cannot use.
+    """
+    if settings is None:
+        return dict(SGD) if is_text else {}
     for key, value in settings.items():
         if isinstance(value, str) and is_written_value(value):
             raise ProblemError(f"{key}={value!r} is a text; write a number, true or false without quotes")
+    if not is_torch:
+        _check_values(settings, ProblemError)
+    return {"optimizer": "sgd", **settings} if is_text else settings
+
+
+def check_candidate_settings(settings: Mapping[str, Any]) -> None:
+    """Raise StudyError for a value that Keras ignores, cannot compute with, or takes for another one.
+
+    A negative clipping threshold does not clip, a text fails in the middle of a study, and NaN is called a
+    run that diverged. A schedule of the momentum was read before.
+
+    >>> check_candidate_settings({"clipnorm": -1})
+    Traceback (most recent call last):
+    stepsize.errors.StudyError: clipnorm=-1 must be a number of at least 0, or None
+    """
+    is_scheduled = isinstance(settings.get("momentum"), str)
+    _check_values({**settings, "momentum": 0} if is_scheduled else settings, StudyError)
+
+
+def _check_values(settings: Mapping[str, Any], error: type[ProblemError | StudyError]) -> None:
+    for name, value in settings.items():
+        if name in SWITCHES and not isinstance(value, bool):
+            raise error(f"{name}={shown(value)} must be True or False")
+        if name not in (*SHARES, *AT_LEAST_0, *OTHER_NUMBERS) or (value is None and name in OR_NONE):
+            continue
+        if isinstance(value, str) and name in ("momentum", "beta_1"):
+            raise error(
+                f"{name}={shown(value)} must be a number; a candidate may have a schedule as its momentum, "
+                f'as in {{schedule = "cosine(lr)", momentum = {shown(value)}}}'
+            )
+        _check_number(name, value, error)
+
+
+def _check_number(name: str, value: Any, error: type[ProblemError | StudyError]) -> None:
+    limit = "" if name in OTHER_NUMBERS else " of at least 0" + (" and below 1" if name in SHARES else "")
+    low, high = 0 if limit else -math.inf, 1 if name in SHARES else math.inf
+    if not is_number(value) or not math.isfinite(value) or not low <= value < high:
+        number = "a finite number" if is_number(value) and not math.isfinite(value) else "a number"
+        raise error(f"{name}={shown(value)} must be {number}{limit}{', or None' * (name in OR_NONE)}")
 
 
 def check_shared(settings: Mapping[str, Any], shared: Collection[str]) -> None:

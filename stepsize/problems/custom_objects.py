@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from stepsize.errors import ProblemError
-from stepsize.user_modules import import_user_module
+from stepsize.user_modules import import_user_module, source_of
 
 REGISTER = "@keras.saving.register_keras_serializable()"
 
@@ -70,13 +66,3 @@ def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(value, list | tuple):
         for item in value:
             yield from mappings(item)
-
-
-def source_of(module: str) -> str:
-    """Return a digest of a module's file, so that an edited one makes another problem."""
-    place = Path(*module.split("."))
-    for root in (os.getcwd(), *sys.path):
-        for file in (Path(root) / place.with_suffix(".py"), Path(root) / place / "__init__.py"):
-            if file.is_file():
-                return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    return ""

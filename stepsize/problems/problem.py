@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stepsize.errors import ProblemError, unknown
-from stepsize.problems.arguments import check_arguments, check_optimizer, check_settings_values, check_shared
+from stepsize.problems import arguments as checks
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, usual_problem
 from stepsize.problems.data import Data
 from stepsize.problems.loading.catalog import is_source, load
@@ -30,7 +29,6 @@ from stepsize.problems.torch.user_problem import is_own_metric, own_metric, read
 if TYPE_CHECKING:
     from stepsize.problems.torch.reading import Source
 
-SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
 SOFTWARE = ("jax", "keras", "numpy")
 
 
@@ -84,7 +82,7 @@ class Problem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "prepare", preparation(self.prepare, self.model))
         is_torch = trains_in_torch(self.model, self.loss)
-        check_optimizer(self.optimizer, is_torch)
+        checks.check_optimizer(self.optimizer, is_torch)
         data = load_for(self.model, is_torch, self.data, prepare=self.prepare)
         if self.prepare not in (None, data.prepare):
             data = replace(data, prepare=self.prepare)
@@ -97,9 +95,9 @@ class Problem:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ProblemError(f"{name}={value!r} must be a positive whole number")
-        check_settings_values(self.settings or {})
-        if self.settings is None:
-            object.__setattr__(self, "settings", dict(SGD) if is_text(self.model) else {})
+        object.__setattr__(
+            self, "settings", checks.settings_of_problem(self.settings, is_text(self.model), is_torch)
+        )
         object.__setattr__(self, "name", self.name or self.data.name)
         object.__setattr__(self, "_form", {} if is_torch else self._keras_form())
         if is_torch:
@@ -197,12 +195,14 @@ class Problem:
         self.split.check_seeds(seeds)
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Raise StudyError for what all candidates share; the optimizer checks its arguments itself."""
+        """Raise StudyError for what all candidates share, and for values that an optimizer cannot use."""
         shared = {each.name for each in fields(self) if each.init and each.name != "optimizer"}
         shared |= {*DATA_ARGUMENTS, "folds"}
-        check_shared(settings, shared)
+        checks.check_shared(settings, shared)
         if self.torch_source is not None:
             self.torch_source.check_settings(self.settings or {}, settings)
+        else:
+            checks.check_candidate_settings(settings)
 
     def parts(self, seed: int, judge: bool = True) -> Parts:
         """Return the training and validation rows of a seed."""
@@ -279,7 +279,7 @@ def problem(
     """
     arguments = {key: changes.pop(key) for key in DATA_ARGUMENTS if key in changes}
     known = [each.name for each in fields(Problem) if each.init] + [*DATA_ARGUMENTS, "validation", "folds"]
-    check_arguments(changes, known)
+    checks.check_arguments(changes, known)
     if isinstance(name, str) and canonical_name(name) in BUILT_IN:
         name = canonical_name(name)
         study, defaults = built_in_study(name), usual_problem(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -29,6 +30,13 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in checked.items():
         if isinstance(value, str) and is_written_value(value):
             raise StudyError(f"{name}={value!r} is a text; write a number, true or false without quotes")
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError):
+            raise StudyError(
+                f"{name}={shown(value)} cannot be stored; a setting is a number, a text, True, False, None, "
+                "or a list or dict of them"
+            ) from None
     return checked
 
 
@@ -78,13 +86,14 @@ def other_optimizer_notes(optimizer: Mapping[str, Any], every: Iterable[Mapping[
 
 
 def _same(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value  # NumPy numbers become Python numbers
+    is_scalar = hasattr(value, "item") and getattr(value, "size", 1) == 1
+    return value.item() if is_scalar else value  # NumPy numbers become Python numbers
 
 
 def _batch_size(value: Any) -> int:
     value = _same(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise StudyError(f"batch_size={shown(value)} must be a positive whole number")
+        raise StudyError(f"the setting batch_size is {shown(value)}; it must be a positive whole number")
     return value
 
 

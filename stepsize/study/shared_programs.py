@@ -76,4 +76,6 @@ def _usual_settings(problem: Problem, candidate: Candidate) -> dict[str, Any]:
 def _numbers(problem: Problem, settings: Mapping[str, Any]) -> dict[str, float]:
     """Return the settings that are inputs of a program."""
     is_input = of_keras.is_input if problem.torch_source is None else of_torch.is_input
-    return {name: value for name, value in settings.items() if is_number(value) and is_input(name, value)}
+    return {
+        name: float(value) for name, value in settings.items() if is_number(value) and is_input(name, value)
+    }

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.checks import shown
+from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError, require, unknown
 from stepsize.metric_directions import contradicts
 from stepsize.schedules import Schedule
@@ -66,7 +66,15 @@ class Tuning:
 
     @classmethod
     def of(cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int) -> Tuning:
-        """Return the tuning with so many seeds of the coarse and of the fine search."""
+        """Return the tuning with so many seeds of the coarse and of the fine search.
+
+        Raises: StudyError for numbers that cannot be used.
+        """
+        for name, number in (("rounds", rounds), ("seeds", seeds), ("fine_seeds", fine_seeds)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                raise StudyError(f"{name}={shown(number)} in tuning must be a whole number of at least 0")
+        if not isinstance(rates, Sequence | np.ndarray) or not all(map(is_number, rates)):
+            raise StudyError(f"rates={shown(rates)} in tuning must be a list of numbers")
         first = range(TUNING_SEEDS, TUNING_SEEDS + seeds)
         fine = range(TUNING_SEEDS + seeds, TUNING_SEEDS + seeds + fine_seeds)
         return cls(tuple(sorted(rates)), rounds, tuple(first), tuple(fine))

@@ -228,7 +228,9 @@ def test_a_live_module_is_not_touched_and_gives_fresh_weights_or_its_own() -> No
     before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     fresh, kept = toy(model), toy(model, from_weights=True)
     first, other, own = fresh.initial_weights(1), fresh.initial_weights(2), kept.initial_weights(1)
-    assert first is not None and other is not None and own is not None
+    assert first is not None
+    assert other is not None
+    assert own is not None
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
@@ -277,6 +279,7 @@ def test_an_optimizer_as_a_table_is_that_of_a_partial() -> None:
         (X, Y), model=mlp, loss="CrossEntropyLoss", settings={"optimizer": "adamw", "weight_decay": 0.1}
     )
     made = toy(optimizer=partial(torch.optim.AdamW, weight_decay=0.1))
-    assert table.torch_source is not None and made.torch_source is not None
+    assert table.torch_source is not None
+    assert made.torch_source is not None
     assert table.torch_source.model.optimizer == made.torch_source.model.optimizer
     assert table.optimizer_name == "adamw"

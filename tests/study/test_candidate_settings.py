@@ -50,9 +50,9 @@ def test_settings_are_parted_into_the_optimizers_and_ours():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"batch_size": 2.5}, "batch_size=2.5"),
-        ({"batch_size": True}, "batch_size=True"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": 2.5}, "batch_size is 2.5"),
+        ({"batch_size": True}, "batch_size is True"),
         ({"momentum": "lineer(0.9)"}, "did you mean 'linear'"),
         ({"momentum": "linear(lr)"}, "has a free knob"),
         ({"momentum": "constant(0.5) * plateau()"}, "follows a metric"),
@@ -173,3 +173,47 @@ def test_a_number_or_a_switch_in_quotes_is_refused(value):
         ss.Candidate("constant(0.1)", nesterov=value)
     with pytest.raises(ProblemError, match="is a text; write a number, true or false without quotes"):
         problem("ionosphere", settings={"optimizer": "sgd", "nesterov": value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"clipnorm": "a"}, r"clipnorm='a' must be a number of at least 0, or None"),
+        ({"clipnorm": -1}, r"clipnorm=-1 must be a number of at least 0, or None"),  # Keras would not clip
+        ({"clipvalue": [1.0]}, r"clipvalue=\[1.0\] must be a number"),
+        ({"momentum": float("nan")}, "momentum=nan must be a finite number of at least 0"),
+        ({"momentum": None}, "momentum=None must be a number"),
+        ({"weight_decay": -0.1}, "weight_decay=-0.1 must be a number of at least 0"),
+        ({"nesterov": 2}, "nesterov=2 must be True or False"),
+        ({"optimizer": "adam", "beta_1": 1.0}, "beta_1=1.0 must be a number of at least 0 and below 1"),
+        ({"optimizer": "adam", "beta_1": "linear(0.9)"}, "a candidate may have a schedule as its momentum"),
+        ({"optimizer": "ftrl", "learning_rate_power": True}, "learning_rate_power=True must be a number"),
+    ],
+)
+def test_a_value_that_keras_ignores_or_cannot_use_is_refused_at_once(settings, message):
+    with pytest.raises(StudyError, match=message):
+        make_study(problem("ionosphere"), [ss.Candidate("constant(0.1)", **settings)], 2)
+    with pytest.raises(ProblemError, match=message):
+        problem("ionosphere", settings={"optimizer": "sgd", **settings})
+
+
+@pytest.mark.parametrize("settings", [{"clipnorm": None}, {"momentum": 0}, {"weight_decay": 0}])
+def test_settings_that_switch_something_off(settings):
+    make_study(problem("ionosphere"), [ss.Candidate("constant(0.1)", **settings)], 2)
+
+
+def test_a_momentum_of_zero_is_a_number_of_any_type(engine):
+    quick = {"epochs": 2, "store": ":memory:", "quiet": True, "engine": engine}
+    candidates = [ss.Candidate("constant(0.1)", momentum=0), ss.Candidate("constant(0.1)", momentum=0.0)]
+    first, second = ss.compare("ionosphere", candidates, 2, **quick).answer["candidates"]
+    assert first["scores"] == second["scores"]
+    usual = ss.problem("ionosphere", epochs=2, settings={"momentum": 0})
+    alone = ss.compare(usual, ["constant(0.1)"], 2, store=":memory:", quiet=True, engine=engine).answer
+    assert alone["candidates"][0]["scores"] == first["scores"]
+    assert alone["study"]["protocol"]["optimizer"] == {"name": "sgd", "momentum": 0}
+
+
+@pytest.mark.parametrize("value", [np.array([0.5, 0.6]), print, {1: {2}}])
+def test_a_setting_that_cannot_be_stored_is_refused_at_once(value):
+    with pytest.raises(StudyError, match="cannot be stored; a setting is a number"):
+        ss.Candidate("constant(0.1)", width=value)

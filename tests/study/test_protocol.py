@@ -15,7 +15,8 @@ from stepsize.study.protocol import (
     tuned,
 )
 from stepsize.study.store import Run
-from stepsize.study.study import Study, make_study, usual_tuning
+from stepsize.study.study import Study, Tuning, make_study, usual_tuning
+from stepsize.study.study_files.options import study_options
 
 SCHEDULES = ["constant(lr)", "linear(lr)", "cosine(0.1)"]
 
@@ -197,3 +198,25 @@ def test_where_runs_diverge_close_to_the_best_the_fine_rates_run_twice(study):
     _, stages = train(study, score)
     fine, finer = ({job.rate for job in stage.jobs} for stage in stages if "fine" in stage.name)
     assert fine == finer
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fine_seeds": -3}, "fine_seeds=-3 in tuning must be a whole number of at least 0"),
+        ({"rounds": 2.5}, "rounds=2.5 in tuning must be a whole number"),
+        ({"seeds": True}, "seeds=True in tuning must be a whole number"),
+        ({"rates": "abc"}, "rates='abc' in tuning must be a list of numbers"),
+        ({"rates": [0.1, "1"]}, "in tuning must be a list of numbers"),
+    ],
+)
+def test_a_tuning_that_cannot_be_used_is_refused(change, message):
+    with pytest.raises(StudyError, match=message):
+        Tuning.of(**{"rates": [0.1, 1.0], "rounds": 2, "seeds": 3, "fine_seeds": 4} | change)
+
+
+@pytest.mark.parametrize("seeds", [2.0, "5", True, {1, 2}])
+def test_seeds_are_a_number_or_a_list(seeds):
+    with pytest.raises(StudyError, match="must be a positive whole number or a list of seeds"):
+        study_options({}, None, seeds)
+    assert study_options({}, None, np.int64(5)) == {"seeds": 5}

@@ -85,7 +85,7 @@ class KerasMember:
         """Make one update of the optimizer, and return its loss."""
         state, driven = run
         grad = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
-        (loss, (_, _, non_trainable, _)), gradients = grad(
+        (_, (loss, _, non_trainable, _)), gradients = grad(  # the gradients alone are of a scaled loss
             state.weights,
             self._merge(state.others, shared),
             [],

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError, first_line
-from stepsize.problems.custom_objects import REGISTER, custom_objects, mappings, source_of
+from stepsize.problems.custom_objects import REGISTER, custom_objects, mappings
 from stepsize.problems.metrics import metric_names
 from stepsize.problems.models.kept_weights import (
     has_custom_layers,
@@ -34,6 +34,7 @@ from stepsize.problems.models.rebuilt_models import (
     rebuild,
 )
 from stepsize.problems.models.text_models import parse_model
+from stepsize.user_modules import source_of
 
 PRIVATE = (
     "file",

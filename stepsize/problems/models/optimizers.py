@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from stepsize.checks import is_number
 from stepsize.errors import ProblemError, unknown
 
 REFUSED = {
@@ -91,8 +92,9 @@ def make_optimizer(
     if kind.__name__ in REFUSED:
         raise ProblemError(f"optimizer {name!r} cannot be used: {REFUSED[kind.__name__]}")
     _check_arguments(kind, settings)
-    try:
-        optimizer = kind.from_config({**settings, "learning_rate": 0.1})
+    numbers = {key: float(value) for key, value in settings.items() if key == "momentum" and is_number(value)}
+    try:  # SGD takes no momentum that is an int
+        optimizer = kind.from_config({**settings, **numbers, "learning_rate": 0.1})
     except (TypeError, ValueError) as error:
         raise ProblemError(
             f"optimizer {name!r} does not accept {dict(settings)}: {str(error).splitlines()[0]}"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stepsize.checks import shown
 from stepsize.errors import StudyError
 from stepsize.schedules import Schedule
@@ -30,7 +32,11 @@ def study_options(
         raise StudyError("schedules and candidates are the same list; give one of them")
     if schedules is not None:
         options["candidates"] = list(schedules)
-    return options if seeds is None else {**options, "seeds": seeds}
+    if seeds is None:
+        return options
+    if isinstance(seeds, bool | str) or not isinstance(seeds, int | np.integer | Sequence | np.ndarray):
+        raise StudyError(f"seeds={shown(seeds)} must be a positive whole number or a list of seeds")
+    return {**options, "seeds": int(seeds) if isinstance(seeds, np.integer) else seeds}
 
 
 def call_text(source: Any, options: Mapping[str, Any], function: str = "compare") -> str:

@@ -1,21 +1,17 @@
-"""User functions: imported by path, sent to another process, and identified by a digest of their code."""
+"""User functions: imported by path, and sent to another process."""
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import sys
-from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
+from collections.abc import Callable
+from types import MethodType, ModuleType
 from typing import Any
-
-import numpy as np
 
 from stepsize.errors import ProblemError, first_line, require, save_traceback, unknown
 from stepsize.user_modules import import_user_module
 
 Function = Callable[..., Any]
-PLAIN = (int, float, str, bytes, bool, type(None), tuple)
 
 
 def find_function(path: str) -> Function:
@@ -64,16 +60,6 @@ def unpack(packed: str | bytes) -> Function:
     return find_function(packed) if isinstance(packed, str) else pickle.loads(packed)
 
 
-def code_digest(function: Function) -> str:
-    """Return sixteen hexadecimal digits that change with the function's code and what it uses of its module.
-
-    That is the functions, classes, plain constants and arrays that it names, and those that they name.
-    Files that it reads and packages that it imports are not included.
-    """
-    parts = dict(_parts(function, set()))
-    return hashlib.sha256(repr(sorted(parts.items())).encode()).hexdigest()[:16]
-
-
 def versions_of(function: Function) -> dict[str, str]:
     """Return the versions of the packages that the function's module has imported by name."""
     globals_ = getattr(_plain(function), "__globals__", {})
@@ -84,42 +70,3 @@ def versions_of(function: Function) -> dict[str, str]:
 
 def _plain(function: Function) -> Any:
     return function.__func__ if isinstance(function, MethodType) else function
-
-
-def _parts(function: Function, seen: set[int]) -> Iterator[tuple[str, str]]:
-    plain = _plain(function)
-    if id(plain) in seen or not isinstance(plain, FunctionType):
-        return
-    seen.add(id(plain))
-    yield plain.__qualname__, repr((_code(plain.__code__), plain.__defaults__, plain.__kwdefaults__))
-    cells = zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True)
-    used = {name: cell.cell_contents for name, cell in cells}
-    used |= {n: plain.__globals__[n] for n in _names(plain.__code__) if n in plain.__globals__}
-    for name, value in used.items():
-        if isinstance(value, type) and value.__module__ == plain.__module__:
-            for method in vars(value).values():
-                yield from _parts(method, seen)
-        elif isinstance(value, FunctionType) and value.__module__ == plain.__module__:
-            yield from _parts(value, seen)
-        elif isinstance(value, PLAIN):
-            yield name, repr(value)
-        elif hasattr(value, "__array__") and not isinstance(value, type):
-            yield name, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _code(code: CodeType) -> str:
-    constants = [_constant(each) for each in code.co_consts]
-    return repr((code.co_code, code.co_names, code.co_varnames, constants))
-
-
-def _constant(value: Any) -> str:
-    if isinstance(value, CodeType):
-        return _code(value)
-    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)

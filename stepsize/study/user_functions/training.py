@@ -14,7 +14,8 @@ from stepsize.checks import shown
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction
 from stepsize.study.trainable import check_margin
-from stepsize.study.user_functions.functions import Function, code_digest, find_function, versions_of
+from stepsize.study.user_functions.code_identity import code_digest
+from stepsize.study.user_functions.functions import Function, find_function, versions_of
 
 
 @dataclass(frozen=True, eq=False)
