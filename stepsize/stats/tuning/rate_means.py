@@ -38,20 +38,23 @@ def rate_means(x: Floats, scores: Floats) -> list[RateMeans]:
         if len(block) > 1 and np.isfinite(block).any():
             rounds.append(_means(x[pattern], _bounded(block)))
     rounds.sort(key=lambda each: float(each.variance.min()), reverse=True)
-    return [_no_steadier(each, rounds[-1]) for each in rounds[:-1]] + rounds[-1:]
+    return [_no_steadier(each, [other for other in rounds if other is not each]) for each in rounds]
 
 
-def _no_steadier(few: RateMeans, many: RateMeans) -> RateMeans:
-    """Return the means of few seeds, each no steadier than those of many seeds at lower rates.
+def _no_steadier(means: RateMeans, others: list[RateMeans]) -> RateMeans:
+    """Return the means of a round, each no steadier than those of other rounds at lower rates.
 
-    Above the best rate some runs blow up, and the more the higher the rate. Few seeds may show none of that.
+    Above the best rate some runs blow up, and the more the higher the rate. The seeds of a round may show
+    none of that by luck.
     """
-    beyond = many.x > many.x[many.mean.argmax()]
-    spread = many.variance * many.seeds * beyond
-    least = np.array([spread[many.x <= x].max(initial=0.0) for x in few.x]) / few.seeds
-    variance = np.maximum(few.variance, least)
-    wider = np.sqrt(variance / few.variance)
-    return few._replace(variance=variance, covariance=wider[:, None] * few.covariance * wider)
+    least = np.zeros(len(means.x))
+    for other in others:
+        spread = other.variance * other.seeds * (other.x > other.x[other.mean.argmax()])
+        lower = [spread[other.x <= x].max(initial=0.0) for x in means.x]
+        least = np.maximum(least, np.array(lower) / means.seeds)
+    variance = np.maximum(means.variance, least)
+    wider = np.sqrt(variance / means.variance)
+    return means._replace(variance=variance, covariance=wider[:, None] * means.covariance * wider)
 
 
 def steady_rates(scores: Floats) -> int:
@@ -78,12 +81,15 @@ def _bounded(scores: Floats) -> Floats:
     """
     finite = np.isfinite(scores)
     seeds = _seed_effects(scores, finite)
-    middles = np.sort([np.median(row[ok]) for row, ok in zip(scores, finite, strict=True) if ok.any()])[::-1]
-    top = middles[0]
-    near = [row[ok] for row, ok in zip(scores, finite, strict=True) if ok.any()]
-    best = max(near, key=lambda row: (np.median(row), len(row)))
+    rows = [row[ok] for row, ok in zip(scores, finite, strict=True) if ok.any()]
+    best = sorted(rows, key=lambda row: (np.median(row), len(row)), reverse=True)[:3]
+    top = np.median(best[0])
+    away = [np.abs(row - np.median(row)) for row in best]
+    # In most seeds, scores near a ceiling are the same; so the mean counts as well as the median.
     typical = max(
-        float(np.median(np.abs(best - np.median(best)))), float(top - middles[min(2, len(middles) - 1)])
+        float(np.median(away[0])),
+        float(np.median([each.mean() for each in away])),
+        float(top - np.median(best[-1])),
     )
     far = FAR * typical or float(np.ptp(scores[finite])) or 1.0
     return np.where(np.isneginf(scores), top - 2 * far + seeds, np.maximum(scores, top - far + seeds))

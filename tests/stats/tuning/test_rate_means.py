@@ -40,3 +40,30 @@ def test_few_seeds_at_a_rate_are_no_steadier_than_many_below_it():
     spread = steady.variance[-1] * steady.seeds
     assert coarse.variance[-1] * coarse.seeds == pytest.approx(spread)  # at 0, above -0.25
     assert (coarse.variance[:4] * coarse.seeds < spread / 10).all()
+
+
+def test_scores_near_a_ceiling_do_not_hide_a_rate_that_blows_up():
+    """Most seeds score the same at good rates, so their median deviation says nothing about blow-ups."""
+    good = np.where(np.arange(19) < 14, 0.9777, 0.9333)
+    blown = np.where(np.arange(19) < 10, 0.9777, 0.45)
+    scores = np.array([good, good + 1e-4, good - 1e-4, good, blown])
+    (means,) = rate_means(np.log10([0.03, 0.08, 0.18, 0.42, 1.0]), scores)
+    assert means.mean[-1] < means.mean[:4].min() - 0.1
+    assert means.variance[-1] > 10 * means.variance[:4].max()
+
+
+@pytest.mark.parametrize("few_are_steadiest", [True, False])
+def test_lucky_seeds_are_no_steadier_than_those_of_lower_rates(few_are_steadiest):
+    """Eight seeds show no blow-up at a rate of 1; nineteen others show some at 0.56 and 0.75 already."""
+    generator = np.random.default_rng(0)
+    x = np.log10([0.05, 0.1, 0.316, 0.562, 0.75, 1.0])
+    scores = np.full((6, 27), np.nan)
+    size = 0.002 if few_are_steadiest else 0.02
+    scores[[0, 1, 2, 5], :8] = 0.975 + size * generator.standard_normal((4, 8))
+    scores[:5, 8:] = 0.975 + 0.008 * generator.standard_normal((5, 19))
+    scores[3, 8::4] = scores[4, 10::4] = 0.6
+    by_seeds = {means.seeds: means for means in rate_means(x, scores)}
+    spread = by_seeds[19].variance * 19
+    assert spread[3:].min() > 0.01
+    assert by_seeds[8].variance[-1] * 8 >= spread.max() * 0.999
+    assert by_seeds[8].variance[:3].max() * 8 < 0.002
