@@ -58,12 +58,12 @@ def test_lucky_seeds_are_no_steadier_than_those_of_lower_rates(few_are_steadiest
     generator = np.random.default_rng(0)
     x = np.log10([0.05, 0.1, 0.316, 0.562, 0.75, 1.0])
     scores = np.full((6, 27), np.nan)
-    size = 0.002 if few_are_steadiest else 0.02
+    size = 0.002 if few_are_steadiest else 0.012
     scores[[0, 1, 2, 5], :8] = 0.975 + size * generator.standard_normal((4, 8))
     scores[:5, 8:] = 0.975 + 0.008 * generator.standard_normal((5, 19))
     scores[3, 8::4] = scores[4, 10::4] = 0.6
     by_seeds = {means.seeds: means for means in rate_means(x, scores)}
     spread = by_seeds[19].variance * 19
-    assert spread[3:].min() > 0.01
+    assert spread[3:].min() > 0.001
     assert by_seeds[8].variance[-1] * 8 >= spread.max() * 0.999
-    assert by_seeds[8].variance[:3].max() * 8 < 0.002
+    assert by_seeds[8].variance[:3].max() * 8 < 0.0005
