@@ -71,6 +71,15 @@ def engine():
         yield started
 
 
+@pytest.fixture(scope="session")
+def keras_processes():
+    """Return the processes of Keras' backends, which start when they are first called."""
+    from tests.support.keras_process import KerasProcesses
+
+    with KerasProcesses() as processes:
+        yield processes
+
+
 @pytest.fixture
 def command(engine, monkeypatch, capsys):
     """Return `stepsize` run in this process, with the session's training process: exit code and output."""
