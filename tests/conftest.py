@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from types import ModuleType
-from typing import Any
 
 import hypothesis
 import pytest
@@ -25,8 +24,6 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the p
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
-QUICK = [("xla_cpu_use_fusion_emitters", False), ("xla_cpu_parallel_codegen_split_count", 1)]
-
 
 def pytest_unconfigure():
     """Remove the programs that the training processes of this session have compiled."""
@@ -41,25 +38,15 @@ def _own_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def quick_compilation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick_compilation() -> Iterator[None]:
     """Compile without optimizations, in half the time, what is compared with formulas or Keras' own `fit`.
 
     Programs as users get them are compared in the same ways in tests/engine/test_population.py.
     """
-    import jax
-    from jax._src import compiler
+    from tests.support import quick_compilation
 
-    as_for_users = compiler.get_compile_options
-
-    def quick(*arguments: Any, **settings: Any) -> Any:
-        options = as_for_users(*arguments, **settings)
-        options.env_option_overrides = [*options.env_option_overrides, *QUICK]
-        return options
-
-    monkeypatch.setattr(compiler, "get_compile_options", quick)
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    with quick_compilation.quick_compilation():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +56,15 @@ def engine():
 
     with Engine() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def keras_processes():
+    """Return the processes of Keras' backends, which start when they are first called."""
+    from tests.support.keras_process import KerasProcesses
+
+    with KerasProcesses() as processes:
+        yield processes
 
 
 @pytest.fixture

@@ -135,22 +135,25 @@ def test_json_alone_on_stdout_and_the_report_on_disk(tmp_path, command):
     assert "have changed since the runs in" in changed.stderr
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """The store of a finished study."""
-    store = tmp_path_factory.mktemp("trained") / "s.sqlite"
-    done = run(*IRIS, "--store", str(store), "-q")
-    assert done.returncode == 0, done.stderr
-    return store
-
-
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
-@pytest.mark.parametrize("columns", ["60", "80", "160"])
-def test_terminal_output_fits(trained, encoding, columns):
-    environment = {**os.environ, "COLUMNS": columns, "PYTHONIOENCODING": encoding}
-    done = run("report", str(trained), env=environment)
+def test_terminal_output_fits(command, encoding):
+    done = command(*IRIS, "--store", "s.sqlite", "-q")
     assert done.returncode == 0, done.stderr
-    assert max(map(len, done.stdout.splitlines())) <= int(columns)
+    code = "import os, sys; from stepsize import cli\n" + "".join(
+        f"os.environ['COLUMNS'] = '{columns}'\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: print('end', end.code)\n"
+        for columns in (60, 80, 160)
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    arguments = [sys.executable, "-c", code, "report", "s.sqlite"]
+    done = subprocess.run(arguments, capture_output=True, encoding=encoding, env=environment)
+    *outputs, rest = done.stdout.split("end 0\n")
+    assert rest == "", done.stderr
+    assert len(set(outputs)) > 1
+    for columns, output in zip((60, 80, 160), outputs, strict=True):
+        assert "iris" in output
+        assert max(map(len, output.splitlines())) <= columns
 
 
 def test_every_run_diverged_is_exit_3(command):
@@ -184,14 +187,14 @@ def test_ctrl_c_keeps_runs_and_says_how_to_continue():
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_the_same_command_ends_with_the_same_answer(tmp_path):
-    whole = run(*LONG, "--json", "--store", "whole.sqlite")
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_answer(command):
+    whole = command(*LONG, "--json", "--store", "whole.sqlite")
     assert whole.returncode == 0, whole.stderr
     expected = json.loads(whole.stdout)
     for delay in (0.0, 0.3, 0.15):
         code, *_ = interrupted(delay, signal.SIGKILL, *LONG, "--json", "--store", "killed.sqlite")
         assert code in (-signal.SIGKILL, 0)  # a fast machine may finish first
-    last = run(*LONG, "--json", "--store", "killed.sqlite")
+    last = command(*LONG, "--json", "--store", "killed.sqlite")
     assert last.returncode == 0, last.stderr
     resumed = json.loads(last.stdout)
     for answer in (resumed, expected):

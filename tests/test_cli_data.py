@@ -68,12 +68,12 @@ def test_bad_input_is_one_line(monkeypatch, capsys, table, args, words):
 
 
 @pytest.mark.slow
-def test_options_reach_data_and_split(monkeypatch, capsys, table):
+def test_options_reach_data_and_split(command, table):
     roles = ["--target", "grade", "--drop", "id", "--order", "day", "--part", "use", "--weights", "trust"]
     chosen = ["--kind", "regression", "--groups", "who", "--split", "groups", "--validation", "0.2"]
-    code, out, err = compare(monkeypatch, capsys, str(table), *roles, *chosen, "--seeds", "2", *SHORT)
-    assert code == 0, err
-    answer = json.loads(out)
+    done = command("compare", table, *roles, *chosen, "--seeds", "2", *SHORT)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
     assert answer["data"]["kind"] == "regression"
     assert answer["data"]["features"] == 2
     assert answer["data"]["parts"]["validation"]["rows"] == 12
@@ -81,13 +81,12 @@ def test_options_reach_data_and_split(monkeypatch, capsys, table):
 
 
 @pytest.mark.slow
-def test_a_table_without_names_needs_no_target(monkeypatch, capsys, table):
-    monkeypatch.chdir(table.parent)
+def test_a_table_without_names_needs_no_target(command, table):
     answers = []
     for args in ([], ["--target", "-1"], ["--target", "3", "--no-header", "--drop", "2"]):
-        code, out, err = compare(monkeypatch, capsys, "bare.csv", *args, "--seeds", "2", *SHORT)
-        assert code == 0, err
-        answers.append(json.loads(out))
+        done = command("compare", "bare.csv", *args, "--seeds", "2", *SHORT)
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
     assert len({answer["study"]["fingerprint"] for answer in answers}) == 1
     notes = " ".join(answers[0]["notes"])
     assert "Data: the first row holds values, not names" in notes

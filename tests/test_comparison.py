@@ -95,9 +95,13 @@ def test_result_shows_itself(first, tmp_path):
         result.report(tmp_path)
 
 
-def test_all_diverged():
+def test_all_diverged(engine):
     result = ss.compare(
-        ss.problem("iris", epochs=2), ["constant(1e30)", "linear(1e30)"], seeds=6, store=":memory:"
+        ss.problem("iris", epochs=2),
+        ["constant(1e30)", "linear(1e30)"],
+        seeds=6,
+        store=":memory:",
+        engine=engine,
     )
     assert result.verdict["status"] == "all_diverged"
     assert result.verdict["best_set"] == []
@@ -179,9 +183,10 @@ def table(tmp_path):
     return "t.csv"
 
 
-def test_compare_takes_the_keys_of_a_study_file(table, tmp_path, capsys):
+def test_compare_takes_the_keys_of_a_study_file(table, tmp_path, capsys, engine):
     keys = {"target": "y", "model": "mlp(3)", "split": "kfold", "folds": 3, "epochs": 2, "drop": ["b"]}
-    first = ss.compare(table, ["constant(0.1)", "cosine(0.2)"], 6, optimizer={"name": "adam"}, **keys)
+    candidates = ["constant(0.1)", "cosine(0.2)"]
+    first = ss.compare(table, candidates, 6, optimizer={"name": "adam"}, engine=engine, **keys)
     protocol = first.answer["study"]["protocol"]
     assert (protocol["model"], protocol["epochs"], protocol["folds"]) == ("mlp(3)", 2, 3)
     assert protocol["optimizer"] == {"name": "adam"}
@@ -195,7 +200,7 @@ def test_compare_takes_the_keys_of_a_study_file(table, tmp_path, capsys):
     assert again.store == first.store
     assert "12 of 12 runs are in stepsize-results/t.sqlite; nothing is left" in capsys.readouterr().err
 
-    ss.compare(table, ["constant(0.1)"], 3, **{**keys, "epochs": 1}, quiet=True)
+    ss.compare(table, ["constant(0.1)"], 3, **{**keys, "epochs": 1}, quiet=True, engine=engine)
     replaced, changed = capsys.readouterr().err.splitlines()
     assert replaced == (
         f"stepsize-results/t.toml held study {first.study} and now holds this one; give each study a name of "

@@ -1,7 +1,6 @@
-"""Keras `fit` on its three backends, each in a process of its own: every update gets the planned rate."""
+"""Keras `fit` on its three backends: every update gets the planned rate."""
 
 import importlib.util
-import json
 import os
 import signal
 import subprocess
@@ -12,32 +11,19 @@ import numpy as np
 import pytest
 
 import stepsize as ss
+from tests.support import keras_host
 
-SCRIPT = Path(__file__).parents[1] / "support" / "keras_host.py"
 SCHEDULE = ss.warmup(2 * ss.updates) >> ss.cosine(0.3, floor=0.01)
 MICRO_BATCHES = 24
 
 
-def run(backend, *arguments, check=True):
-    """Run the script in a fresh interpreter and give what it printed."""
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": backend,
-        "OMP_NUM_THREADS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": str(Path(ss.__file__).parents[1]),
-    }
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=check)
-
-
 @pytest.fixture(scope="module", params=["jax", "torch", "tensorflow"])
-def host(request, tmp_path_factory):
+def host(request, keras_processes, tmp_path_factory):
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
-    found = json.loads(run(request.param, "hosts", tmp_path_factory.mktemp("host")).stdout.splitlines()[-1])
-    assert found["backend"] == request.param
-    return found
+    results = keras_processes.call(request.param, "keras_host", "hosts", tmp_path_factory.mktemp("host"))
+    assert results["backend"] == request.param
+    return results
 
 
 def assert_followed(rates, plan):
@@ -114,9 +100,16 @@ def test_a_killed_process_goes_on_from_what_it_had_saved(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
-    expected = json.loads(run("jax", "train", whole).stdout)
-    assert run("jax", "train", killed, 11, check=False).returncode == -signal.SIGKILL
-    found = json.loads(run("jax", "train", killed).stdout)
-    assert (expected["begun"], found["begun"]) == (0, 8)
-    assert found["weights"] == expected["weights"]
-    assert found["history"] == expected["history"][8:]
+    expected = keras_host.train(whole)
+    assert killed_after(11, killed) == -signal.SIGKILL
+    resumed = keras_host.train(killed)
+    assert (expected["begun"], resumed["begun"]) == (0, 8)
+    assert resumed["weights"] == expected["weights"]
+    assert resumed["history"] == expected["history"][8:]
+
+
+def killed_after(batches, folder):
+    """Train in a process that is killed after so many batches; return its exit status."""
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(ss.__file__).parents[1])}
+    command = [sys.executable, keras_host.__file__, str(folder), str(batches)]
+    return subprocess.run(command, env=environment, capture_output=True).returncode

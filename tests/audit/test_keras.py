@@ -1,11 +1,5 @@
 """The audit of Keras: real fits with schedule objects and callbacks, on the three backends."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import pytest
 
@@ -15,7 +9,7 @@ from stepsize.audit import Audit, Row
 from stepsize.audit.keras import AuditCallback
 from stepsize.dialects import from_keras
 from stepsize.errors import AuditError, ScheduleError
-from tests.support.keras_fits import Apply, cosine_of_keras, each_way, fit, planned, plateau
+from tests.support.keras_fits import Apply, cosine_of_keras, fit, planned, plateau
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -42,38 +36,18 @@ def assert_each_way(results):
     assert (plan, applied) == (0.1, pytest.approx(COSINE(1), rel=1e-4))
 
 
-def test_schedule_objects_and_callbacks_in_this_process():
-    assert_each_way(
-        {
-            name: (audit.update, audit.first_difference, [cause.name for cause in audit.causes])
-            for name, audit in each_way().items()
-        }
-    )
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_schedule_objects_and_callbacks_on_every_backend(backend, keras_processes):
+    pytest.importorskip(backend)
+    name, results = keras_processes.call(backend, "keras_fits", "found_each_way")
+    assert name == backend
+    assert_each_way({way: tuple(result) for way, result in results.items()})
 
 
 def test_the_check_above_can_fail():
     with pytest.raises(AssertionError):
         assert_each_way({"schedule object": (24, Row(3, 0.1, 0.2), [])})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
-def test_schedule_objects_and_callbacks_on_another_backend(backend):
-    pytest.importorskip(backend)
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": backend,
-        "OMP_NUM_THREADS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
-    script = Path(__file__).parents[1] / "support" / "keras_fits.py"
-    done = subprocess.run(
-        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    printed = json.loads(done.stdout)
-    assert printed["backend"] == backend
-    assert_each_way({name: tuple(result) for name, result in printed["found"].items()})
 
 
 def test_a_schedule_object_read_by_our_own_dialect():

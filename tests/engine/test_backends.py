@@ -1,9 +1,5 @@
 """The same notebook cell gives the same answer whatever Keras runs on in the caller's process."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import pytest
 
@@ -12,13 +8,10 @@ from tests.support import backend_cell
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])
-def test_the_same_cell_on_every_backend(backend, engine):
+def test_the_same_cell_on_every_backend(backend, engine, keras_processes):
     """The model travels as its config: the caller's Keras may run on PyTorch, and its weights stay."""
     pytest.importorskip(backend)
     assert keras.backend.backend() == "jax"
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, backend_cell.__file__]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("answer ")]
-    assert line == f"answer {backend} {backend_cell.answers(engine)}"
+    name, answers = keras_processes.call(backend, "backend_cell", "answers_here")
+    assert name == backend
+    assert answers == backend_cell.answers(engine)

@@ -90,6 +90,7 @@ def test_a_batch_may_be_larger_than_the_training_part():
     assert (np.diff(curves.train_loss[0]) < 0).all()
 
 
+@pytest.mark.usefixtures("quick_compilation")
 def test_the_comparison_can_fail():
     population = two_at_once(make_task(optimizer="sgd"), len(SPECS))
     (curves,) = population.train([make_block(population.task, 3, SPECS)])
@@ -140,6 +141,7 @@ def test_layouts_agree():
             np.testing.assert_allclose(ours[member], theirs[0], rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.usefixtures("quick_compilation")
 def test_a_new_schedule_or_seed_compiles_nothing():
     population = two_at_once(make_task(optimizer="sgd"), 3, segment=2)
     population.train([make_block(population.task, 0, SPECS)])
@@ -160,6 +162,7 @@ def test_plateau_acts_on_the_metric_it_watches():
     np.testing.assert_allclose(curves.rate[0], expected, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("quick_compilation")
 def test_progress_is_told_by_segment():
     heard = []
     population = two_at_once(make_task(optimizer="sgd"), 1, segment=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from stepsize.schedules.family import Family
 from stepsize.units import run as whole_run
 from tests.schedules.foreign.test_rules import EXAMPLES as FOREIGN
 from tests.support.exported_code import run
+from tests.support.keras_process import KerasProcesses
 
 DOCS = Path(stepsize.__file__).parents[1] / "docs"
 
@@ -131,36 +131,14 @@ def test_no_library_is_loaded_to_export(to: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-TRAINING = """
-import keras, numpy as np
-x = np.linspace(0, 1, 24, dtype="float32").reshape(12, 2)
-model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-model.compile(keras.optimizers.SGD(schedule), "mse")
-rates = []
-class Used(keras.callbacks.Callback):
-    def on_train_batch_begin(self, batch, logs=None):
-        rates.append(float(self.model.optimizer.learning_rate))  # self.model is up to date, on JAX too
-model.fit(x, x[:, :1], epochs=3, batch_size=4, verbose=0, callbacks=[Used()])
-again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
-assert [float(again(t)) for t in range(9)] == [float(schedule(t)) for t in range(9)]
-print(keras.backend.backend(), *rates)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
-def test_keras_trains_with_the_exported_rates(backend: str, tmp_path: Path) -> None:
+def test_keras_trains_with_the_exported_rates(backend: str, keras_processes: KerasProcesses) -> None:
     pytest.importorskip(backend)
     plan = parse("warmup(3*updates) >> rex(0.1)").plan(updates=9)
-    (tmp_path / "training.py").write_text(export(plan, "keras") + TRAINING)
-    environment = {**os.environ, "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "training.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    name, *rates = done.stdout.splitlines()[-1].split()
+    name, rates = keras_processes.call(backend, "exported_training", "rates", export(plan, "keras"))
     assert name == backend
-    np.testing.assert_allclose(np.array(rates, float), plan.values, rtol=1e-6)
+    np.testing.assert_allclose(rates, plan.values, rtol=1e-6)
 
 
 def test_optax_trains_with_the_exported_rates() -> None:

@@ -17,16 +17,21 @@ from tests.support.draws import LAW
 from tests.support.exported_code import run
 
 metrics = st.lists(st.floats(0.01, 1).map(lambda value: round(value, 2)), min_size=5, max_size=40)
-absolute = st.builds(
-    plateau,
-    factor=st.sampled_from([0.1, 0.5]),
-    patience=st.integers(0, 3),
-    cooldown=st.integers(0, 3),
-    threshold=st.sampled_from([0.0, 0.05]),
-    relative=st.just(False),
-    floor=st.sampled_from([0.0, 0.1]),
-    mode=st.none() | st.just("max"),
-)
+
+
+def absolute(threshold: float) -> st.SearchStrategy[Any]:
+    return st.builds(
+        plateau,
+        factor=st.sampled_from([0.1, 0.5]),
+        patience=st.integers(0, 3),
+        cooldown=st.integers(0, 3),
+        threshold=st.sampled_from([0.0, threshold]),
+        relative=st.just(False),
+        floor=st.sampled_from([0.0, 0.1]),
+        mode=st.none() | st.just("max"),
+    )
+
+
 relative = st.builds(plateau, factor=st.just(0.5), patience=st.integers(0, 3), threshold=st.just(0.05))
 
 
@@ -74,10 +79,12 @@ def assert_same_cuts(rule: Any, seen: list[float], to: str) -> None:
     np.testing.assert_allclose(found, ours(plan, seen), rtol=1e-6 if to == "keras" else 1e-12)
 
 
-@pytest.mark.parametrize("to", ["keras", "torch", "transformers"])
-def test_an_absolute_threshold_is_the_same_rule(to: str) -> None:
+@pytest.mark.parametrize(("to", "threshold"), [("keras", 0.055), ("torch", 0.05), ("transformers", 0.05)])
+def test_an_absolute_threshold_is_the_same_rule(to: str, threshold: float) -> None:
+    """Keras compares in float32, which is not sure of 0.34 - 0.29 > 0.05; no metric here is at 0.055."""
+
     @settings(LAW, max_examples=30)
-    @given(absolute, metrics)
+    @given(absolute(threshold), metrics)
     def check(rule: Any, seen: list[float]) -> None:
         assert_same_cuts(rule, seen, to)
 

@@ -15,6 +15,7 @@ from stepsize.engine.task import Block, Task
 from stepsize.problems.target_encoding import encode
 from stepsize.schedules import Plan, parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
+from tests.support.quick_compilation import quick_compilation
 
 
 def plan_of(task: Task, spec: str) -> Plan:
@@ -68,6 +69,7 @@ class Fit(NamedTuple):
     weights: list[np.ndarray]
 
 
+@quick_compilation()
 def fit(model: Any, population: Population, seed: int, spec: str, metric: Any = None) -> Fit:
     """Train a compiled model by `fit` from the population's start: its weights, batches, masks and rates."""
     task, built = population.task, population.member.built
