@@ -23,8 +23,8 @@ def model_notes(form: Mapping[str, Any], data: Data, default_metric: Metric | No
         yield "every run starts from the weights that it has (from_weights=True)"
         if "factory" in form:
             yield (
-                "a file of weights that its factory reads is not part of the fingerprint: if the file changes, "
-                "use another store"
+                "a file of weights that its factory reads is not part of the fingerprint: if it changes, use "
+                "another store"
             )
     yield from form.get("notes", [])
     if "factory" in form:  # only the training process knows its optimizer
