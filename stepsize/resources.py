@@ -42,6 +42,8 @@ def with_updates(training: Training, store: str | Path | None) -> Training:
 
 def checked_store(store: str | Path) -> str | Path:
     """Return the path of a store, unless it is that of the resolved study beside it."""
+    if not isinstance(store, str | Path):
+        raise StoreError(f"store={store!r} is not a path; give for example store='runs.sqlite'")
     if Path(store).suffix.lower() == ".toml":
         raise StoreError(
             f"store={str(store)!r} is where the study file would be; give for example "

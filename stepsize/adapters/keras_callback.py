@@ -72,7 +72,7 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._batches = self._updates = 0  # in this epoch
         self._held: Any = None  # the array that the last update left in the optimizer
         self._steady = False  # every batch is one update, so Keras' count need not be read
-        self._begun = False
+        self._begun = self._inside = False  # `_inside`: between the begin and the end of a batch
         self._warned = self._slow = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class ScheduleCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         check_model(self.model)
         self._steady = updates_every_batch(self.model)
-        self._begun = False
+        self._begun = self._inside = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if not self._begun:  # only now has every callback restored what it restores
@@ -124,6 +124,14 @@ class ScheduleCallback(keras.callbacks.Callback):
 
     def _count_others(self, others: int) -> None:
         """Count updates that `fit` did not make since the last epoch, and report them once."""
+        if others < 0:
+            self._report(
+                f"update {self._run.update}: something has set the optimizer's count of updates back by "
+                f"{-others}, for example by writing optimizer.iterations; the plan continues at its own "
+                "count. To begin a new run, compile the model again"
+            )
+            self._count += others
+            return
         self._report(
             f"update {self._run.update}: the optimizer has completed {others} more than fit has made, all at "
             "one rate, for example because another callback calls train_on_batch; they count as updates of "
@@ -135,6 +143,12 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._apply(self._optimizer)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        if self._inside:
+            raise ScheduleError(
+                "this ScheduleCallback is in fit's callbacks twice, and would count each batch twice; pass "
+                "it once"
+            )
+        self._inside = True
         if self._run.update >= self._run.plan.horizon:
             self._check_end()
         optimizer = self._optimizer
@@ -144,6 +158,7 @@ class ScheduleCallback(keras.callbacks.Callback):
         self._apply(optimizer)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self._inside = False
         optimizer = self._optimizer
         new = 1 if self._steady else completed_updates(optimizer) - self._count
         self._batches += 1

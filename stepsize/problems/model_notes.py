@@ -21,6 +21,11 @@ def model_notes(form: Mapping[str, Any], data: Data, default_metric: Metric | No
         yield "it gets its inputs as its own fit would: nothing is filled or scaled"
     if form.get("from_weights"):
         yield "every run starts from the weights that it has (from_weights=True)"
+        if "factory" in form:
+            yield (
+                "a file of weights that its factory reads is not part of the fingerprint: if it changes, use "
+                "another store"
+            )
     yield from form.get("notes", [])
     if "factory" in form:  # only the training process knows its optimizer
         yield "the schedules that are compared set its rate, whatever rate or schedule it is compiled with"

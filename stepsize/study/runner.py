@@ -93,6 +93,9 @@ def run_study(
             for run in finished:
                 runs.setdefault((run.candidate, run.seed), run)
         trained += len(stage.jobs) - stored
+    if trained and (lost := len(runs.keys() - store.runs(study.fingerprint).keys())):
+        # in a damaged file, a row that cannot be found may keep another one from being added
+        raise store.damage(f"{lost} of the runs that were just trained cannot be read back")
     progress.done, progress.training = progress.found + trained, executor.training_seconds - trained_before
     return Cost(
         runs=trained,

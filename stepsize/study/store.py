@@ -19,6 +19,7 @@ opening it adds them.
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import sys
 from collections import defaultdict
@@ -221,11 +222,24 @@ class Store:
             )
 
     def looks(self, fingerprint: str) -> list[tuple[list[str], list[int]]]:
-        """Return candidates and seeds of every verdict of a fingerprint, in order."""
+        """Return candidates and seeds of every verdict of a fingerprint, in order.
+
+        Raises: StoreError if one of them is damaged: how many verdicts there were decides what is shown.
+        """
         query = "SELECT candidates, seeds FROM look WHERE fingerprint = ? ORDER BY number"
         with self._usable():
             rows = self._db.execute(query, (fingerprint,)).fetchall()
-        return [(json.loads(candidates), json.loads(seeds)) for candidates, seeds in rows]
+        looks = [(_items(candidates, str), _items(seeds, int)) for candidates, seeds in rows]
+        if not all(candidates and seeds for candidates, seeds in looks):
+            raise self.damage("an earlier verdict is not as it was saved")
+        return looks
+
+    def damage(self, what: str) -> StoreError:
+        """Return the error of a store that is damaged in a way that no new run mends."""
+        return StoreError(
+            f"store={str(self.path)!r} is damaged: {what}; repair it with stepsize check "
+            f"{shlex.quote(str(self.path))} --repair, and run the same command again"
+        )
 
     def studies(self) -> list[SavedStudy]:
         """Return the finished studies, the latest first; of each, as it was saved last.
@@ -264,6 +278,16 @@ class Store:
         with self._usable():
             rows = self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,)).fetchall()
         return {row[0] for row in rows}
+
+
+def _items(text: Any, kind: type) -> list[Any]:
+    """Return the list that a JSON text holds; empty unless it is one of items of that kind."""
+    try:
+        items = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return []
+    is_list = isinstance(items, list) and all(isinstance(item, kind) for item in items)
+    return items if is_list else []
 
 
 def _row(fingerprint: str, run: Run) -> tuple[Any, ...]:

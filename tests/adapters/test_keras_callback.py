@@ -229,3 +229,21 @@ def test_updates_beside_fit_are_counted_and_reported_once(scaled):
     assert callback.history == [(update, float32(PLAN.values)[update]) for update in updates]
     with pytest.raises(ScheduleError, match="than fit has made"):
         fit(built(), ScheduleCallback(PLAN, strict=True), Beside(), epochs=3)
+
+
+def test_a_callback_that_is_passed_twice_is_refused():
+    callback = ScheduleCallback(PLAN)
+    with pytest.raises(ScheduleError, match="is in fit's callbacks twice"):
+        fit(built(), callback, callback)
+
+
+class CountSetBack(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.iterations.assign(0)
+
+
+def test_a_count_that_is_set_back_is_reported_and_the_plan_continues():
+    callback = ScheduleCallback(PLAN)
+    with pytest.warns(UserWarning, match="set the optimizer's count of updates back by 6"):
+        fit(built(), callback, CountSetBack())
+    assert recorded(callback) == float32(PLAN.values)

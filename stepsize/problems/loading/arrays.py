@@ -57,6 +57,7 @@ def from_rows(
     arrays = rows.x if isinstance(rows.x, Mapping) else {"": rows.x}
     inputs = {key: _input(key, array, prepare, notes) for key, array in arrays.items()}
     check_fits(f"data {name!r}", COPIES * sum(array.nbytes for array in inputs.values()))
+    _check_one_output(rows.y, len(next(iter(inputs.values()), ())))
     y = _array("y", rows.y)
     target = recognise(y, kind, rows.classes)
     if prepare is None:
@@ -69,6 +70,16 @@ def from_rows(
         flat=tuple(key for key, array in arrays.items() if np.ndim(array) == 1), target_shape=y.shape[1:],
         notes=(target.note, *notes),
     )  # fmt: skip
+
+
+def _check_one_output(y: Any, rows: int) -> None:
+    """Raise ProblemError for the targets of a model with several outputs, as Keras takes them."""
+    is_list = isinstance(y, list | tuple) and len(y) != rows and all(np.ndim(each) for each in y)
+    if isinstance(y, Mapping) or (is_list and y):
+        raise ProblemError(
+            f"y is a {type(y).__name__} of {len(y)} target{'' if len(y) == 1 else 's'}, and a study trains "
+            "models with one output; pass the array of that output"
+        )
 
 
 def _array(what: str, values: Any) -> np.ndarray:

@@ -11,6 +11,8 @@ MISSING_CODES = {-1, *(sign * code for code in (9, 99, 999, 9999, 99999) for sig
 LARGE = 10  # a column from 0 to at least this, with one code below 0, is not a scale such as -1, 0, 1
 DATES = (19000101, 21001231)  # as people write days in digits
 SCALES = (1, 10**4, 10**6)  # days alone, with hours and minutes, and with seconds
+MONTHS = (190001, 210012)  # as people write months in digits
+LEAST_MONTHS = 12  # rows from which on such numbers are hardly quantities
 LEAST = 3  # different numbers that must all be dates
 WRITTEN_CODE = re.compile(r"0\d+|\d+e\d+", re.ASCII | re.IGNORECASE)
 ID = re.compile(r"(.*[\W_])?ids?|.*(?-i:[a-z]Id|ID)", re.IGNORECASE)  # names of columns that hold ids
@@ -63,6 +65,8 @@ def written_date(values: np.ndarray) -> str | None:
 
     >>> written_date(np.array([20120608, 20120701, 20131231])), written_date(np.array([20120608, 20121308]))
     ('20120608', None)
+    >>> written_date(np.array([201211, 201212, 201301] * 4)), written_date(np.array([201211, 201213] * 6))
+    ('201211', None)
     """
     present = values[~np.isnan(values)]
     if not _are_whole(present) or len(np.unique(present)) < LEAST:
@@ -74,6 +78,10 @@ def written_date(values: np.ndarray) -> str | None:
         month, day = days // 100 % 100, days % 100
         if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
             return f"{present[0]:.0f}"
+    months = present % 100
+    in_range = present.min() >= MONTHS[0] and present.max() <= MONTHS[1]
+    if in_range and len(present) >= LEAST_MONTHS and ((months >= 1) & (months <= 12)).all():
+        return f"{present[0]:.0f}"
     return None
 
 

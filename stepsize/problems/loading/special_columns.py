@@ -61,7 +61,15 @@ def read_role(role: str, values: Any, place: Place) -> np.ndarray:
     """Return the values of a role as `Data` holds them; raise ProblemError if one is missing or invalid."""
     import pandas
 
-    column: Any = pandas.Series(np.asarray(values) if isinstance(values, list | tuple) else values)
+    if isinstance(values, list | tuple):
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        if values.ndim != 2 or values.shape[1] != 1:
+            raise ProblemError(
+                f"{place.what}: {role} has the shape {values.shape}; pass one value for each row"
+            )
+        values = values[:, 0]
+    column: Any = pandas.Series(values)
     missing = np.asarray(column.isna())
     if missing.any():
         raise ProblemError(
@@ -76,6 +84,11 @@ def read_role(role: str, values: Any, place: Place) -> np.ndarray:
         if np.isnan(numbers).any():
             row = int(np.isnan(numbers).argmax())
             raise ProblemError(f"{place.at(row)}: weight {str(column.iloc[row])[:SHOWN]!r} is not a number")
+        if (outside := (numbers < 0) | (numbers > np.finfo(np.float32).max)).any():
+            row = int(outside.argmax())
+            raise ProblemError(
+                f"{place.at(row)}: weight {numbers[row]:g} must be a finite number of at least 0, below 3e38"
+            )
         return numbers.astype(np.float32)
     return _times(column, place)
 
