@@ -106,6 +106,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "LBFGS": ({"optimizer": torch.optim.LBFGS}, "unknown optimizer for a population 'LBFGS'"),
     "an optimizer by name": ({"optimizer": "adam"}, r"write settings=\{'optimizer': 'adam'\}"),
     "an unknown setting": ({"settings": {"beta": 0.5}}, "unknown argument of SGD 'beta'"),
+    "a rate in the settings": ({"settings": {"lr": 0.1}}, "the schedules set the rate; leave lr out"),
+    "one output for two classes": (
+        {"model": lambda: mlp(1), "data": (X, Y % 2)},
+        r"needs an output for each class, .*nn.Linear\(..., 2\), or use nn.BCEWithLogitsLoss",
+    ),
     "a wrong setting": ({"settings": {"momentum": -1.0}}, "SGD does not take .* Invalid momentum"),
     "too many outputs": (
         {"model": lambda: mlp(4)},
@@ -176,6 +181,26 @@ def test_targets_come_as_the_loss_takes_them(model: Any, data: Any, loss: Any, k
     assert (made.data.kind, made.torch_source.model.target) == (kind, form)
 
 
+def focal(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    p = torch.sigmoid(outputs.squeeze(1))
+    return -(y.squeeze(1) * (1 - p) ** 2 * p.log() + (1 - y.squeeze(1)) * p**2 * (1 - p).log()).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "are_logits"),
+    [
+        (nn.BCEWithLogitsLoss(), nn.Identity(), True),
+        (focal, nn.Identity(), True),
+        (nn.BCELoss(), nn.Sigmoid(), False),
+        (nn.MSELoss(), nn.Identity(), False),
+    ],
+)
+def test_a_loss_of_logits_is_recognised(loss: Any, last: nn.Module, are_logits: bool) -> None:
+    made = toy(lambda: nn.Sequential(nn.Linear(5, 1), last), data=(X, Y % 2), loss=loss)
+    assert made.torch_source is not None
+    assert made.torch_source.model.are_logits == are_logits
+
+
 def test_numbers_of_many_classes_are_classes_and_floats_are_quantities() -> None:
     many = torch.arange(40) % 25
     assert toy(partial(mlp, 25), data=(X, many)).data.kind == "multiclass"
@@ -228,7 +253,9 @@ def test_a_live_module_is_not_touched_and_gives_fresh_weights_or_its_own() -> No
     before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     fresh, kept = toy(model), toy(model, from_weights=True)
     first, other, own = fresh.initial_weights(1), fresh.initial_weights(2), kept.initial_weights(1)
-    assert first is not None and other is not None and own is not None
+    assert first is not None
+    assert other is not None
+    assert own is not None
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
@@ -277,6 +304,7 @@ def test_an_optimizer_as_a_table_is_that_of_a_partial() -> None:
         (X, Y), model=mlp, loss="CrossEntropyLoss", settings={"optimizer": "adamw", "weight_decay": 0.1}
     )
     made = toy(optimizer=partial(torch.optim.AdamW, weight_decay=0.1))
-    assert table.torch_source is not None and made.torch_source is not None
+    assert table.torch_source is not None
+    assert made.torch_source is not None
     assert table.torch_source.model.optimizer == made.torch_source.model.optimizer
     assert table.optimizer_name == "adamw"

@@ -21,14 +21,13 @@ from stepsize.problems.torch.data import input_names
 from stepsize.problems.torch.export import Training, export_metric, export_model
 from stepsize.problems.torch.factories import Factory
 from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
+from stepsize.problems.torch.loss_facts import check_cross_entropy, takes_logits
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
 from stepsize.problems.torch.optimizer_groups import Optimizer
 from stepsize.problems.torch.optimizer_settings import read_optimizer
 from stepsize.problems.torch.torch_model import TargetForm, TorchModel, weights_digest
 
 KEPT = 64  # seeds whose weights are kept, for tuning uses the same seeds for many rates
-LOGITS = ("cross_entropy_loss", "nll_loss_nd", "binary_cross_entropy_with_logits", "log_sigmoid")
-"""Operations of losses that take logits, or logarithms of probabilities."""
 OUTPUTS_NEEDED = {  # by kind of data
     "binary": "one output, or one for each of the 2 classes: end it with nn.Linear(..., 1) or (..., 2)",
     "multiclass": "one output for each of the {0} classes: end it with nn.Linear(..., {0})",
@@ -144,7 +143,7 @@ def read_model(
     buffers = {name: buffer.detach().numpy() for name, buffer in model.named_buffers()}
     parameters = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
     weights = {**parameters, **buffers, **loss_buffers(loss)}
-    operations = {node.operation.partition(".")[0] for node in exported.training.nodes}
+    check_cross_entropy(exported.training, width)
     travelling = TorchModel(
         exported=exported,
         optimizer=read_optimizer(optimizer, model, exported.parameters, settings=settings),
@@ -153,7 +152,7 @@ def read_model(
         flat=data.flat,
         target=target_form,
         width=width,
-        are_logits=bool(operations & set(LOGITS)),
+        are_logits=takes_logits(exported.training),
         sums=_is_sum(model, loss, inputs, target),
         output_shape=tuple(outputs.shape[1:]),
         metric=None if metric is None else export_metric(metric, outputs, target),

@@ -228,6 +228,7 @@ def test_a_loss_that_is_a_sum_is_reported_by_row() -> None:
         population = make_population(task_of(each), 1)
         block = make_block(population.task, SEED, ["constant(1e-12)"], initial=each.initial_weights(SEED))
         curves += population.train([block])
-    assert problem.torch_source is not None and problem.torch_source.model.sums
+    assert problem.torch_source is not None
+    assert problem.torch_source.model.sums
     np.testing.assert_allclose(curves[0].train_loss, curves[1].train_loss, rtol=1e-5)
     np.testing.assert_allclose(curves[0].valid_loss, curves[1].valid_loss, rtol=1e-5)
