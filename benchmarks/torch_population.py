@@ -229,8 +229,9 @@ def main() -> None:
     used = ", ".join(
         f"{name} {number}" for name, number in facts["versions"].items() if name in ("torch", "jax")
     )
+    threads = f"{torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''} for PyTorch"
     cores, processor = facts["machine"].get("cores"), facts["machine"].get("processor")
-    page = markdown(rows, f"{facts['date'][:10]}, {cores} cores of {processor}; {used}.")
+    page = markdown(rows, f"{facts['date'][:10]}, {cores} cores of {processor}, {threads}; {used}.")
     print(page)
     if options.output is not None:
         whole = json.dumps({**facts, "measured": rows}, indent=1) + "\n"

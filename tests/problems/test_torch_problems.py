@@ -106,6 +106,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "LBFGS": ({"optimizer": torch.optim.LBFGS}, "unknown optimizer for a population 'LBFGS'"),
     "an optimizer by name": ({"optimizer": "adam"}, r"write settings=\{'optimizer': 'adam'\}"),
     "an unknown setting": ({"settings": {"beta": 0.5}}, "unknown argument of SGD 'beta'"),
+    "a rate in the settings": ({"settings": {"lr": 0.1}}, "the schedules set the rate; leave lr out"),
+    "one output for two classes": (
+        {"model": lambda: mlp(1), "data": (X, Y % 2)},
+        r"needs an output for each class, .*nn.Linear\(..., 2\), or use nn.BCEWithLogitsLoss",
+    ),
     "a wrong setting": ({"settings": {"momentum": -1.0}}, "SGD does not take .* Invalid momentum"),
     "too many outputs": (
         {"model": lambda: mlp(4)},
@@ -174,6 +179,26 @@ def test_targets_come_as_the_loss_takes_them(model: Any, data: Any, loss: Any, k
     made = toy(model, data=data, loss=loss)
     assert made.torch_source is not None
     assert (made.data.kind, made.torch_source.model.target) == (kind, form)
+
+
+def focal(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    p = torch.sigmoid(outputs.squeeze(1))
+    return -(y.squeeze(1) * (1 - p) ** 2 * p.log() + (1 - y.squeeze(1)) * p**2 * (1 - p).log()).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "are_logits"),
+    [
+        (nn.BCEWithLogitsLoss(), nn.Identity(), True),
+        (focal, nn.Identity(), True),
+        (nn.BCELoss(), nn.Sigmoid(), False),
+        (nn.MSELoss(), nn.Identity(), False),
+    ],
+)
+def test_a_loss_of_logits_is_recognised(loss: Any, last: nn.Module, are_logits: bool) -> None:
+    made = toy(lambda: nn.Sequential(nn.Linear(5, 1), last), data=(X, Y % 2), loss=loss)
+    assert made.torch_source is not None
+    assert made.torch_source.model.are_logits == are_logits
 
 
 def test_numbers_of_many_classes_are_classes_and_floats_are_quantities() -> None:

@@ -37,6 +37,8 @@ def read_optimizer(
     Raises: ProblemError for an optimizer that does not train in populations.
     """
     settings = dict(settings or {})
+    if "lr" in settings:
+        raise ProblemError(f"lr={settings['lr']!r}: the schedules set the rate; leave lr out of the settings")
     clipping = {"clip_norm": clip_norm, "clip_value": clip_value}
     clipping |= {
         field: _bound(name, settings.pop(name)) for name, field in CLIPPING.items() if name in settings

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -20,13 +21,13 @@ from stepsize.problems.torch.data import input_names
 from stepsize.problems.torch.export import Training, export_metric, export_model
 from stepsize.problems.torch.factories import Factory
 from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
+from stepsize.problems.torch.loss_facts import check_cross_entropy, takes_logits
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
 from stepsize.problems.torch.optimizer_groups import Optimizer
 from stepsize.problems.torch.optimizer_settings import read_optimizer
 from stepsize.problems.torch.torch_model import TargetForm, TorchModel, weights_digest
 
-LOGITS = ("cross_entropy_loss", "nll_loss_nd", "binary_cross_entropy_with_logits", "log_sigmoid")
-"""Operations of losses that take logits, or logarithms of probabilities."""
+KEPT = 64  # seeds whose weights are kept, for tuning uses the same seeds for many rates
 OUTPUTS_NEEDED = {  # by kind of data
     "binary": "one output, or one for each of the 2 classes: end it with nn.Linear(..., 1) or (..., 2)",
     "multiclass": "one output for each of the {0} classes: end it with nn.Linear(..., {0})",
@@ -44,23 +45,22 @@ class Source:
     factory: Factory
     loss: Any
     optimizer: Any
+    settings: Mapping[str, Any]
     example: nn.Module
     model: TorchModel
+    _drawn: dict[int, Weights] = field(default_factory=dict, repr=False)
 
     def weights(self, seed: int) -> Weights:
         """Return the initial weights of a seed, those of `torch.manual_seed(seed); make()`."""
-        return self._weights(seed)
-
-    @cached_property
-    def _weights(self) -> Callable[[int], Weights]:
-        def draw(seed: int) -> Weights:
+        if seed not in self._drawn:
+            if len(self._drawn) >= KEPT:
+                self._drawn.pop(next(iter(self._drawn)))
             parts = initial_weights(self.factory, [seed])
-            return {
+            self._drawn[seed] = {
                 **{name: _narrow(array[0]) for part in parts for name, array in part.items()},
                 **{name: _narrow(array) for name, array in loss_buffers(self.loss).items()},
             }
-
-        return lru_cache(64)(draw)
+        return self._drawn[seed]
 
     def optimizer_with(self, settings: Mapping[str, Any]) -> Optimizer:
         """Return the optimizer with other settings.
@@ -83,12 +83,14 @@ class Source:
 
     @property
     def optimizer_facts(self) -> dict[str, Any]:
-        """The optimizer's name and settings, apart from the rate, as JSON values."""
+        """The optimizer's name, and the settings that the user chose, as JSON values."""
         optimizer = self.model.optimizer
+        chosen = {*getattr(self.optimizer, "keywords", ()), *self.settings} - {"lr", "initial_lr"}
+        usual = inspect.signature(getattr(torch.optim, optimizer.name)).parameters
         settings = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in optimizer.groups[0].settings.items()
-            if name not in ("lr", "initial_lr")
+            if name in chosen or (name in usual and name != "lr" and value != usual[name].default)
         }
         clipping = {"clip_grad_norm": optimizer.clip_norm, "clip_grad_value": optimizer.clip_value}
         clipping = {name: bound for name, bound in clipping.items() if bound is not None}
@@ -141,7 +143,7 @@ def read_model(
     buffers = {name: buffer.detach().numpy() for name, buffer in model.named_buffers()}
     parameters = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
     weights = {**parameters, **buffers, **loss_buffers(loss)}
-    operations = {node.operation.partition(".")[0] for node in exported.training.nodes}
+    check_cross_entropy(exported.training, width)
     travelling = TorchModel(
         exported=exported,
         optimizer=read_optimizer(optimizer, model, exported.parameters, settings=settings),
@@ -150,12 +152,12 @@ def read_model(
         flat=data.flat,
         target=target_form,
         width=width,
-        are_logits=bool(operations & set(LOGITS)),
+        are_logits=takes_logits(exported.training),
         sums=_is_sum(model, loss, inputs, target),
         output_shape=tuple(outputs.shape[1:]),
         metric=None if metric is None else export_metric(metric, outputs, target),
     )
-    return Source(factory, loss, optimizer, model, travelling)
+    return Source(factory, loss, optimizer, settings, model, travelling)
 
 
 def _names(model: nn.Module, data: Data) -> tuple[str, ...]:
