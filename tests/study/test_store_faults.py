@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-resource = pytest.importorskip("resource")
+pytest.importorskip("resource")
 
 FUNCTION = "tests.support.training_functions:quick"
 STUDY = ["compare", FUNCTION, "--epochs", "4", "--updates-per-epoch", "2", "--seeds", "20"]
@@ -19,18 +18,19 @@ STUDY += ["-s", "constant(0.1)", "-s", "linear(0.1)", "--json", "-q", "--store"]
 ROOM = 90_000  # bytes of a file: for some of the runs
 
 
-def leave_little_room():
-    """Let no file of this process grow further."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
+WITHOUT_ROOM = f"""
+import resource, runpy, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({ROOM}, {ROOM}))
+runpy.run_module("stepsize", run_name="__main__", alter_sys=True)
+"""
 
 
 def test_a_full_disk_loses_no_finished_run(command):
     full = subprocess.run(
-        [sys.executable, "-m", "stepsize", *STUDY, "full.sqlite"],
+        [sys.executable, "-c", WITHOUT_ROOM, *STUDY, "full.sqlite"],
         capture_output=True,
         text=True,
-        preexec_fn=leave_little_room,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert (full.returncode, full.stdout) == (2, "")

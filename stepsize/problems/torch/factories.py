@@ -45,9 +45,12 @@ class Factory:
 
 
 def is_torch_model(model: Any) -> bool:
-    """Return whether a model is a PyTorch module or a class of them; a function may be one or not."""
+    """Return whether a model is a PyTorch module or a class of them; a function may make one or not.
+
+    On Keras' PyTorch backend, its models are modules as well, but they are Keras models.
+    """
     torch = sys.modules.get("torch")
-    if torch is None:
+    if torch is None or hasattr(model, "get_compile_config"):
         return False
     return (
         issubclass(model, torch.nn.Module) if inspect.isclass(model) else isinstance(model, torch.nn.Module)
