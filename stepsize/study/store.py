@@ -20,6 +20,7 @@ file; format 1 had no checksums, and format 2 none of looks: opening an older fi
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sqlite3
 import sys
@@ -75,6 +76,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._place = self.path.absolute()
         self._damaged: dict[str, set[tuple[str, int]]] = defaultdict(set)
         try:
             require_folder("store", self.path)
@@ -95,6 +97,7 @@ class Store:
         except StoreError:
             self._db.close()
             raise
+        self._file = _file_at(self._place)
 
     def _prepare(self) -> None:
         def pragma(name: str) -> int:
@@ -150,6 +153,11 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._db.close()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file was deleted, or replaced by another one, since it was opened."""
+        return _file_at(self._place) != self._file
 
     def add(self, fingerprint: str, runs: Iterable[Run]) -> None:
         """Add finished runs, all or none of them; one that is already there is kept, unless it is damaged."""
@@ -254,6 +262,15 @@ class Store:
         with self._usable():
             rows = self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,)).fetchall()
         return {row[0] for row in rows}
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return the device and the inode of the file at a path; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _row(fingerprint: str, run: Run) -> tuple[Any, ...]:

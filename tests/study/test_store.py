@@ -4,11 +4,13 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stepsize.errors import StoreError
+from stepsize.resources import kept_store
 from stepsize.study.store import FORMAT, Run, Store
 
 
@@ -227,6 +229,25 @@ def test_what_sqlite_raises_is_one_line(tmp_path):
             store.runs("f")
         with pytest.raises(StoreError, match="cannot be used"):
             store.add("f", [make_run()])
+
+
+def test_a_file_that_is_deleted_or_replaced_is_noticed(tmp_path, monkeypatch):
+    path, messages = tmp_path / "s.sqlite", []
+    monkeypatch.chdir(tmp_path)
+    with Store("s.sqlite") as store:
+        store.add("f", [make_run()])
+        monkeypatch.chdir("/")
+        assert kept_store(store, messages.append) == Path("s.sqlite")
+        path.unlink()
+        assert len(store.runs("f")) == 1
+        assert kept_store(store, messages.append) is None
+        with Store(path) as other:
+            assert kept_store(store, messages.append) is None
+            assert kept_store(other, messages.append) == path
+    message = "Runs: not kept, because s.sqlite was deleted or replaced while it was in use."
+    assert messages == [message, message]
+    with Store(":memory:") as store:
+        assert not store.is_lost
 
 
 def test_the_file_is_marked(tmp_path):
