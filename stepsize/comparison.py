@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -21,6 +21,7 @@ from stepsize.report.selection import shown_candidates
 from stepsize.resources import (
     checked_store,
     default_store,
+    kept_store,
     open_executor,
     print_message,
     stored_runs,
@@ -60,7 +61,8 @@ class Result:
     """The answer of a study; it displays itself in a notebook.
 
     `answer` is the document that `stepsize compare --json` prints, `details` the series that only charts
-    need, `store` the file with the runs, and `study` what `stepsize report STORE --study` calls the study.
+    need, `store` the file with the runs (None if it was deleted meanwhile), and `study` what
+    `stepsize report STORE --study` calls the study.
     """
 
     answer: Answer
@@ -174,7 +176,8 @@ def compare(
         for message in stored_runs(study, opened, quiet):
             on_message(message)
         with ProgressLine(sys.stderr, quiet) as line:
-            return complete(study, opened, executor, line.show)
+            result = complete(study, opened, executor, line.show)
+        return replace(result, store=kept_store(opened, on_message))
 
 
 def complete(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class RateMap:
     """What every learning rate does to a model; it displays itself in a notebook.
 
-    `answer` is the document that `stepsize find --json` prints, `store` the file with the runs.
+    `answer` is the document that `stepsize find --json` prints, `store` the file with the runs (None if it
+    was deleted meanwhile).
     """
 
     answer: RateMapAnswer

@@ -32,7 +32,14 @@ from stepsize.range_test.sweeps import (
 from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, map_rounds
 from stepsize.rate_map.summary import summarise_rates
 from stepsize.report.progress import ProgressLine
-from stepsize.resources import checked_store, default_store, open_executor, print_message, with_updates
+from stepsize.resources import (
+    checked_store,
+    default_store,
+    kept_store,
+    open_executor,
+    print_message,
+    with_updates,
+)
 from stepsize.study.candidates import Candidate
 from stepsize.study.runner import run_study
 from stepsize.study.store import Store
@@ -169,7 +176,7 @@ def map_rates(
             cost = run_study(study, opened, executor, line.show, map_rounds, count_runs)
         runs = opened.runs(study.fingerprint)
         answer = summarise_rates(study, runs, asdict(cost), following or call_text(problem, options))
-        return RateMap(answer, opened.path)
+        return RateMap(answer, kept_store(opened, on_message))
 
 
 def _prepare() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -61,6 +61,14 @@ def open_executor(
     assert isinstance(problem, Problem)
     assert engine is not None
     return nullcontext(PopulationExecutor(engine, problem, study))
+
+
+def kept_store(store: Store, on_message: Callable[[str], None]) -> Path | None:
+    """Return the path of a store that was used; None, with a message, if the file is no longer there."""
+    if not store.is_lost:
+        return store.path
+    on_message(f"Runs: not kept, because {store.path} was deleted or replaced while it was in use.")
+    return None
 
 
 def stored_runs(study: Study, store: Store, quiet: bool) -> Iterator[str]:

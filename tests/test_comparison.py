@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -62,6 +63,22 @@ def test_the_same_call_again_trains_nothing_and_answers_the_same(first, engine):
     )
     assert again.answer["cost"]["runs"] == 0
     assert without_cost(again) == without_cost(result)
+
+
+def test_a_store_that_is_deleted_meanwhile_is_not_named(first, tmp_path, engine):
+    store, messages = tmp_path / "copy.sqlite", []
+    shutil.copy(first[0], store)
+
+    def delete(message):
+        messages.append(message)
+        store.unlink(missing_ok=True)
+
+    problem = ss.problem("iris", epochs=4)
+    again = ss.compare(problem, SCHEDULES, seeds=7, store=store, engine=engine, on_message=delete)
+    assert messages[-2].endswith("nothing is left to train.")
+    assert messages[-1].startswith(f"Runs: not kept, because {store} was deleted")
+    assert again.store is None
+    assert again.answer["candidates"] == first[1].answer["candidates"]
 
 
 def test_more_seeds_keep_the_runs_that_are_there(first, engine):

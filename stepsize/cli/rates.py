@@ -104,7 +104,8 @@ def find(
         typer.echo(rate_map.render(result.answer, width(), colour, ascii_only()), nl=False)
     page = result.report(report or RESULTS / f"{result.answer['study']['name']}-rates.html")
     say(f"Report: {page}")
-    say(f"Runs: {result.store}")
+    if result.store is not None:
+        say(f"Runs: {result.store}")
     if all(each["status"] == "all_diverged" for each in result.answer["maps"]):
         raise typer.Exit(ALL_DIVERGED)
 

@@ -72,6 +72,8 @@ def _lines(found: Any, damaged: Path | None) -> list[str]:
         lines.append(f"- {number} {are} not as saved: {', '.join(names)}{more}")
     if found.damaged_studies:
         lines.append(f"- {_studies(found.damaged_studies)} not as saved")
+    if found.damaged_looks:
+        lines.append(f"- {counted(found.damaged_looks, 'earlier verdict')} not as saved")
     if damaged is None:
         command = shlex.join(["stepsize", "check", str(found.path), "--repair"])
         return [*lines, f"Intact: {content}. To keep these: {command}"]
@@ -95,6 +97,7 @@ def _document(found: Any, damaged: Path | None) -> dict[str, Any]:
         "studies": found.studies,
         "damaged_runs": [{"candidate": candidate, "seed": seed} for candidate, seed in found.damaged_runs],
         "damaged_studies": found.damaged_studies,
+        "damaged_looks": found.damaged_looks,
         "file_problems": found.file_problems,
         "damaged_file": None if damaged is None else str(damaged),
     }

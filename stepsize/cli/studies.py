@@ -108,7 +108,8 @@ def compare(
             on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)
-        say(f"Runs: {result.store}")
+        if result.store is not None:
+            say(f"Runs: {result.store}")
     if result.verdict["status"] == "all_diverged":
         raise typer.Exit(ALL_DIVERGED)
 

@@ -7,18 +7,20 @@ run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the up
         epochs; curves BLOB, little-endian float32 [4, epochs]: training loss, validation loss,
         metric and the rate of each epoch's last update; seconds, its share of the time of training;
         checksum
-look    fingerprint, candidates and seeds as JSON: every verdict, in the order in which they were reached
+look    fingerprint, candidates and seeds as JSON: every verdict, in the order in which they were reached;
+        checksum
 ```
 
 `fingerprint` identifies everything about problem and software that changes a run; `candidate` is the bound
-schedule with its optimizer settings. `checksum` is the CRC-32 of the other columns: a row that was damaged
-counts as missing. SQLite's `application_id` and `user_version` mark the file; format 1 had no checksums, and
-opening it adds them.
+schedule with its optimizer settings. `checksum` is the CRC-32 of the other columns: a run that was damaged
+counts as missing, and a study or a look is an error. SQLite's `application_id` and `user_version` mark the
+file; format 1 had no checksums, and format 2 none of looks: opening an older file adds them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sqlite3
 import sys
@@ -35,28 +37,12 @@ import numpy as np
 
 from stepsize.errors import OutputError, StoreError
 from stepsize.output_files import require_folder
-from stepsize.study.rows import RUN, STUDY, checksum, insertion
+from stepsize.study.rows import LOOK, RUN, SCHEMA, STUDY, add_checksums, checksum, insertion
 from stepsize.study.saved_study import SavedStudy
 
 APPLICATION = 0x57E95123
-FORMAT = 2
+FORMAT = 3
 DAMAGED = (sqlite3.Error, UnicodeDecodeError)  # what SQLite raises for a damaged file
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS study (
-    definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL,
-    cost TEXT, checksum INTEGER
-);
-CREATE TABLE IF NOT EXISTS run (
-    fingerprint TEXT NOT NULL, candidate TEXT NOT NULL, seed INTEGER NOT NULL, rate REAL,
-    diverged_at INTEGER, epochs INTEGER NOT NULL, seconds REAL NOT NULL DEFAULT 0, curves BLOB NOT NULL,
-    checksum INTEGER,
-    PRIMARY KEY (fingerprint, candidate, seed)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS look (
-    number INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, candidates TEXT NOT NULL, seeds TEXT NOT NULL,
-    UNIQUE (fingerprint, candidates, seeds)
-);
-"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -90,6 +76,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._place = self.path.absolute()
         self._damaged: dict[str, set[tuple[str, int]]] = defaultdict(set)
         try:
             require_folder("store", self.path)
@@ -110,6 +97,7 @@ class Store:
         except StoreError:
             self._db.close()
             raise
+        self._file = _file_at(self._place)
 
     def _prepare(self) -> None:
         def pragma(name: str) -> int:
@@ -132,19 +120,9 @@ class Store:
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.executescript(SCHEMA)
         if pragma("user_version") < FORMAT:
-            self._add_checksums()
-
-    def _add_checksums(self) -> None:
-        """Turn a store of format 1, whose rows have no checksums, into one of this format."""
-        self._db.create_function("checksum", -1, checksum, deterministic=True)
-        with self._transaction():
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
-                return  # another process has just done it
-            self._db.execute("ALTER TABLE run ADD COLUMN seconds REAL NOT NULL DEFAULT 0")
-            for table, columns in (("run", RUN), ("study", STUDY)):
-                self._db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
-                self._db.execute(f"UPDATE {table} SET checksum = checksum({', '.join(columns)})")
-            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            with self._transaction():
+                add_checksums(self._db)
+                self._db.execute(f"PRAGMA user_version = {FORMAT}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -175,6 +153,11 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._db.close()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file was deleted, or replaced by another one, since it was opened."""
+        return _file_at(self._place) != self._file
 
     def add(self, fingerprint: str, runs: Iterable[Run]) -> None:
         """Add finished runs, all or none of them; one that is already there is kept, unless it is damaged."""
@@ -217,22 +200,23 @@ class Store:
         """Add a verdict on these candidates and seeds; one that is already there keeps its place."""
         row = fingerprint, json.dumps(sorted(candidates)), json.dumps(sorted(seeds))
         with self._usable():
-            self._db.execute(
-                "INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) VALUES (?, ?, ?)", row
-            )
+            self._db.execute(f"INSERT OR IGNORE INTO look {insertion(LOOK)}", (*row, checksum(*row)))
 
     def looks(self, fingerprint: str) -> list[tuple[list[str], list[int]]]:
         """Return candidates and seeds of every verdict of a fingerprint, in order.
 
-        Raises: StoreError if one of them is damaged: how many verdicts there were decides what is shown.
+        Raises: StoreError if one of the file is damaged: how many verdicts there were decides what is shown.
         """
-        query = "SELECT candidates, seeds FROM look WHERE fingerprint = ? ORDER BY number"
+        query = f"SELECT {', '.join(LOOK)}, checksum FROM look NOT INDEXED ORDER BY number"
         with self._usable():
-            rows = self._db.execute(query, (fingerprint,)).fetchall()
-        looks = [(_items(candidates, str), _items(seeds, int)) for candidates, seeds in rows]
-        if not all(candidates and seeds for candidates, seeds in looks):
+            rows = self._db.execute(query).fetchall()
+        if any(stored != checksum(*row) for *row, stored in rows):
             raise self.damage("an earlier verdict is not as it was saved")
-        return looks
+        return [
+            (json.loads(candidates), json.loads(seeds))
+            for each, candidates, seeds, _ in rows
+            if each == fingerprint
+        ]
 
     def damage(self, what: str) -> StoreError:
         """Return the error of a store that is damaged in a way that no new run mends."""
@@ -280,14 +264,13 @@ class Store:
         return {row[0] for row in rows}
 
 
-def _items(text: Any, kind: type) -> list[Any]:
-    """Return the list that a JSON text holds; empty unless it is one of items of that kind."""
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return the device and the inode of the file at a path; None if there is none."""
     try:
-        items = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return []
-    is_list = isinstance(items, list) and all(isinstance(item, kind) for item in items)
-    return items if is_list else []
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _row(fingerprint: str, run: Run) -> tuple[Any, ...]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from stepsize.errors import StoreError
-from stepsize.study.rows import RUN, STUDY, checksum, insertion
+from stepsize.study.rows import LOOK, RUN, STUDY, checksum, insertion, is_look
 from stepsize.study.store import APPLICATION, DAMAGED, FORMAT, Store
 
 HEADER = 100  # bytes at the beginning of a database
@@ -35,12 +35,13 @@ class StoreCheck:
     studies: int
     damaged_runs: list[tuple[str, int]] = field(default_factory=list)
     damaged_studies: int = 0
+    damaged_looks: int = 0
     file_problems: list[str] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
         """Whether nothing is damaged."""
-        return not (self.damaged_runs or self.damaged_studies or self.file_problems)
+        return not (self.damaged_runs or self.damaged_studies or self.damaged_looks or self.file_problems)
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class _Content:
 
     runs: list[tuple[Any, ...]]
     studies: list[tuple[Any, ...]]
-    looks: list[tuple[str, str, str]]
+    looks: list[tuple[Any, ...]]
     damaged_runs: list[tuple[str, int]]
     damaged_studies: int
+    damaged_looks: int
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,12 @@ def check_store(path: str | Path) -> StoreCheck:
     """Return what is damaged in a store; the file is only read.
 
     Every row has a checksum, and SQLite checks the structure of the file. A store of format 1 has no
-    checksums.
+    checksums, and one of format 2 none of looks.
 
     Raises: StoreError for a file that is missing, or is not a store.
     """
     with _opened(path) as source:
-        content = _content(source)
+        content = _content(source.database)
         return StoreCheck(
             Path(path),
             source.version,
@@ -80,6 +82,7 @@ def check_store(path: str | Path) -> StoreCheck:
             len(content.studies),
             content.damaged_runs,
             content.damaged_studies,
+            content.damaged_looks,
             source.problems + _file_problems(source.database),
         )
 
@@ -93,7 +96,7 @@ def repair_store(path: str | Path) -> Path:
     """
     path = Path(path)
     with _opened(path) as source:
-        content = _content(source)
+        content = _content(source.database)
     new, old = _free(path, "repaired"), _free(path, "damaged")
     try:
         with Store(new):
@@ -101,9 +104,8 @@ def repair_store(path: str | Path) -> Path:
         with closing(sqlite3.connect(new)) as database:
             database.executemany(f"INSERT INTO run {insertion(RUN)}", _with_checksums(content.runs))
             database.executemany(f"INSERT INTO study {insertion(STUDY)}", _with_checksums(content.studies))
-            database.executemany(
-                "INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) VALUES (?, ?, ?)", content.looks
-            )
+            looks = _with_checksums(content.looks)
+            database.executemany(f"INSERT OR IGNORE INTO look {insertion(LOOK)}", looks)
             database.commit()
             database.execute("PRAGMA journal_mode = DELETE")  # one file, which can be moved
         for end in ("-wal", "-shm"):
@@ -147,50 +149,46 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         is_open = source.with_name(f"{source.name}-wal").exists()
         address = f"{source.absolute().as_uri()}?{'mode=ro' if is_open else 'immutable=1'}"
         database = stack.enter_context(closing(sqlite3.connect(address, uri=True, timeout=30)))
+        database.text_factory = partial(str, encoding="utf-8", errors="replace")  # damaged text is read too
         yield _Source(database, version, problems)
 
 
-def _content(source: _Source) -> _Content:
+def _content(database: sqlite3.Connection) -> _Content:
     """Return the rows of a store, the intact ones and the others."""
-    database, version = source.database, source.version
-    runs, damaged_runs, studies, damaged_studies = [], [], [], 0
-    has_checksums = version >= 2
-    columns = RUN if has_checksums else tuple("0.0" if name == "seconds" else name for name in RUN)
-    for row in _rows(database, "run", columns, "fingerprint, candidate, seed", has_checksums):
-        *values, stored = row
-        if has_checksums and stored != checksum(*values):
-            damaged_runs.append((values[1], values[2]))
-        else:
-            runs.append(tuple(values))
-    for row in _rows(database, "study", STUDY, "rowid", has_checksums):
-        *values, stored = row
-        if has_checksums and stored != checksum(*values):
-            damaged_studies += 1
-        else:
-            studies.append(tuple(values))
-    looks = []
-    if has_checksums:
-        for fingerprint, candidates, seeds, _ in _rows(
-            database, "look", ("fingerprint", "candidates", "seeds"), "number", False
-        ):
-            if _is_json(candidates) and _is_json(seeds):
-                looks.append((fingerprint, candidates, seeds))
-    return _Content(runs, studies, looks, damaged_runs, damaged_studies)
+    runs, damaged_runs = _parts(database, "run", RUN, "fingerprint, candidate, seed")
+    studies, damaged_studies = _parts(database, "study", STUDY, "rowid")
+    looks, damaged_looks = _parts(database, "look", LOOK, "number")
+    keys = [(candidate, seed) for _, candidate, seed, *_ in damaged_runs]
+    return _Content(runs, studies, looks, keys, len(damaged_studies), len(damaged_looks))
 
 
-def _rows(
-    database: sqlite3.Connection, table: str, columns: tuple[str, ...], order: str, has_checksums: bool
-) -> Iterator[tuple[Any, ...]]:
+def _parts(
+    database: sqlite3.Connection, table: str, columns: tuple[str, ...], order: str
+) -> tuple[list[Any], list[Any]]:
+    """Return the intact rows of a table and the others, without their checksums."""
+    present = {row[1] for row in _until_damage(database, f"PRAGMA table_info({table})") if row is not None}
+    if not present:
+        return [], []  # format 1 has no looks
+    names = ", ".join(name if name in present else "0.0" for name in columns)  # format 1 has no seconds
+    intact, damaged = [], []
+    if "checksum" in present:
+        for *values, stored in _rows(database, table, f"{names}, checksum", order):
+            (intact if stored == checksum(*values) else damaged).append(tuple(values))
+    else:
+        for row in _rows(database, table, names, order):
+            (intact if table != "look" or is_look(*row[1:]) else damaged).append(row)
+    return intact, damaged
+
+
+def _rows(database: sqlite3.Connection, table: str, names: str, order: str) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a table that can be read, from both ends: a damaged page ends a pass."""
-    names = ", ".join([*columns, "checksum" if has_checksums else "NULL"])
     forward = list(_until_damage(database, f"SELECT {names} FROM {table} ORDER BY {order}"))
     yield from (row for row in forward if row is not None)
     if forward and forward[-1] is None:
         seen = {row[:3] for row in forward if row is not None}
         backward = ", ".join(f"{name} DESC" for name in order.split(", "))
-        for row in _until_damage(database, f"SELECT {names} FROM {table} ORDER BY {backward}"):
-            if row is not None and row[:3] not in seen:
-                yield row
+        last = list(_until_damage(database, f"SELECT {names} FROM {table} ORDER BY {backward}"))
+        yield from (row for row in reversed(last) if row is not None and row[:3] not in seen)
 
 
 def _until_damage(database: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...] | None]:
@@ -213,13 +211,6 @@ def _file_problems(database: sqlite3.Connection) -> list[str]:
 
 def _with_checksums(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [(*row, checksum(*row)) for row in rows]
-
-
-def _is_json(text: Any) -> bool:
-    try:
-        return isinstance(json.loads(text), list)
-    except (TypeError, ValueError):
-        return False
 
 
 def _free(path: Path, ending: str) -> Path:

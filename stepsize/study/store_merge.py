@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stepsize.errors import StoreError
-from stepsize.study.rows import RUN, STUDY, insertion
+from stepsize.study.rows import LOOK, RUN, STUDY, insertion
 from stepsize.study.store import FORMAT, Store
 from stepsize.study.store_check import check_store
 
@@ -81,16 +81,16 @@ def _add(database: sqlite3.Connection, name: str, target: Path, other: Path) -> 
         ]
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise StoreError(f"nothing was merged, since runs differ: {'; '.join(lines)}{more}")
-    for table, columns, word in (("run", RUN, "IGNORE"), ("study", STUDY, "REPLACE")):
+    for table, columns, word in (
+        ("run", RUN, "IGNORE"),
+        ("study", STUDY, "REPLACE"),
+        ("look", LOOK, "IGNORE"),
+    ):
         names = ", ".join((*columns, "checksum"))
         saved = f"(SELECT saved FROM study WHERE definition = {name}.study.definition)"
-        newer = f" WHERE saved > coalesce({saved}, '')" if table == "study" else ""
+        which = {"study": f" WHERE saved > coalesce({saved}, '')", "look": " ORDER BY number"}.get(table, "")
         into = insertion(columns).partition(" VALUES")[0]
-        database.execute(f"INSERT OR {word} INTO {table} {into} SELECT {names} FROM {name}.{table}{newer}")
-    database.execute(
-        "INSERT OR IGNORE INTO look (fingerprint, candidates, seeds) "
-        f"SELECT fingerprint, candidates, seeds FROM {name}.look ORDER BY number"
-    )
+        database.execute(f"INSERT OR {word} INTO {table} {into} SELECT {names} FROM {name}.{table}{which}")
 
 
 def _count(database: sqlite3.Connection) -> int:

@@ -4,11 +4,13 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stepsize.errors import StoreError
+from stepsize.resources import kept_store
 from stepsize.study.store import FORMAT, Run, Store
 
 
@@ -124,6 +126,26 @@ def test_a_changed_definition_is_noticed(tmp_path):
         store.saved_study()
 
 
+@pytest.mark.parametrize(
+    "change_of_look",
+    [
+        "fingerprint = 'g'",
+        'candidates = \'["constant(0.1)", "cosine(0.3)"]\'',
+        "seeds = '[0, 1, 3]'",
+        "checksum = NULL",
+    ],
+)
+def test_every_column_of_a_look_is_checked(tmp_path, change_of_look):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add_look("f", ["constant(0.1)", "cosine(0.1)"], [0, 1, 2])
+        assert store.looks("f") == [(["constant(0.1)", "cosine(0.1)"], [0, 1, 2])]
+        assert store.looks("g") == []
+    change(path, f"UPDATE look SET {change_of_look}")
+    with Store(path) as store, pytest.raises(StoreError, match="an earlier verdict is not as it was saved"):
+        store.looks("f")
+
+
 OLD = """
 CREATE TABLE study (
     definition TEXT PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, saved TEXT NOT NULL, cost TEXT
@@ -159,6 +181,47 @@ def test_a_store_without_checksums_gets_them(tmp_path):
         assert store.runs("f") == {}
 
 
+FORMAT_2 = """
+ALTER TABLE run ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN checksum INTEGER;
+ALTER TABLE study ADD COLUMN checksum INTEGER;
+CREATE TABLE look (
+    number INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, candidates TEXT NOT NULL, seeds TEXT NOT NULL,
+    UNIQUE (fingerprint, candidates, seeds)
+);
+PRAGMA user_version = 2;
+"""
+
+
+def test_looks_without_checksums_get_them(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(OLD + FORMAT_2)
+        curves = make_run().curves.tobytes()
+        row = ("f", "constant(0.1)", 0, 0.1, None, 3, curves, 0.0, 7)
+        database.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        for seeds in ("[0, 1]", "[0, 1, 2]"):
+            database.execute("INSERT INTO look VALUES (NULL, 'f', '[\"a\", \"b\"]', ?)", (seeds,))
+    for _ in range(2):
+        with Store(path) as store:
+            assert store.looks("f") == [(["a", "b"], [0, 1]), (["a", "b"], [0, 1, 2])]
+            assert store.runs("f") == {}  # its checksum was wrong before, and is wrong still
+            assert store.damaged("f") == 1
+    change(path, "UPDATE look SET seeds = '[0, 3]' WHERE number = 1")
+    with Store(path) as store, pytest.raises(StoreError, match="an earlier verdict"):
+        store.looks("f")
+
+
+def test_a_damaged_look_without_a_checksum_stays_damaged(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(OLD + FORMAT_2)
+        database.execute("INSERT INTO look VALUES (NULL, 'f', '[\"a\", \"b\"]', '[0, 1')")
+    for _ in range(2):
+        with Store(path) as store, pytest.raises(StoreError, match="an earlier verdict"):
+            store.looks("f")
+
+
 def test_what_sqlite_raises_is_one_line(tmp_path):
     with Store(tmp_path / "s.sqlite") as store:
         change(store.path, "DROP TABLE run")
@@ -166,6 +229,25 @@ def test_what_sqlite_raises_is_one_line(tmp_path):
             store.runs("f")
         with pytest.raises(StoreError, match="cannot be used"):
             store.add("f", [make_run()])
+
+
+def test_a_file_that_is_deleted_or_replaced_is_noticed(tmp_path, monkeypatch):
+    path, messages = tmp_path / "s.sqlite", []
+    monkeypatch.chdir(tmp_path)
+    with Store("s.sqlite") as store:
+        store.add("f", [make_run()])
+        monkeypatch.chdir("/")
+        assert kept_store(store, messages.append) == Path("s.sqlite")
+        path.unlink()
+        assert len(store.runs("f")) == 1
+        assert kept_store(store, messages.append) is None
+        with Store(path) as other:
+            assert kept_store(store, messages.append) is None
+            assert kept_store(other, messages.append) == path
+    message = "Runs: not kept, because s.sqlite was deleted or replaced while it was in use."
+    assert messages == [message, message]
+    with Store(":memory:") as store:
+        assert not store.is_lost
 
 
 def test_the_file_is_marked(tmp_path):

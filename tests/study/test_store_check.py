@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stepsize.errors import StoreError
-from stepsize.study.store import Run, Store
+from stepsize.study.store import FORMAT, Run, Store
 from stepsize.study.store_check import check_store, repair_store
 
 CANDIDATES = ("constant(0.1)", "cosine(0.1)", "linear(0.3), momentum=0.9")
@@ -33,6 +33,11 @@ def sound(tmp_path_factory):
     return path
 
 
+def change(path, statement):
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement)
+
+
 def content(path):
     with Store(path) as store:
         runs = {
@@ -44,7 +49,7 @@ def content(path):
 def test_a_sound_store(sound):
     found = check_store(sound)
     assert found.is_sound
-    assert (found.runs, found.studies, found.format) == (90, 1, 2)
+    assert (found.runs, found.studies, found.format) == (90, 1, FORMAT)
     assert [path.name for path in sound.parent.iterdir()] == ["sound.sqlite"]  # nothing is left beside it
 
 
@@ -78,7 +83,7 @@ def test_damage_is_never_a_different_answer(sound, tmp_path, kind):
             noticed += 1
             continue
         if found.is_sound:
-            assert content(path)[0] == runs
+            assert content(path)[:2] == (runs, looks)
             continue
         noticed += 1
         if number % 8:
@@ -98,12 +103,47 @@ def test_damage_is_never_a_different_answer(sound, tmp_path, kind):
 
 def test_a_changed_run_is_named(sound, tmp_path):
     path = shutil.copy(sound, tmp_path / "changed.sqlite")
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("UPDATE run SET rate = 0.2 WHERE candidate = 'cosine(0.1)' AND seed = 7")
-        database.commit()
+    change(path, "UPDATE run SET rate = 0.2 WHERE candidate = 'cosine(0.1)' AND seed = 7")
     found = check_store(path)
     assert found.damaged_runs == [("cosine(0.1)", 7)]
     assert (found.runs, found.file_problems) == (89, [])
+
+
+@pytest.mark.parametrize(
+    "seeds", ["'[0, 1, 2]'", "'[0'", "cast(x'5b30c1' AS TEXT)"], ids=["valid", "cut off", "not UTF-8"]
+)
+def test_a_changed_look_is_reported_and_the_others_are_kept(sound, tmp_path, seeds):
+    path = shutil.copy(sound, tmp_path / "changed.sqlite")
+    change(path, f"UPDATE look SET seeds = {seeds} WHERE number = 1")
+    found = check_store(path)
+    assert (found.damaged_looks, found.damaged_studies, found.damaged_runs) == (1, 0, [])
+    assert (found.is_sound, found.file_problems) == (False, [])
+    repair_store(path)
+    assert check_store(path).is_sound
+    runs, looks, studies = content(sound)
+    assert content(path) == (runs, looks[1:], studies)
+
+
+def test_a_changed_format_number_hides_no_damage(sound, tmp_path):
+    path = shutil.copy(sound, tmp_path / "changed.sqlite")
+    change(path, "UPDATE run SET rate = 0.2 WHERE seed = 7")
+    change(path, "UPDATE look SET seeds = '[0, 1]' WHERE number = 1")
+    change(path, "PRAGMA user_version = 1")
+    found = check_store(path)
+    assert (len(found.damaged_runs), found.damaged_looks) == (3, 1)
+    with Store(path) as store:
+        assert len(store.runs("f")) == 87
+
+
+def test_looks_of_format_2(sound, tmp_path):
+    path = shutil.copy(sound, tmp_path / "old.sqlite")
+    change(path, "ALTER TABLE look DROP COLUMN checksum")
+    change(path, "PRAGMA user_version = 2")
+    assert check_store(path).is_sound
+    change(path, "UPDATE look SET seeds = '[0' WHERE number = 2")
+    assert check_store(path).damaged_looks == 1
+    repair_store(path)
+    assert content(path)[1] == content(sound)[1][:1]
 
 
 def test_what_is_not_a_store(tmp_path):
@@ -122,12 +162,12 @@ def test_the_command(command, sound, tmp_path):
         0,
         f"{path} is sound: 90 runs and 1 study, each as it was saved\n",
     )
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("UPDATE run SET seconds = 5 WHERE candidate = 'cosine(0.1)' AND seed = 7")
-        database.commit()
+    change(path, "UPDATE run SET seconds = 5 WHERE candidate = 'cosine(0.1)' AND seed = 7")
+    change(path, "UPDATE look SET seeds = '[0, 1]' WHERE number = 1")
     done = command("check", path)
     assert done.returncode == 1
     assert "- 1 run is not as saved: cosine(0.1) with seed 7\n" in done.stdout
+    assert "- 1 earlier verdict not as saved\n" in done.stdout
     assert f"To keep these: stepsize check {path} --repair" in done.stdout
     done = command("check", path, "--repair")
     assert done.returncode == 1

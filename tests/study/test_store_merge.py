@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,11 @@ from stepsize.study.store_merge import Merge, merge_stores
 
 def make_run(candidate="cosine(0.1)", seed=0, value=0.5, seconds=1.0):
     return Run(candidate, seed, 0.1, None, np.full((4, 3), value, np.float32), seconds)
+
+
+def change(path, statement):
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement)
 
 
 def make_store(path, runs, seeds=(0,)):
@@ -61,6 +69,26 @@ def test_a_damaged_store_is_refused(tmp_path):
     one.write_bytes(data)
     with pytest.raises(StoreError, match=r"one' is damaged; repair it first: stepsize check .*one --repair"):
         merge_stores(tmp_path / "all", [one])
+
+
+def test_a_store_with_a_changed_look_is_refused(tmp_path):
+    one = make_store(tmp_path / "one", [make_run()], [0, 1])
+    change(one, "UPDATE look SET seeds = '[0, 2]'")
+    with pytest.raises(StoreError, match=r"one' is damaged; repair it first"):
+        merge_stores(tmp_path / "all", [one])
+
+
+def test_a_store_of_an_older_format_is_opened_first(tmp_path):
+    one = make_store(tmp_path / "one", [make_run()])
+    change(one, "ALTER TABLE look DROP COLUMN checksum")
+    change(one, "PRAGMA user_version = 2")
+    with pytest.raises(StoreError, match=r"one' has format 2; open it once with stepsize report .*one"):
+        merge_stores(tmp_path / "all", [one])
+    with Store(one):
+        pass
+    assert merge_stores(tmp_path / "all", [one]) == Merge(1, 1)
+    with Store(tmp_path / "all") as store:
+        assert store.looks("f") == [(["cosine(0.1)"], [0])]
 
 
 def test_a_store_with_itself(tmp_path):
