@@ -36,7 +36,7 @@ def test_a_rate_for_another_value(law):
     assert found["range"][0] < found["rate"] < found["range"][1]
     assert not found["extrapolated"]
     assert law.rate(40)["extrapolated"]
-    with pytest.raises(StudyError, match=r"rate\(-1\) needs a positive number of epochs"):
+    with pytest.raises(StudyError, match=r"rate\(-1\) needs a positive number as epochs"):
         law.rate(-1)
 
 

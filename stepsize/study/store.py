@@ -159,7 +159,7 @@ class Store:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Raise StoreError for what SQLite raises: a full disk, a damaged file, a file that others hold."""
+        """Turn SQLite's errors into StoreError: a full disk, a damaged file, a file that is locked."""
         try:
             yield
         except DAMAGED as error:
@@ -203,7 +203,7 @@ class Store:
         return runs
 
     def damaged(self, fingerprint: str) -> int:
-        """Return how many runs `runs` last left out because they are damaged."""
+        """Return how many damaged runs the last call of `runs` left out."""
         return len(self._damaged[fingerprint])
 
     def save_study(self, definition: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> None:
@@ -231,11 +231,11 @@ class Store:
             rows = self._db.execute(query, (fingerprint,)).fetchall()
         looks = [(_items(candidates, str), _items(seeds, int)) for candidates, seeds in rows]
         if not all(candidates and seeds for candidates, seeds in looks):
-            raise self.damage("an earlier verdict is not as it was saved")
+            raise self.damage("the record of an earlier verdict is not as it was saved")
         return looks
 
     def damage(self, what: str) -> StoreError:
-        """Return the error of a store that is damaged in a way that no new run mends."""
+        """Return the error for a store that is damaged in a way that new runs cannot repair."""
         return StoreError(
             f"store={str(self.path)!r} is damaged: {what}; repair it with stepsize check "
             f"{shlex.quote(str(self.path))} --repair, and run the same command again"

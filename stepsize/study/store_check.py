@@ -1,4 +1,4 @@
-"""Check a store for damage, and repair it: keep all that is intact."""
+"""Check a store for damage, and repair it by keeping everything that is intact."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ PROBLEMS = 20  # of the file, as SQLite describes them
 
 @dataclass(frozen=True)
 class StoreCheck:
-    """What a store holds, and what of it is damaged.
+    """What a store holds, and which parts of it are damaged.
 
-    `runs` and `studies` count those that are intact, `damaged_runs` names the others by candidate and seed.
-    `file_problems` are SQLite's own words on the file: rows in a damaged page can be missing without a trace.
+    `runs` and `studies` count those that are intact; `damaged_runs` lists damaged runs by candidate and seed.
+    `file_problems` are SQLite's own messages about the file: rows in a damaged page may be missing without a
+    trace.
     """
 
     path: Path
@@ -85,7 +86,7 @@ def check_store(path: str | Path) -> StoreCheck:
 
 
 def repair_store(path: str | Path) -> Path:
-    """Replace a store by one with its intact rows, and keep the damaged file beside it; return its new path.
+    """Replace a store by one with its intact rows; return the path under which the damaged file is kept.
 
     Runs that are lost are trained again when their study is run again.
 
@@ -112,13 +113,16 @@ def repair_store(path: str | Path) -> Path:
         os.replace(path, old)
         os.replace(new, path)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"store={str(path)!r} cannot be repaired: {error}") from None
+        raise StoreError(
+            f"store={str(path)!r} cannot be repaired: {error}; copy it to a folder that can be written, and "
+            "repair the copy"
+        ) from None
     return old
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[_Source]:
-    """Open a store for reading alone; one that was cut off is read from a copy that is filled up with zeros.
+    """Open a store for reading only; one that was cut off is read from a copy that is padded with zeros.
 
     Raises: StoreError if it is missing, not a store, or of a newer format.
     """
@@ -139,7 +143,7 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         whole = (65536 if page == 1 else page) * int.from_bytes(header[28:32])
         problems, source = [], path
         if size < whole:
-            problems.append(f"it was cut off after {size:,} of {whole:,} bytes")
+            problems.append(f"cut off after {size:,} of {whole:,} bytes")
             source = Path(stack.enter_context(TemporaryDirectory())) / "store.sqlite"
             shutil.copyfile(path, source)
             os.truncate(source, whole)
@@ -151,7 +155,7 @@ def _opened(path: str | Path) -> Iterator[_Source]:
 
 
 def _content(source: _Source) -> _Content:
-    """Return the rows of a store, the intact ones and the others."""
+    """Return the intact rows of a store, and which rows are damaged."""
     database, version = source.database, source.version
     runs, damaged_runs, studies, damaged_studies = [], [], [], 0
     has_checksums = version >= 2
