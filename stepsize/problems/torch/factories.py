@@ -83,9 +83,9 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
                 "from_weights=True to start every run from its current weights"
             )
         note = (
-            "every seed draws fresh weights with the reset_parameters() of the model's layers, except frozen "
-            "ones; from_weights=True starts from the module's own weights, and a factory can draw them in "
-            "another way"
+            "every seed draws fresh weights with the reset_parameters() of its layers, except frozen ones; "
+            "from_weights=True starts from the module's own weights, and a factory can draw them in another "
+            "way"
         )
         return Factory(lambda: fresh(kept), name, note)
     if callable(model):

@@ -100,14 +100,14 @@ class Source:
     def notes(self) -> list[str]:
         """What a user may want to know about how the model is trained."""
         notes = [
-            "the model is trained by JAX: the graph, the initial weights of each seed and the updates are "
-            "those of PyTorch, the dropout masks are drawn by JAX"
+            "trained by JAX; the graph, the initial weights of each seed and the updates are those of "
+            "PyTorch, and the dropout masks are drawn by JAX"
         ]
         if self.factory.note:
             notes.append(self.factory.note)
         if self.model.exported.frozen:
             count = len(self.model.exported.frozen)
-            notes.append(f"{count} of the model's parameters are frozen or unused, and stay as they are")
+            notes.append(f"{count} of its parameters are frozen or unused, and stay as they are")
         return notes
 
     @cached_property
