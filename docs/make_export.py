@@ -49,7 +49,7 @@ them; the tests run the code of every family in every library and compare every 
   end value, or does what `plan(after=...)` says; a library's own schedule follows its own rule.
 - The optimizer of `torch` and `transformers` is made with `lr=BASE_RATE`, which the file says.
 - PyTorch's `SequentialLR` is never used: it cannot climb from 0, and it warns at each join.
-- Knobs must be numbers: `--lr` sets a free `lr`. `noise` is a random stream of NumPy, so its code needs NumPy.
+- Knobs must be numbers: `--lr` sets a free `lr`. `noise` is a random stream of NumPy, so it needs NumPy.
 
 ## Every family
 
