@@ -110,7 +110,7 @@ def scale(
         trainer = stack.enter_context(Engine()) if engine is None else engine
         rows, runs, seconds = [], 0, 0.0
         for value, (each, settings) in zip(values, variants, strict=True):
-            found = map_rates(
+            map_answer = map_rates(
                 each,
                 seeds=seeds,
                 settings=[settings],
@@ -119,19 +119,19 @@ def scale(
                 engine=trainer,
                 on_message=on_message,
             ).answer
-            best = found["best"]
-            mean = next((row["mean"] for row in found["rates"] if row["word"] == "best"), None)
+            best = map_answer["best"]
+            mean = next((row["mean"] for row in map_answer["rates"] if row["word"] == "best"), None)
             rows.append(
                 ValueAnswer(
                     value=value,
                     epochs=each.epochs,
-                    status=found["status"],
+                    status=map_answer["status"],
                     rate=None if best is None else best["rate"],
                     range=None if best is None else list(best["range"]),
                     mean=mean,
                 )
             )
-            runs, seconds = runs + found["cost"]["runs"], seconds + found["cost"]["seconds"]
+            runs, seconds = runs + map_answer["cost"]["runs"], seconds + map_answer["cost"]["seconds"]
     law = law_of(name, rows)
     summary = None if law is None else law_answer(name, law)
     answer = ScalingAnswer(

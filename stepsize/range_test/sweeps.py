@@ -133,7 +133,7 @@ def run_sweep(step: Step | Callable[[float], Any], rates: Sequence[float] | np.n
 
 
 class DivergenceWatch:
-    """Notice a loss that has risen far above its start.
+    """A watch for a loss that has risen far above its start.
 
     The loss, as the median of the last five, diverges if it exceeds its start by more than three times its
     fall so far, and by more than ten standard deviations of the first batches' losses. It may be negative.

@@ -94,9 +94,9 @@ def sentence(
     settings: str,
     tried: str,
     margin: str,
-    given: bool,
+    is_requested: bool,
 ) -> str:
-    """Return the answer of a map in words; `tried` is the range of rates, which may have been `given`."""
+    """Return the answer of a map in words; `tried` is the range of rates, which may be the user's."""
     where = f" with {settings}" if settings else ""
     if best is None:
         return (
@@ -112,7 +112,7 @@ def sentence(
             f"No difference is shown{where} between the rates tried ({tried}): none is {shown} "
             f"({result} at {chosen}).{lost}"
         )
-    if given:
+    if is_requested:
         alike = f"none of those from {rate(low)} to {rate(high)} is {shown}"
         others = f"every other one is {shown}" if low == high else alike
         return f"Of the rates given, use lr={chosen}{where} ({result}); {others}.{lost}"

@@ -76,12 +76,12 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
         for item, summary in zip(curves, summaries, strict=True)
     ]
     text = ", ".join(f"{key}={value}" for key, value in settings.items())
-    tried, given = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
+    tried, is_requested = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
     if best is None:
         for answer, item in zip(answers, curves, strict=True):
             context = Context(item, scale, _updates(each))
             answer["reason"] = reason("diverges", item, None, context)
-        words = sentence(status, None, "", answers[0], text, tried, "", given)
+        words = sentence(status, None, "", answers[0], text, tried, "", is_requested)
         return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=None)
     measure = "training loss"
     chosen = next(item for item in curves if item.rate == best["rate"])
@@ -99,7 +99,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     mine = next(a for a in answers if a["rate"] == chosen.rate)
     score = f"{scale.name} {scale.plus_minus(mine['mean'], mine['ci95'])} {scale.unit}".strip()
     margin = scale.step(each.margin(runs))
-    words = sentence(status, best, score, mine, text, tried, margin, given)
+    words = sentence(status, best, score, mine, text, tried, margin, is_requested)
     return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=best)
 
 

@@ -208,10 +208,10 @@ def _until_damage(database: sqlite3.Connection, query: str) -> Iterator[tuple[An
 def _file_problems(database: sqlite3.Connection) -> list[str]:
     """Return what SQLite finds wrong with the file."""
     try:
-        found = [row[0] for row in database.execute(f"PRAGMA integrity_check({PROBLEMS})")]
+        rows = [row[0] for row in database.execute(f"PRAGMA integrity_check({PROBLEMS})")]
     except DAMAGED as error:
         return [str(error)]
-    lines = [line for text in found for line in text.splitlines() if not line.startswith("***")]
+    lines = [line for text in rows for line in text.splitlines() if not line.startswith("***")]
     return [] if lines == ["ok"] else lines
 
 

@@ -59,15 +59,15 @@ def merge_stores(target: str | Path, others: Sequence[str | Path]) -> Merge:
 
 def _check(path: Path) -> None:
     """Raise StoreError for a store that is damaged, or of an older format."""
-    found = check_store(path)
-    if not found.is_sound:
+    state = check_store(path)
+    if not state.is_sound:
         raise StoreError(
             f"store={str(path)!r} is damaged; repair it first with stepsize check "
             f"{shlex.quote(str(path))} --repair"
         )
-    if found.format < FORMAT:
+    if state.format < FORMAT:
         raise StoreError(
-            f"store={str(path)!r} has format {found.format}, and merging needs format {FORMAT}; open it once "
+            f"store={str(path)!r} has format {state.format}, and merging needs format {FORMAT}; open it once "
             f"with stepsize report {shlex.quote(str(path))}, which converts it"
         )
 

@@ -137,7 +137,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "weights of classes": ({"class_weight": "balanced"}, r"CrossEntropyLoss\(weight=...\)"),
     "inputs by other names": (
         {"model": TwoInputs, "data": ({"x": X, "id": IDS}, Y)},
-        "the inputs x, id, and the model's forward takes x, ids",
+        "the inputs x, id, but the model's forward takes x, ids",
     ),
     "too many inputs": (
         {"model": TwoInputs, "data": ((X, IDS, IDS), Y)},

@@ -39,11 +39,13 @@ def explained() -> Iterator[None]:
 def line_of(error: BaseException) -> str:
     """Return the line of the user's code in which an error was raised, or nothing if none is known."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not {PYTORCH, PACKAGE} & set(Path(frame.filename).parents)]
-    own = [frame for frame in own if frame.line and Path(frame.filename).suffix in (".py", "")]
-    if not own:
+    user_frames = [frame for frame in frames if not {PYTORCH, PACKAGE} & set(Path(frame.filename).parents)]
+    user_frames = [
+        frame for frame in user_frames if frame.line and Path(frame.filename).suffix in (".py", "")
+    ]
+    if not user_frames:
         return ""
-    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}, {own[-1].line!r}: "
+    return f"{Path(user_frames[-1].filename).name}, line {user_frames[-1].lineno}, {user_frames[-1].line!r}: "
 
 
 def _sentence(error: Exception) -> str:

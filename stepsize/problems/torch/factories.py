@@ -103,8 +103,8 @@ def fresh(model: Any) -> Any:
     """
     model = copy.deepcopy(model)
     for module in _inner_first(model):
-        own = list(module.parameters(recurse=False))
-        if own and not any(parameter.requires_grad for parameter in own):
+        parameters = list(module.parameters(recurse=False))
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
             continue
         for name in RESET:
             if callable(getattr(module, name, None)):

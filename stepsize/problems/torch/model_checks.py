@@ -134,12 +134,12 @@ def type_name(tensor: torch.Tensor) -> str:
 def place_of(node: fx.Node) -> str:
     """Return the line of the user's code that a node comes from, or else the layer."""
     frames = FRAME.findall(str(node.meta.get("stack_trace") or ""))
-    own = [frame for frame in frames if not {PYTORCH, HERE} & set(Path(frame[0]).parents)]
-    own = [
-        frame for frame in own if not frame[0].startswith("<eval_with_key>")
+    user_frames = [frame for frame in frames if not {PYTORCH, HERE} & set(Path(frame[0]).parents)]
+    user_frames = [
+        frame for frame in user_frames if not frame[0].startswith("<eval_with_key>")
     ]  # a region, as PyTorch runs it
-    if own:
-        path, line, code = own[-1]
+    if user_frames:
+        path, line, code = user_frames[-1]
         return f"{Path(path).name}, line {line}, {code.strip()!r}"
     stack = node.meta.get("nn_module_stack") or {}
     layers = [(path, kind) for path, kind in stack.values() if path]
@@ -164,12 +164,14 @@ def watched() -> Iterator[None]:
         "the model uses {}, whose own backward pass a population would not call; write it with PyTorch's "
         "operations, or train the model with a training function"
     )
-    own = refuse(function.format("a torch.autograd.Function"))
-    hook = refuse("the model registers a hook on a tensor, which a population cannot call; remove the hook")
+    refuse_function = refuse(function.format("a torch.autograd.Function"))
+    refuse_hook = refuse(
+        "the model registers a hook on a tensor, which a population cannot call; remove the hook"
+    )
     python, numpy = random.getstate(), np.random.get_state()
     with (
-        patch.object(torch.autograd.Function, "apply", own),
-        patch.object(torch.Tensor, "register_hook", hook),
+        patch.object(torch.autograd.Function, "apply", refuse_function),
+        patch.object(torch.Tensor, "register_hook", refuse_hook),
         patch.object(nn.functional, "gaussian_nll_loss", _gaussian_nll_loss),
     ):
         yield

@@ -256,9 +256,9 @@ def _target(
 
 def _forms(shape: tuple[int, ...], width: int, data: Data) -> list[TargetForm]:
     """Return the forms of targets that a loss may take, the usual one first."""
-    alike, own = TargetForm(False, shape), TargetForm(False, data.target_shape)
+    alike, original = TargetForm(False, shape), TargetForm(False, data.target_shape)
     if data.kind in ("multilabel", "regression"):
-        return [alike] if alike == own else [alike, own]
+        return [alike] if alike == original else [alike, original]
     if width == 1:
         return [alike, TargetForm(False, () if shape else (1,))]
     classes, columns = TargetForm(True, ()), TargetForm(False, (width,))

@@ -72,8 +72,9 @@ def read_source(
     """
     from stepsize.problems.torch.reading import read_model
 
-    factory, own = factory_of(model, from_weights), metric if is_own_metric(metric) else None
-    return read_model(factory, loss_of(loss), optimizer, settings, data, own)
+    factory = factory_of(model, from_weights)
+    user_metric = metric if is_own_metric(metric) else None
+    return read_model(factory, loss_of(loss), optimizer, settings, data, user_metric)
 
 
 def is_own_metric(metric: Any) -> bool:

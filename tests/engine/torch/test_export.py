@@ -153,7 +153,7 @@ def test_a_loss_that_does_not_fit_is_refused(loss: Any, message: str) -> None:
     ("inputs", "target", "message"),
     [
         ((X.double(),), Y, r"inputs\[0\] is float64"),
-        ((X,), Y[:3], r"inputs\[0\] has shape \(6, 4\) and the target \(3, 4\); the first axis"),
+        ((X,), Y[:3], r"inputs\[0\] has shape \(6, 4\) and the target has shape \(3, 4\); the first axis"),
         ((X,), Y[:, :1], "the outputs do not fit the targets: Using a target size"),
         ((X,), torch.randn(6, 3), "fails on a batch: The size of tensor a"),
         ((X[:, :3],), Y, "fails on a batch: mat1 and mat2 shapes"),
