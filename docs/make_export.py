@@ -28,16 +28,16 @@ REFUSED = {
 HEAD = """# Export
 
 `stepsize export SPEC --to keras|torch|optax|transformers|plain` writes a schedule as code of another library,
-which needs nothing of this package; `stepsize.export.export(plan, to="torch")` is the same in Python.
+which does not need this package; `stepsize.export.export(plan, to="torch")` does the same in Python.
 
 ```sh
 stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --updates-per-epoch 9 --output rates.py
 ```
 
-Where the library has a schedule of its own with the same rates in this run, the code calls it. Else it is
-the formula in plain Python, `learning_rate(update)`: `torch` and `transformers` put it into `LambdaLR`, and
-`keras` and `optax` look its values up in a table. A table, because they work in float32, where a formula
-loses digits, and where compiled code may drop a staircase one update late (41 / 41 comes out below 1) or take
+Where the library has a schedule of its own with the same rates in this run, the code calls it. Otherwise
+it is the formula in plain Python, `learning_rate(update)`: `torch` and `transformers` put it into `LambdaLR`,
+and `keras` and `optax` look its values up in a table, because they work in float32, where a formula loses
+digits, and where compiled code may drop a staircase one update late (41 / 41 comes out below 1) or take
 the root of a number just below 0.
 
 Before it is handed out, every formula is run and compared with the plan, at every update up to 100,000 of
@@ -46,10 +46,10 @@ them; the tests run the code of every family in every library and compare every 
 - Rates are equal up to rounding: to float64 in `plain`, `torch` and `transformers`, to float32 in `keras` and
   `optax`.
 - The number of the update counts completed steps of the optimizer, from 0. After the run a formula holds its
-  end value, or does what `plan(after=...)` says; a library's own schedule goes by its own rule.
+  end value, or does what `plan(after=...)` says; a library's own schedule follows its own rule.
 - The optimizer of `torch` and `transformers` is made with `lr=BASE_RATE`, which the file says.
 - PyTorch's `SequentialLR` is never used: it cannot climb from 0, and it warns at each join.
-- Knobs are numbers by then: `--lr` gives the free `lr`. `noise` is a stream of NumPy, and so needs it.
+- Knobs must be numbers: `--lr` sets a free `lr`. `noise` is a random stream of NumPy, so it needs NumPy.
 
 ## Every family
 

@@ -166,7 +166,7 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Give a public name that is not loaded yet, most often a schedule."""
+    """Return a public name that is not loaded yet, most often a schedule."""
     if name not in __all__:
         raise AttributeError(f"module 'stepsize' has no attribute {name!r}")
     return getattr(import_module(_ELSEWHERE.get(name, "stepsize.schedules")), name)

@@ -51,7 +51,7 @@ from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
 
 SEEDS, FEW_SEEDS = 20, 3  # for each rate; for a training function, whose runs are expensive
-WIDER = 8  # times that the grid is widened at most
+WIDER = 8  # how often the grid is widened at most
 UNUSED = ("candidates", "baseline", "tuning", "until", "budget")  # keys of a comparison
 
 
@@ -81,20 +81,20 @@ def find(
     **keys: Unpack[StudyKeys],
 ) -> RateMap: ...
 def find(problem: Any, **options: Any) -> RateMap | RangeTest:
-    """Say what every learning rate does to a model: by a map of rates, or by a range test of one step.
+    """Show what every learning rate does to a model: with a map of rates, or with a range test of one step.
 
-    **A map**, for a `problem` of the kinds that `compare` takes. It is trained at learning rates from too
+    **A map** takes a `problem` of any kind that `compare` takes, and trains it at learning rates from too
     small to too large. Every rate is held constant and trained to the end on the same `seeds` seeds (default:
-    20). The rates lie half a decade apart, are widened until both ends of the good ones are found, and are
-    closer around the best; `rates` replaces them all. `settings` are settings of the optimizer, such as
-    `{"momentum": 0.9}` or `{"optimizer": "adam"}`: each gets a map of its own, because a good rate belongs to
-    its optimizer.
+    20). The rates lie half a decade apart, extend until both ends of the good ones are found, and are closer
+    together around the best; `rates` replaces them all. `settings` is a list of settings of the optimizer,
+    such as `{"momentum": 0.9}` or `{"optimizer": "adam"}`: each gets a map of its own, because a good rate
+    belongs to its optimizer.
 
     `problem` and `keys` are those of `compare`, and so are `store`, `quiet`, `engine`, `command` and
     `on_message`; both keep their runs in the same file, and share them. `following` is the command that the
     answer recommends next.
 
-    **A range test**, for models that are too large for a map: `find(step)`, where `step(rate)` makes one
+    **A range test** is for models that are too large for a map: `find(step)`, where `step(rate)` makes one
     update at a rate and returns the loss of its batch. The rate rises from `lowest` to `highest` in `updates`
     updates; `ramp` is "exponential" or "linear". A step with `reset(sweep)` and `restore()`, such as those of
     `stepsize.range_test.torch`, `.keras` and `.optax`, makes five `sweeps` from the same weights on different
@@ -152,7 +152,10 @@ def map_rates(
     options = study_options(keys, None, None)
     for key in UNUSED:
         if key in options:
-            raise StudyError(f"{key}={shown(options[key])} belongs to compare; find tries constant rates")
+            raise StudyError(
+                f"{key}={shown(options[key])} is not an argument of find, which tries constant rates; "
+                "use compare"
+            )
     grid = None if rates is None else _checked_rates(rates)
     if settings is not None:
         _checked_settings(settings)  # before anything starts
@@ -203,7 +206,7 @@ def plan_maps(
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise StudyError(f"seeds={shown(seeds)} must be a whole number of 2 or more")
     if count > TUNING_SEEDS:
-        raise StudyError(f"seeds={count} are too many; a map has at most {TUNING_SEEDS:,} for each rate")
+        raise StudyError(f"seeds={count} is too many; a map has at most {TUNING_SEEDS:,} for each rate")
     settings = [{}] if settings is None else _checked_settings(settings)
     grid = usual_tuning(problem, count).rates if rates is None else rates
     folds = problem.facts()["protocol"].get("folds") or 1
@@ -215,7 +218,7 @@ def plan_maps(
 
 
 def _checked_settings(settings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the settings as a list, none of them twice."""
+    """Return the settings as a list, or raise StudyError if they are not dicts or some are equal."""
     is_list = isinstance(settings, list | tuple)
     if not is_list or not settings or not all(isinstance(each, Mapping) for each in settings):
         raise StudyError(
@@ -226,7 +229,10 @@ def _checked_settings(settings: Sequence[Mapping[str, Any]]) -> list[Mapping[str
             raise StudyError(f"{key}={shown(each[key])} is not a setting of an optimizer")
         if each in settings[:number]:
             text = ", ".join(f"{key}={value}" for key, value in each.items())
-            raise StudyError(f"settings are given twice: {text or 'those of the problem'}")
+            raise StudyError(
+                f"settings={shown(settings)} has the same settings twice: {text or 'those of the problem'}; "
+                "leave one of them out"
+            )
     return list(settings)
 
 

@@ -29,7 +29,7 @@ from stepsize.study.study_files.options import call_text, study_options
 
 @dataclass(frozen=True, eq=False)
 class ScalingLaw:
-    """How the best rate moves along something; it displays itself in a notebook.
+    """How the best rate moves with the batch size or another value; it displays itself in a notebook.
 
     `answer` is the document that `stepsize scale --json` prints.
     """
@@ -56,7 +56,8 @@ class ScalingLaw:
             raise StudyError(f"there is no law to predict from: {self.answer['sentence']}")
         along = self.answer["along"]
         if not is_number(value) or value <= 0 or (along == "momentum" and value >= 1):
-            raise StudyError(f"rate({shown(value)}) needs a positive number of {along}")
+            below = " below 1" if along == "momentum" else ""
+            raise StudyError(f"rate({shown(value)}) needs a positive number{below} as {along}")
         return predicted(self._law, along, value, [each["value"] for each in self.answer["values"]])
 
     def to_json(self) -> str:
@@ -80,13 +81,13 @@ def scale(
     on_message: Callable[[str], None] = print_message,
     **keys: Unpack[StudyKeys],
 ) -> ScalingLaw:
-    """Map the rates of a problem for several values of something, and fit the law between value and rate.
+    """Map the rates of a problem at several values, such as batch sizes, and fit the law of the best rate.
 
-    `along` names it and has three or more values: `batch_size`, `epochs`, `width` or `depth` (of the hidden
-    layers of a text model), or a number of the optimizer, such as `momentum`. With `hold="updates"`, larger
-    batches get more epochs, so that the number of updates stays as it is.
+    `along` has the name of what to vary and three or more values: `batch_size`, `epochs`, `width` or `depth`
+    (of the hidden layers of a text model), or a number of the optimizer, such as `momentum`. With
+    `hold="updates"`, larger batches get more epochs, so that the number of updates stays the same.
 
-    The other arguments are those of `find`, whose maps it makes and keeps.
+    The other arguments are those of `find`, which makes the map of each value and keeps its runs.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
@@ -100,7 +101,8 @@ def scale(
         ready = problem if isinstance(problem, Problem) else make_problem(describe_study(problem, options))
         if not isinstance(ready, Problem):
             raise StudyError(
-                f"scale({shown(problem)}) needs data and a model; a training function has no map here"
+                f"scale({shown(problem)}) needs data and a model, and does not take a training function; use "
+                "find for each value"
             )
         variants = [
             variant(ready, name, value, hold) for value in values
@@ -108,7 +110,7 @@ def scale(
         trainer = stack.enter_context(Engine()) if engine is None else engine
         rows, runs, seconds = [], 0, 0.0
         for value, (each, settings) in zip(values, variants, strict=True):
-            found = map_rates(
+            map_answer = map_rates(
                 each,
                 seeds=seeds,
                 settings=[settings],
@@ -117,19 +119,19 @@ def scale(
                 engine=trainer,
                 on_message=on_message,
             ).answer
-            best = found["best"]
-            mean = next((row["mean"] for row in found["rates"] if row["word"] == "best"), None)
+            best = map_answer["best"]
+            mean = next((row["mean"] for row in map_answer["rates"] if row["word"] == "best"), None)
             rows.append(
                 ValueAnswer(
                     value=value,
                     epochs=each.epochs,
-                    status=found["status"],
+                    status=map_answer["status"],
                     rate=None if best is None else best["rate"],
                     range=None if best is None else list(best["range"]),
                     mean=mean,
                 )
             )
-            runs, seconds = runs + found["cost"]["runs"], seconds + found["cost"]["seconds"]
+            runs, seconds = runs + map_answer["cost"]["runs"], seconds + map_answer["cost"]["seconds"]
     law = law_of(name, rows)
     summary = None if law is None else law_answer(name, law)
     answer = ScalingAnswer(

@@ -1,4 +1,4 @@
-"""Modules of users: found in the working folder too, where no file hides a module of Python's own."""
+"""Modules of users, found in the working folder too; a file there never hides one of Python's own modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = ("site-packages", "dist-packages")
 
 
 def import_user_module(name: str) -> ModuleType:
-    """Import a module by its name; the working folder is searched behind Python's own modules.
+    """Import a module by its name; the working folder is searched after Python's own modules.
 
     Raises: ProblemError for a module of the working folder that has the name of one of Python's own.
 
@@ -33,8 +33,8 @@ def import_user_module(name: str) -> ModuleType:
     hidden = next((path for path in (Path(f"{top}.py"), Path(top)) if path.exists()), None)
     if hidden is not None and top in sys.stdlib_module_names:
         raise ProblemError(
-            f"module {name!r}: Python has a module {top!r} of its own, which hides {str(hidden)!r} of the "
-            "working folder; rename it"
+            f"module {name!r}: Python has a module {top!r} of its own, which hides {str(hidden)!r} in the "
+            "working folder; rename the file"
         )
     if os.getcwd() not in map(os.path.abspath, sys.path):
         sys.path[:] = _with_working_folder(sys.path)
@@ -42,7 +42,7 @@ def import_user_module(name: str) -> ModuleType:
 
 
 def search_path(entries: Iterable[str]) -> list[str]:
-    """Return entries of `sys.path`, with the working folder, if it is one, behind Python's own modules.
+    """Return entries of `sys.path`; the working folder, if it is one, comes after Python's own modules.
 
     >>> search_path(["", *STANDARD, "/packages"]) == [*STANDARD, os.getcwd(), "/packages"]
     True
@@ -60,8 +60,8 @@ def _with_working_folder(entries: list[str]) -> list[str]:
 def source_of(module: str) -> str:
     """Return a digest of a user's module and of those that it imports; empty if it is not found.
 
-    Edited code makes another problem, whichever of the user's own files it is in. What Python and installed
-    packages bring is left out, unless `module` itself is installed.
+    Editing any of the user's own files that are involved changes the digest. Modules of Python and of
+    installed packages are left out, unless `module` itself is installed.
 
     >>> source_of("no_such_module")
     ''

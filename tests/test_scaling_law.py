@@ -36,7 +36,7 @@ def test_a_rate_for_another_value(law):
     assert found["range"][0] < found["rate"] < found["range"][1]
     assert not found["extrapolated"]
     assert law.rate(256)["extrapolated"]
-    with pytest.raises(StudyError, match=r"rate\(-1\) needs a positive number of batch_size"):
+    with pytest.raises(StudyError, match=r"rate\(-1\) needs a positive number as batch_size"):
         law.rate(-1)
 
 

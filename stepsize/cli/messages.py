@@ -36,7 +36,7 @@ def options_of(command: Callable[..., Any]) -> dict[str, str]:
 def typed_options(command: Callable[..., Any], words: Sequence[str]) -> dict[str, str]:
     """Return the options by which messages name the arguments of a command that was typed as `words`.
 
-    With a study file they are those that were typed; the others are keys of the file.
+    With a study file these are only the options that were typed; the other arguments are keys of the file.
     """
     options = options_of(command)
     if not any(word.lower().endswith(".toml") for word in words):
@@ -46,7 +46,7 @@ def typed_options(command: Callable[..., Any], words: Sequence[str]) -> dict[str
 
 
 def result_in_options(result: Result, command: Callable[..., Any]) -> Result:
-    """Return the result of a study of the command line with its messages in the words of that."""
+    """Return the result of a study that was run from the command line, with its messages in options."""
     answer = result.answer
     if not answer["study"]["command"].startswith("stepsize "):
         return result

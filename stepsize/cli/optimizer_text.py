@@ -27,4 +27,6 @@ def read_optimizer(text: str | None) -> dict[str, Any] | None:
             return {"name": call.func.id, **arguments}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         pass
-    raise StudyError(f"--optimizer {text[:60]!r} is not of the form 'AdamW' or 'AdamW(weight_decay=0.01)'")
+    raise StudyError(
+        f"--optimizer {text[:60]!r} must have a form such as 'AdamW' or 'AdamW(weight_decay=0.01)'"
+    )

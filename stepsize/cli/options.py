@@ -46,7 +46,9 @@ Prepare = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option(help="mlp(128, 64, dropout=0.2), package.module:factory, or a .keras file."),
+    typer.Option(
+        help="mlp(128, 64, dropout=0.2), package.module:factory (Keras or PyTorch), or a .keras file."
+    ),
 ]
 Loss = Annotated[
     str | None,

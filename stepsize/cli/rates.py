@@ -30,8 +30,8 @@ def find(
         list[str] | None,
         typer.Option(
             "--with",
-            help="Settings of the optimizer to map as well, such as 'momentum=0.9' or 'optimizer=adam'; "
-            "repeatable.",
+            help="Also map the rates with these settings of the optimizer, such as 'momentum=0.9' or "
+            "'optimizer=adam'; repeatable.",
         ),
     ] = None,
     rates: Annotated[
@@ -67,7 +67,7 @@ def find(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say what every learning rate does to a model, from too small to too large.
+    """Show what every learning rate does to a model, from too small to too large.
 
     Example: stepsize find ionosphere
     """
@@ -78,7 +78,7 @@ def find(
     if report is not None:
         check_output("report", report, REPORT)
         if store is not None and report.absolute() == store.absolute():
-            raise OutputError(f"report={str(report)!r} is the store as well; choose another file")
+            raise OutputError(f"report={str(report)!r} is also the store; choose another file")
     # The training process takes longest to start, so it starts before anything else is even imported.
     with nullcontext() if may_be_function else Engine() as engine:
         from stepsize import finding

@@ -1,4 +1,4 @@
-"""`stepsize scale`: how the best learning rate moves along the batch size, the epochs, or something else."""
+"""`stepsize scale`: how the best learning rate moves with the batch size, the epochs, or another value."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def scale(
     along: Annotated[
         str,
         typer.Option(
-            help="What to change, and its values: 'batch_size=8,16,32', 'epochs=...', 'width=...', "
+            help="What to vary, and its values: 'batch_size=8,16,32', 'epochs=...', 'width=...', "
             "'depth=...', or a number of the optimizer, such as 'momentum=...'."
         ),
     ],
     hold: Annotated[
-        str, typer.Option(help="What stays as it is when the batch size changes: epochs or updates.")
+        str, typer.Option(help="What to hold fixed when the batch size changes: epochs or updates.")
     ] = "epochs",
     seeds: Annotated[int | None, typer.Option(help="Number of seeds for each rate.")] = None,
     target: options.Target = None,
@@ -51,7 +51,7 @@ def scale(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say how the best learning rate moves along something: the exponent of the law, and the rules of thumb.
+    """Show how the best learning rate moves with the batch size or another value, and fit the law.
 
     Example: stepsize scale ionosphere --along batch_size=8,16,32,64,128
     """

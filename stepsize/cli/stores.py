@@ -1,4 +1,4 @@
-"""`stepsize check` and `stepsize merge`: is a store sound, and how to join several."""
+"""`stepsize check` and `stepsize merge`: check and repair a store, and merge several."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check(
     store: Annotated[Path, typer.Argument(help="The file with the runs.")],
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Keep what is intact in this file, and the damaged file beside it."),
+        typer.Option("--repair", help="Keep what is intact in a new file, and the damaged file beside it."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -30,13 +30,13 @@ def check(
     """
     from stepsize.study.store_check import check_store, repair_store
 
-    found = check_store(store)
-    damaged = None if found.is_sound or not repair else repair_store(store)
+    state = check_store(store)
+    damaged = None if state.is_sound or not repair else repair_store(store)
     if as_json:
-        typer.echo(json.dumps(_document(found, damaged), indent=1))
+        typer.echo(json.dumps(_document(state, damaged), indent=1))
     else:
-        typer.echo("\n".join(_lines(found, damaged)))
-    if not found.is_sound:
+        typer.echo("\n".join(_lines(state, damaged)))
+    if not state.is_sound:
         raise typer.Exit(DAMAGED)
 
 
@@ -53,33 +53,33 @@ def merge(
     from stepsize.study.store_merge import merge_stores
 
     if target in others:
-        raise StoreError(f"store={str(target)!r} is given twice")
+        raise StoreError(f"store={str(target)!r} is given twice; name each store once")
     result = merge_stores(target, others)
     typer.echo(f"{target}: {counted(result.runs, 'run')}, {result.added:,} of them added")
 
 
-def _lines(found: Any, damaged: Path | None) -> list[str]:
-    content = f"{counted(found.runs, 'run')} and {_studies(found.studies)}"
-    if found.is_sound:
-        return [f"{found.path} is sound: {content}, each as it was saved"]
-    lines = [f"{found.path} is damaged"]
-    lines += [f"- the file: {problem}" for problem in found.file_problems[:SHOWN]]
-    if found.damaged_runs:
-        names = [f"{candidate} with seed {seed}" for candidate, seed in found.damaged_runs[:SHOWN]]
-        more = ", ..." if len(found.damaged_runs) > SHOWN else ""
-        are = "is" if len(found.damaged_runs) == 1 else "are"
-        number = counted(len(found.damaged_runs), "run")
+def _lines(state: Any, damaged: Path | None) -> list[str]:
+    content = f"{counted(state.runs, 'run')} and {_studies(state.studies)}"
+    if state.is_sound:
+        return [f"{state.path} is sound: {content}, each as it was saved"]
+    lines = [f"{state.path} is damaged"]
+    lines += [f"- the file: {problem}" for problem in state.file_problems[:SHOWN]]
+    if state.damaged_runs:
+        names = [f"{candidate} with seed {seed}" for candidate, seed in state.damaged_runs[:SHOWN]]
+        more = ", ..." if len(state.damaged_runs) > SHOWN else ""
+        are = "is" if len(state.damaged_runs) == 1 else "are"
+        number = counted(len(state.damaged_runs), "run")
         lines.append(f"- {number} {are} not as saved: {', '.join(names)}{more}")
-    if found.damaged_studies:
-        lines.append(f"- {_studies(found.damaged_studies)} not as saved")
-    if found.damaged_looks:
-        lines.append(f"- {counted(found.damaged_looks, 'earlier verdict')} not as saved")
+    if state.damaged_studies:
+        lines.append(f"- {_studies(state.damaged_studies)} not as saved")
+    if state.damaged_looks:
+        lines.append(f"- {counted(state.damaged_looks, 'earlier verdict')} not as saved")
     if damaged is None:
-        command = shlex.join(["stepsize", "check", str(found.path), "--repair"])
-        return [*lines, f"Intact: {content}. To keep these: {command}"]
+        command = shlex.join(["stepsize", "check", str(state.path), "--repair"])
+        return [*lines, f"Intact: {content}. To keep these, run: {command}"]
     return [
         *lines,
-        f"Repaired: it has {content}. The damaged file is {damaged}.",
+        f"Repaired: the store now has {content}. The damaged file was kept as {damaged}.",
         "Run the same commands again to train what is missing.",
     ]
 
@@ -88,16 +88,16 @@ def _studies(number: int) -> str:
     return f"{number:,} {'study' if number == 1 else 'studies'}"
 
 
-def _document(found: Any, damaged: Path | None) -> dict[str, Any]:
+def _document(state: Any, damaged: Path | None) -> dict[str, Any]:
     return {
-        "store": str(found.path),
-        "sound": found.is_sound,
-        "format": found.format,
-        "runs": found.runs,
-        "studies": found.studies,
-        "damaged_runs": [{"candidate": candidate, "seed": seed} for candidate, seed in found.damaged_runs],
-        "damaged_studies": found.damaged_studies,
-        "damaged_looks": found.damaged_looks,
-        "file_problems": found.file_problems,
+        "store": str(state.path),
+        "sound": state.is_sound,
+        "format": state.format,
+        "runs": state.runs,
+        "studies": state.studies,
+        "damaged_runs": [{"candidate": candidate, "seed": seed} for candidate, seed in state.damaged_runs],
+        "damaged_studies": state.damaged_studies,
+        "damaged_looks": state.damaged_looks,
+        "file_problems": state.file_problems,
         "damaged_file": None if damaged is None else str(damaged),
     }

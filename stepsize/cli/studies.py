@@ -93,7 +93,7 @@ def compare(
         def prepare_report(study: Study) -> None:
             page = page_of(study.name)
             if store is not None and page.absolute() == store.absolute():
-                raise OutputError(f"report={str(page)!r} is the store as well; choose another file")
+                raise OutputError(f"report={str(page)!r} is also the store; choose another file")
             check_output("report", page, REPORT)
             threading.Thread(target=html.prepare, daemon=True).start()
 
@@ -207,7 +207,7 @@ def _show(result: Result, page: Path, as_json: bool) -> None:
 
 
 def _where_it_is(store: Path | str | None, study: str | None) -> str:
-    """Return how to see a study again whose report was replaced."""
+    """Return how to show the study whose report was replaced."""
     from stepsize.study.store import Store
 
     if store is not None and Path(store).is_file():

@@ -16,7 +16,7 @@ from stepsize.errors import InputError, ProblemError, first_line, save_traceback
 
 
 def reason_for_series(population: Population) -> str | None:
-    """Return why the members of a population must train one after another; None if they need not.
+    """Return why the members of a population must train one after another, or None if they need not.
 
     Nothing is computed, only traced.
 

@@ -18,10 +18,10 @@ CHUNK = 256  # rows of one evaluation
 
 
 def lost_together(curves: Curves, per_epoch: int) -> bool:
-    """Return whether all runs of a block were lost as a single row would lose them, whatever their rates.
+    """Return whether all runs of a block were lost in a way that points to a single row, not to their rates.
 
-    They diverged at the same update of the first epoch, the one that uses the row; or their predictions are
-    not finite at the end of that epoch. `per_epoch` is the number of updates.
+    Either all of them diverged at the same update of the first epoch, the one that uses the row, or their
+    predictions are not finite at the end of that epoch. `per_epoch` is the number of updates per epoch.
     """
     first = curves.diverged_at[0]
     at_one_update = bool((curves.diverged_at == first).all() and 0 <= first < per_epoch)
@@ -48,7 +48,7 @@ def require_finite_losses(member: Member, data: Rows, block: Block) -> None:
 
 
 def _evaluator(member: Member, data: Rows, block: Block) -> Callable[[np.ndarray], tuple[bool, bool]]:
-    """Return the function rows -> whether their mean loss is finite, and whether all predictions are."""
+    """Return a function that returns whether the mean loss of rows, and all their predictions, are finite."""
     state, shared = member.start(block.seed, block.initial, NEUTRAL)
 
     @jax.jit

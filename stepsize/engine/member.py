@@ -1,6 +1,7 @@
-"""The contract of a member: one run as pure functions, whatever framework its model comes from.
+"""The interface of a member: one run as pure functions, whatever framework its model comes from.
 
-`keras.member` and `torch.member` have it; populations, layouts, plateau rules and scoring use nothing else.
+`keras.member` and `torch.member` implement it; populations, layouts, plateau rules and scoring use nothing
+else.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ Shared = Any
 
 
 class Driven(NamedTuple):
-    """What a run sets for itself: the rate and a scheduled momentum, for one update or for many; constants.
+    """What each run sets itself: a rate and a scheduled momentum, for one update or for many, and constants.
 
-    The constants are numbers of the optimizer by name, and multipliers of the rate by a layer's name.
+    The constants are `settings`, numbers of the optimizer by name, and `multipliers` of the rate by layer.
     """
 
     rate: jax.Array
@@ -66,10 +67,10 @@ class Member(Protocol):
     """One run of a task: it starts from a seed, makes updates, and predicts.
 
     `weights` is the number of trained weights and `width` the units of a layer, averaged over the weights;
-    the planner decides by them. `scorer` is the metric that judges the run, one of Keras or of the user.
-    `averages` is true if a run ends with other weights than those it trains, as `finished` returns them.
-    `initial_shapes` are those of a block's `initial`, None if the member draws its weights from the seed
-    itself.
+    the planner uses both. `scorer` is the metric that judges the run, one of Keras or of the user. `averages`
+    is true if a run ends with weights other than those it trains, as `finished` returns them.
+    `initial_shapes` are the shapes of a block's `initial`, or None if the member itself draws its weights
+    from the seed.
     """
 
     weights: int
@@ -91,7 +92,7 @@ class Member(Protocol):
     ) -> tuple[tuple[State, jax.Array], Shared]:
         """Make one optimizer update, and return its loss; a run whose loss is not finite has diverged.
 
-        It keeps updating but is ignored from then on; that is cheaper than freezing its state.
+        A diverged run keeps updating but is ignored; that is cheaper than freezing its state.
         """
         ...
 

@@ -53,7 +53,7 @@ def settings_of_problem(
         return dict(SGD) if is_text else {}
     for key, value in settings.items():
         if isinstance(value, str) and is_written_value(value):
-            raise ProblemError(f"{key}={value!r} is a text; write a number, true or false without quotes")
+            raise ProblemError(f"{key}={value!r} is text; write a number, true or false without quotes")
     if not is_torch:
         _check_values(settings, ProblemError)
     return {"optimizer": "sgd", **settings} if is_text else settings

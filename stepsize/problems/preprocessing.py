@@ -102,7 +102,7 @@ def scaling_advice(data: Data, scales_target: bool) -> str:
 
     >>> from stepsize.problems.loading.catalog import load
     >>> scaling_advice(load((np.eye(4), [0, 1, 0, 1])), scales_target=False)
-    'to train at these rates yourself, scale alike: inputs by StandardScaler(), fitted on the training rows'
+    'to use these rates elsewhere, scale as follows: inputs by StandardScaler(), fitted on the training rows'
     """
     steps = []
     if any(DIVIDED in note for note in data.notes):
@@ -111,7 +111,7 @@ def scaling_advice(data: Data, scales_target: bool) -> str:
         steps.append(f"inputs by {_pipeline(data)}, fitted on the training rows")
     if scales_target:
         steps.append("the target by its mean and standard deviation in the training rows")
-    return f"to train at these rates yourself, scale alike: {'; '.join(steps)}"
+    return f"to use these rates elsewhere, scale as follows: {'; '.join(steps)}"
 
 
 def _pipeline(data: Data) -> str:

@@ -135,8 +135,8 @@ class Problem:
         weights = row_weights(self.data, self.class_weight)
         if weights is not None and self.torch_source is not None:
             raise ProblemError(
-                "weights of rows and class_weight are for Keras models; give the loss of a PyTorch model the "
-                "weights of the classes, as in nn.CrossEntropyLoss(weight=...)"
+                "row weights and class_weight are for Keras models; give the loss of a PyTorch model class "
+                "weights, as in nn.CrossEntropyLoss(weight=...)"
             )
         return weights
 

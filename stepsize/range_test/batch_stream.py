@@ -1,4 +1,4 @@
-"""Batches without an end, from a loader, a list or a data set that can be read again."""
+"""An endless stream of batches, from a loader, a list or a data set that can be read again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stepsize.errors import StudyError
 
 
 def check_readable_again(name: str, batches: Any) -> None:
-    """Raise StudyError for what is not iterable, or can be read only once."""
+    """Raise StudyError for batches that are not iterable, or can be read only once."""
     if not isinstance(batches, Iterable) and not hasattr(batches, "__getitem__"):
         raise StudyError(f"{name}={shown(batches)} must give batches: a loader, a data set or a list")
     if isinstance(batches, Iterator):
@@ -22,7 +22,7 @@ def check_readable_again(name: str, batches: Any) -> None:
 def endless(batches: Iterable[Any], sweep: int) -> Iterator[Any]:
     """Yield batches over and over; sweep k skips the first k, so that loaders in a fixed order differ too.
 
-    It ends if the batches cannot be read again.
+    The stream ends if the batches cannot be read again.
 
     >>> stream = endless(["a", "b", "c"], sweep=1)
     >>> [next(stream) for _ in range(4)]

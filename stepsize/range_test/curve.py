@@ -22,8 +22,8 @@ class Curve:
     """Loss over learning rate, as far as at least half of the sweeps reach.
 
     `loss` is the median of the smoothed sweeps, `low` and `high` are the lowest and the highest of them. All
-    begin at `start`, the loss at rates too small to matter, which one batch misses by `noise` (one standard
-    deviation). `error` is that of the smoothed median.
+    begin at `start`, the loss at rates too small to matter. `noise` is the standard deviation of the loss of
+    one batch, `error` the standard error of the smoothed median.
     """
 
     rates: Floats
@@ -41,7 +41,7 @@ class Curve:
 
 
 def make_curve(rates: Floats, sweeps: Sequence[Sweep], shape: str = "exponential") -> Curve:
-    """Return the curve through sweeps of the same ramp; they need three losses in all but the shortest half.
+    """Return the curve through sweeps of the same ramp, of which more than half must have three losses.
 
     Each sweep is smoothed by straight lines, fitted in a window around every update (Cleveland, 1979, with
     Gaussian weights), so that the curve neither lags behind nor bends at its ends.

@@ -41,8 +41,8 @@ class KerasStep:
         rate = inner._learning_rate
         if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
             raise StudyError(
-                f"the optimizer's learning rate is a {type(rate).__name__}; compile the model with a number "
-                "for the range test"
+                f"the optimizer's learning rate is a {type(rate).__name__}; for the range test, compile the "
+                "model with a number as its learning rate"
             )
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise StudyError(f"batch_size={shown(batch_size)} must be a positive whole number")
@@ -53,7 +53,7 @@ class KerasStep:
         self._batches: Iterator[Any] = iter(())
 
     def reset(self, sweep: int) -> None:
-        """Return to the first weights; batches are those of `sweep`."""
+        """Return to the initial weights, with the batches of `sweep`."""
         if self._before is None:
             self._build()
             self._before = _Snapshot(self.model)
@@ -67,7 +67,7 @@ class KerasStep:
             self.reset(0)
         x, y, *weights = next(self._batches)
         self.model.optimizer.learning_rate = rate
-        self.model.reset_metrics()  # the loss that Keras reports is a mean since then
+        self.model.reset_metrics()  # the loss that Keras reports is a mean since the last reset
         logs = self.model.train_on_batch(x, y, *weights, return_dict=True)
         return float(logs["loss"])
 
@@ -83,7 +83,7 @@ class KerasStep:
         return self._shuffled(np.random.default_rng(sweep))
 
     def _shuffled(self, generator: np.random.Generator) -> Iterator[Any]:
-        """Yield batches of all rows in random order, epoch by epoch, without a shorter last one."""
+        """Yield batches of all rows in random order, epoch by epoch; a shorter last batch is left out."""
         rows = len(keras.tree.flatten(self.x)[0])
         size = min(self.batch_size, rows)
         while True:
@@ -97,7 +97,7 @@ class KerasStep:
         return keras.tree.map_structure(lambda array: np.asarray(array)[rows], data)
 
     def _build(self) -> None:
-        """Create the weights and the optimizer's variables, so that they count as they are before a test."""
+        """Create the weights and the optimizer's variables, so that the snapshot includes them."""
         if not self.model.built:
             self.model(next(self._stream(0))[0])
         if not self.model.optimizer.built:
@@ -107,8 +107,9 @@ class KerasStep:
 class _Snapshot:
     """All variables that an update changes, and the random states.
 
-    The first `fit` of a model builds its metrics with a batch, and draws an order of the rows for it. So what
-    was not built is marked as such again, for the next `fit` to draw the same orders as without a test.
+    The first `fit` of a model builds its metrics with a batch, and draws an order of the rows for it. So
+    whatever was not built is marked as not built again, and the next `fit` draws the same orders as without
+    a test.
     """
 
     def __init__(self, model: keras.Model) -> None:

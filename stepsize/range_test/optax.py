@@ -15,8 +15,8 @@ from stepsize.range_test.batch_stream import check_readable_again, endless
 class OptaxStep:
     """One update with an optax optimizer at a given rate.
 
-    `loss(params, *batch)` is the loss, `optimizer(rate)` the optimizer, such as `optax.adam` itself, and
-    `batches` give tuples of arrays. `params` are not changed.
+    `loss(params, *batch)` returns the loss, `optimizer(rate)` the optimizer (pass `optax.adam` itself, for
+    example), and `batches` yields tuples of arrays. `params` are not changed.
 
     >>> import jax.numpy as jnp, stepsize as ss
     >>> x = jnp.linspace(-1, 1, 64)
@@ -55,7 +55,7 @@ class OptaxStep:
         self._is_ready = False
 
     def reset(self, sweep: int) -> None:
-        """Return to the first parameters, with the batches of another sweep."""
+        """Return to the initial parameters, with the batches of `sweep`."""
         self._now = self._params, self._optimizer(1.0).init(self._params)
         self._batches, self._is_ready = endless(self._source, sweep), True
 
@@ -69,5 +69,5 @@ class OptaxStep:
         return float(loss)
 
     def restore(self) -> None:
-        """Forget the parameters of the test; those of the user never changed."""
+        """Drop the parameters of the test; those of the user never changed."""
         self._now, self._batches, self._is_ready = (None, None), iter(()), False

@@ -1,4 +1,4 @@
-"""The random states of Python, NumPy and PyTorch, which a user's data and model may draw from."""
+"""The random states of Python, NumPy and PyTorch, which a user's data and model may use."""
 
 from __future__ import annotations
 

@@ -15,17 +15,17 @@ from stepsize.range_test.sweeps import Sweep
 Status = Literal["ok", "unstable", "flat", "still_falling", "diverged_at_once", "too_few_batches"]
 
 DIVERGED = ("diverged", "not finite")
-PER_DECADE = 60  # updates; a faster ramp outruns what a rate does, above all with momentum
-FEWEST = 20  # losses of a sweep that can be smoothed
+PER_DECADE = 60  # updates; on a faster ramp a rate has no time to show its effect, above all with momentum
+FEWEST = 20  # losses that a sweep needs to be smoothed
 ERRORS = 5.0  # standard errors that a fall must exceed
-SMALLEST = 1e-4  # of the loss: a smaller fall is none
-APART = 3.0  # the highest suggestion of a sweep is so many times the lowest: unstable
-AT_ONCE = 0.2  # of the ramp: a loss that diverges earlier, and never fell, does so at once
-NEAR_THE_TOP = 0.1  # decades: a lowest loss so close to the highest rate is not a minimum
+SMALLEST = 1e-4  # of the loss: a smaller fall does not count
+APART = 3.0  # unstable: the highest suggestion of a sweep is more than this many times the lowest
+AT_ONCE = 0.2  # of the ramp: a loss that never fell and diverges before this point does so at once
+NEAR_THE_TOP = 0.1  # decades: a lowest loss this close to the highest rate is not a minimum
 
 
 def status_of_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep]) -> Status | None:
-    """Return why sweeps of a ramp cannot be read, as far as their ends alone show; None if they may be."""
+    """Return why sweeps cannot give an answer, as far as the way they ended shows; None if they may."""
     lengths = sorted(len(sweep.losses) for sweep in sweeps)
     few = lengths[len(lengths) // 2] < FEWEST
     if few and 2 * sum(sweep.end in DIVERGED for sweep in sweeps) >= len(sweeps):
@@ -37,7 +37,7 @@ def status_of_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep]) -> Status | Non
 def status_of_curve(
     curve: Curve, rates: np.ndarray, sweeps: Sequence[Sweep], suggested: Sequence[float]
 ) -> Status:
-    """Return what a curve allows to say; `suggested` are the rates that single sweeps suggest."""
+    """Return the status that a curve supports; `suggested` are the rates that single sweeps suggest."""
     if not falls(curve):
         lost = 2 * sum(sweep.end in DIVERGED for sweep in sweeps) >= len(sweeps)
         return "diverged_at_once" if lost and len(curve.rates) < AT_ONCE * len(rates) else "flat"
@@ -67,34 +67,38 @@ def updates_per_decade(rates: np.ndarray) -> float:
 
 
 def advice(status: Status, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
-    """Return what to do about a status that allows no answer."""
+    """Return what to do if the status is not `ok`."""
     lowest_rate, highest_rate = rates[0], rates[-1]
     if status == "too_few_batches":
         if any(sweep.end == "out of batches" for sweep in sweeps):
             got = max(len(sweep.losses) for sweep in sweeps)
-            return f"The batches ended after {got:,} of {len(rates):,} updates: let them begin anew."
+            return (
+                f"The batches ran out after {got:,} of {len(rates):,} updates: pass batches that can be read "
+                "again from the start."
+            )
         decades = math.log10(highest_rate / lowest_rate)
         needed = math.ceil(PER_DECADE * decades / 100) * 100
         return (
             f"The rate grows tenfold in {updates_per_decade(rates):.0f} updates. With fewer than "
-            f"{PER_DECADE}, the answer depends on their number: use updates={needed}, or a narrower ramp."
+            f"{PER_DECADE}, the answer depends on the number of updates: use updates={needed}, or a narrower "
+            "ramp."
         )
     if status == "diverged_at_once":
         return (
-            f"The loss is too high or not finite already at {lowest_rate:g}: check the data and the loss, "
-            f"scale the inputs, or begin at a lower rate (lowest={lowest_rate / 1000:g})."
+            f"The loss is already too high or not finite near the lowest rate, {lowest_rate:g}: check the "
+            f"data and the loss, scale the inputs, or begin at a lower rate (lowest={lowest_rate / 1000:g})."
         )
     if status == "flat":
         return (
-            "No rate made the loss fall by more than chance: check that the step trains the model, "
-            "use more updates, or larger batches."
+            "No rate made the loss fall by more than chance: check that the step trains the model, or use "
+            "more updates or larger batches."
         )
     if status == "still_falling":
         return (
-            f"The loss did not rise again up to {highest_rate:g}: try highest={highest_rate * TENTH:g}, or "
-            "fewer updates if the loss is almost 0 by then."
+            f"The loss did not rise again by the highest rate, {highest_rate:g}: try "
+            f"highest={highest_rate * TENTH:g}, or fewer updates if the loss is almost 0 by then."
         )
-    return "The sweeps disagree: use more of them (sweeps=10), or larger batches."
+    return "The sweeps disagree: use more sweeps (sweeps=10) or larger batches."
 
 
 def _is_linear(rates: np.ndarray) -> bool:

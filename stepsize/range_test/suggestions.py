@@ -1,7 +1,7 @@
-"""Rates read off the curve of a range test, by published rules.
+"""The rates that published rules suggest for the curve of a range test.
 
-All of them read the smoothed median curve. `rise / 10` is the one that the range test recommends, since it
-moves least from test to test; `benchmarks/range_tests.md` compares them.
+All rules use the smoothed median curve. The range test recommends `rise / 10`, because it varies least from
+test to test; `benchmarks/range_tests.md` compares the rules.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from stepsize.range_test.curve import Curve
 
 RECOMMENDED = "rise / 10"
 TENTH = 10.0  # the rate at which the loss rises is this many times the one to use
-RISE = 0.02  # of the fall: the loss rises if it is so far above its minimum
+RISE = 0.02  # of the fall: the loss has risen when it is this far above its minimum
 SLIDE_DECADES, SLIDE_SHARE = 0.5, 0.05  # of the ramp, and of the fall per decade
-SHORTEST = 3  # rates of a curve that can be read
+SHORTEST = 3  # rates that a slope needs
 
 
 def suggest(curve: Curve) -> dict[str, float]:
     """Return the rate that each rule suggests, by its name.
 
-    - `rise / 10`: a tenth of the rate at which the loss has risen by a fiftieth of its fall again.
+    - `rise / 10`: a tenth of the rate at which the loss has risen again by a fiftieth of its fall.
     - `minimum / 10`: a tenth of the rate with the lowest loss (Howard and Gugger, 2020).
     - `steepest`: where the loss falls fastest against the logarithm of the rate (Smith, 2017).
     - `valley`: halfway through the longest falling subsequence (fastai's `valley`).
@@ -50,7 +50,7 @@ def lowest(curve: Curve) -> int:
 
 
 def risen(curve: Curve) -> int:
-    """Return the number of the last rate before the loss has risen from its minimum for the first time."""
+    """Return the number of the last rate before the loss first rises from its minimum."""
     at = lowest(curve)
     high = np.flatnonzero(curve.loss[at:] > curve.loss[at] + RISE * curve.fall)
     return at + int(high[0]) - 1 if len(high) else len(curve.loss) - 1
@@ -89,7 +89,7 @@ def longest_fall(values: np.ndarray) -> tuple[int, int]:
 
 
 def slide(curve: Curve) -> float:
-    """Return the rate below the minimum at which the slope stops to change over half a decade."""
+    """Return the rate below the minimum at which the slope stops changing over half a decade."""
     logs, slope = np.log10(curve.rates), _slope(curve)
     right = lowest(curve)
     while right > 0:

@@ -17,7 +17,7 @@ from stepsize.range_test.sweeps import Sweep
 Shape = Literal["exponential", "linear"]
 
 PEAKS = {"constant(lr)": 1.0, "linear(lr)": 1.0, "cosine(lr)": 1.0, "one_cycle(lr)": 1.0}
-"""The best peak of a schedule over the best constant rate: medians of `benchmarks/range_tests.md`."""
+"""The best peak of a schedule divided by the best constant rate: medians of `benchmarks/range_tests.md`."""
 
 
 def summarise_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -> RangeTestAnswer:
@@ -65,10 +65,10 @@ def _points(curve: Curve) -> list[CurvePoint]:
 
 def _sentence(status: Status, best: SuggestedRate | None, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
     if best is None:
-        return f"No rate can be read off this test. {advice(status, rates, sweeps)}"
+        return f"This test does not show which rate to use. {advice(status, rates, sweeps)}"
     low, high = best["range"]
     return (
-        f"Begin with lr={rate(best['rate'])}: the loss falls from about {rate(low)} on, and rises again at "
+        f"Begin with lr={rate(best['rate'])}: the loss has fallen halfway at {rate(low)}, and rises again at "
         f"{rate(high)}."
     )
 
@@ -78,10 +78,11 @@ def _notes(best: SuggestedRate | None, sweeps: Sequence[Sweep]) -> list[str]:
         return []
     notes = [
         "A range test sees only the first updates of a run. On small problems, where the best constant rate "
-        "is known, half of the suggestions miss it by less than a factor of 2, nine in ten by less than 4.",
+        "is known, half of the suggestions are within a factor of 2 of it, and nine in ten within a factor "
+        "of 4.",
     ]
     if best["sweeps"] is None:
-        notes.append("One sweep was made, so how far the rate moves from sweep to sweep is not known.")
+        notes.append("Only one sweep was made, so it is not known how much the rate varies between sweeps.")
     else:
         low, high = best["sweeps"]
         notes.append(f"Single sweeps suggest {rate(low)} to {rate(high)} ({len(sweeps)} sweeps).")

@@ -13,10 +13,10 @@ from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError
 
 LOWEST, HIGHEST, UPDATES = 1e-6, 10.0, 700  # of a sweep, unless it ends early
-SWEEPS = 5  # of a step that can begin anew
+SWEEPS = 5  # of a step that can be reset
 WINDOW = 5  # losses whose median counts, so that one odd batch does not end a sweep
-TIMES = 3.0  # what a loss has lost is regained so many times over: it diverges
-NOISE = 10.0  # standard deviations of a batch's loss above the start
+TIMES = 3.0  # a loss diverges when it is this many times its fall above its start
+NOISE = 10.0  # and this many standard deviations of a batch's loss
 
 End = Literal["complete", "diverged", "not finite", "out of batches"]
 
@@ -31,10 +31,10 @@ class Step(Protocol):
 
 @runtime_checkable
 class Restorable(Step, Protocol):
-    """A step that can begin anew, and puts everything back in the end."""
+    """A step that can start again from the initial weights, and can put everything back at the end."""
 
     def reset(self, sweep: int) -> None:
-        """Return to the first weights, with the batches of another `sweep`."""
+        """Return to the initial weights, with the batches of `sweep`."""
         ...
 
     def restore(self) -> None:
@@ -44,7 +44,7 @@ class Restorable(Step, Protocol):
 
 @dataclass(frozen=True)
 class Sweep:
-    """The losses of one sweep, of the first rates of the ramp, and why it ended."""
+    """The losses of one sweep, for the first rates of the ramp up to where it ended, and why it ended."""
 
     losses: np.ndarray
     end: End
@@ -55,7 +55,7 @@ def ramp_of_rates(lowest: float, highest: float, updates: int, shape: str = "exp
 
     `exponential`: lowest (highest / lowest)^(i / (updates - 1)); `linear`: in equal steps.
 
-    Raises: StudyError for ends, a number or a shape that cannot be used.
+    Raises: StudyError for limits, a number of updates or a shape that cannot be used.
 
     >>> ramp_of_rates(0.001, 1.0, 4).round(6).tolist()
     [0.001, 0.01, 0.1, 1.0]
@@ -88,11 +88,11 @@ def check_is_step(value: Any) -> None:
         ),
     ):
         if all(hasattr(value, name) for name in names):
-            raise StudyError(f"find({type(value).__name__}) is {kind}; make a step of it: find({step})")
+            raise StudyError(f"find({type(value).__name__}) got {kind}; pass a step of it: find({step})")
 
 
 def run_sweeps(step: Step, rates: Sequence[float] | np.ndarray, count: int) -> list[Sweep]:
-    """Return `count` sweeps; the step is reset before each one and restored in the end, if it can be.
+    """Return `count` sweeps; a step that can be restored is reset before each one and restored at the end.
 
     Raises: StudyError for more than one sweep of a step that has no `reset`, or a loss that is not a number.
     """
@@ -101,8 +101,8 @@ def run_sweeps(step: Step, rates: Sequence[float] | np.ndarray, count: int) -> l
     if not isinstance(step, Restorable):
         if count > 1:
             raise StudyError(
-                f"sweeps={count} needs a step that can begin anew: an object with __call__(rate), "
-                "reset(sweep) and restore(), such as those of stepsize.range_test.torch"
+                f"sweeps={count} needs a step that can be reset: an object with __call__(rate), "
+                "reset(sweep) and restore(), such as stepsize.range_test.torch.TorchStep"
             )
         return [run_sweep(step, rates)]
     sweeps = []
@@ -133,10 +133,10 @@ def run_sweep(step: Step | Callable[[float], Any], rates: Sequence[float] | np.n
 
 
 class DivergenceWatch:
-    """Notice a loss that has risen far above its start.
+    """A watch for a loss that has risen far above its start.
 
-    The median of the last five losses counts. It may regain what was lost three times over, and exceed the
-    start by ten standard deviations of the first batches' losses; a loss may be negative.
+    The loss, as the median of the last five, diverges if it exceeds its start by more than three times its
+    fall so far, and by more than ten standard deviations of the first batches' losses. It may be negative.
     """
 
     def __init__(self) -> None:

@@ -20,10 +20,10 @@ UPDATES_ARE_UNDONE = True  # so a TorchScheduler does not count them
 class TorchStep:
     """One update of a PyTorch model at a given rate; a range test leaves everything as it was.
 
-    `loader` gives batches `(inputs, ..., targets)`, and `loss(outputs, targets)` is the loss; without it,
-    batches are dicts, and the model returns an object with a `loss`, as those of transformers do. For
-    anything else, override `batch_loss`. `accumulate` batches make one update; `autocast` is a context such
-    as `torch.autocast("cuda")`, `scaler` a `torch.amp.GradScaler`.
+    `loader` yields batches `(inputs, ..., targets)`, and `loss(outputs, targets)` returns the loss. With
+    `loss=None`, batches are dicts, and the model returns an object with a `loss`, as models of transformers
+    do. For anything else, override `batch_loss`. Each update accumulates the gradients of `accumulate`
+    batches; `autocast` is a context such as `torch.autocast("cuda")`, `scaler` a `torch.amp.GradScaler`.
 
     The rate is that of the first parameter group; the others keep their ratio to it. Weights, buffers,
     gradients, the optimizer, the scaler, random states, the loader's generator and the training mode are
@@ -55,10 +55,14 @@ class TorchStep:
         scaler: Any = None,
     ) -> None:
         if isinstance(optimizer, torch.optim.LBFGS):
-            raise StudyError("optimizer=LBFGS makes several evaluations an update; it has no range test")
+            raise StudyError(
+                "optimizer=LBFGS evaluates the loss several times per update, so it has no range test; use "
+                "another optimizer, such as SGD or AdamW"
+            )
         if not float(optimizer.param_groups[0]["lr"]) > 0:
             raise StudyError(
-                "the first parameter group has lr=0, so the others have no ratio to it; set a rate"
+                "the first parameter group has lr=0, so the other groups have no ratio to it; set its lr "
+                "to a positive number"
             )
         if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
             raise StudyError(f"accumulate={shown(accumulate)} must be a positive whole number")
@@ -80,7 +84,7 @@ class TorchStep:
         return self.loss(self.model(*inputs), targets)
 
     def reset(self, sweep: int) -> None:
-        """Return to the first weights; batches and dropout are those of `sweep`."""
+        """Return to the initial weights, with the batches and dropout masks of `sweep`."""
         if self._before is None:
             self._before = _Snapshot(self.model, self.optimizer, self.scaler, self.loader)
         self._before.restore()
@@ -124,7 +128,7 @@ class TorchStep:
 
 
 class _Snapshot:
-    """All that an update changes, by the very same tensors, so that other references stay valid."""
+    """Everything that an update changes; it is restored in the same tensors, so references stay valid."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any, loader: Any) -> None:
         self.optimizer, self.scaler = optimizer, scaler
@@ -183,11 +187,11 @@ def _tensors(state: Any) -> list[Tensor]:
 
 
 def _generators(loader: Any) -> list[torch.Generator]:
-    """Return the random generators that a loader draws its order from."""
+    """Return the random generators from which a loader draws its order."""
     owners = [loader, getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)]
     owners.append(getattr(owners[-1], "sampler", None))
-    found = [getattr(owner, "generator", None) for owner in owners]
-    return list({id(each): each for each in found if isinstance(each, torch.Generator)}.values())
+    generators = [getattr(owner, "generator", None) for owner in owners]
+    return list({id(each): each for each in generators if isinstance(each, torch.Generator)}.values())
 
 
 def _to_device(batch: Any, model: nn.Module) -> Any:

@@ -2,12 +2,12 @@
 
 The rules compare the runs of a rate with those of the best one, in this order:
 
-1. A run whose loss is not finite has diverged: **diverges**, if the best rate lost fewer runs.
+1. A run whose loss is not finite has diverged. A rate **diverges** if it lost more runs than the best rate.
 2. The rate that was chosen is **best**; rates within the margin of it are **good**.
-3. Below the good rates, training is not finished. The way that it has to come is from the training loss of
-   the first epoch at the lowest rate to that of the last epoch at the best rate. A rate that comes less than
-   half of the way is **too small**, others are **slow**.
-4. Above the good rates, a rate is **too large** if it comes less than a tenth of the way. It is **unstable**
+3. Below the good rates, training is not finished. "The way" leads from the training loss of the first epoch
+   at the lowest rate to that of the last epoch at the best rate. A rate that covers less than half of the
+   way is **too small**, others are **slow**.
+4. Above the good rates, a rate is **too large** if it covers less than a tenth of the way. It is **unstable**
    if its validation loss changes from epoch to epoch, or its scores spread over the seeds, more than twice as
    much as at the best rate; it **overfits** if its validation loss has risen by a tenth of the way since an
    epoch in the first three quarters, while its training loss is as low as that of the best rate. Otherwise
@@ -52,8 +52,8 @@ class RateRuns(NamedTuple):
 class Behaviour:
     """What the runs of a rate show, as numbers.
 
-    `way` is the share of the way that the training loss comes, `doubled` what as many epochs again would add
-    to it if every doubling of the epochs gains in proportion to the one before. `swing` and `spread` are in
+    `way` is the share of the way that the training loss covers, `doubled` what twice the epochs would add to
+    it if each doubling of the epochs gained in proportion to the doubling before it. `swing` and `spread` are
     multiples of those at the best rate; `overfits_after` is an epoch, counted from 1, or None.
     """
 
@@ -117,7 +117,7 @@ def _median(curves: Floats) -> Floats:
 
 
 def _doubled(curve: Floats) -> float:
-    """Return what as many epochs again would take off a loss, if each doubling gains as the ones before."""
+    """Return how much lower a loss would be with twice the epochs, if each doubling gains like the last."""
     epochs = len(curve)
     if epochs < 4:
         return 0.0

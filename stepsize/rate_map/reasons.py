@@ -72,7 +72,7 @@ def _cause(word: str, seen: Behaviour, measure: str) -> str:
         if measure == "score":
             return "its score ends about where it began, or lower"
         return f"its training loss ends {'above' if seen.way < 0 else 'about'} where it began"
-    return f"its {measure} comes {_percent(seen.way)} of the way"
+    return f"its {measure} covers {_percent(seen.way)} of the way"
 
 
 def _percent(share: float) -> str:
@@ -83,7 +83,7 @@ def _divergence(runs: RateRuns, context: Context) -> str:
     first = min(runs.diverged_at)
     epoch = first // context.updates_per_epoch + 1
     lost = f"{len(runs.diverged_at)} of {runs.runs} runs" if len(runs.score) else f"all {runs.runs} runs"
-    return f"{lost} are not finite, the first at update {first:,} (epoch {epoch:,})"
+    return f"{lost} diverged, the first at update {first:,} (epoch {epoch:,})"
 
 
 def sentence(
@@ -94,9 +94,9 @@ def sentence(
     settings: str,
     tried: str,
     margin: str,
-    given: bool,
+    is_requested: bool,
 ) -> str:
-    """Return the answer of a map in words; `tried` is the range of rates, which may have been `given`."""
+    """Return the answer of a map in words; `tried` is the range of rates, which may be the user's."""
     where = f" with {settings}" if settings else ""
     if best is None:
         return (
@@ -112,13 +112,13 @@ def sentence(
             f"No difference is shown{where} between the rates tried ({tried}): none is {shown} "
             f"({result} at {chosen}).{lost}"
         )
-    if given:
-        alike = f"of those from {rate(low)} to {rate(high)} none is {shown}"
+    if is_requested:
+        alike = f"none of those from {rate(low)} to {rate(high)} is {shown}"
         others = f"every other one is {shown}" if low == high else alike
         return f"Of the rates given, use lr={chosen}{where} ({result}); {others}.{lost}"
     ends = {
-        "open_below": f"; lower rates than {rate(low)} may be as good, but none was tried",
-        "open_above": f"; higher rates than {rate(high)} may be as good, but none was tried",
+        "open_below": f"; rates below {rate(low)} may be as good, but none was tried",
+        "open_above": f"; rates above {rate(high)} may be as good, but none was tried",
     }
     return (
         f"Use lr={chosen}{where} ({result}): no constant lr from {rate(low)} to {rate(high)} is {shown}"

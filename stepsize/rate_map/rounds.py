@@ -1,10 +1,10 @@
 """Which runs a map of rates makes, as a pure function of the finished ones.
 
-A grid of rates half a decade apart runs on a few seeds. While an end is not found, two more rates are tried
-beyond it: below, a rate that scores worse than the good ones, above, one that does so or diverges. Then come
-five rates around the best one, a quarter of a decade apart, and at last the best one itself; an end that
-these open again is widened again. All rates run on the same seeds, those of tuning, so that a later
-comparison is fresh.
+A grid of rates half a decade apart runs on a few seeds. As long as an end is open, two more rates are tried
+beyond it; the lower end is found at a rate that scores worse than the good ones, the upper end at one that
+does so or diverges. Then come five rates around the best one, a quarter of a decade apart, and finally the
+best one itself; if these open an end again, it is widened again. All rates run on the same seeds, those of
+tuning, so that a later comparison has fresh ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stepsize.study.rates_to_try import FINER, beyond, fine_rates, short
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 
-LOWEST, HIGHEST = 1e-8, 1e3  # no rate beyond them is tried
+LOWEST, HIGHEST = 1e-8, 1e3  # no rate beyond these is tried
 ALIKE = 1.01  # two rates are the same if their ratio is smaller
 
 
@@ -92,7 +92,7 @@ class MapOfRates:
     def good(self, runs: Runs) -> tuple[float, float]:
         """Return the range of good rates: within the margin by the curve, and none of them shown to be worse.
 
-        Between rates that were given nothing is known, so only their runs count.
+        Nothing is known between rates that the user chose, so only the runs at these rates count.
         """
         best = self._nearest(self.curve(runs).rate)
         worse = np.flatnonzero(self._is_worse(runs))
@@ -116,7 +116,7 @@ class MapOfRates:
         return low <= self.tried[0] * ALIKE, bool(above)
 
     def wider(self, runs: Runs) -> tuple[float, ...]:
-        """Return two rates beyond every end that is open, as far as rates are tried at all."""
+        """Return two more rates beyond every open end, up to the lowest and the highest rate allowed."""
         below, above = self.open_ends(runs)
         ends = [self.tried[0]] * below + [self.tried[-1]] * above
         return tuple(rate for end in ends for rate in beyond(_is_tried, end, self.tried))
@@ -129,10 +129,10 @@ class MapOfRates:
         return tuple(r for r in around if all(abs(math.log(r / t)) > math.log(ALIKE) for t in self.tried))
 
     def choose(self, runs: Runs) -> tuple[float, ...]:
-        """Choose the middle of the good rates; return it if it is not tried yet.
+        """Choose the middle of the good rates; return it if it has not been tried yet.
 
-        The peak of the curve is anywhere among them where scores hardly differ. Of given rates, the one
-        nearest to the peak is chosen.
+        Where scores hardly differ, the peak of the curve may be anywhere among them. Of rates that the user
+        chose, the one nearest to the peak is taken.
         """
         if self.all_diverged(runs):
             return ()
@@ -166,7 +166,7 @@ def finished_maps(study: Study, runs: Runs) -> list[MapOfRates]:
 
 
 def count_runs(study: Study, runs: Runs) -> int:
-    """Return how many runs the maps take, as far as the finished ones show."""
+    """Return how many runs the maps take, as far as the finished runs show."""
     return sum(len(stage.jobs) for stage in map_rounds(study, runs))
 
 

@@ -26,9 +26,9 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
     notes = [
         f"Each rate has {len(seeds)} runs with the same seeds, {seeds[0]} to {seeds[-1]}, which a comparison "
         "of schedules does not use for its verdict.",
-        "How far a rate comes is the share of what the best one takes off the training loss (or adds to the "
-        "score, where no loss is reported).",
-        "The rates are those of a constant learning rate; a schedule that decays has a higher best peak.",
+        '"The way" is how far the best rate lowers the training loss (or raises the score, if no loss is '
+        "reported).",
+        "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
         *other_optimizer_notes(
             study.facts["protocol"].get("optimizer") or {}, [each["settings"] for each in maps]
         ),
@@ -76,17 +76,17 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
         for item, summary in zip(curves, summaries, strict=True)
     ]
     text = ", ".join(f"{key}={value}" for key, value in settings.items())
-    tried, given = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
+    tried, is_requested = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
     if best is None:
         for answer, item in zip(answers, curves, strict=True):
             context = Context(item, scale, _updates(each))
             answer["reason"] = reason("diverges", item, None, context)
-        words = sentence(status, None, "", answers[0], text, tried, "", given)
+        words = sentence(status, None, "", answers[0], text, tried, "", is_requested)
         return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=None)
     measure = "training loss"
     chosen = next(item for item in curves if item.rate == best["rate"])
     lowest = next(item for item in curves if len(item.score))
-    if not _falls(chosen, lowest):  # it is not reported, or says nothing
+    if not _falls(chosen, lowest):  # it is not reported, or shows nothing
         measure, curves = "score", [_by_score(item, each.study.sign) for item in curves]
         chosen = next(item for item in curves if item.rate == best["rate"])
         lowest = next(item for item in curves if len(item.score))
@@ -99,7 +99,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     mine = next(a for a in answers if a["rate"] == chosen.rate)
     score = f"{scale.name} {scale.plus_minus(mine['mean'], mine['ci95'])} {scale.unit}".strip()
     margin = scale.step(each.margin(runs))
-    words = sentence(status, best, score, mine, text, tried, margin, given)
+    words = sentence(status, best, score, mine, text, tried, margin, is_requested)
     return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=best)
 
 

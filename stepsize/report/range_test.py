@@ -10,7 +10,7 @@ from stepsize.range_test.answer import CurvePoint, RangeTestAnswer
 from stepsize.report.terminal_text import wrap
 
 ROWS = 9  # of the picture
-MOST = 1.2  # times the start: what the loss adds beyond that would hide its fall
+MOST = 1.2  # times the fall is the height of the picture: higher losses would hide the fall
 
 
 def render(answer: RangeTestAnswer, width: int = 80) -> str:

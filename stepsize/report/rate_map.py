@@ -119,12 +119,12 @@ def scale_of(protocol: dict, each: MapAnswer) -> Scale:
 def optimizer_text(optimizer: dict) -> str:
     """Return an optimizer with its settings in words."""
     settings = {key: value for key, value in optimizer.items() if key not in ("name", "learning_rate")}
-    given = ", ".join(f"{key}={value}" for key, value in settings.items())
-    return f"{optimizer.get('name', 'its own optimizer')}{f' with {given}' if given else ''}"
+    text = ", ".join(f"{key}={value}" for key, value in settings.items())
+    return f"{optimizer.get('name', 'its own optimizer')}{f' with {text}' if text else ''}"
 
 
 def cost_text(answer: RateMapAnswer) -> str:
-    """Return how many runs a map took, and how long."""
+    """Return how many runs a map took, and how long they took."""
     cost = answer["cost"]
     if not cost.get("runs"):
         return "All runs were in the store."

@@ -192,7 +192,7 @@ def _zones(dots: Sequence[Dot]) -> list[Zone]:
 
 
 def panels(each: MapAnswer) -> list[Panel]:
-    """Return the median losses of every rate, all on the scale of the losses that are not too high."""
+    """Return the median losses of every rate, all on one scale, up to the first loss of the lowest rate."""
     losses = [row[key] for row in each["rates"] for key in ("train_loss", "valid_loss") if row[key]]
     finite = [value for series in losses for value in series if value is not None and math.isfinite(value)]
     if not finite:
@@ -209,7 +209,7 @@ def panels(each: MapAnswer) -> list[Panel]:
 
 
 def _path(series: Sequence[float | None], low: float, high: float) -> str:
-    """Return the path of a loss in a panel; what is higher than its top runs along it."""
+    """Return the path of a loss in a panel; losses above its top are drawn along the top."""
     width, height = PANEL
     last = max(len(series) - 1, 1)
     points = []
@@ -221,7 +221,7 @@ def _path(series: Sequence[float | None], low: float, high: float) -> str:
 
 
 def nice_steps(low: float, high: float) -> list[float]:
-    """Return two to five round numbers between two others.
+    """Return two to five round numbers between `low` and `high`.
 
     >>> nice_steps(61.2, 93.4), nice_steps(0.431, 0.4395)
     ([70.0, 80.0, 90.0], [0.432, 0.434, 0.436, 0.438])

@@ -13,7 +13,7 @@ class ValueAnswer(TypedDict):
     status: Annotated[str, "of the map of rates, as in `find`"]
     rate: Annotated[float | None, "the middle of the good rates; null if every run diverged"]
     range: Annotated[list[float] | None, "the good rates"]
-    mean: Annotated[float | None, "mean score at the rate"]
+    mean: Annotated[float | None, "mean score at this rate"]
 
 
 class BendAnswer(TypedDict):
@@ -28,16 +28,16 @@ class RuleAnswer(TypedDict):
     """A rule of thumb beside the measured exponent."""
 
     name: Annotated[str, "what it is called"]
-    exponent: Annotated[float, "what it says"]
-    fits: Annotated[bool, "whether it lies in the interval"]
+    exponent: Annotated[float, "the exponent that it predicts"]
+    fits: Annotated[bool, "whether that lies in the interval of the measured one"]
 
 
 class LawAnswer(TypedDict):
     """The power law through the values."""
 
-    exponent: Annotated[float, "the rate grows as the value to this power; of a momentum, as 1 - momentum"]
+    exponent: Annotated[float, "the rate grows as the value (for the momentum, 1 - momentum) to this power"]
     ci95: Annotated[list[float], "95 % interval of the exponent"]
-    bend: Annotated[BendAnswer | None, "where two exponents fit better than one; null if none does"]
+    bend: Annotated[BendAnswer | None, "where the exponent changes; null if one exponent fits as well as two"]
     rules: Annotated[list[RuleAnswer], "rules of thumb"]
 
 
@@ -45,8 +45,8 @@ class ScalingAnswer(TypedDict):
     """The answer of `scale`."""
 
     name: Annotated[str, "name of the problem"]
-    along: Annotated[str, "what was changed"]
-    hold: Annotated[Literal["epochs", "updates"], "what stayed as it is"]
+    along: Annotated[str, "what was varied"]
+    hold: Annotated[Literal["epochs", "updates"], "what was held fixed"]
     seeds: Annotated[int, "runs of each rate"]
     values: Annotated[list[ValueAnswer], "all values, in rising order"]
     law: Annotated[LawAnswer | None, "null if fewer than three values have a rate"]

@@ -24,7 +24,7 @@ def check_axis(along: Mapping[str, Sequence[float]], hold: str) -> tuple[str, li
     """
     example = "along={'batch_size': [8, 16, 32, 64]}"
     if not isinstance(along, Mapping) or len(along) != 1:
-        raise StudyError(f"along={shown(along)} must name one thing and its values, such as {example}")
+        raise StudyError(f"along={shown(along)} must have one name and its values, such as {example}")
     ((name, values),) = along.items()
     if not isinstance(values, list | tuple) or not all(is_number(value) and value > 0 for value in values):
         raise StudyError(f"along={shown(along)} must have a list of positive numbers, such as {example}")
@@ -33,18 +33,16 @@ def check_axis(along: Mapping[str, Sequence[float]], hold: str) -> tuple[str, li
     if name in NETWORK and not all(float(value).is_integer() for value in values):
         raise StudyError(f"along={shown(along)} must have whole numbers")
     if name == "momentum" and max(values) >= 1:
-        raise StudyError(f"along={shown(along)} must have values of momentum below 1")
+        raise StudyError(f"along={shown(along)} must have only values below 1")
     if hold not in HOLDS:
         raise StudyError(f'hold={shown(hold)} must be "epochs" or "updates"')
     if hold == "updates" and name != "batch_size":
-        raise StudyError(
-            f'hold="updates" belongs to the batch size; along {name} the updates stay as they are'
-        )
+        raise StudyError(f'hold="updates" can only be used along batch_size; leave it out along {name}')
     return name, sorted(int(value) if name in NETWORK else float(value) for value in values)
 
 
 def variant(problem: Problem, name: str, value: float, hold: str) -> tuple[Problem, dict[str, Any]]:
-    """Return the problem with another value, and the optimizer's settings that go with it.
+    """Return the problem with another value, and the settings of the optimizer that change with it.
 
     Raises: ProblemError or StudyError for a value that the problem cannot have.
     """

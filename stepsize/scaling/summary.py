@@ -50,15 +50,15 @@ def sentence(along: str, hold: str, values: Sequence[ValueAnswer], law: LawAnswe
     >>> sentence("batch_size", "epochs", ends, law)
     'From batch_size 8 to 64, at equal epochs, the best rate grows as batch_size^(0.97 ± 0.07).'
     """
-    found = [each for each in values if each["rate"] is not None]
+    rated = [each for each in values if each["rate"] is not None]
     if law is None:
-        return f"No law: {len(found)} of {len(values)} values have a rate, and three are needed."
+        return f"No law: {len(rated)} of {len(values)} values have a rate, and three are needed."
     equal = f"at equal {hold}, " if along == "batch_size" else ""
-    span = f"From {along} {found[0]['value']:g} to {found[-1]['value']:g}, {equal}"
+    span = f"From {along} {rated[0]['value']:g} to {rated[-1]['value']:g}, {equal}"
     low, high = law["ci95"]
     power = f"{law['exponent']:.2f} ± {(high - low) / 2:.2f}"
     if low <= 0 <= high:
-        text = f"{span}no change of the best rate is shown (exponent {power})."
+        text = f"{span}no change in the best rate is shown (exponent {power})."
     else:
         base = "(1 - momentum)" if along == "momentum" else along
         verb = "grows" if law["exponent"] > 0 else "falls"
@@ -66,7 +66,8 @@ def sentence(along: str, hold: str, values: Sequence[ValueAnswer], law: LawAnswe
     if law["bend"]:
         at, before, after = law["bend"]["at"], law["bend"]["before"], law["bend"]["after"]
         text += (
-            f" It bends at {at:g}: the exponent is {rounded(before, 2)} below and {rounded(after, 2)} above."
+            f" The law bends at {at:g}: the exponent is {rounded(before, 2)} below it and "
+            f"{rounded(after, 2)} above."
         )
     for rule in law["rules"]:
         fits = "fits" if rule["fits"] else "does not fit"
@@ -77,19 +78,22 @@ def sentence(along: str, hold: str, values: Sequence[ValueAnswer], law: LawAnswe
 def notes_of(along: str, values: Sequence[ValueAnswer], law: PowerLaw | None) -> list[str]:
     """Return what to know about the numbers."""
     notes = [
-        "The rate of a value is the middle of its good rates, held constant. The ± of the exponent counts "
-        "how far the values lie from the line."
+        "The rate of a value is the middle of its good rates, held constant. The ± of the exponent reflects "
+        "how far the values lie from a straight line through the logarithms."
     ]
     for each in values:
         if each["rate"] is None:
-            notes.append(f"{along}={each['value']:g}: every run diverged, so it does not count.")
+            notes.append(f"{along}={each['value']:g}: every run diverged, so this value is left out.")
         elif each["status"] in ("open_below", "open_above"):
             end = "lower" if each["status"] == "open_below" else "higher"
             notes.append(f"{along}={each['value']:g}: {end} rates may be as good, but none was tried.")
         elif each["status"] == "flat":
-            notes.append(f"{along}={each['value']:g}: no rate is shown to be worse, so its own means little.")
+            notes.append(
+                f"{along}={each['value']:g}: no rate is shown to be worse than another, so its best rate "
+                "means little."
+            )
     if law is not None and law.bend is not None:
-        notes.append("Where the law bends, one exponent for all values does not describe it.")
+        notes.append("Because the law bends, one exponent does not describe all values.")
     return notes
 
 

@@ -29,7 +29,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     checked = {name: _CHECKS.get(name, _same)(value) for name, value in settings.items()}
     for name, value in checked.items():
         if isinstance(value, str) and is_written_value(value):
-            raise StudyError(f"{name}={value!r} is a text; write a number, true or false without quotes")
+            raise StudyError(f"{name}={value!r} is text; write a number, true or false without quotes")
         try:
             json.dumps(value)
         except (TypeError, ValueError):

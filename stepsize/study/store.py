@@ -137,7 +137,7 @@ class Store:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Raise StoreError for what SQLite raises: a full disk, a damaged file, a file that others hold."""
+        """Turn SQLite's errors into StoreError: a full disk, a damaged file, a file that is locked."""
         try:
             yield
         except DAMAGED as error:
@@ -186,7 +186,7 @@ class Store:
         return runs
 
     def damaged(self, fingerprint: str) -> int:
-        """Return how many runs `runs` last left out because they are damaged."""
+        """Return how many damaged runs the last call of `runs` left out."""
         return len(self._damaged[fingerprint])
 
     def save_study(self, definition: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> None:
@@ -219,7 +219,7 @@ class Store:
         ]
 
     def damage(self, what: str) -> StoreError:
-        """Return the error of a store that is damaged in a way that no new run mends."""
+        """Return the error for a store that is damaged in a way that new runs cannot repair."""
         return StoreError(
             f"store={str(self.path)!r} is damaged: {what}; repair it with stepsize check "
             f"{shlex.quote(str(self.path))} --repair, and run the same command again"

@@ -1,4 +1,4 @@
-"""Check a store for damage, and repair it: keep all that is intact."""
+"""Check a store for damage, and repair it by keeping everything that is intact."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ PROBLEMS = 20  # of the file, as SQLite describes them
 
 @dataclass(frozen=True)
 class StoreCheck:
-    """What a store holds, and what of it is damaged.
+    """What a store holds, and which parts of it are damaged.
 
-    `runs` and `studies` count those that are intact, `damaged_runs` names the others by candidate and seed.
-    `file_problems` are SQLite's own words on the file: rows in a damaged page can be missing without a trace.
+    `runs` and `studies` count those that are intact; `damaged_runs` lists damaged runs by candidate and seed.
+    `file_problems` are SQLite's own messages about the file: rows in a damaged page may be missing without a
+    trace.
     """
 
     path: Path
@@ -88,7 +89,7 @@ def check_store(path: str | Path) -> StoreCheck:
 
 
 def repair_store(path: str | Path) -> Path:
-    """Replace a store by one with its intact rows, and keep the damaged file beside it; return its new path.
+    """Replace a store by one with its intact rows; return the path under which the damaged file is kept.
 
     Runs that are lost are trained again when their study is run again.
 
@@ -114,13 +115,16 @@ def repair_store(path: str | Path) -> Path:
         os.replace(path, old)
         os.replace(new, path)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"store={str(path)!r} cannot be repaired: {error}") from None
+        raise StoreError(
+            f"store={str(path)!r} cannot be repaired: {error}; copy it to a folder that can be written, and "
+            "repair the copy"
+        ) from None
     return old
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[_Source]:
-    """Open a store for reading alone; one that was cut off is read from a copy that is filled up with zeros.
+    """Open a store for reading only; one that was cut off is read from a copy that is padded with zeros.
 
     Raises: StoreError if it is missing, not a store, or of a newer format.
     """
@@ -141,7 +145,7 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         whole = (65536 if page == 1 else page) * int.from_bytes(header[28:32])
         problems, source = [], path
         if size < whole:
-            problems.append(f"it was cut off after {size:,} of {whole:,} bytes")
+            problems.append(f"cut off after {size:,} of {whole:,} bytes")
             source = Path(stack.enter_context(TemporaryDirectory())) / "store.sqlite"
             shutil.copyfile(path, source)
             os.truncate(source, whole)
@@ -154,7 +158,7 @@ def _opened(path: str | Path) -> Iterator[_Source]:
 
 
 def _content(database: sqlite3.Connection) -> _Content:
-    """Return the rows of a store, the intact ones and the others."""
+    """Return the intact rows of a store, and which rows are damaged."""
     runs, damaged_runs = _parts(database, "run", RUN, "fingerprint, candidate, seed")
     studies, damaged_studies = _parts(database, "study", STUDY, "rowid")
     looks, damaged_looks = _parts(database, "look", LOOK, "number")
@@ -202,10 +206,10 @@ def _until_damage(database: sqlite3.Connection, query: str) -> Iterator[tuple[An
 def _file_problems(database: sqlite3.Connection) -> list[str]:
     """Return what SQLite finds wrong with the file."""
     try:
-        found = [row[0] for row in database.execute(f"PRAGMA integrity_check({PROBLEMS})")]
+        rows = [row[0] for row in database.execute(f"PRAGMA integrity_check({PROBLEMS})")]
     except DAMAGED as error:
         return [str(error)]
-    lines = [line for text in found for line in text.splitlines() if not line.startswith("***")]
+    lines = [line for text in rows for line in text.splitlines() if not line.startswith("***")]
     return [] if lines == ["ok"] else lines
 
 

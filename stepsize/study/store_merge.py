@@ -1,7 +1,8 @@
-"""Join stores whose runs were made on machines that share nothing."""
+"""Merge stores whose runs were made on different machines."""
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -37,7 +38,7 @@ def merge_stores(target: str | Path, others: Sequence[str | Path]) -> Merge:
     for each in [target] * target.exists() + [Path(other) for other in others]:
         _check(each)
         if each is not target and target.exists() and each.samefile(target):
-            raise StoreError(f"store={str(each)!r} is given twice")
+            raise StoreError(f"store={str(each)!r} is given twice; name each store once")
     with Store(target):
         pass
     with closing(sqlite3.connect(target, timeout=30, isolation_level=None)) as database:
@@ -58,12 +59,16 @@ def merge_stores(target: str | Path, others: Sequence[str | Path]) -> Merge:
 
 def _check(path: Path) -> None:
     """Raise StoreError for a store that is damaged, or of an older format."""
-    found = check_store(path)
-    if not found.is_sound:
-        raise StoreError(f"store={str(path)!r} is damaged; repair it first: stepsize check {path} --repair")
-    if found.format < FORMAT:
+    state = check_store(path)
+    if not state.is_sound:
         raise StoreError(
-            f"store={str(path)!r} has format {found.format}; open it once with stepsize report {path}"
+            f"store={str(path)!r} is damaged; repair it first with stepsize check "
+            f"{shlex.quote(str(path))} --repair"
+        )
+    if state.format < FORMAT:
+        raise StoreError(
+            f"store={str(path)!r} has format {state.format}, and merging needs format {FORMAT}; open it once "
+            f"with stepsize report {shlex.quote(str(path))}, which converts it"
         )
 
 
@@ -76,11 +81,11 @@ def _add(database: sqlite3.Connection, name: str, target: Path, other: Path) -> 
     ).fetchall()
     if differing:
         lines = [
-            f"{candidate} with seed {seed} ends at {_last(one)} in {target} and at {_last(two)} in {other}"
+            f"{candidate} with seed {seed} ends at {_last(one)} in {target}, but at {_last(two)} in {other}"
             for candidate, seed, one, two in differing[:SHOWN]
         ]
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-        raise StoreError(f"nothing was merged, since runs differ: {'; '.join(lines)}{more}")
+        raise StoreError(f"nothing was merged, because runs differ: {'; '.join(lines)}{more}")
     for table, columns, word in (
         ("run", RUN, "IGNORE"),
         ("study", STUDY, "REPLACE"),
@@ -98,5 +103,5 @@ def _count(database: sqlite3.Connection) -> int:
 
 
 def _last(curves: bytes) -> float:
-    """Return the score that a run ends with."""
+    """Return the score after the last epoch."""
     return round(float(np.frombuffer(curves, "<f4").reshape(4, -1)[2, -1]), 6)

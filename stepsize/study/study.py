@@ -235,7 +235,7 @@ def make_study(
     if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
         raise StudyError(f"seeds={shown(seeds)} must be a positive whole number or a list of seeds")
     if isinstance(seeds, int) and seeds > TUNING_SEEDS:
-        raise StudyError(f"seeds={seeds} are too many; a study has at most {TUNING_SEEDS:,}")
+        raise StudyError(f"seeds={seeds} is too many; a study has at most {TUNING_SEEDS:,}")
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     problem.check_seeds(numbers)
     check_name(problem.name)

@@ -156,7 +156,8 @@ def _new_rows_notes(answer: Answer) -> Iterator[str]:
         low, high = map(scale.number, best["ci95_new_rows"])
         yield (
             f"On new rows, expect {scale.name} between {low} and {high} {scale.unit}".rstrip()
-            + " (95 %). The ± of a score is for more seeds on these rows; the ± of a difference is for both."
+            + " (95 %). The ± of a score is for more seeds on the same rows; the ± of a difference also "
+            "holds on new rows."
         )
 
 

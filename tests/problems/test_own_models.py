@@ -48,13 +48,13 @@ def test_inputs_are_scaled_for_a_text_model_and_the_answer_says_so():
     assert quantities["scaled"] == ["inputs", "target"]
     assert "target: standardised by the training rows, for the loss" in quantities["notes"]
     assert scaling(problem("ionosphere").facts()["data"]) == ""
-    assert not any("scale alike" in note for note in problem("ionosphere").facts()["data"]["notes"])
+    assert not any("scale as follows" in note for note in problem("ionosphere").facts()["data"]["notes"])
     for source, steps in (
         ((X, Y), "inputs by StandardScaler(), fitted on the training rows"),
         ((PIXELS, Y), "pixels by 1/255"),
         ((X, X[:, 0]), "inputs by StandardScaler(), fitted on the training rows; the target by its mean"),
     ):
-        assert f"yourself, scale alike: {steps}" in problem(source).facts()["data"]["notes"][-1]
+        assert f"elsewhere, scale as follows: {steps}" in problem(source).facts()["data"]["notes"][-1]
 
 
 def test_a_regression_of_a_model_of_the_users_own_scales_no_target():

@@ -123,21 +123,21 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "rows of another shape": ({"data": (X[:, :4], Y)}, r"does not take rows of shape \(4,\)"),
     "a class with arguments": (
         {"model": nn.Linear},
-        r"cannot be made without arguments.*lambda: Linear\(...\)",
+        r"cannot be called without arguments.*lambda: Linear\(...\)",
     ),
-    "no module": ({"model": lambda: 3}, "must make an nn.Module, not int"),
+    "no module": ({"model": lambda: 3}, "must return an nn.Module, not int"),
     "no fresh weights": ({"model": OwnParameter()}, "'kernel' belongs to no layer with reset_parameters"),
-    "a factory with weights": ({"from_weights": True}, "from_weights=True is for a module that has weights"),
+    "a factory with weights": ({"from_weights": True}, "from_weights=True needs a module as the model"),
     "an unknown module": ({"model": "nowhere:make"}, "model 'nowhere:make' cannot be imported"),
     "complex numbers": ({"data": (X.to(torch.complex64), Y)}, "x holds complex64 values"),
     "sequences of classes": (
         {"data": (X, torch.randint(5, (40, 4)))},
-        "4 class numbers a row.*training function",
+        "4 class numbers per row.*training function",
     ),
     "weights of classes": ({"class_weight": "balanced"}, r"CrossEntropyLoss\(weight=...\)"),
     "inputs by other names": (
         {"model": TwoInputs, "data": ({"x": X, "id": IDS}, Y)},
-        "the inputs x, id, and the model's forward takes x, ids",
+        "the inputs x, id, but the model's forward takes x, ids",
     ),
     "too many inputs": (
         {"model": TwoInputs, "data": ((X, IDS, IDS), Y)},

@@ -116,7 +116,7 @@ def test_batches_from_a_data_set():
             lambda x, y: KerasStep(
                 model_of(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 100))), x, y
             ),
-            "learning rate is a CosineDecay; compile the model with a number",
+            "learning rate is a CosineDecay; for the range test, compile the model with a number",
         ),
     ],
 )

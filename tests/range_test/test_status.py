@@ -83,7 +83,7 @@ def test_losses_without_an_answer_have_a_status_and_no_number(name):
     assert result.range is None
     assert result.answer["best"] is None
     assert result.answer["peaks"] == {}
-    assert result.answer["sentence"].startswith("No rate can be read off this test. ")
+    assert result.answer["sentence"].startswith("This test does not show which rate to use. ")
     assert repr(result)
     json.loads(result.to_json(), parse_constant=lambda text: pytest.fail(text))
 
@@ -110,7 +110,7 @@ def test_a_plain_function_makes_one_sweep_and_says_so():
     result = ss.find(MadeUp(valley).__call__, updates=UPDATES)
     assert result.status == "ok"
     assert result.answer["best"]["sweeps"] is None
-    assert "One sweep was made" in str(result)
+    assert "Only one sweep was made" in str(result)
 
 
 def test_the_answer_is_complete():

@@ -34,7 +34,7 @@ def test_a_ramp_reaches_both_ends(shape, lowest, highest):
         ({"updates": 100.0}, "updates=100.0 must be a whole number of 2 or more"),
         ({"ramp": "cosine"}, 'ramp=\'cosine\' must be "exponential" or "linear"'),
         ({"sweeps": 0}, "sweeps=0 must be a positive whole number"),
-        ({"sweeps": 3}, "sweeps=3 needs a step that can begin anew"),
+        ({"sweeps": 3}, "sweeps=3 needs a step that can be reset"),
     ],
 )
 def test_arguments_that_cannot_be_used(options, message):
@@ -98,7 +98,7 @@ def test_noise_is_that_of_a_batch_whatever_the_curve():
 
 
 class Counted:
-    """A step that can begin anew, and records what is called."""
+    """A step that can be reset, and records what is called."""
 
     def __init__(self, fails_at=None):
         self.calls, self.fails_at = [], fails_at

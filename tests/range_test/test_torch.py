@@ -195,7 +195,7 @@ def test_our_scheduler_does_not_count_the_updates_of_a_test():
         ({"loader": iter([])}, "loader=.* can be read only once; pass the loader itself"),
         ({"loader": 3}, "loader=3 must give batches"),
         ({"accumulate": 0}, "accumulate=0 must be a positive whole number"),
-        ({"optimizer": "lbfgs"}, "optimizer=LBFGS makes several evaluations"),
+        ({"optimizer": "lbfgs"}, "optimizer=LBFGS evaluates the loss several times"),
         ({"optimizer": "zero"}, "the first parameter group has lr=0"),
     ],
 )

@@ -17,17 +17,17 @@ def ionosphere():
 @pytest.mark.parametrize(
     ("along", "hold", "message"),
     [
-        ("batch_size", "epochs", "must name one thing and its values"),
-        ({}, "epochs", "must name one thing"),
-        ({"batch_size": [8, 16, 32], "epochs": [1, 2, 3]}, "epochs", "must name one thing"),
+        ("batch_size", "epochs", "must have one name and its values"),
+        ({}, "epochs", "must have one name"),
+        ({"batch_size": [8, 16, 32], "epochs": [1, 2, 3]}, "epochs", "must have one name"),
         ({"batch_size": 8}, "epochs", "must have a list of positive numbers"),
         ({"batch_size": [8, 0, 16]}, "epochs", "must have a list of positive numbers"),
         ({"batch_size": [8, 16]}, "epochs", "must have 3 or more different values"),
         ({"batch_size": [8, 16, 16]}, "epochs", "must have 3 or more different values"),
         ({"batch_size": [8, 16, 32.5]}, "epochs", "must have whole numbers"),
-        ({"momentum": [0.5, 0.9, 1.0]}, "epochs", "must have values of momentum below 1"),
+        ({"momentum": [0.5, 0.9, 1.0]}, "epochs", "must have only values below 1"),
         ({"batch_size": [8, 16, 32]}, "time", 'must be "epochs" or "updates"'),
-        ({"epochs": [8, 16, 32]}, "updates", "belongs to the batch size"),
+        ({"epochs": [8, 16, 32]}, "updates", "can only be used along batch_size"),
     ],
 )
 def test_what_cannot_be_used(along, hold, message):

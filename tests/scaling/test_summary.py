@@ -39,7 +39,7 @@ def values(pairs, status="ok"):
             [(5, 0.4), (10, 0.2), (20, 0.1), (40, 0.05)],
             "the best rate falls as epochs^(-1.00 ± 0.00).",
         ),
-        ("width", [(8, 0.1), (16, 0.12), (32, 0.09)], "no change of the best rate is shown (exponent"),
+        ("width", [(8, 0.1), (16, 0.12), (32, 0.09)], "no change in the best rate is shown (exponent"),
         ("momentum", [(0.0001, 1.0), (0.5, 0.5), (0.9, 0.1)], "grows as (1 - momentum)^(1.00 ± 0.00)"),
         (
             "width",
@@ -59,7 +59,7 @@ def test_a_bend_is_told():
     law = law_of("batch_size", values(pairs))
     answer = law_answer("batch_size", law)
     assert answer["bend"]["at"] == pytest.approx(32)
-    assert "It bends at 32: the exponent is 1 below and 0" in sentence(
+    assert "The law bends at 32: the exponent is 1 below it and 0" in sentence(
         "batch_size", "epochs", values(pairs), answer
     )
 

@@ -169,9 +169,9 @@ def test_the_momentum_of_sgd_is_not_that_of_another_optimizer(engine):
 
 @pytest.mark.parametrize("value", ["false", "True", "0.9", "off"])
 def test_a_number_or_a_switch_in_quotes_is_refused(value):
-    with pytest.raises(StudyError, match="is a text; write a number, true or false without quotes"):
+    with pytest.raises(StudyError, match="is text; write a number, true or false without quotes"):
         ss.Candidate("constant(0.1)", nesterov=value)
-    with pytest.raises(ProblemError, match="is a text; write a number, true or false without quotes"):
+    with pytest.raises(ProblemError, match="is text; write a number, true or false without quotes"):
         problem("ionosphere", settings={"optimizer": "sgd", "nesterov": value})
 
 

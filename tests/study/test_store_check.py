@@ -168,9 +168,10 @@ def test_the_command(command, sound, tmp_path):
     assert done.returncode == 1
     assert "- 1 run is not as saved: cosine(0.1) with seed 7\n" in done.stdout
     assert "- 1 earlier verdict not as saved\n" in done.stdout
-    assert f"To keep these: stepsize check {path} --repair" in done.stdout
+    assert f"To keep these, run: stepsize check {path} --repair" in done.stdout
     done = command("check", path, "--repair")
     assert done.returncode == 1
-    assert f"Repaired: it has 89 runs and 1 study. The damaged file is {path}.damaged." in done.stdout
+    assert "Repaired: the store now has 89 runs and 1 study." in done.stdout
+    assert f"The damaged file was kept as {path}.damaged." in done.stdout
     assert command("check", path).returncode == 0
     assert command("check", tmp_path / "none").returncode == 2

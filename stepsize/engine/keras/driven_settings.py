@@ -1,4 +1,4 @@
-"""What a run may set for itself besides the rate: numbers of the optimizer, and the rate of single layers."""
+"""What each run can set besides the rate: numbers of the optimizer, and the rate of single layers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SOME_MOMENTUM = 0.5
 def build_task(task: Task) -> Built:
     """Build the model of a task, with layers named as in a fresh process.
 
-    An optimizer built with momentum 0 keeps no state for it, so one whose momentum runs set is built with
-    another value. With no momentum and that state, its updates are those without the state.
+    An optimizer built with momentum 0 keeps no state for it, so if the runs set the momentum, it is built
+    with another value. A run with momentum 0 then makes the same updates as without the state.
 
     Raises: NotShared if runs set numbers of an optimizer that is not Keras' own.
     """
@@ -62,11 +62,11 @@ def _check_variants(optimizer: Any, variants: Sequence[Mapping[str, float]]) -> 
 
 
 class Setting:
-    """A traced number of an optimizer, with which Keras computes as with a number of Python.
+    """A traced number of an optimizer, which Keras can use like a Python number.
 
-    Its comparisons decide what is computed, so they happen once, when the program is compiled, with the
-    number that the optimizer was built with. Differences are rounded once, as those of Python's numbers are
-    on their way into a program.
+    Comparisons decide what is computed, so they happen once, when the program is compiled, and use the
+    number that the optimizer was built with. Differences are rounded once, like differences of Python
+    numbers that enter a program.
     """
 
     def __init__(self, value: jax.Array, built: float, rest: jax.Array | float = 0.0) -> None:
@@ -84,7 +84,7 @@ class Setting:
         return self.value
 
     def parts(self) -> tuple[tuple[Any, Any], float]:
-        """Return the traced parts, and the one that is known when the program is compiled."""
+        """Return the traced parts, and the part that is known when the program is compiled."""
         return (self.value, self._rest), self._built
 
     def __bool__(self) -> bool:
@@ -130,11 +130,14 @@ jax.tree_util.register_pytree_node(  # for functions of JAX that are compiled fo
 
 
 def momentum_name(optimizer: Any) -> str:
-    """Return the attribute that holds an optimizer's momentum: `momentum`, or `beta_1` in the Adam family."""
+    """Return the attribute with an optimizer's momentum: `momentum`, or `beta_1` in the Adam family."""
     for name in ("beta_1", "momentum"):
         if hasattr(optimizer, name):
             return name
-    raise StudyError(f"optimizer {type(optimizer).__name__!r} has no momentum that a schedule could set")
+    raise StudyError(
+        f"optimizer {type(optimizer).__name__!r} has no momentum that a schedule could set; leave momentum "
+        "out, or use another optimizer"
+    )
 
 
 @contextmanager
@@ -156,17 +159,19 @@ def scaled_layers(model: Any, names: Sequence[str]) -> list[str | None]:
     A name applies to every layer whose name begins with it; the longest such name wins. A layer is known by
     its name, `dense_1`, which its variables carry in their path, `block/dense_1/kernel`.
 
-    Raises: StudyError for a name that begins no layer's name, and for optimizers whose steps are not
+    Raises: StudyError for a name that applies to no layer, and for optimizers whose steps are not
     proportional to the rate.
     """
     if names and model.optimizer.use_ema:
         raise StudyError(
-            "multipliers cannot be used with use_ema: Keras averages the weights before they apply"
+            "multipliers cannot be used with use_ema, because Keras averages the weights before the "
+            "multipliers apply; leave one of them out"
         )
     optimizer = type(model.optimizer).__name__
     if names and optimizer in NOT_PROPORTIONAL:
         raise StudyError(
-            f"multipliers cannot be used with {optimizer}: its steps are not proportional to the rate"
+            f"multipliers cannot be used with {optimizer}, because its steps are not proportional to the "
+            "rate; use another optimizer, or leave the multipliers out"
         )
     layers = [variable.path.split("/")[:-1] for variable in model.trainable_variables]
     for name in names:

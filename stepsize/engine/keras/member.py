@@ -142,7 +142,7 @@ class KerasMember:
 
 
 def all_rows(task: Task, built: Built) -> Rows:
-    """Return the data of a task, with targets in the form that loss and metric ask for."""
+    """Return the data of a task, with targets in the forms that loss and metric take."""
     inputs = {name: x.reshape(len(x), *built.row_shapes[name]) for name, x in task.inputs.items()}
 
     def targets(numbers: bool, signs: bool) -> np.ndarray:

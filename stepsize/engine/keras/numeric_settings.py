@@ -20,9 +20,9 @@ INPUTS = (
 
 
 def is_input(name: str, value: float) -> bool:
-    """Return whether Keras computes with a number as with others of that setting.
+    """Return whether a number of a setting can be an input, because it does not change the update's rule.
 
-    It does not clip at a threshold of 0, and RMSprop has no momentum below 0.
+    Keras does not clip at a threshold of 0, and RMSprop has no momentum below 0.
 
     >>> is_input("momentum", 0.0), is_input("clipnorm", 0.0), is_input("ns_steps", 5)
     (True, False, False)

@@ -1,5 +1,5 @@
 """PyTorch models in the engine: plain data from `problems.torch`, trained by JAX without PyTorch.
 
 `member` is one run of a model. `interpreter` runs its graph as a pure function, with the operations of
-`operations`. `optimizers` are PyTorch's own, written as PyTorch writes them.
+`operations`. `optimizers` has PyTorch's optimizers, with PyTorch's own order of operations.
 """

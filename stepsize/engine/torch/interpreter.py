@@ -73,7 +73,7 @@ def unsupported_operations(graph: Graph) -> Iterator[str]:
 
 
 def _implementation(table: Mapping[str, Any], operation: str) -> Any:
-    """Return the function of an overload, or else of all overloads of its name."""
+    """Return the function of an overload, or else the one for all overloads of its name."""
     return table.get(operation) or table.get(operation.partition(".")[0])
 
 

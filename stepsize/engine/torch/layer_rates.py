@@ -12,10 +12,10 @@ from stepsize.problems.torch.optimizer_groups import Group, Optimizer
 def split_groups(optimizer: Optimizer, names: Sequence[str]) -> Optimizer:
     """Return the optimizer with a group of its own for the parameters of each name in `names`.
 
-    A name applies to every parameter whose name, or a part of it behind a dot, begins with it; the longest
-    such name wins. `head` is that of `head.weight` and of `model.head.0.bias`.
+    A name applies to every parameter whose name, or a part of it after a dot, begins with it; the longest
+    such name wins. `head` applies to `head.weight` and to `model.head.0.bias`.
 
-    Raises: StudyError for a name that begins no layer's name.
+    Raises: StudyError for a name that applies to no parameter.
     """
     if not names:
         return optimizer

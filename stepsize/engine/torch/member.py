@@ -1,7 +1,7 @@
 """One run of a PyTorch model as pure functions: its initial state, one update, its predictions.
 
-The kernel of a linear layer is [out, in] in PyTorch. It is kept here as [in, out], as the side-by-side layout
-likes it, and handed to the graph transposed.
+The kernel of a linear layer is [out, in] in PyTorch. It is kept here as [in, out], which is faster in the
+side-by-side layout, and handed to the graph transposed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TorchMember:
         self._graphs = model.exported
         for graph in (self._graphs.training, self._graphs.evaluation, model.metric):
             for sentence in unsupported_operations(graph) if graph is not None else ():
-                raise ProblemError(f"{sentence}; train it in series, by a training function")
+                raise ProblemError(f"{sentence}; train the model with a training function")
         self.scorer: Scorer | RunningMetric = self._scorer()
         self.optimizer = split_groups(model.optimizer, task.multipliers)
         if task.scheduled_momentum:
@@ -135,7 +135,7 @@ class TorchMember:
         return run(graph, parameters | shared["fixed"], others | shared["fixed"], arguments, key)
 
     def _stored(self, name: str, value: jax.Array) -> jax.Array:
-        """Return a weight of PyTorch as it is kept, or one that is kept as PyTorch has it."""
+        """Return a weight from PyTorch's layout in the one used here, or the other way round."""
         return jnp.transpose(value) if name in self._turned else value
 
     def _units(self, name: str, shape: Sequence[int]) -> int:
@@ -154,7 +154,7 @@ class TorchMember:
         return loss / len(batch.y) if self.model.sums else loss
 
     def _driven(self, group: Group, driven: Driven) -> dict[str, Any]:
-        """Return what changes in a group: its rate, and the settings that runs have for themselves."""
+        """Return what changes in a group: its rate, and the settings that each run sets itself."""
         rate = driven.rate * np.float32(group.scale) if group.scale != 1 else driven.rate
         if group.multiplier is not None:
             rate = rate * driven.multipliers[group.multiplier]
@@ -185,4 +185,7 @@ def _references(argument: Any) -> list[Ref]:
 def require_momentum(name: str, settings: Mapping[str, Any]) -> None:
     """Raise StudyError for an optimizer whose momentum no schedule can set."""
     if "momentum" not in settings and "betas" not in settings:
-        raise StudyError(f"optimizer {name!r} has no momentum that a schedule could set")
+        raise StudyError(
+            f"optimizer {name!r} has no momentum that a schedule could set; leave momentum out, or use "
+            "another optimizer"
+        )

@@ -6,9 +6,9 @@ INPUTS = ("momentum", "weight_decay")
 
 
 def is_input(name: str, value: float) -> bool:
-    """Return whether an update computes with a number as with others of that setting.
+    """Return whether a number of a setting can be an input, because it does not change the update's rule.
 
-    A momentum of 0 is a rule of its own: PyTorch then ignores the dampening.
+    A momentum of 0 changes the rule: PyTorch then ignores the dampening.
 
     >>> is_input("momentum", 0.9), is_input("momentum", 0.0), is_input("eps", 1e-8)
     (True, False, False)

@@ -39,8 +39,8 @@ def update(
     """Return parameters and state after one update.
 
     `count` is the number of updates before this one. `driven` has for each group the values that change:
-    `lr`, `momentum` (the first of `betas` where an optimizer has those) and `weight_decay`. What it leaves
-    out is as in the group's settings.
+    `lr`, `momentum` (the first of `betas` in optimizers that have them) and `weight_decay`. Values that are
+    left out are those of the group's settings.
     """
     step = RULES[optimizer.name][1]
     gradients = clipped(optimizer, gradients)
@@ -54,7 +54,7 @@ def update(
 
 
 def clipped(optimizer: Optimizer, gradients: Arrays) -> Arrays:
-    """Return the gradients of all groups within the optimizer's bounds."""
+    """Return the gradients of all groups, clipped to the optimizer's bounds."""
     names = [name for group in optimizer.groups for name in group.names]
     if optimizer.clip_norm is not None:
         total = norm(jnp.stack([norm(gradients[name]) for name in names]))

@@ -91,7 +91,9 @@ def _stacked(items: Iterable[Sequence[Any]], what: str, count: int | None = None
             x = np.stack([np.asarray(each.x) for each in gathered])
         y = np.stack([np.asarray(each.y) for each in gathered])
     except ValueError as error:
-        raise ProblemError(f"{what}: its items differ in shape ({error}); make all items one shape") from None
+        raise ProblemError(
+            f"{what}: its items differ in shape ({error}); give all items the same shape"
+        ) from None
     weights = None if first.weights is None else np.stack([np.asarray(each.weights) for each in gathered])
     return Rows(x, y, weights)
 

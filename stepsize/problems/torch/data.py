@@ -50,8 +50,8 @@ def kind_of(y: Any) -> str | None:
         return None
     if y.ndim > 1 and y.size > len(y):
         raise ProblemError(
-            f"y has {y.size // len(y)} class numbers a row, such as a sequence or a mask; a study judges one "
-            "answer a row, so train the model by a training function"
+            f"y has {y.size // len(y)} class numbers per row, as for a sequence or a mask; a study judges "
+            "one answer per row, so train this model with a training function"
         )
     return "multiclass" if len(np.unique(y)) > 2 else "binary"
 
@@ -83,7 +83,7 @@ def input_names(forward: Any, count: int) -> Sequence[str]:
         names += [f"input_{i}" for i in range(len(names), count)]
     if len(names) < count:
         raise ProblemError(
-            f"the data has {count} inputs, and the model's forward takes {len(names)} ({', '.join(names)})"
+            f"the data has {count} inputs, but the model's forward takes {len(names)} ({', '.join(names)})"
         )
     return names[:count]
 
@@ -116,7 +116,8 @@ def _all_items(source: Any) -> Pair:
         )
     except (RuntimeError, TypeError, ValueError) as error:
         raise ProblemError(
-            f"{name}: its items cannot be put into one batch ({first_line(error)}); make all items one shape"
+            f"{name}: its items cannot be put into one batch ({first_line(error)}); give all items the same "
+            "shape"
         ) from error
     if not isinstance(items, tuple | list) or len(items) < 2:
         raise ProblemError(f"{name}: an item must be (x, y), or several inputs and y")

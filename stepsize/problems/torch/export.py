@@ -106,7 +106,7 @@ def export_metric(metric: Callable[..., torch.Tensor], outputs: torch.Tensor, ta
         shown = f"a tensor {tuple(values.shape)}" if isinstance(values, torch.Tensor) else repr(values)
         raise ProblemError(
             f"metric {getattr(metric, '__name__', metric)!r} must return one number for each of the "
-            f"{len(target)} rows, and returned {shown}; leave out .mean(): the score is the mean over rows"
+            f"{len(target)} rows, but returned {shown}; leave out .mean(): the score is the mean over rows"
         )
     return _plain(_exported(module, batch), {})
 

@@ -1,4 +1,4 @@
-"""Errors of an export in one sentence each, with the line of the user's code, and what to do instead."""
+"""The errors of an export in one sentence each, with the line of the user's code and what to do instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stepsize.errors import ProblemError, first_line
 
 PYTORCH = Path(torch.__file__).parent
 PACKAGE = Path(__file__).parents[2]
-IN_SERIES = "or train it in series, by a training function (docs/pytorch.md)"
+IN_SERIES = "or train the model with a training function (docs/pytorch.md)"
 
 
 @contextmanager
@@ -39,11 +39,13 @@ def explained() -> Iterator[None]:
 def line_of(error: BaseException) -> str:
     """Return the line of the user's code in which an error was raised, or nothing if none is known."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not {PYTORCH, PACKAGE} & set(Path(frame.filename).parents)]
-    own = [frame for frame in own if frame.line and Path(frame.filename).suffix in (".py", "")]
-    if not own:
+    user_frames = [frame for frame in frames if not {PYTORCH, PACKAGE} & set(Path(frame.filename).parents)]
+    user_frames = [
+        frame for frame in user_frames if frame.line and Path(frame.filename).suffix in (".py", "")
+    ]
+    if not user_frames:
         return ""
-    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}, {own[-1].line!r}: "
+    return f"{Path(user_frames[-1].filename).name}, line {user_frames[-1].lineno}, {user_frames[-1].line!r}: "
 
 
 def _sentence(error: Exception) -> str:
@@ -56,8 +58,8 @@ def _sentence(error: Exception) -> str:
         )
     if "onstraints violated" in text or "specialized" in text:
         return (
-            f"{place}the model works for one size of a batch only; use x.shape[0] instead of a number, or -1 "
-            "in view and reshape"
+            f"{place}the model works for one batch size only; use x.shape[0] instead of a number, or -1 in "
+            "view and reshape"
         )
     return (
         f"{place}PyTorch cannot export the model: {type(error).__name__}: {first_line(error)}; change that "

@@ -36,11 +36,11 @@ class Factory:
             raise
         except Exception as error:  # a user's factory may raise anything
             raise ProblemError(
-                f"model {self.name!r} cannot be made without arguments: {type(error).__name__}: "
+                f"model {self.name!r} cannot be called without arguments: {type(error).__name__}: "
                 f"{first_line(error)}; pass a function such as lambda: {self.name}(...)"
             ) from error
         if not isinstance(model, nn.Module):
-            raise ProblemError(f"model {self.name!r} must make an nn.Module, not {type(model).__name__}")
+            raise ProblemError(f"model {self.name!r} must return an nn.Module, not {type(model).__name__}")
         return model
 
 
@@ -62,7 +62,7 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
 
     With `from_weights` every model is a copy of the module as it is.
 
-    Raises: ProblemError for anything else, and for a module with weights that cannot be made afresh.
+    Raises: ProblemError for anything else, and for a module with weights that cannot be drawn again.
     """
     require("torch", "torch")
     from torch import nn
@@ -70,7 +70,10 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
     if isinstance(model, str):
         model = imported("model", model)
     if from_weights and not isinstance(model, nn.Module):
-        raise ProblemError("from_weights=True is for a module that has weights; a factory makes its own")
+        raise ProblemError(
+            "from_weights=True needs a module as the model, because a factory makes its own weights; pass "
+            "the module, or leave from_weights out"
+        )
     if isinstance(model, nn.Module):
         kept = copy.deepcopy(model)  # as it is now, whatever happens to it later
         name = type(model).__name__
@@ -83,8 +86,9 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
                 "from_weights=True to start every run from its current weights"
             )
         note = (
-            "every seed draws fresh weights by reset_parameters() of its layers, except frozen ones; "
-            "from_weights=True starts from the module's own, and a factory may draw them in another way"
+            "every seed draws fresh weights with the reset_parameters() of its layers, except frozen ones; "
+            "from_weights=True starts from the module's own weights, and a factory can draw them in another "
+            "way"
         )
         return Factory(lambda: fresh(kept), name, note)
     if callable(model):
@@ -96,14 +100,14 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
 
 
 def fresh(model: Any) -> Any:
-    """Return a copy of a module with new weights, drawn layer by layer, each behind the layers inside it.
+    """Return a copy of a module with new weights, drawn layer by layer, inner layers first.
 
     Frozen layers stay as they are.
     """
     model = copy.deepcopy(model)
     for module in _inner_first(model):
-        own = list(module.parameters(recurse=False))
-        if own and not any(parameter.requires_grad for parameter in own):
+        parameters = list(module.parameters(recurse=False))
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
             continue
         for name in RESET:
             if callable(getattr(module, name, None)):
@@ -132,7 +136,7 @@ def _inner_first(module: Any) -> Iterator[Any]:
 
 
 def imported(argument: str, path: str) -> Any:
-    """Return what the path `package.module:name` leads to, which `argument` has."""
+    """Return the object at the path `package.module:name`, which is the value of `argument`."""
     module, _, name = path.partition(":")
     if not all(part.isidentifier() for part in [*module.split("."), name]):
         raise ProblemError(f"{argument} {path!r} is not of the form package.module:function")

@@ -31,8 +31,8 @@ class Node:
     """One operation: `name = operation(*arguments, **keywords)`.
 
     `operation` is ATen's name without its namespace, with the overload unless it is the default: `relu`,
-    `add.Tensor`. Arguments are numbers, texts, `Ref`, `DType`, None, or lists of them. `place` says where the
-    user's model calls it.
+    `add.Tensor`. Arguments are numbers, texts, `Ref`, `DType`, None, or lists of them. `place` is the line of
+    the user's model that calls it.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Node:
 class Graph:
     """A pure function (parameters, buffers, inputs, target, key) -> (loss, outputs, new buffers).
 
-    The names of inputs lead to the names of what they stand for: parameters and buffers as in
-    `named_parameters` and `named_buffers`, those of the loss behind `loss:`. `batch` has the inputs of the
-    model and then the target, `None` where the graph does not use one. `outputs` has the shape of the model's
-    own: a `Ref`, or tuples, lists and dicts of them. `mutated` leads from a buffer to its next value.
+    `parameters` and `buffers` map the names of the graph's inputs to the names in `named_parameters` and
+    `named_buffers`; those of the loss begin with `loss:`. `batch` has the inputs of the model and then the
+    target, `None` where the graph does not use one. `outputs` has the structure of the model's own outputs: a
+    `Ref`, or tuples, lists and dicts of them. `mutated` maps a buffer to its next value.
     """
 
     parameters: Mapping[str, str]

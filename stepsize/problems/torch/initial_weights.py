@@ -49,7 +49,7 @@ def _stacked(weights: Sequence[Weights], seeds: Sequence[int]) -> Weights:
     for seed, shape in zip(seeds, shapes, strict=True):
         if shape != shapes[0]:
             raise ProblemError(
-                f"the model of seed {seed} has other parameters or shapes than that of seed {seeds[0]}; make "
+                f"the model of seed {seed} has other parameters or shapes than that of seed {seeds[0]}; use "
                 "the same architecture for every seed"
             )
     return {name: np.stack([each[name] for each in weights]) for name in (weights[0] if weights else {})}

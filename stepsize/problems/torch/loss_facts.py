@@ -1,4 +1,4 @@
-"""What the graph of a loss says about the outputs that it takes."""
+"""What the graph of a loss shows about the outputs that it takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESHAPING = ("squeeze", "unsqueeze", "view", "reshape", "flatten", "select", "sl
 
 
 def takes_logits(graph: Graph) -> bool:
-    """Return whether the loss of a graph takes the model's outputs for logits or log-probabilities."""
+    """Return whether the loss of a graph takes the model's outputs as logits or log-probabilities."""
     outputs = set(_references(graph.outputs))
     for node in graph.nodes:
         name = node.operation.partition(".")[0]

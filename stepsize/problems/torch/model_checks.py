@@ -67,14 +67,14 @@ def check_loss(loss: Any) -> None:
     if isinstance(loss, type):
         raise ProblemError(f"loss must be a function of outputs and targets: write {loss.__name__}()")
     if isinstance(loss, nn.Module) and next(loss.parameters(), None) is not None:
-        raise ProblemError("the loss has parameters, which only a model can have; move them into the model")
+        raise ProblemError("the loss has parameters, but only the model is trained; move them into the model")
 
 
 def check_batch(inputs: Sequence[torch.Tensor], target: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Return copies of an example batch, of at least two rows, or raise ProblemError.
 
-    Copies, because `torch.export` takes one tensor that comes twice for one input. Two rows, because it takes
-    the number 1 for a constant.
+    Copies, because `torch.export` would treat the same tensor passed twice as one input. Two rows, because it
+    would treat the size 1 as a constant.
     """
     batch = (*inputs, target)
     for name, tensor in zip([*[f"inputs[{i}]" for i in range(len(inputs))], "target"], batch, strict=True):
@@ -84,8 +84,8 @@ def check_batch(inputs: Sequence[torch.Tensor], target: torch.Tensor) -> tuple[t
             )
         if tensor.ndim == 0 or len(tensor) != len(target) or len(target) == 0:
             raise ProblemError(
-                f"{name} has shape {tuple(tensor.shape)} and the target {tuple(target.shape)}; the first "
-                "axis of each must be the rows of the batch"
+                f"{name} has shape {tuple(tensor.shape)} and the target has shape {tuple(target.shape)}; the "
+                "first axis of each must be the rows of the batch"
             )
     if len(target) == 1:
         return tuple(torch.cat([tensor, tensor]) for tensor in batch)
@@ -102,7 +102,7 @@ def check_forward(module: nn.Module, batch: Sequence[torch.Tensor]) -> None:
             warnings.simplefilter("always")
             loss, _ = module(tuple(batch[:-1]), batch[-1])
     except Exception as error:
-        raise ProblemError(f"the model or its loss cannot compute a batch: {first_line(error)}") from error
+        raise ProblemError(f"the model or its loss fails on a batch: {first_line(error)}") from error
     for warning in seen:
         if "target size" in str(warning.message):
             raise ProblemError(
@@ -111,7 +111,7 @@ def check_forward(module: nn.Module, batch: Sequence[torch.Tensor]) -> None:
     if not isinstance(loss, torch.Tensor) or loss.ndim:
         shown = f"a tensor {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"{loss!r}"
         raise ProblemError(
-            f"the loss must return one number as a tensor, and returned {shown}; use reduction='mean' or "
+            f"the loss must return one number as a tensor, but returned {shown}; use reduction='mean' or "
             ".mean()"
         )
 
@@ -122,8 +122,8 @@ def require_float32(node: fx.Node) -> None:
     for value in values if isinstance(values, list | tuple) else [values]:
         if isinstance(value, torch.Tensor) and value.dtype not in NUMBERS:
             raise ProblemError(
-                f"{place_of(node)}: a value is {type_name(value)}; a population trains in float32, so leave "
-                "out autocast and other types"
+                f"{place_of(node)}: a value is {type_name(value)}; a population trains in float32, so remove "
+                "autocast and conversions to other types"
             )
 
 
@@ -134,12 +134,12 @@ def type_name(tensor: torch.Tensor) -> str:
 def place_of(node: fx.Node) -> str:
     """Return the line of the user's code that a node comes from, or else the layer."""
     frames = FRAME.findall(str(node.meta.get("stack_trace") or ""))
-    own = [frame for frame in frames if not {PYTORCH, HERE} & set(Path(frame[0]).parents)]
-    own = [
-        frame for frame in own if not frame[0].startswith("<eval_with_key>")
+    user_frames = [frame for frame in frames if not {PYTORCH, HERE} & set(Path(frame[0]).parents)]
+    user_frames = [
+        frame for frame in user_frames if not frame[0].startswith("<eval_with_key>")
     ]  # a region, as PyTorch runs it
-    if own:
-        path, line, code = own[-1]
+    if user_frames:
+        path, line, code = user_frames[-1]
         return f"{Path(path).name}, line {line}, {code.strip()!r}"
     stack = node.meta.get("nn_module_stack") or {}
     layers = [(path, kind) for path, kind in stack.values() if path]
@@ -152,7 +152,7 @@ def place_of(node: fx.Node) -> str:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Refuse, while a model is traced, what a graph of the forward pass would silently leave out."""
+    """Refuse, while a model is traced, everything that a graph of the forward pass silently leaves out."""
 
     def refuse(what: str) -> Any:
         def call(*_: Any, **__: Any) -> Any:
@@ -161,15 +161,17 @@ def watched() -> Iterator[None]:
         return call
 
     function = (
-        "the model uses {}, whose own backward pass a population would not call; write it with operations, "
-        "or train it in series, by a training function"
+        "the model uses {}, whose own backward pass a population would not call; write it with PyTorch's "
+        "operations, or train the model with a training function"
     )
-    own = refuse(function.format("a torch.autograd.Function"))
-    hook = refuse("the model registers a hook on a tensor, which a population cannot call; remove the hook")
+    refuse_function = refuse(function.format("a torch.autograd.Function"))
+    refuse_hook = refuse(
+        "the model registers a hook on a tensor, which a population cannot call; remove the hook"
+    )
     python, numpy = random.getstate(), np.random.get_state()
     with (
-        patch.object(torch.autograd.Function, "apply", own),
-        patch.object(torch.Tensor, "register_hook", hook),
+        patch.object(torch.autograd.Function, "apply", refuse_function),
+        patch.object(torch.Tensor, "register_hook", refuse_hook),
         patch.object(nn.functional, "gaussian_nll_loss", _gaussian_nll_loss),
     ):
         yield
@@ -177,8 +179,8 @@ def watched() -> Iterator[None]:
         random.setstate(python)
         np.random.set_state(numpy)
         raise ProblemError(
-            "the model draws from Python's or NumPy's random numbers, which a graph would repeat at every "
-            "update; draw with torch.rand"
+            "the model draws random numbers from Python or NumPy, and a graph would repeat the same ones at "
+            "every update; draw them with torch.rand"
         )
 
 

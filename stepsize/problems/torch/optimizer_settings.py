@@ -16,7 +16,7 @@ from stepsize.problems.torch.optimizer_groups import NAMES, Group, Optimizer
 LEFT_OUT = ("params", "param_names", "foreach", "fused", "capturable", "differentiable")
 """Settings that change how PyTorch computes an update, not the update itself."""
 CLIPPING = {"clip_grad_norm": "clip_norm", "clip_grad_value": "clip_value"}
-"""Our settings that are no arguments of an optimizer, as PyTorch's functions are called."""
+"""Our settings that are not arguments of an optimizer, named like PyTorch's functions."""
 
 
 def read_optimizer(
@@ -38,7 +38,10 @@ def read_optimizer(
     """
     settings = dict(settings or {})
     if "lr" in settings:
-        raise ProblemError(f"lr={settings['lr']!r}: the schedules set the rate; leave lr out of the settings")
+        raise ProblemError(
+            f"lr={settings['lr']!r} has no effect, because the schedules set the rate; leave lr out of the "
+            "settings"
+        )
     clipping = {"clip_norm": clip_norm, "clip_value": clip_value}
     clipping |= {
         field: _bound(name, settings.pop(name)) for name, field in CLIPPING.items() if name in settings
@@ -55,7 +58,10 @@ def read_optimizer(
     groups = []
     for group in optimizer.param_groups:
         if any(id(parameter) not in names for parameter in group["params"]):
-            raise ProblemError("the optimizer has a parameter that is not the model's")
+            raise ProblemError(
+                "the optimizer has a parameter that does not belong to the model; pass only parameters of "
+                "the model"
+            )
         members = [names[id(parameter)] for parameter in group["params"]]
         values = {name: _plain(value) for name, value in group.items() if name not in LEFT_OUT}
         groups.append(
@@ -70,7 +76,7 @@ def read_optimizer(
 
 
 def class_called(name: Any) -> type[torch.optim.Optimizer]:
-    """Return the class of `torch.optim` with a name, in upper or lower case."""
+    """Return the class of `torch.optim` with a name; upper and lower case are the same."""
     for known in NAMES:
         if known.lower() == str(name).lower() and hasattr(torch.optim, known):
             return getattr(torch.optim, known)
@@ -91,7 +97,7 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
     if isinstance(make, torch.optim.Optimizer):
         kind = type(make).__name__
         raise ProblemError(
-            f"optimizer is a {kind} of a live model; pass what makes one, such as "
+            f"optimizer is a {kind} that already belongs to a model; pass a function that makes one, such as "
             f"partial(torch.optim.{kind}, ...), or lambda model: torch.optim.{kind}([...])"
         )
     if not callable(make):
@@ -102,9 +108,9 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
     try:
         optimizer = make(model.parameters() if inspect.isclass(target) else model)
     except (ValueError, TypeError) as error:
-        raise ProblemError(f"the optimizer cannot be made: {first_line(error)}") from error
+        raise ProblemError(f"the optimizer cannot be created: {first_line(error)}") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise ProblemError(f"optimizer must make a torch.optim.Optimizer, not {type(optimizer).__name__}")
+        raise ProblemError(f"optimizer must return a torch.optim.Optimizer, not {type(optimizer).__name__}")
     kind = type(optimizer)
     if getattr(torch.optim, kind.__name__, None) is not kind or kind.__name__ not in NAMES:
         raise ProblemError(unknown("optimizer for a population", kind.__name__, NAMES))
@@ -148,7 +154,10 @@ def _scale(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> float:
     if rate == usual:
         return 1.0
     if usual == 0:
-        raise ProblemError("the optimizer has lr=0 and groups with rates of their own; give it another lr")
+        raise ProblemError(
+            "the optimizer has lr=0, so its groups with other rates have no ratio to it; set its lr to a "
+            "positive number"
+        )
     return rate / usual
 
 

@@ -98,10 +98,10 @@ class Source:
 
     @property
     def notes(self) -> list[str]:
-        """What a user may want to know of how the model is trained."""
+        """What a user may want to know about how the model is trained."""
         notes = [
-            "it is trained by JAX: the graph, the initial weights of each seed and the optimizer's updates "
-            "are PyTorch's, dropout masks are JAX's"
+            "trained by JAX; the graph, the initial weights of each seed and the updates are those of "
+            "PyTorch, and the dropout masks are drawn by JAX"
         ]
         if self.factory.note:
             notes.append(self.factory.note)
@@ -169,13 +169,13 @@ def _names(model: nn.Module, data: Data) -> tuple[str, ...]:
     if set(names) == set(expected):
         return expected
     raise ProblemError(
-        f"the data has the inputs {', '.join(names)}, and the model's forward takes {', '.join(expected)}; "
-        "call them alike"
+        f"the data has the inputs {', '.join(names)}, but the model's forward takes {', '.join(expected)}; "
+        "use the same names for both"
     )
 
 
 def _filled(data: Data, name: str) -> np.ndarray:
-    """Return some rows of an input; not as many as there are outputs, so that axes are not mixed up."""
+    """Return some rows of an input, not as many as there are outputs, so that axes cannot be confused."""
     x = data.trained_x
     rows = 3 if data.outputs == 4 else 4
     return np.nan_to_num((x if isinstance(x, np.ndarray) else x[name])[:rows])
@@ -217,7 +217,7 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 
 def _width(outputs: torch.Tensor, data: Data) -> int:
-    """Return the number of outputs per row; raise ProblemError if the data needs another one."""
+    """Return the number of outputs per row; raise ProblemError if the data needs another number."""
     shape = tuple(outputs.shape[1:])
     width = prod(shape)
     fits = width in (1, 2) if data.kind == "binary" else width == data.outputs
@@ -238,7 +238,7 @@ def _target(
     data: Data,
     rows: int,
 ) -> tuple[TargetForm, torch.Tensor]:
-    """Return the form of targets that the loss takes, and an example; the first that it computes."""
+    """Return the first form of targets that the loss accepts, and an example of it."""
     module = Training(copy.deepcopy(model), copy.deepcopy(loss))
     refusal: ProblemError | None = None
     y = data.y[:rows].astype(np.float32) if data.kind == "regression" else data.y[:rows]
@@ -256,9 +256,9 @@ def _target(
 
 def _forms(shape: tuple[int, ...], width: int, data: Data) -> list[TargetForm]:
     """Return the forms of targets that a loss may take, the usual one first."""
-    alike, own = TargetForm(False, shape), TargetForm(False, data.target_shape)
+    alike, original = TargetForm(False, shape), TargetForm(False, data.target_shape)
     if data.kind in ("multilabel", "regression"):
-        return [alike] if alike == own else [alike, own]
+        return [alike] if alike == original else [alike, original]
     if width == 1:
         return [alike, TargetForm(False, () if shape else (1,))]
     classes, columns = TargetForm(True, ()), TargetForm(False, (width,))
@@ -275,5 +275,5 @@ def _is_sum(model: nn.Module, loss: Any, inputs: list[torch.Tensor], target: tor
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:
-    """Return an array with whole numbers as JAX counts them."""
+    """Return an array with whole numbers in the type that JAX uses, int32."""
     return array.astype(np.int32) if array.dtype == np.int64 else array

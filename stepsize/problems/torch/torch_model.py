@@ -1,4 +1,4 @@
-"""The travel form of a PyTorch model: all that the training process needs to know of it, as plain data."""
+"""The travel form of a PyTorch model: everything that the training process needs, as plain data."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TorchModel:
 
     `weights` has an example of every parameter and buffer, those of the loss too, for their shapes. `inputs`
     are the names of the data's inputs in the order of the model's arguments, and `flat` those whose rows are
-    single numbers without an axis. `width` is the number of outputs of a row. `are_logits` is whether the
-    loss takes outputs for logits or log-probabilities, and `sums` whether it is a sum over the rows of a
+    single numbers without an axis. `width` is the number of outputs per row. `are_logits` is whether the
+    loss takes outputs as logits or log-probabilities, and `sums` whether it is a sum over the rows of a
     batch instead of their mean. `metric` is the user's own, a graph of outputs and targets that has one
     number for each row, and `output_shape` the shape of a row's outputs.
     """

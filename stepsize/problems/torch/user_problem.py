@@ -1,4 +1,4 @@
-"""What a user says to train a PyTorch model: recognised, loaded and read."""
+"""The arguments with which a user trains a PyTorch model: recognised, loaded and read."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def trains_in_torch(model: Any, loss: Any) -> bool:
         return False
     if hasattr(model, "get_compile_config") or (isinstance(model, str) and ":" not in model):
         shown = repr(model) if isinstance(model, str) else f"a {type(model).__name__}"
-        raise ProblemError(f"loss is for a PyTorch model, and model is {shown}; leave loss out")
+        raise ProblemError(f"loss is for a PyTorch model, but model is {shown}; leave loss out")
     require("torch", "torch")
     return True
 
 
 def converted_data(source: Any, model: Any) -> tuple[Any, str | None]:
-    """Return data with arrays in place of tensors, and the kind of the target if its type says it."""
+    """Return data with arrays in place of tensors, and the kind of the target if its type implies one."""
     return (
         (source, None)
         if isinstance(source, Data)
@@ -72,8 +72,9 @@ def read_source(
     """
     from stepsize.problems.torch.reading import read_model
 
-    factory, own = factory_of(model, from_weights), metric if is_own_metric(metric) else None
-    return read_model(factory, loss_of(loss), optimizer, settings, data, own)
+    factory = factory_of(model, from_weights)
+    user_metric = metric if is_own_metric(metric) else None
+    return read_model(factory, loss_of(loss), optimizer, settings, data, user_metric)
 
 
 def is_own_metric(metric: Any) -> bool:
@@ -89,7 +90,9 @@ def own_metric(metric: Any, mode: str | None) -> Metric:
     name = getattr(metric, "__name__", type(metric).__name__)
     known = direction(name)
     if (mode or known) is None:
-        raise ProblemError(f"metric {name!r} does not say which way is better; add mode='max' or mode='min'")
+        raise ProblemError(
+            f"metric {name!r} does not show which direction is better; add mode='max' or mode='min'"
+        )
     if mode not in (None, "max", "min"):
         raise ProblemError(unknown("mode", str(mode), ("max", "min")))
     return Metric(name, (mode or known) == "max", known == "max" and mode != "min")

@@ -1,4 +1,4 @@
-"""What identifies a user's function: its code, and everything of the user's own that it works with."""
+"""What identifies a user's function: its code, and everything of the user's own that it uses."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import numpy as np
 from stepsize.user_modules import user_source
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
-UNCOUNTED = (  # attributes of a class that say nothing about what it does, or differ between processes
+UNCOUNTED = (  # attributes of a class that do not affect what it does, or differ between processes
     "__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__",
     "__abstractmethods__", "_abc_impl", "__annotations__", "__annotate_func__", "__annotations_cache__",
 )  # fmt: skip
-DEEPEST = 100  # objects inside objects
+DEEPEST = 100  # levels of objects inside objects that are followed
 
 
 def code_digest(function: Callable[..., Any]) -> str:
     """Return sixteen hexadecimal digits that change with a function's code and with what it uses.
 
-    From its own module, those are the functions, classes, objects and constants that it names, and those that
-    they name; from other modules of the user's, the whole modules. Arguments of a `partial` and the object of
-    a method are included; files that it reads and installed packages are not.
+    From its own module, these are the functions, classes, objects and constants that it names, and those that
+    they name in turn; from other modules of the user, the whole modules. Arguments of a `partial` and the
+    object of a method are included; files that the function reads and installed packages are not.
     """
     target = function.func if isinstance(function, partial) else function
     text = repr(list(_parts(function, _Walk(_module_of(target)))))
@@ -95,7 +95,7 @@ def _array(value: Any) -> np.ndarray | None:
 
 
 def _wrapped(value: Any) -> list[Any] | None:
-    """Return what a method, a `partial`, a property or a decorated function stands for; None for others."""
+    """Return the parts of a method, a `partial`, a property or a decorated function; None for others."""
     if isinstance(value, MethodType):
         return [value.__func__, value.__self__]
     if isinstance(value, partial):

@@ -92,17 +92,17 @@ REFUSED = {
     ),
     "one batch size": (
         Model(lambda _, x: x.view(6, 2, 2).flatten(1)),
-        "one size of a batch only; use x.shape",
+        "one batch size only; use x.shape",
     ),
     "an autograd function": (Model(lambda _, x: Square.apply(x)), "uses a torch.autograd.Function"),
     "parameters in place": (Model(clamped), "changes its parameter 'linear.weight' in place"),
     "Python's random numbers": (
         Model(lambda _, x: x * random.random()),
-        "draws from Python's or NumPy's random",
+        "draws random numbers from Python or NumPy",
     ),
     "NumPy's random numbers": (
         Model(lambda _, x: x * np.random.rand()),
-        "draws from Python's or NumPy's random",
+        "draws random numbers from Python or NumPy",
     ),
     "a tensor hook": (Model(hooked), "registers a hook on a tensor"),
     "half precision": (Model(half), "a value is bfloat16; a population trains in float32"),
@@ -137,8 +137,8 @@ def test_what_cannot_be_a_population_is_refused_in_one_sentence(case: str) -> No
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
-        (nn.MSELoss(reduction="none"), r"must return one number as a tensor, and returned a tensor \(6, 4\)"),
-        (lambda outputs, target: 0.0, "must return one number as a tensor, and returned 0.0"),
+        (nn.MSELoss(reduction="none"), r"must return one number as a tensor, but returned a tensor \(6, 4\)"),
+        (lambda outputs, target: 0.0, "must return one number as a tensor, but returned 0.0"),
         (nn.MSELoss, r"loss must be a function of outputs and targets: write MSELoss\(\)"),
         ("mse", "loss must be a function of outputs and targets, not str"),
         (nn.PReLU(), "the loss has parameters"),
@@ -153,10 +153,10 @@ def test_a_loss_that_does_not_fit_is_refused(loss: Any, message: str) -> None:
     ("inputs", "target", "message"),
     [
         ((X.double(),), Y, r"inputs\[0\] is float64"),
-        ((X,), Y[:3], r"inputs\[0\] has shape \(6, 4\) and the target \(3, 4\); the first axis"),
+        ((X,), Y[:3], r"inputs\[0\] has shape \(6, 4\) and the target has shape \(3, 4\); the first axis"),
         ((X,), Y[:, :1], "the outputs do not fit the targets: Using a target size"),
-        ((X,), torch.randn(6, 3), "cannot compute a batch: The size of tensor a"),
-        ((X[:, :3],), Y, "cannot compute a batch: mat1 and mat2 shapes"),
+        ((X,), torch.randn(6, 3), "fails on a batch: The size of tensor a"),
+        ((X[:, :3],), Y, "fails on a batch: mat1 and mat2 shapes"),
     ],
 )
 def test_data_that_does_not_fit_is_refused(inputs: Any, target: Tensor, message: str) -> None:

@@ -189,10 +189,10 @@ def test_every_optimizer_is_tested() -> None:
     ("make", "message"),
     [
         (optim.LBFGS, "unknown optimizer for a population 'LBFGS'; use one of: ASGD"),
-        (partial(optim.SGD, lr=-1), "the optimizer cannot be made: Invalid learning rate: -1"),
-        (optim.Muon, "the optimizer cannot be made: Muon only supports 2D parameters"),
-        (lambda model: model, "optimizer must make a torch.optim.Optimizer, not Weights"),
-        (lambda model: optim.SGD([nn.Parameter(torch.ones(2))]), "has a parameter that is not the model's"),
+        (partial(optim.SGD, lr=-1), "the optimizer cannot be created: Invalid learning rate: -1"),
+        (optim.Muon, "the optimizer cannot be created: Muon only supports 2D parameters"),
+        (lambda model: model, "optimizer must return a torch.optim.Optimizer, not Weights"),
+        (lambda model: optim.SGD([nn.Parameter(torch.ones(2))]), "does not belong to the model"),
     ],
 )
 def test_what_is_not_an_optimizer_for_a_population_is_refused(make: Any, message: str) -> None:
