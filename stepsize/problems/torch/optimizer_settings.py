@@ -91,8 +91,9 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
     if isinstance(make, torch.optim.Optimizer):
         kind = type(make).__name__
         raise ProblemError(
-            f"optimizer is a {kind} of a live model; pass what makes one, such as "
-            f"partial(torch.optim.{kind}, ...), or lambda model: torch.optim.{kind}([...])"
+            f"optimizer is an instance of {kind} and bound to one model's parameters; pass the class "
+            f"torch.optim.{kind}, partial(torch.optim.{kind}, ...), or a function of the model that returns "
+            "an optimizer"
         )
     if not callable(make):
         raise ProblemError(
@@ -102,7 +103,10 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
     try:
         optimizer = make(model.parameters() if inspect.isclass(target) else model)
     except (ValueError, TypeError) as error:
-        raise ProblemError(f"the optimizer cannot be made: {first_line(error)}") from error
+        hint = (
+            "" if inspect.isclass(target) else "; its function is called with the model, not its parameters"
+        )
+        raise ProblemError(f"the optimizer cannot be made: {first_line(error)}{hint}") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ProblemError(f"optimizer must make a torch.optim.Optimizer, not {type(optimizer).__name__}")
     kind = type(optimizer)
