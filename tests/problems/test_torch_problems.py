@@ -98,6 +98,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelt loss": ({"loss": "CrossEntropy"}, "did you mean 'CrossEntropyLoss'"),
     "no loss": ({"model": mlp(), "loss": None}, "a PyTorch model needs a loss"),
     "a loss for a text model": ({"model": "mlp(3)"}, r"model is 'mlp\(3\)'; leave loss out"),
+    "a path without a colon": ({"model": "my.make"}, "write 'package.module:function', or leave loss out"),
+    "a path to a file": ({"model": "my/nets.py:make"}, "is a file; write the module as 'my.nets:make'"),
     "no optimizer": ({"optimizer": None}, "optimizer=None: a PyTorch model needs an optimizer"),
     "a live optimizer": (
         {"optimizer": torch.optim.SGD(mlp().parameters())},
@@ -189,8 +191,8 @@ def test_targets_come_as_the_loss_takes_them(model: Any, data: Any, loss: Any, k
 @pytest.mark.parametrize(
     ("loss", "last", "words"),
     [
-        (nn.CrossEntropyLoss(), nn.Softmax(1), "it ends with softmax, and its loss applies another one"),
-        (F.cross_entropy, nn.Softmax(1), "it ends with softmax, and its loss applies another one"),
+        (nn.CrossEntropyLoss(), nn.Softmax(1), "it ends with softmax, and its loss takes raw outputs"),
+        (F.cross_entropy, nn.Softmax(1), "it ends with softmax, and its loss takes raw outputs"),
         (nn.CrossEntropyLoss(), nn.Sigmoid(), "it ends with sigmoid, and"),
         (lambda outputs, y: F.nll_loss(outputs, y), nn.Identity(), "does not end with nn.LogSoftmax"),
         (nn.NLLLoss(), nn.Softmax(1), "does not end with nn.LogSoftmax"),

@@ -51,13 +51,13 @@ def mismatch_note(graph: Graph) -> str | None:
         last = _operation(makers[name])
         if loss == "nll_loss_nd" and last in ("linear", *PROBABILITIES):
             return (
-                "its loss takes logarithms of probabilities, and the model does not end with nn.LogSoftmax(); "
-                "add it, or use nn.CrossEntropyLoss() on raw outputs"
+                "its loss takes logarithms of probabilities, and the model does not end with "
+                "nn.LogSoftmax(); add it, or use nn.CrossEntropyLoss() on raw outputs"
             )
         if loss != "nll_loss_nd" and last in PROBABILITIES:
             return (
-                f"it ends with {last}, and its loss applies another one, for it takes raw outputs; leave out "
-                f"the {last}, or the model learns slowly"
+                f"it ends with {last}, and its loss takes raw outputs, for it turns them into probabilities "
+                f"itself; leave out the {last}, which weakens the gradients"
             )
     return None
 

@@ -45,9 +45,7 @@ def read_optimizer(
     }
     chosen = settings.pop("optimizer", None)
     if make is None and chosen is None:
-        raise ProblemError(
-            "optimizer=None: a PyTorch model needs an optimizer, such as optimizer=torch.optim.AdamW"
-        )
+        raise ProblemError("optimizer=None: a PyTorch model needs an optimizer, such as AdamW of torch.optim")
     optimizer = _made(make if make is not None else class_called(chosen), model)
     if settings or (chosen is not None and make is not None):
         optimizer = _changed(optimizer, None if chosen is None else class_called(chosen), settings)
