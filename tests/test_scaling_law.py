@@ -7,6 +7,9 @@ import json
 import pytest
 
 import stepsize as ss
+from stepsize.cli.messages import options_of
+from stepsize.cli.rates import find
+from stepsize.cli.scaling import scale
 from stepsize.errors import StudyError
 
 QUICK = {"epochs": 10, "quiet": True, "seeds": 4}
@@ -52,3 +55,8 @@ def test_the_command(command):
     done = command("scale", "ionosphere", "--along", "momentum=0.1,0.5")
     assert done.returncode == 2
     assert done.stderr == "stepsize: --along {'momentum': [0.1, 0.5]} must have 3 or more different values\n"
+
+
+def test_a_problem_is_written_as_for_find():
+    problem = set(options_of(find)) - {"settings", "rates", "updates_per_epoch", "report"}
+    assert problem <= set(options_of(scale))

@@ -9,6 +9,7 @@ import typer
 
 from stepsize.cli import options
 from stepsize.cli.messages import in_options, typed_options
+from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.studies import command_text
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import StudyError, require
@@ -37,6 +38,8 @@ def scale(
     weights: options.Weights = None,
     prepare: options.Prepare = None,
     model: options.Model = None,
+    loss: options.Loss = None,
+    optimizer: options.Optimizer = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     split: options.Split = None,
@@ -66,9 +69,10 @@ def scale(
         result = scaling_law.scale(
             problem, values, hold=hold, seeds=seeds, target=target, header=header, kind=kind,
             drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
-            model=model, epochs=epochs, batch_size=batch_size, split=split, validation=validation,
-            folds=folds, metric=metric, mode=mode, margin=margin, folder=folder, name=name, store=store,
-            quiet=quiet, engine=engine, command=command_text(),
+            model=model, loss=loss, optimizer=read_optimizer(optimizer), epochs=epochs,
+            batch_size=batch_size, split=split, validation=validation, folds=folds,
+            metric=metric, mode=mode, margin=margin, folder=folder, name=name, store=store, quiet=quiet,
+            engine=engine, command=command_text(),
             on_message=lambda message: say(in_options(message, typed_options(scale, sys.argv))),
         )  # fmt: skip
     typer.echo(

@@ -34,6 +34,11 @@ def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
 
 def check_optimizer(optimizer: Any, is_torch: bool) -> None:
     """Raise ProblemError for an optimizer of a Keras model, or for one of PyTorch that is given as a text."""
+    if optimizer is not None and not is_torch and callable(optimizer):
+        raise ProblemError(
+            "loss=None: a PyTorch model needs a loss beside its optimizer, such as "
+            "loss=nn.CrossEntropyLoss(); a Keras model needs neither, for it is compiled with both"
+        )
     if optimizer is not None and (not is_torch or isinstance(optimizer, str | Mapping)):
         text = repr(optimizer) if isinstance(optimizer, str) else "'sgd', 'momentum': 0.9"
         raise ProblemError(

@@ -29,7 +29,8 @@ class TorchStep:
     gradients, the optimizer, the scaler, random states, the loader's generator and the training mode are
     restored.
 
-    Raises: StudyError for an optimizer that needs a closure, a first group with rate 0, or an iterator.
+    Raises: StudyError for an optimizer of another model or one that needs a closure, a first group with rate
+    0, an iterator, and anything that is not what its parameter says.
 
     >>> import stepsize as ss
     >>> x = torch.linspace(-1, 1, 64)[:, None]
@@ -54,6 +55,7 @@ class TorchStep:
         autocast: AbstractContextManager | None = None,
         scaler: Any = None,
     ) -> None:
+        _check_parts(model, optimizer, loss, loader)
         if isinstance(optimizer, torch.optim.LBFGS):
             raise StudyError(
                 "optimizer=LBFGS evaluates the loss several times per update, so it has no range test; use "
@@ -125,6 +127,32 @@ class TorchStep:
         if self._before is not None:
             self._before.restore()
         self._before, self._batches = None, iter(())
+
+
+def _check_parts(model: Any, optimizer: Any, loss: Any, loader: Any) -> None:
+    """Raise StudyError for parts of a training script that are not what `TorchStep` takes."""
+    if not isinstance(model, nn.Module):
+        raise StudyError(f"model={shown(model)} must be an nn.Module, such as make_model()")
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise StudyError(
+            f"optimizer={shown(optimizer)} must be an optimizer of the model, such as "
+            "torch.optim.SGD(model.parameters(), lr=0.1)"
+        )
+    if isinstance(loss, type) or not (loss is None or callable(loss)):
+        raise StudyError(
+            f"loss={shown(loss)} must be a function of outputs and targets, such as nn.CrossEntropyLoss()"
+        )
+    if isinstance(loader, tuple) and any(isinstance(each, Tensor) for each in loader):
+        raise StudyError(
+            "loader is a tuple of tensors and must give batches; pass "
+            "DataLoader(TensorDataset(x, y), batch_size=32, shuffle=True)"
+        )
+    trained = {id(parameter) for parameter in model.parameters()}
+    if not any(id(each) in trained for group in optimizer.param_groups for each in group["params"]):
+        raise StudyError(
+            "the optimizer holds no parameter of the model, so no update would change it; make it with "
+            "model.parameters()"
+        )
 
 
 class _Snapshot:

@@ -98,11 +98,18 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelt loss": ({"loss": "CrossEntropy"}, "did you mean 'CrossEntropyLoss'"),
     "no loss": ({"model": mlp(), "loss": None}, "a PyTorch model needs a loss"),
     "a loss for a text model": ({"model": "mlp(3)"}, r"model is 'mlp\(3\)'; leave loss out"),
+    "a path without a colon": ({"model": "my.make"}, "write 'package.module:function', or leave loss out"),
+    "a path to a file": ({"model": "my/nets.py:make"}, "is a file; write the module as 'my.nets:make'"),
     "no optimizer": ({"optimizer": None}, "optimizer=None: a PyTorch model needs an optimizer"),
     "a live optimizer": (
         {"optimizer": torch.optim.SGD(mlp().parameters())},
         r"partial\(torch.optim.SGD, ...\)",
     ),
+    "an optimizer of parameters": (
+        {"optimizer": lambda parameters: torch.optim.SGD(parameters)},
+        "is called with the model, not its parameters",
+    ),
+    "an optimizer without a loss": ({"loss": None}, "loss=None: a PyTorch model needs a loss beside its opt"),
     "LBFGS": ({"optimizer": torch.optim.LBFGS}, "unknown optimizer for a population 'LBFGS'"),
     "an optimizer by name": ({"optimizer": "adam"}, r"write settings=\{'optimizer': 'adam'\}"),
     "an unknown setting": ({"settings": {"beta": 0.5}}, "unknown argument of SGD 'beta'"),
@@ -179,6 +186,36 @@ def test_targets_come_as_the_loss_takes_them(model: Any, data: Any, loss: Any, k
     made = toy(model, data=data, loss=loss)
     assert made.torch_source is not None
     assert (made.data.kind, made.torch_source.model.target) == (kind, form)
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "words"),
+    [
+        (nn.CrossEntropyLoss(), nn.Softmax(1), "it ends with softmax, and its loss takes raw outputs"),
+        (F.cross_entropy, nn.Softmax(1), "it ends with softmax, and its loss takes raw outputs"),
+        (nn.CrossEntropyLoss(), nn.Sigmoid(), "it ends with sigmoid, and"),
+        (lambda outputs, y: F.nll_loss(outputs, y), nn.Identity(), "does not end with nn.LogSoftmax"),
+        (nn.NLLLoss(), nn.Softmax(1), "does not end with nn.LogSoftmax"),
+        (nn.NLLLoss(), nn.LogSoftmax(1), None),
+        (lambda outputs, y: F.nll_loss(outputs.log_softmax(1), y), nn.Identity(), None),
+        (lambda outputs, y: F.nll_loss(outputs.log(), y), nn.Softmax(1), None),
+        (nn.CrossEntropyLoss(), nn.Identity(), None),
+        (nn.CrossEntropyLoss(), nn.LogSoftmax(1), None),  # its logarithms of probabilities stay as they are
+        (nn.MSELoss(), nn.Softmax(1), None),
+    ],
+)
+def test_a_last_layer_that_does_not_suit_the_loss_is_noted(loss: Any, last: nn.Module, words: Any) -> None:
+    made = toy(lambda: nn.Sequential(nn.Linear(5, 3), last), loss=loss)
+    assert made.torch_source is not None
+    first = made.torch_source.notes[0]
+    assert words in first if words else first.startswith("it is trained by JAX")
+
+
+def test_two_sigmoids_are_noted() -> None:
+    model = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid(), nn.Flatten(0))
+    made = toy(model, data=(X, Y % 2), loss=nn.BCEWithLogitsLoss())
+    assert made.torch_source is not None
+    assert "it ends with sigmoid" in made.torch_source.notes[0]
 
 
 def focal(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -197,6 +197,18 @@ def test_our_scheduler_does_not_count_the_updates_of_a_test():
         ({"accumulate": 0}, "accumulate=0 must be a positive whole number"),
         ({"optimizer": "lbfgs"}, "optimizer=LBFGS evaluates the loss several times"),
         ({"optimizer": "zero"}, "the first parameter group has lr=0"),
+        ({"model": lambda: nn.Linear(6, 2)}, r"model=.* must be an nn.Module, such as make_model\(\)"),
+        ({"model": nn.Linear(6, 2)}, "the optimizer holds no parameter of the model"),
+        (
+            {"optimizer": torch.optim.SGD},
+            r"optimizer=.* must be an optimizer of the model, such as torch.opt",
+        ),
+        (
+            {"loss": "CrossEntropyLoss"},
+            r"loss='CrossEntropyLoss' must be a function .*nn.CrossEntropyLoss\(\)",
+        ),
+        ({"loss": nn.CrossEntropyLoss}, "must be a function of outputs and targets"),
+        ({"loader": (torch.zeros(4, 6), torch.zeros(4))}, r"pass DataLoader\(TensorDataset\(x, y\)"),
     ],
 )
 def test_what_cannot_be_tested(change, message):

@@ -221,3 +221,10 @@ def loads_its_weights():
     model = good()
     model.set_weights([np.full_like(each, 0.1) for each in model.get_weights()])
     return model
+
+
+def torch_model():
+    """Return a PyTorch model, which needs a loss."""
+    from torch import nn
+
+    return nn.Linear(34, 2)

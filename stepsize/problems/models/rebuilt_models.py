@@ -68,6 +68,11 @@ def call_factory(factory: Any, name: str) -> Any:
             f"model factory {name!r} raised {type(error).__name__}: {first_line(error)}; "
             f"its traceback is in {save_traceback()}"
         ) from error
+    if callable(getattr(model, "named_parameters", None)):
+        raise ProblemError(
+            f"model factory {name!r} returns a PyTorch model, which needs a loss and an optimizer; pass "
+            "loss='CrossEntropyLoss', for example, and an optimizer such as AdamW"
+        )
     if not getattr(model, "compiled", False):
         raise ProblemError(f"model factory {name!r} must return a compiled Keras model")
     return model

@@ -138,6 +138,9 @@ def _inner_first(module: Any) -> Iterator[Any]:
 def imported(argument: str, path: str) -> Any:
     """Return the object at the path `package.module:name`, which is the value of `argument`."""
     module, _, name = path.partition(":")
+    if module.endswith(".py"):
+        module_name = module.removesuffix(".py").replace("/", ".")
+        raise ProblemError(f"{argument} {path!r} is a file; write the module as {module_name + ':' + name!r}")
     if not all(part.isidentifier() for part in [*module.split("."), name]):
         raise ProblemError(f"{argument} {path!r} is not of the form package.module:function")
     try:

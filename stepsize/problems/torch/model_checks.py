@@ -39,7 +39,7 @@ def check_module(model: nn.Module) -> None:
         )
         if not module.training:
             raise ProblemError(
-                f"{shown} is in eval mode; call .train() before you return it from the factory"
+                f"{shown} is in eval mode; call .train() before you pass it or return it from a factory"
             )
         if any(getattr(module, hooks, None) for hooks in HOOKS):
             raise ProblemError(

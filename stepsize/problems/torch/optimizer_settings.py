@@ -48,9 +48,7 @@ def read_optimizer(
     }
     chosen = settings.pop("optimizer", None)
     if make is None and chosen is None:
-        raise ProblemError(
-            "optimizer=None: a PyTorch model needs an optimizer, such as optimizer=torch.optim.AdamW"
-        )
+        raise ProblemError("optimizer=None: a PyTorch model needs an optimizer, such as AdamW of torch.optim")
     optimizer = _made(make if make is not None else class_called(chosen), model)
     if settings or (chosen is not None and make is not None):
         optimizer = _changed(optimizer, None if chosen is None else class_called(chosen), settings)
@@ -97,8 +95,9 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
     if isinstance(make, torch.optim.Optimizer):
         kind = type(make).__name__
         raise ProblemError(
-            f"optimizer is a {kind} that already belongs to a model; pass a function that makes one, such as "
-            f"partial(torch.optim.{kind}, ...), or lambda model: torch.optim.{kind}([...])"
+            f"optimizer is an instance of {kind} that already belongs to one model; pass the class "
+            f"torch.optim.{kind}, partial(torch.optim.{kind}, ...), or a function of the model that returns "
+            "an optimizer"
         )
     if not callable(make):
         raise ProblemError(
@@ -108,7 +107,10 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
     try:
         optimizer = make(model.parameters() if inspect.isclass(target) else model)
     except (ValueError, TypeError) as error:
-        raise ProblemError(f"the optimizer cannot be created: {first_line(error)}") from error
+        hint = (
+            "" if inspect.isclass(target) else "; its function is called with the model, not its parameters"
+        )
+        raise ProblemError(f"the optimizer cannot be created: {first_line(error)}{hint}") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ProblemError(f"optimizer must return a torch.optim.Optimizer, not {type(optimizer).__name__}")
     kind = type(optimizer)

@@ -21,7 +21,7 @@ from stepsize.problems.torch.data import input_names
 from stepsize.problems.torch.export import Training, export_metric, export_model
 from stepsize.problems.torch.factories import Factory
 from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
-from stepsize.problems.torch.loss_facts import check_cross_entropy, takes_logits
+from stepsize.problems.torch.loss_facts import check_cross_entropy, mismatch_note, takes_logits
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
 from stepsize.problems.torch.optimizer_groups import Optimizer
 from stepsize.problems.torch.optimizer_settings import read_optimizer
@@ -103,6 +103,8 @@ class Source:
             "trained by JAX; the graph, the initial weights of each seed and the updates are those of "
             "PyTorch, and the dropout masks are drawn by JAX"
         ]
+        if mismatch := mismatch_note(self.model.exported.training):
+            notes.insert(0, mismatch)
         if self.factory.note:
             notes.append(self.factory.note)
         if self.model.exported.frozen:

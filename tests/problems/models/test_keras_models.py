@@ -194,6 +194,8 @@ def test_factories():
     assert type(rebuilt("tests.support.user_models:good").model.optimizer).__name__ == "Adam"
     with pytest.raises(ProblemError, match="must return a compiled Keras model"):
         rebuilt("tests.support.user_models:bare")
+    with pytest.raises(ProblemError, match="returns a PyTorch model, which needs a loss and an optimizer"):
+        rebuilt("tests.support.user_models:torch_model")
     with pytest.raises(ProblemError, match="raised ModuleNotFoundError"):
         rebuilt("no_models:good")
     with pytest.raises(ProblemError, match="not of the form"):
