@@ -30,8 +30,8 @@ def trains_in_torch(model: Any, loss: Any) -> bool:
         shown = repr(model) if isinstance(model, str) else f"a {type(model).__name__}"
         if isinstance(model, str) and "(" not in model:
             raise ProblemError(
-                f"loss is for a PyTorch model, and model {shown} is not one; write 'package.module:function', "
-                "or leave loss out"
+                f"loss is for a PyTorch model, and model {shown} is not one; write "
+                "'package.module:function', or leave loss out"
             )
         raise ProblemError(f"loss is for a PyTorch model, but model is {shown}; leave loss out")
     require("torch", "torch")
