@@ -86,7 +86,7 @@ def test_a_training_function_has_a_map():
             "schedule='cosine.lr.' is not a setting of an optimizer",
         ),
         ({"settings": [{"nesterov": "false"}]}, "nesterov='false' is text; write a number, true or false"),
-        ({"settings": [{"clipnorm": "1"}]}, "clipnorm='1' is a text"),
+        ({"settings": [{"clipnorm": "1"}]}, "clipnorm='1' is text"),
         ({"settings": [{"momentum": 0.9}] * 2}, "has the same settings twice: momentum=0.9"),
         ({"candidates": ["cosine(lr)"]}, "candidates=.* is not an argument of find"),
         ({"epoch": 5}, "unknown argument 'epoch'; did you mean 'epochs'"),

@@ -234,7 +234,7 @@ def test_a_loader_that_ends():
     model, optimizer, loader = setting()
     result = ss.find(TorchStep(model, optimizer, nn.CrossEntropyLoss(), Once(list(loader))))
     assert result.status == "too_few_batches"
-    assert "The batches ended after 10 of 700 updates" in result.answer["sentence"]
+    assert "The batches ran out after 10 of 700 updates" in result.answer["sentence"]
 
 
 def test_a_loss_that_is_not_one_number():
