@@ -26,9 +26,16 @@ def test_more_epochs_need_a_lower_rate(law):
     assert [each["value"] for each in answer["values"]] == [5, 10, 20]
     assert answer["law"]["exponent"] == law.exponent
     assert answer["sentence"] in " ".join(str(law).split())
-    assert answer["command"] == "stepsize.scale('ionosphere')"
     for each in answer["values"]:
         assert each["range"][0] <= each["rate"] <= each["range"][1]
+
+
+def test_the_command_of_an_answer_gives_the_same_answer(law, engine):
+    call = law.answer["command"].removesuffix(")")
+    assert call.startswith("stepsize.scale('ionosphere', along={'epochs': [5, 10, 20]}, seeds=4, store='")
+    again = eval(f"{call}, engine=engine, quiet=True)", {"stepsize": ss, "engine": engine})
+    assert again.answer["cost"]["runs"] == 0
+    assert again.answer["values"] == law.answer["values"]
 
 
 def test_a_rate_for_another_value(law):
