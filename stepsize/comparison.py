@@ -162,7 +162,8 @@ def compare(
             if not quiet:
                 count = trainable.updates_per_epoch
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
-        study = plan_study(description, trainable, command or call_text(problem, options))
+        text = command or call_text(problem, options, store=store)
+        study = plan_study(description, trainable, text)
         if not quiet:
             for note in trainable.notes:
                 on_message(f"Data: {note}.")

@@ -167,7 +167,9 @@ def map_rates(
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
             trainable = with_updates(trainable, store)
-        text = command or call_text(problem, options, "find")
+        text = command or call_text(
+            problem, options, "find", seeds=seeds, settings=settings, rates=grid, store=store
+        )
         study = plan_maps(trainable, seeds, settings, grid, text, description.get("margin"))
         if not quiet:
             for note in trainable.notes:
@@ -178,7 +180,8 @@ def map_rates(
         with ProgressLine(sys.stderr, quiet) as line:
             cost = run_study(study, opened, executor, line.show, map_rounds, count_runs)
         runs = opened.runs(study.fingerprint)
-        answer = summarise_rates(study, runs, asdict(cost), following or call_text(problem, options))
+        following = following or call_text(problem, options, store=store)
+        answer = summarise_rates(study, runs, asdict(cost), following)
         return RateMap(answer, kept_store(opened, on_message))
 
 

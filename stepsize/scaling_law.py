@@ -133,6 +133,7 @@ def scale(
             )
             runs, seconds = runs + map_answer["cost"]["runs"], seconds + map_answer["cost"]["seconds"]
     law = law_of(name, rows)
+    held = None if hold == "epochs" else hold
     summary = None if law is None else law_answer(name, law)
     answer = ScalingAnswer(
         name=ready.name,
@@ -143,7 +144,8 @@ def scale(
         law=summary,
         sentence=sentence(name, hold, rows, summary),
         notes=notes_of(name, rows, law),
-        command=command or call_text(problem, options, "scale"),
+        command=command
+        or call_text(problem, options, "scale", along=along, hold=held, seeds=seeds, store=store),
         cost={"runs": runs, "seconds": seconds},
     )
     return ScalingLaw(answer, law)

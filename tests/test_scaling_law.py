@@ -29,9 +29,17 @@ def test_the_answer_is_complete(law):
     assert [each["epochs"] for each in answer["values"]] == [3, 11, 46]
     assert answer["law"]["exponent"] == law.exponent
     assert answer["sentence"] in " ".join(str(law).split())
-    assert answer["command"] == "stepsize.scale('ionosphere')"
     for each in answer["values"]:
         assert each["range"][0] <= each["rate"] <= each["range"][1]
+
+
+def test_the_command_of_an_answer_gives_the_same_answer(law, engine):
+    call = law.answer["command"].removesuffix(")")
+    start = "stepsize.scale('ionosphere', along={'batch_size': [8, 32, 128]}, hold='updates', seeds=4, epochs=10, "
+    assert call.startswith(start + "store='")
+    again = eval(f"{call}, engine=engine, quiet=True)", {"stepsize": ss, "engine": engine})
+    assert again.answer["cost"]["runs"] == 0
+    assert again.answer["values"] == law.answer["values"]
 
 
 def test_a_rate_for_another_value(law):

@@ -50,8 +50,10 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
 
     watch = EndWatch(plan)
     driven = [plan.metric_factor] if plan.metric_factor is not None else []
+    _unasked.update(driven)
 
     def rate(count: Any) -> jax.Array:
+        _unasked.discard(plan.metric_factor)
         if driven and driven.pop() not in _scaled:
             warnings.warn(_unscaled(plan), UserWarning, stacklevel=2)
         index = jnp.asarray(count)
@@ -72,6 +74,7 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
 
 
 _scaled: set[Driven] = set()  # the factors that `scale_by_metric` was made for
+_unasked: set[Driven | None] = set()  # the factors of schedules that no optimizer has asked for a rate yet
 
 
 def _unscaled(plan: Plan) -> str:
@@ -82,12 +85,23 @@ def _unscaled(plan: Plan) -> str:
     )
 
 
+def _misplaced(factor: Driven) -> str:
+    return (
+        f"scale_by_metric({factor}) comes before the optimizer and scales the gradients, which an optimizer "
+        "that normalises them, such as Adam, undoes; write optax.chain(optimizer, scale_by_metric(factor))"
+    )
+
+
 def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
     """Return a transformation that multiplies updates by the multiplier that a metric has reached.
 
     `update(..., value=metric)` observes a new metric and applies it at once; without `value` nothing is
     observed. In a compiled function where only some updates have a metric, pass `observe=`, a bool or an
     array of one. The state is the factor's, in float32 whatever the parameters are.
+
+    Place it after the optimizer, `optax.chain(optax.adam(optax_schedule(plan)), scale_by_metric(factor))`:
+    before it, it would scale the gradients, and an optimizer that normalises them undoes that. The first
+    update warns of the wrong place if the optimizer's `optax_schedule` was not asked for a rate before.
 
     Raises: ScheduleError if `factor` is not one that a metric drives; from `update`, if `value` is not one
         number.
@@ -115,6 +129,9 @@ def scale_by_metric(factor: Driven) -> optax.GradientTransformationExtraArgs:
     def update(
         updates: Any, state: Any, params: Any = None, *, value: Any = None, observe: Any = True, **extra: Any
     ) -> tuple[Any, PlateauState]:
+        if factor in _unasked:
+            _unasked.discard(factor)
+            warnings.warn(_misplaced(factor), UserWarning, stacklevel=2)
         if value is not None:
             new = _single(factor.observe(state, _metric(value)))
             state = jax.tree.map(lambda old, moved: jnp.where(observe, moved, old), state, new)

@@ -160,3 +160,17 @@ def test_a_factor_that_is_not_chained_is_reported_once():
     optimizer.update(jnp.ones(2), state)  # a second warning would be an error
     chained = optax.chain(optax.sgd(optax_schedule(plan)), scale_by_metric(plan.metric_factor))
     chained.update(jnp.ones(2), chained.init(jnp.ones(2)), value=0.5)  # as here
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_factor_in_front_of_its_optimizer_is_reported_once(compiled):
+    plan = (ss.constant(0.1) * ss.plateau(factor=0.321, patience=0, metric="loss")).plan(updates=9)
+    for is_wrong in (True, False):
+        scaling, rated = scale_by_metric(plan.metric_factor), optax.adam(optax_schedule(plan))
+        optimizer = optax.chain(scaling, rated) if is_wrong else optax.chain(rated, scaling)
+        update = jax.jit(optimizer.update) if compiled else optimizer.update
+        state = optimizer.init(jnp.ones(2))
+        if is_wrong:
+            with pytest.warns(UserWarning, match=r"plateau\(.*\) comes before the optimizer .* Adam, undoes"):
+                _, state = update(jnp.ones(2), state, value=0.5)
+        update(jnp.ones(2), state, value=0.5)  # another warning would be an error

@@ -345,3 +345,19 @@ def test_an_optimizer_as_a_table_is_that_of_a_partial() -> None:
     assert made.torch_source is not None
     assert table.torch_source.model.optimizer == made.torch_source.model.optimizer
     assert table.optimizer_name == "adamw"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "shown"),
+    [
+        (torch.optim.SGD, {"name": "SGD"}),
+        (lambda model: torch.optim.Adadelta(model.parameters(), lr=0.1), {"name": "Adadelta"}),
+        (
+            lambda model: torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True),
+            {"name": "SGD", "momentum": 0.9, "nesterov": True},
+        ),
+        (partial(torch.optim.Adam, betas=(0.8, 0.999)), {"name": "Adam", "betas": [0.8, 0.999]}),
+    ],
+)
+def test_only_settings_of_the_optimizer_that_were_chosen_are_shown(optimizer, shown):
+    assert toy(optimizer=optimizer).facts()["protocol"]["optimizer"] == shown

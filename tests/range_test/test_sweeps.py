@@ -50,7 +50,7 @@ def test_a_step_returns_one_number(loss):
 
 def test_models_are_not_steps():
     torch = pytest.importorskip("torch")
-    with pytest.raises(StudyError, match=r"find\(Linear\) got a PyTorch model; .*TorchStep\(model, optimizer"):
+    with pytest.raises(StudyError, match=r"find\(Linear\) got a PyTorch model; .*TorchStep\(model, "):
         ss.find(torch.nn.Linear(1, 1))
     keras = pytest.importorskip("keras")
     with pytest.raises(StudyError, match=r"got a Keras model; .*KerasStep\(model, x, y\)"):

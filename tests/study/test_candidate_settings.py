@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from stepsize.study.candidate_settings import split_settings
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.description import describe_study
-from stepsize.study.study_files.options import call_text
+from stepsize.study.study_files.options import call_text, study_options
 
 
 def test_settings_are_json_values():
@@ -155,6 +156,22 @@ def test_the_call_in_a_report_makes_the_same_study():
     assert [Candidate.of(each) for each in schedules] == [Candidate.of(each) for each in candidates]
     assert call_text("iris", {}) == "stepsize.compare('iris')"
     assert call_text((1, 2), {"seeds": 3}) == "stepsize.compare(problem, seeds=3)"
+
+
+def test_a_call_in_a_report_is_complete():
+    options = study_options({"epochs": np.int64(3)}, None, np.arange(2))
+    arguments = {
+        "settings": [{"momentum": ss.linear(0.9)}, {"betas": (0.9,), "weight_decay": np.float64(0.1)}, {}],
+        "rates": [0.1, 0.3],
+        "along": None,
+        "store": Path("my runs") / "a.sqlite",
+    }
+    text = call_text("iris", options, "find", **arguments)
+    calls = []
+    eval(text, {"stepsize": SimpleNamespace(find=lambda *a, **k: calls.append((a, k)))})
+    settings = [{"momentum": "linear(0.9)"}, {"betas": (0.9,), "weight_decay": 0.1}, {}]
+    keys = {"settings": settings, "rates": [0.1, 0.3], "epochs": 3, "seeds": [0, 1]}
+    assert calls == [(("iris",), {**keys, "store": str(arguments["store"])})]
 
 
 def test_the_momentum_of_sgd_is_not_that_of_another_optimizer(engine):

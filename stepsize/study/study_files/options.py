@@ -1,4 +1,4 @@
-"""The arguments of `compare`: as keys of a study, and as the command that the report shows."""
+"""The arguments of a call: as keys of a study, and as the command that the report shows."""
 
 from __future__ import annotations
 
@@ -36,25 +36,40 @@ def study_options(
         return options
     if isinstance(seeds, bool | str) or not isinstance(seeds, int | np.integer | Sequence | np.ndarray):
         raise StudyError(f"seeds={shown(seeds)} must be a positive whole number or a list of seeds")
-    return {**options, "seeds": int(seeds) if isinstance(seeds, np.integer) else seeds}
+    return {**options, "seeds": seeds.tolist() if isinstance(seeds, np.integer | np.ndarray) else seeds}
 
 
-def call_text(source: Any, options: Mapping[str, Any], function: str = "compare") -> str:
+def call_text(source: Any, options: Mapping[str, Any], function: str = "compare", **arguments: Any) -> str:
     """Return a call of the library as text, for the report to show.
 
-    A problem that exists only in Python is called `problem` there.
+    `arguments` are those that are not keys of a study. What is None is left out, and a problem that exists
+    only in Python is called `problem`.
+
+    >>> call_text("iris", {"epochs": 5}, "find", rates=[0.1, 0.2], store=None)
+    "stepsize.find('iris', rates=[0.1, 0.2], epochs=5)"
     """
     schedules = ", ".join(map(_candidate_text, options.get("candidates", ())))
-    keys = {key: value for key, value in options.items() if key != "candidates"}
-    text = "".join(f", {key}={_value_text(value)}" for key, value in keys.items())
+    store = arguments.pop("store", None)
+    options = {key: value for key, value in options.items() if key != "candidates"}
+    keys = {**arguments, **options, "store": store}
+    text = "".join(f", {key}={_value_text(value)}" for key, value in keys.items() if value is not None)
     name = repr(str(source)) if isinstance(source, str | Path) else "problem"
     return f"stepsize.{function}({name}{f', [{schedules}]' if schedules else ''}{text})"
 
 
 def _value_text(value: Any) -> str:
     """Write an argument: in full where its text can be run, else cut to one short line."""
-    plain = isinstance(value, str | int | float | list | tuple | dict | range)
-    return repr(value) if plain else shown(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_value_text(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        items = ", ".join(map(_value_text, value))
+        comma = "," if len(value) == 1 else ""
+        return f"[{items}]" if isinstance(value, list) else f"({items}{comma})"
+    if isinstance(value, Path | Schedule):
+        return repr(str(value))
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    return repr(value) if isinstance(value, str | int | float | range) else shown(value)
 
 
 def _candidate_text(entry: Any) -> str:
