@@ -43,6 +43,8 @@ def status_of_curve(
         return "diverged_at_once" if lost and len(curve.rates) < AT_ONCE * len(rates) else "flat"
     if curve.rates[lowest(curve)] >= rates[-1] / 10**NEAR_THE_TOP or not rises(curve):
         return "still_falling"
+    if len(suggested) < len(sweeps):  # some ended before they could suggest anything
+        return "unstable"
     return "unstable" if max(suggested) > APART * min(suggested) else "ok"
 
 

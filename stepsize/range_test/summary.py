@@ -10,7 +10,7 @@ import numpy as np
 from stepsize.number_format import rate
 from stepsize.range_test.answer import CurvePoint, RangeTestAnswer, SuggestedRate
 from stepsize.range_test.curve import Curve, make_curve
-from stepsize.range_test.status import Status, advice, falls, rises, status_of_curve, status_of_sweeps
+from stepsize.range_test.status import FEWEST, Status, advice, falls, rises, status_of_curve, status_of_sweeps
 from stepsize.range_test.suggestions import RECOMMENDED, half_of_the_fall, risen, suggest
 from stepsize.range_test.sweeps import Sweep
 
@@ -24,13 +24,13 @@ def summarise_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -
     """Return the answer of a range test."""
     status, curve = status_of_sweeps(rates, sweeps), None
     best, suggestions = None, {}
-    if min(len(sweep.losses) for sweep in sweeps) > 2:
+    if sorted(len(sweep.losses) for sweep in sweeps)[len(sweeps) // 2] > 2:
         curve = make_curve(rates, sweeps, shape)
         if falls(curve) and rises(curve):
             suggestions = suggest(curve)
     if status is None:
         assert curve is not None
-        single = [_of_one(rates, sweep, shape) for sweep in sweeps]
+        single = [_of_one(rates, sweep, shape) for sweep in sweeps if len(sweep.losses) >= FEWEST]
         status = status_of_curve(curve, rates, sweeps, single)
         if status == "ok":
             ends = [min(single), max(single)] if len(sweeps) > 1 else None

@@ -127,3 +127,21 @@ def test_the_answer_is_complete():
         from stepsize.report import range_test
 
         assert max(map(len, range_test.render(result.answer, width).splitlines())) <= max(width, 30)
+
+
+@pytest.mark.parametrize("updates", [0, 1, 2, 5, 30])
+def test_one_sweep_that_ends_early_makes_the_answer_unstable(updates):
+    step = MadeUp(valley)
+
+    def reset(sweep):
+        step.generator = np.random.default_rng([sweep, 7])
+        step.calls = 0 if sweep == 2 else -UPDATES
+
+    def fails_early(rate):
+        step.calls += 1
+        return valley(rate) if step.calls <= updates else float("nan")
+
+    step.reset, step.loss = reset, fails_early
+    result = ss.find(step, updates=UPDATES)
+    assert (result.status, result.best) == ("unstable", None)
+    assert result.answer["ends"].count("not finite") == 1
