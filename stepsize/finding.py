@@ -26,6 +26,7 @@ from stepsize.range_test.sweeps import (
     Restorable,
     Step,
     check_is_step,
+    is_training_function,
     ramp_of_rates,
     run_sweeps,
 )
@@ -113,7 +114,7 @@ def find(problem: Any, **options: Any) -> RateMap | RangeTest:
     >>> find(step, lowest=1e-5).status
     'ok'
     """
-    if not callable(problem) or is_trainable(problem):
+    if not callable(problem) or is_trainable(problem) or is_training_function(problem):
         return map_rates(problem, **options)
     check_is_step(problem)
     return range_test(problem, **options)

@@ -61,6 +61,13 @@ def test_a_comparison_uses_the_runs_again(found, engine):
     assert result.answer["cost"]["runs"] == 2
 
 
+def test_a_function_that_trains_is_not_a_step():
+    keys = {"epochs": 4, "updates_per_epoch": 2, "seeds": 2, "rates": [0.01, 0.1], "store": ":memory:"}
+    found = ss.find(quick, quiet=True, **keys)
+    assert isinstance(found, ss.RateMap)
+    assert found.best == 0.1
+
+
 def test_a_training_function_has_a_map():
     training = ss.Training(quick, epochs=4, metric="accuracy", updates_per_epoch=5)
     found = ss.find(training, store=":memory:", quiet=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError
 
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 LOWEST, HIGHEST, UPDATES = 1e-6, 10.0, 700  # of a sweep, unless it ends early
 SWEEPS = 5  # of a step that can be reset
 WINDOW = 5  # losses whose median counts, so that one odd batch does not end a sweep
@@ -75,6 +77,22 @@ def ramp_of_rates(lowest: float, highest: float, updates: int, shape: str = "exp
         raise StudyError(f'ramp={shown(shape)} must be "exponential" or "linear"')
     rates[[0, -1]] = lowest, highest
     return rates
+
+
+def is_training_function(value: Any) -> bool:
+    """Return whether a function is one that trains a whole run: a step takes one argument, it takes several.
+
+    >>> is_training_function(lambda schedule, seed, report: None), is_training_function(lambda rate: 1.0)
+    (True, False)
+    """
+    if not inspect.isroutine(value):
+        return False
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):  # of a builtin
+        return False
+    needed = [each for each in parameters if each.default is each.empty and each.kind in POSITIONAL]
+    return len(needed) > 1
 
 
 def check_is_step(value: Any) -> None:
