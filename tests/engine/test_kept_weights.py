@@ -214,3 +214,11 @@ def test_a_model_that_changes_when_it_is_rebuilt_is_refused():
         restore(model, [[1, 0, np.zeros(9), False]])
     with pytest.raises(ProblemError, match="is missing"):
         restore(model, [[99, 0, np.zeros(9), False]])
+
+
+def test_a_text_model_draws_weights_for_its_seeds_alone():
+    member = KerasMember(task_of("mlp(5)"))
+    assert all(not np.any(weight) for weight in member.model.get_weights())  # none while it is built
+    one, other = starts(member)
+    assert {name for name in one if np.ptp(one[name]) > 0} == {"dense/kernel", "output/kernel"}
+    assert all(not np.array_equal(one[name], other[name]) for name in ("dense/kernel", "output/kernel"))

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from stepsize.problems.models.kept_weights import Initialisers, kept_variables
+from stepsize.problems.models.kept_weights import Initialisers
 
 
 def is_generator_state(variable: Any) -> bool:
@@ -20,14 +20,15 @@ def is_generator_state(variable: Any) -> bool:
     return variable.name == "seed_generator_state"
 
 
-def starter(model: Any, initialisers: Initialisers) -> Callable[[jax.Array], list[jax.Array]]:
+def starter(
+    model: Any, initialisers: Initialisers, kept: frozenset[int]
+) -> Callable[[jax.Array], list[jax.Array]]:
     """Return the function seed -> initial values of the trainable variables, and then of the others.
 
     Variable i of seed s draws from the JAX key `fold_in(key(s), i)`, so all candidates of a seed share
-    weights and dropout masks. Frozen variables, and others of `kept_weights`, keep their current value.
+    weights and dropout masks. Variables whose ids are in `kept`, such as frozen ones, keep their value.
     """
     variables = [*model.trainable_variables, *model.non_trainable_variables]
-    kept = kept_variables(model, initialisers)
 
     def value(variable: Any, key: jax.Array) -> jax.Array:
         data = jax.random.key_data(key)

@@ -28,7 +28,7 @@ from stepsize.engine.keras.initial_weights import is_generator_state, starter
 from stepsize.engine.member import Driven, RunningMetric, State, advanced
 from stepsize.engine.numeric_settings import Number
 from stepsize.engine.task import Task
-from stepsize.problems.models.kept_weights import recorded_initialisers
+from stepsize.problems.models.kept_weights import kept_variables, recorded_initialisers
 from stepsize.problems.models.keras_models import Built
 from stepsize.problems.models.scorers import Scorer
 from stepsize.problems.target_encoding import encode
@@ -44,7 +44,7 @@ class KerasMember:
     initial_shapes = None
 
     def __init__(self, task: Task) -> None:
-        with recorded_initialisers() as initialisers:
+        with recorded_initialisers(draw=not task.is_text) as initialisers:
             self.built = build_task(task)
         self._task = task
         self.scorer: Scorer | RunningMetric = self.built.scorer
@@ -54,7 +54,10 @@ class KerasMember:
         self._generator = [is_generator_state(v) for v in self.model.non_trainable_variables]
         self._rate_slot = [v is self.optimizer._learning_rate for v in self.optimizer.variables].index(True)
         self._slots = [v.value for v in self.optimizer.variables]
-        self._initial = starter(self.model, {} if task.model.get("from_weights") else initialisers)
+        if task.model.get("from_weights"):
+            initialisers = {}
+        kept = frozenset() if task.is_text else kept_variables(self.model, initialisers)
+        self._initial = starter(self.model, initialisers, kept)
         kernels = [v.shape for v in self.model.trainable_variables]
         self.weights = sum(map(prod, kernels))
         units = sum(prod(shape) * shape[-1] for shape in kernels if shape)

@@ -42,11 +42,12 @@ STARTS = {
 
 
 @contextmanager
-def recorded_initialisers() -> Iterator[Initialisers]:
+def recorded_initialisers(*, draw: bool = True) -> Iterator[Initialisers]:
     """Record the initialiser of every variable that layers create inside the block, by the variable's id.
 
     A function, or a class of the user's own without a seed, is left out: it cannot be called again for
-    another seed.
+    another seed. Without `draw` the variables are 0, so that no program is compiled to draw values that
+    nobody reads.
     """
     import keras
 
@@ -54,8 +55,10 @@ def recorded_initialisers() -> Iterator[Initialisers]:
     original = keras.layers.Layer.add_weight
 
     def add_weight(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        variable = original(layer, *args, **kwargs)
         argument = kwargs.get("initializer") or (args[1] if len(args) > 1 else None)
+        if not draw:
+            args, kwargs = args[:1], {**kwargs, "initializer": _zeros}
+        variable = original(layer, *args, **kwargs)
         default = "glorot_uniform" if "float" in str(variable.dtype) else "zeros"
         initialiser = keras.initializers.get(argument or default)
         if hasattr(initialiser, "seed") or _is_keras(type(initialiser)):
@@ -67,6 +70,10 @@ def recorded_initialisers() -> Iterator[Initialisers]:
         yield initialisers
     finally:
         keras.layers.Layer.add_weight = original
+
+
+def _zeros(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return np.zeros(shape, dtype)
 
 
 def kept_places(model: Any, twin: Any = None, initialisers: Initialisers | None = None) -> list[Place]:
