@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack, overload
 
@@ -17,13 +18,11 @@ from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import StudyError
 from stepsize.find_results import RangeTest, RateMap
-from stepsize.range_test.summary import Shape, summarise_sweeps
+from stepsize.range_test.summary import Shape, summarise_sweeps, sweeps_agree
 from stepsize.range_test.sweeps import HIGHEST as HIGHEST_RATE
 from stepsize.range_test.sweeps import LOWEST as LOWEST_RATE
 from stepsize.range_test.sweeps import (
-    SWEEPS,
     UPDATES,
-    Restorable,
     Step,
     check_is_step,
     is_training_function,
@@ -99,7 +98,7 @@ def find(problem: Any, **options: Any) -> RateMap | RangeTest:
     update at a rate and returns the loss of its batch. The rate rises from `lowest` to `highest` in `updates`
     updates; `ramp` is "exponential" or "linear". A step with `reset(sweep)` and `restore()`, such as those of
     `stepsize.range_test.torch`, `.keras` and `.optax`, makes five `sweeps` from the same weights on different
-    batches, and leaves everything as it was.
+    batches, or ten if the first five disagree, and leaves everything as it was.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
@@ -131,8 +130,8 @@ def range_test(
 ) -> RangeTest:
     """Return the range test of a step; `find` describes the arguments."""
     rates = ramp_of_rates(lowest, highest, updates, ramp)
-    count = sweeps if sweeps is not None else SWEEPS if isinstance(step, Restorable) else 1
-    return RangeTest(summarise_sweeps(rates, run_sweeps(step, rates, count), ramp))
+    made = run_sweeps(step, rates, sweeps, partial(sweeps_agree, rates, shape=ramp))
+    return RangeTest(summarise_sweeps(rates, made, ramp))
 
 
 def map_rates(

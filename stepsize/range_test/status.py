@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from stepsize.range_test.curve import Curve
-from stepsize.range_test.suggestions import TENTH, lowest
+from stepsize.range_test.suggestions import TENTH, lowest, risen
 from stepsize.range_test.sweeps import Sweep
 
 Status = Literal["ok", "unstable", "flat", "still_falling", "diverged_at_once", "too_few_batches"]
@@ -19,7 +19,8 @@ PER_DECADE = 60  # updates; on a faster ramp a rate has no time to show its effe
 FEWEST = 20  # losses that a sweep needs to be smoothed
 ERRORS = 5.0  # standard errors that a fall must exceed
 SMALLEST = 1e-4  # of the loss: a smaller fall does not count
-APART = 3.0  # unstable: the highest suggestion of a sweep is more than this many times the lowest
+AGREE = 1.4  # the highest suggestion of five sweeps is at most this many times the lowest: five are enough
+UNSURE = 1.9  # unstable: the upper end of the median's interval is more than this many times the lower end
 AT_ONCE = 0.2  # of the ramp: a loss that never fell and diverges before this point does so at once
 NEAR_THE_TOP = 0.1  # decades: a lowest loss this close to the highest rate is not a minimum
 
@@ -43,9 +44,27 @@ def status_of_curve(
         return "diverged_at_once" if lost and len(curve.rates) < AT_ONCE * len(rates) else "flat"
     if curve.rates[lowest(curve)] >= rates[-1] / 10**NEAR_THE_TOP or not rises(curve):
         return "still_falling"
-    if len(suggested) < len(sweeps):  # some ended before they could suggest anything
-        return "unstable"
-    return "unstable" if max(suggested) > APART * min(suggested) else "ok"
+    shortest = min(len(sweep.losses) for sweep in sweeps)
+    if len(suggested) < len(sweeps) or rates[shortest - 1] < curve.rates[risen(curve)] / TENTH:
+        return "unstable"  # a sweep ended before it could suggest anything, or below the suggested rate
+    low, high = interval_of_median(suggested)
+    return "unstable" if high > UNSURE * low else "ok"
+
+
+def interval_of_median(values: Sequence[float]) -> tuple[float, float]:
+    """Return an interval that holds the median of the distribution that `values` come from.
+
+    It reaches from the k-th lowest to the k-th highest value, with the highest k for which it holds the
+    median with 95 % confidence, whatever the distribution. Fewer than six values reach no more than 94 %.
+
+    >>> interval_of_median([3.0, 1.0, 2.0, 9.0, 4.0, 5.0, 6.0, 7.0, 8.0, 20.0])
+    (2.0, 9.0)
+    """
+    ordered, count, outside, skip = sorted(values), len(values), 0.5 ** len(values), 0
+    while 2 * (outside + math.comb(count, skip + 1) * 0.5**count) <= 0.05:
+        skip += 1
+        outside += math.comb(count, skip) * 0.5**count
+    return ordered[skip], ordered[-1 - skip]
 
 
 def falls(curve: Curve) -> bool:
@@ -100,7 +119,7 @@ def advice(status: Status, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
             f"The loss did not rise again by the highest rate, {highest_rate:g}: try "
             f"highest={highest_rate * TENTH:g}, or fewer updates if the loss is almost 0 by then."
         )
-    return "The sweeps disagree: use more sweeps (sweeps=10) or larger batches."
+    return f"The sweeps disagree: use more sweeps (sweeps={2 * max(len(sweeps), 5)}) or larger batches."
 
 
 def _is_linear(rates: np.ndarray) -> bool:

@@ -10,7 +10,17 @@ import numpy as np
 from stepsize.number_format import rate
 from stepsize.range_test.answer import CurvePoint, RangeTestAnswer, SuggestedRate
 from stepsize.range_test.curve import Curve, make_curve
-from stepsize.range_test.status import FEWEST, Status, advice, falls, rises, status_of_curve, status_of_sweeps
+from stepsize.range_test.status import (
+    AGREE,
+    FEWEST,
+    Status,
+    advice,
+    falls,
+    interval_of_median,
+    rises,
+    status_of_curve,
+    status_of_sweeps,
+)
 from stepsize.range_test.suggestions import RECOMMENDED, half_of_the_fall, risen, suggest
 from stepsize.range_test.sweeps import Sweep
 
@@ -33,9 +43,7 @@ def summarise_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -
         single = [_of_one(rates, sweep, shape) for sweep in sweeps if len(sweep.losses) >= FEWEST]
         status = status_of_curve(curve, rates, sweeps, single)
         if status == "ok":
-            ends = [min(single), max(single)] if len(sweeps) > 1 else None
-            worth = [half_of_the_fall(curve), float(curve.rates[risen(curve)])]
-            best = SuggestedRate(rate=suggestions[RECOMMENDED], range=worth, sweeps=ends)
+            best = _best(curve, suggestions[RECOMMENDED], single)
     spread = max(suggestions.values()) / min(suggestions.values()) if suggestions else None
     return RangeTestAnswer(
         status=status,
@@ -50,6 +58,24 @@ def summarise_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -
         updates=len(rates),
         ends=[sweep.end for sweep in sweeps],
         notes=_notes(best, sweeps),
+    )
+
+
+def sweeps_agree(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -> bool:
+    """Return whether more sweeps would not make the answer much more certain."""
+    if status_of_sweeps(rates, sweeps) is not None or any(len(sweep.losses) < FEWEST for sweep in sweeps):
+        return True
+    curve = make_curve(rates, sweeps, shape)
+    single = [_of_one(rates, sweep, shape) for sweep in sweeps]
+    return not (falls(curve) and rises(curve)) or max(single) <= AGREE * min(single)
+
+
+def _best(curve: Curve, suggestion: float, single: Sequence[float]) -> SuggestedRate:
+    return SuggestedRate(
+        rate=suggestion,
+        ci95=list(interval_of_median(single)) if len(single) >= 6 else None,
+        range=[half_of_the_fall(curve), float(curve.rates[risen(curve)])],
+        sweeps=[min(single), max(single)] if len(single) > 1 else None,
     )
 
 
@@ -88,4 +114,6 @@ def _notes(best: SuggestedRate | None, sweeps: Sequence[Sweep]) -> list[str]:
     else:
         low, high = best["sweeps"]
         notes.append(f"Single sweeps suggest {rate(low)} to {rate(high)} ({len(sweeps)} sweeps).")
+        if best["ci95"] is not None:
+            notes[-1] += " The 95 % interval of their median is {} to {}.".format(*map(rate, best["ci95"]))
     return notes

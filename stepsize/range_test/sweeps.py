@@ -15,7 +15,7 @@ from stepsize.errors import StudyError
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 LOWEST, HIGHEST, UPDATES = 1e-6, 10.0, 700  # of a sweep, unless it ends early
-SWEEPS = 5  # of a step that can be reset
+SWEEPS, AGAIN = 5, 5  # of a step that can be reset; more of them if the first disagree
 WINDOW = 5  # losses whose median counts, so that one odd batch does not end a sweep
 TIMES = 3.0  # a loss diverges when it is this many times its fall above its start
 NOISE = 10.0  # and this many standard deviations of a batch's loss
@@ -109,23 +109,32 @@ def check_is_step(value: Any) -> None:
             raise StudyError(f"find({type(value).__name__}) got {kind}; pass a step of it: find({step})")
 
 
-def run_sweeps(step: Step, rates: Sequence[float] | np.ndarray, count: int) -> list[Sweep]:
+def run_sweeps(
+    step: Step,
+    rates: Sequence[float] | np.ndarray,
+    count: int | None,
+    agree: Callable[[list[Sweep]], bool] = lambda sweeps: True,
+) -> list[Sweep]:
     """Return `count` sweeps; a step that can be restored is reset before each one and restored at the end.
+
+    Without a count, a step that can be restored makes five, and five more unless the first five agree.
 
     Raises: StudyError for more than one sweep of a step that has no `reset`, or a loss that is not a number.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
         raise StudyError(f"sweeps={shown(count)} must be a positive whole number")
     if not isinstance(step, Restorable):
-        if count > 1:
+        if count is not None and count > 1:
             raise StudyError(
                 f"sweeps={count} needs a step that can be reset: an object with __call__(rate), "
                 "reset(sweep) and restore(), such as stepsize.range_test.torch.TorchStep"
             )
         return [run_sweep(step, rates)]
-    sweeps = []
+    sweeps: list[Sweep] = []
     try:
-        for number in range(count):
+        for number in range(count or SWEEPS + AGAIN):
+            if count is None and number == SWEEPS and agree(sweeps):
+                break
             step.reset(number)
             sweeps.append(run_sweep(step, rates))
     finally:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import stepsize as ss
+from stepsize.range_test.status import interval_of_median
 
 UPDATES = 700
 
@@ -145,3 +146,31 @@ def test_one_sweep_that_ends_early_makes_the_answer_unstable(updates):
     result = ss.find(step, updates=UPDATES)
     assert (result.status, result.best) == ("unstable", None)
     assert result.answer["ends"].count("not finite") == 1
+
+
+@pytest.mark.parametrize(("rises_at", "count"), [([0.02] * 10, 5), ([0.02, 0.03] * 5, 10)])
+def test_five_more_sweeps_are_made_if_five_disagree(rises_at, count):
+    step, sweeps = MadeUp(valley, noise=0), []
+
+    def reset(sweep):
+        sweeps.append(sweep)
+        step.loss = lambda rate: valley(rate, 0.001, rises_at[sweep])
+
+    step.reset = reset
+    result = ss.find(step, updates=UPDATES)
+    assert sweeps == list(range(count))
+    low, high = result.answer["best"]["sweeps"]
+    if count == 5:
+        assert result.answer["best"]["ci95"] is None
+        assert "(5 sweeps)." in str(result)
+    else:
+        assert high / low == pytest.approx(1.5, rel=0.05)
+        assert result.answer["best"]["ci95"] == [low, high]
+        assert "The 95 % interval of their median is" in " ".join(str(result).split())
+
+
+def test_the_interval_of_a_median_holds_it_as_often_as_promised():
+    draws = np.random.default_rng(0).lognormal(0, 1, (4000, 10))
+    ends = np.array([interval_of_median(list(row)) for row in draws])
+    share = np.mean((ends[:, 0] <= 1) & (ends[:, 1] >= 1))
+    assert 0.96 < share < 0.99  # 0.979 by the binomial distribution
