@@ -64,6 +64,7 @@ def find(
     updates: int = UPDATES,
     ramp: Shape = "exponential",
     sweeps: int | None = None,
+    quiet: bool = False,
 ) -> RangeTest: ...
 @overload
 def find(
@@ -127,10 +128,17 @@ def range_test(
     updates: int = UPDATES,
     ramp: Shape = "exponential",
     sweeps: int | None = None,
+    quiet: bool = False,
 ) -> RangeTest:
     """Return the range test of a step; `find` describes the arguments."""
     rates = ramp_of_rates(lowest, highest, updates, ramp)
-    made = run_sweeps(step, rates, sweeps, partial(sweeps_agree, rates, shape=ramp))
+    agree = partial(sweeps_agree, rates, shape=ramp)
+    with ProgressLine(sys.stderr, quiet) as line:
+
+        def show(sweep: int, update: int) -> None:
+            line.write("", f"sweep {sweep + 1}: {update:,} of {updates:,} updates")
+
+        made = run_sweeps(step, rates, sweeps, agree, show)
     return RangeTest(summarise_sweeps(rates, made, ramp))
 
 

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -114,10 +115,12 @@ def run_sweeps(
     rates: Sequence[float] | np.ndarray,
     count: int | None,
     agree: Callable[[list[Sweep]], bool] = lambda sweeps: True,
+    on_update: Callable[[int, int], None] = lambda sweep, update: None,
 ) -> list[Sweep]:
     """Return `count` sweeps; a step that can be restored is reset before each one and restored at the end.
 
-    Without a count, a step that can be restored makes five, and five more unless the first five agree.
+    Without a count, a step that can be restored makes five, and five more unless the first five `agree`.
+    `on_update` is called with the number of the sweep, from 0, and of the update, from 1.
 
     Raises: StudyError for more than one sweep of a step that has no `reset`, or a loss that is not a number.
     """
@@ -129,24 +132,28 @@ def run_sweeps(
                 f"sweeps={count} needs a step that can be reset: an object with __call__(rate), "
                 "reset(sweep) and restore(), such as stepsize.range_test.torch.TorchStep"
             )
-        return [run_sweep(step, rates)]
+        return [run_sweep(step, rates, partial(on_update, 0))]
     sweeps: list[Sweep] = []
     try:
         for number in range(count or SWEEPS + AGAIN):
             if count is None and number == SWEEPS and agree(sweeps):
                 break
             step.reset(number)
-            sweeps.append(run_sweep(step, rates))
+            sweeps.append(run_sweep(step, rates, partial(on_update, number)))
     finally:
         step.restore()
     return sweeps
 
 
-def run_sweep(step: Step | Callable[[float], Any], rates: Sequence[float] | np.ndarray) -> Sweep:
+def run_sweep(
+    step: Step | Callable[[float], Any],
+    rates: Sequence[float] | np.ndarray,
+    on_update: Callable[[int], None] = lambda update: None,
+) -> Sweep:
     """Return the losses of one sweep, which ends early if the loss diverges or the batches run out."""
     losses: list[float] = []
     watch = DivergenceWatch()
-    for rate in rates:
+    for number, rate in enumerate(rates, 1):
         try:
             loss = _number(step(float(rate)), float(rate))
         except StopIteration:
@@ -154,6 +161,7 @@ def run_sweep(step: Step | Callable[[float], Any], rates: Sequence[float] | np.n
         if not math.isfinite(loss):
             return Sweep(np.array(losses), "not finite")
         losses.append(loss)
+        on_update(number)
         if watch.diverges(losses):
             return Sweep(np.array(losses), "diverged")
     return Sweep(np.array(losses), "complete")

@@ -10,15 +10,16 @@ from stepsize.number_format import duration, pace
 from stepsize.study.runner import Progress
 
 EVERY = 10.0  # seconds between lines where there is no terminal
+REDRAW = 0.1  # seconds between updates of the line on a terminal, within a stage
 
 
 class ProgressLine:
-    """Shows how far a study is; use it as a context manager."""
+    """Shows how far a study or a range test is; use it as a context manager."""
 
     def __init__(self, stream: TextIO, quiet: bool = False) -> None:
         self._stream, self._quiet = stream, quiet
         self._live = stream.isatty()
-        self._last = ("", 0.0)
+        self._last = ("", time.monotonic())
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -31,18 +32,18 @@ class ProgressLine:
             self._stream.flush()
 
     def show(self, progress: Progress) -> None:
-        """Show the progress, over the line before it on a terminal."""
-        if self._quiet:
+        """Show the progress of a study, over the line before it on a terminal."""
+        self.write(progress.stage, describe(progress))
+
+    def write(self, stage: str, text: str) -> None:
+        """Show a text, unless another one of the same stage was shown a moment ago."""
+        shown, when = self._last
+        wait = REDRAW if self._live else EVERY
+        if self._quiet or (stage == shown and time.monotonic() - when < wait):
             return
-        text = describe(progress)
-        if self._live:
-            self._stream.write(f"\r\x1b[K{text}")
-            self._stream.flush()
-            return
-        stage, when = self._last
-        if progress.stage != stage or time.monotonic() - when > EVERY:
-            self._stream.write(f"{text}\n")
-            self._last = (progress.stage, time.monotonic())
+        self._stream.write(f"\r\x1b[K{text}" if self._live else f"{text}\n")
+        self._stream.flush()
+        self._last = (stage, time.monotonic())
 
 
 def describe(progress: Progress) -> str:

@@ -4,6 +4,8 @@ import io
 
 import pytest
 
+import stepsize as ss
+from stepsize.report import progress as progress_line
 from stepsize.report.progress import ProgressLine, describe
 from stepsize.study.runner import Progress
 
@@ -21,11 +23,23 @@ def show(stream, quiet=False):
     return stream.getvalue()
 
 
-def test_a_terminal_has_one_line_that_is_cleared_at_the_end():
+@pytest.mark.parametrize(("wait", "lines"), [(0.0, 20), (100.0, 2)])
+def test_a_terminal_has_one_line_that_is_cleared_at_the_end(monkeypatch, wait, lines):
+    monkeypatch.setattr(progress_line, "REDRAW", wait)
     shown = show(Terminal())
     assert "\n" not in shown
-    assert shown.count("\r") == 21
+    assert shown.count("\r") == lines + 1
     assert shown.endswith("\r\x1b[K")
+
+
+def test_a_range_test_shows_its_sweeps_if_it_takes_long(monkeypatch, capsys):
+    ss.find(lambda rate: 1.0, updates=20)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress_line, "EVERY", 0.0)
+    ss.find(lambda rate: 1.0, updates=20)
+    assert capsys.readouterr().err.splitlines()[:2] == [f"sweep 1: {n} of 20 updates" for n in (1, 2)]
+    ss.find(lambda rate: 1.0, updates=20, quiet=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_elsewhere_each_stage_has_its_line():
