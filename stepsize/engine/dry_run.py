@@ -11,7 +11,7 @@ from stepsize.engine.batches import Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block
-from stepsize.engine.windows.rewriting import CONVOLUTION, windows_in
+from stepsize.engine.windows.rewriting import has_convolutions
 from stepsize.errors import InputError, ProblemError, first_line, save_traceback
 
 
@@ -45,9 +45,8 @@ def reason_for_series(population: Population) -> str | None:
             f"the model cannot be trained on JAX: {type(error).__name__}: {first_line(error)}; the whole "
             f"message is in {save_traceback()}"
         ) from error
-    convolutions = [each for each in windows_in(traced.jaxpr) if each.primitive.name == CONVOLUTION]
-    if convolutions:  # side by side they take up to 1.4 times as long
-        return "convolutions as matrix products" if population.replaces_windows else "convolutions"
+    if has_convolutions(traced.jaxpr):  # side by side they take longer
+        return "convolutions"
     try:
         jax.eval_shape(two, _two_of(run), shared, data, rows)
     except Exception as error:  # an operation without a batching rule may raise anything

@@ -51,8 +51,7 @@ class Population:
         self.task = task
         self.member = member_of(task)
         self.update, predict = self.member.update, self.member.predict
-        self.replaces_windows = not task.is_text and jax.default_backend() == "cpu"
-        if self.replaces_windows:
+        if not task.is_text and jax.default_backend() == "cpu":
             self.update, predict = without_windows(self.update), without_windows(predict)
         self._scoring = Scoring(self.member, task, predict)
         seed: Any = jax.ShapeDtypeStruct((), jnp.uint32)

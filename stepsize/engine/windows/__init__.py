@@ -1,1 +1,1 @@
-"""Windows: convolutions and poolings as slices and matrix products, which are fast in any loop on a CPU."""
+"""Windows: convolutions and poolings in forms that are fast in any loop on a CPU."""

@@ -1,7 +1,10 @@
-"""Convolutions as matrix products of slices, for CPUs.
+"""Convolutions in the form that is fastest inside a loop on a CPU.
 
-Inside a loop XLA computes a convolution on a CPU many times more slowly than outside one. Its products are as
-fast in a loop, so every convolution becomes one product, in the form that makes the least intermediate:
+XLA has a fast convolution for images in one order of the axes: batch, places, channels. Outside a loop it
+brings every convolution into that order; inside a loop it does not, and falls back on one that is many times
+slower. So a convolution of images is brought into that order here (*ordered*). Of other convolutions XLA's is
+not fast in any order, while its products are. They become one product, in the form that makes the least
+intermediate:
 
 - *gather*: the pixels under the window are put beside each other, [positions, window * channels], and
   multiplied with the kernel;
@@ -26,6 +29,8 @@ from jax import lax
 
 from stepsize.engine.windows.slicing import in_pieces, slices, sum_of_pieces
 
+IMAGE, WINDOW = (0, 3, 1, 2), (3, 2, 0, 1)  # batch, places, channels; window, inputs, outputs
+ORDER = lax.ConvDimensionNumbers(IMAGE, WINDOW, IMAGE)
 MOST_SLICES = 256  # of one convolution; one that needs more is left to XLA
 
 Axes = tuple[int, ...]
@@ -89,17 +94,21 @@ def read_convolution(params: dict[str, Any], x: Any, kernel: Any, shape: Sequenc
     )
 
 
-def is_product(params: dict[str, Any], kernel: Any, shape: Sequence[int]) -> bool:
-    """Return whether a convolution becomes a product: if it does not need too many slices for that."""
-    _, (_, _, *window), result = params["dimension_numbers"]
-    taps, places = (prod(kernel.shape[axis] for axis in window), prod(shape[axis] for axis in result[2:]))
-    return (places if params["batch_group_count"] > 1 else min(taps, places)) <= MOST_SLICES
+def is_rewritten(params: dict[str, Any], x: Any, kernel: Any, shape: Sequence[int]) -> bool:
+    """Return whether a convolution gets another form: it is not fast, and does not need too many slices."""
+    conv = read_convolution(params, x, kernel, shape)
+    places, taps = prod(conv.positions), prod(conv.lengths)
+    if _can_be_ordered(conv):
+        return params["dimension_numbers"] != ORDER
+    return (places if conv.batch_groups > 1 else min(taps, places)) <= MOST_SLICES
 
 
 def convolution(params: dict[str, Any], x: Any, kernel: Any, shape: Sequence[int]) -> Any:
     """Return the result of a `conv_general_dilated` with these parameters."""
     conv = read_convolution(params, x, kernel, shape)
     places, taps = prod(conv.positions), prod(conv.lengths)
+    if _can_be_ordered(conv):
+        return _arranged(conv, *_ordered(conv, x, kernel))
     if conv.batch_groups > 1 or places < taps:
         return _arranged(conv, *_correlate(conv, x, kernel))
     pixels = prod(x.shape[axis] for axis in conv.spatial)
@@ -112,6 +121,25 @@ def convolution(params: dict[str, Any], x: Any, kernel: Any, shape: Sequence[int
 
 
 # -- the forms -------------------------------------------------------------------------------------------
+
+
+def _can_be_ordered(conv: Convolution) -> bool:
+    """Return whether XLA has a fast form: for images, in one group, with no pixels put between the others."""
+    is_grouped = conv.groups * conv.batch_groups > 1
+    return len(conv.spatial) == 2 and not is_grouped and set(conv.spread) == {1} and prod(conv.lengths) > 1
+
+
+def _ordered(conv: Convolution, x: Any, kernel: Any) -> Named:
+    result = lax.conv_general_dilated(
+        x.transpose(conv.batch, *conv.spatial, conv.channels),
+        kernel.transpose(*conv.window, conv.inputs, conv.outputs),
+        conv.strides,
+        conv.padding,
+        rhs_dilation=conv.gaps,
+        dimension_numbers=ORDER,
+        **conv.options,
+    )
+    return result, ["batch", "at0", "at1", "feature"]
 
 
 def _gather(conv: Convolution, x: Any, kernel: Any) -> Named:

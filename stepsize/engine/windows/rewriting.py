@@ -1,4 +1,4 @@
-"""Rewriting: the same function with its convolutions and poolings replaced by slices and products.
+"""Rewriting: the same function with its convolutions and poolings in forms that are fast in a loop.
 
 Only the engine's own trace is rewritten; Keras and JAX stay as they are. The function is traced, and its
 operations are carried out again one by one, in loops and branches too, with the replacements in the place of
@@ -8,7 +8,7 @@ the operations on windows. It is called after differentiation, so gradients are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
@@ -43,13 +43,22 @@ def windows_in(jaxpr: Jaxpr) -> list[JaxprEqn]:
     return here + [equation for closed in inner for equation in windows_in(closed.jaxpr)]
 
 
+def has_convolutions(jaxpr: Jaxpr) -> bool:
+    """Return whether a function has convolutions, in loops and branches too."""
+    return any(
+        equation.primitive.name == CONVOLUTION
+        or any(has_convolutions(closed.jaxpr) for closed in _inner(equation))
+        for equation in jaxpr.eqns
+    )
+
+
 def _is_replaced(equation: JaxprEqn) -> bool:
     name, params = equation.primitive.name, equation.params
     if name not in WINDOWS:
         return False
     if name == CONVOLUTION:
-        kernel: Any = equation.invars[1].aval
-        return convolutions.is_product(params, kernel, _shape(equation))
+        x, kernel = (cast(Any, operand.aval) for operand in equation.invars)
+        return convolutions.is_rewritten(params, x, kernel, _shape(equation))
     return poolings.is_few_slices(params)
 
 

@@ -1,4 +1,4 @@
-"""Convolutions and poolings as slices and products are those of XLA, with their gradients."""
+"""Convolutions and poolings in their forms for a loop are those of XLA, with their gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from jax import lax
 from keras import layers
 
 from stepsize.engine.windows import slicing
-from stepsize.engine.windows.rewriting import windows_in, without_windows
+from stepsize.engine.windows.convolutions import ORDER
+from stepsize.engine.windows.rewriting import CONVOLUTION, windows_in, without_windows
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -114,13 +115,22 @@ def test_windows_of_whole_numbers_and_minima() -> None:
 
 
 def test_a_convolution_of_too_many_slices_is_left_to_xla() -> None:
-    x = jnp.ones((1, 64, 64, 1))
-    kernel = jnp.ones((20, 20, 1, 1))
+    x, kernel = jnp.ones((1, 600, 1)), jnp.ones((300, 1, 1))
 
     def wide(x: Any) -> Any:
-        return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return lax.conv_general_dilated(x, kernel, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC"))
 
     assert "conv_general_dilated" in str(jax.make_jaxpr(without_windows(wide))(x))
+
+
+@pytest.mark.parametrize("name", ["2d, more channels", "strides", "channels first"])
+def test_convolutions_of_images_have_the_one_order_that_is_fast_in_a_loop(name: str) -> None:
+    """Inside a loop, XLA on a CPU uses its fast convolution for these dimension numbers alone."""
+    function, arguments = gradients(*LAYERS[name])
+    operations = jax.make_jaxpr(without_windows(function))(*arguments).jaxpr.eqns
+    orders = [each.params["dimension_numbers"] for each in operations if each.primitive.name == CONVOLUTION]
+    assert orders
+    assert set(orders) == {ORDER}
 
 
 def test_keras_and_jax_stay_as_they_are() -> None:
