@@ -33,6 +33,11 @@ from stepsize.user_modules import search_path
 BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 """The errors that `Child.send` and `Child.ask` raise when the process has died."""
 
+NESTED = (
+    "this is a training process, which cannot train a study of its own: a module that it imports does so; "
+    "write that code under if __name__ == '__main__':"
+)
+
 DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
 GRACE = 0.5  # seconds that what a child started has to end
 
@@ -42,6 +47,8 @@ module, *sys.path = sys.argv[1:]
 del sys.argv[1:]
 importlib.import_module(module).main()
 """
+
+is_child = False  # whether `serve` runs in this process
 
 Progress = Callable[[Any], None]
 """Called with each progress report of a request."""
@@ -58,10 +65,14 @@ class WorkerError(Exception):
 class Child:
     """A process that runs `main()` of a module; what it writes to standard error is kept.
 
-    Raises: EngineError if the process cannot be started.
+    A child cannot have children: one that imports a module which runs a study would start them without end.
+
+    Raises: EngineError if the process cannot be started, InputError in a child.
     """
 
     def __init__(self, module: str, **environment: str) -> None:
+        if is_child:
+            raise InputError(NESTED)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         try:
             self._process = subprocess.Popen(
@@ -225,6 +236,8 @@ def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = 
     the parent, and the next request is served. `prepare()` runs first. What this process prints goes to
     standard error.
     """
+    global is_child
+    is_child = True
     requests, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)

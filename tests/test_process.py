@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from stepsize.errors import MissingExtra, StudyError, first_line
+from stepsize.errors import InputError, MissingExtra, StudyError, first_line
 from stepsize.process import BROKEN, Child, WorkerError
+from stepsize.study.user_functions.training import Training
 
 WORKER = """
     import multiprocessing, os, queue, random, signal, subprocess, sys, time
     from stepsize.errors import MissingExtra, StudyError
-    from stepsize.process import serve
+    from stepsize.process import Child, serve
 
     prepared = []
 
@@ -60,6 +61,8 @@ WORKER = """
             os.kill(os.getpid(), signal.SIGKILL)
         if request == "start":
             return subprocess.Popen(["sleep", "60"]).pid
+        if request == "nest":
+            return Child("a_worker").pid
         if request == "files":
             return random.__file__, queue.__file__
         for share in (0.5, 1.0):
@@ -132,6 +135,35 @@ def test_the_code_may_fork(child):
     assert child.ask("fork that reports", shares.append) == "done"
     assert shares == []  # a fork has no part in the conversation
     assert child.ask("again")[0] == "again"
+
+
+def test_a_child_has_no_children(child):
+    with pytest.raises(
+        InputError, match=r"cannot train a study of its own.* under if __name__ == '__main__'"
+    ):
+        child.ask("nest")
+    assert child.ask("again")[0] == "again"
+
+
+UNGUARDED = """
+    import os
+    import stepsize as ss
+
+    def train(schedule, seed, report):
+        report(0.5 + schedule(0))
+
+    os.environ["IMPORTS"] += "1"  # of this process and those that started it
+    assert len(os.environ["IMPORTS"]) < 4
+    ss.compare(ss.Training(train, 1, 1), ["constant(0.1)"], 2, store=":memory:", quiet=True)
+"""
+
+
+def test_a_module_that_runs_a_study_when_it_is_imported_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "unguarded.py").write_text(textwrap.dedent(UNGUARDED))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("IMPORTS", "")
+    with pytest.raises(InputError, match=r"raised .*cannot train a study of its own"):
+        Training("unguarded:train", 1, 1)
 
 
 def test_standard_input_is_empty(child):
