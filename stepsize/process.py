@@ -7,7 +7,8 @@ The parent has a `Child` and asks it; the child calls `serve`. An answer is one 
 A child may run the code of a user, which forks, reads standard input, or starts processes that live on. So
 the pipes of a child have descriptors of their own, which no fork of it can read or keep open; its standard
 input is empty; its death is seen although a process that it started lives on; and ending it ends those too.
-The files of the working folder come after Python's own modules when it imports.
+The files of the working folder come after Python's own modules when it imports, and are no part of what this
+package imports at its start.
 """
 
 from __future__ import annotations
@@ -41,11 +42,15 @@ NESTED = (
 DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
 GRACE = 0.5  # seconds that what a child started has to end
 
+FOLDER = str(Path(__file__).parents[1])  # where this package lies
 START = """
 import importlib, sys
-module, *sys.path = sys.argv[1:]
+module, hidden, *path = sys.argv[1:]
 del sys.argv[1:]
-importlib.import_module(module).main()
+sys.path = [entry for entry in path if entry != hidden]
+main = importlib.import_module(module).main
+sys.path = path
+main()
 """
 
 is_child = False  # whether `serve` runs in this process
@@ -73,10 +78,11 @@ class Child:
     def __init__(self, module: str, **environment: str) -> None:
         if is_child:
             raise InputError(NESTED)
+        hidden = os.getcwd() if os.getcwd() != FOLDER else ""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, module, *search_path(sys.path)],
+                [sys.executable, "-P", "-c", START, module, hidden, *search_path(sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,

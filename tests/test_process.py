@@ -13,7 +13,7 @@ from stepsize.process import BROKEN, Child, WorkerError
 from stepsize.study.user_functions.training import Training
 
 WORKER = """
-    import multiprocessing, os, queue, random, signal, subprocess, sys, time
+    import multiprocessing, numpy, os, queue, random, signal, subprocess, sys, time
     from stepsize.errors import MissingExtra, StudyError
     from stepsize.process import Child, serve
 
@@ -196,15 +196,14 @@ def test_what_the_code_started_ends_with_the_caller(child):
     assert_ends(child.pid)
 
 
-def test_files_of_the_working_folder_do_not_hide_pythons_modules(tmp_path, monkeypatch):
-    for name in ("random", "queue", "pickle"):
+def test_files_of_the_working_folder_do_not_hide_what_is_imported(child, monkeypatch):
+    for name in ("random", "queue", "pickle", "numpy"):
         Path(f"{name}.py").write_text(f"open('{name}.txt', 'w')\n")
-    Path("a_worker.py").write_text(textwrap.dedent(WORKER))
     monkeypatch.syspath_prepend("")
-    child = Child("a_worker")
+    second = Child("a_worker")
     folder = os.path.dirname(os.__file__)
-    assert {os.path.dirname(file) for file in child.ask("files")} == {folder}
-    child.end()
+    assert {os.path.dirname(file) for file in second.ask("files")} == {folder}
+    second.end()
     assert not list(Path().glob("*.txt"))
 
 
