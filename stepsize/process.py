@@ -7,8 +7,7 @@ The parent has a `Child` and asks it; the child calls `serve`. An answer is one 
 A child may run the code of a user, which forks, reads standard input, or starts processes that live on. So
 the pipes of a child have descriptors of their own, which no fork of it can read or keep open; its standard
 input is empty; its death is seen although a process that it started lives on; and ending it ends those too.
-The files of the working folder come after Python's own modules when it imports, and are no part of what this
-package imports at its start.
+The files of the working folder come after Python's own modules, and are not imported at its start.
 """
 
 from __future__ import annotations
@@ -34,10 +33,7 @@ from stepsize.user_modules import search_path
 BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 """The errors that `Child.send` and `Child.ask` raise when the process has died."""
 
-NESTED = (
-    "this is a training process, which cannot train a study of its own: a module that it imports does so; "
-    "write that code under if __name__ == '__main__':"
-)
+NESTED = "a training process cannot run a study; write the code that does under if __name__ == '__main__':"
 
 DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
 GRACE = 0.5  # seconds that what a child started has to end
@@ -70,9 +66,8 @@ class WorkerError(Exception):
 class Child:
     """A process that runs `main()` of a module; what it writes to standard error is kept.
 
-    A child cannot have children: one that imports a module which runs a study would start them without end.
-
-    Raises: EngineError if the process cannot be started, InputError in a child.
+    Raises: EngineError if the process cannot be started, InputError in a child: one that imports a module
+    which runs a study would start children without end.
     """
 
     def __init__(self, module: str, **environment: str) -> None:

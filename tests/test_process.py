@@ -138,9 +138,7 @@ def test_the_code_may_fork(child):
 
 
 def test_a_child_has_no_children(child):
-    with pytest.raises(
-        InputError, match=r"cannot train a study of its own.* under if __name__ == '__main__'"
-    ):
+    with pytest.raises(InputError, match=r"cannot run a study; write .* under if __name__ == '__main__'"):
         child.ask("nest")
     assert child.ask("again")[0] == "again"
 
@@ -162,7 +160,7 @@ def test_a_module_that_runs_a_study_when_it_is_imported_is_refused(tmp_path, mon
     (tmp_path / "unguarded.py").write_text(textwrap.dedent(UNGUARDED))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("IMPORTS", "")
-    with pytest.raises(InputError, match=r"raised .*cannot train a study of its own"):
+    with pytest.raises(InputError, match=r"raised .*cannot run a study"):
         Training("unguarded:train", 1, 1)
 
 
