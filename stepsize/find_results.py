@@ -77,7 +77,9 @@ class RateMap:
         Raises: OutputError if the file cannot be written, or would replace one that is not a report.
         """
         check_output("path", path, REPORT)
-        write_output("path", path, REPORT, rate_map_page.render(self.answer))
+        write_output(
+            "path", path, REPORT, rate_map_page.render(self.answer), self.answer["study"]["fingerprint"]
+        )
         return Path(path)
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ The parent has a `Child` and asks it; the child calls `serve`. An answer is one 
 A child may run the code of a user, which forks, reads standard input, or starts processes that live on. So
 the pipes of a child have descriptors of their own, which no fork of it can read or keep open; its standard
 input is empty; its death is seen although a process that it started lives on; and ending it ends those too.
-The files of the working folder come after Python's own modules when it imports.
+The files of the working folder come after Python's own modules, and are not imported at its start.
 """
 
 from __future__ import annotations
@@ -33,15 +33,23 @@ from stepsize.user_modules import search_path
 BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 """The errors that `Child.send` and `Child.ask` raise when the process has died."""
 
+NESTED = "a training process cannot run a study; write the code that does under if __name__ == '__main__':"
+
 DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
 GRACE = 0.5  # seconds that what a child started has to end
 
+FOLDER = str(Path(__file__).parents[1])  # where this package lies
 START = """
 import importlib, sys
-module, *sys.path = sys.argv[1:]
+module, hidden, *path = sys.argv[1:]
 del sys.argv[1:]
-importlib.import_module(module).main()
+sys.path = [entry for entry in path if entry != hidden]
+main = importlib.import_module(module).main
+sys.path = path
+main()
 """
+
+is_child = False  # whether `serve` runs in this process
 
 Progress = Callable[[Any], None]
 """Called with each progress report of a request."""
@@ -58,14 +66,18 @@ class WorkerError(Exception):
 class Child:
     """A process that runs `main()` of a module; what it writes to standard error is kept.
 
-    Raises: EngineError if the process cannot be started.
+    Raises: EngineError if the process cannot be started, InputError in a child: one that imports a module
+    which runs a study would start children without end.
     """
 
     def __init__(self, module: str, **environment: str) -> None:
+        if is_child:
+            raise InputError(NESTED)
+        hidden = os.getcwd() if os.getcwd() != FOLDER else ""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, module, *search_path(sys.path)],
+                [sys.executable, "-P", "-c", START, module, hidden, *search_path(sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -225,6 +237,8 @@ def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = 
     the parent, and the next request is served. `prepare()` runs first. What this process prints goes to
     standard error.
     """
+    global is_child
+    is_child = True
     requests, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)

@@ -8,6 +8,7 @@ import pytest
 
 import stepsize as ss
 from stepsize.errors import StudyError
+from stepsize.output_files import REPORT, write_output
 from tests.support.training_functions import quick
 
 QUICK = {"epochs": 20, "quiet": True, "seeds": 10}
@@ -113,8 +114,15 @@ def test_rates_in_any_order(engine):
 
 
 def test_the_command(command, tmp_path):
+    (tmp_path / "stepsize-results").mkdir()
+    page = tmp_path / "stepsize-results" / "ionosphere-rates.html"
+    write_output("output", page, REPORT, "<p>the map of another problem</p>", "1a2b3c4d")
+    replaced = (
+        "ionosphere-rates.html, which replaces that of another problem; to keep both, give each its own"
+    )
     done = command("find", "ionosphere", "--epochs", 5, "--seeds", 3, "--with", "momentum=0.5", "-q")
     assert done.returncode == 0, done.stderr
+    assert replaced in done.stderr
     assert "With momentum=0.5:" in done.stdout
     assert "Next: stepsize compare ionosphere --epochs 5\n" in done.stdout
     assert (tmp_path / "stepsize-results" / "ionosphere.sqlite").exists()
@@ -123,6 +131,7 @@ def test_the_command(command, tmp_path):
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["cost"]["runs"] == 0
+    assert "replaces" not in done.stderr
     assert [each["settings"] for each in answer["maps"]] == [{}, {"momentum": 0.5}]
 
 

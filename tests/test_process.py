@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from stepsize.errors import MissingExtra, StudyError, first_line
+from stepsize.errors import InputError, MissingExtra, StudyError, first_line
 from stepsize.process import BROKEN, Child, WorkerError
+from stepsize.study.user_functions.training import Training
 
 WORKER = """
-    import multiprocessing, os, queue, random, signal, subprocess, sys, time
+    import multiprocessing, numpy, os, queue, random, signal, subprocess, sys, time
     from stepsize.errors import MissingExtra, StudyError
-    from stepsize.process import serve
+    from stepsize.process import Child, serve
 
     prepared = []
 
@@ -60,6 +61,8 @@ WORKER = """
             os.kill(os.getpid(), signal.SIGKILL)
         if request == "start":
             return subprocess.Popen(["sleep", "60"]).pid
+        if request == "nest":
+            return Child("a_worker").pid
         if request == "files":
             return random.__file__, queue.__file__
         for share in (0.5, 1.0):
@@ -134,6 +137,33 @@ def test_the_code_may_fork(child):
     assert child.ask("again")[0] == "again"
 
 
+def test_a_child_has_no_children(child):
+    with pytest.raises(InputError, match=r"cannot run a study; write .* under if __name__ == '__main__'"):
+        child.ask("nest")
+    assert child.ask("again")[0] == "again"
+
+
+UNGUARDED = """
+    import os
+    import stepsize as ss
+
+    def train(schedule, seed, report):
+        report(0.5 + schedule(0))
+
+    os.environ["IMPORTS"] += "1"  # of this process and those that started it
+    assert len(os.environ["IMPORTS"]) < 4
+    ss.compare(ss.Training(train, 1, 1), ["constant(0.1)"], 2, store=":memory:", quiet=True)
+"""
+
+
+def test_a_module_that_runs_a_study_when_it_is_imported_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "unguarded.py").write_text(textwrap.dedent(UNGUARDED))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("IMPORTS", "")
+    with pytest.raises(InputError, match=r"raised .*cannot run a study"):
+        Training("unguarded:train", 1, 1)
+
+
 def test_standard_input_is_empty(child):
     with pytest.raises(WorkerError, match="EOFError"):
         child.ask("input")
@@ -164,15 +194,14 @@ def test_what_the_code_started_ends_with_the_caller(child):
     assert_ends(child.pid)
 
 
-def test_files_of_the_working_folder_do_not_hide_pythons_modules(tmp_path, monkeypatch):
-    for name in ("random", "queue", "pickle"):
+def test_files_of_the_working_folder_do_not_hide_what_is_imported(child, monkeypatch):
+    for name in ("random", "queue", "pickle", "numpy"):
         Path(f"{name}.py").write_text(f"open('{name}.txt', 'w')\n")
-    Path("a_worker.py").write_text(textwrap.dedent(WORKER))
     monkeypatch.syspath_prepend("")
-    child = Child("a_worker")
+    second = Child("a_worker")
     folder = os.path.dirname(os.__file__)
-    assert {os.path.dirname(file) for file in child.ask("files")} == {folder}
-    child.end()
+    assert {os.path.dirname(file) for file in second.ask("files")} == {folder}
+    second.end()
     assert not list(Path().glob("*.txt"))
 
 

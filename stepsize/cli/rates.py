@@ -19,7 +19,7 @@ from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.studies import ALL_DIVERGED, PRINTING, command_text
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import OutputError, StudyError, require
-from stepsize.output_files import REPORT, RESULTS, check_output
+from stepsize.output_files import REPORT, RESULTS, check_output, study_of
 
 OWN = {"--with", "--rate", "--seeds", "--report", *PRINTING}  # options that `compare` does not share
 
@@ -102,8 +102,12 @@ def find(
 
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         typer.echo(rate_map.render(result.answer, width(), colour, ascii_only()), nl=False)
-    page = result.report(report or RESULTS / f"{result.answer['study']['name']}-rates.html")
-    say(f"Report: {page}")
+    page = report or RESULTS / f"{result.answer['study']['name']}-rates.html"
+    earlier = study_of(page, REPORT)
+    result.report(page)
+    is_another = earlier not in (None, "", result.answer["study"]["fingerprint"])
+    more = ", which replaces that of another problem; to keep both, give each its own --name"
+    say(f"Report: {page}{more if is_another else ''}")
     if result.store is not None:
         say(f"Runs: {result.store}")
     if all(each["status"] == "all_diverged" for each in result.answer["maps"]):

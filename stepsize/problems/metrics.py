@@ -138,9 +138,12 @@ def make_metric(metric: Metric, kind: str, width: int) -> Any:
     import keras
 
     if metric.form is not None:
+        form, objects = deepcopy(dict(metric.form)), import_objects(metric.custom)
+        if form["config"].get("name") in objects:
+            del form["config"]["name"]  # Keras would replace a name that is also a function's by the function
         try:
-            with keras.saving.custom_object_scope(import_objects(metric.custom)):
-                return keras.saving.deserialize_keras_object(deepcopy(dict(metric.form)))
+            with keras.saving.custom_object_scope(objects):
+                return keras.saving.deserialize_keras_object(form)
         except (TypeError, ValueError, ImportError, AttributeError) as error:
             raise ProblemError(
                 f"metric {metric.name!r} cannot be rebuilt: {first_line(error)[:160]}; a class of your own "

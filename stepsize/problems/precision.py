@@ -6,7 +6,9 @@ Columns whose spread is small beside that rounding stay in float64 until their m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from stepsize.errors import ProblemError
 BLOCK = 2**26  # bytes of an array read at once, so that one on disk is never loaded as a whole
 FINE = 4096  # steps of a float32 in a standard deviation from which on rounding does not matter
 COARSE = 64  # steps below which it changes the data
+EXACT = 2**53  # whole numbers beyond it are rounded even in float64
+LONG = re.compile(r"[-+]?\d{16,}", re.ASCII)  # texts of such numbers
 
 
 def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -87,3 +91,33 @@ def centre(array: np.ndarray) -> np.ndarray:
     """Return the mean of each column of an array [rows, ...] without its gaps; 0 if it has no number."""
     finite = np.isfinite(array)
     return np.where(finite, array, 0).sum(axis=0, dtype=np.float64) / np.maximum(finite.sum(axis=0), 1)
+
+
+def merged_whole(values: np.ndarray | Iterable[str]) -> tuple[int, int] | None:
+    """Return two whole numbers, of a column of an array or of texts, that float64 makes one; else None.
+
+    >>> merged_whole(np.array([5, 2**53, 2**53 + 1])), merged_whole(["5", "1e20", "2"])
+    ((9007199254740992, 9007199254740993), None)
+    """
+    if not isinstance(values, np.ndarray):
+        return _first_merged(sorted({int(each) for each in values if LONG.fullmatch(each)}))
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
+        return None
+    if all((block <= EXACT).all() and (block >= -EXACT).all() for _, block in blocks(values)):
+        return None
+    columns = (np.unique(column).tolist() for column in values.reshape(len(values), -1).T)
+    return next(filter(None, map(_first_merged, columns)), None)
+
+
+def _first_merged(ascending: Sequence[int]) -> tuple[int, int] | None:
+    return next((pair for pair in pairwise(ascending) if float(pair[0]) == float(pair[1])), None)
+
+
+def check_whole(what: str, values: np.ndarray | Iterable[str], otherwise: str = "") -> None:
+    """Raise ProblemError for whole numbers that float64 cannot tell apart; `otherwise` is more advice."""
+    pair = merged_whole(values)
+    if pair is not None:
+        raise ProblemError(
+            f"{what} holds the whole numbers {pair[0]} and {pair[1]}, which float64 cannot tell apart; "
+            f"renumber ids from 0{otherwise}"
+        )

@@ -99,6 +99,9 @@ class _Reader:
             return self._chain(node, depth - 1)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             return self._call(node, node.func.id, depth - 1)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FAMILIES:
+            around = node.func.attr
+            raise SpecError(f"{self._part(node)}: write {around} around it, as in {around}(cosine(0.1), ...)")
         raise SpecError(
             f"{self._part(node)} is not part of a spec; "
             "write calls of schedules, numbers, lengths such as 5*epochs, lists, >>, +, * and /"

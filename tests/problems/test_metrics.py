@@ -127,8 +127,9 @@ def test_metrics_of_the_users_own():
         assert metric.custom[0][:2] == ["tests.support.user_models", type(own).__name__]
         assert type(make_metric(metric, "binary", outputs)) is type(own)
         assert scorer(own, "binary", outputs, 2, mode="max").numbers
-    wrapped = keras.metrics.MeanMetricWrapper(one_hot_mse, name="own_mse")
-    assert scorer(wrapped, "binary", 1, 2, mode="min").metric._fn is one_hot_mse
+    for name in ("own_mse", "one_hot_mse", None):
+        wrapped = keras.metrics.MeanMetricWrapper(one_hot_mse, name=name)
+        assert scorer(wrapped, "binary", 1, 2, mode="min").metric._fn is one_hot_mse
     with pytest.raises(ProblemError, match=r"MeanMetricWrapper\(function\)"):
         metric_of(one_hot_mse, "min", "binary")
 

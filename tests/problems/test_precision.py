@@ -85,6 +85,25 @@ def test_ids_beyond_int32_are_refused():
         assert load((ids + LATE[:, None], LATE)).prepare
 
 
+@pytest.mark.parametrize("source", ["array", "frame", "parquet", "csv", "texts"])
+def test_ids_that_float64_makes_one_are_refused(source, tmp_path):
+    ids = 2**53 + np.arange(60)
+    frame = pandas.DataFrame({"id": ids, "b": NOISE, "late": LATE})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    sources = {
+        "array": (np.stack([np.zeros(60, np.int64), ids], axis=1), LATE), "frame": frame,
+        "parquet": tmp_path / "t.parquet", "csv": tmp_path / "t.csv",
+        "texts": frame.assign(id=[f"{each}000" for each in ids]),
+    }  # fmt: skip
+    advice = "renumber ids from 0" + ("" if source == "array" else r", or leave them out \(drop='id'\)")
+    with pytest.raises(ProblemError, match=rf"the whole numbers 9\d+ and 9\d+, which float64 .* {advice}"):
+        load(sources[source], None if source == "array" else "late")
+    nanoseconds = 1_700_000_000_000_000_000 + 10**9 * np.arange(60)  # rounded, and still different
+    steps_of_time = np.diff(load((nanoseconds[:, None], LATE)).trained_x[:, 0])
+    np.testing.assert_allclose(steps_of_time, 1e9, rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.int16])
 def test_a_text_model_gets_whole_numbers_scaled(dtype):
     """It has no embeddings, for which they would have to stay."""

@@ -112,6 +112,10 @@ GRAMMAR = "is not part of a spec; write calls of schedules, numbers, lengths"
         ("eval('1')", "unknown schedule 'eval'"),
         ("cosine.__class__", GRAMMAR),
         ("cosine(0.1).plan(updates=3)", GRAMMAR),
+        (
+            "cosine(0.1, length=5*epochs).repeat(times=8)",
+            r"write repeat around it, as in repeat\(cosine\(0.1\), ...\)",
+        ),
         ("lambda: 1", GRAMMAR),
         ("cosine(0.1) > 1", GRAMMAR),
         ("cosine(0.1) if 1 else 2", GRAMMAR),

@@ -107,6 +107,10 @@ def test_all_diverged():
     answer = answer_of(["constant(0.1)", "cosine(0.1)"], lambda name, seed: None)
     assert answer["verdict"]["status"] == "all_diverged"
     assert "first diverged at update 17" in answer["verdict"]["sentence"]
+    for candidate in answer["candidates"]:
+        assert (candidate["mean"], candidate["ci95"], candidate["sd"]) == (None, None, None)
+    difference = answer["candidates"][1]["vs_baseline"]
+    assert (difference["mean"], difference["ci95"], difference["verdict"]) == (None, None, "not shown")
     json.dumps(answer, allow_nan=False)
 
 

@@ -13,7 +13,7 @@ from stepsize.problems.loading.doubtful_numbers import array_notes
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, part_names, read_roles, test_rows
 from stepsize.problems.loading.targets import recognise
-from stepsize.problems.precision import narrowed
+from stepsize.problems.precision import check_whole, narrowed
 
 DIVIDED = "pixels, divided by 255"
 KEPT = "whole numbers, kept as they are"
@@ -118,6 +118,7 @@ def _input(key: str, values: Any, prepare: bool | None, notes: list[str]) -> np.
         reason = " for embeddings (floats would be scaled)" if prepare is None else ""
         notes.append(f"{what}: {KEPT}{reason}")
         return _as_ids(what, array)
+    check_whole(what, array)
     return narrowed(array)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from stepsize.errors import ProblemError
 from stepsize.problems.loading.number_formats import SHOWN, read_numbers
 from stepsize.problems.loading.number_texts import DATE, listed, quantity_texts, words_among_numbers
+from stepsize.problems.precision import check_whole
 
 CATEGORIES = 50  # most distinct texts of a column; more are taken for names or free text
 PAIR = re.compile(r"\d+:[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)  # as LIBSVM writes a row
@@ -63,6 +64,9 @@ def encode_column(name: str, column: Any, place: Place, mark: str | None = None)
         _raise_for_date(name, column[column.notna()].iloc[0] if column.notna().any() else "", place)
     if kind == "b" and not column.isna().any():
         return [column.to_numpy(bool)]
+    if kind in "iu":
+        whole = column[column.notna()].to_numpy(np.uint64 if kind == "u" else np.int64)
+        check_whole(f"{place.what}, column {name!r}", whole, f", or leave them out (drop={name!r})")
     if kind in "iuf":
         values = column.to_numpy(np.float64, na_value=np.nan)
         return [_check_finite(name, values, column, place)]
@@ -84,6 +88,7 @@ def _encode_texts(
     if str(column.dtype) != "category":
         numbers = read_numbers(present, mark, f"{place.what}, column {name!r}")
         if numbers is not None or not present:
+            check_whole(f"{place.what}, column {name!r}", present, f", or leave them out (drop={name!r})")
             values = np.array(
                 [*([np.nan] if some_missing else []), *(present if numbers is None else numbers)]
             )

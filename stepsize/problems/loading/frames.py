@@ -171,7 +171,7 @@ def _read_target(
 def _values(name: str, column: Any, place: Place, mark: str | None) -> np.ndarray:
     """Return the values of a target: numbers, or texts as they are written."""
     if column.dtype.kind in "biuf":
-        return column.to_numpy(bool if column.dtype.kind == "b" else np.float64)
+        return column.to_numpy({"b": bool, "i": np.int64, "u": np.uint64}.get(column.dtype.kind, np.float64))
     if not _holds_texts(column):
         return np.array([each.strip() if isinstance(each, str) else each for each in column], object)
     texts = texts_of(column)

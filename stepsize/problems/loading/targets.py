@@ -13,6 +13,7 @@ from stepsize.number_format import rounded, span
 from stepsize.problems.data import KINDS, Kind
 from stepsize.problems.loading.doubtful_numbers import missing_code, written_date
 from stepsize.problems.loading.number_texts import alike_texts, check_target_texts, listed
+from stepsize.problems.precision import merged_whole
 
 QUANTITY = 20  # a target of more distinct numbers than this is a quantity, not classes
 LISTED = 6  # classes that a note names at most
@@ -207,10 +208,14 @@ def _as_numbers(values: np.ndarray) -> np.ndarray | None:
 
 
 def _are_codes(values: np.ndarray, numbers: np.ndarray) -> bool:
-    """Return whether texts that are whole numbers are codes, because one is padded or has an exponent."""
+    """Return whether whole numbers are codes: padded, with an exponent, or too long for float64."""
+    if values.dtype.kind in "iu":
+        return merged_whole(values) is not None
     if values.dtype.kind not in "OU" or not (numbers == np.floor(numbers)).all():
         return False
-    texts = [each for each in values.tolist() if isinstance(each, str)]
+    texts = [str(each) for each in values.tolist() if isinstance(each, str | int | np.integer)]
+    if merged_whole(texts) is not None:
+        return True
     few = len(np.unique(numbers)) <= QUANTITY
     return any(map(PADDED_NUMBER.fullmatch, texts)) or (few and not all(map(PLAIN_NUMBER.fullmatch, texts)))
 
@@ -230,7 +235,9 @@ def _is_quantity(numbers: np.ndarray) -> bool:
 
 
 def _name(value: Any) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.15g}" if abs(value) < 1e15 else f"{value:.0f}"
 
 
 def _listed(names: Sequence[str]) -> str:

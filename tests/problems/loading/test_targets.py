@@ -112,6 +112,17 @@ def test_classes_are_called_what_is_written(values, classes):
         ]
 
 
+def test_classes_that_float64_makes_one_keep_their_numbers():
+    ids = np.array([2**53, 2**53 + 1] * 3)
+    for values in (ids, ids.astype(np.uint64), ids.astype(str), ids.astype(object)):
+        target = recognise(values)
+        assert (target.classes, target.y.tolist()) == (("9007199254740992", "9007199254740993"), [0, 1] * 3)
+    with pytest.raises(ProblemError, match=r"40 different texts in 40 rows .* use kind='regression'"):
+        recognise(2**53 + np.arange(40))
+    assert recognise(2**53 + np.arange(40), "regression").kind == "regression"
+    assert recognise(2.0**53 + np.array([0, 2] * 3)).classes == ("9007199254740992", "9007199254740994")
+
+
 def test_padded_numbers_are_quantities_on_request():
     values = np.array([f"{i:03d}" for i in range(30)])
     with pytest.raises(ProblemError, match=r"30 different texts .* or use kind='regression' for quantities"):
