@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Jaxpr
 
 from stepsize.engine.batches import Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block
-from stepsize.engine.windows.rewriting import has_convolutions
+from stepsize.engine.windows.rewriting import CONVOLUTION, operations_in
 from stepsize.errors import InputError, ProblemError, first_line, save_traceback
 
 
@@ -45,12 +47,29 @@ def reason_for_series(population: Population) -> str | None:
             f"the model cannot be trained on JAX: {type(error).__name__}: {first_line(error)}; the whole "
             f"message is in {save_traceback()}"
         ) from error
-    if has_convolutions(traced.jaxpr):  # side by side they take longer
-        return "convolutions"
+    slower = _slower_side_by_side(traced.jaxpr, {leaf.shape for leaf in jax.tree.leaves(run)})
+    if slower:
+        return slower
     try:
         jax.eval_shape(two, _two_of(run), shared, data, rows)
     except Exception as error:  # an operation without a batching rule may raise anything
         return f"not side by side: {first_line(error)[:100]}"
+    return None
+
+
+def _slower_side_by_side(jaxpr: Jaxpr, weights: Collection[tuple[int, ...]]) -> str | None:
+    """Return which operations of an update take longer for several members at once than one after another.
+
+    `weights` are the shapes of the member's values, in which the gradient of a look-up is added up.
+    """
+    for operation in operations_in(jaxpr):
+        name = operation.primitive.name
+        if name == CONVOLUTION:
+            return "convolutions"
+        if name == "scatter-add" and cast(Any, operation.invars[0].aval).shape in weights:
+            return "look-ups"
+        if name == "dot_general" and operation.params["dimension_numbers"][1][0]:
+            return "attention"  # a product of its own for each row
     return None
 
 

@@ -7,7 +7,7 @@ the operations on windows. It is called after differentiation, so gradients are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import jax
@@ -38,18 +38,15 @@ def without_windows(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def windows_in(jaxpr: Jaxpr) -> list[JaxprEqn]:
     """Return the operations on windows that are replaced, those in loops and branches too."""
-    here = [equation for equation in jaxpr.eqns if _is_replaced(equation)]
-    inner = [each for equation in jaxpr.eqns for each in _inner(equation)]
-    return here + [equation for closed in inner for equation in windows_in(closed.jaxpr)]
+    return [equation for equation in operations_in(jaxpr) if _is_replaced(equation)]
 
 
-def has_convolutions(jaxpr: Jaxpr) -> bool:
-    """Return whether a function has convolutions, in loops and branches too."""
-    return any(
-        equation.primitive.name == CONVOLUTION
-        or any(has_convolutions(closed.jaxpr) for closed in _inner(equation))
-        for equation in jaxpr.eqns
-    )
+def operations_in(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
+    """Yield all operations of a function, those in loops and branches too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for closed in _inner(equation):
+            yield from operations_in(closed.jaxpr)
 
 
 def _is_replaced(equation: JaxprEqn) -> bool:

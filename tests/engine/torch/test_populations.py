@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from stepsize.engine.batch_order import batch_order
+from stepsize.engine.dry_run import reason_for_series
 from stepsize.engine.population import Population
 from stepsize.engine.task import Task
 from stepsize.problems.problem import Problem
@@ -232,3 +233,27 @@ def test_a_loss_that_is_a_sum_is_reported_by_row() -> None:
     assert problem.torch_source.model.sums
     np.testing.assert_allclose(curves[0].train_loss, curves[1].train_loss, rtol=1e-5)
     np.testing.assert_allclose(curves[0].valid_loss, curves[1].valid_loss, rtol=1e-5)
+
+
+def words() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(5, 6), nn.ReLU(), Embedded())
+
+
+class Embedded(nn.Module):
+    """A look-up of the largest of six outputs, so that its weights have a gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.table(x.argmax(1))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "reason"),
+    [(mlp, (5,), None), (convolutional, (1, 12, 12), "convolutions"), (words, (5,), "look-ups")],
+)
+def test_models_that_train_in_series_have_a_reason(model: Any, shape: Any, reason: str | None) -> None:
+    population = Population(task_of(problem_of(model, torch.optim.SGD, *shape)))
+    assert reason_for_series(population) == reason
