@@ -1,11 +1,7 @@
-"""Imports: the package loads NumPy only, and its parts know each other in one direction."""
-
-import subprocess
-import sys
+"""Imports: the parts of the package know each other in one direction, and files stay short."""
 
 import pytest
 
-import stepsize
 from tests.support.import_graph import PACKAGE, ROOT, cycle, imported, imports_of, module_of, room_of
 
 # Each part may import those named in the rows above it that it lists, and nothing else of the package.
@@ -89,59 +85,6 @@ READS_NAMES = {  # import what a user or the package's own table names
     "stepsize.user_modules",
 }
 MODULES = {module_of(path): imports_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
-
-
-def loaded_by(statement):
-    """Give the top-level modules that a statement loads in a fresh interpreter."""
-    code = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in done.stdout.split()}
-
-
-def foreign(modules):
-    """Give those of `modules` that are neither ours nor of the standard library."""
-    return {m for m in modules if m not in sys.stdlib_module_names and m not in {"stepsize", "__editable__"}}
-
-
-def test_importing_stepsize_loads_numpy_only():
-    assert foreign(loaded_by("import stepsize")) <= {"numpy"}
-
-
-def test_the_check_above_can_fail():
-    assert "sklearn" in foreign(loaded_by("import stepsize, sklearn"))
-
-
-def test_schedules_need_numpy_only():
-    planning = "import stepsize as ss; (ss.warmup(5 * ss.updates) >> ss.cosine(0.1)).plan(updates=9)"
-    assert foreign(loaded_by(planning)) <= {"numpy"}
-
-
-def test_schedules_are_loaded_when_one_is_used():
-    parts = "print(*sorted(name for name in sys.modules if name.count('.') == 1 and 'stepsize.' in name))"
-    code = f"import sys, stepsize; {parts}; stepsize.cosine; {parts}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, after = done.stdout.splitlines()
-    assert before.split() == ["stepsize.checks", "stepsize.errors", "stepsize.units"]
-    assert after.split() == [
-        f"stepsize.{name}" for name in ["checks", "errors", "metric_directions", "schedules", "units"]
-    ]
-
-
-def test_an_editor_offers_every_public_name():
-    code = "import stepsize; print(*dir(stepsize))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(stepsize.__all__) <= set(done.stdout.split())
-
-
-def test_every_public_name_exists():
-    assert stepsize.__all__ == sorted(stepsize.__all__)
-    for name in stepsize.__all__:
-        assert getattr(stepsize, name).__doc__
-
-
-def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'compar'"):
-        stepsize.compar  # noqa: B018
 
 
 def offences(module, names):

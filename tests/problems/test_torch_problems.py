@@ -1,9 +1,8 @@
-"""PyTorch models as problems: what a user may pass, and a sentence for everything else."""
+"""PyTorch models as problems: what a user may pass."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,158 +14,11 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from stepsize.errors import InputError
-from stepsize.problems.problem import Problem, problem
+from stepsize.problems.problem import problem
 from stepsize.problems.torch.torch_model import TargetForm
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import make_study
-
-torch.manual_seed(0)
-LABELS = (torch.randn(40, 2) > 0).float()
-X, Y, IDS = torch.randn(40, 5), torch.arange(40) % 3, torch.arange(40) % 7
-USUAL = {
-    "loss": nn.CrossEntropyLoss(),
-    "optimizer": torch.optim.SGD,
-    "data": (X, Y),
-    "epochs": 2,
-    "name": "toy",
-}
-
-
-def mlp(outputs: int = 3) -> nn.Module:
-    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, outputs))
-
-
-def toy(model: Any = mlp, **changes: Any) -> Problem:
-    return Problem(model=model, **{**USUAL, **changes})
-
-
-class Layer(nn.Module):
-    """A linear layer, and then what `rest` does with it."""
-
-    def __init__(self, rest: Callable[..., Any] = lambda layer, x: layer(x)) -> None:
-        super().__init__()
-        self.layer, self.rest = nn.Linear(5, 3), rest
-
-    def forward(self, x: torch.Tensor) -> Any:
-        return self.rest(self.layer, x)
-
-
-class TwoInputs(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear, self.embed = nn.Linear(5, 3), nn.Embedding(7, 3)
-
-    def forward(self, x: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        return self.linear(x) + self.embed(ids)
-
-
-class OwnParameter(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.kernel = nn.Parameter(torch.randn(5, 3))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x @ self.kernel
-
-
-def branching(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    y = layer(x)
-    return 2 * y if y.sum() > 0 else y
-
-
-def first_output(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    return layer(x)[:, 0]
-
-
-def hooked() -> nn.Module:
-    model = mlp()
-    model[0].register_full_backward_hook(lambda *_: None)
-    return model
-
-
-BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "depends on data": (
-        {"model": partial(Layer, branching)},
-        r"test_torch_problems.py, line \d+, 'return .*': the graph depends on its data.*torch.where",
-    ),
-    "double precision": ({"model": lambda: mlp().double()}, r"float64; a population trains in float32"),
-    "half precision": ({"model": lambda: mlp().half()}, r"float16; a population trains in float32"),
-    "eval mode": ({"model": lambda: mlp().eval()}, r"is in eval mode; call .train\(\)"),
-    "a hook": ({"model": hooked}, r"has a backward hook, .*remove the hook"),
-    "a loss for each row": ({"loss": nn.CrossEntropyLoss(reduction="none")}, "must return one number"),
-    "a class of losses": ({"loss": nn.CrossEntropyLoss}, r"write CrossEntropyLoss\(\)"),
-    "a misspelt loss": ({"loss": "CrossEntropy"}, "did you mean 'CrossEntropyLoss'"),
-    "no loss": ({"model": mlp(), "loss": None}, "a PyTorch model needs a loss"),
-    "a loss for a text model": ({"model": "mlp(3)"}, r"model is 'mlp\(3\)'; leave loss out"),
-    "a path without a colon": ({"model": "my.make"}, "write 'package.module:function', or leave loss out"),
-    "a path to a file": ({"model": "my/nets.py:make"}, "is a file; write the module as 'my.nets:make'"),
-    "no optimizer": ({"optimizer": None}, "optimizer=None: a PyTorch model needs an optimizer"),
-    "a live optimizer": (
-        {"optimizer": torch.optim.SGD(mlp().parameters())},
-        r"partial\(torch.optim.SGD, ...\)",
-    ),
-    "an optimizer of parameters": (
-        {"optimizer": lambda parameters: torch.optim.SGD(parameters)},
-        "is called with the model, not its parameters",
-    ),
-    "an optimizer without a loss": ({"loss": None}, "loss=None: a PyTorch model needs a loss beside its opt"),
-    "LBFGS": ({"optimizer": torch.optim.LBFGS}, "unknown optimizer for a population 'LBFGS'"),
-    "an optimizer by name": ({"optimizer": "adam"}, r"write settings=\{'optimizer': 'adam'\}"),
-    "an unknown setting": ({"settings": {"beta": 0.5}}, "unknown argument of SGD 'beta'"),
-    "a rate in the settings": ({"settings": {"lr": 0.1}}, "the schedules set the rate; leave lr out"),
-    "one output for two classes": (
-        {"model": lambda: mlp(1), "data": (X, Y % 2)},
-        r"needs an output for each class, .*nn.Linear\(..., 2\), or use nn.BCEWithLogitsLoss",
-    ),
-    "a wrong setting": ({"settings": {"momentum": -1.0}}, "SGD does not take .* Invalid momentum"),
-    "too many outputs": (
-        {"model": lambda: mlp(4)},
-        r"\(4,\); multiclass data needs one output for each of the 3",
-    ),
-    "a sequence of outputs": (
-        {"model": partial(Layer, lambda layer, x: layer(x)[:, None].expand(-1, 4, -1))},
-        r"shape \(4, 3\); multiclass data needs",
-    ),
-    "rows of another shape": ({"data": (X[:, :4], Y)}, r"does not take rows of shape \(4,\)"),
-    "a class with arguments": (
-        {"model": nn.Linear},
-        r"cannot be called without arguments.*lambda: Linear\(...\)",
-    ),
-    "no module": ({"model": lambda: 3}, "must return an nn.Module, not int"),
-    "no fresh weights": ({"model": OwnParameter()}, "'kernel' belongs to no layer with reset_parameters"),
-    "a factory with weights": ({"from_weights": True}, "from_weights=True needs a module as the model"),
-    "an unknown module": ({"model": "nowhere:make"}, "model 'nowhere:make' cannot be imported"),
-    "complex numbers": ({"data": (X.to(torch.complex64), Y)}, "x holds complex64 values"),
-    "sequences of classes": (
-        {"data": (X, torch.randint(5, (40, 4)))},
-        "4 class numbers per row.*training function",
-    ),
-    "weights of classes": ({"class_weight": "balanced"}, r"CrossEntropyLoss\(weight=...\)"),
-    "inputs by other names": (
-        {"model": TwoInputs, "data": ({"x": X, "id": IDS}, Y)},
-        "the inputs x, id, but the model's forward takes x, ids",
-    ),
-    "too many inputs": (
-        {"model": TwoInputs, "data": ((X, IDS, IDS), Y)},
-        r"has 3 inputs, .*takes 2 \(x, ids\)",
-    ),
-    "a metric for the whole": (
-        {"metric": lambda outputs, y: (outputs.argmax(1) == y).float().mean(), "mode": "max"},
-        "one number for each of the 4 rows",
-    ),
-    "a metric without a direction": (
-        {"metric": lambda outputs, y: outputs[:, 0]},
-        "add mode='max' or mode='min'",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused_in_one_sentence(name: str) -> None:
-    changes, words = BAD[name]
-    with pytest.raises(InputError, match=words) as refusal:
-        toy(**changes)
-    assert "\n" not in str(refusal.value)
+from tests.support.torch_problems import IDS, LABELS, Layer, TwoInputs, X, Y, first_output, mlp, toy
 
 
 @pytest.mark.parametrize(

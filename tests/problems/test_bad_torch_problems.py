@@ -1,0 +1,118 @@
+"""PyTorch models as problems: one sentence for each one that cannot be trained."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from stepsize.errors import InputError
+from tests.support.torch_problems import IDS, Layer, TwoInputs, X, Y, mlp, toy
+
+
+class OwnParameter(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(5, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.kernel
+
+
+def branching(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    y = layer(x)
+    return 2 * y if y.sum() > 0 else y
+
+
+def hooked() -> nn.Module:
+    model = mlp()
+    model[0].register_full_backward_hook(lambda *_: None)
+    return model
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "depends on data": (
+        {"model": partial(Layer, branching)},
+        r"test_bad_torch_problems.py, line \d+, 'return .*': the graph depends on its data.*torch.where",
+    ),
+    "double precision": ({"model": lambda: mlp().double()}, r"float64; a population trains in float32"),
+    "half precision": ({"model": lambda: mlp().half()}, r"float16; a population trains in float32"),
+    "eval mode": ({"model": lambda: mlp().eval()}, r"is in eval mode; call .train\(\)"),
+    "a hook": ({"model": hooked}, r"has a backward hook, .*remove the hook"),
+    "a loss for each row": ({"loss": nn.CrossEntropyLoss(reduction="none")}, "must return one number"),
+    "a class of losses": ({"loss": nn.CrossEntropyLoss}, r"write CrossEntropyLoss\(\)"),
+    "a misspelt loss": ({"loss": "CrossEntropy"}, "did you mean 'CrossEntropyLoss'"),
+    "no loss": ({"model": mlp(), "loss": None}, "a PyTorch model needs a loss"),
+    "a loss for a text model": ({"model": "mlp(3)"}, r"model is 'mlp\(3\)'; leave loss out"),
+    "a path without a colon": ({"model": "my.make"}, "write 'package.module:function', or leave loss out"),
+    "a path to a file": ({"model": "my/nets.py:make"}, "is a file; write the module as 'my.nets:make'"),
+    "no optimizer": ({"optimizer": None}, "optimizer=None: a PyTorch model needs an optimizer"),
+    "a live optimizer": (
+        {"optimizer": torch.optim.SGD(mlp().parameters())},
+        r"partial\(torch.optim.SGD, ...\)",
+    ),
+    "an optimizer of parameters": (
+        {"optimizer": lambda parameters: torch.optim.SGD(parameters)},
+        "is called with the model, not its parameters",
+    ),
+    "an optimizer without a loss": ({"loss": None}, "loss=None: a PyTorch model needs a loss beside its opt"),
+    "LBFGS": ({"optimizer": torch.optim.LBFGS}, "unknown optimizer for a population 'LBFGS'"),
+    "an optimizer by name": ({"optimizer": "adam"}, r"write settings=\{'optimizer': 'adam'\}"),
+    "an unknown setting": ({"settings": {"beta": 0.5}}, "unknown argument of SGD 'beta'"),
+    "a rate in the settings": ({"settings": {"lr": 0.1}}, "the schedules set the rate; leave lr out"),
+    "one output for two classes": (
+        {"model": lambda: mlp(1), "data": (X, Y % 2)},
+        r"needs an output for each class, .*nn.Linear\(..., 2\), or use nn.BCEWithLogitsLoss",
+    ),
+    "a wrong setting": ({"settings": {"momentum": -1.0}}, "SGD does not take .* Invalid momentum"),
+    "too many outputs": (
+        {"model": lambda: mlp(4)},
+        r"\(4,\); multiclass data needs one output for each of the 3",
+    ),
+    "a sequence of outputs": (
+        {"model": partial(Layer, lambda layer, x: layer(x)[:, None].expand(-1, 4, -1))},
+        r"shape \(4, 3\); multiclass data needs",
+    ),
+    "rows of another shape": ({"data": (X[:, :4], Y)}, r"does not take rows of shape \(4,\)"),
+    "a class with arguments": (
+        {"model": nn.Linear},
+        r"cannot be called without arguments.*lambda: Linear\(...\)",
+    ),
+    "no module": ({"model": lambda: 3}, "must return an nn.Module, not int"),
+    "no fresh weights": ({"model": OwnParameter()}, "'kernel' belongs to no layer with reset_parameters"),
+    "a factory with weights": ({"from_weights": True}, "from_weights=True needs a module as the model"),
+    "an unknown module": ({"model": "nowhere:make"}, "model 'nowhere:make' cannot be imported"),
+    "complex numbers": ({"data": (X.to(torch.complex64), Y)}, "x holds complex64 values"),
+    "sequences of classes": (
+        {"data": (X, torch.randint(5, (40, 4)))},
+        "4 class numbers per row.*training function",
+    ),
+    "weights of classes": ({"class_weight": "balanced"}, r"CrossEntropyLoss\(weight=...\)"),
+    "inputs by other names": (
+        {"model": TwoInputs, "data": ({"x": X, "id": IDS}, Y)},
+        "the inputs x, id, but the model's forward takes x, ids",
+    ),
+    "too many inputs": (
+        {"model": TwoInputs, "data": ((X, IDS, IDS), Y)},
+        r"has 3 inputs, .*takes 2 \(x, ids\)",
+    ),
+    "a metric for the whole": (
+        {"metric": lambda outputs, y: (outputs.argmax(1) == y).float().mean(), "mode": "max"},
+        "one number for each of the 4 rows",
+    ),
+    "a metric without a direction": (
+        {"metric": lambda outputs, y: outputs[:, 0]},
+        "add mode='max' or mode='min'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_in_one_sentence(name: str) -> None:
+    changes, words = BAD[name]
+    with pytest.raises(InputError, match=words) as refusal:
+        toy(**changes)
+    assert "\n" not in str(refusal.value)

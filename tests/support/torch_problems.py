@@ -1,0 +1,54 @@
+"""Small PyTorch models and the problems made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from stepsize.problems.problem import Problem
+
+torch.manual_seed(0)
+LABELS = (torch.randn(40, 2) > 0).float()
+X, Y, IDS = torch.randn(40, 5), torch.arange(40) % 3, torch.arange(40) % 7
+USUAL = {
+    "loss": nn.CrossEntropyLoss(),
+    "optimizer": torch.optim.SGD,
+    "data": (X, Y),
+    "epochs": 2,
+    "name": "toy",
+}
+
+
+def mlp(outputs: int = 3) -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, outputs))
+
+
+def toy(model: Any = mlp, **changes: Any) -> Problem:
+    return Problem(model=model, **{**USUAL, **changes})
+
+
+class Layer(nn.Module):
+    """A linear layer, and then what `rest` does with it."""
+
+    def __init__(self, rest: Callable[..., Any] = lambda layer, x: layer(x)) -> None:
+        super().__init__()
+        self.layer, self.rest = nn.Linear(5, 3), rest
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.rest(self.layer, x)
+
+
+class TwoInputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.embed = nn.Linear(5, 3), nn.Embedding(7, 3)
+
+    def forward(self, x: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) + self.embed(ids)
+
+
+def first_output(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return layer(x)[:, 0]
