@@ -99,7 +99,7 @@ def find(problem: Any, **options: Any) -> RateMap | RangeTest:
     update at a rate and returns the loss of its batch. The rate rises from `lowest` to `highest` in `updates`
     updates; `ramp` is "exponential" or "linear". A step with `reset(sweep)` and `restore()`, such as those of
     `stepsize.range_test.torch`, `.keras` and `.optax`, makes five `sweeps` from the same weights on different
-    batches, or ten if the first five disagree, and leaves everything as it was.
+    batches, or ten if five leave the rate uncertain, and leaves everything as it was.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 

@@ -11,7 +11,7 @@ class SuggestedRate(TypedDict):
     """The rate to use."""
 
     rate: Annotated[float, "a tenth of the rate at which the loss begins to rise"]
-    ci95: Annotated[list[float] | None, "95 % interval of what sweeps suggest; null for fewer than six"]
+    ci95: Annotated[list[float] | None, "95 % interval of the rate, by bootstrap over sweeps; null for one"]
     range: Annotated[list[float], "from half of the fall to the rise: rates worth trying"]
     sweeps: Annotated[list[float] | None, "the lowest and the highest rate of single sweeps; null for one"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,22 @@ def make_curve(rates: Floats, sweeps: Sequence[Sweep], shape: str = "exponential
     Gaussian weights), so that the curve neither lags behind nor bends at its ends.
     """
     width = window(rates, shape)
+    return _curve(rates, sweeps, [smoothed(sweep.losses, width) for sweep in sweeps], width)
+
+
+def resampled_curves(rates: Floats, sweeps: Sequence[Sweep], shape: str, count: int) -> Iterator[Curve]:
+    """Yield the curves through as many sweeps drawn from these with replacement: the bootstrap (Efron, 1979).
+
+    The draws are the same every time.
+    """
+    width, generator = window(rates, shape), np.random.default_rng(0)
     smooth = [smoothed(sweep.losses, width) for sweep in sweeps]
+    for _ in range(count):
+        drawn = generator.integers(len(sweeps), size=len(sweeps))
+        yield _curve(rates, [sweeps[i] for i in drawn], [smooth[i] for i in drawn], width)
+
+
+def _curve(rates: Floats, sweeps: Sequence[Sweep], smooth: Sequence[Floats], width: float) -> Curve:
     reached = sorted((len(each) for each in smooth), reverse=True)[len(smooth) // 2]
     table = np.full((len(smooth), reached), np.inf)  # the loss of a sweep that has ended
     for row, each in zip(table, smooth, strict=True):

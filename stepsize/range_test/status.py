@@ -19,8 +19,8 @@ PER_DECADE = 60  # updates; on a faster ramp a rate has no time to show its effe
 FEWEST = 20  # losses that a sweep needs to be smoothed
 ERRORS = 5.0  # standard errors that a fall must exceed
 SMALLEST = 1e-4  # of the loss: a smaller fall does not count
-AGREE = 1.4  # the highest suggestion of five sweeps is at most this many times the lowest: five are enough
-UNSURE = 1.9  # unstable: the upper end of the median's interval is more than this many times the lower end
+AGREE = 1.4  # a suggestion is certain enough if its interval is no wider than this factor
+UNSURE = 1.8  # and unstable if it is wider than this one
 AT_ONCE = 0.2  # of the ramp: a loss that never fell and diverges before this point does so at once
 NEAR_THE_TOP = 0.1  # decades: a lowest loss this close to the highest rate is not a minimum
 
@@ -36,35 +36,19 @@ def status_of_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep]) -> Status | Non
 
 
 def status_of_curve(
-    curve: Curve, rates: np.ndarray, sweeps: Sequence[Sweep], suggested: Sequence[float]
+    curve: Curve, rates: np.ndarray, sweeps: Sequence[Sweep], interval: tuple[float, float]
 ) -> Status:
-    """Return the status that a curve supports; `suggested` are the rates that single sweeps suggest."""
+    """Return the status that a curve supports; `interval` is that of the suggested rate."""
     if not falls(curve):
         lost = 2 * sum(sweep.end in DIVERGED for sweep in sweeps) >= len(sweeps)
         return "diverged_at_once" if lost and len(curve.rates) < AT_ONCE * len(rates) else "flat"
     if curve.rates[lowest(curve)] >= rates[-1] / 10**NEAR_THE_TOP or not rises(curve):
         return "still_falling"
     shortest = min(len(sweep.losses) for sweep in sweeps)
-    if len(suggested) < len(sweeps) or rates[shortest - 1] < curve.rates[risen(curve)] / TENTH:
+    if shortest < FEWEST or rates[shortest - 1] < curve.rates[risen(curve)] / TENTH:
         return "unstable"  # a sweep ended before it could suggest anything, or below the suggested rate
-    low, high = interval_of_median(suggested)
+    low, high = interval
     return "unstable" if high > UNSURE * low else "ok"
-
-
-def interval_of_median(values: Sequence[float]) -> tuple[float, float]:
-    """Return an interval that holds the median of the distribution that `values` come from.
-
-    It reaches from the k-th lowest to the k-th highest value, with the highest k for which it holds the
-    median with 95 % confidence, whatever the distribution. Fewer than six values reach no more than 94 %.
-
-    >>> interval_of_median([3.0, 1.0, 2.0, 9.0, 4.0, 5.0, 6.0, 7.0, 8.0, 20.0])
-    (2.0, 9.0)
-    """
-    ordered, count, outside, skip = sorted(values), len(values), 0.5 ** len(values), 0
-    while 2 * (outside + math.comb(count, skip + 1) * 0.5**count) <= 0.05:
-        skip += 1
-        outside += math.comb(count, skip) * 0.5**count
-    return ordered[skip], ordered[-1 - skip]
 
 
 def falls(curve: Curve) -> bool:

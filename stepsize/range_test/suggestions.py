@@ -36,12 +36,17 @@ def suggest(curve: Curve) -> dict[str, float]:
     {'rise / 10': 0.0081, 'minimum / 10': 0.0055, 'steepest': 0.01, 'valley': 0.0023, 'slide': 0.0056}
     """
     return {
-        RECOMMENDED: float(curve.rates[risen(curve)]) / TENTH,
+        RECOMMENDED: suggest_rate(curve),
         "minimum / 10": float(curve.rates[lowest(curve)]) / TENTH,
         "steepest": steepest(curve),
         "valley": valley(curve),
         "slide": slide(curve),
     }
+
+
+def suggest_rate(curve: Curve) -> float:
+    """Return the rate that the recommended rule suggests."""
+    return float(curve.rates[risen(curve)]) / TENTH
 
 
 def lowest(curve: Curve) -> int:

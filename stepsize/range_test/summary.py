@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,23 +10,23 @@ import numpy as np
 
 from stepsize.number_format import rate
 from stepsize.range_test.answer import CurvePoint, RangeTestAnswer, SuggestedRate
-from stepsize.range_test.curve import Curve, make_curve
+from stepsize.range_test.curve import Curve, make_curve, resampled_curves
 from stepsize.range_test.status import (
     AGREE,
     FEWEST,
     Status,
     advice,
     falls,
-    interval_of_median,
     rises,
     status_of_curve,
     status_of_sweeps,
 )
-from stepsize.range_test.suggestions import RECOMMENDED, half_of_the_fall, risen, suggest
+from stepsize.range_test.suggestions import RECOMMENDED, half_of_the_fall, risen, suggest, suggest_rate
 from stepsize.range_test.sweeps import Sweep
 
 Shape = Literal["exponential", "linear"]
 
+RESAMPLES = 200  # of the sweeps, for the interval of the rate
 PEAKS = {"constant(lr)": 1.0, "linear(lr)": 1.9, "cosine(lr)": 2.1, "one_cycle(lr)": 2.0}
 """The best peak of a schedule divided by the best constant rate: medians of `benchmarks/range_tests.md`."""
 
@@ -40,10 +41,16 @@ def summarise_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -
             suggestions = suggest(curve)
     if status is None:
         assert curve is not None
-        single = [_of_one(rates, sweep, shape) for sweep in sweeps if len(sweep.losses) >= FEWEST]
-        status = status_of_curve(curve, rates, sweeps, single)
+        interval = _interval(rates, sweeps, shape)
+        status = status_of_curve(curve, rates, sweeps, interval)
         if status == "ok":
-            best = _best(curve, suggestions[RECOMMENDED], single)
+            single = [_of_one(rates, sweep, shape) for sweep in sweeps]
+            best = SuggestedRate(
+                rate=suggestions[RECOMMENDED],
+                ci95=list(interval) if len(sweeps) > 1 else None,
+                range=[half_of_the_fall(curve), float(curve.rates[risen(curve)])],
+                sweeps=[min(single), max(single)] if len(sweeps) > 1 else None,
+            )
     spread = max(suggestions.values()) / min(suggestions.values()) if suggestions else None
     return RangeTestAnswer(
         status=status,
@@ -66,22 +73,22 @@ def sweeps_agree(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -> bo
     if status_of_sweeps(rates, sweeps) is not None or any(len(sweep.losses) < FEWEST for sweep in sweeps):
         return True
     curve = make_curve(rates, sweeps, shape)
-    single = [_of_one(rates, sweep, shape) for sweep in sweeps]
-    return not (falls(curve) and rises(curve)) or max(single) <= AGREE * min(single)
+    low, high = _interval(rates, sweeps, shape)
+    return not (falls(curve) and rises(curve)) or high <= AGREE * low
 
 
-def _best(curve: Curve, suggestion: float, single: Sequence[float]) -> SuggestedRate:
-    return SuggestedRate(
-        rate=suggestion,
-        ci95=list(interval_of_median(single)) if len(single) >= 6 else None,
-        range=[half_of_the_fall(curve), float(curve.rates[risen(curve)])],
-        sweeps=[min(single), max(single)] if len(single) > 1 else None,
-    )
+def _interval(rates: np.ndarray, sweeps: Sequence[Sweep], shape: Shape) -> tuple[float, float]:
+    """Return the 95 % interval of the suggested rate; that of a single sweep is the rate itself."""
+    if min(len(sweep.losses) for sweep in sweeps) < FEWEST:
+        return 0.0, math.inf
+    curves = resampled_curves(rates, sweeps, shape, RESAMPLES if len(sweeps) > 1 else 1)
+    low, high = np.percentile([suggest_rate(curve) for curve in curves], [2.5, 97.5])
+    return float(low), float(high)
 
 
 def _of_one(rates: np.ndarray, sweep: Sweep, shape: Shape) -> float:
     """Return what the recommended rule suggests for a single sweep."""
-    return suggest(make_curve(rates, [sweep], shape))[RECOMMENDED]
+    return suggest_rate(make_curve(rates, [sweep], shape))
 
 
 def _points(curve: Curve) -> list[CurvePoint]:
@@ -112,8 +119,9 @@ def _notes(best: SuggestedRate | None, sweeps: Sequence[Sweep]) -> list[str]:
     if best["sweeps"] is None:
         notes.append("Only one sweep was made, so it is not known how much the rate varies between sweeps.")
     else:
-        low, high = best["sweeps"]
-        notes.append(f"Single sweeps suggest {rate(low)} to {rate(high)} ({len(sweeps)} sweeps).")
-        if best["ci95"] is not None:
-            notes[-1] += " The 95 % interval of their median is {} to {}.".format(*map(rate, best["ci95"]))
+        ends, single = best["ci95"] or [], best["sweeps"]
+        notes.append(
+            "The 95 % interval of the rate over {} sweeps is {} to {}; ".format(len(sweeps), *map(rate, ends))
+            + "single sweeps suggest {} to {}.".format(*map(rate, single))
+        )
     return notes

@@ -16,7 +16,7 @@ from stepsize.errors import StudyError
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 LOWEST, HIGHEST, UPDATES = 1e-6, 10.0, 700  # of a sweep, unless it ends early
-SWEEPS, AGAIN = 5, 5  # of a step that can be reset; more of them if the first disagree
+SWEEPS, AGAIN = 5, 5  # of a step that can be reset; how many more if these leave the rate uncertain
 WINDOW = 5  # losses whose median counts, so that one odd batch does not end a sweep
 TIMES = 3.0  # a loss diverges when it is this many times its fall above its start
 NOISE = 10.0  # and this many standard deviations of a batch's loss
@@ -119,7 +119,7 @@ def run_sweeps(
 ) -> list[Sweep]:
     """Return `count` sweeps; a step that can be restored is reset before each one and restored at the end.
 
-    Without a count, a step that can be restored makes five, and five more unless the first five `agree`.
+    Without a count, a step that can be restored makes five, and five more unless these `agree`.
     `on_update` is called with the number of the sweep, from 0, and of the update, from 1.
 
     Raises: StudyError for more than one sweep of a step that has no `reset`, or a loss that is not a number.
