@@ -9,6 +9,7 @@ from dataclasses import replace
 from stepsize.engine.planner import Layout
 from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
+from stepsize.study.executor import Claim, unshared
 from stepsize.study.population_calls import Group, groups_of
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
@@ -35,8 +36,10 @@ class PopulationExecutor:
         """The layouts of the populations as text."""
         return "; ".join(self._layouts)
 
-    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
-        """Yield the runs of a round that are not in `runs`, call by call.
+    def execute(
+        self, stage: Round, runs: Runs, advance: Callable[[float], None], claim: Claim = unshared
+    ) -> Iterator[list[Run]]:
+        """Yield the runs of a round that are not in `runs` and can be claimed, call by call.
 
         All populations are opened before one is trained: settings that an optimizer does not take come to
         light at once.
@@ -45,9 +48,9 @@ class PopulationExecutor:
         for group, layout in self._opened(stage):
             self._layouts[str(layout)] = None
             for call in group.calls(layout):
-                missing = sum(job.key not in runs for job in call.jobs)
-                if not missing:
+                if all(job.key in runs for job in call.jobs) or not claim(call.jobs):
                     continue
+                missing = sum(job.key not in runs for job in call.jobs)
                 began, compiled = time.perf_counter(), self.compile_seconds
                 curves = self._trainer.train(
                     group.key,

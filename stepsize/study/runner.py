@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from stepsize.study.claims import Claims
 from stepsize.study.executor import Executor
 from stepsize.study.protocol import Round, rounds, total_runs
 from stepsize.study.store import Run, Runs, Store
@@ -66,37 +67,44 @@ def run_study(
 ) -> Cost:
     """Train every run that `study` needs and `store` lacks; afterwards the store has them all.
 
+    Other processes may do the same at the same time: each makes a part of the runs.
+
     `plan` yields the rounds up to the first that is not finished, `count` says how many runs they have.
     """
     runs = store.runs(study.fingerprint)
     progress = Progress(count(study, runs), 0, 0)
-    trained, began = 0, time.perf_counter()
+    stored, trained, began = 0, 0, time.perf_counter()
     trained_before, compiled_before = executor.training_seconds, executor.compile_seconds
-    for stage in plan(study, runs):
-        stored = sum(job.key in runs for job in stage.jobs)
-        progress.stage, progress.total = stage.name, count(study, runs)
-        progress.found += stored
-        before = progress.found + trained
+    with Claims(store, study.fingerprint, runs) as claims:
 
-        def advance(done: float, before: int = before) -> None:
-            progress.done = before + done
+        def note(done: float) -> None:
+            progress.found = stored + claims.taken_over
+            progress.done = progress.found + trained + done
             progress.training = executor.training_seconds - trained_before
+
+        def advance(done: float) -> None:
+            note(done)
             listen(progress)
 
-        if stored == len(stage.jobs):
-            continue
-        advance(0)
-        since = time.perf_counter()
-        for finished in executor.execute(stage, runs, advance):
-            finished, since = _timed(finished, since)
-            store.add(study.fingerprint, finished)
-            for run in finished:
-                runs.setdefault((run.candidate, run.seed), run)
-        trained += len(stage.jobs) - stored
+        for stage in plan(study, runs):
+            stored += sum(job.key in runs for job in stage.jobs)
+            progress.stage, progress.total = stage.name, count(study, runs)
+            while any(job.key not in runs for job in stage.jobs):
+                advance(0)
+                since, new = time.perf_counter(), 0
+                for finished in executor.execute(stage, runs, advance, claims.claim):
+                    finished, since = _timed(finished, since)
+                    store.add(study.fingerprint, finished)
+                    new += sum((run.candidate, run.seed) not in runs for run in finished)
+                    for run in finished:
+                        runs.setdefault((run.candidate, run.seed), run)
+                trained += new
+                if not claims.wait(stage.jobs, lambda: advance(0)):
+                    break
     if trained and (lost := len(runs.keys() - store.runs(study.fingerprint).keys())):
         # in a damaged file, a row that cannot be found may keep another one from being added
         raise store.damage(f"{lost} of the runs that were just trained cannot be read back")
-    progress.done, progress.training = progress.found + trained, executor.training_seconds - trained_before
+    note(0)
     return Cost(
         runs=trained,
         seconds=time.perf_counter() - began,

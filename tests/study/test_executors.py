@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,6 +80,19 @@ def test_it_trains_the_missing_runs_each_once_and_says_how_far_it_is(case: Any) 
     assert executor.training_seconds > 0
     assert executor.compile_seconds >= 0
     assert executor.layout
+
+
+def test_what_cannot_be_claimed_is_left_out(case: Any) -> None:
+    executor, _, stage = case
+    asked: list[Job] = []
+
+    def claim(jobs: Sequence[Job]) -> bool:
+        asked.extend(jobs)
+        return jobs[0].seed != 0
+
+    made = [run.seed for runs in executor.execute(stage, {}, lambda done: None, claim) for run in runs]
+    assert {job.key for job in asked} == {job.key for job in stage.jobs}
+    assert 0 not in made
 
 
 def test_every_executor_is_tested_here() -> None:

@@ -6,11 +6,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
 from stepsize.errors import EngineError, InputError, require
 from stepsize.process import BROKEN, Child, Progress, WorkerError, cores
+from stepsize.study.executor import Claim, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
@@ -52,40 +54,44 @@ class FunctionExecutor:
         count = len(self._workers)
         return f"{count} process{'es' if count > 1 else ''} of one thread"
 
-    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
-        """Yield the runs of a round that are not in `runs`, each as soon as it is finished."""
-        todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    def execute(
+        self, stage: Round, runs: Runs, advance: Callable[[float], None], claim: Claim = unshared
+    ) -> Iterator[list[Run]]:
+        """Yield the runs of a round that are not in `runs` and can be claimed, one by one."""
+        todo: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         missing = [job for job in stage.jobs if job.key not in runs]
-        for job in missing:
+        free = (job for job in missing if claim((job,)))
+        running, epochs = list(islice(free, len(self._workers))), 0
+        for worker, job in zip(self._workers, running, strict=False):
             todo.put(job)
-        for worker in self._workers[: len(missing)]:
             threading.Thread(target=self._work, args=(worker, todo, events), daemon=True).start()
-        left, epochs = len(missing), 0
-        began, before = time.perf_counter(), self.training_seconds
-        while left:
-            event = events.get()
-            self.training_seconds = before + time.perf_counter() - began
-            if isinstance(event, BaseException):
-                raise event
-            if isinstance(event, Run):
-                left -= 1
-                yield [event]
-            else:  # an epoch of some run
-                epochs += 1
-                advance(min(epochs / self.training.epochs, len(missing)))
+        began, before, left = time.perf_counter(), self.training_seconds, len(running)
+        try:
+            while left:
+                event = events.get()
+                self.training_seconds = before + time.perf_counter() - began
+                if isinstance(event, BaseException):
+                    raise event
+                if isinstance(event, Run):
+                    todo.put(following := next(free, None))
+                    left -= following is None
+                    yield [event]
+                else:  # an epoch of some run
+                    epochs += 1
+                    advance(min(epochs / self.training.epochs, len(missing)))
+        finally:
+            for _ in self._workers:
+                todo.put(None)
 
     def _work(
-        self, worker: FunctionProcess, todo: queue.SimpleQueue[Job], events: queue.SimpleQueue[Any]
+        self, worker: FunctionProcess, todo: queue.SimpleQueue[Job | None], events: queue.SimpleQueue[Any]
     ) -> None:
-        """Make runs until none is left; put runs, epochs and errors where the caller's thread sees them."""
+        """Make runs until there is a None; pass runs, epochs and errors to the caller's thread."""
         try:
-            while True:
-                job = todo.get_nowait()
+            while (job := todo.get()) is not None:
                 curves, diverged_at = worker.run(self._request(job), events.put, job.candidate.key(job.rate))
                 events.put(Run(job.name, job.seed, job.rate, diverged_at, curves))
-        except queue.Empty:
-            pass
         except BaseException as error:
             events.put(error)
 
