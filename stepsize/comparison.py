@@ -33,7 +33,7 @@ from stepsize.study.executor import Executor
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
 from stepsize.study.protocol import rounds
-from stepsize.study.runner import Cost, Progress, run_study
+from stepsize.study.runner import Cost, Progress, run_candidates
 from stepsize.study.saved_study import study_id
 from stepsize.study.store import Store
 from stepsize.study.study import Study
@@ -195,7 +195,7 @@ def complete(
     step: Study | None = study
     while step is not None:
         study = step
-        cost += run_study(study, store, executor, listen)
+        cost += run_candidates(study, store, executor, listen)
         look = look_of(study)
         store.add_look(study.fingerprint, look.candidates, look.seeds)
         step = None if budget is None else _next_step(study, store, read_budget(budget))

@@ -37,5 +37,7 @@ class Trainer(Protocol):
 
         Every block has `members` runs, and a call has at most `blocks` blocks, as the layout of `key` says.
         `on_progress` is called with the fraction of the call that is completed.
+
+        Raises: ProcessDied if the process that trains dies each time.
         """
         ...

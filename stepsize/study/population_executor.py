@@ -9,8 +9,9 @@ from dataclasses import replace
 from stepsize.engine.planner import Layout
 from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
-from stepsize.study.executor import Claim, unshared
-from stepsize.study.population_calls import Group, groups_of
+from stepsize.process import ProcessDied
+from stepsize.study.executor import Claim, LostRuns, unshared
+from stepsize.study.population_calls import Call, Group, groups_of
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
@@ -42,26 +43,56 @@ class PopulationExecutor:
         """Yield the runs of a round that are not in `runs` and can be claimed, call by call.
 
         All populations are opened before one is trained: settings that an optimizer does not take come to
-        light at once.
+        light at once. If the training process dies in a call, the runs of the call are made one by one.
+
+        Raises: LostRuns, after everything else, if it dies with one of them alone, too.
         """
-        done = 0
+        done, lost = 0, dict[str, str]()
         for group, layout in self._opened(stage):
             self._layouts[str(layout)] = None
-            for call in group.calls(layout):
+            for whole in group.calls(layout):
+                call = whole.without(lost)
                 if all(job.key in runs for job in call.jobs) or not claim(call.jobs):
                     continue
                 missing = sum(job.key not in runs for job in call.jobs)
-                began, compiled = time.perf_counter(), self.compile_seconds
-                curves = self._trainer.train(
-                    group.key,
-                    group.blocks(call, layout),
-                    lambda share, done=done, missing=missing: advance(done + share * missing),
-                )
-                finished = group.runs(call, curves)
-                self.training_seconds += time.perf_counter() - began - (self.compile_seconds - compiled)
+
+                def on_progress(share: float, done: int = done, missing: int = missing) -> None:
+                    advance(done + share * missing)
+
+                try:
+                    finished = self._train(group, layout, call, on_progress)
+                except ProcessDied:
+                    yield from self._one_by_one(group, call, runs, lost)
+                    done += missing
+                    continue
                 done += missing
                 advance(done)
                 yield finished
+        if lost:
+            raise LostRuns(lost)
+
+    def _train(
+        self, group: Group, layout: Layout, call: Call, on_progress: Callable[[float], None]
+    ) -> list[Run]:
+        began, compiled = time.perf_counter(), self.compile_seconds
+        curves = self._trainer.train(group.key, group.blocks(call, layout), on_progress)
+        self.training_seconds += time.perf_counter() - began - (self.compile_seconds - compiled)
+        return group.runs(call, curves)
+
+    def _one_by_one(self, group: Group, call: Call, runs: Runs, lost: dict[str, str]) -> Iterator[list[Run]]:
+        """Make the runs of a call alone, with as little memory as possible; note candidates that are lost."""
+        key = f"{group.key}, one by one"
+        layout = self._trainer.open(key, group.task, candidates=1, seeds=1)
+        for job in call.jobs:
+            if job.key in runs or job.candidate.name in lost:
+                continue
+            alone = Call(((job,),))
+            try:
+                yield group.runs(
+                    alone, self._trainer.train(key, group.blocks(alone, layout), lambda share: None)
+                )
+            except ProcessDied as error:
+                lost[job.candidate.name] = f"{error}, although it trained this run alone"
 
     def _opened(self, stage: Round, shared: bool = True) -> list[tuple[Group, Layout]]:
         """Return the groups of a round, opened; those that cannot share a program are taken apart."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from stepsize.study.claims import Claims
-from stepsize.study.executor import Executor
+from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.protocol import Round, rounds, total_runs
 from stepsize.study.store import Run, Runs, Store
 from stepsize.study.study import Study
@@ -112,6 +112,33 @@ def run_study(
         compile_seconds=executor.compile_seconds - compiled_before,
         layout=executor.layout,
     )
+
+
+def run_candidates(
+    study: Study,
+    store: Store,
+    executor: Executor,
+    listen: Callable[[Progress], None] = lambda progress: None,
+) -> Cost:
+    """Train every run that `study` needs, as `run_study` does.
+
+    Raises: LostRuns if some candidates cannot be trained; the store has the runs of the others then.
+    """
+    lost: dict[str, str] = {}
+    while others := tuple(each for each in study.candidates if each.name not in lost):
+        names = [each.name for each in others]
+        baseline = study.baseline if study.baseline in names else names[0]
+        try:
+            cost = run_study(replace(study, candidates=others, baseline=baseline), store, executor, listen)
+        except LostRuns as error:
+            if error.reasons.keys() <= lost.keys():
+                break
+            lost |= error.reasons
+        else:
+            if lost:
+                break
+            return cost
+    raise LostRuns(lost)
 
 
 def _timed(finished: list[Run], since: float) -> tuple[list[Run], float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 import stepsize as ss
 import stepsize.study
 from stepsize.engine.client import Engine
-from stepsize.study.executor import Executor
+from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import Round
@@ -93,6 +95,31 @@ def test_what_cannot_be_claimed_is_left_out(case: Any) -> None:
     made = [run.seed for runs in executor.execute(stage, {}, lambda done: None, claim) for run in runs]
     assert {job.key for job in asked} == {job.key for job in stage.jobs}
     assert 0 not in made
+
+
+class Fragile(Engine):
+    """A training process that is killed before each call of several runs, and of runs at a certain rate."""
+
+    def train(self, key: str, blocks: Any, on_progress: Any = lambda share: None) -> Any:
+        rates = np.concatenate([block.rates for block in blocks])
+        if len(rates) > 1 or rates[0, -1] < 0.05:
+            os.kill(self.pid, signal.SIGKILL)
+        return super().train(key, blocks, on_progress)
+
+
+def test_a_call_whose_process_dies_is_made_run_by_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepsize.engine.client.ATTEMPTS", 1)
+    problem = ss.problem("iris", model="mlp(2)", epochs=2)
+    study = make_study(problem, SPECS, seeds=2)
+    jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
+    stage, made = Round("comparing on fresh seeds", jobs, judge=True), []
+    with Fragile() as engine:
+        calls = PopulationExecutor(engine, problem, study).execute(stage, {}, lambda done: None)
+        with pytest.raises(LostRuns, match=r"died 1 times .* alone") as caught:
+            made.extend(calls)
+    assert list(caught.value.reasons) == ["linear(0.1)"]
+    keys = [(run.candidate, run.seed) for runs in made for run in runs]
+    assert keys == [("constant(0.1)", 0), ("constant(0.1)", 1)]
 
 
 def test_every_executor_is_tested_here() -> None:

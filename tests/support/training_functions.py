@@ -1,6 +1,7 @@
 """Training functions for the tests: quick, deterministic, right or wrong on purpose."""
 
 import os
+import signal
 from pathlib import Path
 
 EPOCHS = 4
@@ -37,6 +38,32 @@ def dies_once(schedule, seed, report):
     if seed == 1 and not quick_marker.exists():
         quick_marker.touch()
         os._exit(7)
+    quick(schedule, seed, report)
+
+
+def dies_three_times(schedule, seed, report):
+    """End its process the first three times that it meets seed 1, as if other runs took the memory."""
+    deaths = Path("deaths")
+    count = len(deaths.read_text()) if deaths.exists() else 0
+    if seed == 1 and count < 3:
+        deaths.write_text("." * (count + 1))
+        os._exit(7)
+    quick(schedule, seed, report)
+
+
+def dies_when_steep(schedule, seed, report, slope=1.0):
+    """End its process every time for one setting."""
+    if slope > 1:
+        os._exit(7)
+    quick(schedule, seed, report)
+
+
+def stops_once(schedule, seed, report):
+    """Stop its process the first time that it meets seed 1, as a signal does."""
+    marker = Path("stopped")
+    if seed == 1 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
     quick(schedule, seed, report)
 
 
