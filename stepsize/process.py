@@ -60,7 +60,7 @@ class WorkerError(Exception):
 
 
 class ProcessDied(EngineError):
-    """A process has died, or was ended because it hung, each time that it was given a request."""
+    """A process has died, hung or run out of memory each time that it was given a request."""
 
 
 class Child:

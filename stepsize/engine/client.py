@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -14,6 +15,7 @@ from stepsize.hangs import Patience
 from stepsize.process import BROKEN, Child, ProcessDied, WorkerError
 
 ATTEMPTS = 3  # for one request, if the process dies
+OUT_OF_MEMORY = re.compile("RESOURCE_EXHAUSTED|MemoryError|[Oo]ut of memory")
 
 
 class Engine:
@@ -89,9 +91,14 @@ class Engine:
             except BROKEN:
                 self._child, last_output = None, child.reap()
             except WorkerError as error:
-                raise EngineError(
+                message = (
                     f"training failed with {error.summary}; the whole message is in {error.traceback_path}"
-                ) from None
+                )
+                if not OUT_OF_MEMORY.search(error.summary):
+                    raise EngineError(message) from None
+                child.end()  # with the memory that it holds
+                self._child = None
+                raise ProcessDied(message) from None
         raise ProcessDied(f"the training process died {ATTEMPTS} times {last_output}")
 
     def _reopen(self, child: Child, request: tuple[Any, ...]) -> None:
