@@ -168,8 +168,9 @@ def compare(
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
         on_start(study)
-        executor = stack.enter_context(open_executor(trainable, study, engine))
-        opened = stack.enter_context(Store(checked_store(store or default_store(study.name))))
+        file = checked_store(store or default_store(study.name))
+        executor = stack.enter_context(open_executor(trainable, study, engine, file))
+        opened = stack.enter_context(Store(file))
         if ready is None and str(store) != ":memory:":
             path = opened.path.with_suffix(".toml")
             for message in _keep_resolved_study(path, problem, description, trainable, study):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from stepsize.engine import checkpoints
+from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
@@ -62,13 +65,21 @@ class Engine:
         return self._layouts[key]
 
     def train(
-        self, key: str, blocks: Sequence[Block], on_progress: Callable[[float], None] = lambda share: None
+        self,
+        key: str,
+        blocks: Sequence[Block],
+        on_progress: Callable[[float], None] = lambda share: None,
+        checkpoint: Path | None = None,
     ) -> list[Curves]:
         """Train the blocks of one call; `on_progress` is called with the fraction completed.
 
+        A call that takes long saves its state in the file `checkpoint`, and continues from there when it is
+        made again.
+
         Raises: ProcessDied if the process dies each time, EngineError for any other failure.
         """
-        curves, seconds = self._ask(("train", key, list(blocks)), on_progress)
+        saved = None if checkpoint is None else Checkpoint(checkpoint.absolute(), checkpoints.EVERY)
+        curves, seconds = self._ask(("train", key, list(blocks), saved), on_progress)
         self.compile_seconds += seconds
         return curves
 

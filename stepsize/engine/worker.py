@@ -31,7 +31,7 @@ def main() -> None:
         if kind == "open":
             populations[key], layout = _open(*arguments)
             return layout
-        return _train(populations[key], arguments[0], progress)
+        return _train(populations[key], *arguments, progress)
 
     serve(answer, _prepare_jax)
 
@@ -75,11 +75,11 @@ def _machine() -> Machine:
 
 
 def _train(
-    population: Any, blocks: list[Any], progress: Callable[[float], None]
+    population: Any, blocks: list[Any], checkpoint: Any, progress: Callable[[float], None]
 ) -> tuple[list[Curves], float]:
     """Train a call's blocks; return their curves and the seconds spent compiling."""
     before = population.compile_seconds
-    curves = population.train(blocks, progress)
+    curves = population.train(blocks, progress, checkpoint)
     return curves, population.compile_seconds - before
 
 

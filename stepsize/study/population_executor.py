@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
+from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.planner import Layout
 from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
@@ -18,12 +21,18 @@ from stepsize.study.study import Study
 
 
 class PopulationExecutor:
-    """An `Executor` that trains the runs of a problem through a trainer, such as the engine."""
+    """An `Executor` that trains the runs of a problem through a trainer, such as the engine.
+
+    `checkpoints` is the folder for the state of calls that take long, or None.
+    """
 
     training_seconds = 0.0
 
-    def __init__(self, trainer: Trainer, problem: Problem, study: Study) -> None:
+    def __init__(
+        self, trainer: Trainer, problem: Problem, study: Study, checkpoints: Path | None = None
+    ) -> None:
         self._trainer, self._problem, self._study = trainer, problem, study
+        self._checkpoints = checkpoints
         self._compiled_before = trainer.compile_seconds
         self._layouts: dict[str, None] = {}  # each once, in order
 
@@ -52,7 +61,11 @@ class PopulationExecutor:
             self._layouts[str(layout)] = None
             for whole in group.calls(layout):
                 call = whole.without(lost)
-                if all(job.key in runs for job in call.jobs) or not claim(call.jobs):
+                saved = self._checkpoint(group, layout, call)
+                if all(job.key in runs for job in call.jobs):
+                    _remove(saved)
+                    continue
+                if not claim(call.jobs):
                     continue
                 missing = sum(job.key not in runs for job in call.jobs)
 
@@ -60,7 +73,7 @@ class PopulationExecutor:
                     advance(done + share * missing)
 
                 try:
-                    finished = self._train(group, layout, call, on_progress)
+                    finished = self._train(group, layout, call, on_progress, saved)
                 except ProcessDied:
                     yield from self._one_by_one(group, call, runs, lost)
                     done += missing
@@ -68,14 +81,29 @@ class PopulationExecutor:
                 done += missing
                 advance(done)
                 yield finished
+                _remove(saved)
         if lost:
             raise LostRuns(lost)
 
+    def _checkpoint(self, group: Group, layout: Layout, call: Call) -> Path | None:
+        """Return the file for the state of a call; its name changes with all that changes the state."""
+        if self._checkpoints is None:
+            return None
+        identity = repr(
+            (group.key, group.judge, layout, [[job.key for job in block] for block in call.blocks])
+        )
+        return self._checkpoints / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
+
     def _train(
-        self, group: Group, layout: Layout, call: Call, on_progress: Callable[[float], None]
+        self,
+        group: Group,
+        layout: Layout,
+        call: Call,
+        on_progress: Callable[[float], None],
+        saved: Path | None,
     ) -> list[Run]:
         began, compiled = time.perf_counter(), self.compile_seconds
-        curves = self._trainer.train(group.key, group.blocks(call, layout), on_progress)
+        curves = self._trainer.train(group.key, group.blocks(call, layout), on_progress, saved)
         self.training_seconds += time.perf_counter() - began - (self.compile_seconds - compiled)
         return group.runs(call, curves)
 
@@ -104,3 +132,8 @@ class PopulationExecutor:
             except NotShared:
                 opened += self._opened(replace(stage, jobs=group.jobs), shared=False)
         return opened
+
+
+def _remove(saved: Path | None) -> None:
+    if saved is not None and saved.parent.exists():
+        Checkpoint(saved, 0).remove()

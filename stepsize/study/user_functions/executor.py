@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from stepsize.errors import EngineError, InputError, require
 from stepsize.hangs import Patience
@@ -18,12 +20,21 @@ from stepsize.study.executor import Claim, LostRuns, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
-from stepsize.study.user_functions.functions import pack
+from stepsize.study.user_functions import run_checkpoint
+from stepsize.study.user_functions.functions import pack, takes_checkpoint
+from stepsize.study.user_functions.run_checkpoint import CheckpointPlace
 from stepsize.study.user_functions.training import Training
 from stepsize.study.user_functions.worker import CountRequest, RunRequest
 
 ATTEMPTS = 3  # for one run, if the process dies
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class Made(NamedTuple):
+    """A job and its run."""
+
+    job: Job
+    run: Run
 
 
 class FunctionExecutor:
@@ -36,9 +47,17 @@ class FunctionExecutor:
     compile_seconds = 0.0
     training_seconds = 0.0
 
-    def __init__(self, training: Training, count: int | None = None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        count: int | None = None,
+        checkpoints: Path | None = None,
+        fingerprint: str = "",
+    ) -> None:
         require("train", "scipy", "sklearn")
         self.training = training
+        self._checkpoints = checkpoints if takes_checkpoint(training.function) else None
+        self._fingerprint = fingerprint
         packed = pack(training.function)
         self._workers = [FunctionProcess(packed, training.name) for _ in range(count or cores())]
         self._patience: dict[str, Patience] = defaultdict(Patience)  # by the settings of a candidate
@@ -64,6 +83,9 @@ class FunctionExecutor:
         todo: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         missing = [job for job in stage.jobs if job.key not in runs]
+        for job in stage.jobs:
+            if job.key in runs:
+                self._remove_checkpoint(job)  # one that was left behind
         put_off: list[Job] = []
         free = self._free(missing, claim, put_off)
         running, epochs = list(islice(free, len(self._workers))), 0
@@ -85,8 +107,9 @@ class FunctionExecutor:
                     put_off.append(event)
                 todo.put(following := next(free, None))
                 left -= following is None
-                if isinstance(event, Run):
-                    yield [event]
+                if isinstance(event, Made):
+                    yield [event.run]
+                    self._remove_checkpoint(event.job)
         finally:
             for _ in self._workers:
                 todo.put(None)
@@ -111,7 +134,7 @@ class FunctionExecutor:
         try:
             while (job := todo.get()) is not None:
                 try:
-                    events.put(self._run(worker, job, events.put))
+                    events.put(Made(job, self._run(worker, job, events.put)))
                 except ProcessDied:
                     events.put(job)
         except BaseException as error:
@@ -131,6 +154,7 @@ class FunctionExecutor:
                 continue
             try:
                 yield [self._run(self._workers[0], job, lambda epochs: None)]
+                self._remove_checkpoint(job)
             except ProcessDied as error:
                 lost[job.candidate.name] = f"{error}, although no other run was made at the same time"
         if lost:
@@ -148,8 +172,22 @@ class FunctionExecutor:
         return RunRequest(
             str(job.candidate.at(job.rate)), settings, job.seed, self.training.epochs,
             self.training.updates_per_epoch_with(settings), self.training.metric, self.training.is_share,
-            counts=job.again,
+            job.again, self._checkpoint(job),
         )  # fmt: skip
+
+    def _checkpoint(self, job: Job) -> CheckpointPlace | None:
+        """Return where a run is saved; the name changes with everything that changes the run."""
+        if self._checkpoints is None:
+            return None
+        identity = repr((self._fingerprint, *job.key)).encode()
+        folder = self._checkpoints.absolute() / hashlib.sha256(identity).hexdigest()[:16]
+        return CheckpointPlace(str(folder), run_checkpoint.EVERY)
+
+    def _remove_checkpoint(self, job: Job) -> None:
+        if self._checkpoints is not None and self._checkpoints.exists():
+            place = self._checkpoint(job)
+            assert place is not None
+            place.remove()
 
     def close(self) -> None:
         """End all processes."""
@@ -166,7 +204,11 @@ class FunctionProcess:
         self._closed = False
 
     def run(
-        self, request: RunRequest, on_epoch: Callable[[int], None], candidate: str, patience: Patience
+        self,
+        request: RunRequest,
+        on_epoch: Callable[[int], None],
+        candidate: str,
+        patience: Patience | None = None,
     ) -> tuple[Any, int | None]:
         """Make one run; return its curves and the update at which it diverged, or None.
 
