@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from peers import FASHION
+from processes import tree
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 TARGETS = ("command", "worker", "both")
@@ -58,15 +59,6 @@ def command(study: str, store: str) -> list[str]:
     return [sys.executable, "-m", "stepsize", "compare", *STUDIES[study], "--json", "-q", "--store", store]
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the processes that a process has started, and those that these started."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [each for child in children for each in (int(child), *descendants(int(child)))]
-
-
 def stored(store: Path) -> dict[tuple[str, str, int], bytes]:
     """Return the curves of all runs of a store by their keys."""
     if not store.exists():
@@ -91,7 +83,7 @@ def hit(study: str, folder: Path, chance: random.Random, longest: float) -> list
     process = subprocess.Popen(command(study, "killed.sqlite"), cwd=folder, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
     time.sleep(chance.uniform(0.3, longest))
-    started = descendants(process.pid)
+    _, *started = tree(process.pid)
     target, number = chance.choice(TARGETS), chance.choice(SIGNALS)
     hits = [process.pid] * (target != "worker") + started[:1] * (target != "command")
     for pid in hits:

@@ -62,15 +62,18 @@ def run(
 
 
 def tree(pid: int) -> Iterator[int]:
-    """Give a process and all that it started and that are still there."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    """Yield a process and all that it started and that are still there."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            children = task.read_text().split()
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
         except OSError:  # it has ended
             continue
-        for child in children:
-            yield from tree(int(child))
+        children.setdefault(parent, []).append(int(status.parent.name))
+    waiting = [pid]
+    while waiting:
+        yield (each := waiting.pop())
+        waiting += children.get(each, [])
 
 
 def held(pid: int) -> int:

@@ -33,7 +33,7 @@ from stepsize.study.executor import Executor
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
 from stepsize.study.protocol import rounds
-from stepsize.study.runner import Cost, Progress, run_study
+from stepsize.study.runner import Cost, Progress, run_candidates
 from stepsize.study.saved_study import study_id
 from stepsize.study.store import Store
 from stepsize.study.study import Study
@@ -168,8 +168,9 @@ def compare(
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
         on_start(study)
-        executor = stack.enter_context(open_executor(trainable, study, engine))
-        opened = stack.enter_context(Store(checked_store(store or default_store(study.name))))
+        file = checked_store(store or default_store(study.name))
+        executor = stack.enter_context(open_executor(trainable, study, engine, file))
+        opened = stack.enter_context(Store(file))
         if ready is None and str(store) != ":memory:":
             path = opened.path.with_suffix(".toml")
             for message in _keep_resolved_study(path, problem, description, trainable, study):
@@ -195,7 +196,7 @@ def complete(
     step: Study | None = study
     while step is not None:
         study = step
-        cost += run_study(study, store, executor, listen)
+        cost += run_candidates(study, store, executor, listen)
         look = look_of(study)
         store.add_look(study.fingerprint, look.candidates, look.seeds)
         step = None if budget is None else _next_step(study, store, read_budget(budget))

@@ -182,8 +182,9 @@ def map_rates(
         if not quiet:
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
-        executor = stack.enter_context(open_executor(trainable, study, engine))
-        opened = stack.enter_context(Store(checked_store(store or default_store(study.name))))
+        file = checked_store(store or default_store(study.name))
+        executor = stack.enter_context(open_executor(trainable, study, engine, file))
+        opened = stack.enter_context(Store(file))
         threading.Thread(target=_prepare, daemon=True).start()  # while the first runs are trained
         with ProgressLine(sys.stderr, quiet) as line:
             cost = run_study(study, opened, executor, line.show, map_rounds, count_runs)

@@ -7,7 +7,8 @@ The parent has a `Child` and asks it; the child calls `serve`. An answer is one 
 A child may run the code of a user, which forks, reads standard input, or starts processes that live on. So
 the pipes of a child have descriptors of their own, which no fork of it can read or keep open; its standard
 input is empty; its death is seen although a process that it started lives on; and ending it ends those too.
-The files of the working folder come after Python's own modules, and are not imported at its start.
+A child that is silent for much longer than usual counts as dead (`stepsize.hangs`). The files of the working
+folder come after Python's own modules, and are not imported at its start.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from stepsize.errors import EngineError, InputError, MissingExtra, first_line, save_traceback
+from stepsize.hangs import Patience, Silence
+from stepsize.pipes import Reader, Writer
 from stepsize.user_modules import search_path
 
 BROKEN = (EOFError, OSError, pickle.UnpicklingError)
@@ -36,6 +39,7 @@ BROKEN = (EOFError, OSError, pickle.UnpicklingError)
 NESTED = "a training process cannot run a study; write the code that does under if __name__ == '__main__':"
 
 DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
+HANG_CHECK = 5.0  # seconds between looks at what it does
 GRACE = 0.5  # seconds that what a child started has to end
 
 FOLDER = str(Path(__file__).parents[1])  # where this package lies
@@ -61,6 +65,10 @@ class WorkerError(Exception):
     def __init__(self, summary: str, traceback_path: str) -> None:
         super().__init__(summary)
         self.summary, self.traceback_path = summary, traceback_path
+
+
+class ProcessDied(EngineError):
+    """A process has died, hung or run out of memory each time that it was given a request."""
 
 
 class Child:
@@ -98,6 +106,7 @@ class Child:
         self._selector.register(self._answers, selectors.EVENT_READ)
         self._receiving = threading.Lock()
         self._killed = False
+        self._silence, self._patience, self._hung = Silence(self._process.pid), Patience(), ""
 
     @property
     def pid(self) -> int:
@@ -108,15 +117,21 @@ class Child:
         """Send a request. Raise one of `BROKEN` if the process has died."""
         pickle.dump(request, Writer(self._requests.fileno()), protocol=5)
 
-    def receive(self, on_progress: Progress = lambda value: None) -> Any:
+    def receive(self, on_progress: Progress = lambda value: None, patience: Patience | None = None) -> Any:
         """Return the answer to the oldest request, passing progress reports to `on_progress`.
 
+        `patience` learns how long requests like this one take, and decides when the process is hung.
+
         Raises: the error that the child refused the request with, WorkerError for any other error in the
-        child, one of `BROKEN` if the process has died.
+        child, one of `BROKEN` if the process has died or is hung.
         """
+        self._patience = patience or Patience()
         while True:
+            began = time.monotonic()
             with self._receiving:
                 kind, value = pickle.load(self._reader)
+            self._silence.end()
+            self._patience.heard_after(time.monotonic() - began)
             if kind == "answer":
                 return value
             if kind == "refused":
@@ -125,10 +140,15 @@ class Child:
                 raise WorkerError(*value)
             on_progress(value)
 
-    def ask(self, request: Any, on_progress: Progress = lambda value: None) -> Any:
+    def ask(
+        self,
+        request: Any,
+        on_progress: Progress = lambda value: None,
+        patience: Patience | None = None,
+    ) -> Any:
         """Send a request and return its answer, as `receive` does."""
         self.send(request)
-        return self.receive(on_progress)
+        return self.receive(on_progress, patience)
 
     def end(self) -> None:
         """End the process and those that it started."""
@@ -141,6 +161,8 @@ class Child:
 
     def reap(self) -> str:
         """End a process whose pipe broke; return its exit status and the last line that it wrote."""
+        if self._hung:
+            self._kill()
         try:
             status = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -150,13 +172,21 @@ class Child:
         self.end()
         hint = ", probably out of memory" if status == -9 else ""
         output = f"its last message: {lines[-1][:200]}" if lines else "it wrote no message"
-        return f"(exit status {status}{hint}); {output}"
+        return f"({self._hung or f'exit status {status}{hint}'}); {output}"
 
     def _wait(self) -> None:
-        """Wait for more of an answer. Raise EOFError if the process dies first."""
+        """Wait for more of an answer. Raise EOFError if the process dies first, or is hung."""
+        waited = 0.0
         while not self._selector.select(timeout=DEATH_CHECK):
             if self._process.poll() is not None and not self._selector.select(timeout=0):
                 raise EOFError
+            waited += DEATH_CHECK
+            if waited >= HANG_CHECK:
+                self._silence.wait(waited)
+                waited = 0.0
+                if self._silence.is_hung(self._patience):
+                    self._hung = f"ended, because it had not answered for {self._silence.seconds:.0f} seconds"
+                    raise EOFError
 
     def _kill(self) -> None:
         """Kill the process, and end those of its group: once, for later its number may be another's.
@@ -183,51 +213,6 @@ class Child:
         except (ProcessLookupError, PermissionError):
             return False
         return True
-
-
-class Reader:
-    """What `pickle.load` reads a descriptor with: it has no buffer and no lock that a fork would inherit."""
-
-    def __init__(self, descriptor: int, wait: Callable[[], None] = lambda: None) -> None:
-        self._descriptor, self._wait = descriptor, wait
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer; return how many bytes there were before the end."""
-        view, count = memoryview(buffer).cast("B"), 0
-        while count < len(view):
-            self._wait()
-            size = os.readv(self._descriptor, [view[count:]])
-            if not size:
-                break
-            count += size
-        return count
-
-    def read(self, size: int) -> bytes:
-        """Return so many bytes, fewer only at the end."""
-        buffer = bytearray(size)
-        return bytes(buffer[: self.readinto(buffer)])
-
-    def readline(self) -> bytes:
-        """Return the bytes up to the next end of a line."""
-        line = bytearray()
-        while not line.endswith(b"\n") and (byte := self.read(1)):
-            line += byte
-        return bytes(line)
-
-
-class Writer:
-    """What `pickle.dump` writes to a descriptor with, at once."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def write(self, data: Any) -> int:
-        """Write all of the data."""
-        view = memoryview(data).cast("B")
-        count = 0
-        while count < len(view):
-            count += os.write(self._descriptor, view[count:])
-        return count
 
 
 def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = lambda: None) -> NoReturn:

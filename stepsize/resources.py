@@ -53,14 +53,18 @@ def checked_store(store: str | Path) -> str | Path:
 
 
 def open_executor(
-    problem: Trainable, study: Study, engine: Trainer | None
+    problem: Trainable, study: Study, engine: Trainer | None, store: str | Path
 ) -> AbstractContextManager[Executor]:
-    """Return what makes the runs: processes for a training function, populations for a problem."""
+    """Return what makes the runs: processes for a training function, populations for a problem.
+
+    The state of runs that take long is kept in a folder beside the store.
+    """
+    checkpoints = None if str(store) == ":memory:" else Path(store).with_suffix(".checkpoints")
     if isinstance(problem, Training):
-        return FunctionExecutor(problem)
+        return FunctionExecutor(problem, checkpoints=checkpoints, fingerprint=study.fingerprint)
     assert isinstance(problem, Problem)
     assert engine is not None
-    return nullcontext(PopulationExecutor(engine, problem, study))
+    return nullcontext(PopulationExecutor(engine, problem, study, checkpoints))
 
 
 def kept_store(store: Store, on_message: Callable[[str], None]) -> Path | None:

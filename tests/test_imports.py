@@ -12,7 +12,9 @@ ALLOWED = {
     "metric_directions": set(),
     "user_modules": {"errors"},
     "output_files": {"errors"},
-    "process": {"errors", "user_modules"},
+    "hangs": set(),
+    "pipes": set(),
+    "process": {"errors", "user_modules", "hangs", "pipes"},
     "schedules": {"errors", "checks", "units", "metric_directions"},
     "dialects": {"errors", "checks", "units", "metric_directions", "schedules"},
     "adapters": {"errors", "checks", "units", "schedules"},
@@ -21,8 +23,8 @@ ALLOWED = {
     "number_format": set(),
     "stats": {"errors"},
     "problems": {"errors", "checks", "metric_directions", "number_format", "user_modules"},
-    "engine": {"errors", "process", "schedules", "problems"},
-    "study": {"errors", "checks", "units", "process", "schedules", "problems", "engine", "stats"}
+    "engine": {"errors", "hangs", "process", "schedules", "problems"},
+    "study": {"errors", "checks", "units", "hangs", "process", "schedules", "problems", "engine", "stats"}
     | {"metric_directions", "output_files", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
     "rate_map": {"number_format", "stats", "study"},

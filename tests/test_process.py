@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import textwrap
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stepsize.errors import InputError, MissingExtra, StudyError, first_line
+from stepsize.hangs import Patience
 from stepsize.process import BROKEN, Child, WorkerError
 from stepsize.study.user_functions.training import Training
 
@@ -63,6 +65,18 @@ WORKER = """
             return subprocess.Popen(["sleep", "60"]).pid
         if request == "nest":
             return Child("a_worker").pid
+        if request == "stop":
+            progress("stopping")
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if request == "spin":
+            progress("spinning")
+            while True:
+                pass
+        if request == "work":
+            progress("working")
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                pass
         if request == "files":
             return random.__file__, queue.__file__
         for share in (0.5, 1.0):
@@ -208,3 +222,32 @@ def test_files_of_the_working_folder_do_not_hide_what_is_imported(child, monkeyp
 def test_a_message_cannot_control_the_terminal():
     error = ValueError("\x1b[1;31mred\x1b]0;title\x07 \x1b]2;other\x1b\\\tand more")
     assert first_line(error) == "red and more"
+
+
+@pytest.fixture
+def short_patience(monkeypatch):
+    """Let a process hang for half a second at most."""
+    monkeypatch.setattr("stepsize.hangs.LEAST", 0.5)
+    monkeypatch.setattr("stepsize.hangs.FIRST", 2.0)
+    monkeypatch.setattr("stepsize.hangs.IDLE_FACTOR", 0)
+    monkeypatch.setattr("stepsize.hangs.BUSY_FACTOR", 0)
+    monkeypatch.setattr("stepsize.process.DEATH_CHECK", 0.05)
+    monkeypatch.setattr("stepsize.process.HANG_CHECK", 0.2)
+
+
+@pytest.mark.parametrize(("request_", "seconds"), [("stop", "[01]"), ("spin", "2")])
+def test_a_process_that_does_not_answer_is_ended(child, short_patience, request_, seconds):
+    with pytest.raises(BROKEN):
+        child.ask(request_)
+    assert re.match(rf"\(ended, because it had not answered for {seconds} seconds\); ", child.reap())
+
+
+def test_a_process_that_works_is_given_time(child, short_patience):
+    assert child.ask("work")[0] == "work"
+
+
+def test_patience_adapts_to_the_longest_silence():
+    patience = Patience()
+    for seconds in (0.5, 30, 2):
+        patience.heard_after(seconds)
+    assert (patience.idle_limit, patience.busy_limit) == (300, 3000)

@@ -36,7 +36,7 @@ class Drawn:
     def __init__(self, stop_after: float = np.inf) -> None:
         self.training_seconds, self.made, self.stop_after = 0.0, 0, stop_after
 
-    def execute(self, stage, runs, advance):
+    def execute(self, stage, runs, advance, claim):
         for start in range(0, len(stage.jobs), 50):
             if self.made >= self.stop_after:
                 raise KeyboardInterrupt

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from stepsize.engine import checkpoints
+from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
-from stepsize.process import BROKEN, Child, WorkerError
+from stepsize.hangs import Patience
+from stepsize.process import BROKEN, Child, ProcessDied, WorkerError
 
 ATTEMPTS = 3  # for one request, if the process dies
+OUT_OF_MEMORY = re.compile("RESOURCE_EXHAUSTED|MemoryError|[Oo]ut of memory")
 
 
 class Engine:
     """A `Trainer` in a process of its own; use it as a context manager.
 
-    If the process dies (out of memory, a crash), the request is made again in a new one.
+    If the process dies or hangs (out of memory, a crash, a signal), the request is made again in a new one.
     """
 
     def __init__(self) -> None:
         require("train", "jax", "keras")
         self._opened: dict[str, tuple[Task, int, int]] = {}
         self._layouts: dict[str, Layout] = {}
+        self._present: set[str] = set()  # the populations of the process that runs now
+        self._patience: dict[tuple[str, str], Patience] = defaultdict(Patience)
         self.compile_seconds = 0.0
-        self._child = _start()
+        self._child: Child | None = _start()
 
     def __enter__(self) -> Engine:
         return self
@@ -38,6 +47,7 @@ class Engine:
     @property
     def pid(self) -> int:
         """The process number of the training process."""
+        assert self._child is not None
         return self._child.pid
 
     def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
@@ -51,43 +61,63 @@ class Engine:
         if key not in self._layouts:
             self._layouts[key] = self._ask(("open", key, task, candidates, seeds))
             self._opened[key] = (task, candidates, seeds)
+            self._present.add(key)
         return self._layouts[key]
 
     def train(
-        self, key: str, blocks: Sequence[Block], on_progress: Callable[[float], None] = lambda share: None
+        self,
+        key: str,
+        blocks: Sequence[Block],
+        on_progress: Callable[[float], None] = lambda share: None,
+        checkpoint: Path | None = None,
     ) -> list[Curves]:
-        """Train the blocks of one call; `on_progress` is called with the fraction completed."""
-        curves, seconds = self._ask(("train", key, list(blocks)), on_progress)
+        """Train the blocks of one call; `on_progress` is called with the fraction completed.
+
+        A call that takes long saves its state in the file `checkpoint`, and continues from there when it is
+        made again.
+
+        Raises: ProcessDied if the process dies each time, EngineError for any other failure.
+        """
+        saved = None if checkpoint is None else Checkpoint(checkpoint.absolute(), checkpoints.EVERY)
+        curves, seconds = self._ask(("train", key, list(blocks), saved), on_progress)
         self.compile_seconds += seconds
         return curves
 
     def close(self) -> None:
         """End the training process."""
-        self._child.end()
+        if self._child is not None:
+            self._child.end()
 
     def _ask(
         self, request: tuple[Any, ...], on_progress: Callable[[float], None] = lambda share: None
     ) -> Any:
         last_output = ""
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in range(ATTEMPTS):
+            if self._child is None:
+                self._child, self._present = _start(), set()
+            child = self._child
             try:
-                if attempt > 1:
-                    self._child = _start()
-                    self._reopen(request)
-                return self._child.ask(request, on_progress)
+                self._reopen(child, request)
+                return child.ask(request, on_progress, self._patience[request[:2]])
             except BROKEN:
-                last_output = self._child.reap()
+                self._child, last_output = None, child.reap()
             except WorkerError as error:
-                raise EngineError(
+                message = (
                     f"training failed with {error.summary}; the whole message is in {error.traceback_path}"
-                ) from None
-        raise EngineError(f"the training process died {ATTEMPTS} times {last_output}")
+                )
+                if not OUT_OF_MEMORY.search(error.summary):
+                    raise EngineError(message) from None
+                child.end()  # with the memory that it holds
+                self._child = None
+                raise ProcessDied(message) from None
+        raise ProcessDied(f"the training process died {ATTEMPTS} times {last_output}")
 
-    def _reopen(self, request: tuple[Any, ...]) -> None:
-        """Open in a new process what was open in the last one, except what `request` opens."""
-        for key, arguments in self._opened.items():
-            if request[:2] != ("open", key):
-                self._child.ask(("open", key, *arguments))
+    def _reopen(self, child: Child, request: tuple[Any, ...]) -> None:
+        """Open in a new process the population that `request` trains."""
+        kind, key, *_ = request
+        if kind == "train" and key not in self._present:
+            child.ask(("open", key, *self._opened[key]))
+            self._present.add(key)
 
 
 def _start() -> Child:

@@ -18,11 +18,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from stepsize.engine.batches import Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side, split_members
+from stepsize.engine.checkpoints import Checkpoint, Clock
 from stepsize.engine.first_loss import lost_together, require_finite_losses
 from stepsize.engine.keras.member import KerasMember
 from stepsize.engine.member import Driven, Member, Shared, State
 from stepsize.engine.numeric_settings import Number
 from stepsize.engine.planner import Layout
+from stepsize.engine.saved_state import arrays_of, restored
 from stepsize.engine.scoring import Scoring
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.engine.torch.member import TorchMember
@@ -90,13 +92,19 @@ class Population:
         self._segment = self._compiled(train, donate=(2,))
 
     def train(
-        self, blocks: Sequence[Block], on_segment: Callable[[float], None] = lambda share: None
+        self,
+        blocks: Sequence[Block],
+        on_segment: Callable[[float], None] = lambda share: None,
+        checkpoint: Checkpoint | None = None,
     ) -> list[Curves]:
         """Train up to `layout.blocks` blocks; return the curves of each, [members, epochs].
 
+        With a `checkpoint`, the state is saved there now and then between segments. If there is one of the
+        same call, training continues from it, and the curves are those of a call that was not interrupted.
+
         Raises: ProblemError if a row of the data, not a rate, made all runs of a block diverge.
         """
-        curves = self._run(blocks, on_segment)[0]
+        curves = self._run(blocks, on_segment, checkpoint)[0]
         for block, each in zip(blocks, curves, strict=True):
             if not self._rows_checked and lost_together(each, self.task.updates_per_epoch):
                 require_finite_losses(self.member, self.member.rows(), block)
@@ -111,7 +119,10 @@ class Population:
         return curves, jax.tree.map(lambda leaf: leaf[places], states)
 
     def _run(
-        self, blocks: Sequence[Block], on_segment: Callable[[float], None]
+        self,
+        blocks: Sequence[Block],
+        on_segment: Callable[[float], None],
+        checkpoint: Checkpoint | None = None,
     ) -> tuple[list[Curves], Carried]:
         order = self.layout.order
         active = order < len(blocks)
@@ -120,8 +131,10 @@ class Population:
         active, stacked = jax.device_put((active, stacked), self._across)
         carried = self._start(stacked.seed, stacked.initial, stacked.rules)
         stacked = stacked._replace(initial=None)
-        parts = []
-        for first in range(0, self.task.epochs, self.layout.segment):
+        saved = None if checkpoint is None else restored(checkpoint.load(), carried)
+        start, carried, parts = saved or (0, carried, [])
+        clock = Clock(checkpoint)
+        for first in range(start, self.task.epochs, self.layout.segment):
             last = first + self.layout.segment
             segment = stacked._replace(
                 order=stacked.order[:, first:last],
@@ -130,6 +143,8 @@ class Population:
             )
             carried, series = self._segment(self._data, active, carried, segment)
             parts.append(jax.tree.map(np.asarray, series))
+            if checkpoint is not None and last < self.task.epochs and clock.is_due():
+                checkpoint.save(arrays_of(carried, parts, last))
             on_segment(last / self.task.epochs)
         diverged_at = np.asarray(carried[0].diverged_at)
         whole = [np.concatenate(series, axis=-1) for series in zip(*parts, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from stepsize.engine.planner import Layout
@@ -32,10 +33,20 @@ class Trainer(Protocol):
         """
         ...
 
-    def train(self, key: str, blocks: Sequence[Block], on_progress: Callable[[float], None]) -> list[Curves]:
+    def train(
+        self,
+        key: str,
+        blocks: Sequence[Block],
+        on_progress: Callable[[float], None],
+        checkpoint: Path | None = None,
+    ) -> list[Curves]:
         """Train the blocks of one call and return their curves, in the same order.
 
         Every block has `members` runs, and a call has at most `blocks` blocks, as the layout of `key` says.
-        `on_progress` is called with the fraction of the call that is completed.
+        `on_progress` is called with the fraction of the call that is completed. The state of a call that
+        takes long may be kept in the file `checkpoint`, from which the same call continues when it is made
+        again.
+
+        Raises: ProcessDied if the process that trains dies each time.
         """
         ...

@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from stepsize.engine.planner import Layout, Machine, Sizes, plan_layout
+from stepsize.engine.memory import check_model, fitting_layout
+from stepsize.engine.planner import Layout, Machine, Sizes
 from stepsize.engine.task import Curves, Task
 from stepsize.errors import EngineError, first_line
 from stepsize.process import cores, second_level_cache, serve
@@ -30,7 +31,7 @@ def main() -> None:
         if kind == "open":
             populations[key], layout = _open(*arguments)
             return layout
-        return _train(populations[key], arguments[0], progress)
+        return _train(populations[key], *arguments, progress)
 
     serve(answer, _prepare_jax)
 
@@ -40,6 +41,7 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
     from stepsize.engine.population import Population
 
     machine = _machine()
+    check_model(task)
     population = Population(task)
     sizes = Sizes(
         population.member.weights,
@@ -50,7 +52,8 @@ def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
         candidates,
         seeds,
     )
-    layout = plan_layout(sizes, machine, reason_for_series(population))
+    rows = sum(values.nbytes for values in (*task.inputs.values(), task.y))
+    layout = fitting_layout(sizes, machine, reason_for_series(population), population.one(), rows)
     population.compile(layout)
     return population, layout
 
@@ -72,11 +75,11 @@ def _machine() -> Machine:
 
 
 def _train(
-    population: Any, blocks: list[Any], progress: Callable[[float], None]
+    population: Any, blocks: list[Any], checkpoint: Any, progress: Callable[[float], None]
 ) -> tuple[list[Curves], float]:
     """Train a call's blocks; return their curves and the seconds spent compiling."""
     before = population.compile_seconds
-    curves = population.train(blocks, progress)
+    curves = population.train(blocks, progress, checkpoint)
     return curves, population.compile_seconds - before
 
 

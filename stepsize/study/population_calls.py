@@ -6,7 +6,7 @@ jobs that share a seed. `Group.blocks` builds what the trainer needs to train a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -43,6 +43,13 @@ class Call:
     def jobs(self) -> tuple[Job, ...]:
         """The jobs of all blocks."""
         return tuple(job for block in self.blocks for job in block)
+
+    def without(self, candidates: Container[str]) -> Call:
+        """Return the call without the jobs of some candidates."""
+        blocks = (
+            tuple(job for job in block if job.candidate.name not in candidates) for block in self.blocks
+        )
+        return Call(tuple(block for block in blocks if block))
 
 
 @dataclass(frozen=True, eq=False)

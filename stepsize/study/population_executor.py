@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
+from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.planner import Layout
 from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
-from stepsize.study.population_calls import Group, groups_of
+from stepsize.process import ProcessDied
+from stepsize.study.executor import Claim, LostRuns, unshared
+from stepsize.study.population_calls import Call, Group, groups_of
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 
 
 class PopulationExecutor:
-    """An `Executor` that trains the runs of a problem through a trainer, such as the engine."""
+    """An `Executor` that trains the runs of a problem through a trainer, such as the engine.
+
+    `checkpoints` is the folder for the state of calls that take long, or None.
+    """
 
     training_seconds = 0.0
 
-    def __init__(self, trainer: Trainer, problem: Problem, study: Study) -> None:
+    def __init__(
+        self, trainer: Trainer, problem: Problem, study: Study, checkpoints: Path | None = None
+    ) -> None:
         self._trainer, self._problem, self._study = trainer, problem, study
+        self._checkpoints = checkpoints
         self._compiled_before = trainer.compile_seconds
         self._layouts: dict[str, None] = {}  # each once, in order
 
@@ -35,30 +46,81 @@ class PopulationExecutor:
         """The layouts of the populations as text."""
         return "; ".join(self._layouts)
 
-    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
-        """Yield the runs of a round that are not in `runs`, call by call.
+    def execute(
+        self, stage: Round, runs: Runs, advance: Callable[[float], None], claim: Claim = unshared
+    ) -> Iterator[list[Run]]:
+        """Yield the runs of a round that are not in `runs` and can be claimed, call by call.
 
         All populations are opened before one is trained: settings that an optimizer does not take come to
-        light at once.
+        light at once. If the training process dies in a call, the runs of the call are made one by one.
+
+        Raises: LostRuns, after everything else, if it dies with one of them alone, too.
         """
-        done = 0
+        done, lost = 0, dict[str, str]()
         for group, layout in self._opened(stage):
             self._layouts[str(layout)] = None
-            for call in group.calls(layout):
-                missing = sum(job.key not in runs for job in call.jobs)
-                if not missing:
+            for whole in group.calls(layout):
+                call = whole.without(lost)
+                saved = self._checkpoint(group, layout, call)
+                if all(job.key in runs for job in call.jobs):
+                    _remove(saved)
                     continue
-                began, compiled = time.perf_counter(), self.compile_seconds
-                curves = self._trainer.train(
-                    group.key,
-                    group.blocks(call, layout),
-                    lambda share, done=done, missing=missing: advance(done + share * missing),
-                )
-                finished = group.runs(call, curves)
-                self.training_seconds += time.perf_counter() - began - (self.compile_seconds - compiled)
+                if not claim(call.jobs):
+                    continue
+                missing = sum(job.key not in runs for job in call.jobs)
+
+                def on_progress(share: float, done: int = done, missing: int = missing) -> None:
+                    advance(done + share * missing)
+
+                try:
+                    finished = self._train(group, layout, call, on_progress, saved)
+                except ProcessDied:
+                    yield from self._one_by_one(group, call, runs, lost)
+                    done += missing
+                    continue
                 done += missing
                 advance(done)
                 yield finished
+                _remove(saved)
+        if lost:
+            raise LostRuns(lost)
+
+    def _checkpoint(self, group: Group, layout: Layout, call: Call) -> Path | None:
+        """Return the file for the state of a call; its name changes with all that changes the state."""
+        if self._checkpoints is None:
+            return None
+        identity = repr(
+            (group.key, group.judge, layout, [[job.key for job in block] for block in call.blocks])
+        )
+        return self._checkpoints / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
+
+    def _train(
+        self,
+        group: Group,
+        layout: Layout,
+        call: Call,
+        on_progress: Callable[[float], None],
+        saved: Path | None,
+    ) -> list[Run]:
+        began, compiled = time.perf_counter(), self.compile_seconds
+        curves = self._trainer.train(group.key, group.blocks(call, layout), on_progress, saved)
+        self.training_seconds += time.perf_counter() - began - (self.compile_seconds - compiled)
+        return group.runs(call, curves)
+
+    def _one_by_one(self, group: Group, call: Call, runs: Runs, lost: dict[str, str]) -> Iterator[list[Run]]:
+        """Make the runs of a call alone, with as little memory as possible; note candidates that are lost."""
+        key = f"{group.key}, one by one"
+        layout = self._trainer.open(key, group.task, candidates=1, seeds=1)
+        for job in call.jobs:
+            if job.key in runs or job.candidate.name in lost:
+                continue
+            alone = Call(((job,),))
+            try:
+                yield group.runs(
+                    alone, self._trainer.train(key, group.blocks(alone, layout), lambda share: None)
+                )
+            except ProcessDied as error:
+                lost[job.candidate.name] = f"{error}, although it trained this run alone"
 
     def _opened(self, stage: Round, shared: bool = True) -> list[tuple[Group, Layout]]:
         """Return the groups of a round, opened; those that cannot share a program are taken apart."""
@@ -70,3 +132,8 @@ class PopulationExecutor:
             except NotShared:
                 opened += self._opened(replace(stage, jobs=group.jobs), shared=False)
         return opened
+
+
+def _remove(saved: Path | None) -> None:
+    if saved is not None and saved.parent.exists():
+        Checkpoint(saved, 0).remove()

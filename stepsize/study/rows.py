@@ -26,6 +26,13 @@ CREATE TABLE IF NOT EXISTS look (
     checksum INTEGER,
     UNIQUE (fingerprint, candidates, seeds)
 );
+CREATE TABLE IF NOT EXISTS process (
+    id TEXT PRIMARY KEY, machine TEXT NOT NULL, pid INTEGER NOT NULL, beats INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claim (
+    fingerprint TEXT NOT NULL, candidate TEXT NOT NULL, seed INTEGER NOT NULL, process TEXT NOT NULL,
+    PRIMARY KEY (fingerprint, candidate, seed)
+) WITHOUT ROWID;
 """
 
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from stepsize.study.executor import Executor
+from stepsize.study.claims import Claims
+from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.protocol import Round, rounds, total_runs
 from stepsize.study.store import Run, Runs, Store
 from stepsize.study.study import Study
@@ -66,37 +67,44 @@ def run_study(
 ) -> Cost:
     """Train every run that `study` needs and `store` lacks; afterwards the store has them all.
 
+    Other processes may do the same at the same time: each makes a part of the runs.
+
     `plan` yields the rounds up to the first that is not finished, `count` says how many runs they have.
     """
     runs = store.runs(study.fingerprint)
     progress = Progress(count(study, runs), 0, 0)
-    trained, began = 0, time.perf_counter()
+    stored, trained, began = 0, 0, time.perf_counter()
     trained_before, compiled_before = executor.training_seconds, executor.compile_seconds
-    for stage in plan(study, runs):
-        stored = sum(job.key in runs for job in stage.jobs)
-        progress.stage, progress.total = stage.name, count(study, runs)
-        progress.found += stored
-        before = progress.found + trained
+    with Claims(store, study.fingerprint, runs) as claims:
 
-        def advance(done: float, before: int = before) -> None:
-            progress.done = before + done
+        def note(done: float) -> None:
+            progress.found = stored + claims.taken_over
+            progress.done = progress.found + trained + done
             progress.training = executor.training_seconds - trained_before
+
+        def advance(done: float) -> None:
+            note(done)
             listen(progress)
 
-        if stored == len(stage.jobs):
-            continue
-        advance(0)
-        since = time.perf_counter()
-        for finished in executor.execute(stage, runs, advance):
-            finished, since = _timed(finished, since)
-            store.add(study.fingerprint, finished)
-            for run in finished:
-                runs.setdefault((run.candidate, run.seed), run)
-        trained += len(stage.jobs) - stored
+        for stage in plan(study, runs):
+            stored += sum(job.key in runs for job in stage.jobs)
+            progress.stage, progress.total = stage.name, count(study, runs)
+            while any(job.key not in runs for job in stage.jobs):
+                advance(0)
+                since, new = time.perf_counter(), 0
+                for finished in executor.execute(stage, runs, advance, claims.claim):
+                    finished, since = _timed(finished, since)
+                    store.add(study.fingerprint, finished)
+                    new += sum((run.candidate, run.seed) not in runs for run in finished)
+                    for run in finished:
+                        runs.setdefault((run.candidate, run.seed), run)
+                trained += new
+                if not claims.wait(stage.jobs, lambda: advance(0)):
+                    break
     if trained and (lost := len(runs.keys() - store.runs(study.fingerprint).keys())):
         # in a damaged file, a row that cannot be found may keep another one from being added
         raise store.damage(f"{lost} of the runs that were just trained cannot be read back")
-    progress.done, progress.training = progress.found + trained, executor.training_seconds - trained_before
+    note(0)
     return Cost(
         runs=trained,
         seconds=time.perf_counter() - began,
@@ -104,6 +112,33 @@ def run_study(
         compile_seconds=executor.compile_seconds - compiled_before,
         layout=executor.layout,
     )
+
+
+def run_candidates(
+    study: Study,
+    store: Store,
+    executor: Executor,
+    listen: Callable[[Progress], None] = lambda progress: None,
+) -> Cost:
+    """Train every run that `study` needs, as `run_study` does.
+
+    Raises: LostRuns if some candidates cannot be trained; the store has the runs of the others then.
+    """
+    lost: dict[str, str] = {}
+    while others := tuple(each for each in study.candidates if each.name not in lost):
+        names = [each.name for each in others]
+        baseline = study.baseline if study.baseline in names else names[0]
+        try:
+            cost = run_study(replace(study, candidates=others, baseline=baseline), store, executor, listen)
+        except LostRuns as error:
+            if error.reasons.keys() <= lost.keys():
+                break
+            lost |= error.reasons
+        else:
+            if lost:
+                break
+            return cost
+    raise LostRuns(lost)
 
 
 def _timed(finished: list[Run], since: float) -> tuple[list[Run], float]:

@@ -9,6 +9,7 @@ run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the up
         checksum
 look    fingerprint, candidates and seeds as JSON: every verdict, in the order in which they were reached;
         checksum
+process, claim: who is making which runs at the moment (`stepsize.study.claims`)
 ```
 
 `fingerprint` identifies everything about problem and software that changes a run; `candidate` is the bound
@@ -20,7 +21,6 @@ file; format 1 had no checksums, and format 2 none of looks: opening an older fi
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sqlite3
 import sys
@@ -29,6 +29,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,9 +40,12 @@ from stepsize.errors import OutputError, StoreError
 from stepsize.output_files import require_folder
 from stepsize.study.rows import LOOK, RUN, SCHEMA, STUDY, add_checksums, checksum, insertion
 from stepsize.study.saved_study import SavedStudy
+from stepsize.study.store_file import file_at, is_on_network
 
 APPLICATION = 0x57E95123
 FORMAT = 3
+BUSY = 30.0  # seconds to wait for another process that writes
+ONE = "WHERE fingerprint = ? AND candidate = ? AND seed = ?"
 DAMAGED = (sqlite3.Error, UnicodeDecodeError)  # what SQLite raises for a damaged file
 
 
@@ -80,7 +84,7 @@ class Store:
         self._damaged: dict[str, set[tuple[str, int]]] = defaultdict(set)
         try:
             require_folder("store", self.path)
-            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)
         except OutputError as error:
             raise StoreError(str(error)) from None
         except (OSError, sqlite3.Error) as error:
@@ -97,7 +101,7 @@ class Store:
         except StoreError:
             self._db.close()
             raise
-        self._file = _file_at(self._place)
+        self._file = file_at(self._place)
 
     def _prepare(self) -> None:
         def pragma(name: str) -> int:
@@ -113,27 +117,33 @@ class Store:
                 f"store={str(self.path)!r} has format {pragma('user_version')}, and this version of stepsize "
                 f"reads formats up to {FORMAT}; update it with pip install -U stepsize"
             )
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(f"PRAGMA journal_mode = {'DELETE' if is_on_network(self._place) else 'WAL'}")
         self._db.execute("PRAGMA synchronous = NORMAL")
         if not tables:
             self._db.execute(f"PRAGMA application_id = {APPLICATION}")
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.executescript(SCHEMA)
         if pragma("user_version") < FORMAT:
-            with self._transaction():
-                add_checksums(self._db)
-                self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            with self.transaction() as database:
+                add_checksums(database)
+                database.execute(f"PRAGMA user_version = {FORMAT}")
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Keep all changes of a block, or none of them."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.rollback()
-            raise
-        self._db.commit()
+        with self._usable():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
+
+    def connect(self) -> sqlite3.Connection:
+        """Return another connection to the file, for another thread. Raise sqlite3.Error if it is gone."""
+        address = f"{self._place.as_uri()}?mode=rw"
+        return sqlite3.connect(address, uri=True, timeout=BUSY, isolation_level=None)
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -157,24 +167,36 @@ class Store:
     @property
     def is_lost(self) -> bool:
         """Whether the file was deleted, or replaced by another one, since it was opened."""
-        return _file_at(self._place) != self._file
+        return file_at(self._place) != self._file
 
     def add(self, fingerprint: str, runs: Iterable[Run]) -> None:
-        """Add finished runs, all or none of them; one that is already there is kept, unless it is damaged."""
+        """Add finished runs, all or none of them; one that is already there is kept, unless it is damaged.
+
+        They are not claimed any more.
+        """
         rows = [_row(fingerprint, run) for run in runs]
         damaged = [row[:3] for row in rows if row[1:3] in self._damaged[fingerprint]]
-        with self._usable(), self._transaction():
-            self._db.executemany(
-                "DELETE FROM run WHERE fingerprint = ? AND candidate = ? AND seed = ?", damaged
-            )
-            self._db.executemany(f"INSERT OR IGNORE INTO run {insertion(RUN)}", rows)
+        with self.transaction() as database:
+            database.executemany(f"DELETE FROM run {ONE}", damaged)
+            database.executemany(f"INSERT OR IGNORE INTO run {insertion(RUN)}", rows)
+            database.executemany(f"DELETE FROM claim {ONE}", (row[:3] for row in rows))
 
-    def runs(self, fingerprint: str) -> dict[tuple[str, int], Run]:
-        """Return the runs of a fingerprint by (candidate, seed), without those that are damaged."""
+    def runs(
+        self, fingerprint: str, keys: Iterable[tuple[str, int]] | None = None
+    ) -> dict[tuple[str, int], Run]:
+        """Return the runs of a fingerprint by (candidate, seed), or those with `keys`.
+
+        Damaged ones are left out.
+        """
         damaged, runs = set(), {}
-        query = f"SELECT {', '.join(RUN)}, checksum FROM run WHERE fingerprint = ?"
+        query = f"SELECT {', '.join(RUN)}, checksum FROM run "
         with self._usable():
-            for *row, stored in self._db.execute(query, (fingerprint,)):
+            if keys is None:
+                rows = self._db.execute(query + "WHERE fingerprint = ?", (fingerprint,))
+            else:
+                each = (self._db.execute(query + ONE, (fingerprint, *key)) for key in keys)
+                rows = chain.from_iterable(each)
+            for *row, stored in rows:
                 _, candidate, seed, rate, diverged_at, epochs, seconds, curves = row
                 if stored != checksum(*row):
                     damaged.add((candidate, seed))
@@ -182,7 +204,7 @@ class Store:
                 series = np.ndarray((4, epochs), "<f4", curves)
                 name = sys.intern(candidate)  # shared by the runs of a candidate, to save memory
                 runs[name, seed] = Run(name, seed, rate, diverged_at, series, seconds)
-        self._damaged[fingerprint] = damaged
+        self._damaged[fingerprint] = damaged if keys is None else self._damaged[fingerprint] | damaged
         return runs
 
     def damaged(self, fingerprint: str) -> int:
@@ -262,15 +284,6 @@ class Store:
         with self._usable():
             rows = self._db.execute("SELECT fingerprint FROM study WHERE name = ?", (name,)).fetchall()
         return {row[0] for row in rows}
-
-
-def _file_at(path: Path) -> tuple[int, int] | None:
-    """Return the device and the inode of the file at a path; None if there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _row(fingerprint: str, run: Run) -> tuple[Any, ...]:

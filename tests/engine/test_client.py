@@ -8,9 +8,11 @@ import sys
 import numpy as np
 import pytest
 
+from stepsize.engine import client
 from stepsize.engine.client import Engine
 from stepsize.engine.task import Task
 from stepsize.errors import EngineError, ProblemError
+from stepsize.process import Child, ProcessDied
 from tests.support.populations import make_block
 
 
@@ -116,3 +118,28 @@ def test_what_cannot_be_traced_says_where_the_whole_message_is():
         engine.open("untraceable", task, 3, 2)
     with open(str(caught.value).split()[-1]) as file:
         assert "Traceback" in file.read()
+
+
+WITHOUT_MEMORY = """
+from stepsize.process import serve
+
+def answer(request, progress):
+    if request[0] == "train":
+        raise MemoryError("cannot allocate 7 GB")
+
+def main():
+    serve(answer)
+"""
+
+
+def test_a_call_that_runs_out_of_memory_is_one_that_the_process_died_in(tmp_path, monkeypatch):
+    (tmp_path / "without_memory.py").write_text(WITHOUT_MEMORY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(client, "_start", lambda: Child("without_memory"))
+    with Engine() as engine:
+        engine.open("a", make_task(), 3, 2)
+        first = engine.pid
+        with pytest.raises(ProcessDied, match="MemoryError: cannot allocate 7 GB; the whole message is in"):
+            engine.train("a", [block_of(2)])
+        with pytest.raises(ProcessLookupError):
+            os.kill(first, 0)  # the memory that it held is free

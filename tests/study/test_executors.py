@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +17,16 @@ import pytest
 
 import stepsize as ss
 import stepsize.study
+from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.client import Engine
-from stepsize.study.executor import Executor
+from stepsize.engine.planner import Layout
+from stepsize.engine.population import Population
+from stepsize.engine.task import Curves, Task
+from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import Round
+from stepsize.study.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
 
@@ -80,6 +88,88 @@ def test_it_trains_the_missing_runs_each_once_and_says_how_far_it_is(case: Any) 
     assert executor.training_seconds > 0
     assert executor.compile_seconds >= 0
     assert executor.layout
+
+
+def test_what_cannot_be_claimed_is_left_out(case: Any) -> None:
+    executor, _, stage = case
+    asked: list[Job] = []
+
+    def claim(jobs: Sequence[Job]) -> bool:
+        asked.extend(jobs)
+        return jobs[0].seed != 0
+
+    made = [run.seed for runs in executor.execute(stage, {}, lambda done: None, claim) for run in runs]
+    assert {job.key for job in asked} == {job.key for job in stage.jobs}
+    assert 0 not in made
+
+
+class Fragile(Engine):
+    """A training process that is killed before each call of several runs, and of runs at a certain rate."""
+
+    def train(self, key: str, blocks: Any, on_progress: Any = None, checkpoint: Any = None) -> Any:
+        rates = np.concatenate([block.rates for block in blocks])
+        if len(rates) > 1 or rates[0, -1] < 0.05:
+            os.kill(self.pid, signal.SIGKILL)
+        return super().train(key, blocks, on_progress, checkpoint)
+
+
+def test_a_call_whose_process_dies_is_made_run_by_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepsize.engine.client.ATTEMPTS", 1)
+    problem = ss.problem("iris", model="mlp(2)", epochs=2)
+    study = make_study(problem, SPECS, seeds=2)
+    jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
+    stage, made = Round("comparing on fresh seeds", jobs, judge=True), []
+    with Fragile() as engine:
+        calls = PopulationExecutor(engine, problem, study).execute(stage, {}, lambda done: None)
+        with pytest.raises(LostRuns, match=r"died 1 times .* alone") as caught:
+            made.extend(calls)
+    assert list(caught.value.reasons) == ["linear(0.1)"]
+    keys = [(run.candidate, run.seed) for runs in made for run in runs]
+    assert keys == [("constant(0.1)", 0), ("constant(0.1)", 1)]
+
+
+class Here:
+    """A trainer in this process, which saves the state of a call after every epoch."""
+
+    compile_seconds = 0.0
+    layout = Layout(devices=1, blocks=2, members=2, segment=1, reason="as the test says")
+
+    def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
+        self.population = Population(task)
+        self.population.compile(self.layout)
+        return self.layout
+
+    def train(self, key: str, blocks: Any, on_progress: Any, checkpoint: Path | None = None) -> list[Curves]:
+        saved = None if checkpoint is None else Checkpoint(checkpoint, every=0)
+        return self.population.train(blocks, on_progress, saved)
+
+
+@pytest.mark.usefixtures("quick_compilation")
+def test_a_call_continues_from_its_checkpoint(tmp_path: Path) -> None:
+    """Interrupted in the middle of a call, a command that is run again ends with the same runs."""
+    problem = ss.problem("iris", model="mlp(2)", epochs=6)
+    study = make_study(problem, SPECS, seeds=4)
+    jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
+    stage, folder = Round("comparing on fresh seeds", jobs, judge=True), tmp_path / "study.checkpoints"
+
+    def calls_of(advance: Callable[[float], None], checkpoints: Path | None = folder) -> list[list[Run]]:
+        return list(PopulationExecutor(Here(), problem, study, checkpoints).execute(stage, {}, advance))
+
+    def interrupt(done: float) -> None:
+        if done > 6:
+            raise KeyboardInterrupt
+
+    whole = calls_of(lambda done: None, None)
+    with pytest.raises(KeyboardInterrupt):
+        calls_of(interrupt)
+    assert [path.suffix for path in sorted(folder.iterdir())] == [".npz", ".previous"]
+    progress: list[float] = []
+    for ours, theirs in zip(calls_of(progress.append), whole, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert (one.candidate, one.seed) == (other.candidate, other.seed)
+            assert np.array_equal(one.curves, other.curves, equal_nan=True)
+    assert 4 + 4 * 4 / 6 not in progress  # the second call begins after its fourth epoch
+    assert not folder.exists()
 
 
 def test_every_executor_is_tested_here() -> None:

@@ -31,7 +31,7 @@ class Here:
             self._populations[key].compile(self._layout)
         return self._layout
 
-    def train(self, key, blocks, on_progress):
+    def train(self, key, blocks, on_progress, checkpoint=None):
         return self._populations[key].train(blocks, on_progress)
 
 

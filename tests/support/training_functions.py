@@ -1,7 +1,11 @@
 """Training functions for the tests: quick, deterministic, right or wrong on purpose."""
 
+import json
 import os
+import signal
 from pathlib import Path
+
+import numpy as np
 
 EPOCHS = 4
 
@@ -37,6 +41,32 @@ def dies_once(schedule, seed, report):
     if seed == 1 and not quick_marker.exists():
         quick_marker.touch()
         os._exit(7)
+    quick(schedule, seed, report)
+
+
+def dies_three_times(schedule, seed, report):
+    """End its process the first three times that it meets seed 1, as if other runs took the memory."""
+    deaths = Path("deaths")
+    count = len(deaths.read_text()) if deaths.exists() else 0
+    if seed == 1 and count < 3:
+        deaths.write_text("." * (count + 1))
+        os._exit(7)
+    quick(schedule, seed, report)
+
+
+def dies_when_steep(schedule, seed, report, slope=1.0):
+    """End its process every time for one setting."""
+    if slope > 1:
+        os._exit(7)
+    quick(schedule, seed, report)
+
+
+def stops_once(schedule, seed, report):
+    """Stop its process the first time that it meets seed 1, as a signal does."""
+    marker = Path("stopped")
+    if seed == 1 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
     quick(schedule, seed, report)
 
 
@@ -83,3 +113,30 @@ def names_its_process(schedule, seed, report):
     threads = {os.environ[f"{name}_NUM_THREADS"] for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
     for _ in range(EPOCHS):
         report(0.5 + 0 * schedule(0), loss=int(threads.pop()) if threads else 1, val_loss=os.getpid())
+
+
+def resumes(schedule, seed, report, checkpoint):
+    """Descend with noise, and save weights and random state; for seed 1, be killed once in the middle."""
+    generator = np.random.default_rng(seed)
+    weights = generator.normal(size=3)
+
+    def write(folder):
+        np.save(folder / "weights.npy", weights)
+        (folder / "random.json").write_text(json.dumps(generator.bit_generator.state))
+
+    def read(folder):
+        generator.bit_generator.state = json.loads((folder / "random.json").read_text())
+        return np.load(folder / "weights.npy")
+
+    saved = checkpoint.load(read)
+    weights = weights if saved is None else saved
+    for epoch in range(checkpoint.epoch, EPOCHS):
+        for update in (2 * epoch, 2 * epoch + 1):
+            weights = weights - schedule(update) * (weights + generator.normal(size=3))
+        report(1 / (1 + (weights**2).sum()), val_loss=(weights**2).sum())
+        checkpoint.save(write)
+        with open("epochs.txt", "a") as file:
+            file.write(f"{schedule.schedule} {seed} {epoch}\n")
+        if seed == 1 and epoch == 2 and not Path("killed").exists():
+            Path("killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.problems.problem import problem
+from stepsize.study.executor import Claim, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
@@ -33,7 +34,9 @@ class MadeUp:
     def __init__(self) -> None:
         self.made: list[tuple[str, int]] = []
 
-    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
+    def execute(
+        self, stage: Round, runs: Runs, advance: Callable[[float], None], claim: Claim = unshared
+    ) -> Iterator[list[Run]]:
         for start in range(0, len(stage.jobs), CALL):
             jobs = [job for job in stage.jobs[start : start + CALL] if job.key not in runs]
             self.made += [job.key for job in jobs]

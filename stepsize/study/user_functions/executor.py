@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from stepsize.errors import EngineError, InputError, require
-from stepsize.process import BROKEN, Child, Progress, WorkerError, cores
+from stepsize.hangs import Patience
+from stepsize.process import BROKEN, Child, ProcessDied, Progress, WorkerError, cores
+from stepsize.study.executor import Claim, LostRuns, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
-from stepsize.study.user_functions.functions import pack
+from stepsize.study.user_functions import run_checkpoint
+from stepsize.study.user_functions.functions import pack, takes_checkpoint
+from stepsize.study.user_functions.run_checkpoint import CheckpointPlace
 from stepsize.study.user_functions.training import Training
 from stepsize.study.user_functions.worker import CountRequest, RunRequest
 
@@ -22,21 +30,37 @@ ATTEMPTS = 3  # for one run, if the process dies
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+class Made(NamedTuple):
+    """A job and its run."""
+
+    job: Job
+    run: Run
+
+
 class FunctionExecutor:
     """An `Executor` for one training function; use it as a context manager.
 
-    Every run has one thread, since the runs share the cores. If a process dies, its run is
-    made again in a new one.
+    Every run has one thread, since the runs share the cores. If a process dies or hangs, its run is made
+    again in a new one; if it dies each time, once more at the end, when no other run is made.
     """
 
     compile_seconds = 0.0
     training_seconds = 0.0
 
-    def __init__(self, training: Training, count: int | None = None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        count: int | None = None,
+        checkpoints: Path | None = None,
+        fingerprint: str = "",
+    ) -> None:
         require("train", "scipy", "sklearn")
         self.training = training
+        self._checkpoints = checkpoints if takes_checkpoint(training.function) else None
+        self._fingerprint = fingerprint
         packed = pack(training.function)
         self._workers = [FunctionProcess(packed, training.name) for _ in range(count or cores())]
+        self._patience: dict[str, Patience] = defaultdict(Patience)  # by the settings of a candidate
 
     def __enter__(self) -> FunctionExecutor:
         return self
@@ -52,42 +76,94 @@ class FunctionExecutor:
         count = len(self._workers)
         return f"{count} process{'es' if count > 1 else ''} of one thread"
 
-    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
-        """Yield the runs of a round that are not in `runs`, each as soon as it is finished."""
-        todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    def execute(
+        self, stage: Round, runs: Runs, advance: Callable[[float], None], claim: Claim = unshared
+    ) -> Iterator[list[Run]]:
+        """Yield the runs of a round that are not in `runs` and can be claimed, one by one."""
+        todo: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         missing = [job for job in stage.jobs if job.key not in runs]
-        for job in missing:
+        for job in stage.jobs:
+            if job.key in runs:
+                self._remove_checkpoint(job)  # one that was left behind
+        put_off: list[Job] = []
+        free = self._free(missing, claim, put_off)
+        running, epochs = list(islice(free, len(self._workers))), 0
+        for worker, job in zip(self._workers, running, strict=False):
             todo.put(job)
-        for worker in self._workers[: len(missing)]:
             threading.Thread(target=self._work, args=(worker, todo, events), daemon=True).start()
-        left, epochs = len(missing), 0
-        began, before = time.perf_counter(), self.training_seconds
-        while left:
-            event = events.get()
-            self.training_seconds = before + time.perf_counter() - began
-            if isinstance(event, BaseException):
-                raise event
-            if isinstance(event, Run):
-                left -= 1
-                yield [event]
-            else:  # an epoch of some run
-                epochs += 1
-                advance(min(epochs / self.training.epochs, len(missing)))
+        began, before, left = time.perf_counter(), self.training_seconds, len(running)
+        try:
+            while left:
+                event = events.get()
+                self.training_seconds = before + time.perf_counter() - began
+                if isinstance(event, BaseException):
+                    raise event
+                if isinstance(event, int):  # an epoch of some run
+                    epochs += 1
+                    advance(min(epochs / self.training.epochs, len(missing)))
+                    continue
+                if isinstance(event, Job):
+                    put_off.append(event)
+                todo.put(following := next(free, None))
+                left -= following is None
+                if isinstance(event, Made):
+                    yield [event.run]
+                    self._remove_checkpoint(event.job)
+        finally:
+            for _ in self._workers:
+                todo.put(None)
+        yield from self._one_by_one(put_off)
+
+    def _free(self, missing: list[Job], claim: Claim, put_off: list[Job]) -> Iterator[Job]:
+        """Yield the jobs that can be claimed; those of a candidate with a job that is put off are, too."""
+        for job in missing:
+            if not claim((job,)):
+                continue
+            if any(job.candidate.name == each.candidate.name for each in put_off):
+                put_off.append(job)
+            else:
+                yield job
 
     def _work(
-        self, worker: FunctionProcess, todo: queue.SimpleQueue[Job], events: queue.SimpleQueue[Any]
+        self, worker: FunctionProcess, todo: queue.SimpleQueue[Job | None], events: queue.SimpleQueue[Any]
     ) -> None:
-        """Make runs until none is left; put runs, epochs and errors where the caller's thread sees them."""
+        """Make jobs until there is a None; pass to the caller's thread runs, epochs, errors, and a job
+        whose process died each time.
+        """
         try:
-            while True:
-                job = todo.get_nowait()
-                curves, diverged_at = worker.run(self._request(job), events.put, job.candidate.key(job.rate))
-                events.put(Run(job.name, job.seed, job.rate, diverged_at, curves))
-        except queue.Empty:
-            pass
+            while (job := todo.get()) is not None:
+                try:
+                    events.put(Made(job, self._run(worker, job, events.put)))
+                except ProcessDied:
+                    events.put(job)
         except BaseException as error:
             events.put(error)
+
+    def _one_by_one(self, jobs: list[Job]) -> Iterator[list[Run]]:
+        """Make runs with one process alone, so that they have all memory.
+
+        Raises: LostRuns, after everything else, if the process dies again.
+        """
+        lost: dict[str, str] = {}
+        if jobs:
+            for worker in self._workers[1:]:
+                worker.end()
+        for job in jobs:
+            if job.candidate.name in lost:
+                continue
+            try:
+                yield [self._run(self._workers[0], job, lambda epochs: None)]
+                self._remove_checkpoint(job)
+            except ProcessDied as error:
+                lost[job.candidate.name] = f"{error}, although no other run was made at the same time"
+        if lost:
+            raise LostRuns(lost)
+
+    def _run(self, worker: FunctionProcess, job: Job, on_epoch: Callable[[int], None]) -> Run:
+        patience = self._patience[job.candidate.settings_text]
+        curves, diverged_at = worker.run(self._request(job), on_epoch, job.candidate.key(job.rate), patience)
+        return Run(job.name, job.seed, job.rate, diverged_at, curves)
 
     def _request(self, job: Job) -> RunRequest:
         settings = dict(job.candidate.settings)
@@ -96,8 +172,22 @@ class FunctionExecutor:
         return RunRequest(
             str(job.candidate.at(job.rate)), settings, job.seed, self.training.epochs,
             self.training.updates_per_epoch_with(settings), self.training.metric, self.training.is_share,
-            counts=job.again,
+            job.again, self._checkpoint(job),
         )  # fmt: skip
+
+    def _checkpoint(self, job: Job) -> CheckpointPlace | None:
+        """Return where a run is saved; the name changes with everything that changes the run."""
+        if self._checkpoints is None:
+            return None
+        identity = repr((self._fingerprint, *job.key)).encode()
+        folder = self._checkpoints.absolute() / hashlib.sha256(identity).hexdigest()[:16]
+        return CheckpointPlace(str(folder), run_checkpoint.EVERY)
+
+    def _remove_checkpoint(self, job: Job) -> None:
+        if self._checkpoints is not None and self._checkpoints.exists():
+            place = self._checkpoint(job)
+            assert place is not None
+            place.remove()
 
     def close(self) -> None:
         """End all processes."""
@@ -114,16 +204,29 @@ class FunctionProcess:
         self._closed = False
 
     def run(
-        self, request: RunRequest, on_epoch: Callable[[int], None], candidate: str
+        self,
+        request: RunRequest,
+        on_epoch: Callable[[int], None],
+        candidate: str,
+        patience: Patience | None = None,
     ) -> tuple[Any, int | None]:
-        """Make one run; return its curves and the update at which it diverged, or None."""
-        return self._ask(("run", request), f"{candidate}, seed {request.seed}", on_epoch)
+        """Make one run; return its curves and the update at which it diverged, or None.
+
+        Raises: ProcessDied if the process dies each time, EngineError if the function fails.
+        """
+        return self._ask(("run", request), f"{candidate}, seed {request.seed}", on_epoch, patience)
 
     def count(self, request: CountRequest) -> tuple[int | None, int]:
         """Count the updates of an epoch, as `worker.count_updates` does."""
         return self._ask(("count", request), "counting its updates")
 
-    def _ask(self, request: Any, run: str, on_progress: Progress = lambda value: None) -> Any:
+    def _ask(
+        self,
+        request: Any,
+        run: str,
+        on_progress: Progress = lambda value: None,
+        patience: Patience | None = None,
+    ) -> Any:
         """Ask the process, or a new one if it died; `run` names the request in errors."""
         last_output = ""
         for _ in range(ATTEMPTS):
@@ -132,7 +235,7 @@ class FunctionProcess:
                 if child is None:
                     child = self._start()
                     child.ask(("function", self._packed))
-                return child.ask(request, on_progress)
+                return child.ask(request, on_progress, patience)
             except BROKEN:
                 assert child is not None
                 self._child, last_output = None, child.reap()
@@ -142,13 +245,18 @@ class FunctionProcess:
                 raise EngineError(
                     f"{self._name} raised {error.summary} ({run}); its traceback is in {error.traceback_path}"
                 ) from None
-        raise EngineError(f"the process that trains {self._name!r} died {ATTEMPTS} times {last_output}")
+        raise ProcessDied(f"the process that trains {self._name!r} died {ATTEMPTS} times {last_output}")
 
     def close(self) -> None:
         """End the process for good."""
         self._closed = True
+        self.end()
+
+    def end(self) -> None:
+        """End the process; the next run starts a new one."""
         if self._child is not None:
             self._child.end()
+            self._child = None
 
     def _start(self) -> Child:
         if self._closed:

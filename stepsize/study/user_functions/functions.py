@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import sys
 from collections.abc import Callable
@@ -58,6 +59,18 @@ def pack(function: Function) -> str | bytes:
 def unpack(packed: str | bytes) -> Function:
     """Return the function that `pack` packed, in the other process."""
     return find_function(packed) if isinstance(packed, str) else pickle.loads(packed)
+
+
+def takes_checkpoint(function: Function) -> bool:
+    """Return whether a training function has a parameter `checkpoint`, without a default or with None.
+
+    >>> takes_checkpoint(lambda schedule, seed, report, checkpoint: None)
+    True
+    >>> takes_checkpoint(lambda schedule, seed, report, checkpoint="resnet.pt": None)
+    False
+    """
+    parameter = inspect.signature(function).parameters.get("checkpoint")
+    return parameter is not None and parameter.default in (None, parameter.empty)
 
 
 def versions_of(function: Function) -> dict[str, str]:

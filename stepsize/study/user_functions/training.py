@@ -15,7 +15,12 @@ from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction
 from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.code_identity import code_digest
-from stepsize.study.user_functions.functions import Function, find_function, versions_of
+from stepsize.study.user_functions.functions import (
+    Function,
+    find_function,
+    takes_checkpoint,
+    versions_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,8 @@ class Training:
     `seed` is for everything random: split, weights, batches; all candidates are trained on the same seeds.
     After each of `epochs`, the function calls `report(value)` with `metric` on rows that were not trained
     on, optionally with `loss=` and `val_loss=`. Settings of a candidate are passed as keyword arguments.
-    Runs are made in separate processes, one per core.
+    Runs are made in separate processes, one per core. A function with a parameter `checkpoint` can save the
+    state of a run, and continues from it after a stop (`stepsize.study.user_functions.run_checkpoint`).
 
     `train` is the function or its path, `package.module:function`; `updates_per_epoch` is its number of
     optimizer updates, which `compare` counts in the first two epochs of one run if it is left out.
@@ -133,8 +139,14 @@ class Training:
     ) -> None:
         """Raise StudyError, or `error`, for settings that the function has no parameter for."""
         parameters = inspect.signature(self.function).parameters
+        given = {"checkpoint": None} if takes_checkpoint(self.function) else {}
+        if given.keys() & settings.keys():
+            raise error(
+                f"function {self.function.__name__!r} takes its checkpoint as checkpoint=, so no "
+                "candidate can set it; rename the setting"
+            )
         try:
-            inspect.signature(self.function).bind(None, None, None, **settings)
+            inspect.signature(self.function).bind(None, None, None, **settings, **given)
         except TypeError as refusal:
             for name in settings:
                 if name not in parameters:

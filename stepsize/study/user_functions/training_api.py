@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,19 @@ class LivePlan(Plan):
         """Pass one more value to the metric-driven factor."""
         self.__dict__["_state"] = self.schedule.metric_factor.observe(self._state, metric)
 
+    def state(self) -> dict[str, Any]:
+        """Return what has changed since the start of the run, as values for JSON."""
+        factor = self.schedule.metric_factor
+        text = None if factor is None else factor.state_to_json(self._state)
+        return {"factor": text, "updates": self.count.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of the same run."""
+        factor = self.schedule.metric_factor
+        if factor is not None:
+            self.__dict__["_state"] = factor.state_from_json(state["factor"])
+        self.count.restore(state["updates"])
+
 
 class Report:
     """The `report` of one run: called after each epoch with the metric on rows that were not trained on.
@@ -137,6 +150,19 @@ class Report:
             self.is_diverged = True
             raise Diverged
         self._observe({**numbers, f"val_{self._metric}": numbers[self._metric]})
+
+    def state(self) -> dict[str, Any]:
+        """Return what was reported so far, and the state of the schedule, as values for JSON."""
+        numbers = {"curves": self.curves[:, : self.count], "counts": self._counts[:, : self.count]}
+        lists = {name: values.tolist() for name, values in numbers.items()}
+        return {"count": self.count, **lists, "plan": self._plan.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of the same run."""
+        self.count = state["count"]
+        self.curves[:, : self.count] = state["curves"]
+        self._counts[:, : self.count] = state["counts"]
+        self._plan.restore(state["plan"])
 
     @property
     def counts(self) -> np.ndarray:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from stepsize.schedules.optimizer_counts import READERS
 
+COUNTED = (
+    "calls", "asked", "reads_ahead", "_highest", "_lowest", "_asked_in_first_epoch", "_asked_after",
+    "_steps_after",
+)  # fmt: skip
 SHARE_OFF = 0.05  # of the updates planned; a run that is further off has another number of updates
 
 _steps: Counter[int] = Counter()  # of every PyTorch optimizer of this process, by its id
@@ -59,6 +64,7 @@ class UpdateCount:
         self._asked_in_first_epoch = 0
         self._asked_after: list[int] = []  # after each epoch, the highest update asked for, and one
         self._steps_after: list[int] = []  # after each epoch, the steps of the optimizer that made most
+        self._steps_made = 0  # before the run was interrupted
         count_torch_steps()
         self._steps_before = optimizer_steps()
 
@@ -82,7 +88,18 @@ class UpdateCount:
         """Note that an epoch is over."""
         self._asked_in_first_epoch = self._asked_in_first_epoch if self.epochs else self.asked
         self._asked_after.append(self._highest + 1)
-        self._steps_after.append(max((optimizer_steps() - self._steps_before).values(), default=0))
+        steps = max((optimizer_steps() - self._steps_before).values(), default=0)
+        self._steps_after.append(self._steps_made + steps)
+
+    def state(self) -> dict[str, Any]:
+        """Return what was counted so far, as values for JSON."""
+        return {name: getattr(self, name) for name in COUNTED}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue to count from a state; optimizers of this process have made no updates yet."""
+        for name in COUNTED:
+            setattr(self, name, state[name])
+        self._steps_made = self._steps_after[-1] if self._steps_after else 0
 
     @property
     def epochs(self) -> int:

@@ -15,7 +15,8 @@ from typing import Any
 
 from stepsize.process import serve
 from stepsize.schedules import Schedule, parse
-from stepsize.study.user_functions.functions import Function, unpack
+from stepsize.study.user_functions.functions import Function, takes_checkpoint, unpack
+from stepsize.study.user_functions.run_checkpoint import CheckpointPlace, RunCheckpoint
 from stepsize.study.user_functions.training_api import Counted, Diverged, LivePlan, Report
 
 COUNTING_RATE = "constant(1e-6)"  # of the run that only counts updates: it must not diverge
@@ -34,6 +35,7 @@ class RunRequest:
     metric: str
     share: bool
     counts: bool = False  # the curves of losses are what was counted instead
+    checkpoint: CheckpointPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def make_run(
     plan = LivePlan(parse(request.spec), request.epochs, request.updates_per_epoch)
     report = Report(plan, request.epochs, request.metric, request.share, on_epoch)
     settings = {name: _setting(value, plan) for name, value in request.settings.items()}
+    settings |= _checkpoint(function, request.checkpoint, report)
     with suppress(Diverged):
         function(plan, request.seed, report, **settings)
     diverged_at = report.count * request.updates_per_epoch if report.is_diverged else None
@@ -90,8 +93,14 @@ def count_updates(function: Function, request: CountRequest) -> tuple[int | None
         suppress(Counted, Diverged),
         warnings.catch_warnings(action="ignore"),
     ):  # the plan is not the real one
-        function(plan, 0, Report(plan, request.epochs, request.metric, False, stop))
+        report = Report(plan, request.epochs, request.metric, False, stop)
+        function(plan, 0, report, **_checkpoint(function, None, report))
     return plan.count.per_epoch, plan.count.asked
+
+
+def _checkpoint(function: Function, place: CheckpointPlace | None, report: Report) -> dict[str, Any]:
+    """Return the argument of a function that takes checkpoints."""
+    return {"checkpoint": RunCheckpoint(place, report)} if takes_checkpoint(function) else {}
 
 
 def _setting(value: Any, plan: LivePlan) -> Any:

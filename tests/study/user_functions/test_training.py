@@ -120,6 +120,29 @@ def test_a_process_that_dies_is_replaced():
     assert Path("died").exists()
 
 
+def test_a_run_whose_process_dies_is_made_again_when_nothing_else_runs():
+    assert compare("dies_three_times", ["constant(0.1)"]).answer["candidates"][0]["n"] == 7
+    assert Path("deaths").read_text() == "..."
+
+
+def test_the_other_candidates_are_trained_if_one_ends_its_process_every_time():
+    candidates = [ss.Candidate("constant(0.2)", slope=2.0), "constant(0.2)", "linear(0.1)"]
+    with pytest.raises(EngineError, match=r"constant\(0.2\), slope=2.0 cannot be trained: .* all other runs"):
+        compare("dies_when_steep", candidates, store="kept.sqlite")
+    others = compare("dies_when_steep", candidates[1:], store="kept.sqlite")
+    assert others.answer["cost"]["runs"] == 0
+    assert [each["n"] for each in others.answer["candidates"]] == [7, 7]
+
+
+def test_a_process_that_hangs_is_replaced(monkeypatch):
+    monkeypatch.setattr("stepsize.hangs.FIRST", 0.5)
+    monkeypatch.setattr("stepsize.hangs.LEAST", 0.5)
+    monkeypatch.setattr("stepsize.process.DEATH_CHECK", 0.1)
+    monkeypatch.setattr("stepsize.process.HANG_CHECK", 0.2)
+    assert compare("stops_once", ["constant(0.1)"]).answer["candidates"][0]["n"] == 7
+    assert Path("stopped").exists()
+
+
 def test_dying_every_time_is_an_error():
     with pytest.raises(EngineError, match=r"died 3 times \(exit status 7\); it wrote no message"):
         compare("dies")

@@ -1,0 +1,131 @@
+"""Checkpoints within a call: after a kill, training continues and ends bit for bit as if undisturbed."""
+
+import hashlib
+import os
+import random
+import signal
+
+import numpy as np
+import pytest
+
+from stepsize.engine import checkpoints
+from stepsize.engine.checkpoints import Checkpoint
+from stepsize.engine.client import Engine
+from stepsize.engine.task import Task
+from tests.support.populations import make_block, make_population
+
+SPECS = ["constant(0.1)", "cosine(0.1)", "constant(0.1) * plateau(factor=0.5, patience=0)"]
+
+
+def make_task(rows=20, epochs=6):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows + 10, 3)).astype(np.float32)
+    form, y = {"text": "mlp(40, dropout=0.2)", "outputs": 1}, (x[:, 0] > 0).astype(np.int32)
+    return Task(form, {"optimizer": "adam"}, x, y, "binary", 2, 1, rows, 8, epochs)
+
+
+class Stopped(Exception):
+    """What ends a call in the middle."""
+
+
+def stop_at(share):
+    def on_segment(done):
+        if done >= share:
+            raise Stopped
+
+    return on_segment
+
+
+def same(one, other):
+    return all(
+        np.array_equal(a, b, equal_nan=True)
+        for left, right in zip(one, other, strict=True)
+        for a, b in zip(left, right, strict=True)
+    )
+
+
+@pytest.mark.usefixtures("quick_compilation")
+def test_a_stopped_call_continues_to_the_same_curves(tmp_path):
+    task = make_task()
+    population = make_population(task, 3, blocks=2, segment=1)
+    blocks = [make_block(task, seed, SPECS) for seed in (3, 4)]
+    whole = population.train(blocks)
+    saved = Checkpoint(tmp_path / "folder" / "call.npz", every=0)
+    with pytest.raises(Stopped):
+        population.train(blocks, stop_at(0.5), saved)
+    assert sorted(path.name for path in saved.path.parent.iterdir()) == ["call.npz", "call.npz.previous"]
+    shares = []
+    assert same(population.train(blocks, shares.append, saved), whole)
+    assert shares == pytest.approx([4 / 6, 5 / 6, 1])
+    for stop in (0.6, 0.8):
+        saved.remove()
+        assert not saved.path.parent.exists()
+        for share in (0.2, stop):  # stopped twice
+            with pytest.raises(Stopped):
+                population.train(blocks, stop_at(share), saved)
+        saved.path.write_bytes(b"damaged")
+        assert same(population.train(blocks, stop_at(2), saved), whole)  # from the one before
+
+
+def test_what_is_damaged_or_of_another_program_is_never_continued_from(tmp_path):
+    """After a flipped bit or a cut, a checkpoint is what was saved, or the one before."""
+    saved = Checkpoint(tmp_path / "call.npz", every=0)
+    old, new = ({"epochs": np.array(n), "state0": np.full(50, n, np.float32)} for n in (1, 2))
+    saved.save(old)
+    saved.save(new)
+    whole = saved.path.read_bytes()
+    chance, fallen_back = random.Random(0), 0
+    for number in range(300):
+        data = bytearray(whole)
+        if number % 3:
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        else:
+            del data[chance.randrange(len(data)) :]
+        saved.path.write_bytes(data)
+        arrays = saved.load()
+        assert arrays is not None
+        content = {name: (array.dtype, array.tobytes()) for name, array in arrays.items()}
+        expected = [
+            {name: (array.dtype, array.tobytes()) for name, array in each.items()} for each in (old, new)
+        ]
+        assert content in expected, number
+        fallen_back += content == expected[0]
+    assert fallen_back == 300
+
+
+def test_a_checkpoint_with_objects_is_not_loaded(tmp_path):
+    saved = Checkpoint(tmp_path / "call.npz", every=0)
+    np.savez(saved.path, state0=np.array([{"a": 1}], dtype=object))
+    content = saved.path.read_bytes()
+    saved.path.write_bytes(content + hashlib.sha256(content).digest())
+    assert saved.load() is None
+    with pytest.raises(ValueError, match="no Python objects"):
+        saved.save({"state0": np.array([{"a": 1}], dtype=object)})
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(tmp_path):
+    (tmp_path / "folder").write_text("a file")
+    saved = Checkpoint(tmp_path / "folder" / "call.npz", every=0)
+    saved.save({"epochs": np.array(1)})
+    assert saved.load() is None
+
+
+def test_a_killed_training_process_continues_its_call(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY", 0)
+    task = make_task(rows=2_000, epochs=200)
+    path = tmp_path / "call.npz"
+    with Engine() as engine:
+        layout = engine.open("a", task, 3, 1)
+        blocks = [make_block(task, 3, SPECS[: layout.members])]
+        whole = engine.train("a", blocks)
+        first, shares = engine.pid, []
+
+        def kill_once(share):
+            shares.append(share)
+            if share >= 0.5 and engine.pid == first:
+                os.kill(first, signal.SIGKILL)
+
+        assert same(engine.train("a", blocks, kill_once, path), whole)
+        assert engine.pid != first
+        assert len(shares) > 1
+        assert shares == sorted(set(shares))  # it does not begin anew
