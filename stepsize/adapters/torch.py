@@ -232,7 +232,7 @@ class TorchScheduler(LRScheduler):
         factors = of_added_group(group, self._stepping.defaults, names, multiplier)
         self.optimizer.add_param_group(group)
         for each in followed:
-            each.join(factors[each.name])
+            each.join(self._stepping.param_groups[-1], factors[each.name])
         self._clock.write(self._stepping)
 
     def state_dict(self) -> dict[str, Any]:

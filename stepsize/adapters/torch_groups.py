@@ -51,11 +51,14 @@ class Hyperparameter:
         """Put a copy of its own tensor into every group: groups may share the one that was passed in."""
         self._is_plain = self._key != "betas" and None not in self.schedules
         for index, group in enumerate(groups):
-            held = self.held(group)
-            if isinstance(held, Tensor):
-                self.number(group, index)  # a loaded state may bring another type
-                self._is_plain = False
-                self._put(group, held.detach().clone())
+            self._copy_tensor(group, index)
+
+    def _copy_tensor(self, group: dict[str, Any], index: int) -> None:
+        held = self.held(group)
+        if isinstance(held, Tensor):
+            self.number(group, index)  # a loaded state may bring another type
+            self._is_plain = False
+            self._put(group, held.detach().clone())
 
     def write(self, groups: Groups) -> None:
         """Put the value of the next update into every group."""
@@ -90,9 +93,10 @@ class Hyperparameter:
                 return f"{self.name} of group {index} is {shown(actual)}, but {value!r} is planned"
         return ""
 
-    def join(self, multiplier: float) -> None:
+    def join(self, group: dict[str, Any], multiplier: float) -> None:
         """Let one more group follow the plan of the others."""
         _check_momentum(self.name, self.first, multiplier)
+        self._copy_tensor(group, len(self.multipliers))  # that of the optimizer, which they share
         self.schedules.append(self.first)
         self.multipliers.append(multiplier)
 

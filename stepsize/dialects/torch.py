@@ -11,15 +11,14 @@ import numpy as np
 
 from stepsize.checks import finite_number
 from stepsize.dialects.building_blocks import climb, held, of_groups, on_plateau, sequence, values_at, warn
+from stepsize.dialects.torch_parts import clean, require_own_start, require_whole, single
 from stepsize.dialects.transformers import from_lambda
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
     Schedule,
     constant,
-    cosine,
     exponential,
     multistep,
-    one_cycle,
     piecewise_constant,
     polynomial,
     step_decay,
@@ -105,6 +104,7 @@ def _read(scheduler: Any, group: int, base: float | None = None) -> Schedule:
     name = type(scheduler).__name__
     if name not in READERS or not type(scheduler).__module__.startswith("torch."):
         raise ScheduleError(unknown("scheduler", name, sorted(READERS)))
+    require_whole(scheduler)
     if base is None and hasattr(scheduler, "base_lrs"):
         base = float(scheduler.base_lrs[group])
     return READERS[name](scheduler, group, base)
@@ -171,8 +171,8 @@ def _restarts(scheduler: Any, group: int, base: float) -> Schedule:
 def _cyclic(scheduler: Any, group: int, base: float) -> Schedule:
     if scheduler._scale_fn_custom is not None:
         raise ScheduleError("CyclicLR with scale_fn has a custom function; choose one of its modes")
-    rise = round(scheduler.total_size * scheduler.step_ratio)
-    times = {"up": rise * updates, "down": round(scheduler.total_size - rise) * updates}
+    rise = round(scheduler.total_size * scheduler.step_ratio, 9)  # as it was written, without rounding noise
+    times = {"up": rise * updates, "down": round(scheduler.total_size - rise, 9) * updates}
     peak = float(scheduler.max_lrs[group])
     if scheduler.mode == "exp_range":
         return exp_range(peak, factor=scheduler.gamma, floor=base, **times)
@@ -222,13 +222,17 @@ def _sequential(scheduler: Any, group: int, base: None) -> Schedule:
         # The sequence begins at initial_lr, which a OneCycleLR built later has changed.
         begins = child is scheduler._schedulers[0] and type(child).__name__ not in OVERWRITES
         initial = float(scheduler.optimizer.param_groups[group]["initial_lr"])
-        return _read(_single(child), group, initial if begins else None)
+        if child is not scheduler._schedulers[0]:
+            require_own_start(scheduler, child, ("SWALR",))
+        return _read(single(child), group, initial if begins else None)
 
     return sequence(scheduler._schedulers, scheduler._milestones, read)
 
 
 def _chained(scheduler: Any, group: int, base: None) -> Schedule:
-    children = [_single(child) for child in scheduler._schedulers]
+    children = [single(child) for child in scheduler._schedulers]
+    for child in children if len(children) > 1 else []:
+        require_own_start(scheduler, child, ("SWALR", "LambdaLR"))
     start = float(children[0].base_lrs[group])
     stages = [_read(child, group) for child in children]
     unscaled = [stage for stage in stages if isinstance(stage, (torch_cosine, *OVERWRITING))]
@@ -243,32 +247,6 @@ def _chained(scheduler: Any, group: int, base: None) -> Schedule:
         return stages[0]
     warn("ChainedScheduler lets schedulers change each other's rate", product(*ratios, clean(unscaled[-1])))
     return torch_chained(stages, base=start)
-
-
-def clean(schedule: Schedule) -> Schedule:
-    """Return our schedule that does what a scheduler of PyTorch was meant to do."""
-    if isinstance(schedule, torch_cosine):
-        return cosine(schedule.peak, floor=min(schedule.eta_min, schedule.peak), length=schedule.t_max)
-    if isinstance(schedule, torch_one_cycle) and schedule.length is not None:
-        return one_cycle(
-            schedule.peak,
-            warmup=schedule.pct_start * schedule.length,
-            start=schedule.start,
-            floor=schedule.end,
-            shape=schedule.shape,
-            length=schedule.length,
-        )
-    return schedule
-
-
-def _single(child: Any) -> Any:
-    if hasattr(child, "_schedulers"):
-        raise ScheduleError(
-            f"{type(child).__name__} inside a combination is not read, because PyTorch "
-            "steps some of them at other updates; read its parts and write "
-            "first >> second, or first * second"
-        )
-    return child
 
 
 def _lambda(scheduler: Any, group: int, base: float) -> Schedule:

@@ -58,8 +58,8 @@ def _cyclic(scheduler: Any, group: int) -> Schedule:
     high, low = float(scheduler.max_momentums[group]), float(scheduler.base_momentums[group])
     if high == low:
         return constant(high)
-    rise = round(scheduler.total_size * scheduler.step_ratio)
-    times = {"up": rise * updates, "down": round(scheduler.total_size - rise) * updates}
+    rise = round(scheduler.total_size * scheduler.step_ratio, 9)  # as it was written, without rounding noise
+    times = {"up": rise * updates, "down": round(scheduler.total_size - rise, 9) * updates}
     if scheduler.mode == "exp_range":
         return torch_momentum(exp_range(high - low, factor=scheduler.gamma, **times), high=high)
     family = triangular if scheduler.mode == "triangular" else triangular2

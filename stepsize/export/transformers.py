@@ -93,7 +93,7 @@ def _cosine(s: Any, at: Piece, climbs: int) -> Call:
 
 
 def _polynomial(s: Any, at: Piece, climbs: int) -> Call:
-    require_exact(s.floor < s.peak)
+    require_exact(s.floor < s.peak and at.phase > 0)  # else it divides by zero
     more = f"lr_end={spell(s.floor)}, power={spell(s.power)}"
     return s.peak, f"get_polynomial_decay_schedule_with_warmup(optimizer, {_steps(at, climbs)}, {more})"
 

@@ -95,6 +95,15 @@ def test_tensor_rates_are_filled_in_place_and_never_shared() -> None:
     assert scheduler.get_last_lr() == last == [PLAN.end, PLAN.end * 0.5]
 
 
+def test_groups_added_later_do_not_share_the_tensor_of_the_optimizer() -> None:
+    optimizer = torch.optim.SGD([weight()], lr=torch.tensor(0.1))
+    scheduler = TorchScheduler(optimizer, ss.constant(0.1).plan(updates=9))
+    for multiplier in (1.0, 0.1, 0.5):
+        scheduler.add_param_group({"params": [weight()]}, multiplier=multiplier)
+    optimizer.step()
+    assert [float(group["lr"]) for group in optimizer.param_groups] == pytest.approx([0.1, 0.1, 0.01, 0.05])
+
+
 @pytest.mark.filterwarnings("ignore:update 2. lr of group 1")
 def test_somebody_elses_write_into_a_tensor_is_seen() -> None:
     optimizer = sgd(2, lr=torch.tensor(0.1))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import stepsize.schedules as ss
-from stepsize.dialects import from_torch
+from stepsize.dialects import from_torch, momentum_from_torch
 from stepsize.dialects.torch import READERS
 from stepsize.errors import ScheduleError
 
@@ -194,6 +194,61 @@ def test_every_scheduler_of_pytorch_is_known() -> None:
 def test_what_is_refused_says_what_to_write(build: Any, message: str) -> None:
     with pytest.raises(ScheduleError, match=message):
         from_torch(build())
+
+
+def built_on(owner: Any, kind: str) -> Any:
+    """Return a scheduler that has no curve of its own in a combination."""
+    if kind == "SWALR":
+        return torch.optim.swa_utils.SWALR(owner, swa_lr=0.05, anneal_epochs=5)
+    return pytest.importorskip("transformers").get_constant_schedule_with_warmup(owner, 5)
+
+
+@pytest.mark.parametrize("kind", ["LambdaLR", "SWALR"])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_a_chain_does_not_multiply_is_refused(kind: str, first: bool) -> None:
+    """PyTorch's LambdaLR discards what the others did; a SWALR goes on from it."""
+    owner = optimizer(0.1)
+    parts = [theirs.ExponentialLR(owner, 0.9), built_on(owner, kind)]
+    with pytest.raises(ScheduleError, match=f"{kind} in a ChainedScheduler .* first >> second"):
+        from_torch(theirs.ChainedScheduler(parts[::-1] if first else parts))
+
+
+def test_a_swalr_after_another_is_refused() -> None:
+    owner = optimizer(0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = [theirs.ExponentialLR(owner, 0.9), built_on(owner, "SWALR")]
+        sequence = theirs.SequentialLR(owner, parts, [3])
+    with pytest.raises(ScheduleError, match="SWALR in a SequentialLR starts from the rate"):
+        from_torch(sequence)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda owner: theirs.StepLR(owner, 2.5),
+        lambda owner: theirs.MultiStepLR(owner, [2.5, 4]),
+        lambda owner: theirs.ConstantLR(owner, total_iters=2.5),
+        lambda owner: theirs.LinearLR(owner, total_iters=2.5),
+        lambda owner: theirs.PolynomialLR(owner, total_iters=2.5),
+        lambda owner: theirs.SequentialLR(owner, [theirs.StepLR(owner, 3), theirs.StepLR(owner, 2)], [2.5]),
+    ],
+)
+def test_times_that_pytorch_never_reaches_are_refused(build: Any) -> None:
+    with pytest.raises(ScheduleError, match=r"never reaches the time 2\.5 of its .*; write .* whole numbers"):
+        from_torch(build(optimizer(0.1)))
+
+
+def test_a_cycle_may_turn_between_updates() -> None:
+    owner = optimizer(0.1)
+    cycle = theirs.CyclicLR(owner, 0.01, 0.1, step_size_up=2.5, step_size_down=4)
+    ours, momentum = from_torch(cycle).plan(updates=20), momentum_from_torch(cycle).plan(updates=20)
+    for update in range(20):
+        group = owner.param_groups[0]
+        assert group["lr"] == pytest.approx(ours(update))
+        assert group["momentum"] == pytest.approx(momentum(update))
+        owner.step()
+        cycle.step()
 
 
 def test_bad_settings_are_refused() -> None:

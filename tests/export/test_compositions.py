@@ -42,6 +42,8 @@ SPECS = [
     "torch_one_cycle(0.1, pct_start=0.25, three_phase=True, length=20*updates)",
     "transformers_restarts(0.1, cycles=3, length=100*updates)",
     "warmup(10*updates) >> transformers_restarts(0.1, cycles=3)",
+    "warmup(1*run) >> transformers_restarts(0.1)",
+    "warmup(1*run) >> polynomial(0.1, power=2)",
 ]  # fmt: skip
 
 

@@ -34,12 +34,12 @@ class transformers_restarts(Family):
     length: OptionalPeriod = None
 
     def curve(self, t: Array, clock: Clock) -> Array:
-        done = self.cycles * (t / clock.horizon)
+        done = self.cycles * (t / max(clock.horizon, 1))
         fall = (1 + np.cos(np.pi * (done - np.floor(done)))) / 2
-        return np.where(t < clock.horizon, self.peak * fall, 0.0)
+        return np.where((t < clock.horizon) | (t == 0), self.peak * fall, 0.0)  # a warmup climbs to the peak
 
     def code(self, clock: Clock, reach: float, out: Functions) -> list[str]:
-        length = spell(clock.horizon)
+        length = spell(max(clock.horizon, 1))
         return [
             f"if t >= {length}:",
             "    return 0.0",
