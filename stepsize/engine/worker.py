@@ -31,7 +31,8 @@ def main() -> None:
         if kind == "open":
             populations[key], layout = _open(*arguments)
             return layout
-        return _train(populations[key], *arguments, progress)
+        blocks, checkpoint = arguments
+        return _train(populations[key], blocks, checkpoint, progress)
 
     serve(answer, _prepare_jax)
 
