@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from stepsize.engine.planner import Layout
+from stepsize.engine.planner import Layout, Machine
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
 from stepsize.process import BROKEN, Child, WorkerError
@@ -17,11 +17,13 @@ ATTEMPTS = 3  # for one request, if the process dies
 class Engine:
     """A `Trainer` in a process of its own; use it as a context manager.
 
-    If the process dies (out of memory, a crash), the request is made again in a new one.
+    If the process dies (out of memory, a crash), the request is made again in a new one. `machine` is what
+    populations are laid out for, in place of the machine that the process runs on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine | None = None) -> None:
         require("train", "jax", "keras")
+        self._machine = machine
         self._opened: dict[str, tuple[Task, int, int]] = {}
         self._layouts: dict[str, Layout] = {}
         self.compile_seconds = 0.0
@@ -49,7 +51,7 @@ class Engine:
         that cannot be used.
         """
         if key not in self._layouts:
-            self._layouts[key] = self._ask(("open", key, task, candidates, seeds))
+            self._layouts[key] = self._ask(("open", key, task, candidates, seeds, self._machine))
             self._opened[key] = (task, candidates, seeds)
         return self._layouts[key]
 
@@ -87,7 +89,7 @@ class Engine:
         """Open in a new process what was open in the last one, except what `request` opens."""
         for key, arguments in self._opened.items():
             if request[:2] != ("open", key):
-                self._child.ask(("open", key, *arguments))
+                self._child.ask(("open", key, *arguments, self._machine))
 
 
 def _start() -> Child:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from stepsize.engine.planner import Layout
-from stepsize.engine.trainer import NotShared, Trainer
+from stepsize.engine.trainer import NotShared, Opens, Trainer
 from stepsize.problems.problem import Problem
 from stepsize.study.population_calls import Group, groups_of
 from stepsize.study.protocol import Round
@@ -42,7 +42,7 @@ class PopulationExecutor:
         light at once.
         """
         done = 0
-        for group, layout in self._opened(stage):
+        for group, layout in opened_groups(self._trainer, self._problem, self._study, stage):
             self._layouts[str(layout)] = None
             for call in group.calls(layout):
                 missing = sum(job.key not in runs for job in call.jobs)
@@ -60,13 +60,16 @@ class PopulationExecutor:
                 advance(done)
                 yield finished
 
-    def _opened(self, stage: Round, shared: bool = True) -> list[tuple[Group, Layout]]:
-        """Return the groups of a round, opened; those that cannot share a program are taken apart."""
-        opened = []
-        for group in groups_of(self._problem, self._study, stage, shared):
-            try:
-                layout = self._trainer.open(group.key, group.task, group.candidates, group.seeds)
-                opened.append((group, layout))
-            except NotShared:
-                opened += self._opened(replace(stage, jobs=group.jobs), shared=False)
-        return opened
+
+def opened_groups(
+    trainer: Opens, problem: Problem, study: Study, stage: Round, shared: bool = True
+) -> list[tuple[Group, Layout]]:
+    """Return the groups of a round, opened; those that cannot share a program are taken apart."""
+    opened = []
+    for group in groups_of(problem, study, stage, shared):
+        try:
+            opened.append((group, trainer.open(group.key, group.task, group.candidates, group.seeds)))
+        except NotShared:
+            apart = replace(stage, jobs=group.jobs)
+            opened += opened_groups(trainer, problem, study, apart, shared=False)
+    return opened

@@ -82,27 +82,30 @@ class FunctionExecutor:
         try:
             while True:
                 job = todo.get_nowait()
-                curves, diverged_at = worker.run(self._request(job), events.put, job.candidate.key(job.rate))
+                curves, diverged_at = worker.run(
+                    run_request(self.training, job), events.put, job.candidate.key(job.rate)
+                )
                 events.put(Run(job.name, job.seed, job.rate, diverged_at, curves))
         except queue.Empty:
             pass
         except BaseException as error:
             events.put(error)
 
-    def _request(self, job: Job) -> RunRequest:
-        settings = dict(job.candidate.settings)
-        if job.candidate.momentum is not None:
-            settings["momentum"] = job.candidate.momentum
-        return RunRequest(
-            str(job.candidate.at(job.rate)), settings, job.seed, self.training.epochs,
-            self.training.updates_per_epoch_with(settings), self.training.metric, self.training.is_share,
-            counts=job.again,
-        )  # fmt: skip
-
     def close(self) -> None:
         """End all processes."""
         for worker in self._workers:
             worker.close()
+
+
+def run_request(training: Training, job: Job) -> RunRequest:
+    """Return what a process needs to make a run."""
+    settings = dict(job.candidate.settings)
+    if job.candidate.momentum is not None:
+        settings["momentum"] = job.candidate.momentum
+    return RunRequest(
+        str(job.candidate.at(job.rate)), settings, job.seed, training.epochs,
+        training.updates_per_epoch_with(settings), training.metric, training.is_share, counts=job.again,
+    )  # fmt: skip
 
 
 class FunctionProcess:
@@ -122,6 +125,10 @@ class FunctionProcess:
     def count(self, request: CountRequest) -> tuple[int | None, int]:
         """Count the updates of an epoch, as `worker.count_updates` does."""
         return self._ask(("count", request), "counting its updates")
+
+    def digest(self) -> str:
+        """Return the digest of the function's code as the process has it."""
+        return self._ask(("digest", None), "reading its code")
 
     def _ask(self, request: Any, run: str, on_progress: Progress = lambda value: None) -> Any:
         """Ask the process, or a new one if it died; `run` names the request in errors."""

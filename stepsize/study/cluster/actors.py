@@ -1,0 +1,221 @@
+"""What runs on the nodes of a cluster: an actor with one core, which keeps its compiled programs.
+
+An actor has the same training process that a study on one machine has: `Engine` for a problem,
+`FunctionProcess` for a training function. Everything that reaches it is plain data.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Any, NamedTuple, Protocol
+
+from stepsize.engine.client import Engine
+from stepsize.engine.planner import Layout, Machine
+from stepsize.engine.task import Block, Task
+from stepsize.errors import EngineError, InputError, StepsizeError, first_line
+from stepsize.process import CORES
+from stepsize.study.user_functions.executor import FunctionProcess
+from stepsize.study.user_functions.worker import RunRequest
+
+MACHINE = Machine()  # one core, whatever the node, so that all nodes of all clusters have the same layouts
+ENVIRONMENT = {CORES: "1", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}  # the second: threads of XLA
+
+
+class RemotePopulation(NamedTuple):
+    """What opens a population: `task` has no data; `data` refers to them, since populations share them."""
+
+    key: str
+    task: Task
+    data: Any
+    candidates: int
+    seeds: int
+
+
+class PopulationCall(NamedTuple):
+    """A call of the engine; `population` refers to the `RemotePopulation` with this key."""
+
+    key: str
+    population: Any
+    layout: Layout
+    blocks: Sequence[Block]
+
+
+class FunctionCall(NamedTuple):
+    """One run of a training function."""
+
+    request: RunRequest
+    candidate: str
+
+
+class Trainer(Protocol):
+    """What trains calls on a node."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        ...
+
+    def train(self, call: Any, on_progress: Callable[[float], None]) -> Any:
+        """Train one call; `on_progress` is called with the fraction completed."""
+        ...
+
+
+class PopulationTrainer:
+    """Trains calls of the engine in a process that starts with the first one."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._opened: set[str] = set()
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        return 0.0 if self._engine is None else self._engine.compile_seconds
+
+    def open(self, reference: Any) -> Layout:
+        """Open a population and return its layout."""
+        import ray
+
+        if self._engine is None:
+            os.environ.update(ENVIRONMENT)
+            self._engine = Engine(MACHINE)
+        population: RemotePopulation = ray.get(reference)
+        x, y, weights = ray.get(population.data)
+        task = replace(population.task, x=x, y=y, weights=weights)
+        layout = self._engine.open(population.key, task, population.candidates, population.seeds)
+        self._opened.add(population.key)
+        return layout
+
+    def train(self, call: PopulationCall, on_progress: Callable[[float], None]) -> Any:
+        """Train one call, whose population is opened first if it is not open here."""
+        if call.key not in self._opened:
+            layout = self.open(call.population)
+            if layout != call.layout:
+                raise EngineError(f"the layout here is {layout}, elsewhere {call.layout}")
+        assert self._engine is not None
+        return self._engine.train(call.key, call.blocks, on_progress)
+
+
+class FunctionTrainer:
+    """Makes runs of a training function in a process that starts with the first one."""
+
+    compile_seconds = 0.0
+
+    def __init__(self, packed: str | bytes, name: str, epochs: int, digest: str | None) -> None:
+        self._packed, self._name, self._epochs, self._digest = packed, name, epochs, digest
+        self._process: FunctionProcess | None = None
+
+    def train(self, call: FunctionCall, on_progress: Callable[[float], None]) -> Any:
+        """Make one run; return its curves and the update at which it diverged, or None."""
+        if self._process is None:
+            self._process = self._started()
+        return self._process.run(
+            call.request, lambda epoch: on_progress(epoch / self._epochs), call.candidate
+        )
+
+    def _started(self) -> FunctionProcess:
+        """Return the process of the function, whose code must be that of the command."""
+        process = FunctionProcess(self._packed, self._name)
+        if self._digest not in (None, process.digest()):
+            process.close()
+            raise EngineError(
+                f"the code of {self._packed!r} here is not that of the command; copy the same files to every node"
+            )
+        return process
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a new actor reports: the id of its node and the versions of packages there."""
+
+    node: str
+    versions: Mapping[str, str | None]
+
+
+class Actor:
+    """A process on a node, which trains calls one after another; Ray creates it.
+
+    `folder` is the working folder of the command. If the node has it too, modules of the user are found in
+    it, as they are on one machine.
+    """
+
+    def __init__(self, trainer: Trainer, folder: str) -> None:
+        if os.path.isdir(folder):
+            os.chdir(folder)
+        self._trainer = trainer
+
+    def arrive(self, packages: Sequence[str]) -> Arrival:
+        """Return where this is and what is installed here."""
+        import ray
+
+        return Arrival(ray.get_runtime_context().get_node_id(), versions_of(packages))
+
+    def open(self, references: Sequence[Any]) -> tuple[str, Any]:
+        """Open the population that the one reference refers to; return its layout as `_answer` does."""
+        return _answer(lambda: self._trainer.open(*references))  # pyright: ignore
+
+    def train(self, calls: Sequence[Any], every: float) -> Iterator[tuple[str, Any]]:
+        """Train calls; yield `("progress", share)` every few seconds, then the answer of `_answer`.
+
+        The answer is the results, the seconds of training them and all seconds of compilation so far.
+        """
+        messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._train, args=(calls, messages), daemon=True).start()
+        latest = time.monotonic()
+        while True:
+            kind, value = messages.get()
+            if kind != "progress":
+                yield kind, value
+                return
+            if time.monotonic() - latest >= every:
+                latest = time.monotonic()
+                yield kind, value
+
+    def _train(self, calls: Sequence[Any], messages: queue.SimpleQueue[tuple[str, Any]]) -> None:
+        def train() -> Any:
+            began, results = time.monotonic(), []
+            for done, call in enumerate(calls):
+                results.append(
+                    self._trainer.train(
+                        call,
+                        lambda share, done=done: messages.put(("progress", (done + share) / len(calls))),
+                    )
+                )
+                messages.put(("progress", (done + 1) / len(calls)))
+            return results, time.monotonic() - began, self._trainer.compile_seconds
+
+        messages.put(_answer(train))
+
+
+def _answer(action: Callable[[], Any]) -> tuple[str, Any]:
+    """Return `("answer", value)` of an action, `("refused", error)` for bad input, or `("failed", reason)`."""
+    try:
+        return "answer", action()
+    except InputError as error:
+        return "refused", error
+    except BaseException as error:
+        is_ours = isinstance(error, StepsizeError)
+        return "failed", str(error) if is_ours else f"{type(error).__name__}: {first_line(error)}"
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
+    """Return the installed versions of packages, by the names of their distributions or modules.
+
+    >>> versions_of(["no-such-package"])
+    {'no-such-package': None}
+    """
+    return {name: _version(name) for name in packages}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        names = metadata.packages_distributions().get(name)
+        return metadata.version(names[0]) if names else None
