@@ -142,11 +142,11 @@ def compare(
 
     Finished runs are kept in `store` (default: `stepsize-results/NAME.sqlite`), so the same call resumes
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
-    can be written to a file. With `executor="ray"`, the runs are trained on the Ray cluster at `address`, or
-    in Ray processes on this machine (`docs/cluster.md`). Progress goes to standard error unless `quiet`. `engine` is a started `Engine`
-    to use, which saves its start; `command` is the command that the report shows; `on_start` is called
-    with the planned study before anything is trained, and `on_message` with every message that is not
-    progress.
+    can be written to a file. With `executor="ray"`, the Ray cluster at `address`, or Ray on this machine,
+    trains the runs; see `docs/cluster.md`. Progress goes to standard error unless `quiet`. `engine` is a
+    started `Engine` to use, which saves its start; `command` is the command that the report shows; `on_start`
+    is called with the planned study before anything is trained, and `on_message` with every message that is
+    not progress.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 

@@ -106,7 +106,8 @@ def compare(
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
-            executor=executor, address=address, quiet=quiet, engine=engine, command=command_text(), on_start=prepare_report,
+            executor=executor, address=address, quiet=quiet, engine=engine, command=command_text(),
+            on_start=prepare_report,
             on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)

@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ import pytest
 import stepsize as ss
 import stepsize.study
 from stepsize.engine.client import Engine
+from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
 from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import Round
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
+from tests.support.ray_nodes import RayNodes, needs_ray
 
 SPECS = ("constant(0.1)", "linear(0.1)")
 
@@ -46,12 +49,35 @@ def functions() -> Iterator[tuple[Executor, Study]]:
         yield executor, make_study(problem, SPECS, seeds=3)
 
 
+@contextmanager
+def ray_populations(nodes: RayNodes) -> Iterator[tuple[Executor, Study]]:
+    problem = ss.problem("iris", model="tests.support.user_models:own_optimizer", epochs=2)
+    study = make_study(problem, SPECS, seeds=3)
+    with cluster_executor(problem, study, nodes.address) as executor:
+        yield executor, study
+
+
+@contextmanager
+def ray_functions(nodes: RayNodes) -> Iterator[tuple[Executor, Study]]:
+    problem = ss.Training(train, epochs=2, updates_per_epoch=1, metric="accuracy")
+    study = make_study(problem, SPECS, seeds=3)
+    with cluster_executor(problem, study, nodes.address) as executor:
+        yield executor, study
+
+
 EXECUTORS = {"FunctionExecutor": functions, "PopulationExecutor": populations}
+ON_RAY = {"RayFunctionExecutor": ray_functions, "RayPopulationExecutor": ray_populations}
 
 
-@pytest.fixture(scope="module", params=sorted(EXECUTORS))
+@pytest.fixture(
+    scope="module",
+    params=[*sorted(EXECUTORS), *(pytest.param(name, marks=needs_ray) for name in sorted(ON_RAY))],
+)
 def case(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, Study, Round]]:
-    with EXECUTORS[request.param]() as (executor, study):
+    opens = EXECUTORS.get(request.param) or partial(
+        ON_RAY[request.param], request.getfixturevalue("ray_nodes")
+    )
+    with opens() as (executor, study):
         jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
         yield executor, study, Round("comparing on fresh seeds", jobs, judge=True)
 
@@ -89,4 +115,4 @@ def test_every_executor_is_tested_here() -> None:
         for name, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if hasattr(kind, "execute") and kind is not Executor:
                 found.add(name)
-    assert found == set(EXECUTORS)
+    assert found == {*EXECUTORS, *ON_RAY}

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any, NamedTuple, Protocol
 
 from stepsize.engine.client import Engine
@@ -80,8 +80,7 @@ class PopulationTrainer:
 
     def open(self, reference: Any) -> Layout:
         """Open a population and return its layout."""
-        import ray
-
+        ray: Any = import_module("ray")
         if self._engine is None:
             os.environ.update(ENVIRONMENT)
             self._engine = Engine(MACHINE)
@@ -125,7 +124,8 @@ class FunctionTrainer:
         if self._digest not in (None, process.digest()):
             process.close()
             raise EngineError(
-                f"the code of {self._packed!r} here is not that of the command; copy the same files to every node"
+                f"the code of {self._packed!r} here is not that of the command; copy the "
+                "same files to every node"
             )
         return process
 
@@ -152,8 +152,7 @@ class Actor:
 
     def arrive(self, packages: Sequence[str]) -> Arrival:
         """Return where this is and what is installed here."""
-        import ray
-
+        ray: Any = import_module("ray")
         return Arrival(ray.get_runtime_context().get_node_id(), versions_of(packages))
 
     def open(self, references: Sequence[Any]) -> tuple[str, Any]:
@@ -194,7 +193,7 @@ class Actor:
 
 
 def _answer(action: Callable[[], Any]) -> tuple[str, Any]:
-    """Return `("answer", value)` of an action, `("refused", error)` for bad input, or `("failed", reason)`."""
+    """Return `("answer", value)`, `("refused", error)` for bad input, or `("failed", reason)`."""
     try:
         return "answer", action()
     except InputError as error:

@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from stepsize.errors import EngineError, StudyError, first_line, require
@@ -17,7 +18,8 @@ PATIENCE = 5.0  # seconds until an address that does not answer is given up
 ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no reports to anybody
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # nothing is installed on the nodes
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no advice on this
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # nothing about lost nodes on standard output
 }
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # on every system, Ray's switch for loopback alone
 
@@ -39,8 +41,7 @@ def connected(address: str | None) -> Iterator[None]:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     local = {} if target else {**LOOPBACK, **({} if "RAY_AUTH_MODE" in os.environ else token)}
     with _environment({**ALWAYS, **local}):
-        import ray
-
+        ray: Any = import_module("ray")
         if ray.is_initialized():
             if address is not None:
                 raise StudyError(
@@ -97,13 +98,13 @@ def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdigit():
         raise StudyError(
-            f"address={address!r} is not the address of a Ray cluster; on one of its nodes, use address='auto' "
-            "or the host and port that ray start printed, such as address='10.0.0.1:6379'"
+            f"address={address!r} is not the address of a Ray cluster; on one of its nodes, use "
+            "address='auto' or the host and port that ray start printed, such as address='10.0.0.1:6379'"
         )
     try:
         socket.create_connection((host, int(port)), PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise StudyError(
-            f"address={address!r} does not answer: {first_line(error)}; start Ray there with ray start --head "
-            "--port 6379, or leave out address to use this machine"
+            f"address={address!r} does not answer: {first_line(error)}; start Ray there with ray start "
+            "--head --port 6379, or leave out address to use this machine"
         ) from None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from stepsize.checks import shown
@@ -78,9 +79,9 @@ class _RayExecutor:
     @property
     def layout(self) -> str:
         """The actors and the layouts of the populations as text."""
-        pool = self._pool
-        actors = f"{pool.most} Ray actor{'s' if pool.most != 1 else ''} of one core"
-        nodes = f" on {len(pool.nodes)} nodes" if len(pool.nodes) > 1 else ""
+        pool, crew = self._pool, self._pool.crew
+        actors = f"{crew.most} Ray actor{'s' if crew.most != 1 else ''} of one core"
+        nodes = f" on {len(crew.nodes)} nodes" if len(crew.nodes) > 1 else ""
         lost = f", {pool.lost} lost and replaced" if pool.lost else ""
         return "; ".join([f"{actors}{nodes}{lost}", *self._layouts])
 
@@ -146,21 +147,19 @@ class _Populations:
     """The populations of a problem as actors get them; the data are sent to a node once for all of them."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        self._pool, self._ray = pool, import_module("ray")
         self._data: Any = None
         self._layouts: dict[str, Layout] = {}
         self.references: dict[str, Any] = {}
 
     def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
         """Open a population on one actor and return its layout, as `Trainer.open` does."""
-        import ray
-
         if key not in self._layouts:
             if self._data is None:
-                self._data = ray.put((task.x, task.y, task.weights))
+                self._data = self._ray.put((task.x, task.y, task.weights))
             shared: Any = replace(task, x=task.y[:0], y=task.y[:0], weights=None)
             population = RemotePopulation(key, shared, self._data, candidates, seeds)
-            self.references[key] = ray.put(population)
+            self.references[key] = self._ray.put(population)
             self._layouts[key] = self._pool.open(self.references[key], candidates * seeds)
         return self._layouts[key]
 
@@ -174,6 +173,6 @@ def _check_platform() -> None:
     platforms = os.environ.get("JAX_PLATFORMS", "")
     if platforms not in ("", "cpu"):
         raise StudyError(
-            f'executor="ray" trains on processor cores, but JAX_PLATFORMS={shown(platforms)}; unset it, or train '
-            "without executor"
+            f'executor="ray" trains on processor cores, but JAX_PLATFORMS={shown(platforms)}; unset it, or '
+            "leave out executor"
         )
