@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -99,12 +100,12 @@ def training(module: str, name: str) -> ss.Training:
 @needs_ray
 @pytest.mark.slow
 def test_a_node_that_dies_loses_and_doubles_nothing(
-    ray_nodes: RayNodes, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ray_nodes: RayNodes, engine: Engine, module: str, tmp_path: Path
 ) -> None:
     """For a PyTorch model and for a training function; the answers are those of this machine, bit for bit."""
     pytest.importorskip("torch")
     (tmp_path / "nets.py").write_text(NETS)
-    model = {"model": "nets:make_model", "loss": "CrossEntropyLoss", "optimizer": "SGD"}
+    model = {"model": "nets:make_model", "loss": "CrossEntropyLoss", "settings": {"optimizer": "SGD"}}
     network = ss.problem("iris", epochs=40, **model)
     function = training(module, "train")
     for problem, seeds in ((network, 60), (function, 30)):
@@ -123,8 +124,7 @@ def test_a_node_that_dies_loses_and_doubles_nothing(
         assert killed[0] < sum(added.values())
         assert set(added.values()) == {1}
         if problem is network:
-            with Engine() as engine:
-                here = finish(study, PopulationExecutor(engine, network, study))
+            here = finish(study, PopulationExecutor(engine, network, study))
         else:
             with FunctionExecutor(function, count=2) as processes:
                 here = finish(study, processes)
@@ -139,6 +139,7 @@ def test_a_late_call_is_given_to_another_process(
     ray_nodes: RayNodes, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "LATE", 1.0)
+    monkeypatch.setattr(pool, "SLOWER", 2.0)
     function = training(module, "hang_once")
     study = make_study(function, TWO, seeds=8)
     with cluster_executor(function, study, ray_nodes.address) as executor:
@@ -237,7 +238,8 @@ def test_arguments_that_do_not_fit() -> None:
 
 
 def test_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    installed = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ray" else installed(name))
     with pytest.raises(MissingExtra, match=r'ray is not installed: pip install "stepsize\[ray\]"'):
         ss.compare("iris", TWO, 2, executor="ray")
 
@@ -246,18 +248,20 @@ def test_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_ctrl_c_ends_all_of_ray_which_listened_on_loopback_alone() -> None:
     command = [sys.executable, "-m", "stepsize", "compare", "iris", "--executor", "ray", "--seeds", "400"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    while "tuning" not in process.stderr.readline():
-        assert process.poll() is None
-    started = descendants(process.pid)
-    sockets = listening(started)
-    assert len(started) > 5
-    assert sockets
-    assert {address for address, _ in sockets} <= {"0100007F", "0000000000000000FFFF00000100007F"}
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
-    assert "To resume, run the same command again: stepsize compare iris" in process.stderr.read()
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        while "tuning" not in process.stderr.readline():
+            assert process.poll() is None
+        started = descendants(process.pid)
+        sockets = listening(started)
+        assert len(started) > 5
+        assert sockets
+        assert {address for address, _ in sockets} <= {"0100007F", "0000000000000000FFFF00000100007F"}
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert process.wait(timeout=30) == 130
+        assert "To resume, run the same command again: stepsize compare iris" in process.stderr.read()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and any(map(is_alive, started)):
         time.sleep(0.1)

@@ -88,6 +88,7 @@ def _join(ray: Any, address: str) -> None:
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except Exception as error:
+        ray.shutdown()  # of what was connected before it failed
         raise StudyError(f"address={address!r} cannot be used: {first_line(error)}") from None
 
 
