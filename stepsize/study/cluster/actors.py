@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from typing import Any, NamedTuple, Protocol
@@ -56,6 +57,10 @@ class FunctionCall(NamedTuple):
 class Trainer(Protocol):
     """What trains calls on a node."""
 
+    def start(self) -> None:
+        """Start what takes a while, before the first call is here."""
+        ...
+
     @property
     def compile_seconds(self) -> float:
         """Seconds spent compiling so far."""
@@ -67,7 +72,7 @@ class Trainer(Protocol):
 
 
 class PopulationTrainer:
-    """Trains calls of the engine in a process that starts with the first one."""
+    """Trains calls of the engine in a process of its own."""
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
@@ -78,12 +83,17 @@ class PopulationTrainer:
         """Seconds spent compiling so far."""
         return 0.0 if self._engine is None else self._engine.compile_seconds
 
-    def open(self, reference: Any) -> Layout:
-        """Open a population and return its layout."""
-        ray: Any = import_module("ray")
+    def start(self) -> None:
+        """Start the process, unless it is there."""
         if self._engine is None:
             os.environ.update(ENVIRONMENT)
             self._engine = Engine(MACHINE)
+
+    def open(self, reference: Any) -> Layout:
+        """Open a population and return its layout."""
+        ray: Any = import_module("ray")
+        self.start()
+        assert self._engine is not None
         population: RemotePopulation = ray.get(reference)
         x, y, weights = ray.get(population.data)
         task = replace(population.task, x=x, y=y, weights=weights)
@@ -109,6 +119,9 @@ class FunctionTrainer:
     def __init__(self, packed: str | bytes, name: str, epochs: int, digest: str | None) -> None:
         self._packed, self._name, self._epochs, self._digest = packed, name, epochs, digest
         self._process: FunctionProcess | None = None
+
+    def start(self) -> None:
+        """Do nothing: the process starts quickly."""
 
     def train(self, call: FunctionCall, on_progress: Callable[[float], None]) -> Any:
         """Make one run; return its curves and the update at which it diverged, or None."""
@@ -151,8 +164,10 @@ class Actor:
         self._trainer = trainer
 
     def arrive(self, packages: Sequence[str]) -> Arrival:
-        """Return where this is and what is installed here."""
+        """Return where this is and what is installed here, and start the trainer."""
         ray: Any = import_module("ray")
+        with suppress(StepsizeError):  # the first call will raise it again
+            self._trainer.start()
         return Arrival(ray.get_runtime_context().get_node_id(), versions_of(packages))
 
     def open(self, references: Sequence[Any]) -> tuple[str, Any]:
