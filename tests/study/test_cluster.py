@@ -192,8 +192,8 @@ def test_a_cluster_that_does_not_fit_is_an_error_of_one_line(
         )
     (tmp_path / f"{module}.py").write_text(FUNCTION.replace("0.5 +", "0.6 +"))
     assert message() == (
-        f"node 127.0.0.1: the code of '{module}:train' here is not that of the command; copy the same files "
-        "to every node"
+        f"node 127.0.0.1: '{module}:train' is not there or differs from that of the command; copy the same "
+        "files to every node"
     )
 
 

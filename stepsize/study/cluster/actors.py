@@ -6,6 +6,7 @@ An actor has the same training process that a study on one machine has: `Engine`
 
 from __future__ import annotations
 
+import hashlib
 import os
 import queue
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from stepsize.engine.client import Engine
@@ -23,6 +25,7 @@ from stepsize.errors import EngineError, InputError, StepsizeError, first_line
 from stepsize.process import CORES
 from stepsize.study.user_functions.executor import FunctionProcess
 from stepsize.study.user_functions.worker import RunRequest
+from stepsize.user_modules import source_of
 
 MACHINE = Machine()  # one core, whatever the node, so that all nodes of all clusters have the same layouts
 ENVIRONMENT = {CORES: "1", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}  # the second: threads of XLA
@@ -95,6 +98,7 @@ class PopulationTrainer:
         self.start()
         assert self._engine is not None
         population: RemotePopulation = ray.get(reference)
+        check_code(population.task.model)
         x, y, weights = ray.get(population.data)
         task = replace(population.task, x=x, y=y, weights=weights)
         layout = self._engine.open(population.key, task, population.candidates, population.seeds)
@@ -109,6 +113,27 @@ class PopulationTrainer:
                 raise EngineError(f"the layout here is {layout}, elsewhere {call.layout}")
         assert self._engine is not None
         return self._engine.train(call.key, call.blocks, on_progress)
+
+
+def check_code(model: Mapping[str, Any]) -> None:
+    """Raise EngineError if modules or a file that a model is made from are not those of the command."""
+    modules = [(entry[0], entry[3]) for entry in model.get("custom", ())]
+    if "factory" in model:
+        modules.append((model["factory"].partition(":")[0], model["source"]))
+    for module, source in modules:
+        if source_of(module) != source:
+            raise _other_code(module)
+    if "file" in model:
+        path = Path(model["file"])
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest()[:16] != model["content"]:
+            raise _other_code(model["file"])
+
+
+def _other_code(name: str | bytes) -> EngineError:
+    return EngineError(
+        f"{name!r} is not there or differs from that of the command; copy the same files to every node"
+    )
 
 
 class FunctionTrainer:
@@ -136,10 +161,7 @@ class FunctionTrainer:
         process = FunctionProcess(self._packed, self._name)
         if self._digest not in (None, process.digest()):
             process.close()
-            raise EngineError(
-                f"the code of {self._packed!r} here is not that of the command; copy the "
-                "same files to every node"
-            )
+            raise _other_code(self._packed)
         return process
 
 
