@@ -33,7 +33,7 @@ import numpy as np
 
 import stepsize as ss
 from stepsize.engine.client import Engine
-from stepsize.study.cluster.connection import ALWAYS, LOOPBACK, connected
+from stepsize.study.cluster.connection import ALWAYS, HERE, connected
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.cluster.pool import Pool, shared_versions
 from stepsize.study.cluster.tasks import Item
@@ -136,7 +136,7 @@ def executor_of(case: str, problem: Any, study: Study) -> Iterator[Executor]:
         with Engine() as engine:
             yield PopulationExecutor(engine, problem, study)
         return
-    os.environ.update({**ALWAYS, **LOOPBACK, "RAY_AUTH_MODE": "disabled"})
+    os.environ.update({**ALWAYS, **HERE, "RAY_AUTH_MODE": "disabled"})
     cluster: Any = import_module("ray.cluster_utils").Cluster()
     cores = sorted(os.sched_getaffinity(0))
     try:
@@ -177,7 +177,10 @@ def call_costs() -> None:
     problem = ss.problem("ionosphere")
     study = make_study(problem, SPECS, seeds=2)
     with Engine() as engine:
-        ((group, layout),) = opened_groups(engine, problem, study, round_of(study, 0, 400))
+        ((group, layout),) = opened_groups(
+            lambda group: engine.open(group.key, group.task, group.candidates, group.seeds),
+            problem, study, round_of(study, 0, 400),
+        )  # fmt: skip
     calls = list(group.calls(layout))
     began = time.perf_counter()
     blocks = [group.blocks(call, layout) for call in calls]

@@ -14,8 +14,13 @@ class NotShared(StudyError):
     """The runs of a population cannot share a program, because they set numbers that are compiled in."""
 
 
-class Opens(Protocol):
-    """What populations are opened with."""
+class Trainer(Protocol):
+    """What trains populations: `client.Engine`, a process of its own, or any object with these methods."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        ...
 
     def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
         """Prepare the population `key` for `seeds` seeds with `candidates` runs each; return its layout.
@@ -25,15 +30,6 @@ class Opens(Protocol):
         Raises: NotShared if the runs of the task must have programs of their own; InputError for settings
         that cannot be used.
         """
-        ...
-
-
-class Trainer(Opens, Protocol):
-    """What trains populations: `client.Engine`, a process of its own, or any object with these methods."""
-
-    @property
-    def compile_seconds(self) -> float:
-        """Seconds spent compiling so far."""
         ...
 
     def train(self, key: str, blocks: Sequence[Block], on_progress: Callable[[float], None]) -> list[Curves]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from stepsize.engine.planner import Layout
-from stepsize.engine.trainer import NotShared, Opens, Trainer
+from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
 from stepsize.study.population_calls import Group, groups_of
 from stepsize.study.protocol import Round
@@ -42,7 +42,7 @@ class PopulationExecutor:
         light at once.
         """
         done = 0
-        for group, layout in opened_groups(self._trainer, self._problem, self._study, stage):
+        for group, layout in opened_groups(self._open, self._problem, self._study, stage):
             self._layouts[str(layout)] = None
             for call in group.calls(layout):
                 missing = sum(job.key not in runs for job in call.jobs)
@@ -60,16 +60,19 @@ class PopulationExecutor:
                 advance(done)
                 yield finished
 
+    def _open(self, group: Group) -> Layout:
+        return self._trainer.open(group.key, group.task, group.candidates, group.seeds)
+
 
 def opened_groups(
-    trainer: Opens, problem: Problem, study: Study, stage: Round, shared: bool = True
+    open_group: Callable[[Group], Layout], problem: Problem, study: Study, stage: Round, shared: bool = True
 ) -> list[tuple[Group, Layout]]:
-    """Return the groups of a round, opened; those that cannot share a program are taken apart."""
+    """Return the groups of a round with their layouts; those that cannot share a program are taken apart."""
     opened = []
     for group in groups_of(problem, study, stage, shared):
         try:
-            opened.append((group, trainer.open(group.key, group.task, group.candidates, group.seeds)))
+            opened.append((group, open_group(group)))
         except NotShared:
             apart = replace(stage, jobs=group.jobs)
-            opened += opened_groups(trainer, problem, study, apart, shared=False)
+            opened += opened_groups(open_group, problem, study, apart, shared=False)
     return opened

@@ -201,16 +201,13 @@ def test_a_cluster_that_does_not_fit_is_an_error_of_one_line(
 def test_another_version_of_ray_is_an_error_of_one_line(
     ray_nodes: RayNodes, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import ray
-
-    monkeypatch.setattr(ray, "__version__", "1.0")
+    monkeypatch.setattr("ray.__version__", "1.0")
     function = training(module, "train")
     with (
         pytest.raises(StudyError, match="ersion") as caught,
         cluster_executor(function, make_study(function, TWO, seeds=2), ray_nodes.address),
     ):
         pass
-    print(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from stepsize.study.cluster.connection import ALWAYS, LOOPBACK
+from stepsize.study.cluster.connection import ALWAYS, HERE
 
-SETTINGS = {**ALWAYS, **LOOPBACK, "RAY_AUTH_MODE": "disabled"}
+SETTINGS = {**ALWAYS, **HERE, "RAY_AUTH_MODE": "disabled"}
 NODE = {"num_cpus": 1, "memory": 2 * 2**30, "object_store_memory": 2**27, "node_ip_address": "127.0.0.1"}
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason='Ray is missing: pip install "stepsize[ray]"')

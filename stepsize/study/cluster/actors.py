@@ -20,9 +20,11 @@ from typing import Any, NamedTuple, Protocol
 
 from stepsize.engine.client import Engine
 from stepsize.engine.planner import Layout, Machine
-from stepsize.engine.task import Block, Task
+from stepsize.engine.task import Task
 from stepsize.errors import EngineError, InputError, StepsizeError, first_line
+from stepsize.problems.problem import Problem
 from stepsize.process import CORES
+from stepsize.study.population_calls import Call, Group
 from stepsize.study.user_functions.executor import FunctionProcess
 from stepsize.study.user_functions.worker import RunRequest
 from stepsize.user_modules import source_of
@@ -32,22 +34,32 @@ ENVIRONMENT = {CORES: "1", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}  # the sec
 
 
 class RemotePopulation(NamedTuple):
-    """What opens a population: `task` has no data; `data` refers to them, since populations share them."""
+    """What opens a population and builds its calls.
+
+    `problem` refers to the problem without its model, which all populations share. `group` lacks it, and
+    `task` lacks the data.
+    """
 
     key: str
     task: Task
-    data: Any
+    group: Group
+    problem: Any
     candidates: int
     seeds: int
 
 
 class PopulationCall(NamedTuple):
-    """A call of the engine; `population` refers to the `RemotePopulation` with this key."""
+    """A call of the engine; `population` refers to the `RemotePopulation` with this key.
+
+    `initial` holds the initial weights of each block, None where the model draws them from the seed.
+    """
 
     key: str
     population: Any
     layout: Layout
-    blocks: Sequence[Block]
+    call: Call
+    judge: bool
+    initial: Sequence[Any]
 
 
 class FunctionCall(NamedTuple):
@@ -79,7 +91,7 @@ class PopulationTrainer:
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
-        self._opened: set[str] = set()
+        self._groups: dict[tuple[str, bool], Group] = {}
 
     @property
     def compile_seconds(self) -> float:
@@ -99,20 +111,26 @@ class PopulationTrainer:
         assert self._engine is not None
         population: RemotePopulation = ray.get(reference)
         check_code(population.task.model)
-        x, y, weights = ray.get(population.data)
-        task = replace(population.task, x=x, y=y, weights=weights)
-        layout = self._engine.open(population.key, task, population.candidates, population.seeds)
-        self._opened.add(population.key)
-        return layout
+        problem: Problem = ray.get(population.problem)
+        arrays = {"x": problem.data.trained_x, "y": problem.trained_y, "weights": problem.row_weights()}
+        task = replace(population.task, **arrays)
+        for judge in (False, True):
+            group = replace(population.group, problem=problem, judge=judge)
+            self._groups[population.key, judge] = group
+        return self._engine.open(population.key, task, population.candidates, population.seeds)
 
     def train(self, call: PopulationCall, on_progress: Callable[[float], None]) -> Any:
         """Train one call, whose population is opened first if it is not open here."""
-        if call.key not in self._opened:
+        if (call.key, call.judge) not in self._groups:
             layout = self.open(call.population)
             if layout != call.layout:
                 raise EngineError(f"the layout here is {layout}, elsewhere {call.layout}")
         assert self._engine is not None
-        return self._engine.train(call.key, call.blocks, on_progress)
+        blocks = self._groups[call.key, call.judge].blocks(call.call, call.layout)
+        blocks = [
+            block._replace(initial=initial) for block, initial in zip(blocks, call.initial, strict=True)
+        ]
+        return self._engine.train(call.key, blocks, on_progress)
 
 
 def check_code(model: Mapping[str, Any]) -> None:

@@ -21,7 +21,10 @@ ALWAYS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no advice on this
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # nothing about lost nodes on standard output
 }
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # on every system, Ray's switch for loopback alone
+HERE = {  # for Ray on this machine
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for the loopback interface alone, on any system
+    "RAY_worker_niceness": "0",  # as other training processes have it
+}
 
 
 @contextmanager
@@ -39,7 +42,7 @@ def connected(address: str | None) -> Iterator[None]:
     if target is not None:
         _check_address(target)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    local = {} if target else {**LOOPBACK, **({} if "RAY_AUTH_MODE" in os.environ else token)}
+    local = {} if target else {**HERE, **({} if "RAY_AUTH_MODE" in os.environ else token)}
     with _environment({**ALWAYS, **local}):
         ray: Any = import_module("ray")
         if ray.is_initialized():
@@ -72,7 +75,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _start(ray: Any) -> None:
     constants = ray._private.ray_constants
     everywhere = constants.ENABLE_RAY_CLUSTER
-    constants.ENABLE_RAY_CLUSTER = False  # read from LOOPBACK, but perhaps before that was set
+    constants.ENABLE_RAY_CLUSTER = False  # read from HERE, but perhaps before that was set
     try:
         ray.init(
             address="local", num_cpus=cores(), include_dashboard=False, _node_ip_address="127.0.0.1",

@@ -11,9 +11,10 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from stepsize.checks import shown
 from stepsize.engine.planner import Layout
-from stepsize.engine.task import Task
 from stepsize.errors import StudyError
 from stepsize.problems.problem import Problem
 from stepsize.study.cluster.actors import (
@@ -104,12 +105,14 @@ class RayPopulationExecutor(_RayExecutor):
     def __init__(self, pool: Pool, problem: Problem, study: Study) -> None:
         super().__init__(pool)
         self._problem, self._study = problem, study
-        self._populations = _Populations(pool)
+        self._bare: Any = None  # refers to the problem without its model
+        self._references: dict[str, Any] = {}  # to populations
+        self._opened: dict[str, Layout] = {}
 
     def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
         """Yield the runs of a round that are not in `runs`, call by call as they finish."""
         items = []
-        for group, layout in opened_groups(self._populations, self._problem, self._study, stage):
+        for group, layout in opened_groups(self._open, self._problem, self._study, stage):
             self._layouts[str(layout)] = None
             for call in group.calls(layout):
                 missing = sum(job.key not in runs for job in call.jobs)
@@ -120,8 +123,23 @@ class RayPopulationExecutor(_RayExecutor):
             yield group.runs(call, curves)
 
     def _payload(self, group: Group, call: Call, layout: Layout) -> PopulationCall:
-        reference = self._populations.references[group.key]
-        return PopulationCall(group.key, reference, layout, group.blocks(call, layout))
+        initial = [self._problem.initial_weights(jobs[0].seed) for jobs in call.blocks]
+        return PopulationCall(group.key, self._references[group.key], layout, call, group.judge, initial)
+
+    def _open(self, group: Group) -> Layout:
+        """Open a population on one actor; the data are sent to a node once for all of them."""
+        ray: Any = import_module("ray")
+        key = group.key
+        if key not in self._opened:
+            if self._bare is None:
+                self._bare = ray.put(self._problem.without_model())
+            nothing: Any = np.empty(0)
+            task = replace(group.task, x=nothing, y=nothing, weights=None)
+            shared = replace(group, problem=nothing, jobs=group.jobs[:1])
+            population = RemotePopulation(key, task, shared, self._bare, group.candidates, group.seeds)
+            self._references[key] = ray.put(population)
+            self._opened[key] = self._pool.open(self._references[key], len(group.jobs))
+        return self._opened[key]
 
 
 class RayFunctionExecutor(_RayExecutor):
@@ -141,27 +159,6 @@ class RayFunctionExecutor(_RayExecutor):
 
     def _payload(self, job: Job) -> FunctionCall:
         return FunctionCall(run_request(self.training, job), job.candidate.key(job.rate))
-
-
-class _Populations:
-    """The populations of a problem as actors get them; the data are sent to a node once for all of them."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool, self._ray = pool, import_module("ray")
-        self._data: Any = None
-        self._layouts: dict[str, Layout] = {}
-        self.references: dict[str, Any] = {}
-
-    def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
-        """Open a population on one actor and return its layout, as `Trainer.open` does."""
-        if key not in self._layouts:
-            if self._data is None:
-                self._data = self._ray.put((task.x, task.y, task.weights))
-            shared: Any = replace(task, x=task.y[:0], y=task.y[:0], weights=None)
-            population = RemotePopulation(key, shared, self._data, candidates, seeds)
-            self.references[key] = self._ray.put(population)
-            self._layouts[key] = self._pool.open(self.references[key], candidates * seeds)
-        return self._layouts[key]
 
 
 def _arrays(x: Any) -> list[Any]:
