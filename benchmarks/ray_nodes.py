@@ -33,6 +33,7 @@ import numpy as np
 
 import stepsize as ss
 from stepsize.engine.client import Engine
+from stepsize.study.cluster.actors import PopulationCall
 from stepsize.study.cluster.connection import ALWAYS, HERE, connected
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.cluster.pool import Pool, shared_versions
@@ -182,22 +183,16 @@ def call_costs() -> None:
             problem, study, round_of(study, 0, 400),
         )  # fmt: skip
     calls = list(group.calls(layout))
+    runs = sum(len(call.jobs) for call in calls)
     began = time.perf_counter()
-    blocks = [group.blocks(call, layout) for call in calls]
-    each = (time.perf_counter() - began) / sum(len(call.jobs) for call in calls)
-    size = sum(np.asarray(leaf).nbytes for block in blocks[0] for leaf in leaves(block))
-    print(f"building a call: {each * 1e3:.3f} ms and {size / len(calls[0].jobs):,.0f} bytes for each run")
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    """Yield the arrays inside a block."""
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    if isinstance(value, tuple):
-        for each in value:
-            yield from leaves(each)
-    elif value is not None:
-        yield value
+    for call in calls:
+        group.blocks(call, layout)
+    print(f"building a call on a node: {(time.perf_counter() - began) / runs * 1e3:.3f} ms for each run")
+    began = time.perf_counter()
+    tasks = [PopulationCall(group.key, None, layout, call, True, [None] * len(call.blocks)) for call in calls]
+    size = len(import_module("ray.cloudpickle").dumps(tasks))
+    seconds = time.perf_counter() - began
+    print(f"sending it there: {seconds / runs * 1e3:.4f} ms and {size / runs:,.0f} bytes for each run")
 
 
 class NullExecutor:

@@ -21,7 +21,9 @@ import stepsize as ss
 from stepsize.comparison import complete
 from stepsize.engine.client import Engine
 from stepsize.errors import EngineError, MissingExtra, StudyError
+from stepsize.problems.models.model_transport import travel_form
 from stepsize.study.cluster import crew, pool
+from stepsize.study.cluster.actors import check_code
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
 from stepsize.study.population_executor import PopulationExecutor
@@ -197,6 +199,20 @@ def test_a_cluster_that_does_not_fit_is_an_error_of_one_line(
     )
 
 
+def test_code_of_models_that_differs(module: str, tmp_path: Path) -> None:
+    factory = travel_form(f"{module}:train", 3)
+    custom = {"custom": [[module, "Layer", "Layer", factory["source"]]]}
+    file = {"file": str(tmp_path / "model.keras"), "content": "e3b0c44298fc1c14"}  # of an empty file
+    (tmp_path / "model.keras").touch()
+    for form in (factory, custom, file, {"text": "mlp(2)"}):
+        check_code(form)
+    (tmp_path / f"{module}.py").write_text(FUNCTION + "# edited")
+    (tmp_path / "model.keras").write_text("another one")
+    for form in (factory, custom, file):
+        with pytest.raises(EngineError, match="is not there or differs from that of the command; copy"):
+            check_code(form)
+
+
 @needs_ray
 def test_another_version_of_ray_is_an_error_of_one_line(
     ray_nodes: RayNodes, module: str, monkeypatch: pytest.MonkeyPatch
@@ -243,8 +259,10 @@ def test_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_ray
 @pytest.mark.slow
-def test_ctrl_c_ends_all_of_ray_which_listened_on_loopback_alone() -> None:
-    command = [sys.executable, "-m", "stepsize", "compare", "iris", "--executor", "ray", "--seeds", "400"]
+def test_ctrl_c_ends_all_of_ray_which_listened_on_loopback_alone(module: str) -> None:
+    study = [f"{module}:train", "--epochs", "2", "--updates-per-epoch", "1", "--seeds", "400"]
+    two = ["-s", "constant(lr)", "-s", "linear(lr)"]
+    command = [sys.executable, "-m", "stepsize", "compare", *study, *two, "--executor", "ray"]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -258,7 +276,7 @@ def test_ctrl_c_ends_all_of_ray_which_listened_on_loopback_alone() -> None:
         assert {address for address, _ in sockets} <= {"0100007F", "0000000000000000FFFF00000100007F"}
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         assert process.wait(timeout=30) == 130
-        assert "To resume, run the same command again: stepsize compare iris" in process.stderr.read()
+        assert "To resume, run the same command again: stepsize compare" in process.stderr.read()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and any(map(is_alive, started)):
         time.sleep(0.1)

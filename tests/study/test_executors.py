@@ -51,7 +51,7 @@ def functions() -> Iterator[tuple[Executor, Study]]:
 
 @contextmanager
 def ray_populations(nodes: RayNodes) -> Iterator[tuple[Executor, Study]]:
-    problem = ss.problem("iris", model="tests.support.user_models:own_optimizer", epochs=2)
+    problem = ss.problem("iris", model="mlp(2)", epochs=2)
     study = make_study(problem, SPECS, seeds=3)
     with cluster_executor(problem, study, nodes.address) as executor:
         yield executor, study
