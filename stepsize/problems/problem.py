@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
@@ -130,17 +129,6 @@ class Problem:
     def initial_weights(self, seed: int) -> dict[str, np.ndarray] | None:
         """Return the weights that PyTorch draws for a seed; None for a Keras model, which draws its own."""
         return None if self.torch_source is None else self.torch_source.weights(seed)
-
-    def without_model(self) -> Problem:
-        """Return the problem as plain data for another process: it has its rows and splits, and no model.
-
-        PyTorch's initial weights are those of the model, so the result has none.
-        """
-        self.trained_y  # noqa: B018, depends on the model, and is kept
-        bare = copy(self)
-        for name in ("model", "loss", "optimizer", "metric", "torch_source"):
-            object.__setattr__(bare, name, None)
-        return bare
 
     def row_weights(self) -> np.ndarray | None:
         """Return the weight of each row in the training loss; None if all rows weigh the same."""

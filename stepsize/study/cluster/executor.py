@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -132,7 +133,7 @@ class RayPopulationExecutor(_RayExecutor):
         key = group.key
         if key not in self._opened:
             if self._bare is None:
-                self._bare = ray.put(self._problem.without_model())
+                self._bare = ray.put(without_model(self._problem))
             nothing: Any = np.empty(0)
             task = replace(group.task, x=nothing, y=nothing, weights=None)
             shared = replace(group, problem=nothing, jobs=group.jobs[:1])
@@ -159,6 +160,18 @@ class RayFunctionExecutor(_RayExecutor):
 
     def _payload(self, job: Job) -> FunctionCall:
         return FunctionCall(run_request(self.training, job), job.candidate.key(job.rate))
+
+
+def without_model(problem: Problem) -> Problem:
+    """Return a problem as plain data: it draws splits and prepares rows, but has no model.
+
+    PyTorch's initial weights are those of the model, so the result has none of them.
+    """
+    problem.trained_y  # noqa: B018, it depends on the model, and is copied
+    bare = copy(problem)
+    for name in ("model", "loss", "optimizer", "metric", "torch_source"):
+        object.__setattr__(bare, name, None)
+    return bare
 
 
 def _arrays(x: Any) -> list[Any]:
