@@ -19,6 +19,7 @@ from stepsize.report import html, terminal
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
 from stepsize.resources import (
+    check_executor,
     checked_store,
     default_store,
     kept_store,
@@ -116,6 +117,8 @@ def compare(
     *,
     store: str | Path | None = None,
     quiet: bool = False,
+    executor: str = "local",
+    address: str | None = None,
     engine: Trainer | None = None,
     command: str | None = None,
     on_start: Callable[[Study], None] = lambda study: None,
@@ -139,10 +142,11 @@ def compare(
 
     Finished runs are kept in `store` (default: `stepsize-results/NAME.sqlite`), so the same call resumes
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
-    can be written to a file. Progress goes to standard error unless `quiet`. `engine` is a started `Engine`
-    to use, which saves its start; `command` is the command that the report shows; `on_start` is called
-    with the planned study before anything is trained, and `on_message` with every message that is not
-    progress.
+    can be written to a file. With `executor="ray"`, the Ray cluster at `address`, or Ray on this machine,
+    trains the runs; see `docs/cluster.md`. Progress goes to standard error unless `quiet`. `engine` is a
+    started `Engine` to use, which saves its start; `command` is the command that the report shows; `on_start`
+    is called with the planned study before anything is trained, and `on_message` with every message that is
+    not progress.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
@@ -151,10 +155,12 @@ def compare(
     stepsize.errors.StudyError: unknown argument 'epoch'; did you mean 'epochs'?
     """
     options = study_options(keys, schedules, seeds)
+    check_executor(executor, address)
     ready = problem if is_trainable(problem) else None
     description = describe_study(problem, options)
     with ExitStack() as stack:
-        if engine is None and not (isinstance(ready, Training) or "train" in description):
+        is_function = isinstance(ready, Training) or "train" in description
+        if engine is None and executor == "local" and not is_function:
             engine = stack.enter_context(Engine())  # it starts up while the data are loaded
         trainable = make_problem(description) if ready is None else ready
         if isinstance(trainable, Training) and trainable.updates_per_epoch is None:
@@ -169,7 +175,7 @@ def compare(
                 on_message(f"Data: {note}.")
         on_start(study)
         file = checked_store(store or default_store(study.name))
-        executor = stack.enter_context(open_executor(trainable, study, engine, file))
+        trains = stack.enter_context(open_executor(trainable, study, engine, file, executor, address))
         opened = stack.enter_context(Store(file))
         if ready is None and str(store) != ":memory:":
             path = opened.path.with_suffix(".toml")
@@ -178,7 +184,7 @@ def compare(
         for message in stored_runs(study, opened, quiet):
             on_message(message)
         with ProgressLine(sys.stderr, quiet) as line:
-            result = complete(study, opened, executor, line.show)
+            result = complete(study, opened, trains, line.show)
         return replace(result, store=kept_store(opened, on_message))
 
 

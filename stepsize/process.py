@@ -270,8 +270,13 @@ def _requests(descriptor: int) -> queue.SimpleQueue[Any]:
     return waiting
 
 
+CORES = "STEPSIZE_CORES"  # the variable that limits the cores of a process that shares its machine
+
+
 def cores() -> int:
-    """Return the number of processor cores that this process may use."""
+    """Return the number of processor cores that this process may use, or what STEPSIZE_CORES limits it to."""
+    if os.environ.get(CORES, "").isdigit():
+        return max(1, int(os.environ[CORES]))
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from stepsize.engine.trainer import Trainer
-from stepsize.errors import StoreError
+from stepsize.errors import StoreError, StudyError, unknown
 from stepsize.number_format import counted
 from stepsize.output_files import RESULTS
 from stepsize.problems.problem import Problem
+from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import finished_runs, total_runs
@@ -52,13 +53,33 @@ def checked_store(store: str | Path) -> str | Path:
     return store
 
 
+EXECUTORS = ("local", "ray")
+
+
+def check_executor(executor: str, address: str | None) -> None:
+    """Raise StudyError for an executor that does not exist, or an address without a cluster."""
+    if executor not in EXECUTORS:
+        raise StudyError(unknown("executor", str(executor), EXECUTORS))
+    if address is not None and executor != "ray":
+        raise StudyError(f'address={address!r} is that of a Ray cluster; add executor="ray"')
+
+
 def open_executor(
-    problem: Trainable, study: Study, engine: Trainer | None, store: str | Path
+    problem: Trainable,
+    study: Study,
+    engine: Trainer | None,
+    store: str | Path,
+    executor: str = "local",
+    address: str | None = None,
 ) -> AbstractContextManager[Executor]:
     """Return what makes the runs: processes for a training function, populations for a problem.
 
-    The state of runs that take long is kept in a folder beside the store.
+    They are on this machine, where the state of runs that take long is kept in a folder beside the store; or,
+    with the executor "ray", on the Ray cluster at `address`.
     """
+    if executor == "ray":
+        assert isinstance(problem, Problem | Training)
+        return cluster_executor(problem, study, address)
     checkpoints = None if str(store) == ":memory:" else Path(store).with_suffix(".checkpoints")
     if isinstance(problem, Training):
         return FunctionExecutor(problem, checkpoints=checkpoints, fingerprint=study.fingerprint)

@@ -67,6 +67,15 @@ def keras_processes():
         yield processes
 
 
+@pytest.fixture(scope="session")
+def ray_nodes():
+    """Return a Ray cluster of two nodes with one core each, on this machine."""
+    from tests.support.ray_nodes import RayNodes
+
+    with RayNodes() as nodes:
+        yield nodes
+
+
 @pytest.fixture
 def command(engine, monkeypatch, capsys):
     """Return `stepsize` run in this process, with the session's training process: exit code and output."""

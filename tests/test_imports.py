@@ -77,6 +77,7 @@ WINGS = {
     "schedules/families": set(),
     "schedules/foreign": {"schedules/families"},
     "stats/tuning": set(),
+    "study/cluster": {"study/user_functions"},
     "study/study_files": {"study/user_functions"},
     "study/user_functions": set(),
 }

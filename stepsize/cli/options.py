@@ -78,5 +78,12 @@ UpdatesPerEpoch = Annotated[
 Folder = Annotated[str | None, typer.Option("--data", help="Folder with the IDX files of Fashion-MNIST.")]
 Name = Annotated[str | None, typer.Option(help="Name of the study, its store and its report.")]
 Store = Annotated[Path | None, typer.Option(help="File that keeps the runs.")]
+Executor = Annotated[str, typer.Option(help="Where the runs are trained: local, or ray for a Ray cluster.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of the Ray cluster, such as auto or 10.0.0.1:6379; by default Ray starts here."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")]

@@ -69,6 +69,8 @@ def compare(
     folder: options.Folder = None,
     name: options.Name = None,
     store: options.Store = None,
+    executor: options.Executor = "local",
+    address: options.Address = None,
     report: Annotated[Path | None, typer.Option(help="File for the HTML report.")] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -83,7 +85,7 @@ def compare(
     training = () if may_be_function else ("jax", "keras")
     require("all", *training, *TO_REPORT)
     # The training process takes longest to start, so it starts before anything else is even imported.
-    with nullcontext() if may_be_function else Engine() as engine:
+    with nullcontext() if may_be_function or executor != "local" else Engine() as engine:
         from stepsize import comparison
         from stepsize.report import html
 
@@ -104,7 +106,8 @@ def compare(
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
-            quiet=quiet, engine=engine, command=command_text(), on_start=prepare_report,
+            executor=executor, address=address, quiet=quiet, engine=engine, command=command_text(),
+            on_start=prepare_report,
             on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
         _show(result, page_of(result.answer["study"]["name"]), as_json)

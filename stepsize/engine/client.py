@@ -11,7 +11,7 @@ from typing import Any
 
 from stepsize.engine import checkpoints
 from stepsize.engine.checkpoints import Checkpoint
-from stepsize.engine.planner import Layout
+from stepsize.engine.planner import Layout, Machine
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
 from stepsize.hangs import Patience
@@ -25,10 +25,12 @@ class Engine:
     """A `Trainer` in a process of its own; use it as a context manager.
 
     If the process dies or hangs (out of memory, a crash, a signal), the request is made again in a new one.
+    `machine` is what populations are laid out for, in place of the machine that the process runs on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine | None = None) -> None:
         require("train", "jax", "keras")
+        self._machine = machine
         self._opened: dict[str, tuple[Task, int, int]] = {}
         self._layouts: dict[str, Layout] = {}
         self._present: set[str] = set()  # the populations of the process that runs now
@@ -59,7 +61,7 @@ class Engine:
         that cannot be used.
         """
         if key not in self._layouts:
-            self._layouts[key] = self._ask(("open", key, task, candidates, seeds))
+            self._layouts[key] = self._ask(("open", key, task, candidates, seeds, self._machine))
             self._opened[key] = (task, candidates, seeds)
             self._present.add(key)
         return self._layouts[key]
@@ -116,7 +118,7 @@ class Engine:
         """Open in a new process the population that `request` trains."""
         kind, key, *_ = request
         if kind == "train" and key not in self._present:
-            child.ask(("open", key, *self._opened[key]))
+            child.ask(("open", key, *self._opened[key], self._machine))
             self._present.add(key)
 
 

@@ -37,11 +37,11 @@ def main() -> None:
     serve(answer, _prepare_jax)
 
 
-def _open(task: Task, candidates: int, seeds: int) -> tuple[Any, Layout]:
+def _open(task: Task, candidates: int, seeds: int, machine: Machine | None = None) -> tuple[Any, Layout]:
     from stepsize.engine.dry_run import reason_for_series
     from stepsize.engine.population import Population
 
-    machine = _machine()
+    machine = machine or _machine()
     check_model(task)
     population = Population(task)
     sizes = Sizes(

@@ -57,7 +57,7 @@ class PopulationExecutor:
         Raises: LostRuns, after everything else, if it dies with one of them alone, too.
         """
         done, lost = 0, dict[str, str]()
-        for group, layout in self._opened(stage):
+        for group, layout in opened_groups(self._open, self._problem, self._study, stage):
             self._layouts[str(layout)] = None
             for whole in group.calls(layout):
                 call = whole.without(lost)
@@ -122,16 +122,22 @@ class PopulationExecutor:
             except ProcessDied as error:
                 lost[job.candidate.name] = f"{error}, although it trained this run alone"
 
-    def _opened(self, stage: Round, shared: bool = True) -> list[tuple[Group, Layout]]:
-        """Return the groups of a round, opened; those that cannot share a program are taken apart."""
-        opened = []
-        for group in groups_of(self._problem, self._study, stage, shared):
-            try:
-                layout = self._trainer.open(group.key, group.task, group.candidates, group.seeds)
-                opened.append((group, layout))
-            except NotShared:
-                opened += self._opened(replace(stage, jobs=group.jobs), shared=False)
-        return opened
+    def _open(self, group: Group) -> Layout:
+        return self._trainer.open(group.key, group.task, group.candidates, group.seeds)
+
+
+def opened_groups(
+    open_group: Callable[[Group], Layout], problem: Problem, study: Study, stage: Round, shared: bool = True
+) -> list[tuple[Group, Layout]]:
+    """Return the groups of a round with their layouts; those that cannot share a program are taken apart."""
+    opened = []
+    for group in groups_of(problem, study, stage, shared):
+        try:
+            opened.append((group, open_group(group)))
+        except NotShared:
+            apart = replace(stage, jobs=group.jobs)
+            opened += opened_groups(open_group, problem, study, apart, shared=False)
+    return opened
 
 
 def _remove(saved: Path | None) -> None:

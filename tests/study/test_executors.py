@@ -9,6 +9,7 @@ import pkgutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from stepsize.engine.client import Engine
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Curves, Task
+from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor
@@ -29,6 +31,7 @@ from stepsize.study.protocol import Round
 from stepsize.study.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
+from tests.support.ray_nodes import RayNodes, needs_ray
 
 SPECS = ("constant(0.1)", "linear(0.1)")
 
@@ -54,12 +57,35 @@ def functions() -> Iterator[tuple[Executor, Study]]:
         yield executor, make_study(problem, SPECS, seeds=3)
 
 
+@contextmanager
+def ray_populations(nodes: RayNodes) -> Iterator[tuple[Executor, Study]]:
+    problem = ss.problem("iris", model="mlp(2)", epochs=2)
+    study = make_study(problem, SPECS, seeds=3)
+    with cluster_executor(problem, study, nodes.address) as executor:
+        yield executor, study
+
+
+@contextmanager
+def ray_functions(nodes: RayNodes) -> Iterator[tuple[Executor, Study]]:
+    problem = ss.Training(train, epochs=2, updates_per_epoch=1, metric="accuracy")
+    study = make_study(problem, SPECS, seeds=3)
+    with cluster_executor(problem, study, nodes.address) as executor:
+        yield executor, study
+
+
 EXECUTORS = {"FunctionExecutor": functions, "PopulationExecutor": populations}
+ON_RAY = {"RayFunctionExecutor": ray_functions, "RayPopulationExecutor": ray_populations}
 
 
-@pytest.fixture(scope="module", params=sorted(EXECUTORS))
+@pytest.fixture(
+    scope="module",
+    params=[*sorted(EXECUTORS), *(pytest.param(name, marks=needs_ray) for name in sorted(ON_RAY))],
+)
 def case(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, Study, Round]]:
-    with EXECUTORS[request.param]() as (executor, study):
+    opens = EXECUTORS.get(request.param) or partial(
+        ON_RAY[request.param], request.getfixturevalue("ray_nodes")
+    )
+    with opens() as (executor, study):
         jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
         yield executor, study, Round("comparing on fresh seeds", jobs, judge=True)
 
@@ -179,4 +205,4 @@ def test_every_executor_is_tested_here() -> None:
         for name, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if hasattr(kind, "execute") and kind is not Executor:
                 found.add(name)
-    assert found == set(EXECUTORS)
+    assert found == {*EXECUTORS, *ON_RAY}

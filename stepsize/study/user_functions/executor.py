@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -166,14 +167,7 @@ class FunctionExecutor:
         return Run(job.name, job.seed, job.rate, diverged_at, curves)
 
     def _request(self, job: Job) -> RunRequest:
-        settings = dict(job.candidate.settings)
-        if job.candidate.momentum is not None:
-            settings["momentum"] = job.candidate.momentum
-        return RunRequest(
-            str(job.candidate.at(job.rate)), settings, job.seed, self.training.epochs,
-            self.training.updates_per_epoch_with(settings), self.training.metric, self.training.is_share,
-            job.again, self._checkpoint(job),
-        )  # fmt: skip
+        return replace(run_request(self.training, job), checkpoint=self._checkpoint(job))
 
     def _checkpoint(self, job: Job) -> CheckpointPlace | None:
         """Return where a run is saved; the name changes with everything that changes the run."""
@@ -193,6 +187,17 @@ class FunctionExecutor:
         """End all processes."""
         for worker in self._workers:
             worker.close()
+
+
+def run_request(training: Training, job: Job) -> RunRequest:
+    """Return what a process needs to make a run."""
+    settings = dict(job.candidate.settings)
+    if job.candidate.momentum is not None:
+        settings["momentum"] = job.candidate.momentum
+    return RunRequest(
+        str(job.candidate.at(job.rate)), settings, job.seed, training.epochs,
+        training.updates_per_epoch_with(settings), training.metric, training.is_share, counts=job.again,
+    )  # fmt: skip
 
 
 class FunctionProcess:
@@ -219,6 +224,10 @@ class FunctionProcess:
     def count(self, request: CountRequest) -> tuple[int | None, int]:
         """Count the updates of an epoch, as `worker.count_updates` does."""
         return self._ask(("count", request), "counting its updates")
+
+    def digest(self) -> str:
+        """Return the digest of the function's code as the process has it."""
+        return self._ask(("digest", None), "reading its code")
 
     def _ask(
         self,

@@ -1,8 +1,8 @@
 """One process that runs a training function: receives runs, answers with their curves.
 
 `executor.FunctionExecutor` starts it through `process.Child`. The first request is `("function", packed)`,
-as `functions.pack` packs it; the others are `("run", RunRequest(...))` and
-`("count", CountRequest(...))`.
+as `functions.pack` packs it; the others are `("run", RunRequest(...))`, `("count", CountRequest(...))` and
+`("digest", None)`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from stepsize.process import serve
 from stepsize.schedules import Schedule, parse
+from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import Function, takes_checkpoint, unpack
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace, RunCheckpoint
 from stepsize.study.user_functions.training_api import Counted, Diverged, LivePlan, Report
@@ -57,6 +58,8 @@ def main() -> None:
             return None
         if kind == "count":
             return count_updates(functions[0], value)
+        if kind == "digest":
+            return code_digest(functions[0])
         return make_run(functions[0], value, progress)
 
     serve(answer)

@@ -47,7 +47,8 @@ def new_report():
 
 def train(plan, report, epochs):
     for epoch in epochs:
-        plan(2 * epoch), plan(2 * epoch + 1)
+        for update in (2 * epoch, 2 * epoch + 1):
+            plan(update)
         report(0.5 + epoch / 10, val_loss=1.0)
 
 

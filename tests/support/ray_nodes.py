@@ -1,0 +1,45 @@
+"""A Ray cluster of two nodes on this machine, whose second node can be killed and started again."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from stepsize.study.cluster.connection import ALWAYS, HERE
+
+SETTINGS = {**ALWAYS, **HERE, "RAY_AUTH_MODE": "disabled"}
+NODE = {"num_cpus": 1, "memory": 2 * 2**30, "object_store_memory": 2**27, "node_ip_address": "127.0.0.1"}
+
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason='Ray is missing: pip install "stepsize[ray]"')
+
+
+class RayNodes:
+    """The cluster; use it as a context manager."""
+
+    def __init__(self) -> None:
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
+        cluster: Any = import_module("ray.cluster_utils").Cluster
+        self._cluster = cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        self._second = self._cluster.add_node(**NODE)
+        self.address: str = self._cluster.address
+
+    def __enter__(self) -> RayNodes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._cluster.shutdown()
+        for name in SETTINGS:
+            os.environ.pop(name, None)
+
+    def kill_second_node(self) -> None:
+        """Kill the second node as a power cut would."""
+        self._cluster.remove_node(self._second, allow_graceful=False)
+
+    def start_second_node(self) -> None:
+        """Start another second node."""
+        self._second = self._cluster.add_node(**NODE)
