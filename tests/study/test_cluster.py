@@ -31,7 +31,7 @@ from stepsize.study.runner import Progress
 from stepsize.study.store import Store
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
-from tests.support.ray_nodes import RayNodes, needs_ray
+from tests.support.ray_nodes import RayNodes, descendants, needs_ray
 
 NETS = """
 from torch import nn
@@ -85,6 +85,16 @@ def finish(
         return {key: value for key, value in answer.items() if key != "cost"}, runs, store.added
 
 
+def both_members(executor: Any) -> list[Any]:
+    """Return the actors of an executor when there is one on each of the two nodes."""
+    pool, crew = executor._pool, executor._pool.crew
+    while len(crew.present) < 2:
+        crew.recruit(2)
+        crew.welcome(pool._wait(crew.arrivals))
+    assert len(crew.nodes) == 2
+    return crew.members
+
+
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the name of a module with training functions in the working folder."""
@@ -108,18 +118,20 @@ def test_a_node_that_dies_loses_and_doubles_nothing(
     pytest.importorskip("torch")
     (tmp_path / "nets.py").write_text(NETS)
     model = {"model": "nets:make_model", "loss": "CrossEntropyLoss", "settings": {"optimizer": "SGD"}}
-    network = ss.problem("iris", epochs=40, **model)
+    network = ss.problem("iris", epochs=20, **model)
     function = training(module, "train")
-    for problem, seeds in ((network, 60), (function, 30)):
+    for problem, seeds in ((network, 400), (function, 40)):
         study = make_study(problem, TWO, seeds=seeds)
         killed: list[float] = []
-
-        def kill(progress: Progress, killed: list[float] = killed) -> None:
-            if not killed and progress.done > progress.total / 4:
-                killed.append(progress.done)
-                ray_nodes.kill_second_node()
-
         with cluster_executor(problem, study, ray_nodes.address) as executor:
+            members = both_members(executor)
+
+            def kill(progress: Progress, killed: list[float] = killed, members: list[Any] = members) -> None:
+                both_train = all(member.tasks for member in members)
+                if not killed and both_train and 2 < progress.done < progress.total - 20:
+                    killed.append(progress.done)
+                    ray_nodes.kill_second_node()
+
             answer, runs, added = finish(study, executor, kill)
             assert "2 Ray actors of one core on 2 nodes, 1 lost and replaced" in executor.layout
         assert killed
@@ -281,14 +293,6 @@ def test_ctrl_c_ends_all_of_ray_which_listened_on_loopback_alone(module: str) ->
     while time.monotonic() < deadline and any(map(is_alive, started)):
         time.sleep(0.1)
     assert [pid for pid in started if is_alive(pid)] == []
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the processes that a process has started, and those that these started."""
-    children = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        children += map(int, task.read_text().split())
-    return [each for child in children for each in (child, *descendants(child))]
 
 
 def is_alive(pid: int) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,9 +40,21 @@ class RayNodes:
             os.environ.pop(name, None)
 
     def kill_second_node(self) -> None:
-        """Kill the second node as a power cut would."""
+        """Kill every process of the second node, as a power cut would."""
+        (raylet,) = self._second.all_processes["raylet"]
+        for pid in descendants(raylet.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._cluster.remove_node(self._second, allow_graceful=False)
 
     def start_second_node(self) -> None:
         """Start another second node."""
         self._second = self._cluster.add_node(**NODE)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these started."""
+    children = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        children += map(int, task.read_text().split())
+    return [each for child in children for each in (child, *descendants(child))]
