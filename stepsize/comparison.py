@@ -168,8 +168,8 @@ def compare(
             if not quiet:
                 count = trainable.updates_per_epoch
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
-        where = {"executor": None if executor == "local" else executor, "address": address}
-        text = command or call_text(problem, options, store=store, **where)
+        other = None if executor == "local" else executor
+        text = command or call_text(problem, options, store=store, executor=other, address=address)
         study = plan_study(description, trainable, text)
         if not quiet:
             for note in trainable.notes:
