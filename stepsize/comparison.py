@@ -168,7 +168,8 @@ def compare(
             if not quiet:
                 count = trainable.updates_per_epoch
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
-        text = command or call_text(problem, options, store=store)
+        other = None if executor == "local" else executor
+        text = command or call_text(problem, options, store=store, executor=other, address=address)
         study = plan_study(description, trainable, text)
         if not quiet:
             for note in trainable.notes:

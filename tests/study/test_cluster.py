@@ -31,7 +31,7 @@ from stepsize.study.runner import Progress
 from stepsize.study.store import Store
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
-from tests.support.ray_nodes import RayNodes, descendants, needs_ray
+from tests.support.ray_nodes import RayNodes, descendants, is_alive, listening, needs_ray
 
 NETS = """
 from torch import nn
@@ -293,29 +293,3 @@ def test_ctrl_c_ends_all_of_ray_which_listened_on_loopback_alone(module: str) ->
     while time.monotonic() < deadline and any(map(is_alive, started)):
         time.sleep(0.1)
     assert [pid for pid in started if is_alive(pid)] == []
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-
-
-def listening(pids: list[int]) -> set[tuple[str, str]]:
-    """Return the addresses and ports that processes listen at, as /proc/net/tcp writes them."""
-    inodes = set()
-    for pid in pids:
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                inodes.add(os.readlink(file))
-            except OSError:
-                continue
-    addresses = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
-                address, port = fields[1].split(":")
-                addresses.add((address, port))
-    return addresses

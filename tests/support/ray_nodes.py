@@ -58,3 +58,29 @@ def descendants(pid: int) -> list[int]:
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         children += map(int, task.read_text().split())
     return [each for child in children for each in (child, *descendants(child))]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def listening(pids: list[int]) -> set[tuple[str, str]]:
+    """Return the addresses and ports that processes listen at, as /proc/net/tcp writes them."""
+    inodes = set()
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                inodes.add(os.readlink(file))
+            except OSError:
+                continue
+    addresses = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                address, port = fields[1].split(":")
+                addresses.add((address, port))
+    return addresses
