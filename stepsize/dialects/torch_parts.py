@@ -41,7 +41,8 @@ def require_own_start(combination: Any, child: Any, refused: tuple[str, ...]) ->
         does = "starts from" if type(child).__name__ == "SWALR" else "discards"
         raise ScheduleError(
             f"{type(child).__name__} in a {type(combination).__name__} {does} the rate that the schedulers "
-            "before it left, and cannot be converted; convert the parts and write first >> second, or first * second"
+            "before it left, and cannot be converted; convert the parts and write first >> second, or "
+            "first * second"
         )
 
 
