@@ -28,8 +28,8 @@ def clean(schedule: Schedule) -> Schedule:
 def single(child: Any) -> Any:
     if hasattr(child, "_schedulers"):
         raise ScheduleError(
-            f"{type(child).__name__} inside a combination is not read, because PyTorch "
-            "steps some of them at other updates; read its parts and write "
+            f"{type(child).__name__} inside a combination cannot be converted, because PyTorch "
+            "steps some of them at other updates; convert its parts and write "
             "first >> second, or first * second"
         )
     return child
@@ -41,7 +41,8 @@ def require_own_start(combination: Any, child: Any, refused: tuple[str, ...]) ->
         does = "starts from" if type(child).__name__ == "SWALR" else "discards"
         raise ScheduleError(
             f"{type(child).__name__} in a {type(combination).__name__} {does} the rate that the schedulers "
-            "before it left, and is not read; read the parts and write first >> second, or first * second"
+            "before it left, and cannot be converted; convert the parts and write first >> second, or "
+            "first * second"
         )
 
 

@@ -259,5 +259,5 @@ def test_bad_settings_are_refused() -> None:
     with pytest.raises(ScheduleError, match="group=3 is not one of the 1 groups"):
         from_torch(theirs.StepLR(optimizer(0.1), 3), group=3)
     nested = theirs.ChainedScheduler([theirs.ChainedScheduler([theirs.StepLR(optimizer(0.1), 3)])])
-    with pytest.raises(ScheduleError, match="ChainedScheduler inside a combination is not read"):
+    with pytest.raises(ScheduleError, match="ChainedScheduler inside a combination cannot be converted"):
         from_torch(nested)
