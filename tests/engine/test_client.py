@@ -133,8 +133,10 @@ def main():
 
 
 def test_a_call_that_runs_out_of_memory_is_one_that_the_process_died_in(tmp_path, monkeypatch):
-    (tmp_path / "without_memory.py").write_text(WITHOUT_MEMORY)
-    monkeypatch.syspath_prepend(tmp_path)
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "without_memory.py").write_text(WITHOUT_MEMORY)
+    monkeypatch.syspath_prepend(modules)
     monkeypatch.setattr(client, "_start", lambda: Child("without_memory"))
     with Engine() as engine:
         engine.open("a", make_task(), 3, 2)
