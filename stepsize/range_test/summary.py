@@ -111,7 +111,7 @@ def _notes(best: SuggestedRate | None, sweeps: Sequence[Sweep]) -> list[str]:
         return []
     notes = [
         "A range test sees only the first updates of a run. On small problems, where the best constant rate "
-        "is known, half of the suggestions are within a factor of 2 of it, and four in five within a "
+        "is known, about half of the suggestions are within a factor of 2 of it, and four in five within a "
         "factor of 4.",
         "The peak of a schedule that decays is the constant rate times the median ratio of 18 studies; half "
         "of the ratios lie between 1.3 and 2.9.",
