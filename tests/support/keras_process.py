@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import Any, NoReturn
 
+from stepsize import process
 from stepsize.process import Child, serve
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -37,5 +38,10 @@ def answer(request: tuple[str, str, tuple[Any, ...]], _: Callable[[Any], None] |
     return json.loads(json.dumps(getattr(import_module(module), function)(*arguments)))
 
 
+def allow_studies() -> None:
+    """Let this process start training processes: it stands for a user's own, and is not one of them."""
+    process.is_child = False
+
+
 def main() -> NoReturn:
-    serve(answer)
+    serve(answer, allow_studies)
