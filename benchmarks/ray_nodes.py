@@ -38,7 +38,7 @@ from stepsize.study.cluster.connection import ALWAYS, HERE, connected
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.cluster.pool import Pool, shared_versions
 from stepsize.study.cluster.tasks import Item
-from stepsize.study.executor import Executor
+from stepsize.study.executor import Claim, Executor, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor, opened_groups
 from stepsize.study.protocol import Round
@@ -200,7 +200,9 @@ class NullExecutor:
 
     training_seconds, compile_seconds, layout = 1.0, 0.0, "none"
 
-    def execute(self, stage: Round, runs: Runs, advance: Callable[[float], None]) -> Iterator[list[Run]]:
+    def execute(
+        self, stage: Round, runs: Runs, advance: Callable[[float], None], claim: Claim = unshared
+    ) -> Iterator[list[Run]]:
         """Yield the runs of a round, eighty at a time."""
         curves = np.random.default_rng(0).random((4, 50), np.float32)
         for first in range(0, len(stage.jobs), 80):
