@@ -138,8 +138,8 @@ def range_test(
         def show(sweep: int, update: int) -> None:
             line.write("", f"sweep {sweep + 1}: {update:,} of {updates:,} updates")
 
-        made = run_sweeps(step, rates, sweeps, agree, show)
-    return RangeTest(summarise_sweeps(rates, made, ramp))
+        finished = run_sweeps(step, rates, sweeps, agree, show)
+    return RangeTest(summarise_sweeps(rates, finished, ramp))
 
 
 def map_rates(

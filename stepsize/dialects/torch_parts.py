@@ -1,4 +1,4 @@
-"""Which schedulers of PyTorch are no curve that can be read, and our schedule that does what one meant."""
+"""Which of PyTorch's schedulers can be converted, and the schedule that does what one was meant to do."""
 
 from __future__ import annotations
 

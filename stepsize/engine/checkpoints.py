@@ -37,7 +37,7 @@ class Checkpoint:
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace the last checkpoint by a new one, and keep it as the one before.
 
-        A full disk or a folder that cannot be written is no reason to end a run, which continues without.
+        If the disk is full or the folder cannot be written, the run continues without a checkpoint.
         """
         if any(array.dtype.hasobject for array in arrays.values()):
             raise ValueError("a checkpoint holds no Python objects")

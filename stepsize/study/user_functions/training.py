@@ -139,14 +139,14 @@ class Training:
     ) -> None:
         """Raise StudyError, or `error`, for settings that the function has no parameter for."""
         parameters = inspect.signature(self.function).parameters
-        given = {"checkpoint": None} if takes_checkpoint(self.function) else {}
-        if given.keys() & settings.keys():
+        reserved = {"checkpoint": None} if takes_checkpoint(self.function) else {}
+        if reserved.keys() & settings.keys():
             raise error(
                 f"function {self.function.__name__!r} takes its checkpoint as checkpoint=, so no "
                 "candidate can set it; rename the setting"
             )
         try:
-            inspect.signature(self.function).bind(None, None, None, **settings, **given)
+            inspect.signature(self.function).bind(None, None, None, **settings, **reserved)
         except TypeError as refusal:
             for name in settings:
                 if name not in parameters:
