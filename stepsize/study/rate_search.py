@@ -84,7 +84,7 @@ class Search:
             searches.append((self.fine(runs), first))
         if second:
             searches.append((self.finer(runs), second))
-        curve = self._curve(runs, searches)
+        curve = self._curve(runs, searches, regret=True)
         rates = sorted({rate for tried, _ in searches for rate in tried})
         edge = edge_at(curve.rate, rates)
         at_limit = edge is not None and not beyond(self.allows, edge, rates)
@@ -97,7 +97,7 @@ class Search:
     def _around(self, best: float, spacing: int) -> tuple[float, ...]:
         return fine_rates(best, self.tried[0], self.tried[-1], spacing)
 
-    def _curve(self, runs: Runs, searches: Sequence[Tried]) -> RateCurve:
+    def _curve(self, runs: Runs, searches: Sequence[Tried], *, regret: bool = False) -> RateCurve:
         """Return the curve through the scores of some searches."""
         rates = tuple(sorted({rate for tried, _ in searches for rate in tried}))
         columns = [(seed, tried) for tried, seeds in searches for seed in seeds]
@@ -107,17 +107,17 @@ class Search:
                 if rate in tried:
                     score = runs[Job(self.candidate, rate, seed).key].score
                     scores[row, column] = -np.inf if score is None else self.study.sign * score
-        return fitted_curve(rates, scores)
+        return fitted_curve(rates, scores, regret=regret)
 
 
-def fitted_curve(rates: Sequence[float], scores: np.ndarray) -> RateCurve:
+def fitted_curve(rates: Sequence[float], scores: np.ndarray, *, regret: bool = True) -> RateCurve:
     """Return `fit_rate_curve` of rates and scores, remembered."""
-    return _fitted(tuple(rates), np.asarray(scores, np.float64).tobytes())
+    return _fitted(tuple(rates), np.asarray(scores, np.float64).tobytes(), regret)
 
 
 @lru_cache(4096)  # a study asks for the curve of the same scores again and again
-def _fitted(rates: tuple[float, ...], scores: bytes) -> RateCurve:
-    return fit_rate_curve(rates, np.frombuffer(scores).reshape(len(rates), -1))
+def _fitted(rates: tuple[float, ...], scores: bytes, regret: bool) -> RateCurve:
+    return fit_rate_curve(rates, np.frombuffer(scores).reshape(len(rates), -1), regret=regret)
 
 
 @dataclass(frozen=True)

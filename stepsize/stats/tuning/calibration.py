@@ -96,7 +96,7 @@ def _tuned(generator: np.random.Generator, schedule: ScoreCurve, coarse: Floats,
     rates, scores = COARSE, schedule.draw(generator, COARSE, coarse)
     halves = np.array_split(fine, 2) if len(fine) >= FEWEST_HALVED else [fine]
     for factors, seeds in zip(AROUND, halves, strict=False):
-        best = fit_rate_curve(rates, scores).rate
+        best = fit_rate_curve(rates, scores, regret=False).rate
         around = np.setdiff1d(np.round(np.clip(best * factors, COARSE[0], COARSE[-1] * 10), 12), rates)
         more = np.full((len(rates) + len(around), scores.shape[1] + len(seeds)), np.nan)
         more[: len(rates), : scores.shape[1]] = scores

@@ -29,8 +29,8 @@ class RateCurve:
     """The mean curve of a schedule's scores over the learning rate, higher is better.
 
     `rate` is the chosen one. `regret` is what it is expected to lose to the best rate and `regret_sd` the
-    standard deviation of that loss, both in units of the score. `rates` and `scores` are the points of the
-    curve, over the rates tried at which runs do not diverge.
+    standard deviation of that loss, both in units of the score; nan if they were not asked for. `rates` and
+    `scores` are the points of the curve, over the rates tried at which runs do not diverge.
     """
 
     rate: float
@@ -57,13 +57,14 @@ class RateCurve:
         return min(float(low), self.rate), max(float(high), self.rate)
 
 
-def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
+def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) -> RateCurve:
     """Return the curve through the scores [rates, seeds] of a schedule; higher is better.
 
     nan is a run that was not made, -inf one that diverged. The curve ends before the first rate that loses 1
     run in 50 more than the lowest; below it a diverged run ranks below every finished one. Rates that
     ran on the same seeds are compared on these, so what a seed does to all of them cancels. Neither the order
-    of rates or seeds nor a constant added to all scores changes the curve.
+    of rates or seeds nor a constant added to all scores changes the curve. The regret takes about as long as
+    the rest; a search that needs the rate alone leaves it out.
 
     Raises StudyError for fewer than two rates, rates that are not positive, or scores of another shape.
 
@@ -86,9 +87,9 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike) -> RateCurve:
     points = np.linspace(x[0], x[-1], POINTS)
     costs = posterior.costs(points)
     best = _lowest(points, costs)
-    regret, regret_sd = _regret(posterior, best, limits)
+    lost = _regret(posterior, best, limits) if regret else (np.nan, np.nan)
     level = _level(rounds[-1], posterior)
-    return RateCurve(float(10.0**best), regret, regret_sd, 10.0**points, level - costs)
+    return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs)
 
 
 def _regret(posterior: CurvePosterior, best: float, limits: list[tuple[float, float]]) -> tuple[float, float]:

@@ -249,28 +249,32 @@ SLOW = """
 import time
 def train(schedule, seed, report):
     for epoch in range(3):
-        time.sleep(0.05)
+        time.sleep(0.03)
         report(0.5 + 0.01 * (seed % 5) + 0 * schedule(epoch))
 """
 
 
 @pytest.mark.slow
-def test_killed_the_same_command_continues_to_the_same_answer(tmp_path):
+def test_killed_the_same_command_continues_to_the_same_answer(tmp_path, command):
     (tmp_path / "slow_one.py").write_text(SLOW)
-    command = [sys.executable, "-m", "stepsize", "compare", "slow_one:train", "--epochs", "3", "--json"]
-    command += ["--updates-per-epoch", "1", "--seeds", "20", "-s", "constant(0.1)", "-s", "linear(0.1)"]
+    arguments = ["compare", "slow_one:train", "--epochs", "3", "--updates-per-epoch", "1", "--seeds", "20"]
+    arguments += ["-s", "constant(0.1)", "-s", "linear(0.1)", "--json"]
 
     def finish(store):
-        done = subprocess.run([*command, "--store", store], capture_output=True, text=True, check=True)
+        done = command(*arguments, "--store", store)
+        assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     whole = finish("whole.sqlite")
     process = subprocess.Popen(
-        [*command, "--store", "killed.sqlite"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "stepsize", *arguments, "--store", "killed.sqlite"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
     process.stderr.readline()
-    time.sleep(1.5)
+    time.sleep(1.0)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     workers = children.read_text().split() if children.exists() else []
     process.send_signal(signal.SIGKILL)
