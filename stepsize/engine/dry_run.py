@@ -12,8 +12,8 @@ from jax.extend.core import Jaxpr
 from stepsize.engine.batches import Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.population import Population
+from stepsize.engine.rewriting import CONVOLUTION, operations_in
 from stepsize.engine.task import Block
-from stepsize.engine.windows.rewriting import CONVOLUTION, operations_in
 from stepsize.errors import InputError, ProblemError, first_line, save_traceback
 
 

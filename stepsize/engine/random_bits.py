@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.extend.random import threefry2x32_p
@@ -44,6 +45,16 @@ def threefry2x32(key1: Array, key2: Array, count1: Array, count2: Array) -> tupl
         return _rounds(words, rotations[number % 2], added, number)
 
     return lax.fori_loop(0, 5, body, words)
+
+
+def drawn_once(bits: Array, key: Array) -> Array:
+    """Return the random bits of a key, which XLA then computes once.
+
+    Otherwise it computes them again in each operation that uses them, and a dropout mask is used forward and
+    backward. What enters a branch is computed before it, and XLA does not see which branch is taken.
+    """
+    always = (jax.random.key_data(key).ravel()[0] | 1) != 0
+    return lax.cond(always, lambda same: same, jnp.zeros_like, bits)
 
 
 def _rounds(

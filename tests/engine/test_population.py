@@ -2,13 +2,17 @@
 
 import dataclasses
 import functools
+import re
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
 
+from stepsize.engine.member import State
 from stepsize.engine.planner import Machine, Sizes, plan_layout
+from stepsize.engine.population import with_fused_sums
 from stepsize.engine.task import Task
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.model_transport import travel_form
@@ -177,3 +181,22 @@ def test_layout_covers_the_run(epochs, weights):
     assert epochs % layout.segment == 0
     assert layout.blocks % layout.devices == 0
     assert jax.device_count() == 2
+
+
+def test_a_weight_and_its_step_are_added_in_a_loop_that_is_fast():
+    """XLA makes a sum on its own a loop over small tiles; if it no longer does, `with_fused_sums` can go."""
+
+    def program(with_sums):
+        def step(state, x):
+            (weights,), (momenta,) = state.weights, state.slots
+            momenta = 0.8 * momenta - x.T @ (x @ weights)
+            new = state._replace(weights=[weights + momenta], slots=[momenta])
+            return with_sums(new, state, x.shape[0] > x[0, 0]), None
+
+        state = State([jnp.ones((34, 544))], [], [jnp.zeros((34, 544))], *[jnp.zeros(())] * 3)
+        scan = jax.jit(lambda state, batches: jax.lax.scan(step, state, batches)[0])
+        return scan.lower(state, jnp.zeros((9, 28, 34))).compile().as_text()
+
+    alone = re.compile(r"wrapped_add\S* = f32\[34,544\]")
+    assert alone.search(program(lambda new, old, always: new))
+    assert not alone.search(program(with_fused_sums))

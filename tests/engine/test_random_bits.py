@@ -26,6 +26,15 @@ key = jax.random.fold_in(jax.random.key(7), 3)
 drawn = [jax.jit(lambda k: jax.random.bernoulli(k, 0.8, (32, 513)))(key), jax.random.normal(key, (5, 7))]
 print(hashlib.sha256(b"".join(np.asarray(array).tobytes() for array in drawn)).hexdigest())
 print("while" in jax.jit(lambda k: jax.random.bits(k, (20_000,))).lower(key).compile().as_text())
+
+from stepsize.engine.rewriting import rewritten
+def loss(weights, x, key):
+    hidden = x @ weights
+    return (jax.numpy.where(jax.random.bernoulli(key, 0.8, hidden.shape), hidden, 0) ** 2).sum()
+gradient, arguments = jax.grad(loss), (np.ones((20, 120)), np.arange(2_000.0).reshape(100, 20), key)
+programs = [jax.jit(each).lower(*arguments).compile() for each in (gradient, rewritten(gradient))]
+np.testing.assert_array_equal(*(program(*arguments) for program in programs))
+print(*(program.as_text().count("shift-left(") for program in programs))
 """
 
 
@@ -48,6 +57,8 @@ def test_jax_draws_the_same_with_ours_in_one_pass():
     ours, theirs = drawn("ours"), drawn("JAX's")
     assert ours[0] == theirs[0]
     assert (ours[1], theirs[1]) == ("False", "True")
+    twice, once = map(int, ours[2:])  # the bits of a dropout mask, which is used forward and backward
+    assert once == twice / 2
 
 
 def test_words_differ():

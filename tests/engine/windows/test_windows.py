@@ -12,9 +12,9 @@ import pytest
 from jax import lax
 from keras import layers
 
+from stepsize.engine.rewriting import CONVOLUTION, rewritten, slow_operations_in
 from stepsize.engine.windows import slicing
 from stepsize.engine.windows.convolutions import ORDER
-from stepsize.engine.windows.rewriting import CONVOLUTION, windows_in, without_windows
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -86,9 +86,9 @@ def test_layers(name: str) -> None:
     if name == "adaptive" and not hasattr(layers, "AdaptiveMaxPooling2D"):
         pytest.skip("this Keras has no adaptive pooling")
     function, arguments = gradients(*LAYERS[name])
-    replaced = without_windows(function)
-    assert windows_in(jax.make_jaxpr(function)(*arguments).jaxpr)
-    assert not windows_in(jax.make_jaxpr(replaced)(*arguments).jaxpr)
+    replaced = rewritten(function)
+    assert slow_operations_in(jax.make_jaxpr(function)(*arguments).jaxpr)
+    assert not slow_operations_in(jax.make_jaxpr(replaced)(*arguments).jaxpr)
     ours, theirs = jax.jit(replaced)(*arguments), jax.jit(function)(*arguments)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
 
@@ -98,8 +98,8 @@ def test_equal_pixels_pass_the_gradient_on_as_in_xla(padding: str) -> None:
     """Of several largest pixels the first gets it, which is common behind a ReLU."""
     x = RNG.integers(0, 2, size=(3, 7, 7, 2)).astype(np.float32)
     function, arguments = gradients(lambda: layers.MaxPooling2D(2, 1, padding=padding), x)
-    replaced = without_windows(function)
-    assert not windows_in(jax.make_jaxpr(replaced)(*arguments).jaxpr)
+    replaced = rewritten(function)
+    assert not slow_operations_in(jax.make_jaxpr(replaced)(*arguments).jaxpr)
     np.testing.assert_array_equal(replaced(*arguments)[0][1], function(*arguments)[0][1])
 
 
@@ -111,7 +111,7 @@ def test_windows_of_whole_numbers_and_minima() -> None:
         least = lax.reduce_window(x, limits.max, lax.min, (2, 3), (1, 2), "SAME")
         return least, lax.reduce_window(x, limits.min, lax.max, (2, 3), (1, 2), "SAME", (1, 2), (2, 1))
 
-    jax.tree.map(np.testing.assert_array_equal, without_windows(both)(x), both(x))
+    jax.tree.map(np.testing.assert_array_equal, rewritten(both)(x), both(x))
 
 
 def test_a_convolution_of_too_many_slices_is_left_to_xla() -> None:
@@ -120,14 +120,14 @@ def test_a_convolution_of_too_many_slices_is_left_to_xla() -> None:
     def wide(x: Any) -> Any:
         return lax.conv_general_dilated(x, kernel, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC"))
 
-    assert "conv_general_dilated" in str(jax.make_jaxpr(without_windows(wide))(x))
+    assert "conv_general_dilated" in str(jax.make_jaxpr(rewritten(wide))(x))
 
 
 @pytest.mark.parametrize("name", ["2d, more channels", "strides", "channels first"])
 def test_convolutions_of_images_have_the_one_order_that_is_fast_in_a_loop(name: str) -> None:
     """Inside a loop, XLA on a CPU uses its fast convolution for these dimension numbers alone."""
     function, arguments = gradients(*LAYERS[name])
-    operations = jax.make_jaxpr(without_windows(function))(*arguments).jaxpr.eqns
+    operations = jax.make_jaxpr(rewritten(function))(*arguments).jaxpr.eqns
     orders = [each.params["dimension_numbers"] for each in operations if each.primitive.name == CONVOLUTION]
     assert orders
     assert set(orders) == {ORDER}
@@ -135,6 +135,6 @@ def test_convolutions_of_images_have_the_one_order_that_is_fast_in_a_loop(name: 
 
 def test_keras_and_jax_stay_as_they_are() -> None:
     function, arguments = gradients(*LAYERS["2d, more channels"])
-    without_windows(function)(*arguments)
+    rewritten(function)(*arguments)
     assert "conv_general_dilated" in str(jax.make_jaxpr(function)(*arguments))
     assert keras.ops.conv(jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))).shape == (1, 2, 2, 1)

@@ -1,43 +1,47 @@
-"""Rewriting: the same function with its convolutions and poolings in forms that are fast in a loop.
+"""Rewriting: the same function with the operations that XLA is slow at in a loop in other forms.
 
-Only the engine's own trace is rewritten; Keras and JAX stay as they are. The function is traced, and its
-operations are carried out again one by one, in loops and branches too, with the replacements in the place of
-the operations on windows. It is called after differentiation, so gradients are replaced like everything else.
+These are convolutions and poolings, and random bits that are used twice. Only the engine's own trace is
+rewritten; Keras and JAX stay as they are. The function is traced, and its operations are carried out again
+one by one, in loops and branches too, with the replacements in the place of the slow ones. It is called after
+differentiation, so gradients are replaced like everything else.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
+from stepsize.engine.random_bits import MANY, drawn_once
 from stepsize.engine.windows import convolutions, poolings
 
+RANDOM_BITS = "random_bits"
 CONVOLUTION, POOLING_GRADIENT = "conv_general_dilated", "select_and_scatter_add"
 WINDOWS = (CONVOLUTION, POOLING_GRADIENT, *poolings.OPERATIONS)
 
 
-def without_windows(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function with its operations on windows replaced; one that has none is left as it is.
+def rewritten(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with its slow operations replaced; one that has none is left as it is.
 
     >>> def halved(x):
     ...     return jax.lax.reduce_window(x, 0.0, jax.lax.add, (2,), (2,), "VALID")
-    >>> without_windows(halved)(jax.numpy.arange(4.0)).tolist()
+    >>> rewritten(halved)(jax.numpy.arange(4.0)).tolist()
     [1.0, 5.0]
     """
 
-    def rewritten(*args: Any) -> Any:
+    def replaced(*args: Any) -> Any:
         closed, form = jax.make_jaxpr(function, return_shape=True)(*args)
         results = jaxpr_as_fun(_rewritten(closed))(*jax.tree.leaves(args))
         return jax.tree.unflatten(jax.tree.structure(form), results)
 
-    return rewritten
+    return replaced
 
 
-def windows_in(jaxpr: Jaxpr) -> list[JaxprEqn]:
-    """Return the operations on windows that are replaced, those in loops and branches too."""
+def slow_operations_in(jaxpr: Jaxpr) -> list[JaxprEqn]:
+    """Return the operations that are replaced, those in loops and branches too."""
     return [equation for equation in operations_in(jaxpr) if _is_replaced(equation)]
 
 
@@ -51,6 +55,8 @@ def operations_in(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
 
 def _is_replaced(equation: JaxprEqn) -> bool:
     name, params = equation.primitive.name, equation.params
+    if name == RANDOM_BITS:
+        return math.prod(_shape(equation)) >= MANY
     if name not in WINDOWS:
         return False
     if name == CONVOLUTION:
@@ -70,7 +76,7 @@ def _is_function(value: Any) -> bool:
 
 
 def _rewritten(closed: ClosedJaxpr) -> ClosedJaxpr:
-    if not windows_in(closed.jaxpr):
+    if not slow_operations_in(closed.jaxpr):
         return closed
 
     def replayed(*args: Any) -> list[Any]:
@@ -99,6 +105,8 @@ def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
     name, params = equation.primitive.name, equation.params
     if _is_replaced(equation):
         shape = _shape(equation)
+        if name == RANDOM_BITS:
+            return [drawn_once(equation.primitive.bind(*operands, **params), operands[0])]
         if name == CONVOLUTION:
             return [convolutions.convolution(params, operands[0], operands[1], shape)]
         if name == POOLING_GRADIENT:
