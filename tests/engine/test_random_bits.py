@@ -30,7 +30,8 @@ print("while" in jax.jit(lambda k: jax.random.bits(k, (20_000,))).lower(key).com
 from stepsize.engine.rewriting import rewritten
 def loss(weights, x, key):
     hidden = x @ weights
-    return (jax.numpy.where(jax.random.bernoulli(key, 0.8, hidden.shape), hidden, 0) ** 2).sum()
+    kept = jax.numpy.where(jax.random.bernoulli(key, 0.8, hidden.shape), hidden, 0)
+    return (kept @ np.ones((120, 3))).sum() ** 2
 gradient, arguments = jax.grad(loss), (np.ones((20, 120)), np.arange(2_000.0).reshape(100, 20), key)
 programs = [jax.jit(each).lower(*arguments).compile() for each in (gradient, rewritten(gradient))]
 np.testing.assert_array_equal(*(program(*arguments) for program in programs))
