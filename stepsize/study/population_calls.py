@@ -125,7 +125,19 @@ class Group:
 
     def blocks(self, call: Call, layout: Layout) -> list[Block]:
         """Return the blocks of a call as the trainer takes them, each of `layout.members` runs."""
+        return self.with_initial_weights(call, self.prepared_blocks(call, layout))
+
+    def prepared_blocks(self, call: Call, layout: Layout) -> list[Block]:
+        """Return the blocks of a call without initial weights; no code of the user's runs."""
         return [self._block(jobs, layout.members) for jobs in call.blocks]
+
+    def with_initial_weights(self, call: Call, blocks: Sequence[Block]) -> list[Block]:
+        """Return the blocks of a call with the initial weights that a PyTorch model draws."""
+        weights = self.problem.initial_weights
+        return [
+            block._replace(initial=weights(jobs[0].seed))
+            for jobs, block in zip(call.blocks, blocks, strict=True)
+        ]
 
     def runs(self, call: Call, curves: Sequence[Curves]) -> list[Run]:
         """Return the runs of a call from the trainer's curves."""
@@ -174,7 +186,7 @@ class Group:
                 name: np.array([each.multipliers[name] for each in programs], np.float32)
                 for name in self._program.multipliers
             },
-            initial=self.problem.initial_weights(seed),
+            initial=None,
         )
 
     def _rates_of(self, job: Job) -> np.ndarray:

@@ -13,6 +13,7 @@ from stepsize.engine.planner import Layout
 from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
 from stepsize.process import ProcessDied
+from stepsize.study.blocks_ahead import BlocksAhead
 from stepsize.study.executor import Claim, LostRuns, unshared
 from stepsize.study.population_calls import Call, Group, groups_of
 from stepsize.study.protocol import Round
@@ -59,29 +60,33 @@ class PopulationExecutor:
         done, lost = 0, dict[str, str]()
         for group, layout in opened_groups(self._open, self._problem, self._study, stage):
             self._layouts[str(layout)] = None
-            for whole in group.calls(layout):
-                call = whole.without(lost)
-                saved = self._checkpoint(group, layout, call)
-                if all(job.key in runs for job in call.jobs):
-                    _remove(saved)
-                    continue
-                if not claim(call.jobs):
-                    continue
-                missing = sum(job.key not in runs for job in call.jobs)
+            calls = tuple(group.calls(layout))
+            with BlocksAhead(group, layout) as ahead:
+                for number, whole in enumerate(calls):
+                    call = whole.without(lost)
+                    saved = self._checkpoint(group, layout, call)
+                    if _is_finished(call, runs):
+                        _remove(saved)
+                        continue
+                    if not claim(call.jobs):
+                        continue
+                    missing = sum(job.key not in runs for job in call.jobs)
 
-                def on_progress(share: float, done: int = done, missing: int = missing) -> None:
-                    advance(done + share * missing)
+                    def on_progress(share: float, done: int = done, missing: int = missing) -> None:
+                        advance(done + share * missing)
 
-                try:
-                    finished = self._train(group, layout, call, on_progress, saved)
-                except ProcessDied:
-                    yield from self._one_by_one(group, call, runs, lost)
+                    following = (each for each in calls[number + 1 :] if not _is_finished(each, runs))
+                    after = next(following, Call(())).without(lost)
+                    try:
+                        finished = self._train(group, call, ahead, after, on_progress, saved)
+                    except ProcessDied:
+                        yield from self._one_by_one(group, call, runs, lost)
+                        done += missing
+                        continue
                     done += missing
-                    continue
-                done += missing
-                advance(done)
-                yield finished
-                _remove(saved)
+                    advance(done)
+                    yield finished
+                    _remove(saved)
         if lost:
             raise LostRuns(lost)
 
@@ -97,13 +102,16 @@ class PopulationExecutor:
     def _train(
         self,
         group: Group,
-        layout: Layout,
         call: Call,
+        ahead: BlocksAhead,
+        after: Call,
         on_progress: Callable[[float], None],
         saved: Path | None,
     ) -> list[Run]:
         began, compiled = time.perf_counter(), self.compile_seconds
-        curves = self._trainer.train(group.key, group.blocks(call, layout), on_progress, saved)
+        blocks = ahead.take(call)
+        ahead.start(after)
+        curves = self._trainer.train(group.key, blocks, on_progress, saved)
         self.training_seconds += time.perf_counter() - began - (self.compile_seconds - compiled)
         return group.runs(call, curves)
 
@@ -138,6 +146,10 @@ def opened_groups(
             apart = replace(stage, jobs=group.jobs)
             opened += opened_groups(open_group, problem, study, apart, shared=False)
     return opened
+
+
+def _is_finished(call: Call, runs: Runs) -> bool:
+    return all(job.key in runs for job in call.jobs)
 
 
 def _remove(saved: Path | None) -> None:
