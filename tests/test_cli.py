@@ -175,7 +175,7 @@ def interrupted(delay, how, *args):
     return process.returncode, out, err
 
 
-LONG = ["compare", "wine", "--seeds", "12", "--epochs", "60"]
+LONG = ["compare", "wine", "--seeds", "12", "--epochs", "90", "-s", "constant(lr)", "-s", "linear(lr)"]
 
 
 def test_ctrl_c_keeps_runs_and_says_how_to_continue():

@@ -39,7 +39,7 @@ def finished(study: Study) -> Counted:
     return runs
 
 
-def answered(study: Study, path: Path) -> Result:
+def answered(study: Study, path: Path | str) -> Result:
     with Store(path) as store:
         maker = MadeUp()
         cost = asdict(run_study(study, store, maker))
@@ -120,9 +120,12 @@ def test_ten_thousand_runs_make_a_small_page_and_a_short_text(tmp_path, candidat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("candidates", "seeds", "tuned"), [(10, 10_000, True), (1000, 100, False)])
-def test_a_hundred_thousand_runs(tmp_path, candidates, seeds, tuned):
-    result = answered(ionosphere_study(candidates, seeds, tuned), tmp_path / "s.sqlite")
+@pytest.mark.parametrize(
+    ("candidates", "seeds", "tuned", "store"),
+    [(10, 10_000, True, "s.sqlite"), (1000, 100, False, ":memory:")],
+)
+def test_a_hundred_thousand_runs(tmp_path, candidates, seeds, tuned, store):
+    result = answered(ionosphere_study(candidates, seeds, tuned), store)
     assert result.verdict["recommended"] in result.verdict["best_set"]
     assert sum(len(candidate["scores"]) for candidate in result.answer["candidates"]) == 100_000
     assert len(result.report(tmp_path / "page.html").read_bytes()) < 5_000_000
