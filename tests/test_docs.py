@@ -36,6 +36,19 @@ def test_the_library_page_is_up_to_date() -> None:
     assert (DOCS / "libraries.md").read_text(encoding="utf-8") == libraries.page()
 
 
+def test_the_page_of_the_command_line_is_up_to_date() -> None:
+    page = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    assert page == script("make_command_line").page(), "run: python docs/make_command_line.py"
+
+
+def test_the_python_reference_has_every_public_name() -> None:
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.M)) | set(
+        re.findall(r"`ss\.(\w+)`", page)
+    )
+    assert not set(ss.__all__) - documented
+
+
 def test_the_gallery_is_up_to_date_and_has_every_family() -> None:
     assert set(gallery.EXAMPLES) == set(gallery.OURS)
     assert (DOCS / "gallery.md").read_text(encoding="utf-8") == gallery.page()
