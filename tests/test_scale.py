@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stepsize.comparison import Result, judge
+from stepsize.comparison import judge
+from stepsize.result import Result
 from stepsize.report import terminal
 from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import run_study
