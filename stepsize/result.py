@@ -22,6 +22,7 @@ from stepsize.verdict.answer import Answer, Details, Verdict
 if TYPE_CHECKING:
     import pandas
 
+    from stepsize.study.final_run import WeightTrainer
     from stepsize.trained_model import TrainedModel
 
 
@@ -78,11 +79,13 @@ class Result:
             raise StudyError(unknown("framework", str(to), FRAMEWORKS))
         return self._recipe().code(to)
 
-    def train(self, seed: int = 0, candidate: str | None = None) -> TrainedModel:
+    def train(
+        self, seed: int = 0, candidate: str | None = None, *, engine: WeightTrainer | None = None
+    ) -> TrainedModel:
         """Train the recommended candidate on a seed of the study, and return the model, ready to predict.
 
         The run is that of the study, so its score is the one in the answer. `candidate` is the name of
-        another one.
+        another one, and `engine` a started `Engine` to use, which saves its start.
 
         Raises: StudyError for a result that was read from a store, a training function, or a run that
         diverges.
@@ -101,7 +104,7 @@ class Result:
         if name not in candidates:
             raise StudyError(unknown("candidate", name, candidates))
         rates = {each: answer["lr"] for each, answer in candidates.items()}
-        return train_model(self.problem, self.planned, rates, name, seed)
+        return train_model(self.problem, self.planned, rates, name, seed, engine)
 
     def plot(self) -> Picture:
         """Return the picture of the differences, which a notebook displays; `.save(path)` writes it."""

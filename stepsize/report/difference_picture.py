@@ -39,7 +39,8 @@ def difference_picture(answer: Answer, details: Details) -> Picture:
     content = "\n".join(parts)
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-{EDGE} -{EDGE} {width} {height}" '
-        f'width="{width}" height="{height}" font-family="{FONT}" font-size="13" role="img">\n{content}\n</svg>\n'
+        f'width="{width}" height="{height}" font-family="{FONT}" font-size="13" role="img">\n'
+        f"{content}\n</svg>\n"
     )
     return Picture(svg, width, height, safe(shown.headline))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepsize.number_format import MISSING, rounded
-from stepsize.report.chart_data import limits, padded
+from stepsize.report.chart_data import padded
 from stepsize.report.svg import nice_steps
 from stepsize.report.view_model import Row, View
 
@@ -41,6 +41,16 @@ class Differences:
     right: str
     unit: str
 
+    @property
+    def band(self) -> float:
+        """The width of the margin."""
+        return round(self.margin[1] - self.margin[0], 2)
+
+    @property
+    def band_place(self) -> float:
+        """Where CSS must place a background of that width: 0 is at the left edge, 100 at the right one."""
+        return round(100 * self.margin[0] / max(100 - self.band, 1e-9), 2)
+
 
 def differences(view: View) -> Differences | None:
     """Return the picture of the differences; None if there are none."""
@@ -48,8 +58,7 @@ def differences(view: View) -> Differences | None:
     if not gaps:
         return None
     margin = view.scale.shown(view.margin) or 0.0
-    shown = [view.scale.shown(v) for row in gaps for v in (row.gap, *(row.gap_ci95 or ()))]
-    low, high = padded(limits([*shown, -1.5 * margin, 1.5 * margin]), 0.03)
+    low, high = _domain([_ends(view, row) for row in gaps], margin)
 
     def place(value: float | None) -> float | None:
         number = view.scale.shown(value)
@@ -75,6 +84,26 @@ def differences(view: View) -> Differences | None:
         right=sides[1],
         unit=view.scale.difference_unit,
     )
+
+
+def _ends(view: View, row: Row) -> list[float]:
+    """Return a difference and the ends of its interval, as shown."""
+    values = map(view.scale.shown, (row.gap, *(row.gap_ci95 or ())))
+    return [value for value in values if value is not None]
+
+
+def _domain(ends: Sequence[Sequence[float]], margin: float) -> tuple[float, float]:
+    """Return the range to draw: the margin and all intervals, unless a few lie far outside the rest.
+
+    >>> _domain([[0.1, -0.2, 0.4]] * 3 + [[-80.0, -81.0, -79.0]], margin=0.5)
+    (-2.1, 0.85)
+    """
+    farthest = sorted(max(map(abs, each)) for each in ends)
+    reach = max(4 * margin, 3 * farthest[(len(farthest) - 1) * 3 // 4])
+    values = [value for each in ends for value in each]
+    low, high = min([-1.5 * margin, *values]), max([1.5 * margin, *values])
+    low, high = max(low, -reach), min(high, reach)
+    return tuple(round(end, 6) for end in padded((low, high), 0.03))  # type: ignore[return-value]
 
 
 def _signed(value: float) -> str:

@@ -79,16 +79,20 @@ def render(
 
 def _command(words: Sequence[str], width: int, spell: Callable[[str], str]) -> list[str]:
     """Return the next command, over lines that end in a backslash if it is long, so that it can be copied."""
-    lines, line = [], "Next:"
+    parts: list[str] = []
     for word in map(spell, words):
-        if cell_width(line) + cell_width(word) + 3 > width and line.strip():
-            lines.append(f"{line} \\" if lines or line != "Next:" else line)
-            line = "   "
-        line = f"{line} {word}"
-    lines.append(line)
-    if any(cell_width(each) > width for each in lines):
-        return wrap(spell(f"Next: {' '.join(words)}"), width, rest="  ")
-    return lines
+        if parts and parts[-1].startswith("--") and " " not in parts[-1]:
+            parts[-1] += f" {word}"  # an option stays with its value
+        else:
+            parts.append(word)
+    lines = ["Next:"]
+    for part in parts:
+        if cell_width(lines[-1]) + cell_width(part) + 3 > width and lines[-1] != "Next:":
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {part}"
+    is_fitting = all(cell_width(line) <= width for line in lines)
+    return lines if is_fitting else wrap(spell(f"Next: {' '.join(words)}"), width, rest="  ")
 
 
 _BOLD, _DIM, _ACCENT, _WARN = "1", "2", "1;36", "33"

@@ -248,7 +248,7 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
-_IF_ANY = ("batch_size", "folds", "budget")
+_IF_ANY = ("batch_size", "folds", "budget", "model_notes")
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
@@ -256,7 +256,7 @@ def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
     return [
         (_LABELS.get(key, key.replace("_", " ")), _protocol_text(key, value, scale))
         for key, value in protocol.items()
-        if value is not None or key not in _IF_ANY
+        if value not in (None, []) or key not in _IF_ANY
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from stepsize.checks import shown
 from stepsize.engine.client import Engine
 from stepsize.errors import OutputError, ProblemError, StudyError
 from stepsize.problems.problem import Problem
-from stepsize.study.final_run import make_final_run
+from stepsize.study.final_run import WeightTrainer, make_final_run
 from stepsize.study.jobs import Job
 from stepsize.study.study import Study
 
@@ -128,9 +129,14 @@ class TrainedModel:
 
 
 def train_model(
-    problem: Any, study: Study, rates: Mapping[str, float | None], name: str, seed: int
+    problem: Any,
+    study: Study,
+    rates: Mapping[str, float | None],
+    name: str,
+    seed: int,
+    engine: WeightTrainer | None = None,
 ) -> TrainedModel:
-    """Train candidate `name` of a finished study on a seed, and return the model.
+    """Train candidate `name` of a finished study on a seed, in `engine` or one of its own; return the model.
 
     Raises: StudyError for a seed that is not one, a training function, or a run that diverges.
     """
@@ -142,8 +148,8 @@ def train_model(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise StudyError(f"seed={shown(seed)} must be a whole number of at least 0, such as seed=0")
     candidate = next(each for each in study.candidates if each.name == name)
-    with Engine() as engine:
-        final = make_final_run(engine, problem, study, rates, Job(candidate, rates[name], seed))
+    with Engine() if engine is None else nullcontext(engine) as trainer:
+        final = make_final_run(trainer, problem, study, rates, Job(candidate, rates[name], seed))
     if final.run.score is None:
         raise StudyError(
             f"seed={seed}: this run of {name} diverged at update {final.run.diverged_at}; use another seed"

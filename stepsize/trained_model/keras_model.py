@@ -45,10 +45,16 @@ def _with_preprocessing(built: Built, problem: Problem, final: FinalRun) -> Any:
     (outputs,) = keras.tree.flatten(outputs)
     if final.target is not None:
         shift, scale = final.target
-        outputs = outputs * scale + shift
+        outputs = outputs * scale + (shift + _origin(problem)).astype("float32")
     if link is not None:
         outputs = getattr(keras.ops, link)(outputs)
     return keras.Model(next(iter(inputs.values())) if single else inputs, outputs)
+
+
+def _origin(problem: Problem) -> Any:
+    """Return what the targets of the training process are counted from: their mean, or 0."""
+    offset = problem.data.y - problem.trained_y
+    return offset.reshape(len(offset), -1).mean(axis=0)
 
 
 def _dtype(array: Any) -> str:

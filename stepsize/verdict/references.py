@@ -51,8 +51,8 @@ def warnings(answer: Answer) -> Iterator[str]:
             ours = f"{scale.number(best)} {scale.unit}".strip()
             yield (
                 f"A {reference['name']} by scikit-learn scores {scale.number(theirs)} {scale.unit}".strip()
-                + f" on the same rows, and the best candidate {ours}: the model or its training holds the "
-                "score back, not the schedule."
+                + f" on the same rows, and the best candidate {ours}: here a simpler model does better, "
+                "whatever the schedule."
             )
 
 

@@ -30,21 +30,23 @@ FLAGS = [
     "--enable-logging=stderr", "--virtual-time-budget=4000", "--dump-dom", "--window-size=1600,2400",
 ]  # fmt: skip
 LIGHT, DARK = "--blink-settings=preferredColorScheme=1", "--blink-settings=preferredColorScheme=0"
-FRAME = """<!doctype html><body><iframe style="width:{width}px;height:2000px;border:0" srcdoc="{page}"></iframe>
+FRAME = """<!doctype html><body>
+<iframe style="width:{width}px;height:2000px;border:0" srcdoc="{page}"></iframe>
 <script>addEventListener("message", e => document.body.dataset.found = JSON.stringify(e.data))</script>"""
 PROBE = """<script>addEventListener("load", async () => {
   const copied = [];
   Object.defineProperty(navigator, "clipboard", { value: { writeText: async text => copied.push(text) } });
-  for (const button of document.querySelectorAll("button")) {
+  for (const button of document.querySelectorAll("button[data-copy]")) {
     document.getElementById(button.dataset.copy.replace("code", "tab")).click();
     button.click();
     await 0;
   }
   document.querySelectorAll("details").forEach(each => each.open = true);
-  const drawn = [...document.querySelectorAll("svg.large, svg.small")].filter(each => each.getBBox().width > 50);
+  const pictures = [...document.querySelectorAll("svg.large, svg.small")];
+  const drawn = pictures.filter(each => each.getBBox().width > 50);
   const axe = window.axe ? await window.axe.run(document, { resultTypes: ["violations"] }) : null;
   parent.postMessage({
-    copied, drawn: drawn.length, pictures: document.querySelectorAll("svg.large, svg.small").length,
+    copied, drawn: drawn.length, pictures: pictures.length,
     status: document.getElementById("status").textContent, width: innerWidth,
     needs: document.documentElement.scrollWidth,
     colour: getComputedStyle(document.body).backgroundColor,

@@ -115,7 +115,9 @@ def test_a_score_for_scale_outside_the_picture_is_a_note_and_no_line(studies: St
 def test_the_image_names_every_candidate_with_its_difference(studies: Studies) -> None:
     answer, details = studies["lesson"]()
     picture = difference_picture(answer, details)
-    texts = ["".join(each.itertext()) for each in ET.fromstring(picture.svg).iter() if each.tag.endswith("text")]
+    texts = [
+        "".join(each.itertext()) for each in ET.fromstring(picture.svg).iter() if each.tag.endswith("text")
+    ]
     for row in view(answer, details).rows:
         assert row.name in texts
         assert row.baseline or f"{row.difference} · {row.verdict}" in texts
@@ -170,4 +172,4 @@ def test_a_rate_that_lost_runs_has_no_mean_but_a_cross(studies: Studies) -> None
     assert lost
     assert all(chart_data.sweep_mean(shown, point) is None for point in lost)
     drawn = dict((row.name, text) for row, text in charts.sweep(shown, shown.rows).small)
-    assert all(text.count('class="lost"') == 2 for text in drawn.values())
+    assert sum(text.count('class="lost"') for text in drawn.values()) == len(lost)

@@ -178,7 +178,7 @@ def test_r2_is_a_number_and_the_error_stands_beside_it(studies: Studies) -> None
         candidate["error"] = 50.0 + number
     shown = view(answer, details)
     assert shown.scale.title == "R2"
-    assert shown.rows[0].score.startswith("0.8")
+    assert shown.rows[0].score.startswith("0.9")
     assert "points" not in shown.margin_text
     words = Page(html.render(answer, details)).text
     assert "error" in words
@@ -246,7 +246,10 @@ def test_a_hostile_name_stays_text(
     assert len(page.all("script")) == len(harmless.all("script")) == 1
     assert "{{7*7}}" in page.text
     assert "\x1b" not in text
-    assert all((img["src"] or "").startswith("data:image/") for img in Page(html.fragment(answer, details)).all("img"))
+    assert all(
+        (img["src"] or "").startswith("data:image/")
+        for img in Page(html.fragment(answer, details)).all("img")
+    )
 
 
 def test_the_answer_can_be_taken_out_again(study: Study) -> None:
