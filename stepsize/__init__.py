@@ -14,13 +14,14 @@ from stepsize.errors import StepsizeError
 from stepsize.units import epochs, lr, run, updates
 
 if TYPE_CHECKING:
-    from stepsize.comparison import Result, compare
+    from stepsize.comparison import compare
     from stepsize.find_results import RangeTest, RateMap
     from stepsize.finding import find
     from stepsize.problems.data import Data
     from stepsize.problems.loading.catalog import load
     from stepsize.problems.problem import Problem, problem
     from stepsize.problems.splitting.splits import Split
+    from stepsize.result import Result
     from stepsize.scaling_law import ScalingLaw, scale
     from stepsize.schedules import (
         Plan,
@@ -153,7 +154,7 @@ _ELSEWHERE = {
     "Problem": "stepsize.problems.problem",
     "RangeTest": "stepsize.find_results",
     "RateMap": "stepsize.find_results",
-    "Result": "stepsize.comparison",
+    "Result": "stepsize.result",
     "ScalingLaw": "stepsize.scaling_law",
     "Split": "stepsize.problems.splitting.splits",
     "Training": "stepsize.study.user_functions.training",

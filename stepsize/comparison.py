@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
-from stepsize.errors import MissingExtra, OutputError, StoreError
-from stepsize.number_format import counted, plain
-from stepsize.output_files import REPORT, RESOLVED_STUDY, check_output, study_of, write_output
-from stepsize.report import html, terminal
+from stepsize.errors import OutputError, StoreError
+from stepsize.number_format import counted
+from stepsize.output_files import RESOLVED_STUDY, study_of
+from stepsize.problems.problem import Problem
+from stepsize.problems.references import references, target_spreads
 from stepsize.report.progress import ProgressLine
 from stepsize.report.selection import shown_candidates
 from stepsize.resources import (
@@ -28,6 +28,7 @@ from stepsize.resources import (
     stored_runs,
     with_updates,
 )
+from stepsize.result import Result
 from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate
 from stepsize.study.executor import Executor
@@ -48,66 +49,9 @@ from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
-from stepsize.verdict.answer import Answer, Details, Verdict
 from stepsize.verdict.picture_data import picture_data
 from stepsize.verdict.recommendation import judge_step
 from stepsize.verdict.summary import summarise_study
-
-if TYPE_CHECKING:
-    import pandas
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """The answer of a study; it displays itself in a notebook.
-
-    `answer` is the document that `stepsize compare --json` prints, `details` the series that only charts
-    need, `store` the file with the runs (None if it was deleted meanwhile), and `study` what
-    `stepsize report STORE --study` calls the study.
-    """
-
-    answer: Answer
-    details: Details = field(repr=False)
-    store: Path | None = None
-    study: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        """The conclusion: `status`, `best_set`, `recommended`, `sentence`, `seeds_needed`."""
-        return self.answer["verdict"]
-
-    def to_json(self) -> str:
-        """Return the answer as one JSON document; a number that is not finite becomes null."""
-        return json.dumps(plain(self.answer), indent=1, ensure_ascii=False)
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """Return the candidates as a table with one row each; the comparison with the baseline is in columns.
-
-        Raises: MissingExtra if pandas is not installed.
-        """
-        try:
-            import pandas
-        except ModuleNotFoundError:
-            raise MissingExtra("pandas", "train") from None
-        return pandas.json_normalize([dict(each) for each in self.answer["candidates"]], sep=".")
-
-    def report(self, path: str | Path) -> Path:
-        """Write the report as one HTML file that needs no network; return its path.
-
-        Raises: OutputError if the file cannot be written, or would replace one that is not a report.
-        """
-        check_output("path", path, REPORT)
-        write_output("path", path, REPORT, html.render(self.answer, self.details), self.study)
-        return Path(path)
-
-    def __repr__(self) -> str:
-        return terminal.render(self.answer, self.details)
-
-    def _repr_html_(self) -> str | None:
-        try:
-            return html.fragment(self.answer, self.details)
-        except MissingExtra:
-            return None  # the notebook displays the text instead
 
 
 def compare(
@@ -121,7 +65,7 @@ def compare(
     address: str | None = None,
     engine: Trainer | None = None,
     command: str | None = None,
-    on_start: Callable[[Study], None] = lambda study: None,
+    on_start: Callable[[Trainable, Study], None] = lambda problem, study: None,
     on_message: Callable[[str], None] = print_message,
     **keys: Unpack[StudyKeys],
 ) -> Result:
@@ -145,8 +89,8 @@ def compare(
     can be written to a file. With `executor="ray"`, the Ray cluster at `address`, or Ray on this machine,
     trains the runs; see `docs/cluster.md`. Progress goes to standard error unless `quiet`. `engine` is a
     started `Engine` to use, which saves its start; `command` is the command that the report shows; `on_start`
-    is called with the planned study before anything is trained, and `on_message` with every message that is
-    not progress.
+    is called with the problem and its study before anything is trained, and `on_message` with every message
+    that is not progress.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
@@ -174,7 +118,8 @@ def compare(
         if not quiet:
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
-        on_start(study)
+        on_start(trainable, study)
+        study = _with_references(study, trainable)
         file = checked_store(store or default_store(study.name))
         trains = stack.enter_context(open_executor(trainable, study, engine, file, executor, address))
         opened = stack.enter_context(Store(file))
@@ -186,7 +131,18 @@ def compare(
             on_message(message)
         with ProgressLine(sys.stderr, quiet) as line:
             result = complete(study, opened, trains, line.show)
-        return replace(result, store=kept_store(opened, on_message))
+        return replace(result, store=kept_store(opened, on_message), problem=trainable)
+
+
+def _with_references(study: Study, problem: Trainable) -> Study:
+    """Return the study with what simple models score on its splits, and the spreads of its target."""
+    if not isinstance(problem, Problem):
+        return study
+    known = {
+        "references": references(problem, study.seeds),
+        "target_spreads": target_spreads(problem, study.seeds),
+    }
+    return replace(study, facts={**study.facts, "data": {**study.facts["data"], **known}})
 
 
 def complete(
@@ -222,7 +178,8 @@ def judge(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
     runs = store.runs(study.fingerprint)
     answer = summarise_study(study, runs, cost, looks_from(store.looks(study.fingerprint)))
     names = {candidate["name"] for candidate in shown_candidates(answer)}
-    return Result(answer, picture_data(study, runs, names), store.path, study_id(study.definition()))
+    details = picture_data(study, runs, names)
+    return Result(answer, details, store.path, study_id(study.definition()), planned=study)
 
 
 def stored_result(store: Store, which: str | None = None) -> Result:

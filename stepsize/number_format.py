@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MISSING = "–"
+NOT_IN_PERCENT = ("r2", "concordance_correlation", "cosine_similarity", "pearson_correlation")  # may be < 0
 Interval = Sequence[float] | None
 
 
@@ -157,14 +158,15 @@ def scale_for(
 ) -> Scale:
     """Return units and digits: a step of the last digit is at most a third of a typical half-interval.
 
-    Percent is assumed for metrics whose name contains "acc" unless `percent` says otherwise.
+    Percent is assumed for metrics whose name contains "acc" unless `percent` says otherwise; an R2 or a
+    correlation, which can be negative, is never a percentage.
 
     >>> scale_for("accuracy", True, None, [0.007, 0.006]).decimals
     1
     >>> scale_for("val_loss", False, None, [0.0021, None]).decimals
     4
     """
-    percent = "acc" in metric.lower() if percent is None else percent
+    percent = "acc" in metric.lower() if percent is None else percent and metric not in NOT_IN_PERCENT
     known = sorted(h * (100 if percent else 1) for h in halves if h is not None and h > 0)
     if not known:
         return Scale(metric, higher_is_better, percent, 1 if percent else 4)

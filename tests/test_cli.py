@@ -15,7 +15,7 @@ import pytest
 from stepsize import cli
 from stepsize.cli import studies
 from stepsize.cli.messages import options_of, result_in_options
-from stepsize.comparison import Result
+from stepsize.result import Result
 
 COMMAND = [sys.executable, "-m", "stepsize"]
 IRIS = ["compare", "iris", "--epochs", "2", "--seeds", "6", "-s", "constant(0.1)", "-s", "cosine(0.2)"]

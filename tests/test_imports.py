@@ -31,7 +31,10 @@ ALLOWED = {
     "range_test": {"errors", "checks", "number_format"},
     "scaling": {"errors", "checks", "number_format", "stats", "problems"},
     "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"}
-    | {"range_test", "scaling"},
+    | {"range_test", "scaling", "export"},
+    "trained_model": {"errors", "checks", "engine", "problems", "study"},
+    "result": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "report"}
+    | {"trained_model"},
     "find_results": {"errors", "number_format", "output_files", "rate_map", "range_test", "report"},
     "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"},
     "comparison": {
@@ -45,6 +48,7 @@ ALLOWED = {
         "study",
         "verdict",
         "report",
+        "result",
     },
     "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
     | {"number_format", "resources"},
@@ -61,7 +65,7 @@ ALLOWED = {
         "study",
         "report",
     }
-    | {"comparison", "finding", "scaling_law"},
+    | {"comparison", "finding", "result", "scaling_law"},
 }
 
 # Each wing of a package may import the files beside the wings, and these other wings.

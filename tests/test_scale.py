@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stepsize.comparison import Result, judge
+from stepsize.comparison import judge
 from stepsize.report import terminal
+from stepsize.result import Result
 from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import run_study
 from stepsize.study.store import Run, Store

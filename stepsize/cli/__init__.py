@@ -10,16 +10,29 @@ from typing import Annotated, NoReturn
 import typer
 
 import stepsize
-from stepsize.cli import rates, scaling, schedules, stores, studies
+from stepsize.cli import rates, reports, scaling, schedules, stores, studies
+from stepsize.cli.help import Command, Group
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.errors import EngineError, StepsizeError
 
 ANSWERED, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # and studies.ALL_DIVERGED
 
+HELP = """Which learning rate, and which schedule, should I use on my model and my data?
+
+Start with:
+
+\b
+  stepsize find ionosphere                   what every learning rate does to a model
+  stepsize compare ionosphere                which schedule is better, and whether that can be told
+  stepsize compare table.csv --target y      the same on your own data
+  stepsize preview "cosine(0.1)"             a schedule before any training
+
+Documentation: https://github.com/stepsize/stepsize/tree/main/docs"""
+
 app = typer.Typer(
-    help="Which learning rate, and which schedule, should I use on my model and my data?",
+    cls=Group,
+    help=HELP,
     invoke_without_command=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -61,18 +74,15 @@ def _root(
         raise typer.Exit(BAD_INPUT)
 
 
-COMMANDS = (
-    studies.compare,
-    rates.find,
-    scaling.scale,
-    studies.report,
-    schedules.preview,
-    schedules.export,
-    stores.check,
-    stores.merge,
-)
-for command in COMMANDS:
-    app.command()(command)
+PANELS = {
+    "Find an answer": (studies.compare, rates.find, scaling.scale),
+    "Use it": (schedules.preview, schedules.export, reports.report),
+    "Look after stores": (stores.check, stores.merge),
+}
+COMMANDS = tuple(command for commands in PANELS.values() for command in commands)
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(cls=Command, rich_help_panel=panel)(command)
 
 
 def _options() -> dict[str, str]:

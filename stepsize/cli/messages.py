@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from typer.models import OptionInfo
 
 if TYPE_CHECKING:
-    from stepsize.comparison import Result
+    from stepsize.result import Result
 
 _ARGUMENT = re.compile(r"(?<!\w)(\w+)=(?!=)")
 _QUOTED = re.compile(r"""(?<!\w)("[^"]*"|'[^']*')""")

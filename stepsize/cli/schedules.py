@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stepsize.cli.help import examples, targets
+from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import ScheduleError
 from stepsize.output_files import CODE, write_output
@@ -32,10 +34,7 @@ def preview(
     lr: FreeRate = None,
     output: Annotated[Path | None, typer.Option(help="File for the picture: .png, .svg or .html.")] = None,
 ) -> None:
-    """Show schedules before training with them: lengths in updates, phases, first and last rates.
-
-    Example: stepsize preview "inverse_time(0.1, rate=0.001, every=1*epochs, compounding=True)"
-    """
+    """Show schedules before training with them: lengths in updates, phases, first and last rates."""
     from stepsize.report import preview as pictures
 
     plans = _planned(specs, epochs, updates, updates_per_epoch, lr)
@@ -45,30 +44,45 @@ def preview(
     typer.echo(pictures.text(plans, width(), ascii=ascii_only()))
 
 
+preview.__doc__ = f"{preview.__doc__}\n\n" + examples(
+    "stepsize preview 'warmup(5*epochs) >> cosine(0.1)' --epochs 50 --updates-per-epoch 9",
+    "stepsize preview 'cosine(0.1)' 'linear(0.1)' --output picture.png",
+)
+
+
 def export(
     spec: Annotated[str, typer.Argument(help="A schedule, such as 'warmup(5*epochs) >> cosine(0.1)'.")],
-    to: Annotated[str, typer.Option(help="keras, torch, optax, transformers or plain.")],
+    to: Annotated[
+        str,
+        typer.Option(help="keras, torch, optax, transformers or plain.", autocompletion=targets),
+    ],
     epochs: Epochs = None,
     updates: Updates = None,
     updates_per_epoch: PerEpoch = None,
     lr: FreeRate = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="Optimizer to write as well, such as 'sgd(momentum=0.9)'.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="File for the code; standard output by default.")
     ] = None,
 ) -> None:
-    """Write a schedule as code for another library; the code does not need stepsize.
-
-    Example: stepsize export "warmup(5*epochs) >> cosine(0.1)" --to torch --epochs 50 --updates-per-epoch 9
-    """
+    """Write a schedule as code for another library; the code does not need stepsize."""
     from stepsize.export import export as code
 
     (plan,) = _planned([spec], epochs, updates, updates_per_epoch, lr)
-    text = code(plan, to)
+    text = code(plan, to, read_optimizer(optimizer))
     if output is None:
         typer.echo(text, nl=False)
         return
     write_output("output", output, CODE, text)
     say(f"Code: {output}")
+
+
+export.__doc__ = f"{export.__doc__}\n\n" + examples(
+    "stepsize export 'cosine(0.1)' --to torch --epochs 50 --updates-per-epoch 9",
+    "stepsize export 'constant(0.4)' --to keras --optimizer 'sgd(momentum=0.8)'",
+)
 
 
 def _planned(

@@ -1,4 +1,4 @@
-"""`stepsize compare` and `stepsize report`: run a study, and show its answer."""
+"""`stepsize compare`: run a study, and show its answer."""
 
 from __future__ import annotations
 
@@ -6,38 +6,50 @@ import json
 import os
 import shlex
 import sys
-import threading
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stepsize.cli import options
+from stepsize.cli.help import examples
 from stepsize.cli.messages import in_options, result_in_options, typed_options
 from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.terminal import ascii_only, say, width
-from stepsize.errors import OutputError, StoreError, require
+from stepsize.errors import OutputError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
 
 if TYPE_CHECKING:
-    from stepsize.comparison import Result
-    from stepsize.study.store import Store
+    from stepsize.result import Result
     from stepsize.study.study import Study
+    from stepsize.study.trainable import Trainable
 
 ALL_DIVERGED = 3  # the exit code
-PRINTING = ("--json", "--quiet", "-q")  # options that change only what is printed
-TO_REPORT = ("scipy", "sklearn", "altair", "vl_convert", "jinja2")  # packages
+STUDY = "Candidates and seeds"  # the panel of the help
+PRINTING = ("--json", "--quiet", "-q", "--dry-run")  # options that change only what is printed
+TO_REPORT = ("scipy", "sklearn", "jinja2")  # packages
 
 
 def compare(
     problem: options.ProblemName,
     candidates: Annotated[
         list[str] | None,
-        typer.Option("--schedule", "-s", help="A schedule to compare, such as 'cosine(lr)'; repeatable."),
+        typer.Option(
+            "--schedule",
+            "-s",
+            help="A schedule to compare, such as 'cosine(lr)'; repeatable.",
+            rich_help_panel=STUDY,
+        ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds for the verdict.")] = None,
-    baseline: Annotated[str | None, typer.Option(help="Schedule that the others are compared with.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of seeds for the verdict.", rich_help_panel=STUDY)
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="Schedule that the others are compared with.", rich_help_panel=STUDY),
+    ] = None,
     target: options.Target = None,
     header: options.Header = None,
     kind: options.Kind = None,
@@ -59,26 +71,35 @@ def compare(
     mode: options.Mode = None,
     margin: options.Margin = None,
     until: Annotated[
-        str | None, typer.Option(help="decided: add seeds until every question is decided; needs --budget.")
+        str | None,
+        typer.Option(
+            help="decided: add seeds until every question is decided; needs --budget.", rich_help_panel=STUDY
+        ),
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="The most that --until may cost: a time (60s, 10m, 2h) or a number of runs."),
+        typer.Option(
+            help="The most that --until may cost: a time (60s, 10m, 2h) or a number of runs.",
+            rich_help_panel=STUDY,
+        ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what the study will cost, and stop.", rich_help_panel=STUDY),
+    ] = False,
     updates_per_epoch: options.UpdatesPerEpoch = None,
     folder: options.Folder = None,
     name: options.Name = None,
     store: options.Store = None,
     executor: options.Executor = "local",
     address: options.Address = None,
-    report: Annotated[Path | None, typer.Option(help="File for the HTML report.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="File for the HTML report.", rich_help_panel=options.OUTPUT)
+    ] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train every schedule on many seeds, and report which ones can be told apart.
-
-    Example: stepsize compare ionosphere
-    """
+    """Train every schedule on many seeds, and report which ones can be told apart."""
     from stepsize.engine.client import Engine
 
     may_be_function = ":" in problem or problem.lower().endswith(".toml")
@@ -87,17 +108,16 @@ def compare(
     # The training process takes longest to start, so it starts before anything else is even imported.
     with nullcontext() if may_be_function or executor != "local" else Engine() as engine:
         from stepsize import comparison
-        from stepsize.report import html
 
         def page_of(name: str) -> Path:
             return report or RESULTS / f"{name}.html"
 
-        def prepare_report(study: Study) -> None:
+        def prepare_report(problem: Trainable, study: Study) -> None:
             page = page_of(study.name)
             if store is not None and page.absolute() == store.absolute():
                 raise OutputError(f"report={str(page)!r} is also the store; choose another file")
             check_output("report", page, REPORT)
-            threading.Thread(target=html.prepare, daemon=True).start()
+            _show_cost(problem, study, dry_run, as_json, quiet)
 
         result = comparison.compare(
             problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
@@ -110,89 +130,40 @@ def compare(
             on_start=prepare_report,
             on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
-        _show(result, page_of(result.answer["study"]["name"]), as_json)
+        show(result, page_of(result.answer["study"]["name"]), as_json)
         if result.store is not None:
             say(f"Runs: {result.store}")
     if result.verdict["status"] == "all_diverged":
         raise typer.Exit(ALL_DIVERGED)
 
 
-def report(
-    store: Annotated[Path, typer.Argument(help="File that keeps the runs of studies.")],
-    study: Annotated[
-        str | None, typer.Option(help="The study to show, by its id or name; the latest by default.")
-    ] = None,
-    list_studies: Annotated[
-        bool, typer.Option("--list", help="List the finished studies of the file and nothing else.")
-    ] = False,
-    output: Annotated[Path | None, typer.Option(help="File for the HTML report.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
-) -> None:
-    """Show the answer of a finished study again, from its store alone.
-
-    Example: stepsize report stepsize-results/ionosphere.sqlite
-    """
-    require("all", *TO_REPORT)
-    from stepsize.comparison import stored_result
-    from stepsize.study.store import Store
-
-    _check_store(store)
-    with Store(store) as opened:
-        if list_studies:
-            typer.echo(_list(opened, as_json))
-            return
-        page = output or _page_beside(store, None if study is None else opened.saved_study(study).id)
-        check_output("output", page, REPORT)
-        result = stored_result(opened, study)
-    _show(result, page, as_json)
+compare.__doc__ = f"{compare.__doc__}\n\n" + examples(
+    "stepsize compare ionosphere",
+    "stepsize compare table.csv --target price",
+    "stepsize compare ionosphere -s 'constant(lr)' -s 'cosine(lr)' --seeds 60",
+    "stepsize compare table.csv --target y --model package.module:make_model",
+    "stepsize compare package.module:train --epochs 20 --until decided --budget 10m",
+)
 
 
-def _check_store(path: Path) -> None:
-    """Raise StoreError unless the path is that of a file."""
-    if path.is_dir():
-        stores = ", ".join(sorted(map(str, path.glob("*.sqlite"))))
-        raise StoreError(
-            f"store {str(path)!r} is a folder; give a file{f', such as {stores}' if stores else ''}"
-        )
-    if not path.is_file():
-        raise StoreError(f"store {str(path)!r} does not exist; stepsize compare creates one")
+def _show_cost(problem: Trainable, study: Study, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Print what a study will cost; exit if nothing more is wanted."""
+    from stepsize.cli.cost import cost_text
+    from stepsize.study.expected_cost import expected_cost
+
+    cost = expected_cost(problem, study)
+    if dry_run:
+        if as_json:
+            typer.echo(json.dumps({"runs": cost.runs, **asdict(cost)}, indent=1))
+        else:
+            typer.echo(f"{study.name}: {cost_text(cost)}")
+        raise typer.Exit
+    if not quiet:
+        say(f"{study.name}: {cost_text(cost)}.")
 
 
-def _page_beside(store: Path, study: str | None) -> Path:
-    """Return where the report of a store is written; that of a chosen study gets a name of its own."""
-    return store.with_suffix(".html") if study is None else store.with_name(f"{store.stem}-{study}.html")
-
-
-def _list(store: Store, as_json: bool) -> str:
-    """Return the finished studies of a store as text, the latest first."""
-    rows = []
-    for each in store.studies():
-        names = [candidate["name"] for candidate in each.definition["candidates"]]
-        facts = each.definition["facts"]
-        rows.append(
-            {
-                "id": each.id,
-                "saved": each.saved,
-                "name": each.definition["name"],
-                "model": facts["protocol"]["model"],
-                "candidates": names,
-                "seeds": each.definition["seeds"],
-                "command": facts["command"],
-            }
-        )
-    if as_json:
-        return json.dumps(rows, indent=1, ensure_ascii=False)
-    return "\n\n".join(
-        f"{row['id']}  {row['name']}, saved {row['saved'][:16].replace('T', ' ')} UTC\n"
-        f"  {row['model']}; candidates: {len(row['candidates'])}, seeds: {len(row['seeds'])}\n"
-        f"  {row['command']}"
-        for row in rows
-    )
-
-
-def _show(result: Result, page: Path, as_json: bool) -> None:
+def show(result: Result, page: Path, as_json: bool) -> None:
+    """Print an answer, and write its report."""
     if as_json:
         typer.echo(result.to_json())
     result = result_in_options(result, compare)

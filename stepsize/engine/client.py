@@ -85,6 +85,13 @@ class Engine:
         self.compile_seconds += seconds
         return curves
 
+    def final_weights(self, key: str, block: Block, member: int) -> tuple[Curves, Any]:
+        """Train a block once more; return its curves and the weights that run number `member` ends with.
+
+        Raises: ProcessDied if the process dies each time, EngineError for any other failure.
+        """
+        return self._ask(("weights", key, block, member))
+
     def close(self) -> None:
         """End the training process."""
         if self._child is not None:
@@ -115,9 +122,9 @@ class Engine:
         raise ProcessDied(f"the training process died {ATTEMPTS} times {last_output}")
 
     def _reopen(self, child: Child, request: tuple[Any, ...]) -> None:
-        """Open in a new process the population that `request` trains."""
+        """Open in a new process the population of `request`."""
         kind, key, *_ = request
-        if kind == "train" and key not in self._present:
+        if kind != "open" and key not in self._present:
             child.ask(("open", key, *self._opened[key], self._machine))
             self._present.add(key)
 

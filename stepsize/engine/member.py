@@ -104,6 +104,10 @@ class Member(Protocol):
         """Return the state with the weights that the framework's own training would end with."""
         ...
 
+    def own_weights(self, state: State) -> Arrays:
+        """Return the weights of a run in its framework's layout: a list for Keras, a dict for PyTorch."""
+        ...
+
 
 def advanced(state: State, loss: jax.Array, weights: Arrays, others: Arrays, slots: Arrays) -> State:
     """Return the state after an update with this loss; the first loss that is not finite is noted."""

@@ -112,9 +112,19 @@ class Population:
                 self._rows_checked = True
         return curves
 
-    def run(self, blocks: Sequence[Block]) -> tuple[list[Curves], State]:
+    def final_weights(
+        self, block: Block, member: int, on_segment: Callable[[float], None] = lambda share: None
+    ) -> tuple[Curves, Any]:
+        """Train a block as `train` does; return its curves and the weights that one of its runs ends with."""
+        (curves,), states = self.run([block], on_segment)
+        state = self.member.finished(jax.tree.map(lambda leaf: leaf[0, member], states))
+        return curves, jax.tree.map(np.asarray, self.member.own_weights(state))
+
+    def run(
+        self, blocks: Sequence[Block], on_segment: Callable[[float], None] = lambda share: None
+    ) -> tuple[list[Curves], State]:
         """Train as `train` does; return the curves and the final states, [blocks, members, ...]."""
-        curves, (state, _) = self._run(blocks, lambda share: None)
+        curves, (state, _) = self._run(blocks, on_segment)
         states = jax.vmap(partial(split_members, members=self.layout.members, like=self._state))(state)
         places = np.argsort(self.layout.order)[: len(blocks)]
         return curves, jax.tree.map(lambda leaf: leaf[places], states)

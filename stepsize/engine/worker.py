@@ -31,6 +31,8 @@ def main() -> None:
         if kind == "open":
             populations[key], layout = _open(*arguments)
             return layout
+        if kind == "weights":
+            return populations[key].final_weights(*arguments, progress)
         blocks, checkpoint = arguments
         return _train(populations[key], blocks, checkpoint, progress)
 

@@ -7,12 +7,14 @@ and every export is run and compared with the plan. Each target is a module; non
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from stepsize.checks import shown
 from stepsize.errors import ScheduleError, unknown
 from stepsize.export import keras, optax, plain, torch, transformers
 from stepsize.export.module import Module
+from stepsize.export.optimizers import LIBRARIES, OptimizerCode, optimizer_code
 from stepsize.schedules import Plan
 
 TARGETS: dict[str, Callable[[Plan], Module]] = {
@@ -24,11 +26,17 @@ TARGETS: dict[str, Callable[[Plan], Module]] = {
 }
 
 
-def export(plan: Plan, to: str) -> str:
+def export(
+    plan: Plan, to: str, optimizer: Mapping[str, Any] | None = None, library: str | None = None
+) -> str:
     """Return Python code with the rates of a plan, for "keras", "torch", "optax", "transformers" or "plain".
 
     The rates are those of the plan, rounded to float32 by Keras and optax. After the run, a schedule of the
     library follows its own rule.
+
+    With an `optimizer`, its `name` and settings, the code makes that optimizer, and needs only a `model`.
+    `library`, "keras" or "torch", is the one whose names the settings have, by default the target's own; a
+    comment says what the target lacks.
 
     Raises: ScheduleError for an unknown target, and for a plan that it cannot express, with the reason.
 
@@ -59,4 +67,13 @@ def export(plan: Plan, to: str) -> str:
         )
     if not isinstance(to, str) or to not in TARGETS:
         raise ScheduleError(unknown("target", to if isinstance(to, str) else shown(to), sorted(TARGETS)))
-    return TARGETS[to](plan).text(plan)
+    module = TARGETS[to](plan)
+    if optimizer is not None and to in LIBRARIES:
+        name = str(optimizer["name"])
+        settings = {key: value for key, value in optimizer.items() if key not in ("name", "learning_rate")}
+
+        def make(start: str) -> OptimizerCode:
+            return optimizer_code(name, settings, to, start, library)
+
+        module = module.with_optimizer(LIBRARIES[to], make)
+    return module.text(plan)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from stepsize.export.optimizers import OptimizerCode
 from stepsize.schedules import Plan, Schedule
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import comment
 from stepsize.schedules.operators import planned_part
 
+COLUMNS = 88  # of a comment
 FEW = 16
 """How often a rate may be multiplied in float32 before rounding errors show."""
 
@@ -33,10 +38,46 @@ class Module:
         epochs = f", {plan.updates_per_epoch} an epoch" if plan.updates_per_epoch else ""
         run = f"# The run has {plan.horizon} updates (steps of the optimizer){epochs}, counted from 0."
         after = [f"# After the run, {self.call} follows a rule of its own."] if self.call else []
-        use = [f"#     {line}" for line in self.use.splitlines()]
-        head = "\n".join([comment(plan.schedule), run, *after, "#", "# Use:", *use])
+        use = ["#", "# Use:", *(f"#     {line}" for line in self.use.splitlines())] if self.use else []
+        head = "\n".join([comment(plan.schedule), run, *after, *use])
         gap = "\n\n\n" if self.code.startswith(("def ", "# ")) else "\n\n"
         return gap.join(["\n\n".join(filter(None, [head, self.imports])), self.code]) + "\n"
+
+    def with_optimizer(self, library: str, make: Callable[[str], OptimizerCode]) -> Module:
+        """Return the file with the optimizer and the lines that use it, in place of how to use it.
+
+        `make` returns the optimizer with the arguments that the schedule needs before its settings; `library`
+        is the module that the optimizer comes from.
+        """
+        first, *rest = self.use.splitlines()
+        known = re.fullmatch(r"optimizer = [\w.]+\((.*)\)", first)
+        if known is None:  # plain Python has no optimizers
+            return self
+        optimizer = make(known[1])
+        lines = [line for text in optimizer.comments for line in commented(text)]
+        lines.append(
+            f"# {first}" if optimizer.call is None else f"optimizer = {laid_out(optimizer.call, '')}"
+        )
+        lines += [line if _runs(line) and optimizer.call else f"# {line}" for line in rest]
+        imports = self.imports
+        if f"import {library}" not in imports.splitlines():
+            imports = "\n".join(filter(None, [f"import {library}", imports]))
+        gap = "\n\n\n" if self.code.rsplit("\n", 1)[-1].startswith(" ") else "\n"
+        return replace(self, use="", imports=imports, code=self.code + gap + "\n".join(lines))
+
+
+def commented(text: str) -> list[str]:
+    """Return a text as lines of comments."""
+    return [f"# {line}" for line in textwrap.wrap(text, COLUMNS)]
+
+
+def _runs(line: str) -> bool:
+    """Return whether a line of the instructions is code as it stands, and not a pattern to fill in."""
+    try:
+        ast.parse(line)
+    except SyntaxError:
+        return False
+    return "..." not in line
 
 
 def integer(value: float) -> int:

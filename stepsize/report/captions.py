@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.number_format import counted, finite, rate, rate_range
-from stepsize.report.chart_data import majority, many_runs, score_domain
+from stepsize.number_format import finite, rate, rate_range
+from stepsize.report.differences import words
 from stepsize.report.view_model import Row, View
+
+NAMED = 12  # candidates of an alternative text
 
 
 @dataclass(frozen=True)
@@ -23,51 +25,30 @@ class Words:
             f"{self.view.baseline} are paired by seed.{better}"
         )
 
-    def results_caption(self) -> str:
-        """Return what the marks in the picture of final results are."""
-        runs = "Each dot is one run on a fresh seed, with equal scores stacked"
-        if many_runs(self.view):
-            runs = "The grey bars count the runs on fresh seeds by score"
-        return f"{runs}; the diamond is the mean and the bar its 95 % interval."
-
-    def results_notes(self) -> str:
-        """Return what the picture of final results leaves out or adds, if anything."""
-        domain = score_domain(self.view)
-        known = [s for row in self.view.rows for s in map(self.view.scale.shown, row.scores) if s is not None]
-        beyond = sum(not domain[0] <= score <= domain[1] for score in known)
-        lost = sum(len(row.scores) for row in self.view.rows) - len(known)
-        table = "JSON" if many_runs(self.view) else "table"
-        notes = {
-            " The dashed line is the score of always answering the most common class.": majority(
-                self.view, domain
-            ),
-            f" {counted(beyond, 'run')} fell outside the picture; see the {table} below.": beyond or None,
-            f" {counted(lost, 'run')} diverged and cannot be drawn.": lost or None,
-            " The score of every run is in the JSON below.": many_runs(self.view) or None,
-        }
-        return "".join(note for note, holds in notes.items() if holds is not None)
-
-    def results(self) -> str:
-        return f"Final {self.view.scale.title} of every candidate: " + "; ".join(
-            f"{row.name} {row.score}" for row in self.view.rows[:12]
-        )
-
-    def differences(self) -> str:
+    def picture(self) -> str:
+        """Return what the picture of the differences shows."""
         return (
-            f"Candidate minus {self.view.baseline} on the same seed: mean and 95 % interval. "
-            f"Within the grey band (± {self.view.margin_text}), a difference is too small to matter. "
-            "The verdict uses p-values corrected for all pairs of candidates (Holm)."
+            f"Each candidate against {self.view.baseline} on the same seeds: mean difference and 95 % "
+            f"interval. Inside the grey band (± {self.view.margin_text}) a difference is too small to matter."
         )
 
-    def differences_alt(self) -> str:
-        return f"Difference from {self.view.baseline}: " + "; ".join(
-            f"{row.name} {row.difference}, {row.verdict}" for row in self.view.rows[:12] if not row.baseline
-        )
+    def results(self, has_bars: bool) -> str:
+        """Return what the marks in the picture of every run are."""
+        runs = "Each dot is one run on a fresh seed; equal scores are stacked"
+        if has_bars:
+            runs = "The grey bars count the runs on fresh seeds by score"
+        return f"{runs}. The diamond is the mean, the bar its 95 % interval."
 
-    def plans(self) -> str:
-        return f"Learning rate of {len(self.view.rows)} candidates by epoch; each is described below."
+    def difference(self, row: Row) -> str:
+        return "the baseline" if row.baseline else words(row) or row.verdict
 
-    def plan(self, row: Row) -> str:
+    def large(self, what: str) -> str:
+        names = "; ".join(row.name for row in self.view.rows[:NAMED])
+        more = "" if len(self.view.rows) <= NAMED else " and more"
+        chosen = f"; {self.view.recommended.name} in colour" if self.view.recommended else ""
+        return f"{what} of {names}{more}{chosen}"
+
+    def plans(self, row: Row) -> str:
         first, last, peak = (rate(v) for v in (row.plan[0], row.plan[-1], max(row.plan)))
         return f"{row.name}: learning rate from {first} to {last}, peak {peak}"
 

@@ -1,264 +1,228 @@
-"""One Altair chart per picture, in one style: grey for context, ink for the subject, one accent for advice.
+"""The pictures of the details: learning curves, the rates that were tried, and the schedules.
 
-Colour never carries meaning alone: the recommended candidate is also named, lost runs are crosses, a band
-is labelled in its caption.
-
-The panel charts (`plan`, `curve`, `sweep`) draw one candidate each; its place in `view.rows` is the
-parameter `row`, so that a page can reuse one specification for every panel.
+Each comes as one large picture of all candidates, the recommended one in colour, and as a small panel for
+each. All are SVG whose colours are classes of the page's style, so they follow light, dark and print; a
+context of grey lines is drawn once and used by every panel.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from stepsize.report import chart_data
-from stepsize.report.chart_theme import LIGHT, Data, Palette, alt, finish
-from stepsize.report.view_model import View
-
-ROW_HEIGHT = 50
-PANEL_HEIGHT = 132
-
-
-def results(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw every run as a dot under its candidate's name, with the mean and its 95 % interval.
-
-    Of many runs, bars count those of about the same score.
-    """
-    domain = chart_data.score_domain(view)
-    rows, title = len(view.rows), view.scale.title
-    drawn = _bars if chart_data.many_runs(view) else _dots
-    layers = [drawn(rows, domain, title, palette), *_estimates("means", rows, domain, title, palette)]
-    majority = chart_data.majority(view, domain)
-    runs = chart_data.score_bars(view) if chart_data.many_runs(view) else chart_data.scores(view)
-    data = {"runs": runs, "means": chart_data.means(view)}
-    if majority is not None:
-        data["majority"] = [{"at": majority}]
-        layers.insert(0, _upright("majority", domain, title, palette))
-    return finish(layers, data, palette, ROW_HEIGHT * rows)
+from stepsize.number_format import rate, rounded
+from stepsize.report import chart_data, svg
+from stepsize.report.view_model import Row, View
+from stepsize.verdict.answer import RatePoint
 
 
-def differences(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw each candidate's paired difference from the baseline, with the margin as a band."""
-    records = chart_data.gaps(view)
-    margin = view.scale.shown(view.margin) or 0.0
-    ends = [record[key] for record in records for key in ("low", "high", "mean")]
-    domain = chart_data.padded(chart_data.limits([*ends, -1.5 * margin, 1.5 * margin]))
-    worse, better = ("worse", "better") if view.scale.higher_is_better else ("better", "worse")
-    unit = f" in {view.scale.difference_unit}" if view.scale.difference_unit else ""
-    title = f"← {worse} · difference{unit} · {better} →"
-    band = (
-        _chart("margin")
-        .mark_rect(clip=True)
-        .encode(x=_x("low", title, domain), x2=alt.X2("high:Q"), color=alt.ColorValue(palette.grid))
-    )
-    estimates = _estimates("gaps", len(records), domain, title, palette)
-    layers = [band, _upright("zero", domain, title, palette), *estimates]
-    data = {"gaps": records, "margin": [{"low": -margin, "high": margin}], "zero": [{"at": 0}]}
-    return finish(layers, data, palette, ROW_HEIGHT * len(records))
+@dataclass(frozen=True)
+class Frame:
+    """The plot inside a picture of `width` by `height`: its margins, and the numbers at its corners."""
+
+    width: int
+    height: int
+    left: int
+    x: tuple[float, float]
+    y: tuple[float, float]
+    log_x: bool = False
+    log_y: bool = False
+    top: int = 8
+    right: int = 8
+    bottom: int = 24
+
+    def at(self, x: float | None, y: float | None) -> tuple[float | None, float | None]:
+        """Return where a point lies; a height outside the frame is moved to its edge."""
+        low, high = self.y
+        inside = None if y is None else min(max(y, low), high)
+        return self.across(x), self.down(inside)
+
+    def across(self, x: float | None) -> float | None:
+        """Return the horizontal place of a number."""
+        share = None if x is None else _share(x, self.x, self.log_x)
+        return None if share is None else self.left + share * (self.width - self.left - self.right)
+
+    def down(self, y: float | None) -> float | None:
+        """Return the vertical place of a number."""
+        share = None if y is None else _share(y, self.y, self.log_y)
+        return None if share is None else self.top + (1 - share) * (self.height - self.top - self.bottom)
+
+    def path(self, xs: Sequence[float], ys: Sequence[float | None], kind: str) -> str:
+        """Return a line through points."""
+        return svg.tag("path", d=svg.line([self.at(x, y) for x, y in zip(xs, ys, strict=True)]), class_=kind)
+
+    def axes(self) -> str:
+        """Return the grid and the numbers at it."""
+        parts = []
+        bottom = self.height - self.bottom
+        for value in svg.decades(*self.y) if self.log_y else svg.nice_steps(*self.y):
+            y = self.down(value) or 0.0
+            parts.append(svg.tag("path", d=f"M{self.left} {y:.1f}H{self.width - self.right}", class_="grid"))
+            text = rate(value) if self.log_y else rounded(value, 5)
+            parts.append(svg.tag("text", text, x=self.left - 5, y=y + 4, text_anchor="end"))
+        for value in svg.decades(*self.x) if self.log_x else svg.nice_steps(*self.x):
+            x = self.across(value) or 0.0
+            text = rate(value) if self.log_x else rounded(value, 5)
+            parts.append(svg.tag("path", d=f"M{x:.1f} {bottom}v4", class_="grid"))
+            parts.append(svg.tag("text", text, x=x, y=bottom + 17, text_anchor="middle"))
+        return "".join(parts)
 
 
-def all_plans(view: View, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Lay all plans over each other; a logarithmic axis when their peaks differ more than tenfold."""
-    records = chart_data.plans(view)
-    peaks = [peak for record in records if (peak := max(record["lr"])) > 0]
-    axis = alt.Axis(title="learning rate", tickCount=5)
-    y = alt.Y("lr:Q", axis=axis)
-    if peaks and max(peaks) > 10 * min(peaks):
-        lowest = min(v for r in records for v in r["lr"] if v > 0)
-        domain = [max(lowest, max(peaks) / 1e4), max(peaks) * 1.2]
-        y = alt.Y("lr:Q", axis=axis, scale=alt.Scale(type="log", domain=domain, clamp=True))
-    lines = (
-        _chart("plans")
-        .transform_flatten(["epoch", "lr"])
-        .mark_line(strokeWidth=1.5, clip=True)
-        .encode(x=_epochs(), y=y, detail=alt.Detail("c:N"), tooltip=_tips("name"))
-    )
-    layers = [lines.encode(color=alt.ColorValue(palette.muted), opacity=alt.OpacityValue(0.55))]
-    if view.recommended:
-        chosen = lines.transform_filter(alt.FieldEqualPredicate(field="c", equal=view.recommended.index))
-        layers.append(chosen.mark_line(strokeWidth=3, clip=True).encode(color=alt.ColorValue(palette.accent)))
-    return finish(layers, {"plans": records}, palette, 220)
+def _share(value: float, ends: tuple[float, float], is_log: bool) -> float:
+    low, high = map(math.log10, ends) if is_log else ends
+    number = math.log10(max(value, ends[0])) if is_log else value
+    return (number - low) / ((high - low) or 1.0)
 
 
-def plan(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw one candidate's plan, linear from zero, on its own axis."""
-    base = (
-        _chart("plans")
-        .transform_filter("datum.c == row")
-        .transform_flatten(["epoch", "lr"])
-        .encode(x=_epochs(), y=alt.Y("lr:Q", axis=alt.Axis(title=None, tickCount=3)))
-    )
-    area = base.mark_area(opacity=0.1, clip=True).encode(color=_colour(palette))
-    line = base.mark_line(strokeWidth=2, clip=True).encode(color=_colour(palette))
-    tips = base.mark_point(opacity=0, size=60).encode(tooltip=_tips("epoch", "lr"))
-    return _panel([area, line, tips], {"plans": chart_data.plans(view)}, row, palette, 90)
+@dataclass(frozen=True)
+class Panels:
+    """A large picture of all candidates, and a small one for each of some; `shared` is drawn once."""
+
+    large: str
+    frame: Frame
+    small_frame: Frame
+    shared: str
+    small: Sequence[tuple[Row, str]]
 
 
-def curve(view: View, quantity: str, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw one candidate's learning curve: mean over seeds, band of the middle 80 %, the others in grey.
+LARGE, SMALL = (720, 260, 62), (270, 132, 48)  # width, height, room for the numbers on the left
 
-    `quantity` is "metric", or "loss" for validation (line) and training (dashes) together.
-    """
-    records = chart_data.curves(view)
+
+def curves(view: View, quantity: str, rows: Sequence[Row]) -> Panels:
+    """Return learning curves: "metric", or "loss" for validation (line) and training (dashes) together."""
     main = "metric" if quantity == "metric" else "val_loss"
-    names = ["metric"] if quantity == "metric" else ["train_loss", "val_loss"]
-    scale = alt.Scale(domain=chart_data.curve_limits(records, names), zero=False, nice=False)
-    fields: list[str | alt.FieldName] = [
-        "epoch",
-        *(f"{name}_{part}" for name in names for part in ("mean", "low", "high")),
-    ]
-    everyone = _chart("curves").transform_flatten(fields)
-    subject = everyone.transform_filter("datum.c == row")
+    names = ("metric",) if quantity == "metric" else ("val_loss", "train_loss")
+    all_rows = [row for row in view.rows if row.curves]
+    known = {(row.index, name): chart_data.curve(view, row, name) for row in all_rows for name in names}
+    y = chart_data.curve_limits(known.values())
+    epochs = [float(each) for row in all_rows[:1] for each in known[row.index, main].epoch]
+    x = (min(epochs[0], 1.0) if epochs else 0.0, max(epochs[-1], 1.0) if epochs else 1.0)
+    x = x if x[0] < x[1] else (x[0] - 1, x[1])
 
-    def line(chart: alt.Chart, field: str, **mark: Any) -> alt.Chart:
-        y = alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=4))
-        return chart.mark_line(clip=True, **mark).encode(x=_epochs(), y=y)
+    def context(frame: Frame) -> str:
+        lines = (known[row.index, main] for row in all_rows)
+        return "".join(frame.path(each.epoch, each.mean, "context") for each in lines)
 
-    layers = [
-        line(everyone, f"{main}_mean", strokeWidth=1).encode(
-            detail=alt.Detail("c:N"), color=alt.ColorValue(palette.context)
-        ),
-        subject.mark_area(opacity=0.16, clip=True).encode(
-            x=_epochs(),
-            y=alt.Y(f"{main}_low:Q", scale=scale),
-            y2=alt.Y2(f"{main}_high:Q"),
-            color=_colour(palette),
-        ),
-        line(subject, f"{main}_mean", strokeWidth=2).encode(color=_colour(palette)),
-    ]
-    if quantity != "metric":
-        dashes = line(subject, "train_loss_mean", strokeWidth=1.5, strokeDash=[4, 3])
-        layers.insert(2, dashes.encode(color=_colour(palette)))
-    tips = subject.mark_point(opacity=0, size=60).encode(
-        x=_epochs(), y=alt.Y(f"{main}_mean:Q", scale=scale), tooltip=_tips(*map(str, fields))
-    )
-    return _panel([*layers, tips], {"curves": records}, row, palette, PANEL_HEIGHT)
+    def subject(frame: Frame, row: Row) -> str:
+        drawn = known[row.index, main]
+        upper, lower = (
+            [point for point in map(frame.at, drawn.epoch, part) if None not in point]
+            for part in (drawn.high, drawn.low)
+        )
+        parts = [svg.tag("path", d=svg.band(upper, lower), class_="band")]  # type: ignore[arg-type]
+        parts += [
+            frame.path(known[row.index, n].epoch, known[row.index, n].mean, "dashes") for n in names[1:]
+        ]
+        return "".join([*parts, frame.path(drawn.epoch, drawn.mean, "subject")])
+
+    return _panels(view, rows, _frames(x, y), context, subject)
 
 
-def sweep(view: View, row: int, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw one candidate's tuning: mean score over the rates, every run a dot, the choice ringed.
+def sweep(view: View, rows: Sequence[Row]) -> Panels:
+    """Return the tuning: mean score over the rates, in a panel with every run, the choice ringed.
 
     The rates that are as good as the choice, within the margin, are shaded.
     """
-    records, runs = chart_data.sweep(view), chart_data.sweep_runs(view)
-    domain = chart_data.padded(chart_data.limits([r["mean"] for r in records] + [r["score"] for r in runs]))
-    rates = [r["lr"] for r in records]
-    x_scale = alt.Scale(type="log", domain=[min(rates) / 1.3, max(rates) * 1.3], nice=False)
-    x_axis = alt.Axis(title="learning rate", format="~g", tickCount=4, labelOverlap="greedy")
-    x, low = (alt.X(f"{field}:Q", scale=x_scale, axis=x_axis) for field in ("lr", "low"))
+    tuned = [row for row in view.rows if row.sweep]
+    rates = [point["lr"] for row in tuned for point in row.sweep]
+    x = (min(rates) / 1.3, max(rates) * 1.3)
 
-    def y(field: str) -> alt.Y:
-        scale = alt.Scale(domain=domain, zero=False, nice=False)
-        return alt.Y(f"{field}:Q", scale=scale, axis=alt.Axis(title=None, tickCount=4))
+    def mean_line(frame: Frame, row: Row, kind: str) -> str:
+        points = sorted(row.sweep, key=lambda point: point["lr"])
+        means = [chart_data.sweep_mean(view, point) for point in points]
+        return frame.path([point["lr"] for point in points], means, kind)
 
-    everyone = _chart("sweep")
-    subject = everyone.transform_filter("datum.c == row")
-    lost = subject.transform_filter("datum.lost > 0").encode(x=x, y=alt.YValue(alt.ExprRef("height - 7")))
-    as_good = _chart("rate_ranges").transform_filter("datum.c == row").mark_rect(clip=True)
-    layers = [
-        as_good.encode(x=low, x2=alt.X2("high:Q"), color=alt.ColorValue(palette.grid)),
-        everyone.mark_line(strokeWidth=1, clip=True).encode(
-            x=x, y=y("mean"), detail=alt.Detail("c:N"), color=alt.ColorValue(palette.context)
-        ),
-        _chart("sweep_runs")
-        .transform_filter("datum.c == row")
-        .mark_circle(size=14, opacity=0.5, clip=True)
-        .encode(x=x, y=y("score"), color=alt.ColorValue(palette.muted)),
-        subject.mark_line(strokeWidth=2, clip=True).encode(x=x, y=y("mean"), color=_colour(palette)),
-        subject.transform_filter("datum.chosen")
-        .mark_point(size=130, strokeWidth=2.5, filled=False, opacity=1)
-        .encode(x=x, y=y("mean"), color=_colour(palette)),
-        lost.mark_point(shape="cross", angle=45, size=60, filled=True, opacity=1).encode(
-            color=alt.ColorValue(palette.warn), tooltip=_tips("lr", "lost")
-        ),
-        subject.mark_point(opacity=0, size=80).encode(x=x, y=y("mean"), tooltip=_tips("lr", "mean")),
-    ]
-    data = {"sweep": records, "sweep_runs": runs, "rate_ranges": chart_data.rate_ranges(view)}
-    return _panel(layers, data, row, palette, PANEL_HEIGHT)
+    def context(frame: Frame) -> str:
+        return "".join(mean_line(frame, row, "context") for row in tuned)
+
+    def subject(frame: Frame, row: Row) -> str:
+        parts = [_dots(frame, view, point) for point in row.sweep] if frame.width == SMALL[0] else []
+        parts.append(mean_line(frame, row, "subject"))
+        return "".join([*parts, *(_choice(frame, view, point) for point in row.sweep)])
+
+    large, _ = _frames(x, chart_data.sweep_limits(view, runs=False), log_x=True)
+    _, small = _frames(x, chart_data.sweep_limits(view), log_x=True)
+    return _panels(view, rows, (large, small), context, subject, behind=_as_good)
 
 
-def _dots(rows: int, domain: list[float], title: str, palette: Palette) -> alt.Chart:
-    """Draw one dot per run."""
-    dots = _chart("runs").mark_circle(size=16, opacity=0.5, clip=True)
-    return dots.encode(
-        x=_x("score", title, domain),
-        y=_y(rows),
-        color=alt.ColorValue(palette.muted),
-        tooltip=_tips("name", "run", "score"),
+def plans(view: View, rows: Sequence[Row]) -> Panels:
+    """Return the schedules; the axis is logarithmic if their peaks differ more than tenfold."""
+    planned = [row for row in view.rows if row.plan]
+    peaks = [max(row.plan) for row in planned if max(row.plan) > 0] or [1.0]
+    end = max(row.plan_epochs[-1] for row in planned) or 1.0
+    is_log = max(peaks) > 10 * min(peaks)
+    lowest = min((rate for row in planned for rate in row.plan if rate > 0), default=1.0)
+    y = (max(lowest, max(peaks) / 1e4), max(peaks) * 1.2) if is_log else (0.0, max(peaks) * 1.05)
+
+    def draw(frame: Frame, row: Row, kind: str) -> str:
+        kept = chart_data.corners(row.plan_epochs, row.plan)
+        return frame.path([row.plan_epochs[i] for i in kept], [row.plan[i] for i in kept], kind)
+
+    def context(frame: Frame) -> str:
+        return "".join(draw(frame, row, "context") for row in planned)
+
+    frames = _frames((0.0, end), y, log_y=is_log)
+    return _panels(view, rows, frames, context, lambda frame, row: draw(frame, row, "subject"))
+
+
+def _frames(
+    x: tuple[float, float], y: tuple[float, float], log_x: bool = False, log_y: bool = False
+) -> tuple[Frame, Frame]:
+    (width, height, left), (small_width, small_height, small_left) = LARGE, SMALL
+    return (
+        Frame(width, height, left, x, y, log_x, log_y),
+        Frame(small_width, small_height, small_left, x, y, log_x, log_y),
     )
 
 
-def _bars(rows: int, domain: list[float], title: str, palette: Palette) -> alt.Chart:
-    """Draw bars as high as the number of runs with about the same score."""
-    bars = _chart("runs").mark_rect(opacity=0.5, clip=True)
-    return bars.encode(
-        x=_x("low", title, domain),
-        x2=alt.X2("high:Q"),
-        y=_y(rows, "top"),
-        y2=alt.Y2("bottom:Q"),
-        color=alt.ColorValue(palette.muted),
-        tooltip=_tips("name", "runs", "low", "high"),
+def _panels(
+    view: View,
+    rows: Sequence[Row],
+    frames: tuple[Frame, Frame],
+    context: Callable[[Frame], str],
+    subject: Callable[[Frame, Row], str],
+    behind: Callable[[Frame, Row], str] = lambda frame, row: "",
+) -> Panels:
+    """Return the pictures: `context` once, and over it the `subject` of the recommended row, or of each.
+
+    What is `behind` lies under the context in the large picture.
+    """
+    large, small = frames
+    chosen = view.recommended if view.recommended in rows else None
+    shade = "" if chosen is None else behind(large, chosen)
+    drawn = "" if chosen is None else subject(large, chosen)
+    shared = small.axes() + context(small)
+    each = [(row, behind(small, row) + subject(small, row)) for row in rows]
+    return Panels(shade + large.axes() + context(large) + drawn, large, small, shared, each)
+
+
+def _as_good(frame: Frame, row: Row) -> str:
+    """Return the shade of the rates that are as good as the chosen one."""
+    if not row.lr_range:
+        return ""
+    low, high = (frame.across(end) or 0.0 for end in row.lr_range or ())
+    height = frame.height - frame.top - frame.bottom
+    return svg.tag("rect", x=low, y=frame.top, width=max(high - low, 1.0), height=height, class_="as-good")
+
+
+def _dots(frame: Frame, view: View, point: RatePoint) -> str:
+    x = frame.across(point["lr"]) or 0.0
+    low, high = frame.y
+    places = (
+        frame.down(score) or 0.0 for score in chart_data.sweep_scores(view, point) if low <= score <= high
     )
+    dots = "".join(f"M{x:.1f} {y:.1f}h0" for y in sorted({round(place, 1) for place in places}))
+    return svg.tag("path", d=dots, class_="dots") if dots else ""
 
 
-def _estimates(data: str, rows: int, domain: list[float], title: str, palette: Palette) -> list[alt.Chart]:
-    """Draw name, number, interval and mean of each row; names give way to numbers when space is short."""
-    base, x = _chart(data), _x("mean", title, domain)
-    words = {"baseline": "middle", "fontSize": 12}
-    return [
-        base.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=3, clip=True)
-        .encode(x=_x("low", title, domain), x2=alt.X2("high:Q"), y=_y(rows), color=_colour(palette)),
-        base.transform_filter("isValid(datum.mean)")
-        .mark_point(shape="diamond", filled=True, size=120, opacity=1, clip=True)
-        .encode(x=x, y=_y(rows), color=_colour(palette), tooltip=_tips("name", "text")),
-        base.mark_text(align="left", limit=alt.ExprRef("width - 190"), fontWeight=600, **words).encode(
-            x=alt.XValue(2), y=_y(rows, "label"), text=alt.Text("name:N"), color=_colour(palette)
-        ),
-        base.mark_text(align="right", **words).encode(
-            x=alt.XValue("width"),
-            y=_y(rows, "label"),
-            text=alt.Text("text:N"),
-            color=alt.ColorValue(palette.muted),
-        ),
-    ]
-
-
-def _upright(data: str, domain: list[float], title: str, palette: Palette) -> alt.Chart:
-    """Draw a dashed vertical line at `at`."""
-    rule = _chart(data).mark_rule(strokeDash=[3, 3])
-    return rule.encode(x=_x("at", title, domain), color=alt.ColorValue(palette.muted))
-
-
-def _chart(data: str) -> alt.Chart:
-    """Begin a layer on data by name; `finish` brings the data, once for all layers."""
-    return alt.Chart(alt.NamedData(data))
-
-
-def _x(field: str, title: str, domain: list[float]) -> alt.X:
-    axis = alt.Axis(title=title, tickCount=6, labelOverlap="greedy")
-    return alt.X(f"{field}:Q", scale=alt.Scale(domain=domain, nice=False, zero=False), axis=axis)
-
-
-def _epochs() -> alt.X:
-    return alt.X("epoch:Q", axis=alt.Axis(title="epoch", tickCount=5), scale=alt.Scale(nice=False))
-
-
-def _y(rows: int, field: str = "y") -> alt.Y:
-    """Place by row number, the first row on top."""
-    scale = alt.Scale(domain=[rows - 0.5, -0.5], nice=False, zero=False)
-    return alt.Y(f"{field}:Q", scale=scale, axis=None)
-
-
-def _colour(palette: Palette) -> Any:
-    return alt.condition("datum.use", alt.value(palette.accent), alt.value(palette.ink))
-
-
-def _tips(*fields: str) -> list[alt.Tooltip]:
-    return [alt.Tooltip(f"{field}:N", title=field.replace("_", " ")) for field in fields]
-
-
-def _panel(layers: list[alt.Chart], data: Data, row: int, palette: Palette, height: int) -> alt.LayerChart:
-    finished = finish(layers, data, palette, height)
-    finished["params"] = [alt.VariableParameter(name="row", value=row)]
-    return finished
+def _choice(frame: Frame, view: View, point: RatePoint) -> str:
+    """Return the ring of the chosen rate, or the cross of a rate that lost runs."""
+    x, y = frame.at(point["lr"], chart_data.sweep_mean(view, point))
+    if chart_data.has_lost(point):
+        return svg.tag(
+            "path", d=f"M{x or 0:.1f} {frame.height - frame.bottom - 8}m-4 -4l8 8m0 -8l-8 8", class_="lost"
+        )
+    if not point["chosen"] or x is None or y is None:
+        return ""
+    return svg.tag("circle", cx=x, cy=y, r=5, class_="ring")

@@ -1,77 +1,85 @@
 """The answer as one offline HTML file, and as a small piece of HTML for a notebook.
 
-The file loads nothing: style, script, data and the drawing library are inside, and its content security
-policy forbids every request. Equal input gives an equal file.
+The file loads nothing: style, pictures and code are inside, and its content security policy forbids every
+request. Nothing on it needs a script but the buttons that copy. Equal input gives an equal file.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from functools import cache
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any
 
-from stepsize.errors import MissingExtra
 from stepsize.number_format import finite, plain, rate, share
+from stepsize.report import charts, score_rows
 from stepsize.report.captions import Words
-from stepsize.report.chart_data import many_runs, thin
-from stepsize.report.page_templates import inline, template
-from stepsize.report.view_model import Row, View, view
+from stepsize.report.chart_data import thin
+from stepsize.report.difference_picture import difference_picture
+from stepsize.report.differences import differences
+from stepsize.report.explanations import explanations
+from stepsize.report.page_templates import inline, preformatted, template
+from stepsize.report.recipe import FRAMEWORKS, Recipe, readable_recipe
+from stepsize.report.view_model import View, view
 from stepsize.verdict.answer import Answer, DataFacts, Details
 
 PANELS = 12  # more would not help a reader; the tables still hold every candidate
 CLASSES = 20
+MOST_SCORES = 4000  # in the table of every run
 SYMBOLS = {"better": "▲", "worse": "▼", "equivalent": "≈", "not shown": "?", "diverged": "✕"}
 
 
 def render(answer: Answer, details: Details) -> str:
-    """Write the whole report as one HTML file of about a megabyte that needs no network.
+    """Write the whole report as one HTML file that needs no network.
 
-    Raises MissingExtra when altair, vl-convert-python or jinja2 is not installed.
+    Raises: MissingExtra if jinja2 is not installed.
     """
     shown = view(answer, details)
-    panel_rows = _panel_rows(shown)
-    charts, datasets = _charts(shown, panel_rows)
-    left_out = len(shown.rows) - PANELS
+    drawn = _charts(shown)
+    scores = score_rows.scores(shown)
+    picture = differences(shown)
+    steps = readable_recipe(answer)
     return template("page.html.jinja").render(
         view=shown,
         say=Words(shown),
         symbols=SYMBOLS,
         rate=rate,
         spark_path=spark_path,
-        sections=_sections(shown, charts),
-        charts=charts,
-        datasets=datasets,
-        panel_rows=panel_rows,
+        picture=picture,
+        scores=scores,
+        score_notes="" if scores is None else score_rows.notes(scores),
+        row_height=score_rows.HEIGHT,
+        charts=drawn,
+        codes={} if steps is None else {to: preformatted(code) for to, code in steps.codes().items()},
+        frameworks=FRAMEWORKS,
+        command="" if steps is None else steps.export_command,
+        explanations=explanations(shown),
+        sections=_sections(shown, drawn, steps, picture, scores),
         hidden=f" Shown for the best {PANELS}, the baseline and the recommended candidate."
-        if left_out > 0
+        if len(shown.rows) > PANELS
         else "",
-        many_runs=many_runs(shown),
+        lists_scores=sum(len(row.scores) for row in shown.rows) <= MOST_SCORES,
         seeds=answer["study"]["seeds"],
         data_pairs=_data_pairs(shown),
         shares=_shares(shown.data),
         download=_download(answer),
         css=inline("page.css"),
         script=inline("page.js"),
-        bundle=_library() if charts else "",
     )
 
 
-def prepare() -> None:
-    """Load what `render` needs, which takes about two seconds; a thread can do it during training."""
-    import_module("stepsize.report.charts")
-    _library()
-    template("page.html.jinja")
-
-
 def fragment(answer: Answer, details: Details) -> str:
-    """Write verdict, table and warnings as HTML without scripts, for `_repr_html_` in a notebook.
+    """Write verdict, picture and table as HTML without scripts or styles, for `_repr_html_` in a notebook.
 
-    Raises MissingExtra when jinja2 is not installed.
+    Code hosts keep all of it when they show a saved notebook.
+
+    Raises: MissingExtra if jinja2 is not installed.
     """
-    return template("fragment.html.jinja").render(view=view(answer, details))
+    from markupsafe import Markup
+
+    shown = view(answer, details)
+    picture = Markup(difference_picture(answer, details).as_img()) if differences(shown) else ""
+    return template("fragment.html.jinja").render(view=shown, picture=picture)
 
 
 def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
@@ -90,53 +98,34 @@ def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
     return "M" + "L".join(points)
 
 
-def _charts(shown: View, panel_rows: Mapping[str, list[Row]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return one specification per kind of picture that has something to show, and the data of all."""
-    from stepsize.report import chart_theme, charts
-
-    specs: dict[str, Any] = {}
-    datasets: dict[str, Any] = {}
-    # Altair checks every piece against its schema as it is made; the tests do that once for all readers.
-    with chart_theme.unchecked():
-        if any(row.mean is not None for row in shown.rows):
-            specs["results"] = charts.results(shown, chart_theme.PAGE)
-        if any(row.gap is not None for row in shown.rows):
-            specs["differences"] = charts.differences(shown, chart_theme.PAGE)
-        if rows := panel_rows["curves"]:
-            specs["metric"] = charts.curve(shown, "metric", rows[0].index, chart_theme.PAGE)
-            specs["loss"] = charts.curve(shown, "loss", rows[0].index, chart_theme.PAGE)
-        if rows := panel_rows["sweep"]:
-            specs["sweep"] = charts.sweep(shown, rows[0].index, chart_theme.PAGE)
-        if rows := panel_rows["plans"]:
-            specs["plans"] = charts.all_plans(shown, chart_theme.PAGE)
-            specs["plan"] = charts.plan(shown, rows[0].index, chart_theme.PAGE)
-        for key, chart in specs.items():
-            specs[key], data = chart_theme.apart(chart)
-            datasets |= data
-    return specs, datasets
-
-
-def _panel_rows(shown: View) -> dict[str, list[Row]]:
+def _charts(shown: View) -> dict[str, charts.Panels]:
+    """Return the pictures of the details that have something to show."""
     rows = [row for row in shown.rows if row.index < PANELS or row.baseline or row.recommended]
-    return {
-        "curves": [row for row in rows if row.curves],
-        "sweep": [row for row in rows if row.sweep],
-        "plans": [row for row in rows if row.plan],
-    }
+    drawn: dict[str, charts.Panels] = {}
+    if with_curves := [row for row in rows if row.curves]:
+        drawn["metric"] = charts.curves(shown, "metric", with_curves)
+        drawn["loss"] = charts.curves(shown, "loss", with_curves)
+    if tuned := [row for row in rows if row.sweep]:
+        drawn["sweep"] = charts.sweep(shown, tuned)
+    if planned := [row for row in rows if row.plan]:
+        drawn["plans"] = charts.plans(shown, planned)
+    return drawn
 
 
-def _sections(shown: View, charts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _sections(
+    shown: View, drawn: dict[str, charts.Panels], steps: Recipe | None, picture: Any, scores: Any
+) -> list[tuple[str, str]]:
     present = {
-        "candidates": ("Candidates", True),
+        "picture": ("Picture", picture is not None),
+        "use": ("Use it", steps is not None),
         "warnings": ("Warnings", bool(shown.warnings)),
+        "candidates": ("Candidates", True),
         "notes": ("Notes", bool(shown.notes)),
-        "results": ("Final results", "results" in charts),
-        "differences": ("Differences", "differences" in charts),
-        "curves": ("Learning curves", "metric" in charts),
-        "sweep": ("Sweep", "sweep" in charts),
-        "schedules": ("Schedules", "plans" in charts),
+        "results": ("Every run", scores is not None),
+        "sweep": ("Learning rates", "sweep" in drawn),
+        "curves": ("Learning curves", "metric" in drawn),
+        "schedules": ("Schedules", "plans" in drawn),
         "data": ("Data", True),
-        "cost": ("Cost", True),
         "repeat": ("Run it again", True),
     }
     return [(key, title) for key, (title, there) in present.items() if there]
@@ -148,16 +137,13 @@ def _data_pairs(shown: View) -> list[tuple[str, str]]:
     if data["rows"] is not None:
         pairs += [("rows", f"{data['rows']:,}"), ("features", str(data["features"]))]
     pairs += [(part, f"{about['rows']:,} rows") for part, about in data["parts"].items()]
-    if finite(data["majority_baseline"]) is not None and data["kind"] != "regression":
-        pairs.append(
-            ("always answering the most common class scores", share(data["majority_baseline"], decimals=1))
-        )
+    pairs += [(name, text) for name, text, _ in shown.references]
     if (step := finite(data["sample_value"])) is not None:
         pairs.append(("one validation row is worth", shown.scale.step(step)))
     return [*pairs, ("source", data["source"])] if data["source"] else pairs
 
 
-def _shares(data: DataFacts) -> list[tuple[str, list[str]]]:
+def _shares(data: DataFacts) -> list[tuple[str, Sequence[str]]]:
     """Return the share of each class in each part; of many classes, the first few."""
     parts = [part.get("shares", {}) for part in data["parts"].values()]
     rows = [(name, [share(part.get(name), decimals=1) for part in parts]) for name in data["classes"]]
@@ -169,17 +155,3 @@ def _shares(data: DataFacts) -> list[tuple[str, list[str]]]:
 def _download(answer: Answer) -> str:
     text = json.dumps(plain(answer), allow_nan=False, ensure_ascii=False)
     return base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
-
-
-@cache
-def _library() -> Any:
-    """Return Vega, Vega-Lite and vega-embed as one script; cached, because bundling it is slow."""
-    from markupsafe import Markup
-
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MissingExtra("vl-convert-python", "report") from error
-    return Markup(
-        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
-    )

@@ -35,6 +35,13 @@ def _visible(value: Any) -> Any:
     return safe(value) if type(value) is str else value
 
 
+def preformatted(text: str) -> Any:
+    """Return text of several lines for a page; other control characters become visible."""
+    from markupsafe import Markup, escape
+
+    return Markup("\n").join(escape(safe(line)) for line in text.split("\n"))
+
+
 def inline(name: str) -> Any:
     """Return the text of a style or a script, to be put into a page as it is."""
     from markupsafe import Markup

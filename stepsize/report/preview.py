@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 from collections.abc import Sequence
@@ -13,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import MissingExtra, ScheduleError
+from stepsize.errors import ScheduleError
 from stepsize.output_files import PICTURE, check_output, write_output
+from stepsize.report.pictures import png
 from stepsize.report.terminal import schedule_sparkline
 from stepsize.report.terminal_text import ascii_only, pad, shorten, wrap
 from stepsize.schedules import Plan, picture
@@ -95,7 +95,7 @@ def draw(plans: Sequence[Plan], path: Path) -> None:
     check_output("output", path, PICTURE)
     drawn = picture.svg(plans)
     if ending == ".png":
-        content = _png(drawn)
+        content = png(drawn)
     elif ending == ".html":
         content = _page(plans, drawn).encode()
     else:
@@ -130,14 +130,6 @@ def _readable(curve: picture.Curve, unit: int) -> dict[str, Any]:
     at = np.unique(np.linspace(0, last, min(READ, last + 1)).round().astype(np.int64))
     rates = [f"{rate:.6g}" for rate in curve.values[at]]
     return {"spec": curve.label, "unit": unit, "at": at.tolist(), "rates": rates}
-
-
-def _png(drawn: str) -> bytes:
-    try:
-        converter: Any = importlib.import_module("vl_convert")
-    except ModuleNotFoundError as error:
-        raise MissingExtra(str(error.name), "report") from None
-    return converter.svg_to_png(drawn, scale=2)
 
 
 def _lines(plan: Plan, width: int, ascii: bool) -> list[str]:

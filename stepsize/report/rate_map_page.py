@@ -16,6 +16,7 @@ from stepsize.number_format import MISSING, Scale, rate, rounded
 from stepsize.rate_map.answer import MapAnswer, RateAnswer, RateMapAnswer
 from stepsize.report.page_templates import inline, template
 from stepsize.report.rate_map import cost_text, optimizer_text, scale_of
+from stepsize.report.svg import nice_steps
 
 WIDTH, HEIGHT = 720, 250  # of the large picture, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 26, 34  # room for axes and the names of the zones
@@ -218,15 +219,3 @@ def _path(series: Sequence[float | None], low: float, high: float) -> str:
             share = (min(value, high) - low) / (high - low)
             points.append(f"{round(number * width / last, 1):g} {round((1 - share) * height, 1):g}")
     return "M" + "L".join(points) if points else ""
-
-
-def nice_steps(low: float, high: float) -> list[float]:
-    """Return two to five round numbers between `low` and `high`.
-
-    >>> nice_steps(61.2, 93.4), nice_steps(0.431, 0.4395)
-    ([70.0, 80.0, 90.0], [0.432, 0.434, 0.436, 0.438])
-    """
-    size = 10.0 ** math.floor(math.log10(high - low))
-    step = next(step for times in (0.2, 0.5, 1, 2) if (high - low) / (step := times * size) <= 5.5)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]

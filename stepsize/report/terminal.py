@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from stepsize.number_format import rate_range
+from stepsize.number_format import MISSING, rate_range
 from stepsize.report.terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
 from stepsize.report.view_model import Row, View, view
 from stepsize.verdict.answer import Answer, Details
@@ -64,14 +64,35 @@ def render(
         "",
         *_table(shown, width, spell, paint, ascii),
         "",
-        *(paint(line, _BOLD) for line in wrap(spell(shown.sentence), width)),
+        *(paint(line, _BOLD) for line in wrap(spell(shown.headline), width)),
+        *wrap(spell(shown.sentence), width),
     ]
     if shown.notes:
         lines += ["", *_items(map(spell, shown.notes), width, "- ")]
     if shown.warnings:
         lines += ["", *(paint(line, _WARN) for line in _items(map(spell, shown.warnings), width, "! "))]
     lines += ["", *(paint(line, _DIM) for line in wrap(spell(shown.cost), width))]
+    if shown.next_words:
+        lines += ["", *_command(shown.next_words, width, spell)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _command(words: Sequence[str], width: int, spell: Callable[[str], str]) -> list[str]:
+    """Return the next command, over lines that end in a backslash if it is long, so that it can be copied."""
+    parts: list[str] = []
+    for word in map(spell, words):
+        if parts and parts[-1].startswith("--") and " " not in parts[-1]:
+            parts[-1] += f" {word}"  # an option stays with its value
+        else:
+            parts.append(word)
+    lines = ["Next:"]
+    for part in parts:
+        if cell_width(lines[-1]) + cell_width(part) + 3 > width and lines[-1] != "Next:":
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {part}"
+    is_fitting = all(cell_width(line) <= width for line in lines)
+    return lines if is_fitting else wrap(spell(f"Next: {' '.join(words)}"), width, rest="  ")
 
 
 _BOLD, _DIM, _ACCENT, _WARN = "1", "2", "1;36", "33"
@@ -92,19 +113,26 @@ def _columns(shown: View, ascii: bool, picture_cells: int) -> list[Column]:
         Column("lr", 3, lambda row: row.lr),
         Column("as good", 9, lambda row: rate_range(row.lr_range)),
         Column(shown.scale.title, 0, lambda row: row.score),
+        Column("error", 2, lambda row: row.error),
         Column("sd", 6, lambda row: row.sd),
         Column("runs", 1 if any_diverged else 7, lambda row: row.runs),
         Column("vs baseline", 0, lambda row: row.difference),
         Column("P(better)", 5, lambda row: row.p_better),
         Column("p (Holm)", 4, lambda row: row.p_holm),
         Column("verdict", 0, lambda row: row.verdict, right=False),
-        Column("schedule", 8, lambda row: row.spec + (f"; {row.settings}" if row.settings else ""), False),
+        Column("schedule", 8, _spec_and_settings, False),
     ]
     needed = {
-        8: any(row.spec != row.name or row.settings for row in shown.rows),
-        9: any(row.lr_range for row in shown.rows),
+        "schedule": any(row.spec != row.name or row.shows_settings for row in shown.rows),
+        "as good": any(row.lr_range for row in shown.rows),
+        "lr": any(row.lr != MISSING for row in shown.rows),
+        "error": any(row.error != MISSING for row in shown.rows),
     }
-    return [column for column in columns if needed.get(column.rank, True)]
+    return [column for column in columns if needed.get(column.title, True)]
+
+
+def _spec_and_settings(row: Row) -> str:
+    return row.spec + (f"; {row.settings}" if row.shows_settings else "")
 
 
 def _table(

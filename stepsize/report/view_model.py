@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import mean
 from typing import Any
 
 from stepsize.number_format import (
@@ -20,8 +21,10 @@ from stepsize.number_format import (
     pace,
     ranges,
     rate,
+    rounded,
     share,
 )
+from stepsize.report.recipe import next_words
 from stepsize.report.selection import left_out, shown_candidates
 from stepsize.verdict.answer import (
     Answer,
@@ -35,7 +38,7 @@ from stepsize.verdict.answer import (
     StudyPart,
     Tuning,
 )
-from stepsize.verdict.formatting import scale_of, written
+from stepsize.verdict.formatting import scale_of, settings_text, written
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Row:
     name: str
     spec: str
     settings: str
+    shows_settings: bool
     baseline: bool
     recommended: bool
     in_best_set: bool
@@ -56,6 +60,7 @@ class Row:
     runs: str
     score: str
     sd: str
+    error: str
     difference: str
     p_holm: str
     p_better: str
@@ -73,7 +78,10 @@ class Row:
 
 @dataclass(frozen=True)
 class View:
-    """A whole answer, ready to arrange."""
+    """A whole answer, ready to arrange.
+
+    `references` are scores for scale: their names, and their values as text and as numbers.
+    """
 
     title: str
     subtitle: str
@@ -81,7 +89,9 @@ class View:
     baseline: str
     margin: float
     margin_text: str
+    headline: str
     sentence: str
+    references: list[tuple[str, str, float]]
     recommended: Row | None
     all_diverged: bool
     rows: list[Row]
@@ -94,6 +104,7 @@ class View:
     protocol: list[tuple[str, str]]
     seeds: str
     command: str
+    next_words: list[str]
     fingerprint: str
     versions: Mapping[str, str]
 
@@ -111,7 +122,9 @@ def view(answer: Answer, details: Details) -> View:
         baseline=protocol["baseline"],
         margin=protocol["margin"],
         margin_text=scale.step(protocol["margin"]),
+        headline=verdict["headline"],
         sentence=verdict["sentence"],
+        references=_references(answer, scale),
         recommended=next((row for row in rows if row.recommended), None),
         all_diverged=verdict["status"] == "all_diverged",
         rows=rows,
@@ -124,6 +137,7 @@ def view(answer: Answer, details: Details) -> View:
         protocol=_protocol_lines(protocol, scale),
         seeds=ranges(study["seeds"]),
         command=study["command"],
+        next_words=next_words(answer),
         fingerprint=study["fingerprint"],
         versions=study["versions"],
     )
@@ -140,6 +154,7 @@ def _row(index: int, candidate: CandidateAnswer, answer: Answer, details: Detail
         name=name,
         spec=candidate["spec"],
         settings=_settings(candidate["settings"]),
+        shows_settings=bool(candidate["settings"]) and not _names_settings(name, candidate["settings"]),
         baseline=is_baseline,
         recommended=name == answer["verdict"]["recommended"],
         in_best_set=bool(candidate["in_best_set"]),
@@ -150,6 +165,7 @@ def _row(index: int, candidate: CandidateAnswer, answer: Answer, details: Detail
         runs=f"{n - diverged}/{n}" if diverged else str(n),
         score=MISSING if lost else scale.plus_minus(candidate["mean"], candidate["ci95"]),
         sd=MISSING if lost else scale.number(candidate["sd"]),
+        error=MISSING if lost or candidate["error"] is None else rounded(candidate["error"], 3),
         difference=scale.plus_minus(gap.get("mean"), gap.get("ci95"), signed=True),
         p_holm=p_value(gap.get("p_holm")),
         p_better=share(gap.get("p_better")),
@@ -172,6 +188,23 @@ def _interval(interval: Any) -> list[float] | None:
 
 def _settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {written(value)}" for key, value in settings.items())
+
+
+def _names_settings(name: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether the name of a candidate has its settings in it, as its default name does."""
+    return settings_text(settings) in name or _settings(settings) in name
+
+
+def _references(answer: Answer, scale: Scale) -> list[tuple[str, str, float]]:
+    """Return what a constant answer and simple models score, for scale."""
+    data, metric = answer["data"], answer["study"]["protocol"]["metric"]
+    named = []
+    constant = finite(data["majority_baseline"])
+    if constant is not None and metric == data["baseline_metric"]:
+        what = "mean of the training rows" if data["kind"] == "regression" else "most common class"
+        named.append((f"always the {what}", constant))
+    named += [(each["name"], mean(each["scores"])) for each in data["references"]]
+    return [(name, f"{scale.number(value)} {scale.unit}".strip(), value) for name, value in named]
 
 
 def _subtitle(study: StudyPart) -> str:
@@ -215,7 +248,7 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
-_IF_ANY = ("batch_size", "folds", "budget")
+_IF_ANY = ("batch_size", "folds", "budget", "model_notes")
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
@@ -223,7 +256,7 @@ def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
     return [
         (_LABELS.get(key, key.replace("_", " ")), _protocol_text(key, value, scale))
         for key, value in protocol.items()
-        if value is not None or key not in _IF_ANY
+        if value not in (None, []) or key not in _IF_ANY
     ]
 
 

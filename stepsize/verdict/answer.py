@@ -81,6 +81,13 @@ class PartFacts(TypedDict):
     sd: NotRequired[Annotated[float, "standard deviation of the target; for a regression only"]]
 
 
+class Reference(TypedDict):
+    """A simple model on the splits of the study, for scale."""
+
+    name: Annotated[str, "`logistic regression` or `linear regression`, by scikit-learn"]
+    scores: Annotated[list[float], "its score on each of the first seeds, on the rows of that seed"]
+
+
 class DataFacts(TypedDict):
     """The data, and how much a score on them can tell."""
 
@@ -107,6 +114,10 @@ class DataFacts(TypedDict):
     ]
     notes: Annotated[list[str], "how the data was read"]
     source: Annotated[str | None, "where the data comes from"]
+    references: Annotated[list[Reference], "simple models on the same splits; empty where there is none"]
+    target_spreads: Annotated[
+        list[float], "standard deviation of the target in the validation rows of each seed; empty without R2"
+    ]
 
 
 class VersusBaseline(TypedDict):
@@ -150,6 +161,10 @@ class CandidateAnswer(TypedDict):
         "t-interval of the mean over seeds; where a score moves in steps (1/116 for one of 116 rows), its "
         "spread is at least that of one step",
     ]
+    error: Annotated[
+        float | None,
+        "root mean squared error in the units of the target, mean over seeds; null unless the metric is R2",
+    ]
     ci95_new_rows: Annotated[
         list[float] | None, "95 % interval of the mean on new rows of the same population; null if not known"
     ]
@@ -179,7 +194,8 @@ class Verdict(TypedDict):
         Literal["decided", "budget"] | None,
         "why a study that adds seeds until it is decided stopped; null for any other",
     ]
-    sentence: Annotated[str, "the conclusion in one sentence"]
+    headline: Annotated[str, "what to use, in a plain sentence without numbers"]
+    sentence: Annotated[str, "the conclusion in one sentence, with its numbers"]
 
 
 class Cost(TypedDict):

@@ -38,10 +38,9 @@ def validation_note(data: DataFacts, protocol: Protocol) -> str:
     if protocol["metric"] != data["baseline_metric"] or baseline is None:
         return f"{part}."
     if data["kind"] == "regression":
-        zero, one = ("0 %", "100 %") if protocol["share"] else ("0", "1")
         return (
-            f"{part}: always predicting the mean of the training rows scores about {zero}, and a perfect "
-            f"model scores {one}."
+            f"{part}: always predicting the mean of the training rows scores about 0, and a perfect model "
+            "scores 1."
         )
     constant, worth = f"scores {100 * baseline:.1f} %", f"worth {points(100 * (step or 0.0))}"
     if data["kind"] == "multilabel":

@@ -9,7 +9,7 @@ from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.study.study import FEWEST_HALVED
-from stepsize.verdict import data_notes
+from stepsize.verdict import data_notes, references
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import attribution_notes, credit
 from stepsize.verdict.formatting import (
@@ -88,6 +88,7 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
         *data_notes.notes(answer["data"], study["protocol"]),
         *_split_notes(answer),
         *_new_rows_notes(answer),
+        *references.notes(answer),
         *_tuning_notes(study["protocol"]),
         *_rates_as_good(answer),
         *look_notes(answer, decision),
@@ -189,6 +190,7 @@ def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> li
         *_rates_at_edge(answer["candidates"]),
         *_diverged_runs(answer, divergences),
         *_useless_scores(answer),
+        *references.warnings(answer),
         *_scores_that_do_not_vary(answer),
     ]
 

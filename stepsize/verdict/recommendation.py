@@ -53,7 +53,7 @@ def _tuning_error(scores: Scores, name: str) -> TuningError | None:
 
 
 def verdict_of(study: Study, decision: Decision) -> Verdict:
-    """Return the verdict, its sentence still empty."""
+    """Return the verdict, its headline and sentence still empty."""
     if decision.recommended is None or decision.reason is None:
         return Verdict(
             status="all_diverged",
@@ -63,6 +63,7 @@ def verdict_of(study: Study, decision: Decision) -> Verdict:
             seeds_needed=None,
             seeds_enough=False,
             stopped=None,
+            headline="",
             sentence="",
         )
     note = seeds_note(decision)
@@ -74,6 +75,7 @@ def verdict_of(study: Study, decision: Decision) -> Verdict:
         seeds_needed=None if note is None else note.seeds * (study.facts["protocol"].get("folds") or 1),
         seeds_enough=note is not None and note.enough,
         stopped=_stopped(study, decision),
+        headline="",
         sentence="",
     )
 

@@ -14,7 +14,7 @@ from stepsize.study.looks import Look
 from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
-from stepsize.verdict import equal_schedules, findings, function_checks
+from stepsize.verdict import equal_schedules, findings, function_checks, references
 from stepsize.verdict.answer import (
     Answer,
     CandidateAnswer,
@@ -24,6 +24,7 @@ from stepsize.verdict.answer import (
     StudyPart,
     Tuning,
 )
+from stepsize.verdict.headline import headline
 from stepsize.verdict.look_notes import budget_warnings
 from stepsize.verdict.new_rows import new_rows
 from stepsize.verdict.recommendation import judge_step, verdict_of, versus
@@ -33,6 +34,7 @@ from stepsize.verdict.scores import Scores
 UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None, "budget": None, "model_notes": []}
 UNKNOWN_DATA = {
     "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
+    "references": [], "target_spreads": [],
 }  # fmt: skip
 
 
@@ -54,6 +56,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
         for step, each in study.last_steps
         if (divergence := judged[step][0].divergence(each.name)) is not None
     }
+    answer["verdict"]["headline"] = headline(answer, decision)
     answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)
     answer["notes"] = [
         *findings.notes(answer, decision),
@@ -128,6 +131,7 @@ def _candidate(
         mean=whole.mean,
         sd=whole.sd,
         ci95=None if whole.ci95 is None else list(whole.ci95),
+        error=references.error(by_run, study.facts["data"].get("target_spreads", [])),
         ci95_new_rows=new_rows(study, by_run),
         scores=[None if np.isnan(value) else value for value in by_run.tolist()],
         vs_baseline=None if comparison is None else versus(study.sign, comparison),

@@ -6,16 +6,12 @@ import base64
 import html as escaping
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-pytest.importorskip("altair")
-pytest.importorskip("vl_convert")
+pytest.importorskip("jinja2")
 
 from stepsize.report import html
 from stepsize.report.view_model import view
@@ -116,21 +112,84 @@ def test_sections_come_in_the_order_a_reader_needs(
 ) -> None:
     page = Page(rendered("lesson", studies["lesson"]()))
     assert [a["id"] for tag, a in page.tags if tag == "section"] == [
-        "candidates", "warnings", "notes", "results", "differences", "curves", "sweep", "schedules", "data",
-        "cost", "repeat",
+        "picture", "use", "warnings", "candidates", "notes", "results", "sweep", "curves", "schedules",
+        "data", "repeat",
     ]  # fmt: skip
 
 
-def test_the_recommended_schedule_is_ready_to_copy(studies: Studies) -> None:
+def test_it_opens_with_the_plain_headline_and_then_the_numbers(studies: Studies) -> None:
+    answer, details = studies["lesson"]()
+    text = html.render(answer, details)
+    assert f"<h1>{answer['verdict']['headline']}</h1>" in text
+    words = Page(text).text
+    assert words.index(answer["verdict"]["headline"]) < words.index(answer["verdict"]["sentence"])
+
+
+def codes(text: str) -> dict[str, str]:
+    """Return the code of every framework on a page."""
+    found = re.findall(r'id="code-(\w+)">.*?<code>(.*?)</code>', text, re.DOTALL)
+    return {to: escaping.unescape(code) for to, code in found}
+
+
+def test_the_code_of_four_frameworks_has_the_momentum_too(studies: Studies) -> None:
     answer, details = studies["lesson"]()
     chosen = next(c for c in answer["candidates"] if c["name"] == answer["verdict"]["recommended"])
-    chosen["settings"] = {"momentum": 0.8}
-    page = Page(html.render(answer, details))
-    assert page.all("button")[0]["data-copy"] == chosen["spec"]
-    assert f"{chosen['spec']}with momentum 0.8" in page.text
-    assert "on scaled" not in page.text
+    chosen["settings"] = {"momentum": 0.95}
+    text = html.render(answer, details)
+    found = codes(text)
+    assert list(found) == ["keras", "torch", "optax", "transformers"]
+    assert all("momentum=0.95" in code for code in found.values())
+    assert {a["data-copy"] for a in Page(text).all("button")} == {f"code-{to}" for to in found}
+    assert "with momentum 0.95" in Page(text).text
+    assert "on scaled" not in Page(text).text
     answer["data"]["scaled"] = ["inputs", "target"]
-    assert "with momentum 0.8on scaled inputs and target" in Page(html.render(answer, details)).text
+    text = html.render(answer, details)
+    assert "with momentum 0.95 on scaled inputs and target" in Page(text).text
+    assert all("The study scaled the inputs and the target" in code for code in codes(text).values())
+
+
+def test_the_code_on_the_page_runs(studies: Studies) -> None:
+    pytest.importorskip("torch")
+    import torch
+
+    names = {"model": torch.nn.Linear(2, 1)}
+    exec(codes(html.render(*studies["lesson"]()))["torch"], names)
+    (group,) = names["optimizer"].param_groups
+    assert group["momentum"] == 0.8
+    rate = next(c["lr"] for c in studies["lesson"]()[0]["candidates"] if c["name"] == "constant(lr)")
+    assert group["lr"] > 0
+    assert rate is not None
+
+
+def test_a_score_for_scale_stands_below_the_candidates(studies: Studies) -> None:
+    answer, details = studies["lesson"]()
+    answer["data"]["references"] = [{"name": "logistic regression", "scores": [0.8, 0.9]}]
+    words = Page(html.render(answer, details)).text
+    assert "for scale: always the most common class" in words
+    assert "for scale: logistic regression" in words
+    assert "85.0 %" in words
+
+
+def test_r2_is_a_number_and_the_error_stands_beside_it(studies: Studies) -> None:
+    answer, details = studies["lesson"]()
+    answer["study"]["protocol"].update(metric="r2", margin=0.005)
+    answer["data"].update(kind="regression", baseline_metric="r2", majority_baseline=0.0, references=[])
+    for number, candidate in enumerate(answer["candidates"]):
+        candidate["error"] = 50.0 + number
+    shown = view(answer, details)
+    assert shown.scale.title == "R2"
+    assert shown.rows[0].score.startswith("0.9")
+    assert "points" not in shown.margin_text
+    words = Page(html.render(answer, details)).text
+    assert "error" in words
+    assert all(row.error in words for row in shown.rows)
+
+
+def test_every_term_is_explained(studies: Studies) -> None:
+    words = Page(html.render(*studies["lesson"]())).text
+    assert "How to read this" in words
+    for term in ("points", "±", "P(better)", "p (Holm)", "margin", "not shown", "sd"):
+        assert term in words
 
 
 def test_without_scripts_the_table_has_every_number(
@@ -141,7 +200,7 @@ def test_without_scripts_the_table_has_every_number(
     for row in view(*study).rows:
         for cell in (row.name, row.lr, row.score, row.runs, row.difference, row.p_holm, row.verdict):
             assert cell in page.text
-    assert len(page.all("noscript")) == 2
+    assert not page.all("noscript")
 
 
 def test_tables_have_headers_and_pictures_have_words(
@@ -150,21 +209,20 @@ def test_tables_have_headers_and_pictures_have_words(
     page = Page(rendered("twelve", studies["twelve"]()))
     assert all(th.get("scope") in ("col", "row") for th in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
-    pictures = [a for _, a in page.tags if "data-chart" in a or a.get("class") == "spark"]
-    assert len(pictures) == 12 + 3 + 4 * 12
+    pictures = [a for tag, a in page.tags if tag == "svg" and "viewbox" in a]
+    assert len(pictures) == 4 + 5 * 12  # large ones, panels and pictures of plans
     assert all(a["role"] == "img" and a["aria-label"] for a in pictures)
     assert page.all("html")[0]["lang"] == "en"
 
 
 def test_many_candidates_get_a_dozen_panels_and_the_baseline(studies: Studies) -> None:
     text = html.render(*studies["many"]())
-    panels = [a for _, a in Page(text).tags if a.get("data-chart") == "plan"]
-    assert len(panels) in (12, 13)
+    assert text.count('href="#shared-plans"') in (12, 13)
     assert "Shown for the best 12" in text
 
 
 def test_the_file_is_small(studies: Studies, rendered: Callable[[str, Study], str]) -> None:
-    assert len(rendered("twelve", studies["twelve"]()).encode()) < 1_200_000
+    assert len(rendered("twelve", studies["twelve"]()).encode()) < 700_000
 
 
 def test_equal_input_gives_an_equal_file(studies: Studies, rendered: Callable[[str, Study], str]) -> None:
@@ -185,12 +243,13 @@ def test_a_hostile_name_stays_text(
     text = html.render(answer, details)
     page, harmless = Page(text), Page(rendered("not_tuned", studies["not_tuned"]()))
     assert not page.all("img")
-    assert len(page.all("script")) == len(harmless.all("script")) == 3
+    assert len(page.all("script")) == len(harmless.all("script")) == 1
     assert "{{7*7}}" in page.text
     assert "\x1b" not in text
-    data = json.loads(re.findall(r'id="charts">(.*?)</script>', text, re.DOTALL)[0])
-    assert any(record["name"] == hostile_name for record in data["datasets"]["means"])
-    assert not Page(html.fragment(answer, details)).all("img")
+    assert all(
+        (img["src"] or "").startswith("data:image/")
+        for img in Page(html.fragment(answer, details)).all("img")
+    )
 
 
 def test_the_answer_can_be_taken_out_again(study: Study) -> None:
@@ -199,65 +258,13 @@ def test_the_answer_can_be_taken_out_again(study: Study) -> None:
     assert taken == json.loads(json.dumps(study[0]).replace("NaN", "null"))
 
 
-def test_the_fragment_is_small_and_has_no_scripts(study: Study) -> None:
+def test_the_fragment_needs_no_script_and_no_style(study: Study) -> None:
     text = html.fragment(*study)
     page = Page(text)
     assert not page.all("script")
     assert not page.all("style")
-    assert " ".join(study[0]["verdict"]["sentence"].split()) in page.text
+    assert not [a for _, a in page.tags if "style" in a or "class" in a]
+    for sentence in (study[0]["verdict"]["headline"], study[0]["verdict"]["sentence"]):
+        assert " ".join(sentence.split()) in page.text
     assert len(page.all("tr")) == len(study[0]["candidates"]) + 1
-    assert len(text) < 1000 + 900 * len(study[0]["candidates"]) + 300 * len(study[0]["warnings"])
-
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom",
-]  # fmt: skip
-REPORT = """<script>addEventListener("load", () => setTimeout(() => {
-  const boxes = [...document.querySelectorAll("[data-chart]")];
-  const drawn = boxes.filter(box => box.querySelectorAll("svg path:not([d=''])").length > 3).length;
-  parent.postMessage({boxes: boxes.length, drawn, width: innerWidth,
-    needs: document.documentElement.scrollWidth,
-    colour: getComputedStyle(document.body).backgroundColor}, "*");
-}, 8000));</script>"""
-FRAME = """<!doctype html><body><iframe style="width:390px;height:2000px;border:0" srcdoc="{}"></iframe>
-<script>addEventListener("message", e => document.body.dataset.found = JSON.stringify(e.data))</script>"""
-
-
-def browse(page: Path, profile: Path, *flags: str) -> tuple[str, list[str]]:
-    """Open a page in a browser; return its final DOM and its console messages."""
-    assert CHROMIUM is not None
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *flags, page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-@pytest.mark.parametrize("name", ["twelve", "long", "all_diverged"])
-def test_a_phone_draws_every_picture_and_scrolls_only_down(
-    studies: Studies, tmp_path: Path, name: str
-) -> None:
-    head, end, tail = html.render(*studies[name]()).rpartition("</body>")
-    page = tmp_path / "page.html"
-    page.write_text(FRAME.format(escaping.escape(head + REPORT + end + tail)), "utf-8")
-    dom, console = browse(page, tmp_path / "profile", "--blink-settings=preferredColorScheme=0")
-    seen = json.loads(escaping.unescape(re.findall(r'data-found="(.*?)"', dom)[0]))
-    assert console == []
-    assert seen["boxes"] > 0
-    assert seen["drawn"] == seen["boxes"]
-    assert seen["width"] == 390
-    assert seen["needs"] <= 390
-    assert seen["colour"] == "rgb(20, 23, 27)"
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_the_browser_check_sees_a_broken_page(studies: Studies, tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    head, start, tail = html.render(*studies["lesson"]()).rpartition('"use strict";')
-    page.write_text(head + start + "thisIsNotDefined();" + tail, "utf-8")
-    _, console = browse(page, tmp_path / "profile")
-    assert any("thisIsNotDefined" in line for line in console)
+    assert all((img["src"] or "").startswith("data:image/") and img["alt"] for img in page.all("img"))

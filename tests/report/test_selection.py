@@ -8,16 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-pytest.importorskip("altair")
-vl_convert = pytest.importorskip("vl_convert")
-
-from stepsize.report import chart_data, charts, html, terminal  # noqa: E402
-from stepsize.report.selection import MOST, left_out, shown_candidates  # noqa: E402
-from stepsize.report.view_model import view  # noqa: E402
-from stepsize.stats import decide  # noqa: E402
-from stepsize.verdict import findings  # noqa: E402
-from stepsize.verdict.answer import Answer, Details  # noqa: E402
-from stepsize.verdict.scores import Divergence  # noqa: E402
+from stepsize.report import html, terminal
+from stepsize.report.score_rows import HALF, scores
+from stepsize.report.selection import MOST, left_out, shown_candidates
+from stepsize.report.view_model import view
+from stepsize.stats import decide
+from stepsize.verdict import findings
+from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.scores import Divergence
 
 Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]
@@ -82,7 +80,7 @@ def runs_of(study: Study, runs: int) -> Study:
 
 
 def test_many_runs_are_counted_in_bars_and_not_listed(studies: Studies) -> None:
-    few, many = (html.render(*runs_of(studies["lesson"](), runs)) for runs in (600, 700))
+    few, many = (html.render(*runs_of(studies["lesson"](), runs)) for runs in (300, 700))
     assert "Every run as a table" in few
     assert "Each dot is one run" in few
     assert "Every run as a table" not in many
@@ -90,24 +88,16 @@ def test_many_runs_are_counted_in_bars_and_not_listed(studies: Studies) -> None:
     assert "The score of every run is in the JSON below" in many
 
 
-def test_bars_hold_every_run_in_whole_steps_of_the_score(studies: Studies) -> None:
-    shown = view(*runs_of(studies["lesson"](), 700))
-    assert chart_data.many_runs(shown)
-    bars = chart_data.score_bars(shown)
-    for row in shown.rows:
-        of_row = [bar for bar in bars if bar["name"] == row.name]
-        assert sum(bar["runs"] for bar in of_row) == 700
-        tallest = max(of_row, key=lambda bar: bar["runs"])
-        assert tallest["bottom"] - tallest["top"] == pytest.approx(0.5)
-    steps = {(bar["high"] - bar["low"]) / (100 / 116) for bar in bars}
-    assert all(step == pytest.approx(round(step), abs=3e-3) and step > 0.5 for step in steps)
-
-
-def test_the_picture_of_many_runs_draws(studies: Studies) -> None:
-    chart = charts.results(view(*runs_of(studies["lesson"](), 700)))
-    spec = chart.to_dict()
-    assert len(spec["datasets"]["runs"]) < 6 * 60
-    assert vl_convert.vegalite_to_svg({**spec, "width": 600}).count("<path") > 6
+def test_bars_have_the_width_of_whole_steps_of_the_score(studies: Studies) -> None:
+    drawn = scores(view(*runs_of(studies["lesson"](), 700)))
+    assert drawn is not None
+    assert drawn.has_bars
+    widths = {width for row in drawn.rows for _, width, _, _ in row.bars}
+    assert max(widths) - min(widths) < 0.05
+    first, second, *_ = sorted({x for row in drawn.rows for x, *_ in row.bars})
+    assert second - first == pytest.approx(min(widths), abs=0.05)
+    for row in drawn.rows:
+        assert max(height for *_, height in row.bars) == pytest.approx(2 * HALF)
 
 
 def test_warnings_of_a_kind_are_listed_up_to_a_limit_then_counted(studies: Studies) -> None:

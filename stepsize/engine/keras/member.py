@@ -125,6 +125,10 @@ class KerasMember:
             weights = [cast(jax.Array, scope.get_current_value(variable)) for variable in variables]
         return state._replace(weights=weights)
 
+    def own_weights(self, state: State) -> list[jax.Array]:
+        """Return the trainable weights and the others, in the model's order, without generators' states."""
+        return [*state.weights, *state.others]
+
     def _settings(self, driven: Driven) -> dict[str, Setting]:
         """Return the settings of a run by the optimizer's attributes."""
         numbers = dict(driven.settings)

@@ -122,9 +122,10 @@ class TorchMember:
         """Return the state as it is."""
         return state
 
-    def torch_weights(self, state: State) -> Weights:
-        """Return the trained weights of a state in PyTorch's own layout."""
-        return {name: self._stored(name, value) for name, value in state.weights.items()}
+    def own_weights(self, state: State) -> Weights:
+        """Return the trained weights and the buffers of a run, by name in PyTorch's own layout."""
+        weights = {name: self._stored(name, value) for name, value in state.weights.items()}
+        return {**weights, **state.others}
 
     def _run(
         self, graph: Graph, weights: Weights, others: Weights, shared: Any, batch: Batch, key: Any

@@ -1,22 +1,19 @@
 "use strict";
-(async () => {
-  const { specs, datasets } = JSON.parse(document.getElementById("charts").textContent);
-  const options = { renderer: "svg", actions: false, tooltip: { disableDefaultStyle: true, theme: "page" } };
-  for (const box of document.querySelectorAll("[data-chart]")) {
-    const spec = { ...specs[box.dataset.chart], datasets };
-    if (box.dataset.row) spec.params = [{ name: "row", value: Number(box.dataset.row) }];
-    try {
-      await vegaEmbed(box, spec, options);
-    } catch (error) {
-      box.textContent = "This picture could not be drawn: " + error.message;
-      box.className = "failed";
-    }
+const status = document.getElementById("status");
+async function copy(text, element) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    getSelection().selectAllChildren(element);
+    document.execCommand("copy");
   }
-})();
+}
 for (const button of document.querySelectorAll("button[data-copy]")) {
+  const code = document.querySelector("#" + button.dataset.copy + " code");
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = "Copied";
+    await copy(code.textContent, code);
+    button.textContent = status.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 }

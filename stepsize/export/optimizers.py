@@ -1,0 +1,171 @@
+"""An optimizer with its settings as code of Keras, PyTorch or optax, and comments on what one lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stepsize.checks import spell
+
+LIBRARIES = {"keras": "keras", "torch": "torch", "transformers": "torch", "optax": "optax"}  # by target
+CALLS = {
+    "sgd": {"keras": "keras.optimizers.SGD", "torch": "torch.optim.SGD", "optax": "optax.sgd"},
+    "adam": {"keras": "keras.optimizers.Adam", "torch": "torch.optim.Adam", "optax": "optax.adam"},
+    "adamw": {"keras": "keras.optimizers.AdamW", "torch": "torch.optim.AdamW", "optax": "optax.adamw"},
+    "rmsprop": {
+        "keras": "keras.optimizers.RMSprop",
+        "torch": "torch.optim.RMSprop",
+        "optax": "optax.rmsprop",
+    },
+}
+# What a setting is called, by its name in Keras; a library without one of them lacks the setting.
+NAMES = {
+    "torch": {
+        "momentum": "momentum", "nesterov": "nesterov", "beta_1": "beta_1", "beta_2": "beta_2",
+        "epsilon": "eps", "rho": "alpha", "amsgrad": "amsgrad", "centered": "centered",
+        "weight_decay": "weight_decay",
+    },
+    "optax": {
+        "momentum": "momentum", "nesterov": "nesterov", "beta_1": "b1", "beta_2": "b2", "epsilon": "eps",
+        "rho": "decay", "centered": "centered",
+    },
+}  # fmt: skip
+# Defaults that differ, so that another library must be told them.
+DEFAULTS = {
+    "keras": {
+        "adam": {"epsilon": 1e-7},
+        "adamw": {"epsilon": 1e-7, "weight_decay": 0.004},
+        "rmsprop": {"rho": 0.9, "epsilon": 1e-7},
+    },
+    "torch": {
+        "adam": {"epsilon": 1e-8},
+        "adamw": {"epsilon": 1e-8, "weight_decay": 0.01},
+        "rmsprop": {"rho": 0.99, "epsilon": 1e-8},
+    },
+}
+OURS = {"batch_size", "multipliers"}  # settings of a candidate that are no arguments of an optimizer
+
+
+@dataclass(frozen=True)
+class OptimizerCode:
+    """The call of an optimizer, None if the library has no equal one, and comments about it."""
+
+    call: str | None
+    comments: tuple[str, ...] = ()
+
+
+def optimizer_code(
+    name: str, settings: Mapping[str, Any], to: str, start: str, library: str | None = None
+) -> OptimizerCode:
+    """Return an optimizer as code of the target `to`; `start` are the arguments before its settings.
+
+    `library`, "keras" or "torch", is the one whose names the settings have, by default the target's own.
+
+    >>> optimizer_code("sgd", {"momentum": 0.8}, "torch", "model.parameters(), lr=BASE_RATE", "keras").call
+    'torch.optim.SGD(model.parameters(), lr=BASE_RATE, momentum=0.8)'
+    >>> optimizer_code("adam", {"beta_1": 0.95}, "optax", "schedule", "keras").call
+    'optax.adam(schedule, b1=0.95, eps=1e-07)'
+    """
+    target = LIBRARIES[to]
+    library = library or ("torch" if target == "torch" else "keras")
+    values = {key: value for key, value in settings.items() if value not in (None, False)}
+    ours = [_ours(key, values.pop(key)) for key in list(values) if _is_ours(key, values[key])]
+    family = name.lower()
+    if target == library:
+        kind = CALLS[family][target] if family in CALLS else _spelled(name, target)
+        return OptimizerCode(_call(kind, start, values), tuple(ours))
+    if family not in CALLS:
+        return OptimizerCode(None, (*ours, f"The study used {_text(name, values)}: choose its equal here."))
+    if library == "torch":
+        values = _in_keras_names(values)
+    given = set(values)
+    values = {**DEFAULTS[library].get(family, {}), **values}
+    family, values, comments = _with_weight_decay(family, values, library, target)
+    names = {key: key for key in NAMES["torch"]} if target == "keras" else NAMES[target]
+    if target == "optax" and family == "adamw":
+        names = {**names, "weight_decay": "weight_decay"}
+    lacking = [key for key in values if key not in names]
+    comments += [f"{key}={_value(values[key])} of the study has no equal argument here." for key in lacking]
+    kept = {names[key]: value for key, value in values.items() if key not in lacking}
+    call = _call(CALLS[family][target], start, _betas(kept) if target == "torch" else kept)
+    if given & {"momentum"} and family == "sgd":
+        comments.append(
+            "Where the rate changes, momentum differs a little: Keras keeps past rates in it, and PyTorch "
+            "and optax do not."
+        )
+    return OptimizerCode(call, (*ours, *comments))
+
+
+def _is_ours(key: str, value: Any) -> bool:
+    return key in OURS or (key == "momentum" and isinstance(value, str))
+
+
+def _ours(key: str, value: Any) -> str:
+    if key == "batch_size":
+        return f"Train in batches of {value} rows."
+    if key == "multipliers":
+        factors = ", ".join(f"{layer} by {_value(factor)}" for layer, factor in value.items())
+        return f"The study multiplied the rates of layers: {factors}."
+    return f"The study scheduled the momentum, too: {value}."
+
+
+def _with_weight_decay(
+    family: str, values: Mapping[str, Any], library: str, target: str
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Return family and settings with the same weight decay in another library, or a comment.
+
+    Keras subtracts it from the weights, as AdamW does; SGD, Adam and RMSprop of PyTorch add it to the
+    gradient.
+    """
+    values = dict(values)
+    if family == "adamw" or not values.get("weight_decay"):
+        return family, values, []
+    if family == "adam" and library == "keras":
+        return "adamw", values, []
+    decay = _value(values.pop("weight_decay"))
+    where = "subtracts it from the weights" if library == "keras" else "adds it to the gradient"
+    comment = (
+        f"weight_decay={decay} of the study is left out: {library} {where}, and this optimizer does not."
+    )
+    return family, values, [comment]
+
+
+def _in_keras_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of PyTorch by their names in Keras."""
+    names = {ours: keras for keras, ours in NAMES["torch"].items()}
+    renamed: dict[str, Any] = {}
+    for key, value in values.items():
+        if key == "betas":
+            renamed["beta_1"], renamed["beta_2"] = value
+        else:
+            renamed[names.get(key, key)] = value
+    return renamed
+
+
+def _betas(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with both betas in one pair, as PyTorch takes them."""
+    rest = {key: value for key, value in values.items() if key not in ("beta_1", "beta_2")}
+    if len(rest) == len(values):
+        return rest
+    return {"betas": (values.get("beta_1", 0.9), values.get("beta_2", 0.999)), **rest}
+
+
+def _spelled(name: str, target: str) -> str:
+    prefix = {"keras": "keras.optimizers.", "torch": "torch.optim.", "optax": "optax."}[target]
+    return prefix + name
+
+
+def _call(kind: str, start: str, values: Mapping[str, Any]) -> str:
+    return f"{kind}({', '.join([start, *(f'{key}={_value(value)}' for key, value in values.items())])})"
+
+
+def _text(name: str, values: Mapping[str, Any]) -> str:
+    arguments = ", ".join(f"{key}={_value(value)}" for key, value in values.items())
+    return f"{name}({arguments})" if arguments else name
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return repr(tuple(value)) if isinstance(value, list) else repr(value)
+    return spell(value)

@@ -1,0 +1,47 @@
+"""How to read a report: each of its terms in a line."""
+
+from __future__ import annotations
+
+from stepsize.report.view_model import View
+
+
+def explanations(view: View) -> list[tuple[str, str]]:
+    """Return every term that the tables and pictures of a report use, with its meaning."""
+    unit = "points" if view.scale.percent else f"the units of {view.scale.name}"
+    rows = [
+        (
+            "seed",
+            "one draw of weights, split and order of the batches; all candidates train on the same seeds",
+        ),
+        ("±", "half the 95 % interval: with other seeds, the mean would mostly stay this close"),
+        (
+            "difference",
+            f"candidate minus {view.baseline}, seed by seed, in {unit}: what a seed does to both cancels out",
+        ),
+        ("margin", f"the smallest difference that matters, {view.margin_text}: the grey band of the picture"),
+        (
+            "better, worse",
+            "the difference is there beyond chance, and is not known to be too small to matter",
+        ),
+        (
+            "equivalent",
+            "the whole interval lies inside the margin: whatever difference there is, is too small",
+        ),
+        ("not shown", "these seeds cannot tell; more of them could"),
+        ("P(better)", "the share of seeds on which the candidate is ahead; half means neither is"),
+        (
+            "p (Holm)",
+            "how often chance alone would show such a difference somewhere among all pairs of candidates",
+        ),
+        ("sd", "how far the scores of single runs spread around their mean"),
+        ("runs", "runs that finished; 26/30 means that 4 of 30 diverged, which counts as the worst score"),
+    ]
+    if view.scale.percent:
+        rows.insert(1, ("points", "percentage points: from 90 % to 91 % is one point"))
+    if any(row.lr_range for row in view.rows):
+        rows.append(("lr", "the learning rate that tuning chose, on seeds of its own; a fixed one shows –"))
+    if any(row.error != "–" for row in view.rows):
+        rows.append(
+            ("error", "the root mean squared error in the units of the target; R2 compares it with the mean")
+        )
+    return rows

@@ -1,0 +1,76 @@
+"""Pictures as values: SVG text that displays itself in a notebook and becomes a file."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepsize.errors import MissingExtra, OutputError
+from stepsize.output_files import PICTURE, check_output, write_output
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of `width` by `height` pixels, and its content in words.
+
+    In a notebook it is a PNG image where vl-convert-python is installed, else SVG: code hosts show the first
+    in a saved notebook, and often not the second.
+    """
+
+    svg: str = field(repr=False)
+    width: int
+    height: int
+    words: str
+
+    def png(self) -> bytes:
+        """Return the picture as a PNG of twice its size.
+
+        Raises: MissingExtra if vl-convert-python is not installed.
+        """
+        return png(self.svg)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture to a .svg or .png file; return its path.
+
+        Raises: OutputError for another ending, or a file that stepsize did not write.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in (".svg", ".png"):
+            raise OutputError(f"path={str(path)!r} does not end in .svg or .png; use for example picture.png")
+        check_output("path", path, PICTURE)
+        write_output("path", path, PICTURE, self.png() if path.suffix.lower() == ".png" else self.svg)
+        return path
+
+    def as_img(self) -> str:
+        """Return the picture as an `img` element that holds it, which code hosts leave in a notebook."""
+        from html import escape
+
+        try:
+            kind, content = "png", self.png()
+        except MissingExtra:
+            kind, content = "svg+xml", self.svg.encode()
+        data = base64.b64encode(content).decode("ascii")
+        return f'<img width="{self.width}" alt="{escape(self.words)}" src="data:image/{kind};base64,{data}">'
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict]:
+        size = {"width": self.width, "height": self.height}
+        try:
+            data = {"image/png": base64.b64encode(self.png()).decode("ascii")}
+        except MissingExtra:
+            return {"image/svg+xml": self.svg, "text/plain": self.words}, {}
+        return {**data, "text/plain": self.words}, {"image/png": size}
+
+
+def png(svg: str) -> bytes:
+    """Return SVG text as a PNG of twice its size.
+
+    Raises: MissingExtra if vl-convert-python is not installed.
+    """
+    try:
+        converter: Any = importlib.import_module("vl_convert")
+    except ModuleNotFoundError as error:
+        raise MissingExtra(str(error.name), "report") from None
+    return converter.svg_to_png(svg, scale=2)

@@ -1,0 +1,68 @@
+"""One run of a finished study, made once more for the weights that it ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from stepsize.engine.planner import Layout
+from stepsize.engine.task import Block, Curves, Task
+from stepsize.problems.problem import Problem
+from stepsize.study.jobs import Job
+from stepsize.study.population_calls import Call
+from stepsize.study.population_executor import opened_groups
+from stepsize.study.protocol import Round
+from stepsize.study.store import Run
+from stepsize.study.study import Study
+
+
+class WeightTrainer(Protocol):
+    """What makes a run again: `engine.client.Engine`."""
+
+    def open(self, key: str, task: Task, candidates: int, seeds: int) -> Layout:
+        """Prepare a population; return its layout."""
+        ...
+
+    def final_weights(self, key: str, block: Block, member: int) -> tuple[Curves, Any]:
+        """Train a block; return its curves and the weights that one of its runs ends with."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FinalRun:
+    """A run with its final weights, the task it belongs to, and how its inputs and target are scaled."""
+
+    run: Run
+    weights: Any
+    task: Task
+    prepared: Mapping[str, Any]
+    target: tuple[np.ndarray, np.ndarray] | None
+
+
+def make_final_run(
+    trainer: WeightTrainer, problem: Problem, study: Study, rates: Mapping[str, float | None], job: Job
+) -> FinalRun:
+    """Make a run of the verdict once more, in the block that it had in the study, so to the same numbers.
+
+    `rates` are the chosen rates by candidate, None for one without a free rate.
+    """
+    step = next((each for each in study.steps if job.seed in each.seeds), study)
+    jobs = tuple(Job(each, rates[each.name], job.seed) for each in step.candidates)
+    stage = Round("training once more", jobs, judge=True)
+    groups = opened_groups(
+        lambda group: trainer.open(group.key, group.task, group.candidates, group.seeds), problem, step, stage
+    )
+    for group, layout in groups:
+        for whole in group.calls(layout):
+            for block in whole.blocks:
+                if job not in block:
+                    continue
+                alone, member = Call((block,)), block.index(job)
+                (prepared,) = group.blocks(alone, layout)
+                curves, weights = trainer.final_weights(group.key, prepared, member)
+                run = group.runs(alone, [curves])[member]
+                return FinalRun(run, weights, group.task, prepared.prepared, prepared.target)
+    raise AssertionError(f"{job.name} is not a job of the study")

@@ -1,0 +1,68 @@
+"""A Keras model with the weights of a run, which fills, scales and links by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepsize.engine.keras.initial_weights import is_generator_state
+from stepsize.errors import require_keras
+from stepsize.problems.models.keras_models import Built, DataShape, build
+from stepsize.problems.problem import Problem
+from stepsize.study.final_run import FinalRun
+
+
+def rebuild(problem: Problem, final: FinalRun, seed: int) -> Any:
+    """Return the Keras model of a run, in the caller's Keras, whatever its backend."""
+    require_keras()
+    task = final.task
+    shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
+    built = build(task.model, task.settings, shape, task.metric)
+    others = [each for each in built.model.non_trainable_variables if not is_generator_state(each)]
+    for variable, value in zip([*built.model.trainable_variables, *others], final.weights, strict=True):
+        variable.assign(value)
+    return _with_preprocessing(built, problem, final)
+
+
+def _with_preprocessing(built: Built, problem: Problem, final: FinalRun) -> Any:
+    """Return a model around the trained one, if anything happens before or after it."""
+    import keras
+
+    link = _link(built, problem)
+    if not any(final.prepared.values()) and final.target is None and link is None:
+        return built.model
+    inputs, ready = {}, {}
+    for name, array in problem.data.inputs.items():
+        row, prepared = built.row_shapes[name], final.prepared[name]
+        x = inputs[name] = keras.Input(row, dtype=_dtype(array), name=name or "x")
+        if prepared is not None:
+            fill, shift, scale = (None if each is None else each.reshape(row) for each in prepared)
+            if fill is not None:
+                x = keras.ops.where(keras.ops.isnan(x), fill, x)
+            x = (x - shift) / scale
+        ready[name] = x
+    single = len(ready) == 1
+    outputs = built.model(next(iter(ready.values())) if single else ready)
+    (outputs,) = keras.tree.flatten(outputs)
+    if final.target is not None:
+        shift, scale = final.target
+        outputs = outputs * scale + (shift + _origin(problem)).astype("float32")
+    if link is not None:
+        outputs = getattr(keras.ops, link)(outputs)
+    return keras.Model(next(iter(inputs.values())) if single else inputs, outputs)
+
+
+def _origin(problem: Problem) -> Any:
+    """Return what the targets of the training process are counted from: their mean, or 0."""
+    offset = problem.data.y - problem.trained_y
+    return offset.reshape(len(offset), -1).mean(axis=0)
+
+
+def _dtype(array: Any) -> str:
+    return "int32" if array.dtype.kind in "iu" else "float32"
+
+
+def _link(built: Built, problem: Problem) -> str | None:
+    """Return what turns the outputs into probabilities: sigmoid, softmax, or nothing."""
+    if problem.data.kind == "regression" or not getattr(built.model.loss, "from_logits", False):
+        return built.scorer.link
+    return "softmax" if built.width > 1 and problem.data.kind != "multilabel" else "sigmoid"

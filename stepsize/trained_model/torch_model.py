@@ -1,0 +1,69 @@
+"""A PyTorch module with the weights of a run, which fills and scales by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from stepsize.problems.problem import Problem
+from stepsize.study.final_run import FinalRun
+
+
+class Prepared(nn.Module):
+    """A model behind the filling and scaling of its inputs."""
+
+    def __init__(self, model: nn.Module, prepared: Mapping[str, Any], names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model, self._names = model, names
+        for number, name in enumerate(names):
+            for part, value in zip(("fill", "shift", "scale"), prepared[name] or (None,) * 3, strict=True):
+                self.register_buffer(f"{part}_{number}", None if value is None else torch.from_numpy(value))
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for rows as the data has them."""
+        return self.model(*(self._ready(number, x) for number, x in enumerate(inputs)))
+
+    def _ready(self, number: int, x: torch.Tensor) -> torch.Tensor:
+        fill, shift, scale = (getattr(self, f"{part}_{number}") for part in ("fill", "shift", "scale"))
+        if fill is not None:
+            x = torch.where(torch.isnan(x), fill, x)
+        return x if shift is None else (x - shift) / scale
+
+
+def rebuild(problem: Problem, final: FinalRun, seed: int) -> nn.Module:
+    """Return the module of a run, in evaluation mode."""
+    source = problem.torch_source
+    assert source is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = source.factory()
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    with torch.no_grad():
+        for name, value in final.weights.items():
+            if name in tensors:  # a loss may have buffers of its own
+                tensors[name].copy_(torch.from_numpy(np.array(value)))
+    if any(final.prepared.values()):
+        model = Prepared(model, final.prepared, source.model.inputs)
+    return model.eval()
+
+
+def call(model: nn.Module, problem: Problem, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return probabilities or quantities [rows, outputs]."""
+    source = problem.torch_source
+    assert source is not None
+    facts = source.model
+    tensors = []
+    for name in facts.inputs:
+        array = inputs[name].reshape(len(inputs[name])) if name in facts.flat else inputs[name]
+        tensors.append(torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array))
+    with torch.no_grad():
+        outputs = model(*tensors)
+    outputs = outputs.reshape(len(outputs), -1)
+    if facts.are_logits and problem.data.kind != "regression":
+        is_choice = facts.width > 1 and problem.data.kind != "multilabel"
+        outputs = outputs.softmax(dim=1) if is_choice else outputs.sigmoid()
+    return outputs.numpy()

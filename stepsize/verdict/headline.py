@@ -1,0 +1,46 @@
+"""The plain sentence that a report opens with: what to use, before any number."""
+
+from __future__ import annotations
+
+from stepsize.stats import Decision
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.attribution import credit
+from stepsize.verdict.formatting import candidate_named, full_spec
+
+
+def headline(answer: Answer, decision: Decision) -> str:
+    """Return what to use in a plain sentence, as sure as the verdict and no surer.
+
+    "Will do" is said only if every other candidate of the best set is equivalent to the recommended one.
+    """
+    verdict, candidates = answer["verdict"], answer["candidates"]
+    name = verdict["recommended"]
+    if name is None:
+        return "Every run diverged; try lower learning rates."
+    best = candidate_named(candidates, name)
+    use = full_spec(best)
+    if len(candidates) == 1:
+        return f"Use {use}; it was the only candidate."
+    if decision.only_one:
+        return f"Use {use}: it is better than {'the' if len(candidates) == 2 else 'every'} other candidate."
+    rivals = [each for each in verdict["best_set"] if each != name]
+    if not rivals:
+        return f"Use {use}: every other candidate is behind."
+    equal = all(decision.word(each, name) == "equivalent" for each in rivals)
+    if best["vs_baseline"] is not None and best["vs_baseline"]["verdict"] == "better":
+        others = "another one" if len(rivals) == 1 else f"{len(rivals)} others"
+        verb = "is" if len(rivals) == 1 else "are"
+        also = f"{others} {f'{verb} as good' if equal else 'cannot be told apart from it'}"
+        reason = credit(answer, decision, best)
+        return f"Use {use}: it is better than {answer['study']['protocol']['baseline']}{reason}; {also}."
+    several = _several(len(verdict["best_set"]), len(candidates), equal)
+    choice = "keep it simple" if decision.reason == "simplest" else "use"
+    return f"{several} {'will do' if equal else 'cannot be told apart'}; {choice}: {use}."
+
+
+def _several(count: int, total: int, equal: bool) -> str:
+    if count < total:
+        return f"{count} of these {total}"
+    if equal:
+        return "Either of these" if total == 2 else "Any of these"
+    return "These two" if total == 2 else f"These {total}"

@@ -1,0 +1,158 @@
+"""What a result hands over: the schedule, its plan, its settings, code, a picture, and the trained model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stepsize as ss
+from stepsize.comparison import stored_result
+from stepsize.errors import OutputError, ProblemError, StudyError
+from stepsize.study.store import Store
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory, engine: Any) -> Any:
+    """Two momenta on Iris, with a few missing numbers."""
+    from stepsize.problems.loading.catalog import load
+
+    data = load("iris")
+    x = np.array(data.x)
+    x[::17, 0] = np.nan
+    candidates = [ss.Candidate("cosine(0.05)", momentum=0.5), "cosine(0.05)"]
+    store = tmp_path_factory.mktemp("iris") / "iris.sqlite"
+    problem = ss.Problem(
+        "mlp(8, dropout=0.1)", (x, data.y), name="iris", epochs=6, settings={"momentum": 0.9}
+    )
+    return ss.compare(problem, candidates, 6, store=store, quiet=True, engine=engine)
+
+
+def stored_score(result: Any, name: str, seed: int) -> float:
+    candidate = next(each for each in result.answer["candidates"] if each["name"] == name)
+    return candidate["scores"][result.answer["study"]["seeds"].index(seed)]
+
+
+def test_the_answer_is_handed_over(iris: Any) -> None:
+    best = next(c for c in iris.answer["candidates"] if c["name"] == iris.verdict["recommended"])
+    assert str(iris.schedule) == best["spec"] == "cosine(0.05)"
+    assert iris.plan.horizon == 6 * iris.answer["study"]["protocol"]["updates_per_epoch"]
+    momentum = best["settings"].get("momentum", 0.9)
+    assert iris.settings == {"optimizer": "sgd", "momentum": momentum, "batch_size": 32}
+    assert f"momentum={momentum}" in iris.code("keras")
+    assert iris.verdict["headline"] in iris.plot().svg
+    with pytest.raises(StudyError, match="did you mean 'keras'"):
+        iris.code("kears")
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_trained_model_scores_what_the_study_stored(iris: Any, engine: Any, seed: int) -> None:
+    for candidate in iris.answer["candidates"]:
+        name = candidate["name"]
+        trained = iris.train(seed, name, engine=engine)
+        assert trained.score == stored_score(iris, name, seed)
+        data = trained.problem.data
+        predicted = trained.predict(data.x[trained.validation])
+        accuracy = (predicted == np.array(data.classes)[data.y[trained.validation]]).mean()
+        assert accuracy == pytest.approx(trained.score, abs=1e-7)
+
+
+def test_a_trained_model_is_saved_with_its_preprocessing(iris: Any, engine: Any, tmp_path: Path) -> None:
+    import keras
+
+    trained = iris.train(engine=engine)
+    path = trained.save(tmp_path / "model.keras")
+    rows = trained.problem.data.x[:20]
+    assert np.isnan(rows).any()
+    again = keras.saving.load_model(path)
+    np.testing.assert_allclose(again.predict(rows, verbose=0), trained.probabilities(rows), atol=1e-6)
+    with pytest.raises(OutputError, match="exists; choose another file"):
+        trained.save(path)
+    with pytest.raises(OutputError, match=r"must end in \.keras"):
+        trained.save(tmp_path / "model.h5")
+    with pytest.raises(ProblemError, match="rows of shape"):
+        trained.predict(rows[:, :2])
+
+
+def test_a_regression_predicts_in_the_units_of_the_target(tmp_path: Path, engine: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 3))
+    y = 1_000 + 50 * x[:, 0] + rng.normal(size=120)
+    result = ss.compare(
+        ss.Problem("linear", (x, y), name="toy", epochs=8, batch_size=10), ["constant(0.05)"], 3,
+        store=tmp_path / "toy.sqlite", quiet=True, engine=engine,
+    )  # fmt: skip
+    trained = result.train(1, engine=engine)
+    rows = trained.validation
+    target = trained.problem.data.y[rows].reshape(-1)
+    residual = ((trained.predict(trained.problem.data.x[rows]) - target) ** 2).sum()
+    r2 = 1 - residual / ((target - target.mean()) ** 2).sum()
+    assert trained.score == stored_score(result, "constant(0.05)", 1)
+    assert r2 == pytest.approx(trained.score, abs=1e-4)
+    (candidate,) = result.answer["candidates"]
+    spreads, scores = result.answer["data"]["target_spreads"], candidate["scores"]
+    errors = [spread * (1 - score) ** 0.5 for spread, score in zip(spreads, scores, strict=True)]
+    assert errors[1] == pytest.approx((residual / len(rows)) ** 0.5, rel=1e-2)
+    assert candidate["error"] == pytest.approx(np.mean(errors))
+    assert result.answer["data"]["references"][0]["name"] == "linear regression"
+    assert "In the units of the target" in " ".join(result.answer["notes"])
+
+
+def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> None:
+    torch = pytest.importorskip("torch")
+    from torch import nn
+
+    x = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] > 0).astype(int)
+
+    def make() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+
+    problem = ss.Problem(
+        make, (3 * x + 1, y), name="moons", epochs=4, batch_size=16, prepare=True,
+        loss=nn.CrossEntropyLoss(), optimizer=torch.optim.AdamW,
+    )  # fmt: skip
+    result = ss.compare(
+        problem,
+        ["constant(0.01)", "cosine(0.01)"],
+        3,
+        store=tmp_path / "m.sqlite",
+        quiet=True,
+        engine=engine,
+    )
+    trained = result.train(2, engine=engine)
+    assert trained.score == stored_score(result, result.verdict["recommended"], 2)
+    data = trained.problem.data
+    predicted = trained.predict(data.x[trained.validation])
+    assert (predicted == np.array(data.classes)[data.y[trained.validation]]).mean() == pytest.approx(
+        trained.score
+    )
+    weights = torch.load(trained.save(tmp_path / "model.pt"))
+    assert set(weights) == set(trained.model.state_dict())
+    assert "torch.optim.AdamW(model.parameters(), lr=BASE_RATE" in result.code("torch")
+
+
+def test_what_has_no_data_or_no_model_refuses_to_train(iris: Any) -> None:
+    with Store(iris.store) as store:
+        result = stored_result(store)
+    with pytest.raises(StudyError, match="was read from a store"):
+        result.train()
+    with pytest.raises(StudyError, match="seed=-1 must be a whole number"):
+        iris.train(-1)
+    with pytest.raises(StudyError, match="unknown candidate 'cosin'"):
+        iris.train(candidate="cosin")
+    function = replace(iris, problem=ss.Training(lambda schedule, seed, report: None, 1, 1))
+    with pytest.raises(StudyError, match="a training function makes its model itself"):
+        function.train()
+
+
+def test_the_answer_is_json_with_what_simple_models_score(iris: Any) -> None:
+    answer = json.loads(iris.to_json())
+    (reference,) = answer["data"]["references"]
+    assert reference["name"] == "logistic regression"
+    assert len(reference["scores"]) == 6
+    assert all(score > 0.8 for score in reference["scores"])
