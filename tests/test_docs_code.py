@@ -1,8 +1,9 @@
-"""The code on the page about adapters runs as it stands, section by section."""
+"""The code on the pages about adapters and about the start runs as it stands, section by section."""
 
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 import stepsize as ss
 
-PAGE = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "adapters.md").read_text(encoding="utf-8")
 SECTIONS = {
     section.partition("\n")[0]: re.findall(r"```python\n(.*?)```", section, re.S)
     for section in PAGE.split("\n## ")[1:]
@@ -70,3 +72,11 @@ def test_optax() -> None:
     made = run(use.splitlines(), **made)
     assert made["updates"].tolist() == pytest.approx([-made["plan"](2)] * 2)
     assert ss.plateau(factor=0.5, patience=3, metric="val_loss") == made["plan"].metric_factor
+
+
+def test_the_start_in_pytorch(engine, monkeypatch) -> None:
+    monkeypatch.setattr("stepsize.comparison.Engine", lambda: nullcontext(engine))
+    text = (DOCS / "start.md").read_text(encoding="utf-8")
+    made = run(re.findall(r"```python\n(.*?)```", text, re.S))
+    assert made["scheduler"].last_epoch == 50
+    assert made["result"].answer["cost"]["runs"] > 0
