@@ -73,6 +73,7 @@ def scale(
     along: Mapping[str, Sequence[float]],
     *,
     hold: str = "epochs",
+    settings: Mapping[str, Any] | None = None,
     seeds: int | None = None,
     store: str | Path | None = None,
     quiet: bool = False,
@@ -83,9 +84,10 @@ def scale(
 ) -> ScalingLaw:
     """Map the rates of a problem at several values, such as batch sizes, and fit the law of the best rate.
 
-    `along` has the name of what to vary and three or more values: `batch_size`, `epochs`, `width` or `depth`
-    (of the hidden layers of a text model), or a number of the optimizer, such as `momentum`. With
-    `hold="updates"`, larger batches get more epochs, so that the number of updates stays the same.
+    `along` has the name of what to vary and three or more values: `batch_size`, `epochs`, `rows` (of the
+    training part), `width` or `depth` (of the hidden layers of a text model), or a number of the optimizer,
+    such as `momentum`. With `hold="updates"`, larger batches and fewer rows get more epochs, so that the
+    number of updates stays the same. `settings` are those of every run, such as `{"loss_reduction": "sum"}`.
 
     The other arguments are those of `find`, which makes the map of each value and keeps its runs.
 
@@ -109,11 +111,11 @@ def scale(
         ]  # all of them before one is trained
         trainer = stack.enter_context(Engine()) if engine is None else engine
         rows, runs, seconds = [], 0, 0.0
-        for value, (each, settings) in zip(values, variants, strict=True):
+        for value, (each, changes) in zip(values, variants, strict=True):
             map_answer = map_rates(
                 each,
                 seeds=seeds,
-                settings=[settings],
+                settings=[{**(settings or {}), **changes}],
                 store=store,
                 quiet=quiet,
                 engine=trainer,
@@ -134,7 +136,7 @@ def scale(
             runs, seconds = runs + map_answer["cost"]["runs"], seconds + map_answer["cost"]["seconds"]
     law = law_of(name, rows)
     held = None if hold == "epochs" else hold
-    summary = None if law is None else law_answer(name, law)
+    summary = None if law is None else law_answer(name, law, (settings or {}).get("loss_reduction") == "sum")
     answer = ScalingAnswer(
         name=ready.name,
         along=name,
@@ -145,7 +147,9 @@ def scale(
         sentence=sentence(name, hold, rows, summary),
         notes=notes_of(name, rows, law),
         command=command
-        or call_text(problem, options, "scale", along=along, hold=held, seeds=seeds, store=store),
+        or call_text(
+            problem, options, "scale", along=along, hold=held, settings=settings, seeds=seeds, store=store
+        ),
         cost={"runs": runs, "seconds": seconds},
     )
     return ScalingLaw(answer, law)

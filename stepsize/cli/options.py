@@ -104,6 +104,12 @@ Folds = Annotated[
         help="Folds of a cross-validation; the number of seeds must be a multiple.", rich_help_panel=VERDICT
     ),
 ]
+Rows = Annotated[
+    float | None,
+    typer.Option(
+        help="Training rows to use: a number, or a share below 1; all by default.", rich_help_panel=VERDICT
+    ),
+]
 Metric = Annotated[
     str | None, typer.Option(help="Metric that scores a run, such as auc.", rich_help_panel=VERDICT)
 ]

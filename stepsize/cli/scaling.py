@@ -10,6 +10,7 @@ import typer
 from stepsize.cli import options
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.cli.optimizer_text import read_optimizer
+from stepsize.cli.rates import read_settings
 from stepsize.cli.studies import command_text
 from stepsize.cli.terminal import ascii_only, say, width
 from stepsize.errors import StudyError, require
@@ -20,13 +21,18 @@ def scale(
     along: Annotated[
         str,
         typer.Option(
-            help="What to vary, and its values: 'batch_size=8,16,32', 'epochs=...', 'width=...', "
+            help="What to vary, and its values: 'batch_size=8,16,32', 'epochs=...', 'rows=...', 'width=...', "
             "'depth=...', or a number of the optimizer, such as 'momentum=...'."
         ),
     ],
     hold: Annotated[
-        str, typer.Option(help="What to hold fixed when the batch size changes: epochs or updates.")
+        str,
+        typer.Option(help="What to hold fixed when the batch size or the rows change: epochs or updates."),
     ] = "epochs",
+    setting: Annotated[
+        str | None,
+        typer.Option("--with", help="Settings of every run, such as 'momentum=0.8' or 'loss_reduction=sum'."),
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds for each rate.")] = None,
     target: options.Target = None,
     header: options.Header = None,
@@ -45,6 +51,7 @@ def scale(
     split: options.Split = None,
     validation: options.Validation = None,
     folds: options.Folds = None,
+    rows: options.Rows = None,
     metric: options.Metric = None,
     mode: options.Mode = None,
     margin: options.Margin = None,
@@ -67,10 +74,11 @@ def scale(
         from stepsize.report import scaling
 
         result = scaling_law.scale(
-            problem, values, hold=hold, seeds=seeds, target=target, header=header, kind=kind,
+            problem, values, hold=hold, settings=None if setting is None else read_settings(setting),
+            seeds=seeds, target=target, header=header, kind=kind,
             drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
             model=model, loss=loss, optimizer=read_optimizer(optimizer), epochs=epochs,
-            batch_size=batch_size, split=split, validation=validation, folds=folds,
+            batch_size=batch_size, split=split, validation=validation, folds=folds, rows=rows,
             metric=metric, mode=mode, margin=margin, folder=folder, name=name, store=store, quiet=quiet,
             engine=engine, command=command_text(),
             on_message=lambda message: say(in_options(message, typed_options(scale, sys.argv))),

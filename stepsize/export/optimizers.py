@@ -44,7 +44,11 @@ DEFAULTS = {
         "rmsprop": {"rho": 0.99, "epsilon": 1e-8},
     },
 }
-OURS = {"batch_size", "multipliers"}  # settings of a candidate that are no arguments of an optimizer
+OURS = {
+    "batch_size",
+    "multipliers",
+    "loss_reduction",
+}  # settings of a candidate that are no arguments of an optimizer
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ def _is_ours(key: str, value: Any) -> bool:
 def _ours(key: str, value: Any) -> str:
     if key == "batch_size":
         return f"Train in batches of {value} rows."
+    if key == "loss_reduction":
+        return f"The loss of a batch is the {value} over its rows: make yours the same."
     if key == "multipliers":
         factors = ", ".join(f"{layer} by {_value(factor)}" for layer, factor in value.items())
         return f"The study multiplied the rates of layers: {factors}."

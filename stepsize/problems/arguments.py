@@ -23,6 +23,7 @@ AT_LEAST_0 = (
 OTHER_NUMBERS = ("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muon_c")
 OR_NONE = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
 # fmt: on
+REDUCTIONS = ("mean", "sum")  # of the loss, over the rows of a batch
 
 
 def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -59,6 +60,11 @@ def settings_of_problem(
     for key, value in settings.items():
         if isinstance(value, str) and is_written_value(value):
             raise ProblemError(f"{key}={value!r} is text; write a number, true or false without quotes")
+    if settings.get("loss_reduction", "mean") not in REDUCTIONS:
+        raise ProblemError(
+            f"loss_reduction={shown(settings['loss_reduction'])} must be 'mean' or 'sum', over the rows of a "
+            "batch"
+        )
     if not is_torch:
         _check_values(settings, ProblemError)
     return {"optimizer": "sgd", **settings} if is_text else settings

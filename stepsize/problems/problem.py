@@ -21,7 +21,7 @@ from stepsize.problems.model_notes import has_signs
 from stepsize.problems.models.model_transport import is_text, travel_form
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.problem_facts import problem_digest, problem_facts
-from stepsize.problems.splitting.changes import with_split
+from stepsize.problems.splitting.changes import SPLIT_KEYS, with_split
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
 from stepsize.problems.torch.user_problem import is_own_metric, own_metric, read_source, trains_in_torch
@@ -197,7 +197,7 @@ class Problem:
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise StudyError for what all candidates share, and for values that an optimizer cannot use."""
         shared = {each.name for each in fields(self) if each.init and each.name != "optimizer"}
-        shared |= {*DATA_ARGUMENTS, "folds"}
+        shared |= {*DATA_ARGUMENTS, *SPLIT_KEYS}
         checks.check_shared(settings, shared)
         if self.torch_source is not None:
             self.torch_source.check_settings(self.settings or {}, settings)
@@ -234,12 +234,12 @@ class Problem:
         """Return the keys of a study file that this problem sets, apart from data and model."""
         split, settings = self.split, dict(self.settings or {})
         size = "folds" if split.kind == "kfold" else "validation"
-        table = {"kind": split.kind, size: getattr(split, size)}
+        table = {"kind": split.kind, size: getattr(split, size), "rows": split.train_rows}
         return {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "prepare": self.prepare,
-            "split": split if split.rows else table,  # a file cannot hold the rows
+            "split": split if split.rows else {k: v for k, v in table.items() if v is not None},
             "loss": self.loss,
             "optimizer": self.optimizer
             or {"name" if key == "optimizer" else key: value for key, value in settings.items()},
@@ -267,7 +267,7 @@ def problem(
 
     `folder` holds the IDX files of Fashion-MNIST. `model` and `changes` (fields of `Problem`, and `load`'s
     `header`, `kind`, `groups`, `order`, `part`, `weights`, `drop`) replace the defaults of the name. A
-    `split` given as text, `validation` and `folds` change the default split; `folds` alone selects
+    `split` given as text, `validation`, `folds` and `rows` change the default split; `folds` alone selects
     cross-validation.
 
     Raises: ProblemError for an unknown name, or data, a model or a split that cannot be used.
@@ -278,7 +278,7 @@ def problem(
     '5-fold cross-validation, a repeat for each 5 seeds'
     """
     arguments = {key: changes.pop(key) for key in DATA_ARGUMENTS if key in changes}
-    known = [each.name for each in fields(Problem) if each.init] + [*DATA_ARGUMENTS, "validation", "folds"]
+    known = [*(each.name for each in fields(Problem) if each.init), *DATA_ARGUMENTS, *SPLIT_KEYS]
     checks.check_arguments(changes, known)
     if isinstance(name, str) and canonical_name(name) in BUILT_IN:
         name = canonical_name(name)

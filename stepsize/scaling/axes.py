@@ -1,4 +1,4 @@
-"""What `scale` moves along: batch size, epochs, width, depth, or a number of the optimizer."""
+"""What `scale` moves along: batch size, epochs, rows, width, depth, or a number of the optimizer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem
 
 HOLDS = ("epochs", "updates")
+HELD = ("batch_size", "rows")  # with more or fewer updates in an epoch
 FEWEST = 3  # values that a law needs
-NETWORK = ("batch_size", "epochs", "width", "depth")  # the others are settings of the optimizer
+NETWORK = ("batch_size", "epochs", "rows", "width", "depth")  # the others are settings of the optimizer
 
 
 def check_axis(along: Mapping[str, Sequence[float]], hold: str) -> tuple[str, list[float]]:
@@ -36,8 +37,10 @@ def check_axis(along: Mapping[str, Sequence[float]], hold: str) -> tuple[str, li
         raise StudyError(f"along={shown(along)} must have only values below 1")
     if hold not in HOLDS:
         raise StudyError(f'hold={shown(hold)} must be "epochs" or "updates"')
-    if hold == "updates" and name != "batch_size":
-        raise StudyError(f'hold="updates" can only be used along batch_size; leave it out along {name}')
+    if hold == "updates" and name not in HELD:
+        raise StudyError(
+            f'hold="updates" can only be used along {" or ".join(HELD)}; leave it out along {name}'
+        )
     return name, sorted(int(value) if name in NETWORK else float(value) for value in values)
 
 
@@ -50,6 +53,11 @@ def variant(problem: Problem, name: str, value: float, hold: str) -> tuple[Probl
         share = value / problem.batch_size if hold == "updates" else 1.0
         epochs = max(round(problem.epochs * share), 1)
         return replace(problem, batch_size=int(value), epochs=epochs), {}
+    if name == "rows":
+        fewer = replace(problem, split=replace(problem.split, train_rows=int(value)))
+        share = problem.updates_per_epoch / fewer.updates_per_epoch  # raises if there are not so many rows
+        share = share if hold == "updates" else 1.0
+        return replace(fewer, epochs=max(round(problem.epochs * share), 1)), {}
     if name == "epochs":
         return replace(problem, epochs=int(value)), {}
     if name in ("width", "depth"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from stepsize.number_format import rate, rounded
 from stepsize.scaling.answer import BendAnswer, LawAnswer, RuleAnswer, ValueAnswer
+from stepsize.scaling.axes import HELD
 from stepsize.stats.power_law import PowerLaw, fit_power_law
 
 FEWEST = 3  # values with a rate
@@ -14,6 +15,7 @@ RULES = {
     "batch_size": (("linear rule", 1.0), ("square-root rule", 0.5)),
     "momentum": (("rule of 1 - momentum", 1.0),),
 }
+SUMMED = (("inverse rule", -1.0),)  # of a loss that adds up, along anything that makes a batch larger
 
 
 def base_of(along: str, value: float) -> float:
@@ -27,8 +29,9 @@ def law_of(along: str, values: Sequence[ValueAnswer]) -> PowerLaw | None:
     return fit_power_law(*zip(*points, strict=True)) if len(points) >= FEWEST else None
 
 
-def law_answer(along: str, law: PowerLaw) -> LawAnswer:
-    """Return a law as JSON values."""
+def law_answer(along: str, law: PowerLaw, summed: bool = False) -> LawAnswer:
+    """Return a law as JSON values; `summed` is whether the loss of a batch is the sum over its rows."""
+    rules = SUMMED if summed and along in HELD else RULES.get(along, ())
     low, high = law.ci95
     bend = law.bend
     return LawAnswer(
@@ -36,8 +39,7 @@ def law_answer(along: str, law: PowerLaw) -> LawAnswer:
         ci95=[low, high],
         bend=None if bend is None else BendAnswer(at=bend.at, before=bend.before, after=bend.after),
         rules=[
-            RuleAnswer(name=name, exponent=power, fits=bool(low <= power <= high))
-            for name, power in RULES.get(along, ())
+            RuleAnswer(name=name, exponent=power, fits=bool(low <= power <= high)) for name, power in rules
         ],
     )
 
@@ -53,7 +55,7 @@ def sentence(along: str, hold: str, values: Sequence[ValueAnswer], law: LawAnswe
     rated = [each for each in values if each["rate"] is not None]
     if law is None:
         return f"No law: {len(rated)} of {len(values)} values have a rate, and three are needed."
-    equal = f"at equal {hold}, " if along == "batch_size" else ""
+    equal = f"at equal {hold}, " if along in HELD else ""
     span = f"From {along} {rated[0]['value']:g} to {rated[-1]['value']:g}, {equal}"
     low, high = law["ci95"]
     power = f"{law['exponent']:.2f} ± {(high - low) / 2:.2f}"

@@ -9,11 +9,12 @@ from typing import Any
 
 from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import StudyError
+from stepsize.problems.arguments import REDUCTIONS
 from stepsize.schedules import Schedule, parse
 
 OF_EVERY_OPTIMIZER = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
-    "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps",
+    "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps", "loss_reduction",
 )  # fmt: skip
 
 
@@ -121,8 +122,15 @@ def _multipliers(value: Any) -> dict[str, float]:
     return {layer: float(value[layer]) for layer in sorted(value)}
 
 
+def _loss_reduction(value: Any) -> str:
+    if value not in REDUCTIONS:
+        raise StudyError(f"loss_reduction={shown(value)} must be 'mean' or 'sum', over the rows of a batch")
+    return value
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "batch_size": _batch_size,
+    "loss_reduction": _loss_reduction,
     "momentum": _momentum,
     "multipliers": _multipliers,
 }

@@ -95,6 +95,40 @@ def test_a_batch_may_be_larger_than_the_training_part():
 
 
 @pytest.mark.usefixtures("quick_compilation")
+def test_a_loss_that_adds_up_is_that_of_keras():
+    """The last batch of an epoch is shorter, so its sum has fewer rows."""
+    task = make_task(optimizer="sgd", momentum=0.8, loss_reduction="sum")
+    specs = ("constant(0.003)", "constant(0.0001)")
+    (curves,) = two_at_once(task, 2).train([make_block(task, 3, specs)])
+    for member, spec in enumerate(specs):
+        built = build(task.model, task.settings, DataShape(task.x, "binary", 2, 1))
+        built.model.compile(built.model.optimizer, keras.losses.BinaryCrossentropy(reduction="sum"))
+        expected = fit(built.model, two_at_once(task, 1), 3, spec, built.scorer.metric)
+        np.testing.assert_allclose(curves.metric[member], expected.metric, rtol=2e-4)
+        np.testing.assert_allclose(curves.valid_loss[member] * VALID, expected.valid_loss, rtol=2e-4)
+
+
+@pytest.mark.usefixtures("quick_compilation")
+def test_a_loss_that_adds_up_is_the_mean_at_a_rate_as_many_times_as_high():
+    runs = {}
+    for optimizer in ("sgd", "adam"):
+        for reduction, specs in (
+            ("mean", ("constant(0.16)", "constant(0.01)")),
+            ("sum", ("constant(0.01)",) * 2),
+        ):
+            task = make_task(optimizer=optimizer, loss_reduction=reduction)
+            task = dataclasses.replace(task, train_rows=64)  # four whole batches of 16
+            runs[optimizer, reduction] = (
+                two_at_once(task, 2).train([make_block(task, 3, specs)])[0].train_loss
+            )
+    np.testing.assert_allclose(runs["sgd", "sum"][0], runs["sgd", "mean"][0], rtol=1e-5)
+    np.testing.assert_allclose(
+        runs["adam", "sum"][0], runs["adam", "mean"][1], rtol=1e-4
+    )  # ignores the factor
+    assert not np.allclose(runs["sgd", "sum"][0], runs["sgd", "mean"][1], rtol=1e-2)
+
+
+@pytest.mark.usefixtures("quick_compilation")
 def test_the_comparison_can_fail():
     population = two_at_once(make_task(optimizer="sgd"), len(SPECS))
     (curves,) = population.train([make_block(population.task, 3, SPECS)])

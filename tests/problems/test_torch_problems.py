@@ -183,6 +183,7 @@ def test_settings_of_candidates_are_checked_by_pytorchs_own_optimizer() -> None:
         ({"beta_1": 0.9}, "unknown argument of SGD 'beta_1'"),
         ({"nesterov": True}, "Nesterov momentum requires a momentum"),
         ({"optimizer": "lamb"}, "unknown optimizer for a population 'lamb'"),
+        ({"loss_reduction": "sum"}, "loss_reduction='sum' is for Keras models; give a PyTorch model a loss"),
     ):
         with pytest.raises(InputError, match=words):
             make_study(made, [Candidate("constant(0.1)", **settings)], 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepsize.errors import StudyError
+from stepsize.errors import ProblemError, StudyError
 from stepsize.problems.problem import problem
 from stepsize.scaling.axes import check_axis, variant
 
@@ -27,7 +27,7 @@ def ionosphere():
         ({"batch_size": [8, 16, 32.5]}, "epochs", "must have whole numbers"),
         ({"momentum": [0.5, 0.9, 1.0]}, "epochs", "must have only values below 1"),
         ({"batch_size": [8, 16, 32]}, "time", 'must be "epochs" or "updates"'),
-        ({"epochs": [8, 16, 32]}, "updates", "can only be used along batch_size"),
+        ({"epochs": [8, 16, 32]}, "updates", "can only be used along batch_size or rows; leave it out"),
     ],
 )
 def test_what_cannot_be_used(along, hold, message):
@@ -54,8 +54,17 @@ def test_the_other_axes(ionosphere):
     assert wider.model == 'mlp(128, initializer="random_normal")'
     deeper, _ = variant(ionosphere, "depth", 3, "epochs")
     assert deeper.model == 'mlp(34, 34, 34, initializer="random_normal")'
+    fewer, _ = variant(ionosphere, "rows", 60, "epochs")
+    assert (len(fewer.parts(0).train), fewer.epochs) == (60, 12)
+    held, _ = variant(ionosphere, "rows", 60, "updates")
+    assert held.epochs * held.updates_per_epoch == ionosphere.epochs * ionosphere.updates_per_epoch
     same, settings = variant(ionosphere, "momentum", 0.5, "epochs")
     assert (same, settings) == (ionosphere, {"momentum": 0.5})
+
+
+def test_more_rows_than_there_are_come_to_light_before_anything_is_trained(ionosphere):
+    with pytest.raises(ProblemError, match="rows=300 is more than the 235 rows"):
+        variant(ionosphere, "rows", 300, "epochs")
 
 
 @pytest.mark.parametrize(("model", "message"), [("logistic", "a text model"), (dict, "a text model")])

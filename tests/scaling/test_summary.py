@@ -54,6 +54,12 @@ def test_sentences(along, pairs, words):
     assert words in sentence(along, "epochs", rows, law and law_answer(along, law))
 
 
+def test_a_loss_that_adds_up_has_a_rule_of_its_own():
+    rows = values([(8, 0.04), (16, 0.02), (32, 0.011)])
+    law = law_answer("batch_size", law_of("batch_size", rows), summed=True)
+    assert sentence("batch_size", "updates", rows, law).endswith("The inverse rule (exponent -1) fits.")
+
+
 def test_a_bend_is_told():
     pairs = [(2.0**k, 0.01 * min(2.0**k, 32) * (1.02 if k % 2 else 0.98)) for k in range(1, 10)]
     law = law_of("batch_size", values(pairs))

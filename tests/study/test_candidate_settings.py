@@ -202,6 +202,7 @@ def test_a_number_or_a_switch_in_quotes_is_refused(value):
         ({"momentum": None}, "momentum=None must be a number"),
         ({"weight_decay": -0.1}, "weight_decay=-0.1 must be a number of at least 0"),
         ({"nesterov": 2}, "nesterov=2 must be True or False"),
+        ({"loss_reduction": "total"}, "loss_reduction='total' must be 'mean' or 'sum'"),
         ({"optimizer": "adam", "beta_1": 1.0}, "beta_1=1.0 must be a number of at least 0 and below 1"),
         ({"optimizer": "adam", "beta_1": "linear(0.9)"}, "a candidate may have a schedule as its momentum"),
         ({"optimizer": "ftrl", "learning_rate_power": True}, "learning_rate_power=True must be a number"),

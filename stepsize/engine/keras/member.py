@@ -100,6 +100,8 @@ class KerasMember:
         )
         slots = list(state.slots)
         slots[self._rate_slot] = driven.rate.astype(slots[self._rate_slot].dtype)
+        if self.built.loss_reduction == "sum":
+            gradients = [len(batch.y) * gradient for gradient in gradients]
         factors = [None if name is None else driven.multipliers[name] for name in self._scaled]
         with driven_settings(self.optimizer, self._settings(driven)):
             weights, slots = scaled_update(self.model, slots, gradients, state.weights, factors)

@@ -10,7 +10,12 @@ import numpy as np
 from stepsize.errors import ProblemError, first_line, require, unknown
 from stepsize.problems import metrics
 from stepsize.problems.models.kept_weights import finalize, restore
-from stepsize.problems.models.model_checks import check_ids, check_stateless, check_takes_scaled
+from stepsize.problems.models.model_checks import (
+    check_ids,
+    check_no_penalties,
+    check_stateless,
+    check_takes_scaled,
+)
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
 from stepsize.problems.models.rebuilt_models import inputs_of, rebuild, seed_generators
 from stepsize.problems.models.scorers import Scorer, loss_name, make_scorer
@@ -47,8 +52,8 @@ class Built(NamedTuple):
     """A compiled, built Keras model of `width` outputs per row, and its scorer.
 
     `loss_numbers` is true if the loss takes class numbers, and `loss_signs` if it takes two classes as -1 and
-    1. `row_shapes` holds the shape of a row of each
-    input, as the model takes it.
+    1. `row_shapes` holds the shape of a row of each input, as the model takes it. `loss_reduction` is "mean"
+    or "sum", over the rows of a batch.
     """
 
     model: Any
@@ -57,6 +62,7 @@ class Built(NamedTuple):
     scorer: Scorer
     row_shapes: Mapping[str, tuple[int, ...]]
     loss_signs: bool = False
+    loss_reduction: str = "mean"
 
 
 def build(
@@ -67,8 +73,8 @@ def build(
 ) -> Built:
     """Build a travel form into a compiled Keras model for the data, and the metric that scores it.
 
-    `settings` are optimizer arguments, with `optimizer` for its name; they override those that the model was
-    compiled with.
+    `settings` are optimizer arguments, with `optimizer` for its name and `loss_reduction`; they override
+    those that the model was compiled with.
 
     Raises: ProblemError if the model cannot be rebuilt or does not fit the data.
     """
@@ -76,6 +82,7 @@ def build(
     shapes = {each: array.shape[1:] for each, array in data.inputs.items()}
     settings = dict(settings)
     name = settings.pop("optimizer", None)
+    reduction = settings.pop("loss_reduction", "mean")
     if "text" in form:
         model, loss = named_model(form["text"], form["outputs"], data.kind, shapes)
         width = form["outputs"]
@@ -100,7 +107,9 @@ def build(
     metric = metric or metrics.metric_of(None, None, data.kind)
     signs = bool(form.get("signs")) and width == 1 and _takes_signs(loss)
     scorer = make_scorer(metric, data.kind, data.classes, width, model, loss, data.one_hot, signs)
-    return Built(model, width, takes_class_numbers(loss, data.one_hot), scorer, shapes, signs)
+    if reduction == "sum":
+        check_no_penalties(model)
+    return Built(model, width, takes_class_numbers(loss, data.one_hot), scorer, shapes, signs, reduction)
 
 
 def _single(loss: Any) -> Any:

@@ -24,6 +24,16 @@ def check_stateless(model: Any) -> None:
             )
 
 
+def check_no_penalties(model: Any) -> None:
+    """Raise ProblemError for losses that layers add, which are of the weights and not of the rows."""
+    for layer in model._flatten_layers():
+        if layer is not model and layer.losses:
+            raise ProblemError(
+                f"loss_reduction='sum': layer {layer.name!r} adds a loss of its own, such as a regulariser, "
+                "which is no sum over rows; leave one of the two out"
+            )
+
+
 def check_takes_scaled(model: Any) -> None:
     """Raise ProblemError for layers that want the inputs as they are, because they are scaled already."""
     for layer in model._flatten_layers():

@@ -1,4 +1,4 @@
-"""The keys `split`, `validation` and `folds` of a problem, as one `Split`."""
+"""The keys `split`, `validation`, `folds` and `rows` of a problem, as one `Split`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from stepsize.errors import ProblemError
 from stepsize.problems.splitting.splits import KINDS, Split
 
+SPLIT_KEYS = ("validation", "folds", "rows")
 WITHOUT = {  # the kinds of split that a size does not matter for
     "folds": tuple(kind for kind in KINDS if kind != "kfold"),
     "validation": ("kfold", "column", "given"),
@@ -16,8 +17,9 @@ WITHOUT = {  # the kinds of split that a size does not matter for
 
 
 def with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
-    """Return the changes of a problem with `split`, `validation` and `folds` combined into one `Split`."""
+    """Return the changes of a problem with the keys of a split combined into one `Split`."""
     combined = dict(changes)
+    fewer = {"train_rows": combined.pop("rows")} if "rows" in changes else {}
     split = combined.pop("split", "kfold" if "folds" in changes else usual.kind)
     sizes = {key: combined.pop(key) for key in ("validation", "folds") if key in changes}
     base = replace(usual, kind=split) if isinstance(split, str) else split
@@ -28,4 +30,4 @@ def with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
                 f"{key}={value!r} has no effect with split={base.kind!r}; leave it out, or write "
                 f"split={other!r}"
             )
-    return {**combined, "split": replace(base, **sizes)}
+    return {**combined, "split": replace(base, **sizes, **fewer)}

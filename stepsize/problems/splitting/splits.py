@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,9 @@ from stepsize.errors import ProblemError, StudyError, require, unknown
 from stepsize.number_format import counted
 from stepsize.problems.data import Data
 from stepsize.problems.splitting.grouped import assign_folds, draw_groups
+from stepsize.problems.splitting.parts import Parts, check_parts, row_numbers
 from stepsize.problems.splitting.stratified import draw_stratified
+from stepsize.problems.splitting.train_rows import amount, checked_train_rows, fewer_rows
 
 KINDS = ("auto", "stratified", "random", "lesson", "test", "groups", "time", "column", "kfold", "given")
 NEEDS = {  # what a kind needs of the data, and the argument that names it
@@ -23,13 +25,6 @@ NEEDS = {  # what a kind needs of the data, and the argument that names it
     "column": ("part column", "part=, a column or array with the values train, valid and test"),
 }
 REPEATS = 10  # default number of repeats of a cross-validation
-
-
-class Parts(NamedTuple):
-    """Row numbers of the two parts of one seed."""
-
-    train: np.ndarray
-    valid: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,9 @@ class Split:
 
     If the data has a test part, the runs of the verdict are judged on that part, for every kind but `lesson`.
 
+    With `train_rows`, a number or a share below 1, the training part keeps so many of its rows, drawn by the
+    seed, or the latest where the split is by time. A smaller number keeps a part of the same rows.
+
     Raises: ProblemError for an unknown kind, a share outside 0 to 1, and fewer than 2 folds.
 
     >>> from stepsize.problems.data import from_arrays
@@ -63,6 +61,7 @@ class Split:
     kind: str = "auto"
     validation: float = 0.25
     folds: int = 10
+    train_rows: float | None = None
     rows: tuple[tuple[int, ...], tuple[int, ...]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +71,8 @@ class Split:
             raise ProblemError(f"validation={self.validation} must be a share between 0 and 1, such as 0.25")
         if isinstance(self.folds, bool) or not isinstance(self.folds, int) or self.folds < 2:
             raise ProblemError(f"folds={self.folds!r} must be a whole number of at least 2, such as 10")
+        if self.train_rows is not None:
+            object.__setattr__(self, "train_rows", checked_train_rows(self.train_rows))
         if (self.kind == "given") != (self.rows is not None):
             raise ProblemError("your own rows are passed with Split.given(train, valid)")
 
@@ -84,7 +85,7 @@ class Split:
         >>> str(Split.given([0, 1, 2], [3]))
         'given rows: 3 to train on, 1 for validation'
         """
-        train_rows, valid_rows = _row_numbers("train", train), _row_numbers("valid", valid)
+        train_rows, valid_rows = row_numbers("train", train), row_numbers("valid", valid)
         both = set(train_rows) & set(valid_rows)
         if both:
             raise ProblemError(
@@ -95,6 +96,9 @@ class Split:
     def __str__(self) -> str:
         share = f"{100 * self.validation:g} %"
         counts = [len(rows) for rows in self.rows or ((), ())]
+        fewer = (
+            "" if self.train_rows is None else f"; {amount(self.train_rows)} of the training rows are used"
+        )
         return {
             "auto": f"as the data asks for, {share} for validation",
             "stratified": f"stratified by seed, {share} for validation",
@@ -106,13 +110,13 @@ class Split:
             "column": "as the part column names them",
             "kfold": f"{self.folds}-fold cross-validation, a repeat for each {self.folds} seeds",
             "given": f"given rows: {counts[0]} to train on, {counts[1]} for validation",
-        }[self.kind]
+        }[self.kind] + fewer
 
     @property
     def identity(self) -> tuple[Any, ...]:
         """The values that determine the parts: splits with equal ones have equal parts."""
         extra = {"kfold": self.folds, "given": self.rows}.get(self.kind, self.validation)
-        return self.kind, extra
+        return (self.kind, extra) if self.train_rows is None else (self.kind, extra, self.train_rows)
 
     @property
     def sizes_vary(self) -> bool:
@@ -168,7 +172,9 @@ class Split:
         parts = self.of(data)._parts(data, seed, judge)
         if judge and data.test is not None and self.kind != "lesson":
             parts = Parts(parts.train, data.test)
-        _check_parts(parts, data)
+        if self.train_rows is not None:
+            parts = Parts(fewer_rows(parts.train, self.train_rows, seed, self.kind == "time"), parts.valid)
+        check_parts(parts, data)
         return parts
 
     def _parts(self, data: Data, seed: int, judge: bool) -> Parts:
@@ -272,29 +278,3 @@ def _given(rows: tuple[tuple[int, ...], tuple[int, ...]], data: Data) -> Parts:
             f"row {highest} of Split.given is outside data {data.name!r}, which has {data.rows} rows"
         )
     return Parts(np.array(rows[0]), np.array(rows[1]))
-
-
-def _row_numbers(name: str, rows: ArrayLike) -> tuple[int, ...]:
-    array = np.asarray(rows)
-    if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu" or array.min() < 0:
-        raise ProblemError(f"{name} must be a list of at least one row number, counted from 0")
-    if len(np.unique(array)) < len(array):
-        raise ProblemError(f"{name} names a row twice; name each row once")
-    return tuple(array.tolist())
-
-
-def _check_parts(parts: Parts, data: Data) -> None:
-    for name, rows in zip(("training", "validation"), parts, strict=True):
-        if not len(rows):
-            raise ProblemError(
-                f"data {data.name!r}: the {name} part is empty; use another split or another share"
-            )
-    if data.kind in ("binary", "multiclass") and len(np.unique(data.y[parts.train])) < 2:
-        raise ProblemError(
-            f"data {data.name!r}: the training part holds only one class; use split='stratified'"
-        )
-    if data.kind == "regression" and (np.ptp(data.y[parts.valid], axis=0) == 0).any():
-        raise ProblemError(
-            f"data {data.name!r}: the target is constant on the {len(parts.valid)} validation rows; "
-            "use a larger share or another split"
-        )

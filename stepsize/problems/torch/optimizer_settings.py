@@ -42,6 +42,11 @@ def read_optimizer(
             f"lr={settings['lr']!r} has no effect, because the schedules set the rate; leave lr out of the "
             "settings"
         )
+    if "loss_reduction" in settings:
+        raise ProblemError(
+            f"loss_reduction={settings['loss_reduction']!r} is for Keras models; give a PyTorch model a loss "
+            "that adds up, such as nn.CrossEntropyLoss(reduction='sum')"
+        )
     clipping = {"clip_norm": clip_norm, "clip_value": clip_value}
     clipping |= {
         field: _bound(name, settings.pop(name)) for name, field in CLIPPING.items() if name in settings

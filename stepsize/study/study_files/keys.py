@@ -12,7 +12,7 @@ from stepsize.errors import StudyError, unknown
 class StudyKeys(TypedDict, total=False):
     """What is trained, how it is judged and what is compared; every key is optional, and None is its default.
 
-    A study file has these keys too, except `validation` and `folds`, which it writes into `split`.
+    A study file has these keys too, except `validation`, `folds` and `rows`, which it writes into `split`.
     """
 
     name: str | None
@@ -38,9 +38,11 @@ class StudyKeys(TypedDict, total=False):
     folder: str | None
     """The folder with the IDX files of Fashion-MNIST."""
     split: Any
-    """The kind of split as text, a table with `kind`, `validation` and `folds`, or a `Split`."""
+    """The kind of split as text, a table with `kind`, `validation`, `folds` and `rows`, or a `Split`."""
     validation: float | None
     """The share of the rows that is used for validation."""
+    rows: float | None
+    """The number of training rows to use, or a share of them below 1; by default all."""
     folds: int | None
     """The number of folds of a cross-validation; the number of seeds must be a multiple of it."""
     model: Any
@@ -85,11 +87,11 @@ PROTOCOL_KEYS = (
     "until",
     "budget",
 )  # of a study, whatever is trained
-SPLIT_KEYS = ("split", "validation", "folds")
+SPLIT_KEYS = ("split", "validation", "folds", "rows")
 FUNCTION_KEYS = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode", "margin")
 OPTIMIZER_ARGUMENTS = ("momentum", "nesterov", "weight_decay", "beta_1", "beta_2", "clipnorm", "clipvalue")
 TABLES = {  # the keys of the tables, with an example of each table
-    "split": (("kind", "validation", "folds"), '{"kind": "stratified"}'),
+    "split": (("kind", "validation", "folds", "rows"), '{"kind": "stratified"}'),
     "tuning": (("rates", "rounds", "seeds", "fine_seeds"), '{"rounds": 2}'),
     "optimizer": (None, '{"name": "adam"}'),
 }

@@ -177,9 +177,39 @@ def test_seeds_must_be_whole_repeats():
     assert (split.usual_seeds, Split().usual_seeds) == (40, None)
 
 
+@pytest.mark.parametrize("split", [Split(), Split("random"), Split("kfold", folds=4), Split("lesson")])
+def test_fewer_rows_are_a_part_of_more_and_the_others_stay(split):
+    data = quantities(60) if split.kind == "random" else toy(60)
+    for seed in (0, 7):
+        whole = split.parts(data, seed)
+        kept = [replace(split, train_rows=rows).parts(data, seed) for rows in (8, 0.5, len(whole.train))]
+        sizes = [len(parts.train) for parts in kept]
+        assert sizes == [8, round(len(whole.train) / 2), len(whole.train)]
+        assert {*kept[0].train} < {*kept[1].train} < {*kept[2].train} == {*whole.train}
+        assert all(np.array_equal(parts.valid, whole.valid) for parts in kept)
+    others = [replace(split, train_rows=8).parts(data, seed).train for seed in (0, 7)]
+    assert not np.array_equal(*others)
+
+
+def test_the_latest_rows_are_kept_where_the_split_is_by_time():
+    data = replace(quantities(40), order=np.arange(40.0)[::-1])
+    assert replace(Split("time"), train_rows=3).parts(data, 0).train.tolist() == [12, 11, 10]
+
+
+def test_the_digest_follows_the_rows():
+    assert problem("iris", rows=50).digest != problem("iris", rows=60).digest != problem("iris").digest
+    assert "50 of the training rows are used" in str(problem("iris", rows=50).split)
+    assert describe_study("iris", {"rows": 0.5})["split"] == {"rows": 0.5}
+    assert problem("iris", **{"split": "kfold", "rows": 20.0}).study_keys()["split"]["rows"] == 20
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (lambda: Split(train_rows=0), "rows=0 must be a positive whole number of training rows, or a share"),
+        (lambda: Split(train_rows=1.5), r"rows=1\.5 must be"),
+        (lambda: Split(train_rows=True), "rows=True must be"),
+        (lambda: Split(train_rows=31).parts(toy(), 0), "rows=31 is more than the 30 rows of the training"),
         (lambda: Split("kfolds"), "did you mean 'kfold'"),
         (lambda: Split("lesson", 1.5), r"validation=1\.5"),
         (lambda: Split("kfold", folds=1), "folds=1 must be a whole number of at least 2"),

@@ -148,7 +148,7 @@ def test_a_built_in_study_does_not_wait_for_the_checker_of_files():
 
 
 def test_the_arguments_of_compare_are_the_keys_of_a_study_file():
-    sources, split = {"problem", "data", "train"}, {"validation", "folds"}
+    sources, split = {"problem", "data", "train"}, {"validation", "folds", "rows"}
     assert set(StudyKeys.__annotations__) - split == set(StudyFile.model_fields) - sources - {"seeds"}
 
 
