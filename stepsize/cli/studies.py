@@ -117,7 +117,9 @@ def compare(
             if store is not None and page.absolute() == store.absolute():
                 raise OutputError(f"report={str(page)!r} is also the store; choose another file")
             check_output("report", page, REPORT)
-            _show_cost(problem, study, dry_run, as_json, quiet)
+            if dry_run:
+                _show_cost(problem, study, as_json)
+                raise typer.Exit
 
         result = comparison.compare(
             problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
@@ -146,20 +148,16 @@ compare.__doc__ = f"{compare.__doc__}\n\n" + examples(
 )
 
 
-def _show_cost(problem: Trainable, study: Study, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Print what a study will cost; exit if nothing more is wanted."""
-    from stepsize.cli.cost import cost_text
+def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
+    """Print what a study will cost."""
+    from stepsize.report.progress import describe_cost
     from stepsize.study.expected_cost import expected_cost
 
     cost = expected_cost(problem, study)
-    if dry_run:
-        if as_json:
-            typer.echo(json.dumps({"runs": cost.runs, **asdict(cost)}, indent=1))
-        else:
-            typer.echo(f"{study.name}: {cost_text(cost)}")
-        raise typer.Exit
-    if not quiet:
-        say(f"{study.name}: {cost_text(cost)}.")
+    if as_json:
+        typer.echo(json.dumps({"runs": cost.runs, **asdict(cost)}, indent=1))
+    else:
+        typer.echo(f"{study.name}: {describe_cost(cost)}.")
 
 
 def show(result: Result, page: Path, as_json: bool) -> None:

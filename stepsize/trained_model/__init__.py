@@ -122,7 +122,7 @@ class TrainedModel:
 
             several = {name or "x": array for name, array in inputs.items()}
             outputs = self.model(several if len(several) > 1 else several.popitem()[1], training=False)
-            return keras.ops.convert_to_numpy(outputs)
+            return np.asarray(keras.ops.convert_to_numpy(outputs))
         from stepsize.trained_model.torch_model import call
 
         return call(self.model, self.problem, inputs)
