@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from stepsize.cli import options
 from stepsize.cli.help import examples
 from stepsize.cli.messages import in_options, result_in_options, typed_options
 from stepsize.cli.optimizer_text import read_optimizer
-from stepsize.cli.terminal import ascii_only, say, width
+from stepsize.cli.terminal import ascii_only, colours, say, width
 from stepsize.errors import OutputError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
 
@@ -168,8 +167,7 @@ def show(result: Result, page: Path, as_json: bool) -> None:
     if not as_json:
         from stepsize.report import terminal
 
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        typer.echo(terminal.render(result.answer, result.details, width(), colour, ascii_only()))
+        typer.echo(terminal.render(result.answer, result.details, width(), colours(), ascii_only()))
     earlier = study_of(page, REPORT)
     result.report(page)
     replaced = f", which replaces that of study {earlier}" if earlier not in (None, "", result.study) else ""

@@ -77,7 +77,7 @@ def fragment(answer: Answer, details: Details) -> str:
     from markupsafe import Markup
 
     shown = view(answer, details)
-    picture = Markup(difference_picture(answer, details).as_img()) if differences(shown) else ""
+    picture = Markup(difference_picture(answer, details, headline=False).as_img()) if differences(shown) else ""
     return template("fragment.html.jinja").render(view=shown, picture=picture)
 
 
