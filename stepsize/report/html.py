@@ -77,8 +77,8 @@ def fragment(answer: Answer, details: Details) -> str:
     from markupsafe import Markup
 
     shown = view(answer, details)
-    picture = Markup(difference_picture(answer, details, headline=False).as_img()) if differences(shown) else ""
-    return template("fragment.html.jinja").render(view=shown, picture=picture)
+    image = difference_picture(answer, details, headline=False).as_img() if differences(shown) else ""
+    return template("fragment.html.jinja").render(view=shown, picture=Markup(image))
 
 
 def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:

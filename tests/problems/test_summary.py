@@ -5,7 +5,7 @@ import stepsize as ss
 
 def test_a_problem_is_one_line_at_the_prompt():
     text = repr(ss.problem("iris", epochs=10))
-    assert text.startswith("Problem('iris': mlp(16); 150 rows of 3 classes, multiclass; sgd(momentum=0.9); 10 ")
+    assert text.startswith("Problem('iris': mlp(16); 150 rows of 3 classes, multiclass; sgd(momentum=0.9); ")
     assert len(text) < 250
 
 
