@@ -48,6 +48,10 @@ them; the tests run the code of every family in every library and compare every 
 - The number of the update counts completed steps of the optimizer, from 0. After the run a formula holds its
   end value, or does what `plan(after=...)` says; a library's own schedule follows its own rule.
 - The optimizer of `torch` and `transformers` is made with `lr=BASE_RATE`, which the file says.
+- `--optimizer "sgd(momentum=0.8)"`, or `export(plan, to, optimizer=...)` with the name and the settings in a
+  dict, writes the optimizer as well, and the code needs only a `model`. The settings of one library are
+  translated for another: of SGD, Adam, AdamW and RMSprop, with the defaults that differ written out. A
+  comment names what the other library lacks.
 - PyTorch's `SequentialLR` is never used: it cannot climb from 0, and it warns at each join.
 - Knobs must be numbers: `--lr` sets a free `lr`. `noise` is a random stream of NumPy, so it needs NumPy.
 

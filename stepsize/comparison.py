@@ -16,7 +16,7 @@ from stepsize.number_format import counted
 from stepsize.output_files import RESOLVED_STUDY, study_of
 from stepsize.problems.problem import Problem
 from stepsize.problems.references import references, target_spreads
-from stepsize.report.progress import ProgressLine
+from stepsize.report.progress import ProgressLine, describe_cost
 from stepsize.report.selection import shown_candidates
 from stepsize.resources import (
     check_executor,
@@ -32,9 +32,10 @@ from stepsize.result import Result
 from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate
 from stepsize.study.executor import Executor
+from stepsize.study.expected_cost import expected_cost
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
-from stepsize.study.protocol import rounds
+from stepsize.study.protocol import finished_runs, rounds
 from stepsize.study.runner import Cost, Progress, run_candidates
 from stepsize.study.saved_study import study_id
 from stepsize.study.store import Store
@@ -129,6 +130,8 @@ def compare(
                 on_message(message)
         for message in stored_runs(study, opened, quiet):
             on_message(message)
+        if not quiet and not finished_runs(study, opened.runs(study.fingerprint)):
+            on_message(f"{study.name}: {describe_cost(expected_cost(trainable, study))}.")
         with ProgressLine(sys.stderr, quiet) as line:
             result = complete(study, opened, trains, line.show)
         return replace(result, store=kept_store(opened, on_message), problem=trainable)

@@ -12,7 +12,8 @@ from stepsize.number_format import plain
 from stepsize.output_files import REPORT, check_output, write_output
 from stepsize.range_test.answer import RangeTestAnswer
 from stepsize.rate_map.answer import BestRate, RateMapAnswer
-from stepsize.report import range_test, rate_map, rate_map_page
+from stepsize.report import range_test, range_test_picture, rate_map, rate_map_page
+from stepsize.report.pictures import Picture
 
 if TYPE_CHECKING:
     import pandas
@@ -71,6 +72,10 @@ class RateMap:
         ]
         return pandas.DataFrame(rows)
 
+    def plot(self) -> Picture | None:
+        """Return the picture of the first map, which a notebook displays; None if every run diverged."""
+        return rate_map_page.map_pictures(self.answer)[0]
+
     def report(self, path: str | Path) -> Path:
         """Write the map as one HTML file that needs no network; return its path.
 
@@ -122,6 +127,13 @@ class RangeTest:
     def curve(self) -> list[tuple[float, float]]:
         """Every rate tried with the smoothed loss, the median of the sweeps."""
         return [(point["rate"], point["loss"]) for point in self.answer["curve"]]
+
+    def plot(self) -> Picture | None:
+        """Return the picture of the loss, which a notebook displays; None if there are too few losses."""
+        return range_test_picture.range_test_picture(self.answer)
+
+    def _repr_html_(self) -> str:
+        return range_test_picture.fragment(self.answer)
 
     def to_json(self) -> str:
         """Return the answer as one JSON document."""

@@ -1,7 +1,10 @@
 """`stepsize report`, and what is kept of the studies that share a store."""
 
 import json
+import re
+import shlex
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -66,3 +69,75 @@ def test_a_report_says_what_it_needs(monkeypatch, capsys):
         cli.main()
     assert caught.value.code == 2
     assert capsys.readouterr().err == 'stepsize: scipy is not installed: pip install "stepsize[all]"\n'
+
+
+def test_a_study_can_be_read_in_every_format(command, tmp_path):
+    assert command(*IRIS, "-q").returncode == 0
+    store = "stepsize-results/iris.sqlite"
+    document = command("report", store, "--format", "json")
+    assert document.stderr == ""
+    answer = json.loads(document.stdout)
+    text = command("report", store, "--format", "markdown").stdout
+    assert text.startswith(f"## {answer['verdict']['headline']}".replace("(", "(").split(":")[0][:12])
+    table = command("report", store, "--format", "csv").stdout
+    assert table.splitlines()[0].startswith("name,spec,settings,lr")
+    assert len(table.splitlines()) == 3
+    page = command("report", store, "--format", "html", "--output", "page.html")
+    assert page.stdout == ""
+    assert page.stderr == "Report: page.html\n"
+    picture = command("report", store, "--format", "png")
+    assert picture.stderr == "Picture: stepsize-results/iris.png\n"
+    assert Path("stepsize-results/iris.png").read_bytes().startswith(b"\x89PNG")
+    refused = command("report", store, "--format", "pdf")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "unknown format 'pdf'; use one of: html, png, markdown, json, csv" in refused.stderr
+    assert (
+        "is printed; write csv to a file with > t.csv"
+        in command("report", store, "--format", "csv", "--output", "t.csv").stderr
+    )
+
+
+def test_the_answer_ends_with_a_command_that_writes_the_code(command):
+    done = command("compare", "iris", "--epochs", "2", "--seeds", "6", "-s", "constant(0.1)", "-q")
+    line = done.stdout[done.stdout.index("Next: ") + 6 :].replace("\\\n", " ").strip()
+    words = shlex.split(line)
+    assert words[:2] == ["stepsize", "export"]
+    code = command(*words[1:])
+    assert code.returncode == 0, code.stderr
+    assert "keras.optimizers.SGD(learning_rate=schedule, momentum=0.9)" in code.stdout
+    names: dict = {}
+    exec(code.stdout, names)
+    assert names["optimizer"].momentum == 0.9
+
+
+def test_a_dry_run_tells_the_cost_and_trains_nothing(command):
+    done = command(*IRIS, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"iris: 12 runs for the verdict, about \d+ s on this machine\.\n", done.stdout)
+    assert not list(Path("stepsize-results").glob("*.sqlite"))
+    cost = json.loads(command("compare", "iris", "--dry-run", "--json").stdout)
+    assert cost["runs"] == cost["tuning"] + cost["verdict"]
+    assert cost["verdict"] == 16 * 30
+
+
+def test_help_is_grouped_and_has_examples(command):
+    done = command("compare", "--help")
+    titles = re.findall(r"^(\S[^:\n]*):$", done.stdout, re.MULTILINE)
+    assert titles == [
+        "Arguments", "Candidates and seeds", "Data", "Model and training", "How it is judged",
+        "Files and output", "Where it runs", "Options",
+    ]  # fmt: skip
+    assert "    stepsize compare table.csv --target price\n" in done.stdout
+    root = command("--help").stdout
+    for title in ("Find an answer:", "Use it:", "Look after stores:"):
+        assert title in root
+    assert max(map(len, root.splitlines())) <= 80
+
+
+def test_a_shell_completes_problems_and_formats(command, monkeypatch):
+    monkeypatch.setenv("_STEPSIZE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "stepsize compare ion")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    code = "import sys; sys.argv = ['stepsize']; from stepsize import cli; cli.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["ionosphere"]

@@ -106,7 +106,7 @@ def test_result_shows_itself(first, tmp_path):
     assert result.verdict["sentence"] in " ".join(str(result).split())
     assert "Momentum" in str(result)
     assert "<table" in result._repr_html_()
-    assert result.report(tmp_path / "r.html").stat().st_size > 100_000
+    assert result.report(tmp_path / "r.html").stat().st_size > 40_000
     assert result.to_pandas().shape[0] == 3
     with pytest.raises(OutputError, match="is a directory"):
         result.report(tmp_path)

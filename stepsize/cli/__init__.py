@@ -22,10 +22,10 @@ HELP = """Which learning rate, and which schedule, should I use on my model and 
 Start with:
 
 \b
-  stepsize find ionosphere                   what every learning rate does to a model
-  stepsize compare ionosphere                which schedule is better, and whether that can be told
-  stepsize compare table.csv --target y      the same on your own data
-  stepsize preview "cosine(0.1)"             a schedule before any training
+  stepsize find ionosphere               what every learning rate does
+  stepsize compare ionosphere            which schedules can be told apart
+  stepsize compare table.csv --target y  the same on your own data
+  stepsize preview "cosine(0.1)"         a schedule before any training
 
 Documentation: https://github.com/stepsize/stepsize/tree/main/docs"""
 
@@ -75,14 +75,25 @@ def _root(
 
 
 PANELS = {
-    "Find an answer": (studies.compare, rates.find, scaling.scale),
-    "Use it": (schedules.preview, schedules.export, reports.report),
-    "Look after stores": (stores.check, stores.merge),
+    "Find an answer": {
+        studies.compare: "Compare schedules on many seeds: which can be told apart?",
+        rates.find: "Show what every learning rate does to a model.",
+        scaling.scale: "Show how the best rate moves with batch size, length or width.",
+    },
+    "Use it": {
+        schedules.preview: "Show a schedule before training with it.",
+        schedules.export: "Write a schedule as code for Keras, PyTorch, optax, ...",
+        reports.report: "Show the answer of a finished study again, in any format.",
+    },
+    "Look after stores": {
+        stores.check: "Check a store for damage, and repair it.",
+        stores.merge: "Add the runs of other stores to a store.",
+    },
 }
 COMMANDS = tuple(command for commands in PANELS.values() for command in commands)
 for panel, commands in PANELS.items():
-    for command in commands:
-        app.command(cls=Command, rich_help_panel=panel)(command)
+    for command, summary in commands.items():
+        app.command(cls=Command, rich_help_panel=panel, short_help=summary)(command)
 
 
 def _options() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shlex
 import sys
@@ -17,7 +16,7 @@ from stepsize.cli import options
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.studies import ALL_DIVERGED, PRINTING, command_text
-from stepsize.cli.terminal import ascii_only, say, width
+from stepsize.cli.terminal import ascii_only, colours, say, width
 from stepsize.errors import OutputError, StudyError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
 
@@ -101,8 +100,7 @@ def find(
     else:
         from stepsize.report import rate_map
 
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        typer.echo(rate_map.render(result.answer, width(), colour, ascii_only()), nl=False)
+        typer.echo(rate_map.render(result.answer, width(), colours(), ascii_only()), nl=False)
     page = report or RESULTS / f"{result.answer['study']['name']}-rates.html"
     earlier = study_of(page, REPORT)
     result.report(page)

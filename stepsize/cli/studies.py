@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from stepsize.cli import options
 from stepsize.cli.help import examples
 from stepsize.cli.messages import in_options, result_in_options, typed_options
 from stepsize.cli.optimizer_text import read_optimizer
-from stepsize.cli.terminal import ascii_only, say, width
+from stepsize.cli.terminal import ascii_only, colours, say, width
 from stepsize.errors import OutputError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
 
@@ -118,7 +117,9 @@ def compare(
             if store is not None and page.absolute() == store.absolute():
                 raise OutputError(f"report={str(page)!r} is also the store; choose another file")
             check_output("report", page, REPORT)
-            _show_cost(problem, study, dry_run, as_json, quiet)
+            if dry_run:
+                _show_cost(problem, study, as_json)
+                raise typer.Exit
 
         result = comparison.compare(
             problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
@@ -147,20 +148,16 @@ compare.__doc__ = f"{compare.__doc__}\n\n" + examples(
 )
 
 
-def _show_cost(problem: Trainable, study: Study, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Print what a study will cost; exit if nothing more is wanted."""
-    from stepsize.cli.cost import cost_text
+def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
+    """Print what a study will cost."""
+    from stepsize.report.progress import describe_cost
     from stepsize.study.expected_cost import expected_cost
 
     cost = expected_cost(problem, study)
-    if dry_run:
-        if as_json:
-            typer.echo(json.dumps({"runs": cost.runs, **asdict(cost)}, indent=1))
-        else:
-            typer.echo(f"{study.name}: {cost_text(cost)}")
-        raise typer.Exit
-    if not quiet:
-        say(f"{study.name}: {cost_text(cost)}.")
+    if as_json:
+        typer.echo(json.dumps({"runs": cost.runs, **asdict(cost)}, indent=1))
+    else:
+        typer.echo(f"{study.name}: {describe_cost(cost)}.")
 
 
 def show(result: Result, page: Path, as_json: bool) -> None:
@@ -171,8 +168,7 @@ def show(result: Result, page: Path, as_json: bool) -> None:
     if not as_json:
         from stepsize.report import terminal
 
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        typer.echo(terminal.render(result.answer, result.details, width(), colour, ascii_only()))
+        typer.echo(terminal.render(result.answer, result.details, width(), colours(), ascii_only()))
     earlier = study_of(page, REPORT)
     result.report(page)
     replaced = f", which replaces that of study {earlier}" if earlier not in (None, "", result.study) else ""

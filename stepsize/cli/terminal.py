@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 
@@ -20,6 +21,11 @@ def ascii_only() -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def colours() -> bool:
+    """Return whether standard output is a terminal that shows colours, and nobody asked for none."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def say(message: str) -> None:

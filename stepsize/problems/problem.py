@@ -23,17 +23,16 @@ from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.problem_facts import problem_digest, problem_facts
 from stepsize.problems.splitting.changes import SPLIT_KEYS, with_split
 from stepsize.problems.splitting.splits import Parts, Split
+from stepsize.problems.summary import Summarised
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
 from stepsize.problems.torch.user_problem import is_own_metric, own_metric, read_source, trains_in_torch
 
 if TYPE_CHECKING:
     from stepsize.problems.torch.reading import Source
 
-SOFTWARE = ("jax", "keras", "numpy")
 
-
-@dataclass(frozen=True, eq=False)
-class Problem:
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem(Summarised):
     """What is trained: `model` on `data`, for `epochs` in batches of `batch_size`, split by `split`.
 
     `model` is text such as `mlp(34)`, a factory (`package.module:function`, or the function itself), a
@@ -247,7 +246,7 @@ class Problem:
 
     def software(self) -> dict[str, str]:
         """Return the versions of the packages that train."""
-        names = SOFTWARE if self.torch_source is None else (*SOFTWARE, "torch")
+        names = ("jax", "keras", "numpy", *([] if self.torch_source is None else ["torch"]))
         return {name: metadata.version(name) for name in names}
 
 

@@ -20,11 +20,11 @@ INK, MUTED, GRID, BAND, ACCENT = "#1f2328", "#59636e", "#d5dae0", "#eceff2", "#0
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 
 
-def difference_picture(answer: Answer, details: Details) -> Picture:
+def difference_picture(answer: Answer, details: Details, headline: bool = True) -> Picture:
     """Return the headline of a study above the differences of its candidates; the headline alone if none."""
     shown = view(answer, details)
     drawn = differences(shown)
-    lines = textwrap.wrap(safe(shown.headline), LETTERS)
+    lines = textwrap.wrap(safe(shown.headline), LETTERS) if headline else []
     top = 30 + 24 * len(lines)
     parts = [
         _text(0, 20 + 24 * number, text, size=17, weight=600, fill=INK) for number, text in enumerate(lines)

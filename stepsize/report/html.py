@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from stepsize.number_format import finite, plain, rate, share
@@ -78,8 +77,8 @@ def fragment(answer: Answer, details: Details) -> str:
     from markupsafe import Markup
 
     shown = view(answer, details)
-    picture = Markup(difference_picture(answer, details).as_img()) if differences(shown) else ""
-    return template("fragment.html.jinja").render(view=shown, picture=picture)
+    image = difference_picture(answer, details, headline=False).as_img() if differences(shown) else ""
+    return template("fragment.html.jinja").render(view=shown, picture=Markup(image))
 
 
 def spark_path(values: list[float], width: int = 76, height: int = 22) -> str:
@@ -143,7 +142,7 @@ def _data_pairs(shown: View) -> list[tuple[str, str]]:
     return [*pairs, ("source", data["source"])] if data["source"] else pairs
 
 
-def _shares(data: DataFacts) -> list[tuple[str, Sequence[str]]]:
+def _shares(data: DataFacts) -> list[tuple[str, list[str]]]:
     """Return the share of each class in each part; of many classes, the first few."""
     parts = [part.get("shares", {}) for part in data["parts"].values()]
     rows = [(name, [share(part.get(name), decimals=1) for part in parts]) for name in data["classes"]]

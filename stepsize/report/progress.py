@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from stepsize.number_format import duration, pace
+from stepsize.number_format import counted, duration, pace
+from stepsize.study.expected_cost import ExpectedCost
 from stepsize.study.runner import Progress
 
 EVERY = 10.0  # seconds between lines where there is no terminal
@@ -56,3 +57,26 @@ def describe(progress: Progress) -> str:
     if progress.remaining is None:
         return text
     return f"{text}, {pace(progress.rate)}, {duration(progress.remaining)} left"
+
+
+def describe_cost(cost: ExpectedCost) -> str:
+    """Return the runs of a study, and about how long they take, before it starts.
+
+    >>> describe_cost(ExpectedCost(tuning=880, verdict=480, seconds=4.2))
+    '880 runs for tuning and 480 runs for the verdict, about 4 s on this machine'
+    """
+    parts = [f"{counted(cost.verdict, 'run')} for the verdict"]
+    if cost.tuning:
+        parts.insert(0, f"{counted(cost.tuning, 'run')} for tuning")
+    time = "" if cost.seconds is None else f", about {rough_duration(cost.seconds)} on this machine"
+    return f"{' and '.join(parts)}{time}"
+
+
+def rough_duration(seconds: float) -> str:
+    """Write a rough time.
+
+    >>> rough_duration(3.4), rough_duration(47.0), rough_duration(800.0)
+    ('3 s', '50 s', '13 min')
+    """
+    step = 1 if seconds < 10 else 10 if seconds < 60 else 60
+    return duration(max(1, round(seconds / step)) * step).replace(".0 s", " s").removesuffix(" 0 s")

@@ -7,6 +7,7 @@ losses of every rate. Nothing is loaded, and nothing needs a script.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -15,12 +16,21 @@ from typing import Any
 from stepsize.number_format import MISSING, Scale, rate, rounded
 from stepsize.rate_map.answer import MapAnswer, RateAnswer, RateMapAnswer
 from stepsize.report.page_templates import inline, template
+from stepsize.report.pictures import Picture
 from stepsize.report.rate_map import cost_text, optimizer_text, scale_of
 from stepsize.report.svg import nice_steps
 
 WIDTH, HEIGHT = 720, 250  # of the large picture, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 26, 34  # room for axes and the names of the zones
 PANEL = (180, 84)
+COLOUR = re.compile(r"var\(--([a-z-]+)\)")
+LIGHT = {  # the colours of the page, for an image
+    "paper": "#ffffff", "ink": "#1f2328", "muted": "#59636e", "context": "#c3c9d0", "grid": "#e6e9ec",
+    "raised": "#f6f7f9", "accent": "#0a63b0", "accent-soft": "#e8f1fa", "warn": "#a8480a",
+    "warn-soft": "#fdf3ea",
+}  # fmt: skip
+ALONE = "svg { font-family: system-ui, 'DejaVu Sans', sans-serif; }"
+BACKGROUND = '<path fill="#ffffff" d="M0 0H10000V10000H0Z"/>'
 ROOM = 6.6  # of a character in the name of a zone
 ZONES = {
     "best": "good",
@@ -58,7 +68,7 @@ class Zone:
 
 
 @dataclass(frozen=True)
-class Picture:
+class MapPicture:
     """The score over the rate: dots with their intervals, zones, and the ticks of both axes."""
 
     dots: list[Dot]
@@ -88,12 +98,33 @@ def render(answer: RateMapAnswer) -> str:
 
 
 def fragment(answer: RateMapAnswer) -> str:
-    """Write sentence, pictures and table as HTML without scripts, for `_repr_html_` in a notebook.
+    """Write sentences, pictures and tables as HTML without scripts or styles, for a notebook.
+
+    Code hosts keep all of it when they show a saved notebook.
 
     Raises: MissingExtra if jinja2 is not installed.
     """
-    css = inline("rate_map_fragment.css") + inline("rate_map.css")
-    return template("rate_map_fragment.html.jinja").render(**_content(answer), css=css)
+    from markupsafe import Markup
+
+    images = [Markup("" if drawn is None else drawn.as_img()) for drawn in map_pictures(answer)]
+    return template("rate_map_fragment.html.jinja").render(**_content(answer), images=images)
+
+
+def map_pictures(answer: RateMapAnswer) -> list[Picture | None]:
+    """Return the large picture of every map as an image; None for a map whose runs all diverged.
+
+    Raises: MissingExtra if jinja2 is not installed.
+    """
+    content = _content(answer)
+    css = COLOUR.sub(lambda found: LIGHT[found[1]], f"{inline('rate_map.css')}{ALONE}")
+    macros: Any = template("rate_map_macros.html.jinja").module
+    pictures: list[Picture | None] = []
+    for each in content["maps"]:
+        drawn = str(macros.picture(each, content["size"], content["frame"])).strip()
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
+        svg = drawn.replace("<svg ", head, 1).replace(">", f"><style>{css}</style>{BACKGROUND}", 1)
+        pictures.append(Picture(svg, WIDTH, HEIGHT, each["sentence"]) if drawn else None)
+    return pictures
 
 
 def _content(answer: RateMapAnswer) -> dict[str, Any]:
@@ -135,7 +166,7 @@ def _map(protocol: dict[str, Any], each: MapAnswer) -> dict[str, Any]:
     }
 
 
-def picture(each: MapAnswer, scale: Scale) -> Picture | None:
+def picture(each: MapAnswer, scale: Scale) -> MapPicture | None:
     """Return the score over the logarithm of the rate; None if no run finished."""
     rows = each["rates"]
     means = [value for row in rows if (value := scale.shown(row["mean"])) is not None]
@@ -166,7 +197,7 @@ def picture(each: MapAnswer, scale: Scale) -> Picture | None:
     line = "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots if dot.y is not None)
     decades = range(math.ceil(first), math.floor(last) + 1)
     height = HEIGHT - TOP - BOTTOM
-    return Picture(
+    return MapPicture(
         dots=dots,
         line=f"M{line}",
         zones=_zones(dots),

@@ -109,11 +109,11 @@ def _items(texts: Iterable[str], width: int, bullet: str) -> list[str]:
 def _columns(shown: View, ascii: bool, picture_cells: int) -> list[Column]:
     any_diverged = any(row.diverged for row in shown.rows)
     columns = [
-        Column("", 2, lambda row: schedule_sparkline(row.plan, picture_cells, ascii), right=False),
-        Column("lr", 3, lambda row: row.lr),
+        Column("", 3, lambda row: schedule_sparkline(row.plan, picture_cells, ascii), right=False),
+        Column("lr", 2, lambda row: row.lr),
         Column("as good", 9, lambda row: rate_range(row.lr_range)),
         Column(shown.scale.title, 0, lambda row: row.score),
-        Column("error", 2, lambda row: row.error),
+        Column("error", 3, lambda row: row.error),
         Column("sd", 6, lambda row: row.sd),
         Column("runs", 1 if any_diverged else 7, lambda row: row.runs),
         Column("vs baseline", 0, lambda row: row.difference),

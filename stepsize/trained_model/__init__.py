@@ -25,8 +25,9 @@ ROWS = 4096  # predicted at once
 class TrainedModel:
     """A model trained as one run of a study.
 
-    `model` is a Keras model or a PyTorch module that takes rows as `problem.data.x` has them: it fills and
-    scales them itself, and returns probabilities or quantities in their own units. `score` is the run's score
+    `model` is a Keras model or a PyTorch module that takes rows as `problem.data.x` has them (less
+    `problem.data.centres`, in data with numbers such as times that float32 would round). It fills and scales
+    them itself; a Keras model returns probabilities or quantities in their own units. `score` is the run's score
     on its validation rows, whose numbers are `validation`, and `classes` are the names of the classes.
     """
 
@@ -122,7 +123,7 @@ class TrainedModel:
 
             several = {name or "x": array for name, array in inputs.items()}
             outputs = self.model(several if len(several) > 1 else several.popitem()[1], training=False)
-            return keras.ops.convert_to_numpy(outputs)
+            return np.asarray(keras.ops.convert_to_numpy(outputs))
         from stepsize.trained_model.torch_model import call
 
         return call(self.model, self.problem, inputs)

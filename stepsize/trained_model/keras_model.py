@@ -33,7 +33,8 @@ def _with_preprocessing(built: Built, problem: Problem, final: FinalRun) -> Any:
     inputs, ready = {}, {}
     for name, array in problem.data.inputs.items():
         row, prepared = built.row_shapes[name], final.prepared[name]
-        x = inputs[name] = keras.Input(row, dtype=_dtype(array), name=name or "x")
+        x: Any = keras.Input(row, dtype=_dtype(array), name=name or "x")
+        inputs[name] = x
         if prepared is not None:
             fill, shift, scale = (None if each is None else each.reshape(row) for each in prepared)
             if fill is not None:

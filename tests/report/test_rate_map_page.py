@@ -71,7 +71,18 @@ def test_names_cannot_break_the_page(answer):
     answer["sentence"] = answer["maps"][0]["sentence"] = "a < b & <img src=x>"
     page = rate_map_page.render(answer) + rate_map_page.fragment(answer)
     assert "<script" not in page
-    assert "<img" not in page
+    assert "<img src=x" not in page
+
+
+def test_a_notebook_shows_images_that_a_code_host_keeps(answer):
+    text = rate_map_page.fragment(answer)
+    (img,) = re.findall(r"<img [^>]*>", text)
+    assert 'src="data:image/' in img
+    assert answer["maps"][0]["sentence"] in img
+    assert not re.search(r"<(style|svg|script)|style=|class=", text)
+    (picture,) = rate_map_page.map_pictures(answer)
+    assert "var(--" not in picture.svg
+    assert len(svgs(picture.svg)) == 1
 
 
 def test_the_picture_shows_the_numbers(answer):

@@ -72,7 +72,7 @@ def test_facts_for_each_kind():
     assert "always giving the more common answer for each label scores 5" in note
     assert "one correct answer is worth 0.33 points" in note
     note, warnings = judge(load((X, X[:, 0])), halves())
-    assert "always predicting the mean of the training rows scores about 0 %, and a perfect model" in note
+    assert "always predicting the mean of the training rows scores about 0, and a perfect model" in note
     assert warnings == []
     note, _ = judge(load((X, X[:, 0])), halves(), metric="mae")
     assert note == "The validation part has 100 rows."

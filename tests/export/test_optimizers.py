@@ -1,0 +1,106 @@
+"""Exported code that makes the optimizer, too: the settings of one library in another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stepsize.export import export
+from stepsize.export.optimizers import optimizer_code
+from stepsize.schedules import cosine
+from tests.support.exported_code import run
+
+PLAN = cosine(0.1).plan(epochs=5, updates_per_epoch=4)
+
+
+def code(to: str, name: str, library: str | None = None, **settings: Any) -> str:
+    return export(PLAN, to, {"name": name, **settings}, library)
+
+
+def torch_group(text: str) -> dict[str, Any]:
+    torch = pytest.importorskip("torch")
+    names: dict[str, Any] = {"model": torch.nn.Linear(2, 1)}
+    exec(compile(text, "exported.py", "exec"), names)
+    assert names["optimizer"].param_groups[0]["lr"] == pytest.approx(PLAN(0))
+    return {**names["optimizer"].defaults, "kind": type(names["optimizer"]).__name__}
+
+
+@pytest.mark.parametrize("to", ["torch", "transformers"])
+def test_sgd_with_momentum_runs_in_pytorch(to: str) -> None:
+    group = torch_group(code(to, "sgd", "keras", momentum=0.8, nesterov=True))
+    assert (group["kind"], group["momentum"], group["nesterov"]) == ("SGD", 0.8, True)
+
+
+def test_the_defaults_of_keras_are_written_out_in_pytorch() -> None:
+    group = torch_group(code("torch", "Adam", "keras", beta_1=0.8))
+    assert (group["kind"], group["betas"], group["eps"]) == ("Adam", (0.8, 0.999), 1e-7)
+    group = torch_group(code("torch", "adamw", "keras"))
+    assert (group["weight_decay"], group["eps"]) == (0.004, 1e-7)
+    assert torch_group(code("torch", "RMSprop", "keras"))["alpha"] == 0.9
+
+
+def test_weight_decay_keeps_its_meaning_or_is_left_out_with_a_comment() -> None:
+    assert torch_group(code("torch", "adam", "keras", weight_decay=0.01))["kind"] == "AdamW"
+    text = code("torch", "sgd", "keras", weight_decay=0.01)
+    assert torch_group(text)["weight_decay"] == 0
+    assert "# weight_decay=0.01 of the study is left out" in text
+    assert torch_group(code("torch", "SGD", weight_decay=0.01))["weight_decay"] == 0.01
+
+
+def test_the_settings_of_pytorch_run_in_keras() -> None:
+    keras = pytest.importorskip("keras")
+    names = run(code("keras", "AdamW", "torch", betas=(0.8, 0.99), weight_decay=0.05, foreach=True))
+    optimizer = names["optimizer"]
+    assert isinstance(optimizer, keras.optimizers.AdamW)
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.8, 0.99)
+    assert (optimizer.weight_decay, optimizer.epsilon) == (0.05, 1e-8)
+    assert "foreach=True of the study has no equal argument" in code("keras", "AdamW", "torch", foreach=True)
+
+
+def test_optax_takes_them_by_its_own_names() -> None:
+    pytest.importorskip("optax")
+    for name, settings in (
+        ("sgd", {"momentum": 0.8}),
+        ("adam", {"beta_1": 0.8, "epsilon": 1e-6}),
+        ("adamw", {"weight_decay": 0.1}),
+        ("rmsprop", {"rho": 0.8, "centered": True}),
+    ):
+        optimizer = run(code("optax", name, "keras", **settings))["optimizer"]
+        assert callable(optimizer.update)
+
+
+def test_what_is_no_argument_of_an_optimizer_becomes_a_comment() -> None:
+    text = code(
+        "torch",
+        "sgd",
+        "keras",
+        batch_size=64,
+        multipliers={"dense": 0.1},
+        momentum="linear(0.9)",
+        clipnorm=1.0,
+    )
+    for comment in (
+        "# Train in batches of 64 rows.",
+        "# The study multiplied the rates of layers: dense by 0.1.",
+        "# The study scheduled the momentum, too: linear(0.9).",
+        "# clipnorm=1 of the study has no equal argument here.",
+    ):
+        assert comment in text
+    assert torch_group(text)["momentum"] == 0
+
+
+def test_an_optimizer_without_an_equal_is_named_and_not_guessed() -> None:
+    text = code("torch", "Lion", "keras", beta_1=0.8)
+    assert "# The study used Lion(beta_1=0.8): choose its equal here." in text
+    assert "\noptimizer = " not in text
+    assert run(text)["BASE_RATE"] == 0.1
+
+
+def test_plain_python_has_no_optimizer() -> None:
+    assert code("plain", "sgd", momentum=0.8) == export(PLAN, "plain")
+
+
+def test_a_library_gets_its_own_settings_as_they_are() -> None:
+    given = optimizer_code("Adafactor", {"relative_step": True}, "keras", "learning_rate=schedule")
+    assert given.call == "keras.optimizers.Adafactor(learning_rate=schedule, relative_step=True)"

@@ -1,0 +1,71 @@
+"""The plain headline: what to use, and no surer than the verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stepsize.stats import decide
+from stepsize.verdict.headline import headline
+from tests.support.answers import recorded_answer
+
+SEEDS = 40
+
+
+def head(means, spread=0.002, lost=(), settings=None, baseline=0):
+    """Return the headline of candidates a, b, ... with these means, the first the simplest."""
+    rng = np.random.default_rng(1)
+    names = [chr(ord("a") + number) for number in range(len(means))]
+    scores = np.array([mean + rng.normal(0, spread, SEEDS) for mean in means])
+    for number in lost:
+        scores[number] = np.nan
+    decision = decide(
+        scores, names=names, baseline=names[baseline], margin=0.005, simplicity=list(range(len(names)))
+    )
+    answer = recorded_answer()
+    first = answer["candidates"][0]
+    answer["study"]["protocol"]["baseline"] = names[baseline]
+    answer["candidates"] = [
+        {**first, "name": name, "spec": f"constant({number})", "settings": dict(settings or {}),
+         "vs_baseline": None if number == baseline else {
+             "verdict": decision.word(name, names[baseline]), "mean": 0.0, "ci95": None, "p": 1.0,
+             "p_holm": 1.0, "p_better": 0.5}}
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    answer["verdict"].update(best_set=list(decision.best_set), recommended=decision.recommended)
+    return headline(answer, decision)
+
+
+def test_equals_will_do():
+    assert head([0.9, 0.9]) == "Either of these will do; keep it simple: constant(0)."
+    assert head([0.9, 0.9, 0.9]) == "Any of these will do; keep it simple: constant(0)."
+    assert head([0.9, 0.9, 0.8]) == "2 of these 3 will do; keep it simple: constant(0)."
+
+
+def test_what_these_seeds_cannot_tell_apart_is_not_said_to_do():
+    assert head([0.9, 0.9], spread=0.05) == "These two cannot be told apart; keep it simple: constant(0)."
+    assert head([0.9] * 3, spread=0.05) == "These 3 cannot be told apart; keep it simple: constant(0)."
+
+
+def test_the_best_one_is_better():
+    assert head([0.8, 0.9]) == "Use constant(1): it is better than the other candidate."
+    assert head([0.8, 0.7, 0.9]) == "Use constant(2): it is better than every other candidate."
+    assert head([0.8, 0.9, 0.9]) == "Use constant(1): it is better than a; another one is as good."
+    assert head([0.8, 0.9, 0.9, 0.9]) == "Use constant(1): it is better than a; 2 others are as good."
+
+
+def test_settings_belong_to_what_is_used():
+    assert head([0.9, 0.9], settings={"momentum": 0.8}).endswith("constant(0) with momentum=0.8.")
+
+
+def test_one_candidate_and_none():
+    assert head([0.9]) == "Use constant(0); it was the only candidate."
+    assert head([0.9, 0.9], lost=(0, 1)) == "Every run diverged; try lower learning rates."
+
+
+@pytest.mark.parametrize("means", [[0.9, 0.895], [0.9, 0.88, 0.9], [0.85, 0.9, 0.897, 0.9]])
+def test_it_is_one_plain_sentence_without_numbers(means):
+    text = head(means, spread=0.01)
+    assert text.endswith(".")
+    assert "±" not in text
+    assert "%" not in text
