@@ -176,7 +176,10 @@ def compare(
                 on_message(f"Data: {note}.")
         on_start(study)
         file = checked_store(store or default_store(study.name))
-        trains = stack.enter_context(open_executor(trainable, study, engine, file, executor, address))
+        line = ProgressLine(sys.stderr, quiet)
+        trains = stack.enter_context(
+            open_executor(trainable, study, engine, file, executor, address, line.above(on_message))
+        )
         opened = stack.enter_context(Store(file))
         if ready is None and str(store) != ":memory:":
             path = opened.path.with_suffix(".toml")
@@ -184,7 +187,7 @@ def compare(
                 on_message(message)
         for message in stored_runs(study, opened, quiet):
             on_message(message)
-        with ProgressLine(sys.stderr, quiet) as line:
+        with line:
             result = complete(study, opened, trains, line.show)
         return replace(result, store=kept_store(opened, on_message))
 

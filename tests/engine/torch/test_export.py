@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import random
 import subprocess
@@ -15,6 +16,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
+from torch.fx import graph_module
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.nn import functional as F
 
 from stepsize.engine.torch.interpreter import run, unsupported_operations
@@ -273,3 +277,23 @@ def test_a_pytorch_without_export_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         ProblemError, match=r"PyTorch 2\.8\.1 is too old to export a model: install torch>=2\.9"
     ):
         export(Model())
+
+
+def test_an_export_leaves_nothing_behind_and_compiled_functions_alone() -> None:
+    """PyTorch keeps the symbols and the source of every export; a function of the user is not compiled again."""
+    counter = CompileCounter()
+    double = torch.compile(lambda x: 2 * x, backend=counter, dynamic=True)
+
+    def kept() -> tuple[int, int]:
+        gc.collect()
+        environments = [each for each in gc.get_objects() if type(each) is ShapeEnv]
+        return len(environments), len(graph_module._loader.eval_cache)
+
+    double(X)
+    training_graph(Model(), F.mse_loss, [X], Y)
+    before = kept()
+    for _ in range(2):
+        training_graph(Model(), F.mse_loss, [X], Y)
+        double(torch.ones(len(X) + 3, 4))
+    assert kept() == before
+    assert counter.frame_count == 1
