@@ -10,72 +10,21 @@ not there any more, processes that are left behind, and answers that differ.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
-import sys
-import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from peers import FASHION
 from processes import tree
+from small_studies import answer, command, read_options, stored, study_folder
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 TARGETS = ("command", "worker", "both")
-FUNCTION = """
-import time
-
-def train(schedule, seed, report):
-    for epoch in range(3):
-        time.sleep(0.03)
-        report(0.5 + 0.01 * (seed % 5) + 0.1 * min(schedule(epoch), 1))
-"""
-NETWORK = """
-import torch
-
-def make():
-    return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
-"""
-TWO = ["-s", "constant(lr)", "-s", "cosine(lr)"]
-STUDIES = {
-    "ionosphere": ["ionosphere", "--seeds", "40", "--epochs", "60"],
-    "fashion-mnist": ["fashion-mnist", "--data", str(FASHION), "--seeds", "2", "--epochs", "1",
-                      "--model", "mlp(16)", "-s", "constant(0.1)", "-s", "constant(0.01)"],
-    "pytorch": ["iris", "--model", "network:make", "--loss", "CrossEntropyLoss", "--optimizer", "SGD",
-                "--seeds", "40", "--epochs", "60", *TWO],
-    "function": ["function:train", "--epochs", "3", "--updates-per-epoch", "1", "--seeds", "30", *TWO],
-}  # fmt: skip
-
-
-def command(study: str, store: str) -> list[str]:
-    """Return the command of a study."""
-    return [sys.executable, "-m", "stepsize", "compare", *STUDIES[study], "--json", "-q", "--store", store]
-
-
-def stored(store: Path) -> dict[tuple[str, str, int], bytes]:
-    """Return the curves of all runs of a store by their keys."""
-    if not store.exists():
-        return {}
-    with closing(sqlite3.connect(store)) as database:
-        try:
-            rows = database.execute("SELECT fingerprint, candidate, seed, curves FROM run").fetchall()
-        except sqlite3.OperationalError:  # not created yet
-            return {}
-    return {(fingerprint, candidate, seed): curves for fingerprint, candidate, seed, curves in rows}
-
-
-def answer(text: str) -> dict[str, Any]:
-    """Return what an answer says, without what depends on the way there."""
-    document = json.loads(text)
-    del document["cost"], document["study"]["command"]
-    return document
 
 
 def hit(study: str, folder: Path, chance: random.Random, longest: float) -> list[int]:
@@ -111,10 +60,7 @@ def is_alive(pid: int) -> bool:
 
 def torture(study: str, kills: int, chance: random.Random) -> dict[str, Any]:
     """Kill a study so many times, and return what was lost."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "function.py").write_text(FUNCTION)
-        (folder / "network.py").write_text(NETWORK)
+    with study_folder() as folder:
         began = time.perf_counter()
         whole = subprocess.run(
             command(study, "whole.sqlite"), cwd=folder, capture_output=True, text=True, check=True
@@ -147,17 +93,10 @@ def torture(study: str, kills: int, chance: random.Random) -> dict[str, Any]:
 
 def main() -> None:
     """Kill every study its share of times."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", choices=STUDIES)
-    options = parser.parse_args()
-    studies = [name for name in options.only or STUDIES if name != "fashion-mnist" or FASHION.is_dir()]
-    for number, study in enumerate(studies):
-        share = options.kills // len(studies) + (number < options.kills % len(studies))
-        print(json.dumps(torture(study, share, random.Random(f"{options.seed} {study}"))), flush=True)
+    kills, studies = read_options(__doc__, "kills", 50)
+    for number, (study, chance) in enumerate(studies.items()):
+        share = kills // len(studies) + (number < kills % len(studies))
+        print(json.dumps(torture(study, share, chance)), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,24 +2,21 @@
 
     python benchmarks/shared_store.py --processes 4
 
-Each study of `kills.py` is made by one command alone, by all of them at once, and by all of them while one is
-killed. Printed are the runs of the study, those made twice (of a killed command: at most what it was making),
-the answers that differ, and the seconds.
+Each study of `small_studies.py` is made by one command alone, by all of them at once, and by all of them
+while one is killed. Printed are the runs of the study, those made twice (of a killed command: at most what it
+was making), the answers that differ, and the seconds.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from kills import FUNCTION, NETWORK, STUDIES, answer, command, stored
-from peers import FASHION
+from small_studies import answer, command, read_options, stored, study_folder
 
 
 def start(study: str, folder: Path, store: str) -> subprocess.Popen[str]:
@@ -53,10 +50,7 @@ def together(
 
 def measure(study: str, processes: int, chance: random.Random) -> dict[str, Any]:
     """Return how a study is shared."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "function.py").write_text(FUNCTION)
-        (folder / "network.py").write_text(NETWORK)
+    with study_folder() as folder:
         together(study, folder, "warm.sqlite", 1, None)  # compiles
         alone = together(study, folder, "shared1.sqlite", 1, None)
         shared = together(study, folder, "shared2.sqlite", processes, None)
@@ -79,17 +73,9 @@ def measure(study: str, processes: int, chance: random.Random) -> dict[str, Any]
 
 def main() -> None:
     """Measure each study."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", choices=STUDIES)
-    options = parser.parse_args()
-    for study in options.only or STUDIES:
-        if study != "fashion-mnist" or FASHION.is_dir():
-            result = measure(study, options.processes, random.Random(f"{options.seed} {study}"))
-            print(json.dumps(result), flush=True)
+    processes, studies = read_options(__doc__, "processes", 4)
+    for study, chance in studies.items():
+        print(json.dumps(measure(study, processes, chance)), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import gc
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -24,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kills import NETWORK
 from processes import tree
+from small_studies import study_folder
 
 import stepsize as ss
 from stepsize.engine.client import Engine
@@ -107,10 +106,8 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the seeds of a study")
     options = parser.parse_args()
     began, runs = time.perf_counter(), 0
-    with tempfile.TemporaryDirectory() as name, Engine() as engine:
-        folder = Path(name)
-        (folder / "network.py").write_text(NETWORK)
-        sys.path.insert(0, name)
+    with study_folder() as folder, Engine() as engine:
+        sys.path.insert(0, str(folder))
         samples = Samples(engine.pid)
         samples.start()
         while samples.round < FEWEST or time.perf_counter() - began < 60 * options.minutes:

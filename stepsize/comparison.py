@@ -122,7 +122,10 @@ def compare(
         on_start(trainable, study)
         study = _with_references(study, trainable)
         file = checked_store(store or default_store(study.name))
-        trains = stack.enter_context(open_executor(trainable, study, engine, file, executor, address))
+        line = ProgressLine(sys.stderr, quiet)
+        trains = stack.enter_context(
+            open_executor(trainable, study, engine, file, executor, address, line.above(on_message))
+        )
         opened = stack.enter_context(Store(file))
         if ready is None and str(store) != ":memory:":
             path = opened.path.with_suffix(".toml")
@@ -132,7 +135,7 @@ def compare(
             on_message(message)
         if not quiet and not finished_runs(study, opened.runs(study.fingerprint)):
             on_message(f"{study.name}: {describe_cost(expected_cost(trainable, study))}.")
-        with ProgressLine(sys.stderr, quiet) as line:
+        with line:
             result = complete(study, opened, trains, line.show)
         return replace(result, store=kept_store(opened, on_message), problem=trainable)
 

@@ -166,10 +166,17 @@ def first_line(error: BaseException) -> str:
 
 
 def save_traceback() -> str:
-    """Write the traceback of the error being handled to a temporary file; return the file's path."""
+    """Write the traceback of the error being handled to a temporary file; return the file's path.
+
+    If it cannot be written, the text that is returned says why: the error itself is not lost.
+    """
     import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile("w", prefix="stepsize-", suffix=".txt", delete=False) as file:
-        file.write(traceback.format_exc())
+    text = traceback.format_exc()
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="stepsize-", suffix=".txt", delete=False) as file:
+            file.write(text)
+    except OSError as error:
+        return f"no file ({error.strerror})"
     return file.name

@@ -183,10 +183,13 @@ def map_rates(
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
         file = checked_store(store or default_store(study.name))
-        executor = stack.enter_context(open_executor(trainable, study, engine, file))
+        line = ProgressLine(sys.stderr, quiet)
+        executor = stack.enter_context(
+            open_executor(trainable, study, engine, file, on_message=line.above(on_message))
+        )
         opened = stack.enter_context(Store(file))
         threading.Thread(target=_prepare, daemon=True).start()  # while the first runs are trained
-        with ProgressLine(sys.stderr, quiet) as line:
+        with line:
             cost = run_study(study, opened, executor, line.show, map_rounds, count_runs)
         runs = opened.runs(study.fingerprint)
         following = following or call_text(problem, options, store=store)

@@ -2,7 +2,8 @@
 
 The parent has a `Child` and asks it; the child calls `serve`. An answer is one of four pairs:
 `("progress", value)`, any number of times, then `("answer", value)`, `("refused", error)` for bad input, or
-`("raised", (summary, path))` for any other error, with the path of its traceback.
+`("raised", (summary, path))` for any other error, with the path of its traceback. A progress report that is a
+`Notice` is for people.
 
 A child may run the code of a user, which forks, reads standard input, or starts processes that live on. So
 the pipes of a child have descriptors of their own, which no fork of it can read or keep open; its standard
@@ -26,7 +27,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from stepsize.errors import EngineError, InputError, MissingExtra, first_line, save_traceback
 from stepsize.hangs import Patience, Silence
@@ -59,6 +60,12 @@ Progress = Callable[[Any], None]
 """Called with each progress report of a request."""
 
 
+class Notice(NamedTuple):
+    """A progress report that is a message for people; the request goes on."""
+
+    text: str
+
+
 class WorkerError(Exception):
     """A request failed in the child with an error that is not the caller's input."""
 
@@ -82,7 +89,10 @@ class Child:
         if is_child:
             raise InputError(NESTED)
         hidden = os.getcwd() if os.getcwd() != FOLDER else ""
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
+        try:
+            self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
+        except OSError as error:
+            raise EngineError(f"cannot start a training process: {first_line(error)}; set TMPDIR") from None
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", START, module, hidden, *search_path(sys.path)],

@@ -71,21 +71,25 @@ def open_executor(
     store: str | Path,
     executor: str = "local",
     address: str | None = None,
+    on_message: Callable[[str], None] = print_message,
 ) -> AbstractContextManager[Executor]:
     """Return what makes the runs: processes for a training function, populations for a problem.
 
     They are on this machine, where the state of runs that take long is kept in a folder beside the store; or,
-    with the executor "ray", on the Ray cluster at `address`.
+    with the executor "ray", on the Ray cluster at `address`. `on_message` is called with messages for people,
+    such as that this state cannot be written.
     """
     if executor == "ray":
         assert isinstance(problem, Problem | Training)
-        return cluster_executor(problem, study, address)
+        return cluster_executor(problem, study, address, on_message)
     checkpoints = None if str(store) == ":memory:" else Path(store).with_suffix(".checkpoints")
     if isinstance(problem, Training):
-        return FunctionExecutor(problem, checkpoints=checkpoints, fingerprint=study.fingerprint)
+        return FunctionExecutor(
+            problem, checkpoints=checkpoints, fingerprint=study.fingerprint, on_message=on_message
+        )
     assert isinstance(problem, Problem)
     assert engine is not None
-    return nullcontext(PopulationExecutor(engine, problem, study, checkpoints))
+    return nullcontext(PopulationExecutor(engine, problem, study, checkpoints, on_message))
 
 
 def kept_store(store: Store, on_message: Callable[[str], None]) -> Path | None:

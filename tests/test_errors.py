@@ -2,10 +2,12 @@
 
 import os
 import sys
+import tempfile
 
 import pytest
 
-from stepsize.errors import StepsizeError, require_keras
+from stepsize.errors import EngineError, StepsizeError, require_keras, save_traceback
+from stepsize.process import Child
 
 
 @pytest.fixture
@@ -41,3 +43,12 @@ def test_a_backend_that_was_chosen_is_not_replaced(bare, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
     with pytest.raises(StepsizeError, match="'tensorflow' is not installed"):
         require_keras()
+
+
+def test_without_a_folder_for_temporary_files(monkeypatch, tmp_path):
+    """The error itself is not lost, and a training process that cannot start is one line."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert save_traceback() == "no file (No such file or directory)"
+    with pytest.raises(EngineError, match=r"cannot start a training process: .*; set TMPDIR") as caught:
+        Child("json")
+    assert "\n" not in str(caught.value)

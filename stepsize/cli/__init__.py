@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -42,13 +43,18 @@ def main() -> NoReturn:
     """Run the command line and exit with its code; bad input is one line on standard error."""
     try:
         code = app(standalone_mode=False) or ANSWERED  # typer turns Ctrl-C into 130
+        sys.stdout.flush()
     except typer.TyperException as error:
         _exit(error.format_message(), BAD_INPUT)
     except StepsizeError as error:
         code = FAILED if isinstance(error, EngineError) else BAD_INPUT
         _exit(in_options(str(error), _options()), code)
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError) and not _is_full(error):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if _is_full(error):
+            _exit(f"the answer cannot be written to standard output: {error.strerror}", FAILED)
         code = FAILED
     if code == INTERRUPTED:
         again = shlex.join(["stepsize", *sys.argv[1:]])
@@ -94,6 +100,11 @@ COMMANDS = tuple(command for commands in PANELS.values() for command in commands
 for panel, commands in PANELS.items():
     for command, summary in commands.items():
         app.command(cls=Command, rich_help_panel=panel, short_help=summary)(command)
+
+
+def _is_full(error: OSError) -> bool:
+    """Return whether a stream, which has no file name, is on a full disk."""
+    return error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _options() -> dict[str, str]:

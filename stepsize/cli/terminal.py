@@ -29,5 +29,10 @@ def colours() -> bool:
 
 
 def say(message: str) -> None:
-    """Print a message for people on standard error."""
-    typer.echo(message, err=True)
+    """Print a message for people on standard error; if that is a file on a full disk, the study goes on."""
+    try:
+        typer.echo(message, err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass

@@ -1,7 +1,8 @@
 """Checkpoints of a call that takes long: named arrays in one file, and the file before it.
 
 A file is written beside its place and moved there when it is complete. It is a `.npz` archive without
-pickles, followed by its SHA-256. A file that is damaged counts as missing.
+pickles, followed by its SHA-256. A file that is damaged counts as missing. One that cannot be written does
+not end the training, but the user is told.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,12 +24,30 @@ EVERY = 60.0  # seconds of training between two checkpoints of a call
 DIGEST = hashlib.sha256().digest_size
 
 
+def not_written(folder: str | Path, error: OSError) -> str:
+    """Return the message for people that checkpoints cannot be written to a folder."""
+    return (
+        f"Checkpoints cannot be written to {folder}: {error.strerror or error}. Training continues, but a "
+        "run that is stopped now starts again from an earlier checkpoint, or from its first epoch. Free some "
+        "space or make the folder writable: a checkpoint is tried again every minute."
+    )
+
+
+def warn(message: str) -> None:
+    """Issue a message as a Python warning, where nobody listens for messages."""
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where the state of a call is kept while it trains, and how often, in seconds."""
+    """Where the state of a call is kept while it trains, and how often, in seconds.
+
+    `on_message` is called with a message for people each time that the state cannot be written.
+    """
 
     path: Path
     every: float
+    on_message: Callable[[str], None] = warn
 
     @property
     def previous(self) -> Path:
@@ -37,7 +57,8 @@ class Checkpoint:
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace the last checkpoint by a new one, and keep it as the one before.
 
-        If the disk is full or the folder cannot be written, the run continues without a checkpoint.
+        If the disk is full or the folder cannot be written, the last checkpoint stays, and `on_message` is
+        called.
         """
         if any(array.dtype.hasobject for array in arrays.values()):
             raise ValueError("a checkpoint holds no Python objects")
@@ -53,9 +74,10 @@ class Checkpoint:
             with suppress(FileNotFoundError):
                 os.replace(self.path, self.previous)
             os.replace(new, self.path)
-        except OSError:
+        except OSError as error:
             with suppress(OSError):
                 new.unlink()
+            self.on_message(not_written(self.path.parent, error))
 
     def load(self) -> dict[str, np.ndarray] | None:
         """Return the last checkpoint, or the one before if that is damaged; None if there is none."""
@@ -68,10 +90,10 @@ class Checkpoint:
         return None
 
     def remove(self) -> None:
-        """Remove the files, and their folder if no other call has one in it."""
-        for path in (self.path, self.previous):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
+        """Remove the files, those that a kill left half written, and the folder if nothing else is in it."""
+        with suppress(OSError):  # such as a folder that is read-only by now
+            for path in (self.path, *self.path.parent.glob(f"{self.path.name}.*")):
+                path.unlink(missing_ok=True)
             self.path.parent.rmdir()
 
 

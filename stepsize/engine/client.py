@@ -15,7 +15,7 @@ from stepsize.engine.planner import Layout, Machine
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import EngineError, require
 from stepsize.hangs import Patience
-from stepsize.process import BROKEN, Child, ProcessDied, WorkerError
+from stepsize.process import BROKEN, Child, Notice, ProcessDied, WorkerError
 
 ATTEMPTS = 3  # for one request, if the process dies
 OUT_OF_MEMORY = re.compile("RESOURCE_EXHAUSTED|MemoryError|[Oo]ut of memory")
@@ -70,13 +70,13 @@ class Engine:
         self,
         key: str,
         blocks: Sequence[Block],
-        on_progress: Callable[[float], None] = lambda share: None,
+        on_progress: Callable[[float | Notice], None] = lambda share: None,
         checkpoint: Path | None = None,
     ) -> list[Curves]:
         """Train the blocks of one call; `on_progress` is called with the fraction completed.
 
-        A call that takes long saves its state in the file `checkpoint`, and continues from there when it is
-        made again.
+        It is also called with messages for people, as a `Notice`. A call that takes long saves its state in
+        the file `checkpoint`, and continues from there when it is made again.
 
         Raises: ProcessDied if the process dies each time, EngineError for any other failure.
         """
@@ -98,7 +98,7 @@ class Engine:
             self._child.end()
 
     def _ask(
-        self, request: tuple[Any, ...], on_progress: Callable[[float], None] = lambda share: None
+        self, request: tuple[Any, ...], on_progress: Callable[[float | Notice], None] = lambda share: None
     ) -> Any:
         last_output = ""
         for _ in range(ATTEMPTS):

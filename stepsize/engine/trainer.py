@@ -9,6 +9,7 @@ from typing import Protocol
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.errors import StudyError
+from stepsize.process import Notice
 
 
 class NotShared(StudyError):
@@ -37,15 +38,15 @@ class Trainer(Protocol):
         self,
         key: str,
         blocks: Sequence[Block],
-        on_progress: Callable[[float], None],
+        on_progress: Callable[[float | Notice], None],
         checkpoint: Path | None = None,
     ) -> list[Curves]:
         """Train the blocks of one call and return their curves, in the same order.
 
         Every block has `members` runs, and a call has at most `blocks` blocks, as the layout of `key` says.
-        `on_progress` is called with the fraction of the call that is completed. The state of a call that
-        takes long may be kept in the file `checkpoint`, from which the same call continues when it is made
-        again.
+        `on_progress` is called with the fraction of the call that is completed, and with messages for people.
+        The state of a call that takes long may be kept in the file `checkpoint`, from which the same call
+        continues when it is made again.
 
         Raises: ProcessDied if the process that trains dies each time.
         """

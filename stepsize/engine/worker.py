@@ -9,24 +9,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any, cast
 
+from stepsize.engine.checkpoints import Checkpoint
+from stepsize.engine.compiled_programs import CompiledPrograms
 from stepsize.engine.memory import check_model, fitting_layout
 from stepsize.engine.planner import Layout, Machine, Sizes
 from stepsize.engine.task import Curves, Task
 from stepsize.errors import EngineError, first_line
-from stepsize.process import cores, second_level_cache, serve
+from stepsize.process import Notice, Progress, cores, second_level_cache, serve
 
 
 def main() -> None:
     """Serve one caller until it is gone."""
     populations: dict[str, Any] = {}
+    programs = CompiledPrograms()
 
-    def answer(request: tuple[Any, ...], progress: Callable[[float], None]) -> Any:
+    def answer(request: tuple[Any, ...], progress: Progress) -> Any:
+        def send(message: str) -> None:
+            progress(Notice(message))
+
         kind, key, *arguments = request
         if kind == "open":
             populations[key], layout = _open(*arguments)
@@ -34,9 +40,12 @@ def main() -> None:
         if kind == "weights":
             return populations[key].final_weights(*arguments, progress)
         blocks, checkpoint = arguments
-        return _train(populations[key], blocks, checkpoint, progress)
+        saved = None if checkpoint is None else replace(checkpoint, on_message=send)
+        curves = _train(populations[key], blocks, saved, progress)
+        programs.report(send)
+        return curves
 
-    serve(answer, _prepare_jax)
+    serve(answer, lambda: _prepare_jax(programs))
 
 
 def _open(task: Task, candidates: int, seeds: int, machine: Machine | None = None) -> tuple[Any, Layout]:
@@ -78,7 +87,7 @@ def _machine() -> Machine:
 
 
 def _train(
-    population: Any, blocks: list[Any], checkpoint: Any, progress: Callable[[float], None]
+    population: Any, blocks: list[Any], checkpoint: Checkpoint | None, progress: Progress
 ) -> tuple[list[Curves], float]:
     """Train a call's blocks; return their curves and the seconds spent compiling."""
     before = population.compile_seconds
@@ -86,7 +95,7 @@ def _train(
     return curves, population.compile_seconds - before
 
 
-def _prepare_jax() -> None:
+def _prepare_jax(programs: CompiledPrograms) -> None:
     """Configure JAX before its first use: on the processor, unless JAX_PLATFORMS is set."""
     os.environ["KERAS_BACKEND"] = "jax"
     import jax
@@ -94,13 +103,7 @@ def _prepare_jax() -> None:
     jax.config.update("jax_num_cpu_devices", cores())
     if not os.environ.get("JAX_PLATFORMS"):
         jax.config.update("jax_platforms", "cpu")
-    try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepsize" / "compiled"
-        cache.mkdir(parents=True, exist_ok=True)
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    except (OSError, RuntimeError):
-        pass  # compiled programs cannot be kept, so they are compiled each time
+    programs.keep(jax.config)
     with _hidden("sklearn"):  # Keras would import it for parts that are not used here: 0.4 s
         import_module("stepsize.engine.population")  # while the caller prepares its first request
     import_module("stepsize.engine.random_bits").use()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
@@ -28,9 +29,29 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._clear()
+
+    def above(self, tell: Callable[[str], None]) -> Callable[[str], None]:
+        """Return a function that tells a message in the place of the line, which continues below it."""
+
+        def clear_and_tell(message: str) -> None:
+            self._clear()
+            tell(message)
+
+        return clear_and_tell
+
+    def _clear(self) -> None:
         if self._live and not self._quiet:
-            self._stream.write("\r\x1b[K")
+            self._print("\r\x1b[K")
+
+    def _print(self, text: str) -> None:
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:  # a log on a full disk: training matters more, and there is nowhere to say so
+            self._quiet = True
 
     def show(self, progress: Progress) -> None:
         """Show the progress of a study, over the line before it on a terminal."""
@@ -42,8 +63,7 @@ class ProgressLine:
         wait = REDRAW if self._live else EVERY
         if self._quiet or (stage == shown and time.monotonic() - when < wait):
             return
-        self._stream.write(f"\r\x1b[K{text}" if self._live else f"{text}\n")
-        self._stream.flush()
+        self._print(f"\r\x1b[K{text}" if self._live else f"{text}\n")
         self._last = (stage, time.monotonic())
 
 

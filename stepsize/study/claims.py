@@ -140,9 +140,11 @@ class Heart(threading.Thread):
 
     def run(self) -> None:
         """Beat until the thread is stopped."""
-        with suppress(sqlite3.Error), closing(self._store.connect()) as database:
-            while not self._stopped.wait(BEAT):
-                with suppress(sqlite3.Error):  # such as a full disk, which the main thread reports
+        while not self._stopped.wait(BEAT):
+            # A full disk or a lost file is reported by the main thread, whose next claim meets it, too.
+            with suppress(sqlite3.Error), closing(self._store.connect()) as database:
+                self.beat(database)
+                while not self._stopped.wait(BEAT):
                     self.beat(database)
 
     def beat(self, database: sqlite3.Connection) -> None:

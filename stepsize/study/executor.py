@@ -17,6 +17,28 @@ Another process is making them then, or has finished them; in that case they are
 """
 
 
+Listener = Callable[[str], None]
+"""Called with each message for people, such as that no checkpoint can be written."""
+
+
+def once(listen: Listener) -> Listener:
+    """Return a listener that passes on each message once.
+
+    >>> tell = once(print)
+    >>> tell("The disk is full."), tell("The disk is full.")
+    The disk is full.
+    (None, None)
+    """
+    messages: set[str] = set()
+
+    def pass_on(message: str) -> None:
+        if message not in messages:
+            messages.add(message)
+            listen(message)
+
+    return pass_on
+
+
 def unshared(jobs: Sequence[Job]) -> bool:
     """Claim anything: no other process makes runs of the study."""
     return True

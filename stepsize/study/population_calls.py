@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import groupby
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,6 +32,9 @@ from stepsize.study.store import Run
 from stepsize.study.study import Study
 
 T = TypeVar("T")
+
+KEPT = 128  # parts of a problem that are kept
+_parts: WeakKeyDictionary[Problem, dict[tuple[int, bool], Parts]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -238,10 +242,14 @@ def groups_of(problem: Problem, study: Study, stage: Round, shared: bool = True)
         yield Group(problem, study, tuple(jobs), stage.judge, programs)
 
 
-@lru_cache(128)  # a study asks for the parts of its seeds many times
 def parts_of(problem: Problem, seed: int, judge: bool) -> Parts:
-    """Return the training and validation rows of a seed."""
-    return problem.parts(seed, judge)
+    """Return the training and validation rows of a seed, which a study asks for many times."""
+    parts = _parts.setdefault(problem, {})
+    if (seed, judge) not in parts:
+        if len(parts) == KEPT:
+            del parts[next(iter(parts))]
+        parts[seed, judge] = problem.parts(seed, judge)
+    return parts[seed, judge]
 
 
 def _standardisation(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stepsize.engine.checkpoints import Checkpoint
+from stepsize.engine.checkpoints import Checkpoint, warn
 from stepsize.engine.planner import Layout
 from stepsize.engine.trainer import NotShared, Trainer
 from stepsize.problems.problem import Problem
-from stepsize.process import ProcessDied
+from stepsize.process import Notice, ProcessDied
 from stepsize.study.blocks_ahead import BlocksAhead
-from stepsize.study.executor import Claim, LostRuns, unshared
+from stepsize.study.executor import Claim, Listener, LostRuns, once, unshared
 from stepsize.study.population_calls import Call, Group, groups_of
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
@@ -24,14 +24,21 @@ from stepsize.study.study import Study
 class PopulationExecutor:
     """An `Executor` that trains the runs of a problem through a trainer, such as the engine.
 
-    `checkpoints` is the folder for the state of calls that take long, or None.
+    `checkpoints` is the folder for the state of calls that take long, or None. `on_message` is called, once
+    each, with messages for people.
     """
 
     training_seconds = 0.0
 
     def __init__(
-        self, trainer: Trainer, problem: Problem, study: Study, checkpoints: Path | None = None
+        self,
+        trainer: Trainer,
+        problem: Problem,
+        study: Study,
+        checkpoints: Path | None = None,
+        on_message: Listener = warn,
     ) -> None:
+        self._on_message = once(on_message)
         self._trainer, self._problem, self._study = trainer, problem, study
         self._checkpoints = checkpoints
         self._compiled_before = trainer.compile_seconds
@@ -72,8 +79,11 @@ class PopulationExecutor:
                         continue
                     missing = sum(job.key not in runs for job in call.jobs)
 
-                    def on_progress(share: float, done: int = done, missing: int = missing) -> None:
-                        advance(done + share * missing)
+                    def on_progress(share: float | Notice, done: int = done, missing: int = missing) -> None:
+                        if isinstance(share, Notice):
+                            self._on_message(share.text)
+                        else:
+                            advance(done + share * missing)
 
                     following = (each for each in calls[number + 1 :] if not _is_finished(each, runs))
                     after = next(following, Call(())).without(lost)
@@ -105,7 +115,7 @@ class PopulationExecutor:
         call: Call,
         ahead: BlocksAhead,
         after: Call,
-        on_progress: Callable[[float], None],
+        on_progress: Callable[[float | Notice], None],
         saved: Path | None,
     ) -> list[Run]:
         began, compiled = time.perf_counter(), self.compile_seconds

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -114,12 +114,23 @@ def repair_store(path: str | Path) -> Path:
                 os.replace(beside, old.with_name(old.name + end))
         os.replace(path, old)
         os.replace(new, path)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, StoreError) as error:
+        with suppress(OSError):
+            new.unlink()
         raise StoreError(
             f"store={str(path)!r} cannot be repaired: {error}; copy it to a folder that can be written, and "
             "repair the copy"
         ) from None
     return old
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what the system raises about a file into StoreError."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"store={str(path)!r} cannot be read: {error}") from None
 
 
 @contextmanager
@@ -132,6 +143,7 @@ def _opened(path: str | Path) -> Iterator[_Source]:
     if not path.is_file():
         raise StoreError(f"store={str(path)!r} does not exist")
     with ExitStack() as stack:
+        stack.enter_context(_readable(path))
         with path.open("rb") as file:
             header, size = file.read(HEADER), path.stat().st_size
         if len(header) < HEADER or int.from_bytes(header[68:72]) != APPLICATION:

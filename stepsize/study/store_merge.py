@@ -17,6 +17,11 @@ from stepsize.study.store import FORMAT, Store
 from stepsize.study.store_check import check_store
 
 SHOWN = 5  # runs that differ, in the message
+TABLES = (
+    ("run", RUN, "IGNORE"),
+    ("study", STUDY, "REPLACE"),
+    ("look", LOOK, "IGNORE"),
+)  # and what to do twice
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ def merge_stores(target: str | Path, others: Sequence[str | Path]) -> Merge:
 
     A run that is in two stores must be the same in both, to the last bit; if one is not, nothing is added.
 
-    Raises: StoreError for runs that differ, a store that is damaged, or one of an older format.
+    Raises: StoreError for runs that differ, a store that is damaged or cannot be used, or one of an older
+    format.
     """
     target = Path(target)
     for each in [target] * target.exists() + [Path(other) for other in others]:
@@ -41,19 +47,19 @@ def merge_stores(target: str | Path, others: Sequence[str | Path]) -> Merge:
             raise StoreError(f"store={str(each)!r} is given twice; name each store once")
     with Store(target):
         pass
-    with closing(sqlite3.connect(target, timeout=30, isolation_level=None)) as database:
-        before = _count(database)
-        for number, other in enumerate(others):
-            database.execute(f"ATTACH ? AS other{number}", (str(other),))
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            for number, other in enumerate(others):
-                _add(database, f"other{number}", target, Path(other))
+    try:
+        with closing(sqlite3.connect(target, timeout=30, isolation_level=None)) as database:
+            before = _count(database)
+            database.execute("BEGIN IMMEDIATE")
+            for other in others:
+                _load(database, Path(other))
+                _add(database, target, Path(other))
             after = _count(database)
-            database.commit()
-        except BaseException:
-            database.rollback()
-            raise
+            database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"nothing was merged into store={str(target)!r}: {error}; run again when this is repaired"
+        ) from None
     return Merge(after, after - before)
 
 
@@ -72,10 +78,21 @@ def _check(path: Path) -> None:
         )
 
 
-def _add(database: sqlite3.Connection, name: str, target: Path, other: Path) -> None:
-    """Add one attached store."""
+def _load(database: sqlite3.Connection, other: Path) -> None:
+    """Copy the rows of another store to temporary tables: a connection can attach only ten stores."""
+    with closing(sqlite3.connect(other, timeout=30)) as source:
+        for table, columns, _ in TABLES:
+            names, order = ", ".join((*columns, "checksum")), {"look": "ORDER BY number"}.get(table, "")
+            database.execute(f"DROP TABLE IF EXISTS other_{table}")
+            database.execute(f"CREATE TEMP TABLE other_{table} ({names})")
+            rows = source.execute(f"SELECT {names} FROM {table} {order}")
+            database.executemany(f"INSERT INTO other_{table} {insertion(columns)}", rows)
+
+
+def _add(database: sqlite3.Connection, target: Path, other: Path) -> None:
+    """Add the rows of the other store."""
     differing = database.execute(
-        f"SELECT one.candidate, one.seed, one.curves, other.curves FROM run AS one JOIN {name}.run AS other "
+        "SELECT one.candidate, one.seed, one.curves, other.curves FROM run AS one JOIN other_run AS other "
         "USING (fingerprint, candidate, seed) WHERE one.curves IS NOT other.curves "
         "OR one.rate IS NOT other.rate OR one.diverged_at IS NOT other.diverged_at"
     ).fetchall()
@@ -86,16 +103,12 @@ def _add(database: sqlite3.Connection, name: str, target: Path, other: Path) -> 
         ]
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise StoreError(f"nothing was merged, because runs differ: {'; '.join(lines)}{more}")
-    for table, columns, word in (
-        ("run", RUN, "IGNORE"),
-        ("study", STUDY, "REPLACE"),
-        ("look", LOOK, "IGNORE"),
-    ):
+    for table, columns, word in TABLES:
         names = ", ".join((*columns, "checksum"))
-        saved = f"(SELECT saved FROM study WHERE definition = {name}.study.definition)"
-        which = {"study": f" WHERE saved > coalesce({saved}, '')", "look": " ORDER BY number"}.get(table, "")
+        saved = "(SELECT saved FROM study WHERE definition = other_study.definition)"
+        which = {"study": f"WHERE saved > coalesce({saved}, '')", "look": "ORDER BY rowid"}.get(table, "")
         into = insertion(columns).partition(" VALUES")[0]
-        database.execute(f"INSERT OR {word} INTO {table} {into} SELECT {names} FROM {name}.{table}{which}")
+        database.execute(f"INSERT OR {word} INTO {table} {into} SELECT {names} FROM other_{table} {which}")
 
 
 def _count(database: sqlite3.Connection) -> int:

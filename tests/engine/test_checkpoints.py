@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import re
 import signal
 
 import numpy as np
@@ -12,6 +13,8 @@ from stepsize.engine import checkpoints
 from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.client import Engine
 from stepsize.engine.task import Task
+from stepsize.process import Notice
+from tests.support.file_size_limit import file_size_limit
 from tests.support.populations import make_block, make_population
 
 SPECS = ["constant(0.1)", "cosine(0.1)", "constant(0.1) * plateau(factor=0.5, patience=0)"]
@@ -103,21 +106,53 @@ def test_a_checkpoint_with_objects_is_not_loaded(tmp_path):
         saved.save({"state0": np.array([{"a": 1}], dtype=object)})
 
 
-def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(tmp_path):
-    (tmp_path / "folder").write_text("a file")
+def test_what_a_kill_left_half_written_is_removed(tmp_path):
     saved = Checkpoint(tmp_path / "folder" / "call.npz", every=0)
     saved.save({"epochs": np.array(1)})
+    (tmp_path / "folder" / "call.npz.12345").write_text("half of a che")
+    saved.remove()
+    assert not saved.path.parent.exists()
+
+
+def test_where_nothing_can_be_written_a_warning_says_so(tmp_path):
+    (tmp_path / "folder").write_text("a file")
+    saved = Checkpoint(tmp_path / "folder" / "call.npz", every=0)
+    with pytest.warns(RuntimeWarning, match=r"cannot be written to .*folder: File exists\. .* make the"):
+        saved.save({"epochs": np.array(1)})
     assert saved.load() is None
+    saved.remove()
+
+
+def test_on_a_full_disk_training_continues_and_messages_say_so(engine, tmp_path, monkeypatch):
+    """Neither checkpoints nor the compiled programs have room; the curves are the same."""
+    task = make_task(rows=2_000, epochs=220)
+    layout = engine.open("full", task, 3, 1)
+    blocks = [make_block(task, 3, SPECS[: layout.members])]
+    path = tmp_path / "folder" / "call.npz"
+    reports = []
+    monkeypatch.setattr(checkpoints, "EVERY", 0)
+    with file_size_limit(1_000, engine.pid):
+        curves = engine.train("full", blocks, reports.append, path)
+    first, *_, last = [each.text for each in reports if isinstance(each, Notice)]
+    assert first.startswith(f"Checkpoints cannot be written to {path.parent}: File too large. Training conti")
+    assert re.match(r"Compiled programs cannot be kept in .*/stepsize/compiled: File too large\. Trai", last)
+    assert list(path.parent.iterdir()) == []
+    assert same(curves, engine.train("full", blocks))
 
 
 def test_a_killed_training_process_continues_its_call(tmp_path, monkeypatch):
+    """The new process replaces a compiled program that the kill of another one has cut off."""
     monkeypatch.setattr(checkpoints, "EVERY", 0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     task = make_task(rows=2_000, epochs=200)
     path = tmp_path / "call.npz"
     with Engine() as engine:
         layout = engine.open("a", task, 3, 1)
         blocks = [make_block(task, 3, SPECS[: layout.members])]
         whole = engine.train("a", blocks)
+        programs = {path: path.stat().st_size for path in (tmp_path / "stepsize" / "compiled").iterdir()}
+        for program, size in programs.items():
+            os.truncate(program, size // 2)
         first, shares = engine.pid, []
 
         def kill_once(share):
@@ -129,3 +164,4 @@ def test_a_killed_training_process_continues_its_call(tmp_path, monkeypatch):
         assert engine.pid != first
         assert len(shares) > 1
         assert shares == sorted(set(shares))  # it does not begin anew
+        assert all(path.stat().st_size > 0.8 * size for path, size in programs.items())

@@ -1,6 +1,7 @@
 """Progress: one line rewritten on a terminal, a line now and then elsewhere, silence when asked."""
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,24 @@ def test_elsewhere_each_stage_has_its_line():
         "tuning rates",
         "comparing",
     ]
+
+
+def test_a_message_takes_the_place_of_the_line(capsys):
+    stream = Terminal()
+    line = ProgressLine(stream)
+    line.show(Progress(total=2, found=0, done=1, stage="comparing"))
+    line.above(stream.write)("The disk is full.\n")
+    assert stream.getvalue() == "\r\x1b[Kcomparing: 1 of 2 runs\r\x1b[KThe disk is full.\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_log_on_a_full_disk_does_not_end_a_study():
+    stream = open("/dev/full", "w")  # noqa: SIM115, closing it raises again
+    with ProgressLine(stream) as line:
+        for done in range(2):
+            line.show(Progress(total=2, found=0, done=done, stage=f"stage {done}"))
+    with pytest.raises(OSError, match="No space left"):
+        stream.close()
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import numpy as np
@@ -123,6 +124,24 @@ def test_the_heart_beats_while_the_process_works(stores, monkeypatch):
             if beats > 3:
                 return
     pytest.fail("no heartbeat in 10 seconds")
+
+
+def test_the_heart_beats_again_after_the_file_could_not_be_opened(stores, monkeypatch):
+    one, _ = stores
+    monkeypatch.setattr(module, "BEAT", 0.01)
+    connect, failures = one.connect, [sqlite3.OperationalError("unable to open database file")] * 2
+    monkeypatch.setattr(one, "connect", lambda: connect() if not failures else _raise(failures.pop()))
+    with Claims(one, "f", {}) as claims:
+        claims.claim(JOBS[:1])
+        deadline = time.monotonic() + 10
+        while one._db.execute("SELECT beats FROM process").fetchone()[0] < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert failures == []
+
+
+def _raise(error):
+    raise error
 
 
 def test_a_study_in_memory_is_not_shared():

@@ -23,6 +23,7 @@ from stepsize.engine.client import Engine
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Curves, Task
+from stepsize.process import Notice
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.jobs import Job
@@ -166,26 +167,39 @@ class Here:
         return self.layout
 
     def train(self, key: str, blocks: Any, on_progress: Any, checkpoint: Path | None = None) -> list[Curves]:
-        saved = None if checkpoint is None else Checkpoint(checkpoint, every=0)
+        def send(message: str) -> None:
+            on_progress(Notice(message))
+
+        saved = None if checkpoint is None else Checkpoint(checkpoint, every=0, on_message=send)
         return self.population.train(blocks, on_progress, saved)
 
 
 @pytest.mark.usefixtures("quick_compilation")
 def test_a_call_continues_from_its_checkpoint(tmp_path: Path) -> None:
-    """Interrupted in the middle of a call, a command that is run again ends with the same runs."""
+    """Interrupted in the middle of a call, a command that is run again ends with the same runs.
+
+    Where no checkpoint can be written, one message says so for all calls.
+    """
     problem = ss.problem("iris", model="mlp(2)", epochs=6)
     study = make_study(problem, SPECS, seeds=4)
     jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
     stage, folder = Round("comparing on fresh seeds", jobs, judge=True), tmp_path / "study.checkpoints"
 
+    messages: list[str] = []
+
     def calls_of(advance: Callable[[float], None], checkpoints: Path | None = folder) -> list[list[Run]]:
-        return list(PopulationExecutor(Here(), problem, study, checkpoints).execute(stage, {}, advance))
+        executor = PopulationExecutor(Here(), problem, study, checkpoints, messages.append)
+        return list(executor.execute(stage, {}, advance))
 
     def interrupt(done: float) -> None:
         if done > 6:
             raise KeyboardInterrupt
 
-    whole = calls_of(lambda done: None, None)
+    folder.write_text("a file")
+    whole = calls_of(lambda done: None)
+    assert len(messages) == 1
+    assert messages[0].startswith(f"Checkpoints cannot be written to {folder}: File exists. Training contin")
+    folder.unlink()
     with pytest.raises(KeyboardInterrupt):
         calls_of(interrupt)
     assert [path.suffix for path in sorted(folder.iterdir())] == [".npz", ".previous"]

@@ -10,7 +10,9 @@ import pytest
 
 from stepsize.errors import StoreError
 from stepsize.study.store import Run, Store
+from stepsize.study.store_check import repair_store
 from stepsize.study.store_merge import Merge, merge_stores
+from tests.support.file_size_limit import file_size_limit
 
 
 def make_run(candidate="cosine(0.1)", seed=0, value=0.5, seconds=1.0):
@@ -45,6 +47,32 @@ def test_everything_arrives_once(tmp_path):
         assert store.saved_study().definition["seeds"] == [1, 2]  # the one that was saved last
     assert merge_stores(tmp_path / "all", [two]) == Merge(3, 0)
     assert merge_stores(one, [two]) == Merge(3, 1)
+
+
+def test_more_stores_than_one_connection_can_attach(tmp_path):
+    others = [make_store(tmp_path / f"part{seed}", [make_run(seed=seed)], [seed]) for seed in range(12)]
+    assert merge_stores(tmp_path / "all", others) == Merge(12, 12)
+
+
+def test_on_a_full_disk_nothing_is_merged(tmp_path):
+    one, two = (
+        make_store(tmp_path / name, [make_run(seed=seed)]) for seed, name in enumerate(("one", "two"))
+    )
+    with Store(two) as store:
+        store.add("f", [make_run(f"cosine({rate})") for rate in range(1, 500)])
+    size = one.stat().st_size
+    with file_size_limit(size + 4096):
+        with pytest.raises(StoreError, match=r"nothing was merged into .*one': .*; run again"):
+            merge_stores(one, [two])
+        damage = sqlite3.connect(two)
+        damage.execute("UPDATE run SET rate = 7 WHERE candidate = 'cosine(3)'")
+        damage.commit()
+        damage.close()
+        with pytest.raises(StoreError, match=r"two' cannot be repaired: "):
+            repair_store(two)
+    with Store(one) as store:
+        assert len(store.runs("f")) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
 def test_runs_that_differ_are_shown_and_nothing_is_merged(tmp_path):

@@ -21,6 +21,7 @@ require("torch", "torch")
 import torch  # noqa: E402
 from torch import fx, nn  # noqa: E402
 
+from stepsize.problems.torch.export_caches import forget_fakes, released  # noqa: E402
 from stepsize.problems.torch.export_errors import explained  # noqa: E402
 from stepsize.problems.torch.model_checks import (  # noqa: E402
     check_batch,
@@ -50,6 +51,7 @@ class Training(nn.Module):
         return self.loss(outputs, target), outputs
 
 
+@released()
 def export_model(
     model: nn.Module,
     loss: Callable[..., torch.Tensor],
@@ -81,6 +83,7 @@ def export_model(
     )
 
 
+@released()
 def training_graph(
     model: nn.Module,
     loss: Callable[..., torch.Tensor],
@@ -92,6 +95,7 @@ def training_graph(
     return _plain(_exported(module, batch), parameter_names(module))
 
 
+@released()
 def export_metric(metric: Callable[..., torch.Tensor], outputs: torch.Tensor, target: torch.Tensor) -> Graph:
     """Return the graph of a metric, a function of outputs and targets with one number for each row.
 
@@ -209,6 +213,7 @@ def _changes(user: fx.Node, entry: fx.Node) -> bool:
 
 
 def _plain(program: torch.export.ExportedProgram, names: Mapping[str, str]) -> Graph:
+    forget_fakes(program)
     signature = program.graph_signature
     if mutated := getattr(signature, "parameters_to_mutate", {}):
         name = public_name(next(iter(mutated.values())))

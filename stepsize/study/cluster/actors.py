@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +24,7 @@ from stepsize.engine.planner import Layout, Machine
 from stepsize.engine.task import Task
 from stepsize.errors import EngineError, InputError, StepsizeError, first_line
 from stepsize.problems.problem import Problem
-from stepsize.process import CORES
+from stepsize.process import CORES, Notice
 from stepsize.study.population_calls import Call, Group
 from stepsize.study.user_functions.executor import FunctionProcess
 from stepsize.study.user_functions.worker import RunRequest
@@ -81,8 +82,8 @@ class Trainer(Protocol):
         """Seconds spent compiling so far."""
         ...
 
-    def train(self, call: Any, on_progress: Callable[[float], None]) -> Any:
-        """Train one call; `on_progress` is called with the fraction completed."""
+    def train(self, call: Any, on_progress: Callable[[float | Notice], None]) -> Any:
+        """Train one call; `on_progress` is called with the fraction completed, and with messages."""
         ...
 
 
@@ -119,7 +120,7 @@ class PopulationTrainer:
             self._groups[population.key, judge] = group
         return self._engine.open(population.key, task, population.candidates, population.seeds)
 
-    def train(self, call: PopulationCall, on_progress: Callable[[float], None]) -> Any:
+    def train(self, call: PopulationCall, on_progress: Callable[[float | Notice], None]) -> Any:
         """Train one call, whose population is opened first if it is not open here."""
         if (call.key, call.judge) not in self._groups:
             layout = self.open(call.population)
@@ -166,13 +167,15 @@ class FunctionTrainer:
     def start(self) -> None:
         """Do nothing: the process starts quickly."""
 
-    def train(self, call: FunctionCall, on_progress: Callable[[float], None]) -> Any:
+    def train(self, call: FunctionCall, on_progress: Callable[[float | Notice], None]) -> Any:
         """Make one run; return its curves and the update at which it diverged, or None."""
         if self._process is None:
             self._process = self._started()
-        return self._process.run(
-            call.request, lambda epoch: on_progress(epoch / self._epochs), call.candidate
-        )
+
+        def report(value: int | Notice) -> None:
+            on_progress(value if isinstance(value, Notice) else value / self._epochs)
+
+        return self._process.run(call.request, report, call.candidate)
 
     def _started(self) -> FunctionProcess:
         """Return the process of the function, whose code must be that of the command."""
@@ -217,6 +220,8 @@ class Actor:
     def train(self, calls: Sequence[Any], every: float) -> Iterator[tuple[str, Any]]:
         """Train calls; yield `("progress", share)` every few seconds, then the answer of `_answer`.
 
+        A message for people is yielded at once, as `("notice", text)`.
+
         The answer is the results, the seconds of training them and all seconds of compilation so far.
         """
         messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -224,6 +229,9 @@ class Actor:
         latest = time.monotonic()
         while True:
             kind, value = messages.get()
+            if kind == "notice":
+                yield kind, value
+                continue
             if kind != "progress":
                 yield kind, value
                 return
@@ -232,16 +240,17 @@ class Actor:
                 yield kind, value
 
     def _train(self, calls: Sequence[Any], messages: queue.SimpleQueue[tuple[str, Any]]) -> None:
+        def report(value: float | Notice, done: int) -> None:
+            if isinstance(value, Notice):
+                messages.put(("notice", value.text))
+            else:
+                messages.put(("progress", (done + value) / len(calls)))
+
         def train() -> Any:
             began, results = time.monotonic(), []
             for done, call in enumerate(calls):
-                results.append(
-                    self._trainer.train(
-                        call,
-                        lambda share, done=done: messages.put(("progress", (done + share) / len(calls))),
-                    )
-                )
-                messages.put(("progress", (done + 1) / len(calls)))
+                results.append(self._trainer.train(call, partial(report, done=done)))
+                report(1.0, done)
             return results, time.monotonic() - began, self._trainer.compile_seconds
 
         messages.put(_answer(train))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.checks import shown
+from stepsize.engine.checkpoints import warn
 from stepsize.engine.planner import Layout
 from stepsize.errors import StudyError
 from stepsize.problems.problem import Problem
@@ -27,7 +28,7 @@ from stepsize.study.cluster.actors import (
 )
 from stepsize.study.cluster.connection import connected
 from stepsize.study.cluster.pool import Item, Pool, shared_versions
-from stepsize.study.executor import Claim, Executor, unshared
+from stepsize.study.executor import Claim, Executor, Listener, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.population_calls import Call, Group
 from stepsize.study.population_executor import opened_groups
@@ -36,31 +37,39 @@ from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.executor import run_request
-from stepsize.study.user_functions.functions import pack
+from stepsize.study.user_functions.functions import pack, takes_checkpoint
 from stepsize.study.user_functions.training import Training
 
 PROCESS_MEMORY = 700 * 2**20  # bytes of an actor with a training process, without data
 COPIES = 3  # of the data in its memory
+NO_CHECKPOINTS = "Checkpoints are not kept on a Ray cluster: a run whose node is lost starts again."
 
 
 @contextmanager
-def cluster_executor(problem: Problem | Training, study: Study, address: str | None) -> Iterator[Executor]:
+def cluster_executor(
+    problem: Problem | Training, study: Study, address: str | None, on_message: Listener = warn
+) -> Iterator[Executor]:
     """Return what makes the runs of a study on the Ray cluster at `address`, or on this machine if None.
+
+    `on_message` is called, once each, with messages for people.
 
     Raises: StudyError if there is no such cluster, EngineError if it cannot train the study.
     """
     with connected(address):
         packages, memory = shared_versions(problem.software()), PROCESS_MEMORY
         if isinstance(problem, Training):
+            if takes_checkpoint(problem.function):
+                on_message(NO_CHECKPOINTS)
             packed = pack(problem.function)
             digest = code_digest(problem.function) if isinstance(packed, str) else None
             trainer = FunctionTrainer(packed, problem.name, problem.epochs, digest)
-            with Pool(trainer, packages, memory) as pool:
+            with Pool(trainer, packages, memory, on_message) as pool:
                 yield RayFunctionExecutor(pool, problem)
             return
         _check_platform()
         arrays = [*_arrays(problem.data.trained_x), problem.trained_y]
-        with Pool(PopulationTrainer(), packages, memory + COPIES * sum(x.nbytes for x in arrays)) as pool:
+        memory += COPIES * sum(x.nbytes for x in arrays)
+        with Pool(PopulationTrainer(), packages, memory, on_message) as pool:
             yield RayPopulationExecutor(pool, problem, study)
 
 

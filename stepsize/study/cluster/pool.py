@@ -13,11 +13,13 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any
 
+from stepsize.engine.checkpoints import warn
 from stepsize.engine.planner import Layout
 from stepsize.errors import EngineError, first_line
 from stepsize.study.cluster.actors import Trainer
 from stepsize.study.cluster.crew import Crew, Member
 from stepsize.study.cluster.tasks import Item, Task, next_task
+from stepsize.study.executor import Listener, once
 
 TASKS = 2  # of an actor at once
 ATTEMPTS = 3  # for a call, if its actor is lost
@@ -31,12 +33,15 @@ REPORTS = 200.0  # progress reports of all actors in a second, at most
 class Pool:
     """The actors of a study, and what they are asked to do; use it as a context manager."""
 
-    def __init__(self, trainer: Trainer, packages: Iterable[str], memory: int) -> None:
+    def __init__(
+        self, trainer: Trainer, packages: Iterable[str], memory: int, on_message: Listener = warn
+    ) -> None:
         self._ray: Any = import_module("ray")
         self._errors = self._ray.exceptions.RayError
         self.crew = Crew(trainer, packages, memory)
         self._usual: dict[str, float] = {}  # seconds of a call, by group
         self._longest: dict[str, float] = {}
+        self._on_message = once(on_message)
         self.compile_seconds = 0.0  # of the actor that compiled longest
         self.lost = 0  # actors
 
@@ -122,6 +127,9 @@ class Pool:
             return
         if message[0] == "progress":
             task.share = message[1]
+            return
+        if message[0] == "notice":
+            self._on_message(f"Node {member.node}: {message[1]}")
             return
         results, seconds, member.compile_seconds = _value(member, message)
         self.compile_seconds = max(self.compile_seconds, member.compile_seconds)

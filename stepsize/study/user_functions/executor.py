@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from stepsize.engine.checkpoints import warn
 from stepsize.errors import EngineError, InputError, require
 from stepsize.hangs import Patience
-from stepsize.process import BROKEN, Child, ProcessDied, Progress, WorkerError, cores
-from stepsize.study.executor import Claim, LostRuns, unshared
+from stepsize.process import BROKEN, Child, Notice, ProcessDied, Progress, WorkerError, cores
+from stepsize.study.executor import Claim, Listener, LostRuns, once, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
@@ -42,7 +43,8 @@ class FunctionExecutor:
     """An `Executor` for one training function; use it as a context manager.
 
     Every run has one thread, since the runs share the cores. If a process dies or hangs, its run is made
-    again in a new one; if it dies each time, once more at the end, when no other run is made.
+    again in a new one; if it dies each time, once more at the end, when no other run is made. `on_message` is
+    called, once each, with messages for people.
     """
 
     compile_seconds = 0.0
@@ -54,9 +56,11 @@ class FunctionExecutor:
         count: int | None = None,
         checkpoints: Path | None = None,
         fingerprint: str = "",
+        on_message: Listener = warn,
     ) -> None:
         require("train", "scipy", "sklearn")
         self.training = training
+        self._on_message = once(on_message)
         self._checkpoints = checkpoints if takes_checkpoint(training.function) else None
         self._fingerprint = fingerprint
         packed = pack(training.function)
@@ -100,6 +104,9 @@ class FunctionExecutor:
                 self.training_seconds = before + time.perf_counter() - began
                 if isinstance(event, BaseException):
                     raise event
+                if isinstance(event, Notice):
+                    self._on_message(event.text)
+                    continue
                 if isinstance(event, int):  # an epoch of some run
                     epochs += 1
                     advance(min(epochs / self.training.epochs, len(missing)))
@@ -154,14 +161,18 @@ class FunctionExecutor:
             if job.candidate.name in lost:
                 continue
             try:
-                yield [self._run(self._workers[0], job, lambda epochs: None)]
+                yield [self._run(self._workers[0], job, self._only_notices)]
                 self._remove_checkpoint(job)
             except ProcessDied as error:
                 lost[job.candidate.name] = f"{error}, although no other run was made at the same time"
         if lost:
             raise LostRuns(lost)
 
-    def _run(self, worker: FunctionProcess, job: Job, on_epoch: Callable[[int], None]) -> Run:
+    def _only_notices(self, report: int | Notice) -> None:
+        if isinstance(report, Notice):
+            self._on_message(report.text)
+
+    def _run(self, worker: FunctionProcess, job: Job, on_epoch: Callable[[int | Notice], None]) -> Run:
         patience = self._patience[job.candidate.settings_text]
         curves, diverged_at = worker.run(self._request(job), on_epoch, job.candidate.key(job.rate), patience)
         return Run(job.name, job.seed, job.rate, diverged_at, curves)
@@ -211,11 +222,13 @@ class FunctionProcess:
     def run(
         self,
         request: RunRequest,
-        on_epoch: Callable[[int], None],
+        on_epoch: Callable[[int | Notice], None],
         candidate: str,
         patience: Patience | None = None,
     ) -> tuple[Any, int | None]:
         """Make one run; return its curves and the update at which it diverged, or None.
+
+        `on_epoch` is called with the number of each epoch, and with messages for people.
 
         Raises: ProcessDied if the process dies each time, EngineError if the function fails.
         """

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stepsize.engine.checkpoints import not_written, warn
 from stepsize.study.user_functions.training_api import Report
 
 T = TypeVar("T")
 
 EVERY = 60.0  # seconds between two checkpoints of a run
+PROBE = 1 << 20  # bytes that a disk which is not full has room for
 STATE, FILES = "run.json", "files"
 
 
@@ -41,8 +43,10 @@ class RunCheckpoint:
     `epoch` is the number of epochs that are done: 0, or more after `load` has found a checkpoint.
     """
 
-    def __init__(self, place: CheckpointPlace | None, report: Report) -> None:
-        self._place, self._report = place, report
+    def __init__(
+        self, place: CheckpointPlace | None, report: Report, on_message: Callable[[str], None] = warn
+    ) -> None:
+        self._place, self._report, self._on_message = place, report, on_message
         self._last = time.monotonic()
 
     @property
@@ -67,17 +71,26 @@ class RunCheckpoint:
         """Call `write(folder)` to save the state after an epoch, if the last checkpoint is a minute old.
 
         What it writes must hold all that changes the rest of the run: weights, optimizer, random state. It
-        replaces the last checkpoint when it is complete; the one before is kept. A full disk does not end the
-        run, which continues without.
+        replaces the last checkpoint when it is complete; the one before is kept. If the disk is full or the
+        folder cannot be written, the run continues, and a message says so.
         """
         if self._place is None or time.monotonic() - self._last < self._place.every:
             return
-        with suppress(OSError):
-            self._write(Path(self._place.folder), write)
+        folder = Path(self._place.folder)
+        new = folder / f"new-{os.getpid()}"
+        try:
+            self._write(new, folder / f"{self.epoch:08d}", write)
+        except Exception as error:  # such as the RuntimeError of torch.save on a full disk
+            reason = error if isinstance(error, OSError) else _disk_error(new)
+            if reason is None:
+                raise
+            self._on_message(not_written(folder.parent, reason))
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
         self._last = time.monotonic()
 
-    def _write(self, folder: Path, write: Callable[[Path], Any]) -> None:
-        new, place = folder / f"new-{os.getpid()}", folder / f"{self.epoch:08d}"
+    def _write(self, new: Path, place: Path, write: Callable[[Path], Any]) -> None:
+        """Write the state of the run to the folder `new`, and rename it to `place` when it is complete."""
         shutil.rmtree(new, ignore_errors=True)
         (new / FILES).mkdir(parents=True)
         write(new / FILES)
@@ -85,11 +98,22 @@ class RunCheckpoint:
         (new / STATE).write_text(json.dumps(state | {"digest": _digest(state)}))
         for path in new.rglob("*"):
             _flush(path)
-        with suppress(OSError):  # it is there already: written before a kill, and found damaged
-            shutil.rmtree(place, ignore_errors=True)
-            os.rename(new, place)
-        for old in _generations(folder)[2:]:
+        shutil.rmtree(place, ignore_errors=True)  # written before a kill, and found damaged
+        os.rename(new, place)
+        for old in _generations(place.parent)[2:]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _disk_error(folder: Path) -> OSError | None:
+    """Return why nothing can be written to a folder; None if it can."""
+    try:
+        with (folder / "probe").open("wb") as file:
+            file.write(bytes(PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error
+    return None
 
 
 def _generations(folder: Path) -> list[Path]:

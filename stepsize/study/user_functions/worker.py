@@ -8,12 +8,12 @@ as `functions.pack` packs it; the others are `("run", RunRequest(...))`, `("coun
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from stepsize.process import serve
+from stepsize.process import Notice, Progress, serve
 from stepsize.schedules import Schedule, parse
 from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import Function, takes_checkpoint, unpack
@@ -51,7 +51,7 @@ def main() -> None:
     """Serve one caller until it is gone."""
     functions: list[Function] = []
 
-    def answer(request: tuple[str, Any], progress: Callable[[int], None]) -> Any:
+    def answer(request: tuple[str, Any], progress: Progress) -> Any:
         kind, value = request
         if kind == "function":
             functions.append(unpack(value))
@@ -66,13 +66,16 @@ def main() -> None:
 
 
 def make_run(
-    function: Function, request: RunRequest, on_epoch: Callable[[int], None] = lambda epochs: None
+    function: Function, request: RunRequest, progress: Progress = lambda value: None
 ) -> tuple[Any, int | None]:
-    """Run the function once; return the curves [4, epochs] and the update at which it diverged, or None."""
+    """Run the function once; return the curves [4, epochs] and the update at which it diverged, or None.
+
+    `progress` is called with the number of each epoch, and with messages for people.
+    """
     plan = LivePlan(parse(request.spec), request.epochs, request.updates_per_epoch)
-    report = Report(plan, request.epochs, request.metric, request.share, on_epoch)
+    report = Report(plan, request.epochs, request.metric, request.share, progress)
     settings = {name: _setting(value, plan) for name, value in request.settings.items()}
-    settings |= _checkpoint(function, request.checkpoint, report)
+    settings |= _checkpoint(function, request.checkpoint, report, progress)
     with suppress(Diverged):
         function(plan, request.seed, report, **settings)
     diverged_at = report.count * request.updates_per_epoch if report.is_diverged else None
@@ -97,13 +100,17 @@ def count_updates(function: Function, request: CountRequest) -> tuple[int | None
         warnings.catch_warnings(action="ignore"),
     ):  # the plan is not the real one
         report = Report(plan, request.epochs, request.metric, False, stop)
-        function(plan, 0, report, **_checkpoint(function, None, report))
+        function(plan, 0, report, **_checkpoint(function, None, report, lambda value: None))
     return plan.count.per_epoch, plan.count.asked
 
 
-def _checkpoint(function: Function, place: CheckpointPlace | None, report: Report) -> dict[str, Any]:
+def _checkpoint(
+    function: Function, place: CheckpointPlace | None, report: Report, progress: Progress
+) -> dict[str, Any]:
     """Return the argument of a function that takes checkpoints."""
-    return {"checkpoint": RunCheckpoint(place, report)} if takes_checkpoint(function) else {}
+    if not takes_checkpoint(function):
+        return {}
+    return {"checkpoint": RunCheckpoint(place, report, lambda message: progress(Notice(message)))}
 
 
 def _setting(value: Any, plan: LivePlan) -> Any:

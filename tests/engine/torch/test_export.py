@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import random
 import subprocess
@@ -15,6 +16,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
+from torch.fx import graph_module
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.nn import functional as F
 
 from stepsize.engine.torch.interpreter import run, unsupported_operations
@@ -273,3 +277,27 @@ def test_a_pytorch_without_export_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         ProblemError, match=r"PyTorch 2\.8\.1 is too old to export a model: install torch>=2\.9"
     ):
         export(Model())
+
+
+def test_an_export_leaves_nothing_behind_and_compiled_functions_alone() -> None:
+    """PyTorch keeps the symbols and sources of every export; a function of the user is not compiled again."""
+    counter = CompileCounter()
+    double = torch.compile(lambda x: 2 * x, backend=counter, dynamic=True)
+
+    def kept() -> tuple[int, int]:
+        for _ in range(4):  # what one pass frees lets the next one see more
+            gc.collect()
+        environments = [each for each in gc.get_objects() if type(each) is ShapeEnv]
+        return len(environments), len(graph_module._loader.eval_cache)
+
+    def use() -> None:
+        training_graph(Model(), F.mse_loss, [X], Y)
+        for rows in (len(X), len(X) + 3):
+            double(torch.ones(rows, 4))
+
+    use()
+    use()
+    before, compiled = kept(), counter.frame_count
+    use()
+    use()
+    assert (kept(), counter.frame_count) == (before, compiled)

@@ -1,5 +1,6 @@
 """Checkpoints of training functions: a run that is killed continues, and ends bit for bit as undisturbed."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,15 @@ from stepsize.study.store import Store
 from stepsize.study.user_functions import run_checkpoint
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace, RunCheckpoint
 from stepsize.study.user_functions.training_api import LivePlan, Report
+from tests.support.file_size_limit import file_size_limit
 
 SCHEDULES = ["constant(0.1)", "constant(0.4) * plateau(factor=0.5, patience=0)"]
 TRAINING = ss.Training("tests.support.training_functions:resumes", epochs=4, updates_per_epoch=2)
 
 
-def runs_of(store):
+def runs_of(store, tell=print):
     """Compare the schedules; return the curves of all runs."""
-    result = ss.compare(TRAINING, SCHEDULES, seeds=3, store=store, quiet=True)
+    result = ss.compare(TRAINING, SCHEDULES, seeds=3, store=store, quiet=True, on_message=tell)
     with Store(store) as opened:
         runs = opened.runs(result.answer["study"]["fingerprint"])
     return {key: run.curves for key, run in runs.items()}
@@ -28,7 +30,12 @@ def runs_of(store):
 def test_a_killed_run_continues_to_the_same_curves(monkeypatch):
     monkeypatch.setattr(run_checkpoint, "EVERY", 0.0)
     Path("killed").touch()
-    whole = runs_of("whole.sqlite")
+    Path("whole.checkpoints").write_text("a file, so no checkpoint can be written")
+    messages = []
+    whole = runs_of("whole.sqlite", messages.append)
+    assert len(messages) == 1
+    assert re.match(r"Checkpoints cannot be written to .*whole\.checkpoints: Not a directory\. ", messages[0])
+    Path("whole.checkpoints").unlink()
     Path("killed").unlink()
     Path("epochs.txt").unlink()
     resumed = runs_of("killed.sqlite")
@@ -81,6 +88,30 @@ def test_a_damaged_checkpoint_counts_as_missing(tmp_path, damage):
     assert report.curves[3] == pytest.approx([0.4, 0.4, 0.2, 0.1])
     place.remove()
     assert not (tmp_path / "folder").exists()
+
+
+def test_a_disk_that_is_full_for_a_library_of_the_user_does_not_end_the_run(tmp_path, monkeypatch):
+    """`torch.save` raises RuntimeError on a full disk; the same error for another reason is the user's."""
+    _, report = new_report()
+    folder, messages = tmp_path / "study.checkpoints", []
+    saving = RunCheckpoint(CheckpointPlace(str(folder / "run"), every=0), report, messages.append)
+
+    def write(place):
+        try:
+            (place / "weights").write_bytes(bytes(100_000))
+        except OSError:
+            raise RuntimeError("the archive could not be written") from None
+
+    with file_size_limit(50_000):
+        saving.save(write)
+    assert len(messages) == 1
+    assert messages[0].startswith(f"Checkpoints cannot be written to {folder}: File too large. Training cont")
+    assert list((folder / "run").iterdir()) == []
+    saving.save(write)
+    assert [each.name for each in (folder / "run").iterdir()] == ["00000000"]
+    with pytest.raises(ZeroDivisionError):
+        saving.save(lambda place: 1 / 0)
+    assert len(messages) == 1
 
 
 def test_checkpoints_are_a_minute_apart(tmp_path, monkeypatch):
