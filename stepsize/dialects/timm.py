@@ -154,9 +154,9 @@ def _wsd(scheduler: Any, group: int) -> Schedule:
 def _plateau(scheduler: Any, group: int) -> Schedule:
     if scheduler.warmup_t:
         raise ScheduleError("PlateauLRScheduler with warmup_t skips metrics; build it with warmup_t=0")
-    rule = scheduler.lr_scheduler
+    rule, values = scheduler.lr_scheduler, scheduler.optimizer.param_groups[group]
     return on_plateau(
-        float(scheduler.optimizer.param_groups[group]["lr"]),
+        float(scheduler.base_values[group]) * values.get("lr_scale", 1.0),  # the present rate may be cut
         rule.mode,
         rule.factor,
         rule.patience,

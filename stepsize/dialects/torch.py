@@ -10,8 +10,26 @@ from typing import Any
 import numpy as np
 
 from stepsize.checks import finite_number
-from stepsize.dialects.building_blocks import climb, held, of_groups, on_plateau, sequence, values_at, warn
-from stepsize.dialects.torch_parts import clean, require_own_start, require_whole, single
+from stepsize.dialects.building_blocks import (
+    climb,
+    first_value,
+    held,
+    of_groups,
+    on_plateau,
+    sequence,
+    values_at,
+    warn,
+)
+from stepsize.dialects.torch_parts import (
+    clean,
+    first_base,
+    require_known_start,
+    require_own_start,
+    require_uncut,
+    require_whole,
+    single,
+    updates_of,
+)
 from stepsize.dialects.transformers import from_lambda
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import (
@@ -46,7 +64,8 @@ def from_torch(
     negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused:
     custom functions in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which
     PyTorch shifts by an update or cannot step at all; restarts and cycles that begin below their minimum;
-    and, when planned, negative rates.
+    in mid-run, what nothing shows any more: a rate that ReduceLROnPlateau may have cut, and the first one of
+    some chains; and, when planned, negative rates.
 
     Raises: ScheduleError for what cannot be read.
 
@@ -71,7 +90,7 @@ def _checked(scheduler: Any, group: int) -> Schedule:
     It has another if it was built on a rate that something else had changed: PyTorch multiplies that rate.
     """
     schedule = _read(scheduler, group)
-    update = getattr(scheduler, "last_epoch", 0)
+    update = updates_of(scheduler)
     if schedule.metric_factor is not None or not getattr(scheduler, "_last_lr", None) or update < 0:
         return schedule
     held = float(scheduler._last_lr[group])
@@ -202,6 +221,7 @@ def _swa(scheduler: Any, group: int, base: float) -> Schedule:
 
 
 def _plateau(scheduler: Any, group: int, base: None) -> Schedule:
+    require_uncut(scheduler, group)
     return on_plateau(
         float(scheduler.optimizer.param_groups[group]["lr"]),
         scheduler.mode,
@@ -219,19 +239,20 @@ def _sequential(scheduler: Any, group: int, base: None) -> Schedule:
     def read(child: Any) -> Schedule:
         if getattr(child, "total_iters", 1) <= 0:
             raise ScheduleError(f"{type(child).__name__} with total_iters=0 fails in a SequentialLR; write 1")
-        # The sequence begins at initial_lr, which a OneCycleLR built later has changed.
-        begins = child is scheduler._schedulers[0] and type(child).__name__ not in OVERWRITES
-        initial = float(scheduler.optimizer.param_groups[group]["initial_lr"])
         if child is not scheduler._schedulers[0]:
             require_own_start(scheduler, child, ("SWALR",))
-        return _read(single(child), group, initial if begins else None)
+        # The sequence begins at initial_lr, which a OneCycleLR built later has changed.
+        begins = child is scheduler._schedulers[0] and type(child).__name__ not in OVERWRITES
+        return _read(single(child), group, first_base(scheduler, group) if begins else None)
 
     return sequence(scheduler._schedulers, scheduler._milestones, read)
 
 
 def _chained(scheduler: Any, group: int, base: None) -> Schedule:
     children = [single(child) for child in scheduler._schedulers]
-    for child in children if len(children) > 1 else []:
+    if len(children) == 1:
+        return _read(children[0], group)
+    for child in children:
         require_own_start(scheduler, child, ("SWALR", "LambdaLR"))
     start = float(children[0].base_lrs[group])
     stages = [_read(child, group) for child in children]
@@ -243,10 +264,11 @@ def _chained(scheduler: Any, group: int, base: None) -> Schedule:
     ]
     if not unscaled:
         return product(start, *ratios)
-    if len(stages) == 1:
-        return stages[0]
     warn("ChainedScheduler lets schedulers change each other's rate", product(*ratios, clean(unscaled[-1])))
-    return torch_chained(stages, base=start)
+    chain = torch_chained(stages, base=start)
+    if updates_of(scheduler) > 0:
+        require_known_start(scheduler, group, [first_value(ratio) for ratio in ratios], chain)
+    return chain
 
 
 def _lambda(scheduler: Any, group: int, base: float) -> Schedule:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stepsize.checks import finite_number
+from stepsize.checks import finite_number, is_number
 from stepsize.dialects.building_blocks import after_warmup, on_plateau, warn
 from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import Schedule, constant, cosine, inverse_sqrt, linear, polynomial, wsd
@@ -67,7 +67,13 @@ def from_lambda(function: Any, peak: Any) -> Schedule:
         )
     known = dict(function.keywords)
     if "lr_init" in known:
-        known["lr_end"] *= peak / known.pop("lr_init")
+        initial = known.pop("lr_init")
+        if not is_number(initial):
+            raise ScheduleError(
+                "this polynomial schedule of transformers was built on a rate in a tensor, which changes "
+                "with each update and moves its end; build the optimizer with a float, lr=0.1"
+            )
+        known["lr_end"] *= peak / initial
     return LAMBDAS[function.func.__name__](peak, **known)
 
 

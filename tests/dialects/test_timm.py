@@ -248,6 +248,7 @@ def test_a_plateau_cuts_when_its_own_does(timm_scheduler: ModuleType) -> None:
             state = rule.observe(state, metric) if rule else None
             mine = 0.5 * float(rule.multiplier(state)) if rule else 0.5
             assert mine == pytest.approx(scheduler.optimizer.param_groups[0]["lr"], rel=1e-12)
+        assert from_timm(scheduler) == ours  # also in mid-run, whatever was cut
         cut += mine < 0.5
     assert cut > 100
 

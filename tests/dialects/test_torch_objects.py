@@ -14,6 +14,8 @@ import stepsize.schedules as ss
 from stepsize.dialects import from_torch, momentum_from_torch
 from stepsize.dialects.torch import READERS
 from stepsize.errors import ScheduleError
+from stepsize.schedules.foreign.torch import torch_chained, torch_cosine
+from stepsize.units import updates
 
 torch = pytest.importorskip("torch")
 from torch.optim import lr_scheduler as theirs  # noqa: E402
@@ -77,6 +79,16 @@ def test_a_long_chain_is_read() -> None:
         warnings.simplefilter("ignore")
         parts = [theirs.LinearLR(owner, 0.5, total_iters=20_000), theirs.CosineAnnealingLR(owner, 40_000)]
         assert from_torch(theirs.ChainedScheduler(parts)).plan(updates=20_000)(0) == 0.05
+
+
+def test_a_chain_with_a_cosine_that_divides_by_zero_is_refused_at_any_length() -> None:
+    """PyTorch divides by 0 after a bottom that lies between the updates that it compares with T_max."""
+    chain = torch_chained([torch_cosine(1, t_max=1 / 3 * updates)], base=1)
+    for horizon in range(2, 200):
+        with pytest.raises(ScheduleError, match="is nan at update 2"):
+            chain.plan(updates=horizon)
+    with pytest.raises(ScheduleError, match="begins at its peak; leave its offset out"):
+        torch_chained([torch_cosine(1, t_max=3 * updates, offset=3 * updates)], base=1)
 
 
 def test_reading_changes_nothing() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune, spectral_norm, weight_norm
 
 from stepsize.errors import InputError
 from tests.support.torch_problems import IDS, Layer, TwoInputs, X, Y, mlp, toy
@@ -20,6 +22,29 @@ class OwnParameter(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x @ self.kernel
+
+
+class OwnGain(nn.Linear):
+    """A layer whose reset_parameters() does not know all of its parameters."""
+
+    def __init__(self) -> None:
+        super().__init__(5, 3)
+        self.gain = nn.Parameter(torch.rand(3))
+
+
+class KeptProduct(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(5, 3)
+        self.doubled = 2 * self.weight
+
+
+def old_weight_norm() -> nn.Module:
+    with warnings.catch_warnings(action="ignore"):  # it is deprecated
+        return weight_norm(nn.Linear(5, 3))
+
+
+def pruned() -> nn.Module:
+    return prune.l1_unstructured(nn.Linear(5, 3), "weight", 0.5)
 
 
 def branching(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -82,7 +107,23 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         r"cannot be called without arguments.*lambda: Linear\(...\)",
     ),
     "no module": ({"model": lambda: 3}, "must return an nn.Module, not int"),
-    "no fresh weights": ({"model": OwnParameter()}, "'kernel' belongs to no layer with reset_parameters"),
+    "no fresh weights": ({"model": OwnParameter()}, "'kernel' is drawn by no reset_parameters"),
+    "no fresh gain": ({"model": OwnGain()}, "'gain' is drawn by no reset_parameters"),
+    "a kept product": ({"model": KeptProduct}, "keeps 'doubled', computed from its parameters"),
+    "the old weight_norm": (
+        {"model": old_weight_norm},
+        r"uses torch.nn.utils.weight_norm, .* use torch.nn.utils.parametrizations.weight_norm",
+    ),
+    "an instance with it": ({"model": old_weight_norm()}, "whose hook keeps the weight"),
+    "the old spectral_norm": (
+        {"model": nn.Sequential(spectral_norm(nn.Linear(5, 3)))},
+        r"module '0' \(Linear\) uses .*utils.parametrizations.spectral_norm",
+    ),
+    "a pruned layer": ({"model": pruned}, r"call prune.remove\(module, name\) first"),
+    "a cumulative mean": (
+        {"model": lambda: nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3, momentum=None))},
+        r"module '1' \(BatchNorm1d\) has momentum=None, .* such as momentum=0.1",
+    ),
     "a factory with weights": ({"from_weights": True}, "from_weights=True needs a module as the model"),
     "an unknown module": ({"model": "nowhere:make"}, "model 'nowhere:make' cannot be imported"),
     "complex numbers": ({"data": (X.to(torch.complex64), Y)}, "x holds complex64 values"),

@@ -135,6 +135,18 @@ def test_initial_weights_are_those_of_the_users_own_script() -> None:
         np.testing.assert_array_equal(weights[name], parameter.detach())
 
 
+def test_frozen_parameters_of_a_layer_that_trains_stay_as_they_are() -> None:
+    model = mlp()
+    for layer in (model[0], model[2]):
+        layer.weight.requires_grad_(False)
+    drawn, other = (toy(model).initial_weights(seed) for seed in (1, 2))
+    assert drawn is not None
+    assert other is not None
+    for name, value in model.named_parameters():
+        assert (drawn[name] == value.detach().numpy()).all() == (not value.requires_grad)
+        assert (drawn[name] == other[name]).all() == (not value.requires_grad)
+
+
 def test_a_live_module_is_not_touched_and_gives_fresh_weights_or_its_own() -> None:
     model = nn.Sequential(
         nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 8).requires_grad_(False), nn.Linear(8, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -75,13 +76,16 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
             "the module, or leave from_weights out"
         )
     if isinstance(model, nn.Module):
+        from stepsize.problems.torch.model_checks import check_weights
+
+        check_weights(model)
         kept = copy.deepcopy(model)  # as it is now, whatever happens to it later
         name = type(model).__name__
         if from_weights:
             return Factory(lambda: copy.deepcopy(kept), name)
         if names := list(unset_parameters(kept)):
             raise ProblemError(
-                f"model {name}: parameter {names[0]!r} belongs to no layer with reset_parameters(), so no "
+                f"model {name}: parameter {names[0]!r} is drawn by no reset_parameters() of a layer, so no "
                 "seed can have fresh weights; pass the function or the class that makes the model, or "
                 "from_weights=True to start every run from its current weights"
             )
@@ -102,30 +106,33 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
 def fresh(model: Any) -> Any:
     """Return a copy of a module with new weights, drawn layer by layer, inner layers first.
 
-    Frozen layers stay as they are.
+    Frozen parameters stay as they are.
     """
     model = copy.deepcopy(model)
     for module in _inner_first(model):
-        parameters = list(module.parameters(recurse=False))
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
+        frozen = [(each, each.detach().clone()) for each in module.parameters() if not each.requires_grad]
+        if frozen and len(frozen) == len(list(module.parameters())):
             continue
         for name in RESET:
             if callable(getattr(module, name, None)):
                 getattr(module, name)()
                 break
+        for parameter, value in frozen:
+            parameter.data.copy_(value)
     return model
 
 
 def unset_parameters(model: Any) -> Iterator[str]:
-    """Yield the parameters that no `reset_parameters` of a layer draws, unless they are frozen."""
-    drawn = {
-        id(parameter)
-        for module in model.modules()
-        if any(callable(getattr(module, name, None)) for name in RESET)
-        for parameter in module.parameters(recurse=False)
-    }
-    for name, parameter in model.named_parameters():
-        if id(parameter) not in drawn and parameter.requires_grad:
+    """Yield the parameters that no `reset_parameters` of a layer draws as a whole, unless they are frozen."""
+    import torch
+
+    marked = copy.deepcopy(model)
+    for parameter in marked.parameters():
+        parameter.data.fill_(math.nan)
+    with torch.random.fork_rng(devices=[]):
+        drawn = fresh(marked)
+    for name, parameter in drawn.named_parameters():
+        if parameter.requires_grad and bool(parameter.isnan().any()):
             yield name
 
 

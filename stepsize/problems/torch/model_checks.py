@@ -15,6 +15,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from stepsize.errors import ProblemError, first_line
 
@@ -23,6 +24,11 @@ NUMBERS = (torch.float32, torch.int64, torch.int32, torch.int16, torch.int8, tor
 PYTORCH = Path(torch.__file__).parent
 HERE = Path(__file__).parent
 FRAME = re.compile(r'File "([^"]+)", line (\d+), in \S+\n\s*(.*)')
+HOOKED = {  # modules of torch.nn.utils whose hooks keep a weight, and what to write instead
+    "weight_norm": "use torch.nn.utils.parametrizations.weight_norm",
+    "spectral_norm": "use torch.nn.utils.parametrizations.spectral_norm",
+    "prune": "call prune.remove(module, name) first, or train the model with a training function",
+}
 HOOKS = ("_backward_hooks", "_backward_pre_hooks")
 
 
@@ -33,10 +39,9 @@ def check_module(model: nn.Module) -> None:
         raise ProblemError(f"PyTorch {torch.__version__} is too old to export a model: install torch>=2.9")
     if not isinstance(model, nn.Module):
         raise ProblemError(f"model must be an nn.Module, not {type(model).__name__}")
+    check_weights(model)
     for name, module in model.named_modules():
-        shown = (
-            f"module {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
-        )
+        shown = _shown(name, module)
         if not module.training:
             raise ProblemError(
                 f"{shown} is in eval mode; call .train() before you pass it or return it from a factory"
@@ -44,6 +49,11 @@ def check_module(model: nn.Module) -> None:
         if any(getattr(module, hooks, None) for hooks in HOOKS):
             raise ProblemError(
                 f"{shown} has a backward hook, which a population cannot call; remove the hook"
+            )
+        if isinstance(module, _BatchNorm) and module.momentum is None and module.track_running_stats:
+            raise ProblemError(
+                f"{shown} has momentum=None, the mean of all batches so far, which depends on their count; "
+                "give it a number, such as momentum=0.1"
             )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
@@ -58,6 +68,28 @@ def check_module(model: nn.Module) -> None:
             )
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ProblemError("the model has no parameter with requires_grad=True, so there is nothing to train")
+
+
+def check_weights(model: nn.Module) -> None:
+    """Raise ProblemError for a module that keeps a tensor computed from its parameters."""
+    for name, module in model.named_modules():
+        for hook in module._forward_pre_hooks.values():
+            kind = type(hook).__module__.removeprefix("torch.nn.utils.")
+            if kind in HOOKED:
+                raise ProblemError(
+                    f"{_shown(name, module)} uses torch.nn.utils.{kind}, whose hook keeps the weight that it "
+                    f"computes, so the model cannot be copied; {HOOKED[kind]}"
+                )
+        for attribute, value in vars(module).items():
+            if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+                raise ProblemError(
+                    f"{_shown(name, module)} keeps {attribute!r}, computed from its parameters when it was "
+                    "made, which no update would change; compute it in forward()"
+                )
+
+
+def _shown(name: str, module: nn.Module) -> str:
+    return f"module {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
 
 
 def check_loss(loss: Any) -> None:

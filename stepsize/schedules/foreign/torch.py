@@ -171,6 +171,11 @@ class torch_chained(Family):
     _: KW_ONLY
     base: Level
 
+    def validate(self) -> None:
+        for stage in self.stages:
+            if isinstance(stage, torch_cosine) and stage.offset is not None:
+                raise ScheduleError(f"{stage} in a torch_chained begins at its peak; leave its offset out")
+
     def curve(self, t: Array, clock: Clock) -> Array:
         return _rates(self, clock)[t.astype(np.int64)]
 
@@ -189,8 +194,8 @@ class torch_chained(Family):
             t_max = clock.period("t_max", stage.t_max)
             wave = in_passes(torch_cosine(2, t_max=stage.t_max), clock, count)
             scale = np.append(1.0, wave[1:] / wave[:-1])
-            bottom = np.arange(t_max + 1, count, 2 * t_max)  # there the ratio would be x / 0
-            bottom = bottom[bottom % 1 == 0].astype(np.int64)
+            since = np.arange(count - 1) - t_max  # of the steps after the first, the last update before
+            bottom = 1 + np.flatnonzero(since % (2 * t_max) == 0)  # where the ratio would be x / 0
             scale[bottom] = 1.0
             shift = stage.eta_min * (1 - scale)
             shift[bottom] = (stage.peak - stage.eta_min) * (1 - np.cos(np.pi / t_max)) / 2
