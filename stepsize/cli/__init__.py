@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import stepsize
-from stepsize.cli import rates, scaling, schedules, stores, studies
+from stepsize.cli import live_page, rates, scaling, schedules, stores, studies
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.errors import EngineError, StepsizeError
 
@@ -65,6 +65,7 @@ COMMANDS = (
     studies.compare,
     rates.find,
     scaling.scale,
+    live_page.explore,
     studies.report,
     schedules.preview,
     schedules.export,

@@ -1,0 +1,23 @@
+"""One desk on Ionosphere with short runs, for all tests of the page that only talk to it."""
+
+import pytest
+
+from stepsize.live_page.opening import open_desk
+
+
+@pytest.fixture(scope="session")
+def desk(engine):
+    return open_desk("ionosphere", engine, epochs=10)
+
+
+@pytest.fixture
+def ask(desk):
+    """Return a function that sends a message and returns the last reply."""
+
+    def last_reply(**message):
+        replies = []
+        desk.answer({"id": "1", "page": "test", **message}, replies.append)
+        assert {reply["id"] for reply in replies} == {"1"}
+        return replies[-1]
+
+    return last_reply
