@@ -65,6 +65,7 @@ def explore(
 
     require("all", "jax", "keras", "scipy", "sklearn")
     with Engine() as engine:  # it starts up while the data are loaded
+        from stepsize.live_page.desks import Desks
         from stepsize.live_page.opening import open_desk
         from stepsize.live_page.server import PageServer
 
@@ -78,7 +79,8 @@ def explore(
         )  # fmt: skip
         for note in desk.session.problem.notes:
             say(f"Data: {note}.")
-        server = PageServer(desk.answer, f"stepsize · {desk.session.study.name}", port)
+        desks = Desks(desk, engine, lambda name: confirming(name, []))
+        server = PageServer(desks.answer, f"stepsize · {desk.session.study.name}", port)
         typer.echo(server.url)
         say("Press Ctrl-C to stop.")
         if opens:

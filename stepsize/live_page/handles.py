@@ -123,7 +123,7 @@ def snap(handle: Handle, value: float) -> float:
     value = min(max(value, handle.low), handle.high)
     if value in (handle.value, handle.low, handle.high):
         return value
-    return _round(value) if handle.is_log else float(f"{round(value / handle.step) * handle.step:.6g}")
+    return rounded(value) if handle.is_log else float(f"{round(value / handle.step) * handle.step:.6g}")
 
 
 def _moved(part: Any, path: tuple[str, ...], value: float) -> Any:
@@ -204,7 +204,7 @@ def _of_rate(place: _Place, path: tuple[str, ...], name: str, value: float, plan
         "path": ".".join(path), "name": name, "piece": str(place.family), "value": value, "text": rate(value),
         "low": 0.0 if may_be_zero else min(LOWEST, value), "high": max(high, value),
         "is_log": not may_be_zero,
-        "step": _round(max(high, value) / 50) if may_be_zero else 0.0,
+        "step": rounded(max(high, value) / 50) if may_be_zero else 0.0,
     }  # fmt: skip
     if not place.is_free:
         return Handle(**common)
@@ -267,12 +267,13 @@ def _of_number(place: _Place, path: tuple[str, ...], name: str, value: float, ki
         size = 10.0 * max(abs(value), 1.0)
         low, high, step, is_log = (-size if kind is kinds.Signed else 0.0), size, size / 100, False
     return Handle(
-        path=".".join(path), name=name, piece=str(place.family), value=value, text=spell(_round(value)),
+        path=".".join(path), name=name, piece=str(place.family), value=value, text=spell(rounded(value)),
         low=min(low, value), high=max(high, value), step=step, is_log=is_log,
     )  # fmt: skip
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
+    """Return a number with three significant digits, as a hand means it."""
     return float(f"{value:.{WHOLE}g}")
 
 

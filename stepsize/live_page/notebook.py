@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import require
+from stepsize.live_page.desks import Desks
 from stepsize.live_page.module import script, style
 from stepsize.live_page.opening import open_desk
 from stepsize.study.study_files.keys import StudyKeys
@@ -45,12 +46,12 @@ def explore(
     require("explore", "anywidget")
     trainer = Engine() if engine is None else engine
     try:
-        desk = open_desk(problem, trainer, schedules, seeds, **keys)
+        desks = Desks(open_desk(problem, trainer, schedules, seeds, **keys), trainer)
     except BaseException:
         if isinstance(trainer, Engine) and engine is None:
             trainer.close()
         raise
-    return _widget_class()(desk, trainer if engine is None else None)
+    return _widget_class()(desks, trainer if engine is None else None)  # type: ignore[call-arg]
 
 
 @cache
@@ -62,15 +63,15 @@ def _widget_class() -> type[anywidget.AnyWidget]:
         _esm = script()
         _css = style()
 
-        def __init__(self, desk: Any, engine: Any) -> None:
+        def __init__(self, desks: Desks, engine: Engine | None) -> None:
             super().__init__()
-            self._desk, self._engine = desk, engine
+            self._desks, self._engine = desks, engine
             self.on_msg(self._answer)
 
         def _answer(self, widget: Any, message: Any, buffers: Any) -> None:
             """Answer in a thread of its own, so that a newer message can supersede this one."""
             if isinstance(message, dict):
-                threading.Thread(target=self._desk.answer, args=(message, self.send), daemon=True).start()
+                threading.Thread(target=self._desks.answer, args=(message, self.send), daemon=True).start()
 
         def close(self) -> None:
             """Close the widget, and end its training process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from stepsize.live_page.requests import Desk
 from stepsize.live_page.session import MOMENTA, Session
 from stepsize.live_page.shapes import TEMPLATES
 from stepsize.number_format import counted
+from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.problems.problem import Problem
 from stepsize.report.rate_map import optimizer_text
 from stepsize.study.candidates import Candidate, read_candidate
@@ -33,12 +35,14 @@ def open_desk(
     schedules: Sequence[Any] | None = None,
     seeds: int | None = None,
     confirm: Confirm | None = None,
+    lock: threading.Lock | None = None,
     **keys: Any,
 ) -> Desk:
     """Return the desk of a page on a problem; the arguments are those of `compare`.
 
     The page begins with the first of the `schedules` beside the `baseline`. `confirm` returns the command
-    that compares two candidates on fresh seeds, or None where only a call of the library can.
+    that compares two candidates on fresh seeds, or None where only a call of the library can. Desks with one
+    trainer share its `lock`.
 
     Raises: InputError for arguments that cannot be used.
     """
@@ -54,7 +58,9 @@ def open_desk(
             "whose runs are made one by one; use compare"
         )
     session = Session(trainable, trainer, description.get("seeds"), description.get("margin"))
-    own = [read_candidate(each) for each in description.get("candidates", ())]
+    name = description.get("problem")
+    usual = built_in_study(name) if name in BUILT_IN else {}
+    own = [read_candidate(each) for each in {**usual, **description}.get("candidates", ())]
     shared = {key: value for key, value in options.items() if key not in (*PROTOCOL_KEYS, "seeds")}
 
     def command(chosen: Candidate, baseline: Candidate) -> str:
@@ -62,7 +68,8 @@ def open_desk(
         pair = {"candidates": [baseline, chosen], "baseline": baseline.name}
         return typed or call_text(problem, {**shared, **pair})
 
-    return Desk(session, opening(session, own, options.get("baseline")), command)
+    first = opening(session, own, {**usual, **description}.get("baseline"))
+    return Desk(session, first, command, **({} if lock is None else {"lock": lock}))
 
 
 def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | None = None) -> dict[str, Any]:
@@ -73,6 +80,7 @@ def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | Non
     size = f"{protocol['epochs']:,} epochs of {counted(protocol['updates_per_epoch'], 'update')}"
     return {
         "title": session.study.name,
+        "problems": list(dict.fromkeys([session.study.name, *BUILT_IN])),
         "subtitle": f"{protocol['model']}, {optimizer_text(protocol['optimizer'])}; {size}; "
         f"{session.seeds} seeds; scored by {protocol['metric']}",
         "rate": rate,

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepsize.checks import is_number, shown
-from stepsize.errors import StepsizeError, StudyError, unknown
+from stepsize.errors import StepsizeError, StudyError, first_line, save_traceback, unknown
 from stepsize.export import export
 from stepsize.live_page import shapes
+from stepsize.live_page.freehand import nearest
 from stepsize.live_page.replies import map_reply, scored_reply
 from stepsize.live_page.session import Session, Superseded
 from stepsize.report.rate_map import optimizer_text
 from stepsize.schedules import Plan, Schedule
+from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.candidates import Candidate
 
 Message = Mapping[str, Any]
 Send = Callable[[dict[str, Any]], None]
-PROGRESS = 0.3  # seconds between reports of progress
 
 
 @dataclass
@@ -32,20 +33,27 @@ class Desk:
     session: Session
     opening: Mapping[str, Any]
     confirm: Callable[[Candidate, Candidate], str]
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of the trainer
     _latest: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def answer(self, message: Message, send: Send) -> None:
         """Send the replies to one message; an error of the user's input is a reply, too."""
         kind = message.get("kind")
+
+        def reply(content: dict[str, Any]) -> None:
+            send({"id": message.get("id"), **content})
+
         try:
             if not isinstance(kind, str) or kind not in KINDS:
                 raise StudyError(unknown("kind", str(kind), KINDS))
-            KINDS[kind](self, message, lambda reply: send({"id": message.get("id"), **reply}))
+            KINDS[kind](self, message, reply)
         except Superseded:
-            send({"id": message.get("id"), "kind": "superseded"})
+            reply({"kind": "superseded"})
         except StepsizeError as error:
-            send({"id": message.get("id"), "kind": "error", "text": str(error)})
+            reply({"kind": "error", "text": str(error)})
+        except Exception as error:  # the page must not wait for ever
+            text = f"{type(error).__name__}: {first_line(error)}; the whole message is in {save_traceback()}"
+            reply({"kind": "error", "text": text})
 
     def _open(self, message: Message, send: Send) -> None:
         send({"kind": "opened", **self.opening})
@@ -57,6 +65,8 @@ class Desk:
         if "path" in message:
             plan = self._plan(schedule, message)
             schedule = shapes.drag(plan, _text(message, "path"), _number(message, "value"))
+        elif "stroke" in message:
+            schedule = nearest(message["stroke"], self.session.problem.epochs)
         elif "action" in message:
             schedule = shapes.edit(schedule, message, rate)
         send({"kind": "shape", **shapes.describe(self._plan(schedule, message))})
@@ -70,7 +80,7 @@ class Desk:
             return self._latest[page] != message.get("id")
 
         chosen, baseline = (_candidate(message, which) for which in ("chosen", "baseline"))
-        with self._lock:
+        with self.lock:
             if is_superseded():
                 raise Superseded
             for each in (chosen, baseline):
@@ -83,7 +93,7 @@ class Desk:
     def _map(self, message: Message, send: Send) -> None:
         """Reply with the map of constant rates for some settings."""
         settings = {name: value for name, value in _settings(message).items() if name != "batch_size"}
-        with self._lock:
+        with self.lock:
             send(map_reply(self.session.map_rates(settings)))
 
     def _code(self, message: Message, send: Send) -> None:
@@ -125,7 +135,7 @@ def _settings(message: Message) -> dict[str, Any]:
     settings = message.get("settings") or {}
     if not isinstance(settings, Mapping):
         raise StudyError(f"settings={shown(settings)} must be names with numbers")
-    return {str(name): value for name, value in settings.items() if value is not None}
+    return checked_settings({str(name): value for name, value in settings.items() if value is not None})
 
 
 def _rate(message: Message) -> float:

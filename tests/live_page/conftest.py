@@ -2,6 +2,7 @@
 
 import pytest
 
+from stepsize.live_page.desks import Desks
 from stepsize.live_page.opening import open_desk
 
 
@@ -10,13 +11,18 @@ def desk(engine):
     return open_desk("ionosphere", engine, epochs=10)
 
 
+@pytest.fixture(scope="session")
+def desks(desk, engine):
+    return Desks(desk, engine)
+
+
 @pytest.fixture
-def ask(desk):
+def ask(desks):
     """Return a function that sends a message and returns the last reply."""
 
     def last_reply(**message):
         replies = []
-        desk.answer({"id": "1", "page": "test", **message}, replies.append)
+        desks.answer({"id": "1", "page": "test", **message}, replies.append)
         assert {reply["id"] for reply in replies} == {"1"}
         return replies[-1]
 

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from stepsize.live_page.server import PageServer
+from stepsize.schedules import parse
 from tests.support.browser import CHROMIUM, Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
@@ -14,8 +15,11 @@ SLIDER = "document.querySelector('[role=slider][data-path=\"{}\"]')"
 
 
 @pytest.fixture(scope="module")
-def browser(desk, tmp_path_factory):
-    with PageServer(desk.answer, "stepsize") as server, Browser(tmp_path_factory.mktemp("profile")) as opened:
+def browser(desks, tmp_path_factory):
+    with (
+        PageServer(desks.answer, "stepsize") as server,
+        Browser(tmp_path_factory.mktemp("profile")) as opened,
+    ):
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         opened.url = server.url
         yield opened
@@ -85,3 +89,37 @@ def test_the_spec_is_edited_as_text(page):
 def test_no_width_scrolls_sideways(page, width):
     page.resize(width)
     assert page.run("document.documentElement.scrollWidth") <= width
+
+
+def test_a_stroke_becomes_a_schedule(page):
+    press(page, "Draw")
+    left, top, right, bottom = page.run(
+        "(() => { const {x, y} = document.querySelector('.schedule').getBoundingClientRect();"
+        " const f = stepsize.schedule.frame; return [x + f.left, y + f.top, x + f.right, y + f.bottom]; })()"
+    )
+    page.mouse("mousePressed", left + 1, top + 40)
+    for share in (0.2, 0.4, 0.6, 0.8, 1.0):
+        page.mouse("mouseMoved", left + share * (right - left), top + 40 + share * (bottom - top - 40))
+    page.mouse("mouseReleased", right, bottom, buttons=0)
+    page.wait(f"{READY} && stepsize.state.spec.startsWith('linear(')")
+    assert page.run("document.querySelector('.is-stroke')") is None
+
+
+def test_code_is_shown_and_runs(page):
+    press(page, "Keras")
+    text = page.wait("document.querySelector('.code').textContent")
+    assert text.startswith("# For sgd with momentum=0.8, in batches of 28.\n")
+    names = {}
+    exec(text, names)
+    spec = page.run("stepsize.state.spec")
+    plan = parse(spec).plan(epochs=10, updates_per_epoch=9)
+    assert float(names["schedule"](30)) == pytest.approx(plan(30), rel=1e-5)
+
+
+def test_another_problem_is_opened_and_scored(page):
+    page.run(
+        "(() => { const list = document.querySelector('header select'); list.value = 'iris';"
+        " list.dispatchEvent(new Event('change')); })()"
+    )
+    page.wait("stepsize.opened.title == 'iris' && stepsize.score && !stepsize.busy.score")
+    assert page.run("stepsize.score.word") in ("better", "worse", "equivalent", "not shown")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stepsize.schedules import parse
+from stepsize.study.candidates import Candidate
 
 BASELINE = {"spec": "constant(0.05)", "settings": {}}
 
@@ -64,18 +65,16 @@ def test_the_word_of_a_found_schedule_says_that_it_is_exploratory(ask):
     )
 
 
-def test_the_call_that_confirms_has_the_momentum(ask):
-    chosen = {"spec": "cosine(0.1)", "settings": {"momentum": 0.5}}
-    text = ask(kind="score", chosen=chosen, baseline=BASELINE)["confirm"]
+def test_the_call_that_confirms_has_the_momentum(desk):
+    text = desk.confirm(Candidate("cosine(0.1)", momentum=0.5), Candidate("constant(0.1)"))
     assert "stepsize.Candidate('cosine(0.1)', momentum=0.5)" in text
 
 
 def test_lost_runs_are_counted(ask):
-    score = ask(
-        kind="score", chosen={"spec": "constant(10)", "settings": {"momentum": 0.99}}, baseline=BASELINE
-    )
+    score = ask(kind="score", chosen={"spec": "constant(1e30)", "settings": {}}, baseline=BASELINE)
     assert json.loads(json.dumps(score, allow_nan=False)) == score
-    assert score["word"] == "worse"
+    assert (score["word"], score["scores"]["chosen"]["lost"]) == ("worse", "30 of 30 runs diverged")
+    assert set(score["pairs"]) == {None}
 
 
 @pytest.mark.parametrize("target", ["keras", "torch", "optax", "transformers"])
@@ -117,7 +116,7 @@ def test_only_the_latest_of_a_page_is_scored(desk):
         threads[-1].start()
         threads[-1].join(0.05)
 
-    with desk._lock:
+    with desk.lock:
         for each in asked:
             ask_in_a_thread(*each)
     for thread in threads:

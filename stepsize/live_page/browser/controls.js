@@ -66,7 +66,9 @@ async function copy(text, from) {
 // Return a button that copies what `text()` returns, and says so for a moment.
 function copyButton(label, text, from) {
   const node = button(label, async () => {
-    const copied = await copy(await text(), from());
+    const content = await text();
+    if (content === null) return;
+    const copied = await copy(content, from());
     node.textContent = copied ? "Copied" : "Press Ctrl-C";
     setTimeout(() => { node.textContent = label; }, 1500);
   }, {class: "copy"});

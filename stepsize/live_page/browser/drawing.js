@@ -69,16 +69,16 @@ function line(points) {
 }
 
 // Draw the axes of a picture: horizontal grid lines with numbers, and numbers below.
-function axes(frame, x, y, {xTicks, yTicks, xLabel = "", yLabel = ""}) {
+function axes(frame, x, y, {xTicks, yTicks, xLabel = "", yLabel = "", gap = 6, drop = 17}) {
   const group = el("g", {class: "axes"});
   for (const value of yTicks) {
     group.append(el("line", {class: "grid", x1: frame.left, x2: frame.right, y1: y(value), y2: y(value)}));
-    group.append(el("text", {x: frame.left - 6, y: y(value) + 4, "text-anchor": "end"}, tick(value)));
+    group.append(el("text", {x: frame.left - gap, y: y(value) + 4, "text-anchor": "end"}, tick(value)));
   }
   for (const value of xTicks) {
-    group.append(el("text", {x: x(value), y: frame.bottom + 17, "text-anchor": "middle"}, tick(value)));
+    group.append(el("text", {x: x(value), y: frame.bottom + drop, "text-anchor": "middle"}, tick(value)));
   }
-  if (xLabel) group.append(el("text", {x: frame.right, y: frame.bottom + 32, "text-anchor": "end"}, xLabel));
+  if (xLabel) group.append(el("text", {x: frame.right, y: frame.bottom + drop + 15, "text-anchor": "end"}, xLabel));
   if (yLabel) group.append(el("text", {x: frame.left, y: frame.top - 8}, yLabel));
   return group;
 }

@@ -15,18 +15,18 @@ class Page {
     this.roundTrips = [];
   }
 
-  async start() {
+  // Begin with a problem: the one that the page was opened with, or another one that it offers.
+  async start(problem = "") {
+    const before = [...this.root.childNodes];
     this.root.classList.add("stepsize-explore");
-    this.root.replaceChildren(make("p", {class: "starting", role: "status"}, "Starting …"));
-    const opened = await this.request({kind: "open"}, reply => {
-      if (reply.kind === "progress") this.root.firstChild.textContent = reply.text;
-    });
+    this.root.replaceChildren(make("p", {class: "starting", role: "status"}, `Opening ${problem || "the problem"} …`));
+    const opened = await this.request({kind: "open", problem});
     if (opened.kind === "error") {
-      this.root.replaceChildren(make("p", {class: "error", role: "alert"}, opened.text));
+      this.root.replaceChildren(make("p", {class: "error", role: "alert"}, opened.text), ...before);
       return;
     }
-    this.opened = opened;
-    Object.assign(this.state, {spec: opened.chosen.spec, settings: opened.chosen.settings, baseline: opened.baseline});
+    Object.assign(this, {opened, problem, map: undefined, score: null, shape: null, isTouched: false, shownPieces: "", shownNumbers: "", shownQuantities: 0});
+    this.state = {spec: opened.chosen.spec, settings: opened.chosen.settings, baseline: opened.baseline, seconds: 0};
     this.build();
     this.baselineShape = await this.request({kind: "shape", ...this.state.baseline});
     this.edit({}, false, false);
@@ -34,7 +34,7 @@ class Page {
 
   // Send a message; return its last reply.
   request(message, onReply = () => {}) {
-    return this.ask({...message, id: `${this.name}-${++this.number}`, page: this.name}, onReply);
+    return this.ask({problem: this.problem, ...message, id: `${this.name}-${++this.number}`, page: this.name}, onReply);
   }
 
   // Keep one message of a kind on its way and remember only the latest of those that follow.
@@ -74,13 +74,16 @@ class Page {
       headline: make("p", {class: "headline"}),
       difference: make("p", {class: "difference"}),
       scores: make("dl", {class: "scores"}),
-      status: make("p", {class: "status", role: "status"}),
+      status: make("p", {class: "status"}),
       chance: make("p", {class: "chance"}),
       confirm: make("code", {}),
       quantities: make("div", {class: "tabs", role: "group", "aria-label": "Quantity"}),
       mapSentence: make("p", {class: "note"}),
       mapButton: button("Map the rates", () => this.askMap()),
-      code: make("pre", {class: "code", hidden: true, tabindex: 0}),
+      code: make("pre", {class: "code", hidden: true, tabindex: 0, "aria-label": "Code"}),
+      shortWord: make("b", {}),
+      shortDifference: make("span", {}),
+      spoken: make("p", {class: "spoken", role: "status"}),
     };
     const n = this.nodes;
     const start = picker("Start from …", opened.presets.map(group => ({title: group.title, options: group.schedules})),
@@ -88,15 +91,23 @@ class Page {
     this.draw = button("Draw", () => this.toggleStroke(), {"aria-pressed": "false", title: "Draw a curve; the nearest schedule takes its place"});
     const copies = opened.targets.map(target => copyButton(target.label, () => this.code(target.name), () => n.code));
     this.root.replaceChildren(
-      make("header", {}, make("h1", {}, "stepsize", make("span", {}, ` · ${opened.title}`)), make("p", {class: "note"}, opened.subtitle)),
+      make("header", {},
+        make("h1", {}, "stepsize"),
+        make("select", {"aria-label": "Problem", change: event => this.start(event.target.value)},
+          ...opened.problems.map(name => make("option", {value: name, selected: name === opened.title}, name))),
+        make("p", {class: "note"}, opened.subtitle)),
+      make("p", {class: "strip", "aria-hidden": "true"}, n.shortWord, n.shortDifference),
+      n.spoken,
       make("div", {class: "columns"},
         make("div", {class: "left"},
-          make("section", {class: "panel"},
+          make("section", {class: "panel first"},
             make("div", {class: "row heading"}, make("h2", {}, "Schedule"), start, this.draw),
             this.schedule.box, n.pieces,
             make("div", {class: "row"}, n.spec, copyButton("Copy", () => this.state.spec, () => n.spec)),
             n.problem, n.numbers, n.settings,
             make("div", {class: "row"}, button("Make it the baseline", () => this.takeAsBaseline()), button("Back to the baseline", () => this.edit({...this.state.baseline})))),
+          make("section", {class: "panel"},
+            make("div", {class: "row heading"}, make("h2", {}, "Map of rates"), n.mapButton), this.mapPicture.box, n.mapSentence),
           make("section", {class: "panel"},
             make("h2", {}, "Take it with you"), make("div", {class: "row"}, make("span", {class: "note"}, "Copy the code for"), ...copies), n.code)),
         make("div", {class: "right"},
@@ -107,9 +118,7 @@ class Page {
             make("div", {class: "row"}, make("pre", {tabindex: 0}, n.confirm), copyButton("Copy", () => n.confirm.textContent, () => n.confirm))),
           make("section", {class: "panel"},
             make("div", {class: "row heading"}, make("h2", {}, "Learning curves"), n.quantities), this.curves.box,
-            make("p", {class: "note legend"}, make("span", {class: "key chosen"}, "schedule"), make("span", {class: "key baseline"}, "baseline"), "mean over the seeds, and where 80 % of the runs lie")),
-          make("section", {class: "panel"},
-            make("div", {class: "row heading"}, make("h2", {}, "Map of rates"), n.mapButton), this.mapPicture.box, n.mapSentence))));
+            make("p", {class: "note legend"}, make("span", {class: "key chosen"}, "schedule"), make("span", {class: "key baseline"}, "baseline"), "mean over the seeds, and where 80 % of the runs lie")))));
     this.showSettings();
   }
 
@@ -177,7 +186,7 @@ class Page {
         if (this.map === undefined && this.state.seconds < SLOW) this.askMap();
       }
     }, isSlow);  // the server drops a slow answer that nobody waits for
-    if (isSlow) this.showProgress({share: 0});
+    if (isSlow || !this.score) this.showProgress({share: 0});
   }
 
   // Ask what constant rates do with these settings; a page that nobody has touched then begins at the best one.
@@ -232,6 +241,7 @@ class Page {
       const list = make("select", {"aria-label": `Piece ${number + 1}`, change: () => this.edit({action: "replace", piece: number, family: list.value})},
         ...[...new Set([piece.family, ...opened.families])].map(name => make("option", {value: name, selected: name === piece.family}, name)));
       set(list, {disabled: piece.family === "warmup"});
+      if (piece.family === "warmup") list.replaceChildren(make("option", {}, "warmup"));
       const remove = shape.pieces.length > 1 ? button("×", () => this.edit({action: "remove", piece: number}), {"aria-label": `Remove ${piece.family}`, class: "remove"}) : null;
       return make("span", {class: "chip"}, list, remove);
     });
@@ -273,10 +283,13 @@ class Page {
     this.edit({settings});
   }
 
-  showProgress({share, text = ""}) {
+  // Say how far a slow answer is, and how long it will still take.
+  showProgress({share}) {
     this.root.classList.add("is-waiting");
-    const about = this.state.seconds >= 1 ? ` An answer takes about ${Math.round(this.state.seconds)} s here.` : "";
-    this.nodes.status.textContent = text || `Training: ${Math.round(100 * share)} %.${about}`;
+    if (!share) this.began = performance.now();
+    const left = share > 0.02 ? (performance.now() - this.began) / 1000 * (1 - share) / share : this.state.seconds;
+    const about = left >= 1 ? ` About ${Math.round(left)} s to go; changing the schedule starts again.` : "";
+    this.nodes.status.textContent = `Training: ${Math.round(100 * share)} %.${about}`;
   }
 
   showScore(score) {
@@ -287,13 +300,17 @@ class Page {
     nodes.word.textContent = score.word ?? "the baseline";
     nodes.word.dataset.word = score.word ?? "same";
     nodes.headline.textContent = score.headline;
+    nodes.shortWord.textContent = nodes.word.textContent;
+    nodes.shortDifference.textContent = ` ${score.difference}`;
+    clearTimeout(this.speaking);
+    this.speaking = setTimeout(() => { nodes.spoken.textContent = `${nodes.word.textContent} ${score.difference}`; }, 800);
     nodes.difference.textContent = score.difference;
     nodes.chance.textContent = score.chance;
     nodes.confirm.textContent = score.confirm;
     nodes.status.textContent = `${score.wins ? `${score.wins}. ` : ""}${score.took}`;
     nodes.scores.replaceChildren(...Object.entries(score.scores).flatMap(([role, each]) => [
       make("dt", {class: `key ${role}`}, role === "chosen" ? "schedule" : "baseline"),
-      make("dd", {}, make("b", {}, each.text), each.lost ? make("span", {class: "lost"}, ` ${each.lost}`) : ""),
+      make("dd", {}, make("b", {}, each.text), " ", make("code", {}, each.spec), each.lost ? make("span", {class: "lost"}, ` ${each.lost}`) : ""),
     ]));
     this.differences.show(score);
     if (this.shownQuantities !== score.curves.length) {
@@ -315,7 +332,7 @@ class Page {
     const reply = await this.request({kind: "code", spec: this.state.spec, settings: this.state.settings, to: target});
     set(this.nodes.code, {hidden: null});
     this.nodes.code.textContent = reply.text;
-    return reply.text;
+    return reply.kind === "error" ? null : reply.text;
   }
 }
 

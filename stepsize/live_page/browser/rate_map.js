@@ -35,7 +35,7 @@ class MapPicture extends Picture {
   draw(width) {
     if (!this.map || !this.shape) return;
     const points = this.map.points, known = points.filter(point => point.mean !== null);
-    const frame = {left: 46, right: width - 12, top: 26, bottom: this.height - 40};
+    const frame = {left: 46, right: width - 12, top: 26, bottom: this.height - 46};
     if (!known.length) {
       this.back.replaceChildren(el("text", {class: "empty", x: width / 2, y: this.height / 2, "text-anchor": "middle"}, "No rate finished a run."));
       return;
@@ -54,7 +54,7 @@ class MapPicture extends Picture {
     });
     this.back.replaceChildren(
       ...zones.map(zone => el("rect", {class: `zone ${zone.zone}`, x: zone.left, width: zone.right - zone.left, y: frame.top, height: frame.bottom - frame.top})),
-      axes(frame, x, y, {xTicks: decades(x.low, x.high), yTicks: steps(y.low, y.high, 4), xLabel: "constant learning rate"}),
+      axes(frame, x, y, {xTicks: decades(x.low, x.high), yTicks: steps(y.low, y.high, 4), drop: 25, xLabel: "constant learning rate"}),
       ...zones.filter(zone => zone.right - zone.left > 7 * zone.word.length).map(zone =>
         el("text", {class: `zone-name ${zone.zone}`, x: (zone.left + zone.right) / 2, y: frame.top - 8, "text-anchor": "middle"}, zone.word)),
       el("path", {class: "map-line", d: line(known.map(point => [x(point.rate), y(point.mean)]))}),

@@ -1,6 +1,6 @@
 // The schedule as a curve with handles. Each handle is a field of the spec and a slider with arrow keys.
 
-const DRAWN = {left: 52, right: 14, top: 26, bottom: 40};
+const DRAWN = {left: 58, right: 16, top: 26, bottom: 46};
 const FACTOR = 10 ** (1 / 20), LARGE_FACTOR = 10 ** (1 / 4);
 
 // Return the value that a key moves a handle to, or null for other keys.
@@ -25,7 +25,7 @@ function sliderAttributes(handle, label = `${handle.name} of ${handle.piece}`) {
 
 class SchedulePicture extends Picture {
   constructor({onDrag, onDrop, onStroke}) {
-    super("Learning rate by epoch", 300, "schedule");
+    super("Learning rate by epoch", 330, "schedule");
     set(this.svg, {role: "group"});
     Object.assign(this, {onDrag, onDrop, onStroke, shape: null, baseline: null, nodes: new Map(), top: null, held: null, drawing: null});
     this.layers = Object.fromEntries(["back", "curves", "handles"].map(name => [name, el("g")]));
@@ -49,7 +49,7 @@ class SchedulePicture extends Picture {
     const y = linearScale(0, this.top, frame.bottom, frame.top);
     Object.assign(this, {x, y, frame});
     this.layers.back.replaceChildren(axes(frame, x, y, {
-      xTicks: steps(0, this.shape.epochs, width < 420 ? 4 : 6), yTicks: steps(0, this.top, 5), xLabel: "epoch", yLabel: "learning rate",
+      xTicks: steps(0, this.shape.epochs, width < 420 ? 4 : 6), yTicks: steps(0, this.top, 5), xLabel: "epoch", yLabel: "learning rate", gap: 13, drop: 25,
     }));
     const curve = each => line(each.curve.epoch.map((epoch, n) => [x(epoch), y(each.curve.rate[n])]));
     this.layers.curves.replaceChildren(
