@@ -66,21 +66,22 @@ def explore(
     require("all", "jax", "keras", "scipy", "sklearn")
     with Engine() as engine:  # it starts up while the data are loaded
         from stepsize.live_page.desks import Desks
-        from stepsize.live_page.opening import open_desk
         from stepsize.live_page.server import PageServer
 
-        desk = open_desk(
-            problem, engine, candidates, seeds, confirm=confirming(problem, sys.argv[2:]),
+        def confirm(name: str) -> Callable[[Candidate, Candidate], str | None]:
+            return confirming(name, sys.argv[2:] if name == problem else ())
+
+        desks = Desks(
+            problem, engine, candidates, seeds, confirming=confirm,
             baseline=baseline, target=target, header=header, kind=kind, drop=drop or None, groups=groups,
             order=order, part=part, weights=weights, prepare=prepare, model=model, loss=loss,
             optimizer=read_optimizer(optimizer), epochs=epochs, batch_size=batch_size, split=split,
             validation=validation, folds=folds, metric=metric, mode=mode, margin=margin, folder=folder,
             name=name,
         )  # fmt: skip
-        for note in desk.session.problem.notes:
+        for note in desks.first.session.problem.notes:
             say(f"Data: {note}.")
-        desks = Desks(desk, engine, lambda name: confirming(name, []))
-        server = PageServer(desks.answer, f"stepsize · {desk.session.study.name}", port)
+        server = PageServer(desks.answer, f"stepsize · {desks.first.session.study.name}", port)
         typer.echo(server.url)
         say("Press Ctrl-C to stop.")
         if opens:

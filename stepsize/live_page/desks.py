@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import StepsizeError, StudyError, unknown
 from stepsize.live_page.opening import Confirm, open_desk
 from stepsize.live_page.requests import Desk, Message, Send
+from stepsize.live_page.turns import Turns
 from stepsize.problems.built_in import BUILT_IN
 
 
 class Desks:
     """Hands each message to the desk of its problem; any thread may call `answer`.
 
-    A built-in problem is opened when a page first names it. `confirming` returns what writes the command that
-    confirms a schedule on a problem.
+    The arguments are those of `open_desk`. A built-in problem is opened when a page first names it;
+    `confirming` returns what writes the command that confirms a schedule on a problem. The desks take turns
+    with the trainer, which nothing else may use meanwhile.
+
+    Raises: InputError for arguments that cannot be used.
     """
 
     def __init__(
-        self, first: Desk, trainer: Trainer, confirming: Callable[[str], Confirm] | None = None
+        self,
+        problem: Any,
+        trainer: Trainer,
+        schedules: Sequence[Any] | None = None,
+        seeds: int | None = None,
+        confirming: Callable[[Any], Confirm] | None = None,
+        **keys: Any,
     ) -> None:
-        self._trainer, self._confirming = trainer, confirming
-        self._desks = {first.session.study.name: first}
-        self._first = first
+        self._trainer, self._confirming = Turns(trainer), confirming
+        self.first = open_desk(problem, self._trainer, schedules, seeds, self._confirm(problem), **keys)
+        self._desks = {self.first.session.study.name: self.first}
         self._opening = threading.Lock()
 
     def answer(self, message: Message, send: Send) -> None:
@@ -39,16 +51,14 @@ class Desks:
     def _desk(self, name: object) -> Desk:
         with self._opening:
             if not isinstance(name, str) or not name:
-                return self._first
+                return self.first
             if name not in self._desks:
                 if name not in BUILT_IN:
                     raise StudyError(unknown("problem", name, [*self._desks, *BUILT_IN]))
-                confirm = None if self._confirming is None else self._confirming(name)
-                desk = open_desk(name, self._trainer, confirm=confirm, lock=self._first.lock)
-                self._desks[name] = Desk(
-                    desk.session,
-                    {**desk.opening, "problems": self._first.opening["problems"]},
-                    desk.confirm,
-                    desk.lock,
-                )
+                desk = open_desk(name, self._trainer, confirm=self._confirm(name))
+                problems = {"problems": self.first.opening["problems"]}
+                self._desks[name] = replace(desk, opening={**desk.opening, **problems})
             return self._desks[name]
+
+    def _confirm(self, problem: Any) -> Confirm | None:
+        return None if self._confirming is None else self._confirming(problem)

@@ -8,11 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Unpack
 
 from stepsize.engine.client import Engine
-from stepsize.engine.trainer import Trainer
 from stepsize.errors import require
 from stepsize.live_page.desks import Desks
 from stepsize.live_page.module import script, style
-from stepsize.live_page.opening import open_desk
 from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.options import study_options
 
@@ -24,13 +22,11 @@ def explore(
     problem: Any,
     schedules: Sequence[Any] | None = None,
     seeds: int | None = None,
-    *,
-    engine: Trainer | None = None,
     **keys: Unpack[StudyKeys],
 ) -> anywidget.AnyWidget:
     """Return a widget on which a schedule is dragged, and the verdict of real runs follows.
 
-    `problem`, `schedules`, `seeds`, `engine` and `keys` are those of `compare`; the page begins with the
+    `problem`, `schedules`, `seeds` and `keys` are those of `compare`; the page begins with the
     first of the schedules beside the baseline. Its word is exploratory: the page counts how many schedules
     were compared, and shows the call of `compare` that confirms the one you like on fresh seeds.
 
@@ -44,14 +40,13 @@ def explore(
     """
     study_options(keys, schedules, seeds)  # before anything starts
     require("explore", "anywidget")
-    trainer = Engine() if engine is None else engine
+    engine = Engine()
     try:
-        desks = Desks(open_desk(problem, trainer, schedules, seeds, **keys), trainer)
+        desks = Desks(problem, engine, schedules, seeds, **keys)
     except BaseException:
-        if isinstance(trainer, Engine) and engine is None:
-            trainer.close()
+        engine.close()
         raise
-    return _widget_class()(desks, trainer if engine is None else None)  # type: ignore[call-arg]
+    return _widget_class()(desks, engine)  # type: ignore[call-arg]
 
 
 @cache
@@ -63,7 +58,7 @@ def _widget_class() -> type[anywidget.AnyWidget]:
         _esm = script()
         _css = style()
 
-        def __init__(self, desks: Desks, engine: Engine | None) -> None:
+        def __init__(self, desks: Desks, engine: Engine) -> None:
             super().__init__()
             self._desks, self._engine = desks, engine
             self.on_msg(self._answer)
@@ -76,7 +71,6 @@ def _widget_class() -> type[anywidget.AnyWidget]:
         def close(self) -> None:
             """Close the widget, and end its training process."""
             super().close()
-            if self._engine is not None:
-                self._engine.close()
+            self._engine.close()
 
     return Explore

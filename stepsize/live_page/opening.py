@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from stepsize.study.trainable import is_trainable
 UNUSED = ("tuning", "until", "budget")  # keys of a study that the page has no use for
 TARGETS = {"keras": "Keras", "torch": "PyTorch", "optax": "optax", "transformers": "transformers"}
 USUAL_RATES = {True: 0.1, False: 0.001}  # of SGD, and of other optimizers
+MAP_RUNS = 280  # about: a map has 14 rates and 20 seeds
 BATCHES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 Confirm = Callable[[Candidate, Candidate], str | None]
 
@@ -35,14 +35,12 @@ def open_desk(
     schedules: Sequence[Any] | None = None,
     seeds: int | None = None,
     confirm: Confirm | None = None,
-    lock: threading.Lock | None = None,
     **keys: Any,
 ) -> Desk:
     """Return the desk of a page on a problem; the arguments are those of `compare`.
 
     The page begins with the first of the `schedules` beside the `baseline`. `confirm` returns the command
-    that compares two candidates on fresh seeds, or None where only a call of the library can. Desks with one
-    trainer share its `lock`.
+    that compares two candidates on fresh seeds, or None where only a call of the library can.
 
     Raises: InputError for arguments that cannot be used.
     """
@@ -69,7 +67,7 @@ def open_desk(
         return typed or call_text(problem, {**shared, **pair})
 
     first = opening(session, own, {**usual, **description}.get("baseline"))
-    return Desk(session, first, command, **({} if lock is None else {"lock": lock}))
+    return Desk(session, first, command)
 
 
 def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | None = None) -> dict[str, Any]:
@@ -80,6 +78,8 @@ def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | Non
     size = f"{protocol['epochs']:,} epochs of {counted(protocol['updates_per_epoch'], 'update')}"
     return {
         "title": session.study.name,
+        "seeds": session.seeds,
+        "map_runs": MAP_RUNS,
         "problems": list(dict.fromkeys([session.study.name, *BUILT_IN])),
         "subtitle": f"{protocol['model']}, {optimizer_text(protocol['optimizer'])}; {size}; "
         f"{session.seeds} seeds; scored by {protocol['metric']}",

@@ -35,7 +35,7 @@ def scored_reply(scored: Scored) -> dict[str, Any]:
             "curves": _curves(pair, scale),
             "chance": chance(scored.looked),
             "looked": scored.looked,
-            "seconds": scored.training_seconds if scored.trained else None,
+            "seconds": _seconds_of_one(scored),
             "took": _took(scored),
         }
     )
@@ -113,6 +113,12 @@ def _band(band: Band, scale: Scale | None) -> dict[str, list[float | None]]:
 def _shown(value: float | None, scale: Scale | None) -> float | None:
     shown = value if scale is None else scale.shown(value)
     return None if shown is None or not math.isfinite(shown) else float(f"{shown:.6g}")
+
+
+def _seconds_of_one(scored: Scored) -> float | None:
+    """Return how long one candidate takes, if one was trained."""
+    seeds = len(scored.pair.study.seeds)
+    return scored.training_seconds * seeds / scored.trained if scored.trained else None
 
 
 def _took(scored: Scored) -> str:

@@ -33,7 +33,7 @@ class Desk:
     session: Session
     opening: Mapping[str, Any]
     confirm: Callable[[Candidate, Candidate], str]
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of the trainer
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of the session's runs
     _latest: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def answer(self, message: Message, send: Send) -> None:
@@ -80,7 +80,7 @@ class Desk:
             return self._latest[page] != message.get("id")
 
         chosen, baseline = (_candidate(message, which) for which in ("chosen", "baseline"))
-        with self.lock:
+        with self._lock:
             if is_superseded():
                 raise Superseded
             for each in (chosen, baseline):
@@ -93,8 +93,7 @@ class Desk:
     def _map(self, message: Message, send: Send) -> None:
         """Reply with the map of constant rates for some settings."""
         settings = {name: value for name, value in _settings(message).items() if name != "batch_size"}
-        with self.lock:
-            send(map_reply(self.session.map_rates(settings)))
+        send(map_reply(self.session.map_rates(settings)))
 
     def _code(self, message: Message, send: Send) -> None:
         """Reply with the code of a schedule for another library, and what it was trained with."""

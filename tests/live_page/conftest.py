@@ -3,17 +3,16 @@
 import pytest
 
 from stepsize.live_page.desks import Desks
-from stepsize.live_page.opening import open_desk
 
 
 @pytest.fixture(scope="session")
-def desk(engine):
-    return open_desk("ionosphere", engine, epochs=10)
+def desks(engine):
+    return Desks("ionosphere", engine, epochs=10)
 
 
 @pytest.fixture(scope="session")
-def desks(desk, engine):
-    return Desks(desk, engine)
+def desk(desks):
+    return desks.first
 
 
 @pytest.fixture

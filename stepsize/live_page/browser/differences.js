@@ -20,8 +20,8 @@ class DifferencesPicture extends Picture {
     }
     const frame = {left: 10, right: width - 10, top: 8, bottom: this.height - 36};
     const ends = [...known, ...(score.ci95 ?? []), score.margin, -score.margin];
-    const reach = Math.max(...ends.map(Math.abs)) * 1.08 || 1;
-    const x = linearScale(-reach, reach, frame.left, frame.right);
+    const pad = 0.04 * (Math.max(...ends) - Math.min(...ends));
+    const x = linearScale(Math.min(...ends) - pad, Math.max(...ends) + pad, frame.left, frame.right);
     const columns = new Map();
     const middle = frame.bottom - 26;
     const dots = [...known].sort((a, b) => a - b).map(value => {
@@ -39,7 +39,7 @@ class DifferencesPicture extends Picture {
       ...dots.map(([px, height]) => el("circle", {class: "seed", cx: px, cy: middle - 6 - height * step, r: Math.min(3, step / 2 + 0.6)})),
       el("line", {class: "interval", x1: x(show[0]), x2: x(show[1]), y1: frame.bottom - 13, y2: frame.bottom - 13}),
       el("path", {class: "mean", d: "M0 -6L6 0L0 6L-6 0Z", transform: `translate(${x(score.mean)} ${frame.bottom - 13})`}),
-      ...steps(-reach, reach, width < 420 ? 4 : 6).map(value =>
+      ...steps(x.low, x.high, width < 420 ? 4 : 6).map(value =>
         el("text", {x: x(value), y: frame.bottom + 16, "text-anchor": "middle"}, (value > 0 ? "+" : "") + tick(value))),
       el("text", {x: frame.right, y: frame.bottom + 31, "text-anchor": "end"}, `${score.unit}, schedule minus baseline`),
     );

@@ -220,7 +220,9 @@ class Page {
     set(this.mapPicture.box, {hidden: !map});
     if (map) nodes.mapSentence.textContent = map.sentence;
     set(nodes.mapButton, {hidden: map === null || map && !isOther});
-    nodes.mapButton.textContent = isOther ? "Map again with this momentum" : "Map the rates";
+    const seconds = state.seconds * this.opened.map_runs / this.opened.seeds;
+    const about = seconds > 5 ? `, about ${seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`}` : "";
+    nodes.mapButton.textContent = (isOther ? "Map again with this momentum" : "Map the rates") + about;
   }
 
   showShape() {
@@ -321,6 +323,7 @@ class Page {
       })));
     }
     this.showCurves();
+    this.showMap();
   }
 
   showCurves() {
