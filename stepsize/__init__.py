@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stepsize.comparison import compare
     from stepsize.find_results import RangeTest, RateMap
     from stepsize.finding import find
+    from stepsize.live_page.notebook import explore
     from stepsize.problems.data import Data
     from stepsize.problems.loading.catalog import load
     from stepsize.problems.problem import Problem, problem
@@ -100,6 +101,7 @@ __all__ = [
     "custom",
     "epochs",
     "exp_range",
+    "explore",
     "exponential",
     "find",
     "flat_cosine",
@@ -159,6 +161,7 @@ _ELSEWHERE = {
     "Split": "stepsize.problems.splitting.splits",
     "Training": "stepsize.study.user_functions.training",
     "compare": "stepsize.comparison",
+    "explore": "stepsize.live_page.notebook",
     "find": "stepsize.finding",
     "load": "stepsize.problems.loading.catalog",
     "problem": "stepsize.problems.problem",

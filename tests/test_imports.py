@@ -54,6 +54,8 @@ ALLOWED = {
     | {"number_format", "resources"},
     "scaling_law": {"errors", "checks", "number_format", "engine", "problems", "study", "stats", "scaling"}
     | {"report", "resources", "finding"},
+    "live_page": {"errors", "checks", "units", "number_format", "schedules", "export", "problems", "engine"}
+    | {"study", "stats", "verdict", "rate_map", "report", "finding"},
     "cli": {
         "errors",
         "number_format",
@@ -65,7 +67,7 @@ ALLOWED = {
         "study",
         "report",
     }
-    | {"comparison", "finding", "result", "scaling_law"},
+    | {"comparison", "finding", "live_page", "result", "scaling_law"},
 }
 
 # Each wing of a package may import the files beside the wings, and these other wings.

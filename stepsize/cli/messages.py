@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -53,6 +53,24 @@ def result_in_options(result: Result, command: Callable[..., Any]) -> Result:
     options = typed_options(command, shlex.split(answer["study"]["command"]))
     notes, warnings = ([in_options(text, options) for text in answer[key]] for key in ("notes", "warnings"))
     return replace(result, answer={**answer, "notes": notes, "warnings": warnings})
+
+
+def shared_words(words: Sequence[str], own: Collection[str], switches: Collection[str]) -> list[str]:
+    """Return the words of a command line without the options in `own`; those in `switches` take no value.
+
+    >>> shared_words(["table.csv", "--port", "8000", "--no-open", "--target", "y"], {"--port"}, {"--no-open"})
+    ['table.csv', '--target', 'y']
+    """
+    kept, skip = [], False
+    for word in words:
+        option, equals, _ = word.partition("=")
+        if skip:
+            skip = False
+        elif option in own or option in switches:
+            skip = not equals and option not in switches
+        else:
+            kept.append(word)
+    return kept
 
 
 def in_options(message: str, options: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from stepsize.cli import options
-from stepsize.cli.messages import in_options, typed_options
+from stepsize.cli.messages import in_options, shared_words, typed_options
 from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.studies import ALL_DIVERGED, PRINTING, command_text
 from stepsize.cli.terminal import ascii_only, colours, say, width
@@ -92,7 +92,7 @@ def find(
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store, quiet=quiet,
             engine=engine,
             command=command_text(),
-            following=shlex.join(["stepsize", "compare", *_shared(sys.argv[2:])]),
+            following=shlex.join(["stepsize", "compare", *shared_words(sys.argv[2:], OWN, PRINTING)]),
             on_message=lambda message: say(in_options(message, typed_options(find, sys.argv))),
         )  # fmt: skip
     if as_json:
@@ -145,17 +145,3 @@ def _value(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
-
-
-def _shared(words: list[str]) -> list[str]:
-    """Return the words of the command line that `compare` takes as well."""
-    kept, skip = [], False
-    for word in words:
-        option, equals, _ = word.partition("=")
-        if skip:
-            skip = False
-        elif option in OWN:
-            skip = not equals and option not in PRINTING
-        else:
-            kept.append(word)
-    return kept

@@ -29,7 +29,7 @@ def picture_data(study: Study, runs: Runs, names: Collection[str]) -> Details:
         rates = tuned(step, candidate, runs)
         final = final_runs(step, candidate, rates.chosen, runs)
         plans[name] = _plan(step, candidate, rates.chosen, final)
-        curves[name] = _curves(final)
+        curves[name] = learning_curves(final)
         if rates.tried:
             sweep[name] = _sweep(step, candidate, rates, runs)
     return Details(plans=plans, curves=curves, sweep=sweep)
@@ -48,7 +48,7 @@ def _plan(study: Study, candidate: Candidate, rate: float | None, final: Sequenc
     return PlanSeries(epoch=(at / per_epoch).tolist(), lr=plan.values[at].tolist())
 
 
-def _curves(runs: Sequence[Run]) -> CurveSeries:
+def learning_curves(runs: Sequence[Run]) -> CurveSeries:
     """Return losses and metric by epoch over the runs of one candidate."""
     stacked = np.ma.masked_invalid(np.stack([run.curves for run in runs]).astype(float))
     return CurveSeries(
@@ -68,6 +68,8 @@ def _band(values: np.ma.MaskedArray) -> Band:
 
 def _quantiles(values: np.ma.MaskedArray, q: Sequence[float]) -> np.ndarray:
     """Return the quantiles of each column's finite values, [len(q), columns]; nan where there are none."""
+    if not np.ma.is_masked(values):
+        return np.quantile(values.data, q, axis=0)
     columns = [column.compressed() for column in values.T]
     missing = np.full(len(q), np.nan)
     return np.stack([np.quantile(column, q) if len(column) else missing for column in columns], axis=1)

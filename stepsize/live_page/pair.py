@@ -1,0 +1,63 @@
+"""A pair of candidates, judged by the rule of every study: difference, interval, word, scores and curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from stepsize.number_format import Interval
+from stepsize.stats import summarise
+from stepsize.study.store import Run
+from stepsize.study.study import Study
+from stepsize.verdict.answer import CurveSeries, VersusBaseline
+from stepsize.verdict.picture_data import learning_curves
+from stepsize.verdict.recommendation import judge_step, versus
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One candidate of a pair: its spec and settings, the scores of its runs (nan if lost) and its curves."""
+
+    name: str
+    scores: np.ndarray
+    mean: float | None
+    ci95: Interval
+    diverged: int
+    curves: CurveSeries
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A schedule and a baseline on the same seeds.
+
+    `versus` is what `compare` says of the schedule against the baseline if it has no other candidates; None
+    if both are the same. `margin` is the smallest difference that matters.
+    """
+
+    chosen: Side
+    baseline: Side
+    versus: VersusBaseline | None
+    margin: float
+    study: Study
+
+
+def judge_pair(study: Study, runs: Mapping[tuple[str, int], Run], chosen: str) -> Pair:
+    """Return what the runs of a study of two candidates show, or of one that is both."""
+    scores, decision = judge_step(study, runs, ())
+    step = study.facts["data"]["sample_value"]
+
+    def side(name: str) -> Side:
+        whole = summarise(study.sign * scores.replicates[name], sample_value=step)
+        curves = learning_curves(scores.runs[name])
+        return Side(name, scores.by_run[name], whole.mean, whole.ci95, scores.diverged(name), curves)
+
+    comparison = decision.vs_baseline.get(chosen)
+    return Pair(
+        chosen=side(chosen),
+        baseline=side(study.baseline),
+        versus=None if comparison is None else versus(study.sign, comparison),
+        margin=decision.margin,
+        study=study,
+    )
