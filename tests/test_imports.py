@@ -54,8 +54,8 @@ ALLOWED = {
     | {"number_format", "resources"},
     "scaling_law": {"errors", "checks", "number_format", "engine", "problems", "study", "stats", "scaling"}
     | {"report", "resources", "finding"},
-    "live_page": {"errors", "checks", "units", "number_format", "schedules", "export", "problems", "engine"}
-    | {"study", "stats", "verdict", "rate_map", "report", "finding"},
+    "live_page": {"errors", "checks", "units", "number_format", "process", "schedules", "export", "problems"}
+    | {"engine", "study", "stats", "verdict", "rate_map", "report", "finding"},
     "cli": {
         "errors",
         "number_format",

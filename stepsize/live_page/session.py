@@ -16,6 +16,7 @@ from stepsize.errors import StudyError
 from stepsize.finding import map_rates
 from stepsize.live_page.pair import Pair, judge_pair
 from stepsize.problems.problem import Problem
+from stepsize.process import Notice
 from stepsize.rate_map.answer import RateMapAnswer
 from stepsize.study.candidates import SEEDS, Candidate
 from stepsize.study.jobs import Job
@@ -165,8 +166,9 @@ class Session:
                     raise Superseded
                 blocks, done = group.blocks(call, layout), len(runs)
 
-                def advance(share: float, done: int = done, new: int = len(call.jobs)) -> None:
-                    on_progress((done + share * new) / len(jobs))
+                def advance(share: float | Notice, done: int = done, new: int = len(call.jobs)) -> None:
+                    if not isinstance(share, Notice):
+                        on_progress((done + share * new) / len(jobs))
 
                 began, compiled = time.perf_counter(), self._trainer.compile_seconds
                 curves = self._trainer.train(_key(group), blocks, advance)

@@ -9,6 +9,7 @@ from pathlib import Path
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.engine.trainer import Trainer
+from stepsize.process import Notice
 
 
 class Turns:
@@ -32,7 +33,7 @@ class Turns:
         self,
         key: str,
         blocks: Sequence[Block],
-        on_progress: Callable[[float], None] = lambda share: None,
+        on_progress: Callable[[float | Notice], None] = lambda share: None,
         checkpoint: Path | None = None,
     ) -> list[Curves]:
         """Train the blocks of one call, as `Trainer.train` does."""

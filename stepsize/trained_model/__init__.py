@@ -27,8 +27,8 @@ class TrainedModel:
 
     `model` is a Keras model or a PyTorch module that takes rows as `problem.data.x` has them (less
     `problem.data.centres`, in data with numbers such as times that float32 would round). It fills and scales
-    them itself; a Keras model returns probabilities or quantities in their own units. `score` is the run's score
-    on its validation rows, whose numbers are `validation`, and `classes` are the names of the classes.
+    them itself; a Keras model returns probabilities or quantities in their own units. `score` is the run's
+    score on its validation rows, whose numbers are `validation`; `classes` are the names of the classes.
     """
 
     model: Any
