@@ -18,6 +18,15 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: a second thread only waits
 os.environ["COLUMNS"] = "100"
 
+QUICK = (
+    "JAX_DISABLE_MOST_OPTIMIZATIONS"  # for the training processes, which compile in two thirds of the time
+)
+os.environ.pop(QUICK, None)
+import jax  # noqa: E402  reads it now: the programs of this process are those that users get
+
+os.environ[QUICK] = "1"
+assert not jax.config.read(QUICK.lower())
+
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
     CACHE = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="stepsize-tests-")
 
@@ -56,6 +65,17 @@ def engine():
 
     with Engine() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def optimized_engine():
+    """Return a training process that compiles as it does for users."""
+    from stepsize.engine.client import Engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(QUICK)
+        with Engine() as started:
+            yield started
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,8 @@ def assert_agrees(candidate, mean, sd):
 
 
 @pytest.fixture(scope="module")
-def lesson(engine):
-    return ss.compare("lesson-ionosphere", store=":memory:", quiet=True, engine=engine).answer
+def lesson(optimized_engine):
+    return ss.compare("lesson-ionosphere", store=":memory:", quiet=True, engine=optimized_engine).answer
 
 
 @pytest.mark.slow
@@ -48,21 +48,26 @@ def test_ionosphere_says_what_is_true(lesson):
 
 
 @pytest.mark.slow
-def test_on_fair_splits_the_lessons_schedules_show_no_gain(engine):
+def test_on_fair_splits_the_lessons_schedules_show_no_gain(optimized_engine):
     problem = ss.problem("lesson-ionosphere", split="stratified")
-    answer = ss.compare(problem, store=":memory:", quiet=True, engine=engine).answer
+    answer = ss.compare(problem, store=":memory:", quiet=True, engine=optimized_engine).answer
     assert all(0.86 < each["mean"] < 0.93 for each in answer["candidates"])
     assert answer["notes"][0].startswith("Momentum made the difference")
     assert "no schedule is shown to add anything that matters" in answer["notes"][1]
 
 
 @pytest.mark.slow
-def test_fashion_mnist_trains_as_the_lesson_does(engine):
+def test_fashion_mnist_trains_as_the_lesson_does(optimized_engine):
     if not any(Path(folder).is_dir() for folder in FASHION_FOLDERS):
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
     problem = ss.problem("lesson-fashion-mnist", epochs=1)
     answer = ss.compare(
-        problem, ["constant(0.1)", "constant(0.01)"], seeds=2, store=":memory:", quiet=True, engine=engine
+        problem,
+        ["constant(0.1)", "constant(0.01)"],
+        seeds=2,
+        store=":memory:",
+        quiet=True,
+        engine=optimized_engine,
     ).answer
     high, low = answer["candidates"]
     assert low["mean"] > 0.8
