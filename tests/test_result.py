@@ -104,6 +104,22 @@ def test_a_regression_predicts_in_the_units_of_the_target(tmp_path: Path, engine
     assert "In the units of the target" in " ".join(result.answer["notes"])
 
 
+def test_new_rows_of_a_table_are_predicted_as_they_are(tmp_path: Path, engine: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    town = rng.choice(["Oslo", "Rome"], 120)
+    frame = pandas.DataFrame({"id": range(120), "town": town, "age": rng.normal(40, 9, 120), "bought": "no"})
+    frame.loc[(town == "Oslo") & (frame["age"] > 35), "bought"] = "yes"
+    result = ss.compare(
+        frame, ["constant(0.1)"], 2, target="bought", drop=["id"], model="mlp(8)", epochs=20,
+        store=tmp_path / "towns.sqlite", quiet=True, engine=engine,
+    )  # fmt: skip
+    trained = result.train(1, engine=engine)
+    rows = frame.iloc[trained.validation]
+    predicted = trained.predict(rows.drop(columns="bought"))
+    assert (predicted == rows["bought"]).mean() == pytest.approx(trained.score)
+
+
 def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> None:
     torch = pytest.importorskip("torch")
     from torch import nn

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,6 +38,7 @@ class Data:
       get them.
     - `flat`: the inputs that came as one number a row, without an axis for it, and `target_shape`: the shape
       of a row's target as it came; models of PyTorch get them so.
+    - `columns`: how the columns of a table became numbers (`loading.table_columns.TableColumns`), or None.
     - `notes`: how the data was read, for the report.
 
     Raises: ProblemError for arrays of different lengths, values that are not finite, and labels outside the
@@ -63,6 +64,7 @@ class Data:
     one_hot: bool = False
     flat: tuple[str, ...] = ()
     target_shape: tuple[int, ...] = ()
+    columns: Any = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -60,12 +60,12 @@ class Frame:
             y = self.down(value) or 0.0
             parts.append(svg.tag("path", d=f"M{self.left} {y:.1f}H{self.width - self.right}", class_="grid"))
             text = rate(value) if self.log_y else rounded(value, 5)
-            parts.append(svg.tag("text", text, x=self.left - 5, y=y + 4, text_anchor="end"))
+            parts.append(svg.tag("text", text, x=self.left - 5, y=y + 4, text_anchor="end", class_="tick"))
         for value in svg.decades(*self.x) if self.log_x else svg.nice_steps(*self.x):
             x = self.across(value) or 0.0
             text = rate(value) if self.log_x else rounded(value, 5)
             parts.append(svg.tag("path", d=f"M{x:.1f} {bottom}v4", class_="grid"))
-            parts.append(svg.tag("text", text, x=x, y=bottom + 17, text_anchor="middle"))
+            parts.append(svg.tag("text", text, x=x, y=bottom + 17, text_anchor="middle", class_="tick"))
         return "".join(parts)
 
 
@@ -77,13 +77,16 @@ def _share(value: float, ends: tuple[float, float], is_log: bool) -> float:
 
 @dataclass(frozen=True)
 class Panels:
-    """A large picture of all candidates, and a small one for each of some; `shared` is drawn once."""
+    """A large picture of all candidates, and a small one for each of some.
+
+    A small one has what lies behind `shared`, which is drawn once for all, and what lies over it.
+    """
 
     large: str
     frame: Frame
     small_frame: Frame
     shared: str
-    small: Sequence[tuple[Row, str]]
+    small: Sequence[tuple[Row, str, str]]
 
 
 LARGE, SMALL = (720, 260, 62), (270, 132, 48)  # width, height, room for the numbers on the left
@@ -193,7 +196,7 @@ def _panels(
     shade = "" if chosen is None else behind(large, chosen)
     drawn = "" if chosen is None else subject(large, chosen)
     shared = small.axes() + context(small)
-    each = [(row, behind(small, row) + subject(small, row)) for row in rows]
+    each = [(row, behind(small, row), subject(small, row)) for row in rows]
     return Panels(shade + large.axes() + context(large) + drawn, large, small, shared, each)
 
 

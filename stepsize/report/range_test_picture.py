@@ -11,8 +11,9 @@ from stepsize.report.charts import LARGE, Frame
 from stepsize.report.pictures import Picture
 
 STYLE = (
-    "text { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: #59636e; } path { fill: none; }"
-    " .grid { stroke: #e6e9ec; } .subject { stroke: #0a63b0; stroke-width: 2; } path.band { fill: #dce9f5; }"
+    ".tick { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: #59636e; }"
+    " .grid, .subject { fill: none; } .grid { stroke: #e6e9ec; } .band { fill: #dce9f5; }"
+    " .subject { stroke: #0a63b0; stroke-width: 2; }"
     " .as-good { fill: #eceff2; } .ring { fill: #ffffff; stroke: #0a63b0; stroke-width: 2.5; }"
 )
 MOST = 1.2  # times the fall is the height of the picture: higher losses would hide the fall

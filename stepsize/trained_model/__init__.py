@@ -28,7 +28,7 @@ class TrainedModel:
     `model` is a Keras model or a PyTorch module that takes rows as `problem.data.x` has them (less
     `problem.data.centres`, in data with numbers such as times that float32 would round). It fills and scales
     them itself; a Keras model returns probabilities or quantities in their own units. `score` is the run's
-    score on its validation rows, whose numbers are `validation`; `classes` are the names of the classes.
+    score on its validation rows, whose numbers are `validation`, and `classes` are the names of the classes.
     """
 
     model: Any
@@ -41,7 +41,8 @@ class TrainedModel:
     def predict(self, x: Any) -> np.ndarray:
         """Return the class name of each row, or its quantities, or 0 or 1 for each label.
 
-        `x` is one array [rows, ...], or several by the names of the inputs, as `problem.data.x` has them.
+        `x` is a pandas frame with the columns of the table; or an array [rows, ...], or several by the names
+        of the inputs, as `problem.data.x` has them.
 
         Raises: ProblemError for rows of another shape.
         """
@@ -100,6 +101,8 @@ class TrainedModel:
     def _inputs(self, x: Any) -> dict[str, np.ndarray]:
         """Return rows by the names of the inputs, checked, less the centres of the data."""
         data = self.problem.data
+        if data.columns is not None and hasattr(x, "columns"):
+            x = data.columns.encode(x)
         given = dict(x) if isinstance(x, Mapping) else {"": x}
         if set(given) != set(data.inputs):
             names = ", ".join(data.inputs) or "one array"

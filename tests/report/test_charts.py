@@ -47,7 +47,7 @@ def test_every_panel_is_well_formed_and_stays_inside(studies: Studies, name: str
             assert len(parsed(drawn)) > 5
             assert all(0 <= x <= frame.width and 0 <= y <= frame.height for x, y in places(drawn))
         assert len(panels.small) == len(rows)
-        for _, drawn in panels.small:
+        for _, _, drawn in panels.small:
             assert len(parsed(drawn)) > 0
 
 
@@ -171,5 +171,5 @@ def test_a_rate_that_lost_runs_has_no_mean_but_a_cross(studies: Studies) -> None
     lost = [point for row in shown.rows for point in row.sweep if chart_data.has_lost(point)]
     assert lost
     assert all(chart_data.sweep_mean(shown, point) is None for point in lost)
-    drawn = dict((row.name, text) for row, text in charts.sweep(shown, shown.rows).small)
+    drawn = {row.name: text for row, _, text in charts.sweep(shown, shown.rows).small}
     assert sum(text.count('class="lost"') for text in drawn.values()) == len(lost)

@@ -15,13 +15,14 @@ from stepsize.problems.loading.doubtful_numbers import column_notes, written_cod
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.number_formats import first_unusual
 from stepsize.problems.loading.number_texts import alike_texts, listed
+from stepsize.problems.loading.table_columns import Numbers, TableColumns, numbers_of
 from stepsize.problems.precision import table_type
 
 
 def read_features(
     frame: Any, place: Place, mark: str | None, codes: Mapping[str, str]
-) -> tuple[np.ndarray, list[str]]:
-    """Return the features [rows, features] that the columns of a frame become, and notes.
+) -> tuple[np.ndarray, TableColumns, list[str]]:
+    """Return the features [rows, features] that the columns of a frame become, how, and notes.
 
     `mark` is the decimal mark of the texts in the frame, if it is known. `codes` holds a text of each column
     of numbers whose file writes it like a code.
@@ -29,6 +30,7 @@ def read_features(
     Raises: ProblemError for columns that cannot be encoded, or if none is left.
     """
     encoded: list[np.ndarray] = []
+    kept: dict[str, Numbers | None] = {}
     errors: dict[str, ProblemError] = {}
     notes = _Notes(codes)
     for name in frame.columns:
@@ -37,7 +39,9 @@ def read_features(
         except ProblemError as error:
             errors[name] = error
             continue
-        encoded += columns if notes.keep(name, frame[name], columns) else []
+        if notes.keep(name, frame[name], columns):
+            encoded += columns
+            kept[name] = numbers_of(frame[name], columns)
     if errors:
         several = f"; to leave out {all_of(len(errors))} columns like this, use drop={list(errors)!r}"
         raise ProblemError(str(next(iter(errors.values()))) + (several if len(errors) > 1 else ""))
@@ -47,7 +51,7 @@ def read_features(
     x = np.empty((len(frame), len(encoded)), table_type(encoded))
     for i, column in enumerate(encoded):
         x[:, i] = column
-    return x, notes.texts()
+    return x, TableColumns(kept, mark), notes.texts()
 
 
 class _Notes:

@@ -79,7 +79,7 @@ def from_frame(
     target_data = _read_target(frame, targets, kind, labels, place, mark)
     others = {*targets, *columns_of.values(), *drop}
     features = [column for column in columns if column not in others]
-    x, feature_notes = read_features(
+    x, table_columns, feature_notes = read_features(
         frame[features], place, mark, {columns[number]: text for number, text in codes.items()}
     )
     special: dict[str, Any] = {
@@ -96,7 +96,7 @@ def from_frame(
         notes = [*notes, f"the columns have no names and are numbered 0 to {len(columns) - 1}"]
     return Data(
         name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=prepare is not False,
-        test=test_rows(special), one_hot=target_data.one_hot, **special,
+        test=test_rows(special), one_hot=target_data.one_hot, columns=table_columns, **special,
         notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop, frame)),
     )  # fmt: skip
 

@@ -1,0 +1,79 @@
+"""How the columns of a table became numbers, so that new rows of the table become the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stepsize.errors import ProblemError
+from stepsize.problems.loading.column_names import column_texts
+from stepsize.problems.loading.columns import Place, encode_column, texts_of
+from stepsize.problems.loading.number_texts import listed
+
+Numbers = Mapping[str, tuple[float, ...]]
+"""The numbers that stand for each text of a column."""
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """The features of a table: its columns by name, with the numbers of their texts, None for numbers.
+
+    `mark` is the decimal mark of texts that are numbers, if it is known.
+    """
+
+    columns: Mapping[str, Numbers | None]
+    mark: str | None = None
+
+    def encode(self, frame: Any) -> np.ndarray:
+        """Return the features [rows, features] of new rows: a pandas frame with the columns of the table.
+
+        Other columns are ignored.
+
+        Raises: ProblemError for a column that is missing, and for texts that the table does not have.
+
+        >>> import pandas
+        >>> columns = TableColumns({"size": None, "kind": {"a": (1.0, 0.0), "b": (0.0, 1.0)}})
+        >>> columns.encode(pandas.DataFrame({"kind": ["b"], "size": [2.5], "id": [7]}))
+        array([[2.5, 0. , 1. ]])
+        """
+        names = column_texts(frame.columns)
+        frame = frame.set_axis(names, axis=1).reset_index(drop=True)
+        for name in self.columns:
+            if name not in names:
+                raise ProblemError(f"x has no column {name!r}, which the model was trained with")
+        encoded = [self._column(name, frame[name]) for name in self.columns]
+        return np.concatenate(encoded, axis=1)
+
+    def _column(self, name: str, column: Any) -> np.ndarray:
+        """Return the features of one column [rows, features]."""
+        numbers = self.columns[name]
+        if numbers is None:
+            columns = encode_column(name, column, Place("x", "row", 1), self.mark)
+            if len(columns) > 1 or columns[0].dtype == bool:
+                raise ProblemError(
+                    f"x, column {name!r}: the model was trained with numbers, and here are texts"
+                )
+            return columns[0][:, None].astype(np.float64)
+        texts = texts_of(column)
+        for row, text in enumerate(texts.tolist()):
+            if text not in numbers:
+                what = repr(text) if text else "a missing value"
+                raise ProblemError(
+                    f"x, row {row + 1}, column {name!r}: the model was not trained with {what}; "
+                    f"it knows {listed([each for each in numbers if each])}"
+                )
+        return np.array([numbers[text] for text in texts.tolist()], np.float64).reshape(len(texts), -1)
+
+
+def numbers_of(column: Any, encoded: Sequence[np.ndarray]) -> Numbers | None:
+    """Return the numbers of each text of a column that was encoded; None for a column of numbers."""
+    if len(encoded) == 1 and encoded[0].dtype != bool:
+        return None
+    texts, rows = np.unique(texts_of(column), return_index=True)
+    return {
+        text: tuple(float(each[row]) for each in encoded)
+        for text, row in zip(texts.tolist(), rows.tolist(), strict=True)
+    }

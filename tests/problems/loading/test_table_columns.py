@@ -1,0 +1,71 @@
+"""New rows of a table become the numbers that the same rows were in training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stepsize.errors import ProblemError
+from stepsize.problems.loading.catalog import load
+
+pandas = pytest.importorskip("pandas")
+
+FRAME = pandas.DataFrame(
+    {
+        "age": [31.0, None, 45.0, 27.0, 60.0, 33.0],
+        "paid": ["yes", "no", "yes", "yes", "no", "no"],
+        "town": ["Oslo", "Rome", None, "Oslo", "Bern", "Rome"],
+        "price": ["1,5", "2,25", "0,5", "3,0", "1.200,0", "7,5"],
+        "member": [True, False, True, True, False, True],
+        "always": [1, 1, 1, 1, 1, 1],
+        "kind": list("xyxyxy"),
+    }
+)
+
+
+def test_the_rows_of_training_become_the_same_numbers():
+    data = load(FRAME, "kind")
+    assert data.columns is not None
+    assert "always" not in data.columns.columns
+    np.testing.assert_array_equal(data.columns.encode(FRAME), data.x)
+    shuffled = FRAME[FRAME.columns[::-1]].iloc[[3, 1]]
+    np.testing.assert_array_equal(data.columns.encode(shuffled), data.x[[3, 1]])
+
+
+def test_a_file_and_its_frame_are_the_same(tmp_path):
+    path = tmp_path / "table.csv"
+    FRAME.to_csv(path, index=False)
+    data = load(str(path), "kind")
+    np.testing.assert_array_equal(data.columns.encode(pandas.read_csv(path)), data.x)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        (
+            "town",
+            "Paris",
+            "row 2, column 'town': the model was not trained with 'Paris'; it knows 'Bern', 'Oslo'",
+        ),
+        ("paid", None, "row 2, column 'paid': the model was not trained with a missing value"),
+        ("age", "old", "'old' is among numbers"),
+    ],
+)
+def test_what_was_not_in_training_is_refused(column, value, message):
+    data = load(FRAME, "kind")
+    frame = FRAME.astype(object)
+    frame.loc[1, column] = value
+    with pytest.raises(ProblemError, match=message):
+        data.columns.encode(frame)
+
+
+def test_a_column_that_is_missing_or_of_another_kind_is_refused():
+    data = load(FRAME, "kind")
+    with pytest.raises(ProblemError, match="x has no column 'age'"):
+        data.columns.encode(FRAME.drop(columns="age"))
+    with pytest.raises(ProblemError, match="trained with numbers, and here are texts"):
+        data.columns.encode(FRAME.assign(age="old"))
+
+
+def test_arrays_have_no_columns():
+    assert load((np.eye(4), [0, 1, 0, 1])).columns is None
