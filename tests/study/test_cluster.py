@@ -22,15 +22,18 @@ from stepsize.comparison import complete
 from stepsize.engine.client import Engine
 from stepsize.errors import EngineError, MissingExtra, StudyError
 from stepsize.problems.models.model_transport import travel_form
-from stepsize.study.cluster import crew, pool
-from stepsize.study.cluster.actors import check_code
+from stepsize.process import Notice
+from stepsize.study.cluster import pool
+from stepsize.study.cluster.actors import Actor, FunctionCall, FunctionTrainer, check_code
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
+from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.runner import Progress
 from stepsize.study.store import Store
 from stepsize.study.study import Study, make_study
-from stepsize.study.user_functions.executor import FunctionExecutor
+from stepsize.study.user_functions.executor import FunctionExecutor, run_request
+from tests.support.executor_checks import check_claims, check_runs
 from tests.support.ray_nodes import RayNodes, descendants, is_alive, listening, needs_ray
 
 NETS = """
@@ -45,19 +48,15 @@ import time
 from pathlib import Path
 
 def train(schedule, seed, report):
-    for epoch in range(2):
-        time.sleep(0.05)
-        report(0.5 + 0.01 * (seed % 5) + 0.1 * min(schedule(epoch), 1))
-
-def hang_once(schedule, seed, report):
-    if seed == 3 and not Path("hung").exists():
-        Path("hung").touch()
+    if seed == 3 and Path("hang").exists():
+        Path("hang").unlink()
         time.sleep(600)
-    train(schedule, seed, report)
-
-def die(schedule, seed, report):
-    os.kill(os.getppid(), 9)
-    time.sleep(600)
+    if Path("die").exists():
+        os.kill(os.getppid(), 9)
+        time.sleep(600)
+    for epoch in range(2):
+        time.sleep(0.03)
+        report(0.5 + 0.01 * (seed % 5) + 0.1 * min(schedule(epoch), 1))
 """
 TWO = ("constant(0.1)", "linear(0.1)")
 
@@ -105,110 +104,133 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop(name, None)
 
 
-def training(module: str, name: str) -> ss.Training:
-    return ss.Training(f"{module}:{name}", epochs=2, updates_per_epoch=1)
+def training(module: str) -> ss.Training:
+    return ss.Training(f"{module}:train", epochs=2, updates_per_epoch=1)
+
+
+def finish_while_a_node_dies(study: Study, executor: Any, nodes: RayNodes) -> tuple[Any, Any, Counter[Any]]:
+    """Do what `finish` does, and kill the second node in the middle, while both train."""
+    nodes.start_second_node()
+    members, lost = both_members(executor), executor._pool.lost
+    killed: list[float] = []
+
+    def kill(progress: Progress) -> None:
+        both_train = sum(bool(member.tasks) for member in members) == 2
+        if not killed and both_train and 2 < progress.done < progress.total - 8:
+            killed.append(progress.done)
+            nodes.kill_second_node()
+
+    answer, runs, added = finish(study, executor, kill)
+    assert killed
+    assert killed[0] < sum(added.values())
+    assert f"2 Ray actors of one core on 2 nodes, {lost + 1} lost and replaced" in executor.layout
+    return answer, runs, added
 
 
 @needs_ray
 @pytest.mark.slow
-def test_a_node_that_dies_loses_and_doubles_nothing(
-    ray_nodes: RayNodes, engine: Engine, module: str, tmp_path: Path
-) -> None:
-    """For a PyTorch model and for a training function; the answers are those of this machine, bit for bit."""
+def test_populations_on_a_cluster(ray_nodes: RayNodes, engine: Engine, module: str, tmp_path: Path) -> None:
+    """The runs of a PyTorch model are those of this machine, bit for bit, although a node dies."""
     pytest.importorskip("torch")
     (tmp_path / "nets.py").write_text(NETS)
     model = {"model": "nets:make_model", "loss": "CrossEntropyLoss", "settings": {"optimizer": "SGD"}}
     network = ss.problem("iris", epochs=20, **model)
-    function = training(module, "train")
-    for problem, seeds in ((network, 400), (function, 40)):
-        study = make_study(problem, TWO, seeds=seeds)
-        killed: list[float] = []
-        with cluster_executor(problem, study, ray_nodes.address) as executor:
-            members = both_members(executor)
-
-            def kill(progress: Progress, killed: list[float] = killed, members: list[Any] = members) -> None:
-                both_train = sum(bool(member.tasks) for member in members) == 2
-                if not killed and both_train and 2 < progress.done < progress.total - 20:
-                    killed.append(progress.done)
-                    ray_nodes.kill_second_node()
-
-            answer, runs, added = finish(study, executor, kill)
-            assert "2 Ray actors of one core on 2 nodes, 1 lost and replaced" in executor.layout
-        assert killed
-        assert killed[0] < sum(added.values())
-        assert set(added.values()) == {1}
-        if problem is network:
-            here = finish(study, PopulationExecutor(engine, network, study))
-        else:
-            with FunctionExecutor(function, count=2) as processes:
-                here = finish(study, processes)
-        assert runs == here[1]
-        assert answer == here[0]
-        ray_nodes.start_second_node()
+    study = make_study(network, TWO, seeds=400)
+    with cluster_executor(network, study, ray_nodes.address) as executor:
+        check_runs(executor, study)
+        check_claims(executor, study)
+        there = finish_while_a_node_dies(study, executor, ray_nodes)
+    assert set(there[2].values()) == {1}
+    assert there == finish(study, PopulationExecutor(engine, network, study))
 
 
 @needs_ray
 @pytest.mark.slow
-def test_a_late_call_is_given_to_another_process(
+def test_functions_on_a_cluster(
+    ray_nodes: RayNodes, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late call and a lost node lose and double no run, and a call that is lost too often is an error."""
+    function = training(module)
+    study = make_study(function, TWO, seeds=12)
+    with FunctionExecutor(function, count=2) as processes:
+        here = finish(study, processes)
+    assert set(here[2].values()) == {1}
+    with cluster_executor(function, study, ray_nodes.address) as executor:
+        check_runs(executor, study)
+        check_claims(executor, study)
+        check_other_versions(both_members(executor)[0], executor, monkeypatch)
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "LATE", 0.5)
+            patch.setattr(pool, "SLOWER", 2.0)
+            (tmp_path / "hang").touch()
+            assert finish(study, executor) == here
+        assert not (tmp_path / "hang").exists()
+        assert "1 lost and replaced" in executor.layout
+        assert finish_while_a_node_dies(study, executor, ray_nodes) == here
+        (tmp_path / "die").touch()
+        monkeypatch.setattr(pool, "ATTEMPTS", 2)
+        with pytest.raises(EngineError, match="died 2 times on the cluster") as caught:
+            finish(study, executor)
+        assert "\n" not in str(caught.value)
+
+
+def check_other_versions(member: Any, executor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that a node whose packages have other versions is refused."""
+    crew, ray = executor._pool.crew, pytest.importorskip("ray")
+    arrival = ray.get(member.actor.arrive.remote(["numpy"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(crew, "_versions", {"numpy": "9.9"})
+        with pytest.raises(EngineError) as caught:
+            crew._check(member.node, arrival)
+    assert str(caught.value) == (
+        f"node 127.0.0.1 has numpy {np.__version__}, and this machine 9.9; install the same versions on "
+        "every node"
+    )
+
+
+@needs_ray
+def test_nodes_with_too_little_memory_are_an_error_of_one_line(
     ray_nodes: RayNodes, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "LATE", 1.0)
-    monkeypatch.setattr(pool, "SLOWER", 2.0)
-    function = training(module, "hang_once")
-    study = make_study(function, TWO, seeds=8)
-    with cluster_executor(function, study, ray_nodes.address) as executor:
-        _, runs, added = finish(study, executor)
-        assert "1 lost and replaced" in executor.layout
-    assert len(runs) == 17  # one of them made twice, to check the function
-    assert set(added.values()) == {1}
-
-
-@needs_ray
-@pytest.mark.slow
-def test_a_call_that_kills_its_process_every_time_is_an_error(ray_nodes: RayNodes, module: str) -> None:
-    function = training(module, "die")
+    monkeypatch.setattr("stepsize.study.cluster.executor.PROCESS_MEMORY", 3 * 2**30)
+    function = training(module)
     study = make_study(function, TWO, seeds=2)
     with (
         cluster_executor(function, study, ray_nodes.address) as executor,
-        pytest.raises(EngineError, match="died 3 times on the cluster") as caught,
+        pytest.raises(EngineError) as caught,
     ):
         finish(study, executor)
-    assert "\n" not in str(caught.value)
-
-
-@needs_ray
-@pytest.mark.slow
-def test_a_cluster_that_does_not_fit_is_an_error_of_one_line(
-    ray_nodes: RayNodes, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    function = training(module, "train")
-    study = make_study(function, TWO, seeds=2)
-
-    def message() -> str:
-        with (
-            cluster_executor(function, study, ray_nodes.address) as executor,
-            pytest.raises(EngineError) as caught,
-        ):
-            finish(study, executor)
-        return str(caught.value)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("stepsize.study.cluster.executor.PROCESS_MEMORY", 3 * 2**30)
-        assert message() == (
-            "a process of this study needs 3.0 GiB of memory, and the largest node of the cluster offers "
-            "2.0 GiB; add a larger node"
-        )
-    with monkeypatch.context() as patch:
-        patch.setattr(crew, "versions_of", lambda packages: dict.fromkeys(packages, "9.9"))
-        assert message() == (
-            f"node 127.0.0.1 has numpy {np.__version__}, and this machine 9.9; install the same versions on "
-            "every node"
-        )
-    (tmp_path / f"{module}.py").write_text(FUNCTION.replace("0.5 +", "0.6 +"))
-    assert message() == (
-        f"node 127.0.0.1: '{module}:train' is not there or differs from that of the command; copy the same "
-        "files to every node"
+    assert str(caught.value) == (
+        "a process of this study needs 3.0 GiB of memory, and the largest node of the cluster offers "
+        "2.0 GiB; add a larger node"
     )
+
+
+def test_a_node_with_other_code_and_messages_for_people(module: str, tmp_path: Path) -> None:
+    """An actor answers with the reason in one line, and passes on messages while it trains."""
+
+    class Teller:
+        compile_seconds = 0.0
+
+        def start(self) -> None: ...
+
+        def train(self, call: Any, on_progress: Callable[[float | Notice], None]) -> str:
+            on_progress(Notice("The disk is full."))
+            return call
+
+    function = training(module)
+    (job, *_) = make_study(function, TWO, seeds=2).candidates
+    other = FunctionTrainer(f"{module}:train", "train", 2, "the digest of the command")
+    call = FunctionCall(run_request(function, Job(job, None, 0)), job.name)
+    assert list(Actor(other, str(tmp_path)).train([call], every=9)) == [
+        (
+            "failed",
+            f"'{module}:train' is not there or differs from that of the command; copy the same files to "
+            "every node",
+        )
+    ]
+    notice, (kind, (results, *_)) = Actor(Teller(), str(tmp_path)).train(["a"], every=9)
+    assert (notice, kind, results) == (("notice", "The disk is full."), "answer", ["a"])
 
 
 def test_code_of_models_that_differs(module: str, tmp_path: Path) -> None:
@@ -230,7 +252,7 @@ def test_another_version_of_ray_is_an_error_of_one_line(
     ray_nodes: RayNodes, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ray.__version__", "1.0")
-    function = training(module, "train")
+    function = training(module)
     with (
         pytest.raises(StudyError, match="ersion") as caught,
         cluster_executor(function, make_study(function, TWO, seeds=2), ray_nodes.address),

@@ -7,9 +7,8 @@ import inspect
 import os
 import pkgutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Curves, Task
 from stepsize.process import Notice
-from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.jobs import Job
 from stepsize.study.population_executor import PopulationExecutor
@@ -32,7 +30,7 @@ from stepsize.study.protocol import Round
 from stepsize.study.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
-from tests.support.ray_nodes import RayNodes, needs_ray
+from tests.support.executor_checks import check_claims, check_runs
 
 SPECS = ("constant(0.1)", "linear(0.1)")
 
@@ -58,76 +56,22 @@ def functions() -> Iterator[tuple[Executor, Study]]:
         yield executor, make_study(problem, SPECS, seeds=3)
 
 
-@contextmanager
-def ray_populations(nodes: RayNodes) -> Iterator[tuple[Executor, Study]]:
-    problem = ss.problem("iris", model="mlp(2)", epochs=2)
-    study = make_study(problem, SPECS, seeds=3)
-    with cluster_executor(problem, study, nodes.address) as executor:
-        yield executor, study
-
-
-@contextmanager
-def ray_functions(nodes: RayNodes) -> Iterator[tuple[Executor, Study]]:
-    problem = ss.Training(train, epochs=2, updates_per_epoch=1, metric="accuracy")
-    study = make_study(problem, SPECS, seeds=3)
-    with cluster_executor(problem, study, nodes.address) as executor:
-        yield executor, study
-
-
 EXECUTORS = {"FunctionExecutor": functions, "PopulationExecutor": populations}
-ON_RAY = {"RayFunctionExecutor": ray_functions, "RayPopulationExecutor": ray_populations}
+ON_RAY = {"RayFunctionExecutor", "RayPopulationExecutor"}  # in test_cluster.py
 
 
-@pytest.fixture(
-    scope="module",
-    params=[*sorted(EXECUTORS), *(pytest.param(name, marks=needs_ray) for name in sorted(ON_RAY))],
-)
-def case(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, Study, Round]]:
-    opens = EXECUTORS.get(request.param) or partial(
-        ON_RAY[request.param], request.getfixturevalue("ray_nodes")
-    )
-    with opens() as (executor, study):
-        jobs = tuple(Job(candidate, None, seed) for seed in study.seeds for candidate in study.candidates)
-        yield executor, study, Round("comparing on fresh seeds", jobs, judge=True)
+@pytest.fixture(scope="module", params=sorted(EXECUTORS))
+def case(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, Study]]:
+    with EXECUTORS[request.param]() as opened:
+        yield opened
 
 
 def test_it_trains_the_missing_runs_each_once_and_says_how_far_it_is(case: Any) -> None:
-    executor, study, stage = case
-    progress: list[float] = []
-    first = [run for runs in executor.execute(stage, {}, progress.append) for run in runs]
-    wanted = {job.key for job in stage.jobs}
-    assert {(run.candidate, run.seed) for run in first} == wanted
-    assert len(first) == len(wanted) == 6
-    assert all(run.curves.shape == (4, study.epochs) and np.isfinite(run.curves[2]).all() for run in first)
-    assert progress == sorted(progress)
-    assert progress[-1] == pytest.approx(6)
-
-    stored = {(run.candidate, run.seed): run for run in first if run.seed != 1}
-    again = [run for runs in executor.execute(stage, stored, progress.append) for run in runs]
-    fresh = {(run.candidate, run.seed): run for run in again if (run.candidate, run.seed) not in stored}
-    assert {seed for _, seed in fresh} == {1}
-    for run in first:
-        if run.seed == 1:
-            np.testing.assert_allclose(fresh[run.candidate, 1].curves, run.curves, rtol=1e-5)
-
-    everything = {(run.candidate, run.seed): run for run in first}
-    assert list(executor.execute(stage, everything, progress.append)) == []
-    assert executor.training_seconds > 0
-    assert executor.compile_seconds >= 0
-    assert executor.layout
+    check_runs(*case)
 
 
 def test_what_cannot_be_claimed_is_left_out(case: Any) -> None:
-    executor, _, stage = case
-    asked: list[Job] = []
-
-    def claim(jobs: Sequence[Job]) -> bool:
-        asked.extend(jobs)
-        return jobs[0].seed != 0
-
-    made = [run.seed for runs in executor.execute(stage, {}, lambda done: None, claim) for run in runs]
-    assert {job.key for job in asked} == {job.key for job in stage.jobs}
-    assert 0 not in made
+    check_claims(*case)
 
 
 class Fragile(Engine):
@@ -219,4 +163,4 @@ def test_every_executor_is_tested_here() -> None:
         for name, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if hasattr(kind, "execute") and kind is not Executor:
                 found.add(name)
-    assert found == {*EXECUTORS, *ON_RAY}
+    assert found == {*EXECUTORS} | ON_RAY

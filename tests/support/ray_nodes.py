@@ -28,7 +28,8 @@ class RayNodes:
             os.environ.setdefault(name, value)
         cluster: Any = import_module("ray.cluster_utils").Cluster
         self._cluster = cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-        self._second = self._cluster.add_node(**NODE)
+        self._second: Any = None
+        self.start_second_node()
         self.address: str = self._cluster.address
 
     def __enter__(self) -> RayNodes:
@@ -46,10 +47,12 @@ class RayNodes:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._cluster.remove_node(self._second, allow_graceful=False)
+        self._second = None
 
     def start_second_node(self) -> None:
-        """Start another second node."""
-        self._second = self._cluster.add_node(**NODE)
+        """Start another second node, unless it is there."""
+        if self._second is None:
+            self._second = self._cluster.add_node(**NODE)
 
 
 def descendants(pid: int) -> list[int]:
