@@ -29,15 +29,15 @@ class EndWatch:
         self._skipped = 0  # calls that need not read the count
         self._is_reported = False
 
-    def look(self, count: Callable[[], int], slow: bool = False) -> None:
-        """Warn if the count is past the end; at the end itself, perhaps no update follows."""
+    def look(self, count: Callable[[], int], slow: bool = False, continues: bool = False) -> None:
+        """Warn if the count is past the end, or at the end itself if the run `continues` there."""
         if not self._fades:
             return
         if slow and self._skipped:
             self._skipped -= 1
             return
         update, horizon = count(), self._plan.horizon
-        is_over = update > horizon
+        is_over = update > horizon or (continues and update == horizon)
         self._skipped = horizon if is_over else max(0, horizon - update - 1)
         if is_over and not self._is_reported:
             warn_caller(past_end(self._plan, update))

@@ -26,6 +26,7 @@ require_keras()
 import keras  # noqa: E402
 
 from stepsize.adapters.keras_callback import ScheduleCallback  # noqa: E402
+from stepsize.adapters.keras_fits import follow_fits  # noqa: E402
 from stepsize.adapters.keras_optimizers import batches_of_fit, is_compiling, warn_of_epoch  # noqa: E402
 
 __all__ = ["KerasSchedule", "ScheduleCallback"]
@@ -60,9 +61,10 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     The rates are the plan's in float32, looked up with integers. With `gradient_accumulation_steps=k` Keras
     passes the count of micro-batches, so write `accumulate=k` here too; the clock is then again completed
-    updates. To load a saved model, import this module first. Updates past the end warn once: on PyTorch at
-    once; elsewhere, where they are compiled, when the model is saved or its rate is read. A `fit`
-    whose epochs have another number of updates than the plan's warns when it begins.
+    updates. To load a saved model, import this module first. Updates past the end warn once: in `fit`
+    before the epoch that begins there, or when it ends; on PyTorch at once; without `fit`, where they are
+    compiled, when the model is saved or its rate is read. A `fit` whose epochs have another number of
+    updates than the plan's warns when it begins.
 
     Raises: ScheduleError if `plan` is not a plan, follows a metric, or has after="error"; at the first
         update, if the optimizer accumulates otherwise.
@@ -142,8 +144,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
             self._is_epoch_checked = True
             warn_of_epoch(self.plan, batches, self.accumulate)
 
-    def _look(self, count: Any, slow: bool = False) -> None:
-        self._watch.look(lambda: int(count) // self.accumulate, slow)
+    def _look(self, count: Any, slow: bool = False, continues: bool = False) -> None:
+        self._watch.look(lambda: int(count) // self.accumulate, slow, continues)
 
     def get_config(self) -> dict[str, Any]:
         """Return the plan as plain JSON data, as when a model is saved; warns if its run is past the end."""
@@ -173,3 +175,13 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
             raise StateError(
                 f"the saved KerasSchedule lacks {error}; load what get_config() returned"
             ) from None
+
+
+def _look_in_fit(optimizer: Any, continues: bool) -> None:
+    """Let the schedule of an optimizer look at its count, between the epochs of a `fit`."""
+    rate = optimizer._learning_rate
+    if isinstance(rate, KerasSchedule):
+        rate._look(optimizer._iterations.value, continues=continues)
+
+
+follow_fits(_look_in_fit)

@@ -115,15 +115,56 @@ def test_updates_past_the_end_are_reported_once_where_nothing_is_compiled():
     list(map(KerasSchedule(plan), range(12)))  # who asks for numbers only looks
 
 
-def test_a_compiled_fit_past_the_end_is_reported_when_the_model_is_saved(tmp_path):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(KerasSchedule(ss.linear(0.1).plan(updates=3))), "mse")
+def past_end(run):
+    """The updates that warnings of a run are about, each past the end of its plan."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run()
+    texts = [str(each.message).split() for each in caught if "is past the end of" in str(each.message)]
+    return [int(words[1]) for words in texts]
+
+
+def fitting(updates, epochs=1, **options):
+    """A model whose plan has so many updates, and a function that fits it: 3 updates an epoch."""
+    model, ones = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), np.ones((6, 2), np.float32)
+    rate = KerasSchedule(ss.linear(0.1).plan(updates=updates), options.pop("accumulate", 1))
+    model.compile(keras.optimizers.SGD(rate, **options), "mse")
+    return model, lambda: model.fit(ones, ones[:, :1], batch_size=2, epochs=epochs, verbose=0)
+
+
+def test_a_second_fit_past_the_end_is_reported_once_when_it_begins(tmp_path):
+    model, fit = fitting(3)
+    assert past_end(fit) == []
+    assert past_end(lambda: model.save(tmp_path / "model.keras")) == []  # after the last update, not past it
+    assert past_end(fit) == [3]
+    assert past_end(fit) == []
+    loaded = keras.models.load_model(tmp_path / "model.keras")
     ones = np.ones((6, 2), np.float32)
-    model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
-    model.save(tmp_path / "model.keras")  # after the last update, but not past it
-    model.fit(ones, ones[:, :1], batch_size=2, verbose=0)
-    with pytest.warns(UserWarning, match=r"update 6 is past the end of linear\(0\.1\), planned for 3"):
-        model.save(tmp_path / "model.keras")
+    assert past_end(lambda: loaded.fit(ones, ones[:, :1], batch_size=2, verbose=0)) == [3]
+
+
+def test_a_fit_that_goes_past_the_end_is_reported_in_its_last_epoch_too():
+    assert past_end(fitting(9, epochs=4)[1]) == [9]
+    assert past_end(fitting(8, epochs=3)[1]) == [9]
+    assert past_end(fitting(9, epochs=3)[1]) == []
+    assert past_end(fitting(3, epochs=3, accumulate=2, gradient_accumulation_steps=2)[1]) == [3]
+    assert past_end(fitting(4, epochs=3, accumulate=2, gradient_accumulation_steps=2)[1]) == []
+
+
+def test_a_fit_of_another_optimizer_of_the_model_is_reported():
+    model, fit = fitting(3)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.own = keras.optimizers.SGD(KerasSchedule(ss.linear(0.1).plan(updates=2)))
+    model.own.build(model.trainable_variables)
+    model.own.iterations.assign(2)
+    assert past_end(fit) == [2]
+
+
+def test_a_loop_of_ones_own_past_the_end_is_reported_when_the_model_is_saved(tmp_path):
+    model, _ = fitting(3)
+    ones = np.ones((2, 2), np.float32)
+    assert past_end(lambda: [model.train_on_batch(ones, ones[:, :1]) for _ in range(6)]) == []
+    assert past_end(lambda: model.save(tmp_path / "model.keras")) == [6]
 
 
 @pytest.mark.parametrize(("accumulate", "steps", "advice"), [(1, 4, ", accumulate=4"), (2, None, "")])

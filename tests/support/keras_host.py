@@ -104,10 +104,10 @@ def saved_and_loaded(folder):
     }
 
 
-def past_the_end():
-    """Give the warnings of a fit that goes on past the end, and of asking for the rate afterwards."""
-    model, counts = built(keras.optimizers.SGD(KerasSchedule(ss.linear(1).plan(updates=15)))), []
-    for run in (lambda: fit(model), lambda: float(model.optimizer.learning_rate)):
+def past_the_end(updates):
+    """Give the warnings of a fit, of a second one, and of asking for the rate."""
+    model, counts = built(keras.optimizers.SGD(KerasSchedule(ss.linear(1).plan(updates=updates)))), []
+    for run in (lambda: fit(model), lambda: fit(model), lambda: float(model.optimizer.learning_rate)):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             run()
@@ -140,7 +140,7 @@ def hosts(folder):
         "bfloat16": [with_schedule(1, "bfloat16"), with_callback(1, "bfloat16")],
         "saved": saved_and_loaded(folder),
         "looked_up": looked_up(),
-        "past_the_end": past_the_end(),
+        "past_the_end": [past_the_end(15), past_the_end(24)],
     }
 
 
