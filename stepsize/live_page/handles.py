@@ -187,7 +187,7 @@ def _of_family(place: _Place, plan: Plan, clock: Clock) -> Iterator[Handle]:
                 yield _of_length(place, path, name, item, clock)
             elif isinstance(item, bool) or not isinstance(item, int | float):
                 continue
-            elif field.name in RATES:
+            elif field.name in RATES and family.metric_factor is None:
                 yield _of_rate(place, path, name, float(item), plan)
             else:
                 yield _of_number(place, path, name, float(item), _kind(type(family), field.name))

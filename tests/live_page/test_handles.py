@@ -66,6 +66,12 @@ def test_a_scaled_schedule_has_handles_at_its_rates():
     assert (peak.value, peak.slope * peak.value) == (0.2, 0.1)
 
 
+def test_the_numbers_of_a_plateau_are_not_on_the_curve():
+    every = handles(planned(parse("constant(0.1) * plateau(factor=0.5, patience=5, floor=0.1)")))
+    assert [(each.name, each.axis) for each in every][:2] == [("value", "rate"), ("factor", None)]
+    assert all(each.axis is None for each in every[1:])
+
+
 def test_a_length_keeps_its_unit_and_its_step():
     plan = planned(parse("warmup(5*epochs) >> cosine(0.1)"))
     assert str(drag(plan, "pieces.0.length", 7.4)) == "warmup(7*epochs) >> cosine(0.1)"

@@ -70,6 +70,7 @@ class Page {
       }),
       problem: make("p", {class: "error", id: "stepsize-problem", role: "alert"}),
       settings: make("div", {class: "numbers settings"}),
+      driven: make("p", {class: "note"}),
       word: make("p", {class: "word"}),
       headline: make("p", {class: "headline"}),
       difference: make("p", {class: "difference"}),
@@ -102,7 +103,7 @@ class Page {
         make("div", {class: "left"},
           make("section", {class: "panel first"},
             make("div", {class: "row heading"}, make("h2", {}, "Schedule"), start, this.draw),
-            this.schedule.box, n.pieces,
+            this.schedule.box, n.driven, n.pieces,
             make("div", {class: "row"}, n.spec, copyButton("Copy", () => this.state.spec, () => n.spec)),
             n.problem, n.numbers, n.settings,
             make("div", {class: "row"}, button("Make it the baseline", () => this.takeAsBaseline()), button("Back to the baseline", () => this.edit({...this.state.baseline})))),
@@ -228,6 +229,7 @@ class Page {
   showShape() {
     const {shape} = this;
     this.schedule.show(shape, this.baselineShape);
+    this.nodes.driven.textContent = shape.driven ? `The curve is the plan; ${shape.driven} lowers it while the model trains.` : "";
     this.showMap();
     this.showPieces();
     this.showNumbers();
