@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from stepsize.errors import StudyError
 from stepsize.stats.holm import holm
-from stepsize.stats.interval import Interval, as_step
+from stepsize.stats.interval import LEVEL, Interval, as_step
 from stepsize.stats.looks import look_alpha
 from stepsize.stats.pairs import Pairs, TuningError, compare_pairs, tuning_columns
 from stepsize.stats.recommendation import Field, Reason, recommend
@@ -123,11 +123,12 @@ class Decision:
            within the margin, and no run is lost by one alone: "equivalent". This comes first, because a
            difference that is real but too small to matter should not be acted on. Fewer than six seeds show
            nothing.
-        2. p_holm <= alpha: "better" or "worse".
-        3. Otherwise "not shown": there may be a difference, but these seeds cannot tell.
+        2. p_holm <= alpha, and the 95 % interval does not lie within the margin: "better" or "worse".
+        3. Otherwise "not shown": there may be a difference that matters, but these seeds cannot tell.
 
         alpha is at most 0.05 and p_holm at least p, so "better" never comes with a 95 % interval that
-        contains 0, unless it rests on lost runs, and "equivalent" never with one that exceeds the margin.
+        contains 0, unless it rests on lost runs, nor with one that lies within the margin, and "equivalent"
+        never with one that exceeds it.
         """
         first, second = self._index(name), self._index(rival)
         if self._family.equal[first, second]:
@@ -165,7 +166,7 @@ class _Family:
         p_holm = float(self.p_holm[i * len(self.scores) - i * (i + 1) // 2 + j - i - 1])
         pair = _rows(self.scores, self.tuning, [first], [second])
         n, many = int(pair.n[0]), pair.n[0] > 1
-        low, high = pair.intervals(0.05, self.step)
+        low, high = pair.intervals(1 - LEVEL, self.step)
         return Comparison(
             n=n,
             mean=float(pair.mean[0]) if n else None,
@@ -252,19 +253,21 @@ def _judge(
 ) -> _Family:
     k = len(scores)
     single = look_alpha(*look)
-    equal = np.zeros((k, k), bool)
+    equal, small = np.zeros((k, k), bool), np.zeros((k, k), bool)
     direction = np.zeros((k, k), np.int8)
     p = []
     for i in range(k - 1):
         pairs = _rows(scores, tuning, np.full(k - i - 1, i), np.arange(i + 1, k))
         equal[i, i + 1 :] = pairs.equivalent(margin, single, step)
+        small[i, i + 1 :] = pairs.equivalent(margin, 1 - LEVEL, step)  # by the interval that is shown
         direction[i, i + 1 :] = pairs.direction
         p.append(pairs.p)
     p_holm = holm(np.concatenate([*p, np.zeros(0)]), comparisons)
     shown = np.zeros((k, k), bool)
     shown[np.triu_indices(k, 1)] = p_holm <= alpha
+    shown &= ~(equal | small)
     equal, shown, direction = equal | equal.T, shown | shown.T, direction - direction.T
-    return _Family(scores, tuning, step, p_holm, shown & ~equal & (direction > 0), equal)
+    return _Family(scores, tuning, step, p_holm, shown & (direction > 0), equal)
 
 
 def _rows(scores: Floats, tuning: Floats, first: Any, second: Any) -> Pairs:

@@ -25,12 +25,27 @@ def look_notes(answer: Answer, decision: Decision) -> Iterator[str]:
             f"At this one, p (Holm) must be at most {decision.alpha:.2g}, so that the chance of a false "
             "statement at any of them stays within 5 %."
         )
+    elif near := _nearly_shown(decision):
+        yield (
+            f"Not shown, although the interval does not contain 0: {_names(near)}. With "
+            f"{counted(decision.comparisons, 'comparison')}, p (Holm) must be at most {decision.alpha:.2g}; more "
+            "seeds will tell."
+        )
     dropped = [each for each in answer["candidates"] if each["dropped"]]
     if dropped:
         names = "; ".join(f"{each['name']} (at {counted(each['n'], 'seed')})" for each in dropped[:LISTED])
         rest = f"; and {len(dropped) - LISTED:,} more" if len(dropped) > LISTED else ""
         yield f"Shown to be behind, and left out of the seeds added later: {names}{rest}."
     yield from _stop(answer, decision)
+
+
+def _nearly_shown(decision: Decision) -> list[str]:
+    """Return the candidates whose interval of the difference from the baseline misses 0 without more."""
+    return [
+        name
+        for name, each in decision.vs_baseline.items()
+        if each.word == "not shown" and each.ci95 is not None and each.ci95[0] * each.ci95[1] > 0
+    ]
 
 
 def _stop(answer: Answer, decision: Decision) -> Iterator[str]:

@@ -111,6 +111,21 @@ def test_losing_as_many_runs_on_other_seeds_is_not_equivalent():
     assert plain(apart).word("a", "b") == "not shown"
 
 
+def test_nothing_is_better_whose_interval_lies_within_the_margin():
+    """Whether a difference is too small to matter is decided by an interval that is a little wider."""
+    around = np.linspace(-1, 1, 30)
+    plain = 0.9 + 0.01 * np.sin(np.arange(30.0))
+    other = plain + 0.0035 + around * 0.00069 * 30**0.5 / around.std(ddof=1)
+    words = {}
+    for margin in (0.0048, 0.005, 0.0052):
+        decision = decide([plain, other], names=["a", "b"], baseline="a", margin=margin)
+        found = decision.vs_baseline["b"]
+        assert found.p_holm < decision.alpha
+        assert found.ci95 == pytest.approx((0.00209, 0.00491), abs=1e-5)
+        words[margin] = found.word
+    assert words == {0.0048: "better", 0.005: "not shown", 0.0052: "equivalent"}
+
+
 def test_bias_of_tuning_moves_the_estimate_and_leaves_the_mean():
     scores = normal_study(2, 30, lead=0.01)
     pair = plain(scores, tuning=[TuningError(bias=0.01), None]).vs_baseline["b"]
