@@ -45,6 +45,7 @@ DEFAULTS = {
     },
 }
 OURS = {"batch_size", "multipliers"}  # settings of a candidate that are no arguments of an optimizer
+CLIPPING = ("clip_grad_norm", "clip_grad_value")  # settings of PyTorch that are calls of their own
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def optimizer_code(
     library = library or ("torch" if target == "torch" else "keras")
     values = {key: value for key, value in settings.items() if value not in (None, False)}
     ours = [_ours(key, values.pop(key)) for key in list(values) if _is_ours(key, values[key])]
+    ours += [_clipping(key, values.pop(key), target) for key in CLIPPING if key in values]
     family = name.lower()
     if target == library:
         kind = CALLS[family][target] if family in CALLS else _spelled(name, target)
@@ -108,6 +110,13 @@ def _ours(key: str, value: Any) -> str:
         factors = ", ".join(f"{layer} by {_value(factor)}" for layer, factor in value.items())
         return f"The study multiplied the rates of layers: {factors}."
     return f"The study scheduled the momentum, too: {value}."
+
+
+def _clipping(key: str, bound: Any, target: str) -> str:
+    """Return how to clip gradients: PyTorch does it beside the optimizer."""
+    if target == "torch":
+        return f"Before optimizer.step(): torch.nn.utils.{key}_(model.parameters(), {_value(bound)})"
+    return f"The study clipped its gradients: {key}={_value(bound)}."
 
 
 def _with_weight_decay(

@@ -24,6 +24,8 @@ def headline(answer: Answer, decision: Decision) -> str:
     if decision.only_one:
         return f"Use {use}: it is better than {'the' if len(candidates) == 2 else 'every'} other candidate."
     rivals = [each for each in verdict["best_set"] if each != name]
+    if not rivals and decision.reason == "only finisher":
+        return f"Use {use}: the others that are not behind lost all their runs."
     if not rivals:
         return f"Use {use}: every other candidate is behind."
     equal = all(decision.word(each, name) == "equivalent" for each in rivals)

@@ -12,11 +12,11 @@ from tests.support.answers import recorded_answer
 SEEDS = 40
 
 
-def head(means, spread=0.002, lost=(), settings=None, baseline=0):
+def head(means, spread=0.002, lost=(), settings=None, baseline=0, seeds=SEEDS):
     """Return the headline of candidates a, b, ... with these means, the first the simplest."""
     rng = np.random.default_rng(1)
     names = [chr(ord("a") + number) for number in range(len(means))]
-    scores = np.array([mean + rng.normal(0, spread, SEEDS) for mean in means])
+    scores = np.array([mean + rng.normal(0, spread, seeds) for mean in means])
     for number in lost:
         scores[number] = np.nan
     decision = decide(
@@ -60,6 +60,7 @@ def test_settings_belong_to_what_is_used():
 
 def test_one_candidate_and_none():
     assert head([0.9]) == "Use constant(0); it was the only candidate."
+    assert "lost all their runs" in head([0.9, 0.9], lost=(0,), seeds=4)
     assert head([0.9, 0.9], lost=(0, 1)) == "Every run diverged; try lower learning rates."
 
 
