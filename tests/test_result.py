@@ -154,6 +154,28 @@ def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> 
     assert "torch.optim.AdamW(model.parameters(), lr=BASE_RATE" in result.code("torch")
 
 
+def test_the_code_has_the_optimizer_that_a_model_is_compiled_with() -> None:
+    import keras
+
+    from stepsize.report.recipe import recipe_of
+    from tests.support.answers import recorded_answer
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.7, nesterov=True), "mse")
+    x = np.random.default_rng(0).normal(size=(40, 4))
+    protocol = ss.Problem(model, (x, x[:, 0]), name="own").facts()["protocol"]
+    answer = recorded_answer()
+    answer["study"]["protocol"].update(
+        optimizer=protocol["optimizer"], compiled_optimizer=protocol["compiled_optimizer"]
+    )
+    candidate = {**answer["candidates"][0], "settings": {}}
+    assert "SGD(learning_rate=schedule, momentum=0.7, nesterov=True)" in recipe_of(answer, candidate).code(
+        "keras"
+    )
+    candidate["settings"] = {"momentum": 0.2}
+    assert "momentum=0.2, nesterov=True)" in recipe_of(answer, candidate).code("torch")
+
+
 def test_what_has_no_data_or_no_model_refuses_to_train(iris: Any) -> None:
     with Store(iris.store) as store:
         result = stored_result(store)

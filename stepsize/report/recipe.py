@@ -129,7 +129,14 @@ def next_words(answer: Answer) -> list[str]:
 def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
     """Return how one candidate was trained."""
     protocol, data = answer["study"]["protocol"], answer["data"]
-    usual = {"optimizer" if key == "name" else key: value for key, value in protocol["optimizer"].items()}
+    optimizer, compiled = dict(protocol["optimizer"]), protocol["compiled_optimizer"]
+    if compiled is not None and optimizer["name"] in UNKNOWN_OPTIMIZERS:
+        optimizer = {
+            **optimizer,
+            **compiled,
+            **{key: value for key, value in optimizer.items() if key != "name"},
+        }
+    usual = {"optimizer" if key == "name" else key: value for key, value in optimizer.items()}
     settings = usual_settings(usual, candidate["settings"]) | candidate["settings"]
     size = settings.get("batch_size", protocol["batch_size"])
     updates = protocol["updates_per_epoch"]
