@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stepsize.problems.problem import problem
 from stepsize.stats import decide
+from stepsize.study.candidates import Candidate
+from stepsize.study.study import make_study
 from stepsize.verdict.headline import headline
+from stepsize.verdict.summary import summarise_study
 from tests.support.answers import recorded_answer
+from tests.support.finished_studies import COST, finish, noise
 
 SEEDS = 40
 
@@ -70,3 +75,18 @@ def test_it_is_one_plain_sentence_without_numbers(means):
     assert text.endswith(".")
     assert "±" not in text
     assert "%" not in text
+
+
+def test_settings_alone_are_named_as_the_reason():
+    scores = {"plain": 0.8, "more": 0.9, "cosine": 0.9}
+    study = make_study(
+        problem("ionosphere"),
+        [Candidate("constant(0.1)", "plain", momentum=0.0), Candidate("constant(0.1)", "more", momentum=0.8),
+         Candidate("cosine(0.1)", "cosine", momentum=0.8)],
+        12,
+    )  # fmt: skip
+    answer = summarise_study(study, finish(study, lambda name, seed: scores[name] + noise(seed, 0.001)), COST)
+    assert answer["verdict"]["headline"] == (
+        "Use constant(0.1) with momentum=0.8: it is better than plain, because of its momentum; another one "
+        "is as good."
+    )
