@@ -9,6 +9,7 @@ from typing import Any
 from stepsize.checks import spell
 
 LIBRARIES = {"keras": "keras", "torch": "torch", "transformers": "torch", "optax": "optax"}  # by target
+CLIPPING = ("clip_grad_norm", "clip_grad_value")  # settings of PyTorch that are calls of their own
 CALLS = {
     "sgd": {"keras": "keras.optimizers.SGD", "torch": "torch.optim.SGD", "optax": "optax.sgd"},
     "adam": {"keras": "keras.optimizers.Adam", "torch": "torch.optim.Adam", "optax": "optax.adam"},
@@ -45,7 +46,6 @@ DEFAULTS = {
     },
 }
 OURS = {"batch_size", "multipliers"}  # settings of a candidate that are no arguments of an optimizer
-CLIPPING = ("clip_grad_norm", "clip_grad_value")  # settings of PyTorch that are calls of their own
 
 
 @dataclass(frozen=True)
