@@ -80,18 +80,22 @@ def test_a_trained_model_is_saved_with_its_preprocessing(iris: Any, engine: Any,
         trained.predict(rows[:, :2])
 
 
-def test_a_regression_predicts_in_the_units_of_the_target(tmp_path: Path, engine: Any) -> None:
+def test_a_regression_predicts_new_rows_of_a_table_in_the_units_of_the_target(
+    tmp_path: Path, engine: Any
+) -> None:
+    pandas = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(120, 3))
-    y = 1_000 + 50 * x[:, 0] + rng.normal(size=120)
+    town, age = rng.choice(["Oslo", "Rome"], 120), rng.normal(40, 9, 120)
+    price = 1_000 + 50 * (town == "Oslo") + 2 * age + rng.normal(size=120)
+    frame = pandas.DataFrame({"id": range(120), "town": town, "age": age, "price": price})
     result = ss.compare(
-        ss.Problem("linear", (x, y), name="toy", epochs=8, batch_size=10), ["constant(0.05)"], 3,
-        store=tmp_path / "toy.sqlite", quiet=True, engine=engine,
+        frame, ["constant(0.05)"], 3, target="price", drop=["id"], model="linear", epochs=8, batch_size=10,
+        name="toy", store=tmp_path / "toy.sqlite", quiet=True, engine=engine,
     )  # fmt: skip
     trained = result.train(1, engine=engine)
-    rows = trained.validation
-    target = trained.problem.data.y[rows].reshape(-1)
-    residual = ((trained.predict(trained.problem.data.x[rows]) - target) ** 2).sum()
+    rows = frame.iloc[trained.validation]
+    target = rows["price"].to_numpy()
+    residual = ((trained.predict(rows.drop(columns="price")) - target) ** 2).sum()
     r2 = 1 - residual / ((target - target.mean()) ** 2).sum()
     assert trained.score == stored_score(result, "constant(0.05)", 1)
     assert r2 == pytest.approx(trained.score, abs=1e-4)
@@ -102,22 +106,6 @@ def test_a_regression_predicts_in_the_units_of_the_target(tmp_path: Path, engine
     assert candidate["error"] == pytest.approx(np.mean(errors))
     assert result.answer["data"]["references"][0]["name"] == "linear regression"
     assert "In the units of the target" in " ".join(result.answer["notes"])
-
-
-def test_new_rows_of_a_table_are_predicted_as_they_are(tmp_path: Path, engine: Any) -> None:
-    pandas = pytest.importorskip("pandas")
-    rng = np.random.default_rng(0)
-    town = rng.choice(["Oslo", "Rome"], 120)
-    frame = pandas.DataFrame({"id": range(120), "town": town, "age": rng.normal(40, 9, 120), "bought": "no"})
-    frame.loc[(town == "Oslo") & (frame["age"] > 35), "bought"] = "yes"
-    result = ss.compare(
-        frame, ["constant(0.1)"], 2, target="bought", drop=["id"], model="mlp(8)", epochs=20,
-        store=tmp_path / "towns.sqlite", quiet=True, engine=engine,
-    )  # fmt: skip
-    trained = result.train(1, engine=engine)
-    rows = frame.iloc[trained.validation]
-    predicted = trained.predict(rows.drop(columns="bought"))
-    assert (predicted == rows["bought"]).mean() == pytest.approx(trained.score)
 
 
 def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> None:
@@ -152,6 +140,28 @@ def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> 
     weights = torch.load(trained.save(tmp_path / "model.pt"))
     assert set(weights) == set(trained.model.state_dict())
     assert "torch.optim.AdamW(model.parameters(), lr=BASE_RATE" in result.code("torch")
+
+
+def test_the_code_has_the_optimizer_that_a_model_is_compiled_with() -> None:
+    import keras
+
+    from stepsize.report.recipe import recipe_of
+    from tests.support.answers import recorded_answer
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.7, nesterov=True), "mse")
+    x = np.random.default_rng(0).normal(size=(40, 4))
+    protocol = ss.Problem(model, (x, x[:, 0]), name="own").facts()["protocol"]
+    answer = recorded_answer()
+    answer["study"]["protocol"].update(
+        optimizer=protocol["optimizer"], compiled_optimizer=protocol["compiled_optimizer"]
+    )
+    candidate = {**answer["candidates"][0], "settings": {}}
+    assert "SGD(learning_rate=schedule, momentum=0.7, nesterov=True)" in recipe_of(answer, candidate).code(
+        "keras"
+    )
+    candidate["settings"] = {"momentum": 0.2}
+    assert "momentum=0.2, nesterov=True)" in recipe_of(answer, candidate).code("torch")
 
 
 def test_what_has_no_data_or_no_model_refuses_to_train(iris: Any) -> None:

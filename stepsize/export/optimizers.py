@@ -9,6 +9,7 @@ from typing import Any
 from stepsize.checks import spell
 
 LIBRARIES = {"keras": "keras", "torch": "torch", "transformers": "torch", "optax": "optax"}  # by target
+CLIPPING = ("clip_grad_norm", "clip_grad_value")  # settings of PyTorch that are calls of their own
 CALLS = {
     "sgd": {"keras": "keras.optimizers.SGD", "torch": "torch.optim.SGD", "optax": "optax.sgd"},
     "adam": {"keras": "keras.optimizers.Adam", "torch": "torch.optim.Adam", "optax": "optax.adam"},
@@ -75,6 +76,7 @@ def optimizer_code(
     library = library or ("torch" if target == "torch" else "keras")
     values = {key: value for key, value in settings.items() if value not in (None, False)}
     ours = [_ours(key, values.pop(key)) for key in list(values) if _is_ours(key, values[key])]
+    ours += [_clipping(key, values.pop(key), target) for key in CLIPPING if key in values]
     family = name.lower()
     if target == library:
         kind = CALLS[family][target] if family in CALLS else _spelled(name, target)
@@ -114,6 +116,13 @@ def _ours(key: str, value: Any) -> str:
         factors = ", ".join(f"{layer} by {_value(factor)}" for layer, factor in value.items())
         return f"The study multiplied the rates of layers: {factors}."
     return f"The study scheduled the momentum, too: {value}."
+
+
+def _clipping(key: str, bound: Any, target: str) -> str:
+    """Return how to clip gradients: PyTorch does it beside the optimizer."""
+    if target == "torch":
+        return f"Before optimizer.step(): torch.nn.utils.{key}_(model.parameters(), {_value(bound)})"
+    return f"The study clipped its gradients: {key}={_value(bound)}."
 
 
 def _with_weight_decay(

@@ -42,6 +42,7 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
             "model": model,
             "model_notes": notes,
             "optimizer": optimizer,
+            "compiled_optimizer": compiled_optimizer(form),
             "metric": metric.name,
             "higher_is_better": metric.higher_is_better,
             "share": metric.share,
@@ -51,6 +52,26 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         },
         "data": data,
     }
+
+
+USUAL = {  # values of Keras' optimizers that need not be told
+    "beta_1": 0.9, "beta_2": 0.999, "ema_momentum": 0.99, "epsilon": 1e-7, "momentum": 0.0, "rho": 0.9,
+}  # fmt: skip
+
+
+def compiled_optimizer(form: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the optimizer that a Keras model is compiled with, its usual values left out; None if not known.
+
+    >>> compiled_optimizer({"optimizer": ["SGD", {"momentum": 0.8, "nesterov": False, "clipnorm": None}]})
+    {'name': 'SGD', 'momentum': 0.8}
+    """
+    name, arguments, *_ = form.get("optimizer") or (None, {})
+    told = {
+        key: value
+        for key, value in arguments.items()
+        if key != "name" and value not in (None, False) and USUAL.get(key) != value
+    }
+    return None if name is None else {"name": name, **told}
 
 
 def problem_digest(problem: Any, form: Mapping[str, Any]) -> str:

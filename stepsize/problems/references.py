@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stepsize.problems.problem import Problem
 
 MOST_SEEDS = 10
-WORK = 4_000_000  # rows by features by outputs: so much takes scikit-learn about a second
+WORK = 8_000_000  # rows by features by outputs: so much takes scikit-learn about a second
 MOST_SPREADS = 1_000
 
 
@@ -45,7 +45,8 @@ def references(problem: Problem, seeds: Sequence[int]) -> list[dict[str, Any]]:
         return []
     work = inputs[0].size * max(1, len(data.classes) if data.kind == "multiclass" else 1)
     count = min(MOST_SEEDS, len(seeds), WORK // work)
-    scores = [_score(problem, problem.parts(seed), score) for seed in seeds[:count]]
+    with _one_thread():
+        scores = [_score(problem, problem.parts(seed), score) for seed in seeds[:count]]
     name = "linear regression" if data.kind == "regression" else "logistic regression"
     return [{"name": name, "scores": scores}] if scores else []
 
@@ -61,9 +62,19 @@ def target_spreads(problem: Problem, seeds: Sequence[int]) -> list[float]:
     return [float(data.y[problem.parts(seed).valid].std()) for seed in seeds[:MOST_SPREADS]]
 
 
+def _one_thread() -> Any:
+    """Return a context in which linear algebra uses one thread.
+
+    The tables are small, so more threads cost more than they bring, above all beside a training process.
+    """
+    require("train", "sklearn")
+    from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
+
+    return threadpool_limits(1)
+
+
 def _score(problem: Problem, parts: Parts, score: Callable[[Any, Rows], float]) -> float:
     """Return the score of a simple model that is fitted to the training rows of a split."""
-    require("train", "sklearn")
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -24,7 +24,8 @@ class Recipe:
     """How to train as a candidate of a study did.
 
     `settings` are the optimizer's, with its name as `optimizer`, and the `batch_size` if it is known.
-    `library`, "keras" or "torch", is the one whose names the settings have.
+    `library`, "keras" or "torch", is the one whose names the settings have. `is_function` says that a
+    training function makes the optimizer itself.
     """
 
     schedule: Schedule
@@ -33,6 +34,7 @@ class Recipe:
     updates_per_epoch: int
     library: str
     scaled: tuple[str, ...] = ()
+    is_function: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -56,7 +58,7 @@ class Recipe:
         if self.optimizer is None:
             more = {key: value for key, value in self.settings.items() if key not in ("optimizer",)}
             others = f", and {settings_text(more)}" if more else ""
-            notes.append(f"Keep the optimizer of the study{others}.")
+            notes.append(f"Keep the optimizer of your own code{others}.")
         if self.scaled:
             notes.append(
                 f"The study scaled the {' and the '.join(self.scaled)}: scale yours in the same way."
@@ -90,7 +92,10 @@ class Recipe:
     @property
     def export_words(self) -> list[str]:
         """The words of the command that writes the code, in quotes where a shell needs them."""
-        words = ["stepsize", "export", str(self.schedule), "--to", self.library]
+        to = self.library
+        if self.is_function:
+            to = "plain" if self.schedule.metric_factor is None else "torch"
+        words = ["stepsize", "export", str(self.schedule), "--to", to]
         words += ["--epochs", str(self.epochs), "--updates-per-epoch", str(self.updates_per_epoch)]
         if self.optimizer is not None:
             words += ["--optimizer", optimizer_text(self.optimizer)]
@@ -118,13 +123,20 @@ def next_words(answer: Answer) -> list[str]:
         return []
     if answer["study"]["command"].startswith("stepsize "):
         return found.export_words
-    return [f'result.code("{found.library}")']
+    return ["result.plan" if found.is_function else f'result.code("{found.library}")']
 
 
 def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
     """Return how one candidate was trained."""
     protocol, data = answer["study"]["protocol"], answer["data"]
-    usual = {"optimizer" if key == "name" else key: value for key, value in protocol["optimizer"].items()}
+    optimizer, compiled = dict(protocol["optimizer"]), protocol["compiled_optimizer"]
+    if compiled is not None and optimizer["name"] in UNKNOWN_OPTIMIZERS:
+        optimizer = {
+            **optimizer,
+            **compiled,
+            **{key: value for key, value in optimizer.items() if key != "name"},
+        }
+    usual = {"optimizer" if key == "name" else key: value for key, value in optimizer.items()}
     settings = usual_settings(usual, candidate["settings"]) | candidate["settings"]
     size = settings.get("batch_size", protocol["batch_size"])
     updates = protocol["updates_per_epoch"]
@@ -139,6 +151,7 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
         updates_per_epoch=updates,
         library="torch" if protocol["model"].endswith(" (PyTorch)") else "keras",
         scaled=tuple(data["scaled"]),
+        is_function=data["kind"] is None,
     )
 
 

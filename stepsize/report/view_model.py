@@ -248,7 +248,7 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
-_IF_ANY = ("batch_size", "folds", "budget", "model_notes")
+_IF_ANY = ("batch_size", "compiled_optimizer", "folds", "budget", "model_notes")
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
@@ -270,7 +270,7 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
             return "yes" if value else "no"
         case "tuning":
             return _tuning(value)
-        case "optimizer":
+        case "optimizer" | "compiled_optimizer":
             return _optimizer(value)
     return str(value)
 

@@ -37,6 +37,10 @@ class Protocol(TypedDict):
     model: Annotated[str, "the model, in words"]
     model_notes: Annotated[list[str], "how the inputs and weights of a model of the user's own are treated"]
     optimizer: Annotated[dict[str, Any], "its `name` and settings"]
+    compiled_optimizer: Annotated[
+        dict[str, Any] | None,
+        "`name` and settings of the optimizer that a Keras model is compiled with; null if not known",
+    ]
     metric: Annotated[str, "the metric that scores a run"]
     higher_is_better: Annotated[bool, "false for a loss or an error"]
     share: Annotated[bool, "whether the metric lies between 0 and 1 and is shown in percent"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stepsize.stats import Decision
-from stepsize.verdict.answer import Answer
-from stepsize.verdict.attribution import credit
+from stepsize.verdict.answer import Answer, CandidateAnswer
+from stepsize.verdict.attribution import attribution_of, credit
 from stepsize.verdict.formatting import candidate_named, full_spec
 
 
@@ -24,6 +24,8 @@ def headline(answer: Answer, decision: Decision) -> str:
     if decision.only_one:
         return f"Use {use}: it is better than {'the' if len(candidates) == 2 else 'every'} other candidate."
     rivals = [each for each in verdict["best_set"] if each != name]
+    if not rivals and decision.reason == "only finisher":
+        return f"Use {use}: the others that are not behind lost all their runs."
     if not rivals:
         return f"Use {use}: every other candidate is behind."
     equal = all(decision.word(each, name) == "equivalent" for each in rivals)
@@ -31,11 +33,19 @@ def headline(answer: Answer, decision: Decision) -> str:
         others = "another one" if len(rivals) == 1 else f"{len(rivals)} others"
         verb = "is" if len(rivals) == 1 else "are"
         also = f"{others} {f'{verb} as good' if equal else 'cannot be told apart from it'}"
-        reason = credit(answer, decision, best)
+        reason = credit(answer, decision, best) or _settings_alone(answer, decision, best)
         return f"Use {use}: it is better than {answer['study']['protocol']['baseline']}{reason}; {also}."
     several = _several(len(verdict["best_set"]), len(candidates), equal)
     choice = "keep it simple" if decision.reason == "simplest" else "use"
     return f"{several} {'will do' if equal else 'cannot be told apart'}; {choice}: {use}."
+
+
+def _settings_alone(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:
+    """Return that settings made the difference, of a candidate with the schedule of the baseline."""
+    attribution = attribution_of(answer, decision)
+    if attribution is None or best["spec"] != attribution.baseline["spec"]:
+        return ""
+    return f", because of its {attribution.names(best)}"
 
 
 def _several(count: int, total: int, equal: bool) -> str:

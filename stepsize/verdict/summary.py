@@ -31,7 +31,13 @@ from stepsize.verdict.recommendation import judge_step, verdict_of, versus
 from stepsize.verdict.scores import Scores
 
 # What is not known of a training function, which has its data to itself.
-UNKNOWN_PROTOCOL = {"batch_size": None, "folds": None, "budget": None, "model_notes": []}
+UNKNOWN_PROTOCOL = {
+    "compiled_optimizer": None,
+    "batch_size": None,
+    "folds": None,
+    "budget": None,
+    "model_notes": [],
+}
 UNKNOWN_DATA = {
     "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
     "references": [], "target_spreads": [],

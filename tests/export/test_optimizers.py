@@ -90,6 +90,15 @@ def test_what_is_no_argument_of_an_optimizer_becomes_a_comment() -> None:
     assert torch_group(text)["momentum"] == 0
 
 
+def test_clipping_is_a_call_beside_the_optimizer() -> None:
+    text = code("torch", "SGD", clip_grad_norm=1.0)
+    assert "# Before optimizer.step(): torch.nn.utils.clip_grad_norm_(model.parameters(), 1)" in text
+    assert torch_group(text)["kind"] == "SGD"
+    assert "# The study clipped its gradients: clip_grad_norm=1." in code(
+        "keras", "SGD", "torch", clip_grad_norm=1.0
+    )
+
+
 def test_an_optimizer_without_an_equal_is_named_and_not_guessed() -> None:
     text = code("torch", "Lion", "keras", beta_1=0.8)
     assert "# The study used Lion(beta_1=0.8): choose its equal here." in text

@@ -5,18 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stepsize.problems.problem import problem
 from stepsize.stats import decide
+from stepsize.study.candidates import Candidate
+from stepsize.study.study import make_study
 from stepsize.verdict.headline import headline
+from stepsize.verdict.summary import summarise_study
 from tests.support.answers import recorded_answer
+from tests.support.finished_studies import COST, finish, noise
 
 SEEDS = 40
 
 
-def head(means, spread=0.002, lost=(), settings=None, baseline=0):
+def head(means, spread=0.002, lost=(), settings=None, baseline=0, seeds=SEEDS):
     """Return the headline of candidates a, b, ... with these means, the first the simplest."""
     rng = np.random.default_rng(1)
     names = [chr(ord("a") + number) for number in range(len(means))]
-    scores = np.array([mean + rng.normal(0, spread, SEEDS) for mean in means])
+    scores = np.array([mean + rng.normal(0, spread, seeds) for mean in means])
     for number in lost:
         scores[number] = np.nan
     decision = decide(
@@ -60,6 +65,7 @@ def test_settings_belong_to_what_is_used():
 
 def test_one_candidate_and_none():
     assert head([0.9]) == "Use constant(0); it was the only candidate."
+    assert "lost all their runs" in head([0.9, 0.9], lost=(0,), seeds=4)
     assert head([0.9, 0.9], lost=(0, 1)) == "Every run diverged; try lower learning rates."
 
 
@@ -69,3 +75,18 @@ def test_it_is_one_plain_sentence_without_numbers(means):
     assert text.endswith(".")
     assert "±" not in text
     assert "%" not in text
+
+
+def test_settings_alone_are_named_as_the_reason():
+    scores = {"plain": 0.8, "more": 0.9, "cosine": 0.9}
+    study = make_study(
+        problem("ionosphere"),
+        [Candidate("constant(0.1)", "plain", momentum=0.0), Candidate("constant(0.1)", "more", momentum=0.8),
+         Candidate("cosine(0.1)", "cosine", momentum=0.8)],
+        12,
+    )  # fmt: skip
+    answer = summarise_study(study, finish(study, lambda name, seed: scores[name] + noise(seed, 0.001)), COST)
+    assert answer["verdict"]["headline"] == (
+        "Use constant(0.1) with momentum=0.8: it is better than plain, because of its momentum; another one "
+        "is as good."
+    )
