@@ -74,7 +74,8 @@ def _completed(injected: Any) -> int:
 
     It counts all calls, also those whose gradients an optimizer inside it accumulates or skips.
     """
-    for _, state in _parts(injected.inner_state):
+    states: list[Any] = [state for _, state in _parts(injected.inner_state)]
+    for state in states:
         if isinstance(state, optax.MultiStepsState):
             return int(state.gradient_step)
         if isinstance(state, optax.ApplyIfFiniteState):
