@@ -43,6 +43,15 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def python_number(value: Any) -> Any:
+    """Return a NumPy number as Python's, which JSON can hold; anything else as it is.
+
+    >>> python_number(np.int64(3)), python_number("3")
+    (3, '3')
+    """
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def finite_number(name: str, value: Any, zero: bool = True) -> float:
     """Return `value` as a finite float of at least 0 (above 0 with zero=False).
 

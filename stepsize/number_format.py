@@ -140,15 +140,18 @@ class Scale:
     def plus_minus(self, mean: float | None, interval: Interval, signed: bool = False) -> str:
         """Write a mean with half its interval, or alone when there is no interval.
 
-        It gets more decimals than the scale has where the interval would otherwise seem to have no width.
+        It gets more decimals than the scale has where the interval would otherwise seem to have no width, or
+        where a mean without an interval, or with one of no width, would seem to be 0.
 
-        >>> Scale("loss", higher_is_better=False, percent=False, decimals=0).plus_minus(0.301, [0.3, 0.302])
-        '0.3010 ± 0.0010'
+        >>> loss = Scale("loss", higher_is_better=False, percent=False, decimals=0)
+        >>> loss.plus_minus(0.301, [0.3, 0.302]), loss.plus_minus(1.5e-7, None)
+        ('0.3010 ± 0.0010', '1.5e-07')
         """
         half = half_width(interval)
         drawn, decimals = self.shown(half) or 0.0, self.decimals
-        if drawn > 0 and float(f"{drawn:.{decimals}f}") == 0:
-            decimals = digits(drawn)
+        least = drawn or abs(self.shown(mean) or 0.0)
+        if least > 0 and float(f"{least:.{decimals}f}") == 0:
+            decimals = digits(least)
         text = self.number(mean, signed, decimals)
         return text if half is None or text == MISSING else f"{text} ± {self.number(half, decimals=decimals)}"
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from stepsize.adapters.end_watch import EndWatch
 from stepsize.adapters.plain import check_plan
-from stepsize.checks import shown
+from stepsize.checks import python_number, shown
 from stepsize.errors import ScheduleError, StateError, require_keras
 from stepsize.schedules import Plan, parse
 from stepsize.schedules.optimizer_counts import READERS
@@ -88,6 +88,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
                 'after="error" cannot raise inside compiled training; plan with after="hold" or '
                 'after="repeat", or write ScheduleCallback(plan)'
             )
+        accumulate = python_number(accumulate)
         if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
             raise ScheduleError(
                 f"accumulate={shown(accumulate)} is not allowed; write the optimizer's "
@@ -111,8 +112,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
             self._check_epoch()
             if not is_compiling(update):
                 self._look(update, slow=keras.backend.backend() == "torch")
-        if "int" not in keras.backend.standardize_dtype(update.dtype):
-            update = keras.ops.cast(update, "int32")
+        if keras.backend.standardize_dtype(update.dtype) not in ("int32", "int64", "uint32"):
+            update = keras.ops.cast(update, "int32")  # a type of fewer bits would not hold the horizon
         accumulate, horizon = self.accumulate, self.plan.horizon
         if keras.config.floatx() != "float32":  # then Keras would make floats of an int and a number
             accumulate, horizon = (

@@ -67,6 +67,8 @@ def optax_schedule(plan: Plan) -> Callable[[Any], jax.Array]:
             )
         if isinstance(count, jax.Array) and not count.ndim and not isinstance(count, Tracer):
             watch.look(lambda: int(count))
+        if index.dtype.itemsize < 4:  # too few bits for the horizon
+            index = index.astype(jnp.int32)
         index = index % plan.horizon if plan.after == "repeat" else jnp.clip(index, 0, plan.horizon)
         return table.at[index].get(mode="promise_in_bounds")
 

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from stepsize.adapters.state import Place, differences, read_state, write_state
-from stepsize.checks import shown
+from stepsize.checks import python_number, shown
 from stepsize.errors import ScheduleError, StateError
 from stepsize.schedules import Plan
 from stepsize.schedules.callers import past_end
@@ -41,6 +41,7 @@ class PlainSchedule:
 
     def __init__(self, plan: Plan, update: int = 0) -> None:
         check_plan(plan)
+        update = python_number(update)
         if isinstance(update, bool) or not isinstance(update, int) or update < 0:
             raise ScheduleError(
                 f"update={shown(update)} is not a number of completed updates; write an integer from 0"

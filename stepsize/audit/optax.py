@@ -54,7 +54,7 @@ def _read(opt_state: Any, schedule: Callable[[Any], Any] | None) -> tuple[int, A
             f"the optimizer's state holds {len(injected)} learning rates; {_one_of(injected)}"
         )
     for _, part in injected:
-        return int(part.count), part.hyperparams["learning_rate"]
+        return _completed(part), part.hyperparams["learning_rate"]
     counted = [(path, part) for path, part in parts if isinstance(part, optax.ScaleByScheduleState)]
     if schedule is None or not counted:
         raise ScheduleError(
@@ -67,6 +67,20 @@ def _read(opt_state: Any, schedule: Callable[[Any], Any] | None) -> tuple[int, A
         raise ScheduleError(f"the optimizer's state counts {sorted(counts)} updates; {_one_of(counted)}")
     count = counts.pop()
     return count, schedule(max(count - 1, 0))
+
+
+def _completed(injected: Any) -> int:
+    """Return the updates that an injected rate was used for.
+
+    It counts all calls, also those whose gradients an optimizer inside it accumulates or skips.
+    """
+    states: list[Any] = [state for _, state in _parts(injected.inner_state)]
+    for state in states:
+        if isinstance(state, optax.MultiStepsState):
+            return int(state.gradient_step)
+        if isinstance(state, optax.ApplyIfFiniteState):
+            return int(injected.count) - int(state.total_notfinite)
+    return int(injected.count)
 
 
 def _one_of(parts: list[tuple[str, Any]]) -> str:

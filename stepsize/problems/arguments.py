@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from stepsize.checks import is_number, is_written_value, shown
+from stepsize.checks import is_number, is_written_value, python_number, shown
 from stepsize.errors import ProblemError, StudyError, unknown
 
 SGD = MappingProxyType({"optimizer": "sgd", "momentum": 0.9})
@@ -24,6 +24,14 @@ OTHER_NUMBERS = ("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muo
 OR_NONE = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
 # fmt: on
 REDUCTIONS = ("mean", "sum")  # of the loss, over the rows of a batch
+
+
+def positive_whole(name: str, value: Any) -> int:
+    """Return a number of at least 1 as an int; raise ProblemError for anything else."""
+    value = python_number(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ProblemError(f"{name}={shown(value)} must be a positive whole number")
+    return value
 
 
 def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -57,6 +65,7 @@ def settings_of_problem(
     """
     if settings is None:
         return dict(SGD) if is_text else {}
+    settings = {key: python_number(value) for key, value in settings.items()}
     for key, value in settings.items():
         if isinstance(value, str) and is_written_value(value):
             raise ProblemError(f"{key}={value!r} is text; write a number, true or false without quotes")

@@ -91,9 +91,7 @@ class Problem(Summarised):
         split = Split(self.split) if isinstance(self.split, str) else self.split
         object.__setattr__(self, "split", split.of(self.data))
         for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ProblemError(f"{name}={value!r} must be a positive whole number")
+            object.__setattr__(self, name, checks.positive_whole(name, getattr(self, name)))
         object.__setattr__(
             self, "settings", checks.settings_of_problem(self.settings, is_text(self.model), is_torch)
         )

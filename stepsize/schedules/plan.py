@@ -177,6 +177,7 @@ class Plan(_Stateless):
         if array.ndim == 0:
             return self(int(array))
         self._check(int(array.min()), int(array.max()))
+        array = array.astype(np.uint64)  # a type of fewer bits would not hold the horizon
         index = array % self.horizon if self.after == "repeat" else np.minimum(array, self.horizon)
         return self._table[index]
 
@@ -210,7 +211,7 @@ class Plan(_Stateless):
                 f"epoch={shown(epoch)} is not an integer of at least 0; it counts epochs from 0"
             )
         if epochs.ndim:
-            return self(epochs * self.updates_per_epoch)
+            return self(epochs.astype(np.int64) * self.updates_per_epoch)
         update = int(epochs) * self.updates_per_epoch
         if 0 < epochs < FIRST_CALLS:
             check_caller(self, self._table, int(epochs), self._at(update - self.updates_per_epoch))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.checks import is_number, shown
+from stepsize.checks import is_number, python_number, shown
 from stepsize.errors import StudyError, require, unknown
 from stepsize.metric_directions import contradicts
 from stepsize.schedules import Schedule
@@ -70,6 +70,7 @@ class Tuning:
 
         Raises: StudyError for numbers that cannot be used.
         """
+        rounds, seeds, fine_seeds = map(python_number, (rounds, seeds, fine_seeds))
         for name, number in (("rounds", rounds), ("seeds", seeds), ("fine_seeds", fine_seeds)):
             if isinstance(number, bool) or not isinstance(number, int) or number < 0:
                 raise StudyError(f"{name}={shown(number)} in tuning must be a whole number of at least 0")
@@ -77,7 +78,7 @@ class Tuning:
             raise StudyError(f"rates={shown(rates)} in tuning must be a list of numbers")
         first = range(TUNING_SEEDS, TUNING_SEEDS + seeds)
         fine = range(TUNING_SEEDS + seeds, TUNING_SEEDS + seeds + fine_seeds)
-        return cls(tuple(sorted(rates)), rounds, tuple(first), tuple(fine))
+        return cls(tuple(sorted(map(python_number, rates))), rounds, tuple(first), tuple(fine))
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,11 +233,12 @@ def make_study(
     """
     require("train", "scipy", "sklearn")  # needed for the verdict, so checked before training
     named = tuple(Candidate.of(each) for each in candidates)
+    seeds, margin, budget = map(python_number, (seeds, margin, budget))
     if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
         raise StudyError(f"seeds={shown(seeds)} must be a positive whole number or a list of seeds")
     if isinstance(seeds, int) and seeds > TUNING_SEEDS:
         raise StudyError(f"seeds={seeds} is too many; a study has at most {TUNING_SEEDS:,}")
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(map(python_number, seeds))
     problem.check_seeds(numbers)
     check_name(problem.name)
     tuning = tuning or usual_tuning(problem, len(numbers))
@@ -251,7 +253,7 @@ def make_study(
         "stepsize": metadata.version("stepsize"),
         "python": platform.python_version(),
     }
-    margin = problem.margin if margin is None else margin
+    margin = python_number(problem.margin) if margin is None else margin
     if margin is not None:
         check_margin(margin)
         facts["protocol"]["margin"] = margin

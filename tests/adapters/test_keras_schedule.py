@@ -177,6 +177,13 @@ def test_an_optimizer_that_accumulates_otherwise_is_refused(accumulate, steps, a
 
 
 @pytest.mark.parametrize("after", ["hold", "repeat"])
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16])
+def test_integers_of_few_bits_count_in_a_long_plan(kind, after):
+    plan = ss.linear(1).plan(updates=70_000, after=after)
+    assert float(KerasSchedule(plan, np.int64(1))(kind(120))) == np.float32(plan(120))
+
+
+@pytest.mark.parametrize("after", ["hold", "repeat"])
 def test_a_model_in_bfloat16_looks_up_with_integers(after):
     rate = KerasSchedule(ss.linear(1).plan(updates=4, after=after), accumulate=2)
     keras.config.set_floatx("bfloat16")

@@ -98,6 +98,13 @@ def test_any_integer_counts(kind):
     assert float(rate) == np.float32(PLAN(7))
 
 
+@pytest.mark.parametrize("after", ["hold", "repeat"])
+@pytest.mark.parametrize("kind", [jnp.int8, jnp.uint8, jnp.int16])
+def test_integers_of_few_bits_count_in_a_long_plan(kind, after):
+    plan = ss.linear(1).plan(updates=70_000, after=after)
+    assert float(optax_schedule(plan)(kind(120))) == np.float32(plan(120))
+
+
 def test_it_counts_with_integers_beyond_what_float32_holds():
     rate = jax.jit(optax_schedule(ss.linear(1).plan(updates=4, after="repeat")))
     assert [float(rate(count)) for count in (2**24 + 1, 2**31 - 1)] == [0.75, 0.25]

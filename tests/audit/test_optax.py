@@ -108,6 +108,26 @@ def test_gradient_accumulation_outside_the_schedule():
     assert found(audit) == (0, 0.5, plan(3), ["micro-batches"])
 
 
+def injected_around(wrap):
+    return injected(line(), lambda learning_rate: wrap(optax.sgd(learning_rate)))
+
+
+def test_an_accumulation_inside_an_injected_rate_is_seen_to_count_micro_batches():
+    """The injected schedule counts every call, so that the third batch, the first update, has its rate."""
+    optimizer = injected_around(lambda inner: optax.MultiSteps(inner, 3).gradient_transformation())
+    audit = train(optimizer, Audit(LINEAR), batches=UPDATES)
+    assert audit.update == UPDATES // 3
+    assert found(audit) == (0, 0.5, LINEAR(2), ["micro-batches"])
+
+
+def test_updates_that_are_skipped_inside_an_injected_rate_are_seen_to_count():
+    optimizer = injected_around(lambda inner: optax.apply_if_finite(inner, max_consecutive_errors=3))
+    gradient = lambda batch: ONES * (float("nan") if batch == 9 else 1.0)  # noqa: E731
+    audit = train(optimizer, Audit(LINEAR), gradient=gradient)
+    assert audit.update == UPDATES - 1
+    assert found(audit) == (9, LINEAR(9), LINEAR(10), ["skipped update"])
+
+
 def test_strict_raises_at_the_update():
     audit = Audit(LINEAR, strict=True)
     with pytest.raises(AuditError, match=r"Update 1 used the rate 0.45 instead of 0.475"):

@@ -48,6 +48,15 @@ def test_a_call_takes_integers_of_any_kind_and_shape() -> None:
     assert plan([]).shape == (0,)
 
 
+@pytest.mark.parametrize("after", ["hold", "repeat"])
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint64])
+def test_arrays_of_any_integers_count_beyond_their_own_range(kind: Any, after: Any) -> None:
+    plan = LINEAR.plan(updates=1000, updates_per_epoch=100, after=after)
+    many: Any = np.arange(0, 100, 9, dtype=kind)
+    assert plan(many).tolist() == [plan(int(one)) for one in many]
+    assert plan.at_epoch(many).tolist() == [plan.at_epoch(int(one)) for one in many]
+
+
 def test_a_call_takes_jax_arrays() -> None:
     numpy = pytest.importorskip("jax.numpy")
     plan = LINEAR.plan(updates=4)

@@ -1,5 +1,7 @@
 """The protocol: equal budgets, widening, refinement; a function of the finished runs and of nothing else."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from stepsize.errors import StudyError
 from stepsize.problems.problem import problem
+from stepsize.problems.splitting.splits import Split
 from stepsize.study.candidates import Candidate
 from stepsize.study.protocol import (
     finished_runs,
@@ -170,6 +173,26 @@ def test_refusals(changes, words):
     with pytest.raises(StudyError) as caught:
         make_study(problem("ionosphere"), **arguments)
     assert words in str(caught.value)
+
+
+def test_numpy_numbers_are_numbers():
+    """A study is kept as JSON, which knows only Python's own."""
+    numbers = {"seeds": np.arange(4), "margin": np.float32(0.5), "budget": np.int64(900)}
+    tuning = Tuning.of(np.array([0.5, 1], np.float32), np.int64(2), np.int64(3), np.int64(4))
+    split = Split("kfold", validation=np.float32(0.5), folds=np.int64(2))
+    changed = {"epochs": np.int64(3), "batch_size": np.int32(16), "split": split}
+    changed["settings"] = {"momentum": np.float32(0.5)}
+    study = make_study(problem("ionosphere", **changed), SCHEDULES, tuning=tuning, **numbers)
+    usual = {"epochs": 3, "batch_size": 16, "split": Split("kfold", 0.5, 2), "settings": {"momentum": 0.5}}
+    plain = make_study(
+        problem("ionosphere", **usual),
+        SCHEDULES,
+        4,
+        tuning=Tuning.of([0.5, 1.0], 2, 3, 4),
+        margin=0.5,
+        budget=900,
+    )
+    assert json.dumps(study.definition()) == json.dumps(plain.definition())
 
 
 def test_candidates_are_named_by_spec_and_settings():

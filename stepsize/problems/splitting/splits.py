@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stepsize.checks import python_number
 from stepsize.errors import ProblemError, StudyError, require, unknown
 from stepsize.number_format import counted
 from stepsize.problems.data import Data
@@ -65,6 +66,8 @@ class Split:
     rows: tuple[tuple[int, ...], tuple[int, ...]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        for name in ("validation", "folds"):
+            object.__setattr__(self, name, python_number(getattr(self, name)))
         if self.kind not in KINDS:
             raise ProblemError(unknown("split", self.kind, KINDS[:-1]))
         if not 0 < self.validation < 1:
@@ -233,18 +236,15 @@ def _rarest(rows: np.ndarray, data: Data) -> tuple[str, int]:
 
 def _by_groups(rows: np.ndarray, data: Data, held: int, seed: int) -> Parts:
     assert data.groups is not None
-
-    def parts(mask: np.ndarray) -> Parts:
-        return Parts(rows[~mask], rows[mask])
-
-    return parts(draw_groups(data.groups[rows], held, seed, lambda mask: _missing_classes(parts(mask), data)))
+    mask = draw_groups(data.groups[rows], held, seed, lambda mask: _missing_classes(rows, mask, data))
+    return Parts(rows[~mask], rows[mask])
 
 
-def _missing_classes(parts: Parts, data: Data) -> int:
+def _missing_classes(rows: np.ndarray, mask: np.ndarray, data: Data) -> int:
     """Count the classes that are missing from a part, over both parts."""
     if data.kind not in ("binary", "multiclass"):
         return 0
-    return sum(len(data.classes) - len(np.unique(data.y[rows])) for rows in parts)
+    return sum(len(data.classes) - len(np.unique(data.y[rows[part]])) for part in (mask, ~mask))
 
 
 def _fold(rows: np.ndarray, data: Data, folds: int, repeat: int, fold: int) -> Parts:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from stepsize.checks import shown
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction
+from stepsize.problems.arguments import positive_whole
 from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import (
@@ -67,11 +67,8 @@ class Training:
             )
         self.check_settings({}, ProblemError)
         for name in ("epochs", "updates_per_epoch"):
-            value = getattr(self, name)
-            if name == "updates_per_epoch" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ProblemError(f"{name}={shown(value)} must be a positive whole number")
+            if (value := getattr(self, name)) is not None or name == "epochs":
+                object.__setattr__(self, name, positive_whole(name, value))
         self._decide_direction()
         if self.margin is not None:
             check_margin(self.margin)
