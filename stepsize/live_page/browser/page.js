@@ -188,6 +188,12 @@ class Page {
       }
     }, isSlow);  // the server drops a slow answer that nobody waits for
     if (isSlow || !this.score) this.showProgress({share: 0});
+    clearTimeout(this.late);
+    this.late = setTimeout(() => {
+      if (!this.busy.score) return;
+      this.root.classList.add("is-waiting");
+      if (!isSlow) this.nodes.status.textContent = "Training. A new momentum or batch size is compiled first, which takes some seconds …";
+    }, 600);
   }
 
   // Ask what constant rates do with these settings; a page that nobody has touched then begins at the best one.
