@@ -43,6 +43,7 @@ class Clock:
         self._is_on_trial = False  # the update that has begun will be undone by whoever makes it
         self._is_captured = False  # the update was captured in a CUDA graph
         self._is_unstepped = False  # an update is complete, and step() has not been called since
+        self._is_stepped = False  # step() has been called: then it is to follow every update
         self._idle = 0  # calls of step() since the last update
         self._most_idle = -1  # the most between two updates; none yet
         self._is_moving = False  # an update has been completed since it was attached
@@ -124,7 +125,7 @@ class Clock:
                 "call it once for each update, after optimizer.step(), and not after a skipped one",
             )
             self._note_idle(1)
-        self._is_unstepped = False
+        self._is_unstepped, self._is_stepped = False, True
 
     def is_followed(self, optimizer: Optimizer) -> bool:
         """Return whether the plan applies now; report and overwrite what something else has written."""
@@ -247,7 +248,7 @@ class Clock:
 
     def _expect_step(self) -> None:
         was_unstepped, self._is_unstepped = self._is_unstepped, True
-        if was_unstepped:
+        if was_unstepped and self._is_stepped:
             self._mismatch(
                 "update without step",
                 f"update {self.update} is complete, but step() was not called after the previous one; "

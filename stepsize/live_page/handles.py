@@ -21,6 +21,7 @@ from stepsize.schedules import Join, Plan, Product, Schedule, Sum
 from stepsize.schedules import fields as kinds
 from stepsize.schedules.base import parameters
 from stepsize.schedules.clock import Clock
+from stepsize.schedules.families.warmup_stable_decay import warmup
 from stepsize.schedules.family import Family
 from stepsize.schedules.wrappers import Wrapper
 from stepsize.units import Length
@@ -86,12 +87,11 @@ class _Place:
 def handles(plan: Plan) -> list[Handle]:
     """Return the handles of a plan's schedule, in the order of the spec.
 
-    >>> from stepsize.schedules import cosine, warmup
+    >>> from stepsize.schedules import cosine
     >>> from stepsize.units import epochs
     >>> plan = (warmup(5 * epochs) >> cosine(0.1)).plan(epochs=50, updates_per_epoch=9)
-    >>> [(each.path, each.value, each.text) for each in handles(plan)]
-    [('pieces.0.length', 5.0, '5 epochs'), ('pieces.0.start', 0.0, '0'), ('pieces.1.peak', 0.1, '0.1'), \
-('pieces.1.floor', 0.0, '0')]
+    >>> [(each.path, each.name, each.text) for each in handles(plan)][::2]
+    [('pieces.0.length', 'warmup', '5 epochs'), ('pieces.1.peak', 'peak', '0.1')]
     """
     clock = Clock(plan.horizon, plan.horizon, plan.updates_per_epoch)
     places = _places(plan.schedule, (), 0.0, float(plan.horizon), 1.0, True, clock)
@@ -183,6 +183,7 @@ def _of_family(place: _Place, plan: Plan, clock: Clock) -> Iterator[Handle]:
         for number, item in items:
             path = (*place.path, field.name, *([] if number is None else [str(number)]))
             name = field.name if number is None else f"{field.name} {number + 1}"
+            name = "warmup" if isinstance(family, warmup) and name == "length" else name
             if isinstance(item, Length):
                 yield _of_length(place, path, name, item, clock)
             elif isinstance(item, bool) or not isinstance(item, int | float):

@@ -75,7 +75,8 @@ def _comparison(pair: Pair, scale: Scale) -> dict[str, Any]:
         "mean": scale.shown(versus["mean"]),
         "ci95": None if versus["ci95"] is None else [scale.shown(end) for end in versus["ci95"]],
         "margin": scale.shown(pair.margin),
-        "unit": scale.difference_unit or scale.name,
+        "unit": (scale.difference_unit or scale.name)
+        + ("" if scale.higher_is_better else " (lower is better)"),
     }
 
 

@@ -67,6 +67,7 @@ class Page {
       spec: make("input", {
         class: "spec", type: "text", spellcheck: "false", autocomplete: "off", autocapitalize: "off", "aria-label": "Schedule as text", "aria-describedby": "stepsize-problem",
         input: () => this.edit({spec: this.nodes.spec.value, isTyped: true}),
+        change: () => { if (!this.nodes.problem.textContent) this.nodes.spec.value = this.state.spec; },
       }),
       problem: make("p", {class: "error", id: "stepsize-problem", role: "alert"}),
       settings: make("div", {class: "numbers settings"}),
@@ -126,6 +127,7 @@ class Page {
   // Change the schedule: with another spec, a drag or an edit of its pieces; then show its shape and ask for its score.
   edit({spec = this.state.spec, settings = this.state.settings, isTyped = false, ...change}, isMoving = false, byHand = true) {
     if (byHand) this.isTouched = true;
+    if (!change.path) this.base = null;
     const began = performance.now();
     const changed = JSON.stringify(settings) !== JSON.stringify(this.state.settings);
     this.state.settings = settings;
@@ -144,7 +146,10 @@ class Page {
 
   rate() { return this.mapPicture?.handle ? this.mapPicture.handle.value : this.shape?.peak || this.opened.rate; }
 
+  // Move a handle. While it is held, each value is set in the spec that it had at first, so that nothing drifts.
   drag(handle, value) {
+    if (this.dragged !== handle.path) this.base = null;
+    this.dragged = handle.path;
     this.base ??= this.state.spec;
     this.edit({spec: this.base, path: handle.path, value}, true);
   }
@@ -188,6 +193,12 @@ class Page {
       }
     }, isSlow);  // the server drops a slow answer that nobody waits for
     if (isSlow || !this.score) this.showProgress({share: 0});
+    clearTimeout(this.late);
+    this.late = setTimeout(() => {
+      if (!this.busy.score) return;
+      this.root.classList.add("is-waiting");
+      if (!isSlow) this.nodes.status.textContent = "Training. A new momentum or batch size is compiled first, which takes some seconds …";
+    }, 600);
   }
 
   // Ask what constant rates do with these settings; a page that nobody has touched then begins at the best one.

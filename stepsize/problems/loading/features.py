@@ -20,19 +20,20 @@ from stepsize.problems.precision import table_type
 
 
 def read_features(
-    frame: Any, place: Place, mark: str | None, codes: Mapping[str, str]
+    frame: Any, place: Place, mark: str | None, codes: Mapping[str, str], keep_constant: bool = False
 ) -> tuple[np.ndarray, TableColumns, list[str]]:
     """Return the features [rows, features] that the columns of a frame become, how, and notes.
 
     `mark` is the decimal mark of the texts in the frame, if it is known. `codes` holds a text of each column
-    of numbers whose file writes it like a code.
+    of numbers whose file writes it like a code. Columns that are constant are left out, unless
+    `keep_constant`: a model of the user's own expects every column.
 
     Raises: ProblemError for columns that cannot be encoded, or if none is left.
     """
     encoded: list[np.ndarray] = []
     kept: dict[str, Numbers | None] = {}
     errors: dict[str, ProblemError] = {}
-    notes = _Notes(codes)
+    notes = _Notes(codes, keep_constant)
     for name in frame.columns:
         try:
             columns = encode_column(name, frame[name], place, mark)
@@ -57,8 +58,8 @@ def read_features(
 class _Notes:
     """What was done with the columns of a table."""
 
-    def __init__(self, codes: Mapping[str, str]) -> None:
-        self._codes = codes
+    def __init__(self, codes: Mapping[str, str], keep_constant: bool) -> None:
+        self._codes, self._keep_constant = codes, keep_constant
         self._columns: dict[str, list[str]] = {
             "text columns encoded as one column of 0 and 1 for each of their texts": [],
             "columns of two values encoded as 0 and 1": [],
@@ -72,7 +73,8 @@ class _Notes:
     def keep(self, name: str, column: Any, columns: list[np.ndarray]) -> bool:
         """Note what one column of a frame became; return whether it is a feature."""
         categories, binary, incomplete, written, left_out, alike = self._columns.values()
-        if len(columns) == 1 and (not _varies(columns[0]) or _is_row_number(name, columns[0])):
+        is_left_out = not (self._keep_constant or _varies(columns[0])) or _is_row_number(name, columns[0])
+        if len(columns) == 1 and is_left_out:
             left_out.append(repr(name))
             return False
         if len(columns) > 1:

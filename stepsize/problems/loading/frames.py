@@ -80,7 +80,11 @@ def from_frame(
     others = {*targets, *columns_of.values(), *drop}
     features = [column for column in columns if column not in others]
     x, table_columns, feature_notes = read_features(
-        frame[features], place, mark, {columns[number]: text for number, text in codes.items()}
+        frame[features],
+        place,
+        mark,
+        {columns[number]: text for number, text in codes.items()},
+        keep_constant=prepare is False,
     )
     special: dict[str, Any] = {
         role: read_role(role, _role(frame, columns_of, role, value, mark), place)
