@@ -87,7 +87,9 @@ def finish(
 def both_members(executor: Any) -> list[Any]:
     """Return the actors of an executor when there is one on each of the two nodes."""
     pool, crew = executor._pool, executor._pool.crew
+    deadline = time.monotonic() + 120
     while len(crew.present) < 2:
+        assert time.monotonic() < deadline
         crew.recruit(2)
         crew.welcome(pool._wait(crew.arrivals))
     assert len(crew.nodes) == 2
@@ -110,7 +112,6 @@ def training(module: str) -> ss.Training:
 
 def finish_while_a_node_dies(study: Study, executor: Any, nodes: RayNodes) -> tuple[Any, Any, Counter[Any]]:
     """Do what `finish` does, and kill the second node in the middle, while both train."""
-    nodes.start_second_node()
     members, lost = both_members(executor), executor._pool.lost
     killed: list[float] = []
 
