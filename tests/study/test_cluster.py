@@ -271,6 +271,15 @@ def test_an_address_that_cannot_be_used(address: str) -> None:
 
 
 @needs_ray
+def test_that_there_are_no_checkpoints_is_said_once(ray_nodes: RayNodes) -> None:
+    function = ss.Training("tests.support.training_functions:resumes", epochs=4, updates_per_epoch=2)
+    study, messages = make_study(function, TWO, seeds=2), list[str]()
+    with cluster_executor(function, study, ray_nodes.address, messages.append):
+        pass
+    assert messages == ["Checkpoints are not kept on a Ray cluster: a run whose node is lost starts again."]
+
+
+@needs_ray
 def test_an_address_where_nothing_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
