@@ -156,8 +156,8 @@ class Store:
             yield
         except DAMAGED as error:
             raise StoreError(
-                f"store={str(self.path)!r} cannot be used: {first_line(error)}; finished runs are kept: run the "
-                "same command again when this is repaired, or choose another file"
+                f"store={str(self.path)!r} cannot be used: {first_line(error)}; finished runs are kept: run "
+                "the same command again when this is repaired, or choose another file"
             ) from None
 
     def __enter__(self) -> Store:
