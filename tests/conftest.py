@@ -88,12 +88,19 @@ def keras_processes():
 
 
 @pytest.fixture(scope="session")
-def ray_nodes():
-    """Return a Ray cluster of two nodes with one core each, on this machine."""
+def ray_cluster():
+    """Return the Ray cluster of all tests."""
     from tests.support.ray_nodes import RayNodes
 
     with RayNodes() as nodes:
         yield nodes
+
+
+@pytest.fixture
+def ray_nodes(ray_cluster):
+    """Return a Ray cluster of two nodes with one core each, on this machine."""
+    ray_cluster.start_second_node()
+    return ray_cluster
 
 
 @pytest.fixture

@@ -20,14 +20,31 @@ from typing import Any
 
 import numpy as np
 
+from stepsize.errors import first_line
+
 EVERY = 60.0  # seconds of training between two checkpoints of a call
 DIGEST = hashlib.sha256().digest_size
+PROBE = 1 << 20  # bytes that a disk which is not full has room for
 
 
-def not_written(folder: str | Path, error: OSError) -> str:
+def disk_error(folder: Path) -> OSError | None:
+    """Return why a file cannot be written to a folder; None if it can."""
+    try:
+        with (folder / f"probe-{os.getpid()}").open("wb") as file:
+            os.unlink(file.name)
+            file.write(bytes(PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error
+    return None
+
+
+def not_written(folder: str | Path, error: Exception) -> str:
     """Return the message for people that checkpoints cannot be written to a folder."""
+    reason = getattr(error, "strerror", None) or first_line(error)
     return (
-        f"Checkpoints cannot be written to {folder}: {error.strerror or error}. Training continues, but a "
+        f"Checkpoints cannot be written to {folder}: {reason}. Training continues, but a "
         "run that is stopped now starts again from an earlier checkpoint, or from its first epoch. Free some "
         "space or make the folder writable: a checkpoint is tried again every minute."
     )
@@ -75,9 +92,10 @@ class Checkpoint:
                 os.replace(self.path, self.previous)
             os.replace(new, self.path)
         except OSError as error:
+            reason = error if error.strerror else disk_error(self.path.parent) or error  # NumPy's has none
             with suppress(OSError):
                 new.unlink()
-            self.on_message(not_written(self.path.parent, error))
+            self.on_message(not_written(self.path.parent, reason))
 
     def load(self) -> dict[str, np.ndarray] | None:
         """Return the last checkpoint, or the one before if that is damaged; None if there is none."""

@@ -22,18 +22,19 @@ Listener = Callable[[str], None]
 
 
 def once(listen: Listener) -> Listener:
-    """Return a listener that passes on each message once.
+    """Return a listener that passes on each message once, although the reason after its colon may differ.
 
     >>> tell = once(print)
-    >>> tell("The disk is full."), tell("The disk is full.")
-    The disk is full.
-    (None, None)
+    >>> for size in (100, 200):
+    ...     tell(f"A file cannot be written: {size} bytes are left.")
+    A file cannot be written: 100 bytes are left.
     """
-    messages: set[str] = set()
+    subjects: set[str] = set()
 
     def pass_on(message: str) -> None:
-        if message not in messages:
-            messages.add(message)
+        subject = message.partition(": ")[0]
+        if subject not in subjects:
+            subjects.add(subject)
             listen(message)
 
     return pass_on

@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import OutputError, StoreError
+from stepsize.errors import OutputError, StoreError, first_line
 from stepsize.output_files import require_folder
 from stepsize.study.rows import LOOK, RUN, SCHEMA, STUDY, add_checksums, checksum, insertion
 from stepsize.study.saved_study import SavedStudy
@@ -97,7 +97,11 @@ class Store:
                 raise StoreError(
                     f"store={str(path)!r} is not a stepsize store; choose another file"
                 ) from None
-            raise StoreError(f"store={str(path)!r} cannot be written: {error}; choose another file") from None
+            if "malformed" in str(error):
+                raise self.damage(first_line(error)) from None
+            raise StoreError(
+                f"store={str(path)!r} cannot be written: {first_line(error)}; choose another file"
+            ) from None
         except StoreError:
             self._db.close()
             raise
@@ -152,8 +156,8 @@ class Store:
             yield
         except DAMAGED as error:
             raise StoreError(
-                f"store={str(self.path)!r} cannot be used: {error}; finished runs are kept: run the same "
-                "command again when this is repaired, or choose another file"
+                f"store={str(self.path)!r} cannot be used: {first_line(error)}; finished runs are kept: run "
+                "the same command again when this is repaired, or choose another file"
             ) from None
 
     def __enter__(self) -> Store:

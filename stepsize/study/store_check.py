@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from stepsize.errors import StoreError
+from stepsize.errors import StoreError, first_line
 from stepsize.study.rows import LOOK, RUN, STUDY, checksum, insertion, is_look
 from stepsize.study.store import APPLICATION, DAMAGED, FORMAT, Store
 
@@ -166,6 +166,11 @@ def _opened(path: str | Path) -> Iterator[_Source]:
         address = f"{source.absolute().as_uri()}?{'mode=ro' if is_open else 'immutable=1'}"
         database = stack.enter_context(closing(sqlite3.connect(address, uri=True, timeout=30)))
         database.text_factory = partial(str, encoding="utf-8", errors="replace")  # damaged text is read too
+        try:
+            database.execute("SELECT count(*) FROM sqlite_master")
+        except DAMAGED as error:  # the definition of one table, for which SQLite refuses all of them
+            problems.append(first_line(error))
+            database.execute("PRAGMA writable_schema = ON")
         yield _Source(database, version, problems)
 
 

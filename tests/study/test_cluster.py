@@ -87,7 +87,9 @@ def finish(
 def both_members(executor: Any) -> list[Any]:
     """Return the actors of an executor when there is one on each of the two nodes."""
     pool, crew = executor._pool, executor._pool.crew
+    deadline = time.monotonic() + 120
     while len(crew.present) < 2:
+        assert time.monotonic() < deadline
         crew.recruit(2)
         crew.welcome(pool._wait(crew.arrivals))
     assert len(crew.nodes) == 2
@@ -110,7 +112,6 @@ def training(module: str) -> ss.Training:
 
 def finish_while_a_node_dies(study: Study, executor: Any, nodes: RayNodes) -> tuple[Any, Any, Counter[Any]]:
     """Do what `finish` does, and kill the second node in the middle, while both train."""
-    nodes.start_second_node()
     members, lost = both_members(executor), executor._pool.lost
     killed: list[float] = []
 
@@ -267,6 +268,15 @@ def test_an_address_that_cannot_be_used(address: str) -> None:
     with pytest.raises(StudyError, match="address=") as caught:
         ss.compare("iris", TWO, 2, executor="ray", address=address)
     assert "\n" not in str(caught.value)
+
+
+@needs_ray
+def test_that_there_are_no_checkpoints_is_said_once(ray_nodes: RayNodes) -> None:
+    function = ss.Training("tests.support.training_functions:resumes", epochs=4, updates_per_epoch=2)
+    study, messages = make_study(function, TWO, seeds=2), list[str]()
+    with cluster_executor(function, study, ray_nodes.address, messages.append):
+        pass
+    assert messages == ["Checkpoints are not kept on a Ray cluster: a run whose node is lost starts again."]
 
 
 @needs_ray

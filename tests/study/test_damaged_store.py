@@ -9,6 +9,7 @@ from stepsize.errors import StoreError
 from stepsize.problems.problem import problem
 from stepsize.study.runner import run_study
 from stepsize.study.store import Run, Store
+from stepsize.study.store_check import repair_store
 from stepsize.study.study import make_study
 
 
@@ -53,3 +54,16 @@ def test_a_run_that_the_file_does_not_keep_is_an_error(tmp_path):
     database.close()
     with Store(path) as store, pytest.raises(StoreError, match="2 of the runs that were just trained cannot"):
         run_study(study, store, Instant())
+
+
+def test_a_damaged_definition_of_a_table_is_an_error_of_one_line(tmp_path):
+    path = tmp_path / "store.sqlite"
+    with Store(path) as store:
+        store.add("f", [Run("constant(0.1)", 0, 0.1, None, np.ones((4, 1), np.float32))])
+    path.write_bytes(path.read_bytes().replace(b"process TEXT NOT NULL", b"process TEXT NOT `ULL"))
+    with pytest.raises(StoreError, match=r"is damaged: malformed .* repair it with stepsize check") as caught:
+        Store(path)
+    assert "\n" not in str(caught.value)
+    repair_store(path)
+    with Store(path) as store:
+        assert list(store.runs("f")) == [("constant(0.1)", 0)]

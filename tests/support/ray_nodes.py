@@ -16,6 +16,7 @@ from stepsize.study.cluster.connection import ALWAYS, HERE
 
 SETTINGS = {**ALWAYS, **HERE, "RAY_AUTH_MODE": "disabled"}
 NODE = {"num_cpus": 1, "memory": 2 * 2**30, "object_store_memory": 2**27, "node_ip_address": "127.0.0.1"}
+HEAD = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason='Ray is missing: pip install "stepsize[ray]"')
 
@@ -27,7 +28,7 @@ class RayNodes:
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         cluster: Any = import_module("ray.cluster_utils").Cluster
-        self._cluster = cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        self._cluster = cluster(initialize_head=True, head_node_args={**NODE, **HEAD})
         self._second: Any = None
         self.start_second_node()
         self.address: str = self._cluster.address

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stepsize.engine.checkpoints import not_written, warn
+from stepsize.engine.checkpoints import disk_error, not_written, warn
 from stepsize.study.user_functions.training_api import Report
 
 T = TypeVar("T")
 
 EVERY = 60.0  # seconds between two checkpoints of a run
-PROBE = 1 << 20  # bytes that a disk which is not full has room for
 STATE, FILES = "run.json", "files"
 
 
@@ -81,10 +80,10 @@ class RunCheckpoint:
         try:
             self._write(new, folder / f"{self.epoch:08d}", write)
         except Exception as error:  # such as the RuntimeError of torch.save on a full disk
-            reason = error if isinstance(error, OSError) else _disk_error(new)
-            if reason is None:
+            reason = error if getattr(error, "strerror", None) else disk_error(new)
+            if reason is None and not isinstance(error, OSError):
                 raise
-            self._on_message(not_written(folder.parent, reason))
+            self._on_message(not_written(folder.parent, reason or error))
         finally:
             shutil.rmtree(new, ignore_errors=True)
         self._last = time.monotonic()
@@ -102,18 +101,6 @@ class RunCheckpoint:
         os.rename(new, place)
         for old in _generations(place.parent)[2:]:
             shutil.rmtree(old, ignore_errors=True)
-
-
-def _disk_error(folder: Path) -> OSError | None:
-    """Return why nothing can be written to a folder; None if it can."""
-    try:
-        with (folder / "probe").open("wb") as file:
-            file.write(bytes(PROBE))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        return error
-    return None
 
 
 def _generations(folder: Path) -> list[Path]:
