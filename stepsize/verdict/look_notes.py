@@ -28,8 +28,8 @@ def look_notes(answer: Answer, decision: Decision) -> Iterator[str]:
     elif near := _nearly_shown(decision):
         yield (
             f"Not shown, although the interval does not contain 0: {_names(near)}. With "
-            f"{counted(decision.comparisons, 'comparison')}, p (Holm) must be at most {decision.alpha:.2g}; more "
-            "seeds will tell."
+            f"{counted(decision.comparisons, 'comparison')}, p (Holm) must be at most {decision.alpha:.2g}; "
+            "more seeds will tell."
         )
     dropped = [each for each in answer["candidates"] if each["dropped"]]
     if dropped:

@@ -84,7 +84,7 @@ class TestLightning:
         module = Module(EPOCHS * BATCHES, interval="epoch")
         fit(module, tmp_path)
         assert_planned(module.rows, module.scheduler.plan)
-        assert module.scheduler.mismatches == {"update without step": EPOCHS * (BATCHES - 1)}
+        assert module.scheduler.mismatches == {"update without step": (EPOCHS - 1) * (BATCHES - 1)}
 
     def test_a_metric_is_handed_over_by_the_module(self, tmp_path: Any) -> None:
         curve = ss.constant(1e-9) * ss.plateau(factor=0.5, patience=0)  # so small that nothing improves
