@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from stepsize.audit.record import Audit, check_audit
 from stepsize.errors import ScheduleError, StateError, require
 
@@ -77,9 +79,9 @@ def _completed(injected: Any) -> int:
     states: list[Any] = [state for _, state in _parts(injected.inner_state)]
     for state in states:
         if isinstance(state, optax.MultiStepsState):
-            return int(state.gradient_step)
+            return int(np.asarray(state.gradient_step))
         if isinstance(state, optax.ApplyIfFiniteState):
-            return int(injected.count) - int(state.total_notfinite)
+            return int(injected.count) - int(np.asarray(state.total_notfinite))
     return int(injected.count)
 
 
