@@ -39,6 +39,8 @@ def test_a_file_holds_the_same_and_runs(
 ) -> None:
     path = tmp_path / "rates.py"
     args = ["0.5 * cosine(lr)", "--to", "plain", "--updates", "20", "--lr", "0.2", "--output", str(path)]
+    assert call(monkeypatch, *args[:5]) == 2
+    assert "cosine(lr) has a free lr; write its rate, such as --lr 0.1" in capsys.readouterr().err
     assert call(monkeypatch, *args) == 0
     assert capsys.readouterr() == ("", f"Code: {path}\n")
     command = (

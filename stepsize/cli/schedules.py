@@ -16,6 +16,8 @@ from stepsize.output_files import CODE, write_output
 if TYPE_CHECKING:
     from stepsize.schedules import Plan
 
+SHOWN_RATE = 0.1  # of a free lr in a preview
+
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run (default: 50).")]
 Updates = Annotated[
     int | None, typer.Option(min=1, help="Total optimizer updates (use instead of --epochs).")
@@ -23,7 +25,7 @@ Updates = Annotated[
 PerEpoch = Annotated[
     int | None, typer.Option(min=1, help="Optimizer updates per epoch (default with --epochs: 1).")
 ]
-FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr (default: 0.1).")]
+FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr; a preview shows 0.1.")]
 
 
 def preview(
@@ -69,7 +71,10 @@ def export(
 ) -> None:
     """Write a schedule as code for another library; the code does not need stepsize."""
     from stepsize.export import export as code
+    from stepsize.schedules import parse
 
+    if lr is None and parse(spec).knobs:
+        raise ScheduleError(f"{spec} has a free lr; write its rate, such as --lr 0.1")
     (plan,) = _planned([spec], epochs, updates, updates_per_epoch, lr)
     text = code(plan, to, read_optimizer(optimizer))
     if output is None:
@@ -112,7 +117,9 @@ def _planned(
         )
     if lr is not None and not any(each.knobs for each in parsed):
         raise ScheduleError(f"--lr {lr:g} has no effect; write lr in a schedule, such as cosine(lr)")
-    rate = 0.1 if lr is None else lr
+    if lr is None and any(each.knobs for each in parsed):
+        say(f"The free lr is shown as {SHOWN_RATE:g}; --lr sets it.")
+    rate = SHOWN_RATE if lr is None else lr
     if not 0 < rate < float("inf"):
         raise ScheduleError(f"--lr {rate:g} is not allowed; write a finite number above 0")
     return [

@@ -111,6 +111,12 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
         unit = f"one of its {rows} rows"
         if data["kind"] == "multilabel":
             unit = f"one correct answer on its {rows} rows"
+        if "accuracy" not in protocol["metric"]:
+            yield (
+                f"The validation part is small, {counted(rows, 'row')}: differences below "
+                f"{points(100 * step)} do not count."
+            )
+            return
         yield (
             f"The validation part is small: {unit} is worth {points(100 * step)}, so smaller "
             "differences do not count."

@@ -144,7 +144,10 @@ def _rates_as_good(answer: Answer) -> Iterator[str]:
     best = candidate_named(answer["candidates"], name)
     if best["lr_range"] is not None:
         margin = scale_of(answer).step(answer["study"]["protocol"]["margin"])
-        yield f"{name}: every lr from {rate_range(best['lr_range'])} is as good, within {margin}."
+        yield (
+            f"{name}: on the smooth curve, every lr from {rate_range(best['lr_range'])} scores within "
+            f"{margin} of the best."
+        )
 
 
 def _new_rows_notes(answer: Answer) -> Iterator[str]:
