@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from stepsize.audit.record import Audit, check_audit
 from stepsize.errors import ScheduleError, StateError, require
 
@@ -76,12 +74,13 @@ def _completed(injected: Any) -> int:
 
     It counts all calls, also those whose gradients an optimizer inside it accumulates or skips.
     """
-    states: list[Any] = [state for _, state in _parts(injected.inner_state)]
-    for state in states:
+    for _, state in _parts(injected.inner_state):
         if isinstance(state, optax.MultiStepsState):
-            return int(np.asarray(state.gradient_step))
+            made: Any = state.gradient_step
+            return int(made)
         if isinstance(state, optax.ApplyIfFiniteState):
-            return int(injected.count) - int(np.asarray(state.total_notfinite))
+            skipped: Any = state.total_notfinite
+            return int(injected.count) - int(skipped)
     return int(injected.count)
 
 
