@@ -113,7 +113,7 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
             unit = f"one correct answer on its {rows} rows"
         if "accuracy" not in protocol["metric"]:
             yield (
-                f"The validation part is small, {counted(rows, 'row')}: differences below "
+                f"The validation part is small, {counted(rows or 0, 'row')}: differences below "
                 f"{points(100 * step)} do not count."
             )
             return
