@@ -49,7 +49,7 @@ def test_streams_that_are_files_on_a_full_disk():
     """A log that cannot be written does not end a study; an answer that cannot be written is an error."""
     with open("/dev/full", "w") as full:
         done = run("-m", "stepsize", *[word for word in STUDY if word != "-q"], "s.sqlite", stderr=full)
-        assert (done.returncode, json.loads(done.stdout)["cost"]["runs"]) == (0, 40)
+        assert (done.returncode, json.loads(done.stdout)["cost"]["runs"]) == (0, 41)
         shown = run("-m", "stepsize", "preview", "constant(0.1)", stdout=full)
     assert shown.returncode == 1
     assert shown.stderr == (

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stepsize.study.cluster.connection import ALWAYS, HERE
+from stepsize.study.cluster.connection import ALWAYS, HERE, forks_allowed
 
 SETTINGS = {**ALWAYS, **HERE, "RAY_AUTH_MODE": "disabled"}
 NODE = {"num_cpus": 1, "memory": 2 * 2**30, "object_store_memory": 2**27, "node_ip_address": "127.0.0.1"}
@@ -28,7 +28,8 @@ class RayNodes:
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         cluster: Any = import_module("ray.cluster_utils").Cluster
-        self._cluster = cluster(initialize_head=True, head_node_args={**NODE, **HEAD})
+        with forks_allowed():
+            self._cluster = cluster(initialize_head=True, head_node_args={**NODE, **HEAD})
         self._second: Any = None
         self.start_second_node()
         self.address: str = self._cluster.address
@@ -53,7 +54,8 @@ class RayNodes:
     def start_second_node(self) -> None:
         """Start another second node, unless it is there."""
         if self._second is None:
-            self._second = self._cluster.add_node(**NODE)
+            with forks_allowed():
+                self._second = self._cluster.add_node(**NODE)
 
 
 def descendants(pid: int) -> list[int]:

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -72,15 +73,24 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
+@contextmanager
+def forks_allowed() -> Iterator[None]:
+    """Hide the warnings of JAX and Python that a fork may hang: Ray forks only to start programs."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r".*fork\(\)")
+        yield
+
+
 def _start(ray: Any) -> None:
     constants = ray._private.ray_constants
     everywhere = constants.ENABLE_RAY_CLUSTER
     constants.ENABLE_RAY_CLUSTER = False  # read from HERE, but perhaps before that was set
     try:
-        ray.init(
-            address="local", num_cpus=cores(), include_dashboard=False, _node_ip_address="127.0.0.1",
-            logging_level=logging.ERROR, log_to_driver=False,
-        )  # fmt: skip
+        with forks_allowed():
+            ray.init(
+                address="local", num_cpus=cores(), include_dashboard=False, _node_ip_address="127.0.0.1",
+                logging_level=logging.ERROR, log_to_driver=False,
+            )  # fmt: skip
     except Exception as error:
         raise EngineError(f"Ray cannot be started on this machine: {first_line(error)}") from None
     finally:
