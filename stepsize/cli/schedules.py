@@ -38,11 +38,14 @@ def preview(
 ) -> None:
     """Show schedules before training with them: lengths in updates, phases, first and last rates."""
     from stepsize.report import preview as pictures
+    from stepsize.schedules import parse
 
     plans = _planned(specs, epochs, updates, updates_per_epoch, lr)
     if output is not None:
         pictures.draw(plans, output)
         say(f"Picture: {output}")
+    if lr is None and any(parse(spec).knobs for spec in specs):
+        say(f"The free lr is shown as {SHOWN_RATE:g}; --lr sets it.")
     typer.echo(pictures.text(plans, width(), ascii=ascii_only()))
 
 
@@ -117,8 +120,6 @@ def _planned(
         )
     if lr is not None and not any(each.knobs for each in parsed):
         raise ScheduleError(f"--lr {lr:g} has no effect; write lr in a schedule, such as cosine(lr)")
-    if lr is None and any(each.knobs for each in parsed):
-        say(f"The free lr is shown as {SHOWN_RATE:g}; --lr sets it.")
     rate = SHOWN_RATE if lr is None else lr
     if not 0 < rate < float("inf"):
         raise ScheduleError(f"--lr {rate:g} is not allowed; write a finite number above 0")

@@ -70,7 +70,7 @@ def optimizer_code(
     >>> optimizer_code("sgd", {"momentum": 0.8}, "torch", "model.parameters(), lr=BASE_RATE", "keras").call
     'torch.optim.SGD(model.parameters(), lr=BASE_RATE, momentum=0.8)'
     >>> optimizer_code("adam", {"beta_1": 0.95}, "optax", "schedule", "keras").call
-    'optax.adam(schedule, b1=0.95, eps=1e-07)'
+    'optax.adam(schedule, eps=1e-07, b1=0.95)'
     """
     target = LIBRARIES[to]
     library = library or ("torch" if target == "torch" else "keras")

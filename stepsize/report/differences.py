@@ -96,7 +96,7 @@ def _domain(ends: Sequence[Sequence[float]], margin: float) -> tuple[float, floa
     """Return the range to draw: the margin and all intervals, unless a few lie far outside the rest.
 
     >>> _domain([[0.1, -0.2, 0.4]] * 3 + [[-80.0, -81.0, -79.0]], margin=0.5)
-    (-2.1, 0.85)
+    (-2.0825, 0.8325)
     """
     farthest = sorted(max(map(abs, each)) for each in ends)
     reach = max(4 * margin, 3 * farthest[(len(farthest) - 1) * 3 // 4])

@@ -229,7 +229,7 @@ def test_the_command_takes_the_run_in_epochs_or_updates(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], run: str
 ) -> None:
     code, out, err = asked(monkeypatch, capsys, "cosine(lr)", *args)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "The free lr is shown as 0.1; --lr sets it.\n")
     assert out.splitlines()[0] == "cosine(0.1)"
     assert out.splitlines()[1].strip().startswith(run)
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -14,6 +15,14 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
     "--remote-debugging-pipe",
 ]  # fmt: skip
+
+CONNECT = """
+import os, sys
+def start(reads, writes):  # Chromium reads from descriptor 3 and writes to 4
+    os.dup2(reads, 3)
+    os.dup2(writes, 4)
+    os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def _pipe(is_input):
@@ -31,14 +40,10 @@ class Browser:
     def __init__(self, profile):
         ours, theirs = zip(*(_pipe(is_input) for is_input in (True, False)), strict=True)
         self._out, self._in = ours
-
-        def connect():  # Chromium reads from descriptor 3 and writes to 4
-            os.dup2(theirs[0], 3)
-            os.dup2(theirs[1], 4)
-
+        connected = f"{CONNECT}\nstart(*{theirs})"  # in a process of its own: JAX warns where this one forks
         self._process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}"],
-            preexec_fn=connect, pass_fds=(3, 4), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [sys.executable, "-c", connected, CHROMIUM, *FLAGS, f"--user-data-dir={profile}"],
+            pass_fds=theirs, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         for descriptor in theirs:
             os.close(descriptor)
