@@ -15,7 +15,8 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: a second thread only waits
+for library in ("OPENBLAS", "OMP"):  # small matrices: a second thread only waits
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 os.environ["COLUMNS"] = "100"
 
 QUICK = (
