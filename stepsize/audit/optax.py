@@ -76,8 +76,8 @@ def _completed(injected: Any) -> int:
     """
     for _, state in _parts(injected.inner_state):
         if isinstance(state, optax.MultiStepsState):
-            made: Any = state.gradient_step
-            return int(made)
+            updates: Any = state.gradient_step
+            return int(updates)
         if isinstance(state, optax.ApplyIfFiniteState):
             skipped: Any = state.total_notfinite
             return int(injected.count) - int(skipped)

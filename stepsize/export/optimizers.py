@@ -49,7 +49,7 @@ OURS = {
     "batch_size",
     "multipliers",
     "loss_reduction",
-}  # settings of a candidate that are no arguments of an optimizer
+}  # settings of a candidate that are not arguments of an optimizer
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,12 @@ def optimizer_code(
     'torch.optim.SGD(model.parameters(), lr=BASE_RATE, momentum=0.8)'
     >>> optimizer_code("adam", {"beta_1": 0.95}, "optax", "schedule", "keras").call
     'optax.adam(schedule, eps=1e-07, b1=0.95)'
+    >>> optimizer_code("adamw", {"weight_decay": 0.0}, "keras", "learning_rate=schedule").call
+    'keras.optimizers.AdamW(learning_rate=schedule, weight_decay=0)'
     """
     target = LIBRARIES[to]
     library = library or ("torch" if target == "torch" else "keras")
-    values = {key: value for key, value in settings.items() if value not in (None, False)}
+    values = {key: value for key, value in settings.items() if not _is_off(key, value)}
     ours = [_ours(key, values.pop(key)) for key in list(values) if _is_ours(key, values[key])]
     ours += [_clipping(key, values.pop(key), target) for key in CLIPPING if key in values]
     family = name.lower()
@@ -101,6 +103,11 @@ def optimizer_code(
             "and optax do not."
         )
     return OptimizerCode(call, (*ours, *comments))
+
+
+def _is_off(key: str, value: Any) -> bool:
+    """Return whether a setting is off, as it is by default; a 0 may stand for a default that is not."""
+    return value is None or value is False or (key == "momentum" and value == 0)
 
 
 def _is_ours(key: str, value: Any) -> bool:

@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._is_gone = self.close_connection = True
 
     def _message(self) -> Message | None:
-        """Return the message of a request; None if it is none, or not one of the page."""
+        """Return the message of a request; None if it is not one of the page."""
         length = self.headers.get("Content-Length", "")
         token = self.headers.get("X-Stepsize-Token", "")
         if not length.isdecimal() or int(length) > LARGEST:
