@@ -9,7 +9,9 @@ import accelerate
 import pytest
 import skorch
 import torch
-import transformers
+from transformers.trainer import Trainer
+from transformers.trainer_callback import TrainerCallback
+from transformers.training_args import TrainingArguments
 
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
@@ -48,7 +50,7 @@ class Rows(torch.utils.data.Dataset[Any]):
         return {"x": x[index], "labels": y[index]}
 
 
-class Observe(transformers.TrainerCallback):
+class Observe(TrainerCallback):
     """Hand the loss of every evaluation over, which Trainer does for its own classes only."""
 
     def on_evaluate(self, *_: Any, metrics: Any, lr_scheduler: Any, **__: Any) -> None:
@@ -59,7 +61,7 @@ def hugging_face(folder: Any, accumulate: int = 1, curve: Any = CURVE, **options
     model = WithLoss()
     updates = EPOCHS * math.ceil(BATCHES / accumulate)
     optimizer, scheduler, rows = optimizer_and_scheduler(model, updates, curve, strict=True)
-    arguments = transformers.TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=EPOCHS,
         per_device_train_batch_size=SIZE,
@@ -72,7 +74,7 @@ def hugging_face(folder: Any, accumulate: int = 1, curve: Any = CURVE, **options
         dataloader_pin_memory=False,
         **{"save_strategy": "no", **options},
     )
-    trainer = transformers.Trainer(
+    trainer = Trainer(
         model,
         arguments,
         train_dataset=Rows(),

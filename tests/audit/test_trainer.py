@@ -3,7 +3,9 @@
 import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import Trainer
+from transformers.trainer_callback import TrainerCallback
+from transformers.training_args import TrainingArguments
 
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
