@@ -16,7 +16,8 @@ from stepsize.errors import StudyError
 from stepsize.finding import SEEDS, map_rates
 from stepsize.number_format import plain
 from stepsize.problems.problem import Problem
-from stepsize.report import scaling
+from stepsize.report import scaling, scaling_picture
+from stepsize.report.pictures import Picture
 from stepsize.resources import print_message
 from stepsize.scaling.answer import ScalingAnswer, ValueAnswer
 from stepsize.scaling.axes import check_axis, variant
@@ -60,9 +61,16 @@ class ScalingLaw:
             raise StudyError(f"rate({shown(value)}) needs a positive number{below} as {along}")
         return predicted(self._law, along, value, [each["value"] for each in self.answer["values"]])
 
+    def plot(self) -> Picture | None:
+        """Return the picture of the law, which a notebook displays; None if too few values have a rate."""
+        return scaling_picture.scaling_picture(self.answer)
+
     def to_json(self) -> str:
         """Return the answer as one JSON document."""
         return json.dumps(plain(self.answer), indent=1, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        return scaling_picture.fragment(self.answer)
 
     def __repr__(self) -> str:
         return scaling.render(self.answer)

@@ -51,11 +51,14 @@ def test_a_rate_for_another_value(law):
         law.rate(-1)
 
 
-def test_the_command(command):
+def test_the_command(command, tmp_path):
+    picture = tmp_path / "law.svg"
     done = command(
-        "scale", "ionosphere", "--along", "momentum=0.1,0.5,0.9", "--epochs", 5, "--seeds", 2, "-q", "--json"
-    )
+        "scale", "ionosphere", "--along", "momentum=0.1,0.5,0.9", "--epochs", 5, "--seeds", 2, "-q", "--json",
+        "--output", picture
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "1 − momentum" in picture.read_text("utf-8")
     answer = json.loads(done.stdout)
     assert answer["along"] == "momentum"
     assert [rule["name"] for rule in answer["law"]["rules"]] == ["rule of 1 - momentum"]
@@ -63,6 +66,9 @@ def test_the_command(command):
     done = command("scale", "ionosphere", "--along", "momentum=0.1,0.5")
     assert done.returncode == 2
     assert done.stderr == "stepsize: --along {'momentum': [0.1, 0.5]} must have 3 or more different values\n"
+    done = command("scale", "ionosphere", "--along", "momentum=0.1,0.5,0.9", "--output", "law.pdf")
+    assert done.returncode == 2
+    assert "--output law.pdf does not end in .svg or .png" in done.stderr
 
 
 def test_a_problem_is_written_as_for_find():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,6 +59,9 @@ def scale(
     folder: options.Folder = None,
     name: options.Name = None,
     store: options.Store = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File for the picture of the law: .png or .svg.")
+    ] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -69,6 +73,10 @@ def scale(
 
     require("all", "jax", "keras", "scipy", "sklearn")
     values = read_values(along)
+    if output is not None:
+        from stepsize.report.pictures import check_picture
+
+        check_picture("output", output)
     with Engine() as engine:
         from stepsize import scaling_law
         from stepsize.report import scaling
@@ -83,9 +91,14 @@ def scale(
             engine=engine, command=command_text(),
             on_message=lambda message: say(in_options(message, typed_options(scale, sys.argv))),
         )  # fmt: skip
+    picture = None if output is None else result.plot()
     typer.echo(
         result.to_json() if as_json else scaling.render(result.answer, width(), ascii_only()).rstrip("\n")
     )
+    if picture is not None and output is not None:
+        say(f"Picture: {picture.save(output)}")
+    elif output is not None:
+        say("There is no picture: fewer than two values have a rate.")
 
 
 def read_values(text: str) -> dict[str, list[float]]:

@@ -1,24 +1,26 @@
 """Rewriting: the same function with the operations that XLA is slow at in a loop in other forms.
 
-These are convolutions and poolings, and random bits that are used twice. Only the engine's own trace is
-rewritten; Keras and JAX stay as they are. The function is traced, and its operations are carried out again
-one by one, in loops and branches too, with the replacements in the place of the slow ones. It is called after
-differentiation, so gradients are replaced like everything else.
+These are convolutions and poolings, gradients of look-ups, and random bits that are used twice. Only the
+engine's own trace is rewritten; Keras and JAX stay as they are. The function is traced, and its operations
+are carried out again one by one, in loops and branches too, with the replacements in the place of the slow
+ones. It is called after differentiation, so gradients are replaced like everything else.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
+from stepsize.engine.look_ups import combined, row_sum, row_sums_in, whole
 from stepsize.engine.random_bits import MANY, drawn_once
 from stepsize.engine.windows import convolutions, poolings
 
-RANDOM_BITS = "random_bits"
+CALL, RANDOM_BITS = "jit", "random_bits"
 CONVOLUTION, POOLING_GRADIENT = "conv_general_dilated", "select_and_scatter_add"
 WINDOWS = (CONVOLUTION, POOLING_GRADIENT, *poolings.OPERATIONS)
 
@@ -76,22 +78,37 @@ def _is_function(value: Any) -> bool:
 
 
 def _rewritten(closed: ClosedJaxpr) -> ClosedJaxpr:
-    if not slow_operations_in(closed.jaxpr):
+    if not slow_operations_in(closed.jaxpr) and not _looks_up(closed.jaxpr):
         return closed
 
     def replayed(*args: Any) -> list[Any]:
-        return _replay(closed, args)
+        return [whole(each) for each in _replay(closed, args)]
 
     return jax.make_jaxpr(replayed)(*closed.in_avals)
 
 
-def _replay(closed: ClosedJaxpr, args: tuple[Any, ...]) -> list[Any]:
+def _looks_up(jaxpr: Jaxpr) -> bool:
+    """Return whether a function, or one that it calls, makes the gradient of a look-up."""
+    called = (each.jaxpr for equation in jaxpr.eqns for each in _inner(equation))
+    return bool(row_sums_in(jaxpr)) or any(map(_looks_up, called))
+
+
+def _replay(closed: ClosedJaxpr, args: Sequence[Any]) -> list[Any]:
+    """Carry out a function's operations with the replacements; results may be row sums."""
     jaxpr = closed.jaxpr
+    row_sums = row_sums_in(jaxpr)
+    uses = Counter(each for equation in jaxpr.eqns for each in equation.invars if isinstance(each, Var))
+    uses.update(each for each in jaxpr.outvars if isinstance(each, Var))
     known: dict[Any, Any] = dict(zip(jaxpr.constvars, closed.consts, strict=True))
     known.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.eqns:
         operands = [each.val if isinstance(each, Literal) else known[each] for each in equation.invars]
-        known.update(zip(equation.outvars, _results(equation, operands), strict=True))
+        results = [row_sum(equation, operands)] if equation in row_sums else _results(equation, operands)
+        results = [
+            whole(value) if uses[variable] > 1 else value
+            for variable, value in zip(equation.outvars, results, strict=True)
+        ]
+        known.update(zip(equation.outvars, results, strict=True))
     return [each.val if isinstance(each, Literal) else known[each] for each in jaxpr.outvars]
 
 
@@ -103,6 +120,12 @@ def _shape(equation: JaxprEqn) -> tuple[int, ...]:
 
 def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
     name, params = equation.primitive.name, equation.params
+    sum_of_rows = combined(name, operands)
+    if sum_of_rows is not None:
+        return [sum_of_rows]
+    operands = [whole(each) for each in operands]
+    if name == CALL and _looks_up(params["jaxpr"].jaxpr):
+        return _replay(params["jaxpr"], operands)
     if _is_replaced(equation):
         shape = _shape(equation)
         if name == RANDOM_BITS:

@@ -31,6 +31,7 @@ class Frame:
     top: int = 8
     right: int = 8
     bottom: int = 24
+    ticks: Sequence[float] = ()  # numbers at the bottom; round ones if none are given
 
     def at(self, x: float | None, y: float | None) -> tuple[float | None, float | None]:
         """Return where a point lies; a height outside the frame is moved to its edge."""
@@ -61,7 +62,7 @@ class Frame:
             parts.append(svg.tag("path", d=f"M{self.left} {y:.1f}H{self.width - self.right}", class_="grid"))
             text = rate(value) if self.log_y else rounded(value, 5)
             parts.append(svg.tag("text", text, x=self.left - 5, y=y + 4, text_anchor="end", class_="tick"))
-        for value in svg.decades(*self.x) if self.log_x else svg.nice_steps(*self.x):
+        for value in self.ticks or (svg.decades(*self.x) if self.log_x else svg.nice_steps(*self.x)):
             x = self.across(value) or 0.0
             text = rate(value) if self.log_x else rounded(value, 5)
             parts.append(svg.tag("path", d=f"M{x:.1f} {bottom}v4", class_="grid"))

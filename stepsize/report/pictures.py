@@ -42,9 +42,7 @@ class Picture:
         Raises: OutputError for another ending, or a file that stepsize did not write.
         """
         path = Path(path)
-        if path.suffix.lower() not in (".svg", ".png"):
-            raise OutputError(f"path={str(path)!r} does not end in .svg or .png; use for example picture.png")
-        check_output("path", path, PICTURE)
+        check_picture("path", path)
         write_output("path", path, PICTURE, self.png() if path.suffix.lower() == ".png" else self.svg)
         return path
 
@@ -66,6 +64,15 @@ class Picture:
         except MissingExtra:
             return {"image/svg+xml": self.svg, "text/plain": self.words}, {}
         return {**data, "text/plain": self.words}, {"image/png": size}
+
+
+def check_picture(argument: str, path: Path) -> None:
+    """Raise OutputError unless `path` ends in .svg or .png and a picture can be written there."""
+    if path.suffix.lower() not in (".svg", ".png"):
+        raise OutputError(
+            f"{argument}={str(path)!r} does not end in .svg or .png; use for example picture.png"
+        )
+    check_output(argument, path, PICTURE)
 
 
 def png(svg: str) -> bytes:
