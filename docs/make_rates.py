@@ -1,4 +1,4 @@
-"""Write the pictures of rates.md: the map of Ionosphere, and the losses of three rates on Fashion-MNIST.
+"""Write the pictures of rates.md: maps of Ionosphere and Fashion-MNIST, and the law along the batch size.
 
     python docs/make_rates.py [--fashion FOLDER]
 
@@ -89,6 +89,11 @@ def main() -> None:
     (each,), protocol = result.answer["maps"], result.answer["study"]["protocol"]
     write("rates-ionosphere.svg", picture(each, protocol))
     write("losses-ionosphere.svg", panels(each, 4))
+    law = ss.scale("ionosphere", {"batch_size": [8, 16, 32, 64, 128]}, store=":memory:")
+    drawn = law.plot()
+    assert drawn is not None
+    write("scale-ionosphere.svg", drawn.svg)
+    print(law)
     if options.fashion:
         rates = [0.001, 0.01, 0.1]
         result = ss.find(

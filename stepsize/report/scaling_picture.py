@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from stepsize.report import svg
@@ -11,7 +11,9 @@ from stepsize.report.charts import Frame
 from stepsize.report.pictures import Picture
 from stepsize.scaling.answer import ScalingAnswer, ValueAnswer
 from stepsize.scaling.summary import base_of, law_of, rate_text
-from stepsize.stats.power_law import PowerLaw
+
+Law = Callable[[float], tuple[float, tuple[float, float]]]
+"""The rate of a value, with its 95 % interval."""
 
 WIDTH, HEIGHT, LEFT, BOTTOM, RIGHT, TOP = 720, 320, 62, 44, 16, 30
 STYLE = (
@@ -34,20 +36,23 @@ def scaling_picture(answer: ScalingAnswer) -> Picture | None:
     rated = [each for each in answer["values"] if each["rate"] is not None and each["range"] is not None]
     if len(rated) < 2:
         return None
-    law = law_of(along, answer["values"])
+    power_law = law_of(along, answer["values"])
     places = sorted(base_of(along, each["value"]) for each in rated)
     x, y = (places[0] / 1.25, places[-1] * 1.25), _rates(rated)
     frame = Frame(WIDTH, HEIGHT, LEFT, x, y, log_x=True, log_y=True, top=TOP, right=RIGHT, bottom=BOTTOM,
                   ticks=places)  # fmt: skip
     parts = [svg.tag("rect", width=WIDTH, height=HEIGHT, fill="#ffffff")]
-    if law is not None:
-        parts.append(_band(frame, law))
+    if power_law is not None:
+        parts.append(_band(frame, power_law.predict))
     parts.append(frame.axes())
-    if law is not None and answer["law"] is not None:
+    if power_law is not None and answer["law"] is not None:
+        law = power_law.predict
         rules = [(f"rule-{i}", rule) for i, rule in enumerate(answer["law"]["rules"], 1)]
         parts += [_rule(frame, law, rule["exponent"], kind) for kind, rule in rules]
-        parts.append(frame.path(x, [law.predict(end)[0] for end in x], "law"))
-        parts.append(_key([("law", "law, with its 95 % band"), *((kind, rule["name"]) for kind, rule in rules)]))
+        parts.append(frame.path(x, [law(end)[0] for end in x], "law"))
+        parts.append(
+            _key([("law", "law, with its 95 % band"), *((kind, rule["name"]) for kind, rule in rules)])
+        )
     parts += [_point(frame, base_of(along, each["value"]), each) for each in rated]
     name = "1 − momentum" if along == "momentum" else along
     parts.append(svg.tag("text", "lr", x=LEFT - 5, y=18, text_anchor="end", class_="name"))
@@ -81,18 +86,18 @@ def _rates(rated: Sequence[ValueAnswer]) -> tuple[float, float]:
     return min(ends) / 1.5, max(ends) * 1.5
 
 
-def _band(frame: Frame, law: PowerLaw) -> str:
+def _band(frame: Frame, law: Law) -> str:
     first, last = map(math.log10, frame.x)
     steps = [10 ** (first + (last - first) * step / STEPS) for step in range(STEPS + 1)]
-    edges = [[frame.at(place, law.predict(place)[1][side]) for place in steps] for side in (1, 0)]
+    edges = [[frame.at(place, law(place)[1][side]) for place in steps] for side in (1, 0)]
     return svg.tag("path", d=svg.band(*edges), class_="band")  # type: ignore[arg-type]
 
 
-def _rule(frame: Frame, law: PowerLaw, exponent: float, kind: str) -> str:
+def _rule(frame: Frame, law: Law, exponent: float, kind: str) -> str:
     """Return the line of a rule through the middle of the law, as far as it lies in the frame."""
     low, high = frame.x
     middle = math.sqrt(low * high)
-    center = law.predict(middle)[0]
+    center = law(middle)[0]
     inside = sorted(middle * (end / center) ** (1 / exponent) for end in frame.y)
     ends = max(low, inside[0]), min(high, inside[1])
     return frame.path(ends, [center * (end / middle) ** exponent for end in ends], kind)
