@@ -90,7 +90,7 @@ def check_target_texts(texts: Sequence[str], counts: np.ndarray, where: str) -> 
     Whole numbers, at most 20 of them, are classes even with words among them, but not with what stands for
     a missing value.
     """
-    anyway = "; if they are classes nevertheless, use kind='multiclass'"
+    anyway = "; if they are classes after all, use kind='multiclass'"
     example = quantity_texts(texts)
     if example is not None:
         raise ProblemError(

@@ -30,7 +30,7 @@ def check_no_penalties(model: Any) -> None:
         if layer is not model and layer.losses:
             raise ProblemError(
                 f"loss_reduction='sum': layer {layer.name!r} adds a loss of its own, such as a regulariser, "
-                "which is no sum over rows; leave one of the two out"
+                "which is not a sum over rows; leave one of the two out"
             )
 
 

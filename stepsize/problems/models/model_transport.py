@@ -42,7 +42,7 @@ PRIVATE = (
     "kept",
     "notes",
     "metrics",
-)  # keys of a travel form that are no part of its identity
+)  # keys of a travel form that are not part of its identity
 
 FRESH = (
     "every seed draws fresh weights in place of those in the file, unless layers are frozen, pretrained or "
