@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import stepsize as ss
+from stepsize.errors import StudyError
+from stepsize.study.study import make_study
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "adapters.md").read_text(encoding="utf-8")
@@ -80,3 +82,16 @@ def test_the_start_in_pytorch(engine, monkeypatch) -> None:
     made = run(re.findall(r"```python\n(.*?)```", text, re.S))
     assert made["scheduler"].last_epoch == 50
     assert made["result"].answer["cost"]["runs"] > 0
+
+
+EXPERIMENTS = re.findall(r"```python\n(.*?)```", (DOCS / "experiments.md").read_text(encoding="utf-8"), re.S)
+
+
+@pytest.mark.parametrize("block", EXPERIMENTS[1:])
+def test_every_experiment_can_be_planned(block: str) -> None:
+    lists, asked, _ = block.partition("result = ss.compare(problem, schedules)\n")
+    made = run([EXPERIMENTS[0], lists])
+    assert asked
+    make_study(made["problem"], made["schedules"])
+    with pytest.raises(StudyError):
+        make_study(made["problem"], [*made["schedules"], made["schedules"][-1]])

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import stepsize
-from stepsize.cli import live_page, rates, reports, scaling, schedules, stores, studies
+from stepsize.cli import built_in, live_page, rates, reports, scaling, schedules, stores, studies
 from stepsize.cli.help import Command, Group
 from stepsize.cli.messages import in_options, typed_options
 from stepsize.errors import EngineError, StepsizeError
@@ -85,6 +85,7 @@ PANELS = {
         studies.compare: "Compare schedules on many seeds: which can be told apart?",
         rates.find: "Show what every learning rate does to a model.",
         scaling.scale: "Show how the best rate moves with batch size, length or width.",
+        built_in.studies: "List the built-in studies: problems, lessons, and claims to test.",
         live_page.explore: "Drag a schedule in the browser, and watch the verdict of thirty runs.",
     },
     "Use it": {

@@ -38,7 +38,7 @@ def compare(
         typer.Option(
             "--schedule",
             "-s",
-            help="A schedule to compare, such as 'cosine(lr)'; repeatable.",
+            help="A schedule to compare, such as 'cosine(lr)', or the name of a built-in study; repeatable.",
             rich_help_panel=STUDY,
         ),
     ] = None,

@@ -15,7 +15,7 @@ from stepsize.number_format import counted
 from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.problems.problem import Problem
 from stepsize.report.rate_map import optimizer_text
-from stepsize.study.candidates import Candidate, read_candidate
+from stepsize.study.candidates import Candidate, read_candidates
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import PROTOCOL_KEYS
 from stepsize.study.study_files.options import call_text, study_options
@@ -58,7 +58,7 @@ def open_desk(
     session = Session(trainable, trainer, description.get("seeds"), description.get("margin"))
     name = description.get("problem")
     usual = built_in_study(name) if name in BUILT_IN else {}
-    own = [read_candidate(each) for each in {**usual, **description}.get("candidates", ())]
+    own = read_candidates({**usual, **description}.get("candidates", ()))
     shared = {key: value for key, value in options.items() if key not in (*PROTOCOL_KEYS, "seeds")}
 
     def command(chosen: Candidate, baseline: Candidate) -> str:

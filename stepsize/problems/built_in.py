@@ -8,8 +8,10 @@ from importlib import resources
 from typing import Any
 
 BUILT_IN = (
-    "ionosphere", "breast-cancer", "digits", "iris", "wine", "fashion-mnist", "lesson-ionosphere",
-    "lesson-fashion-mnist",
+    "ionosphere", "breast-cancer", "diabetes", "digits", "iris", "wine", "fashion-mnist",
+    "lesson-ionosphere", "lesson-fashion-mnist",
+    "claim-decay", "claim-smaller-steps", "claim-larger-momentum", "claim-exponential",
+    "claim-accuracy", "claim-plateau", "claim-rare-features", "claim-summed-loss",
 )  # fmt: skip
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from stepsize.checks import shown, spell
-from stepsize.errors import ScheduleError, StudyError
-from stepsize.problems.built_in import BUILT_IN, built_in_study
+from stepsize.errors import ScheduleError, StudyError, unknown
+from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name
 from stepsize.schedules import Schedule, from_json, parse
 from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.rates_to_try import first_rates
@@ -163,6 +163,23 @@ def built_in_candidates(problem: str) -> tuple[Candidate, ...]:
     """Return the default candidates of a named problem."""
     study = built_in_study(problem) if problem in BUILT_IN else {}
     return tuple(map(read_candidate, study.get("candidates", DEFAULT)))
+
+
+def read_candidates(entries: Iterable[Any]) -> tuple[Candidate, ...]:
+    """Return the candidates of a list in a study file; the name of a built-in study stands for its own.
+
+    Raises: StudyError for an unknown name, SpecError or ScheduleError for a schedule that cannot be read.
+
+    >>> [each.name for each in read_candidates(["constant(lr)", "lesson-fashion-mnist"])]
+    ['constant(lr)', 'constant(0.1)', 'constant(0.01)', 'constant(0.001)']
+    """
+    candidates = []
+    for entry in entries:
+        name = canonical_name(entry) if isinstance(entry, str) else ""
+        if re.fullmatch(r"[a-z]+(-[a-z]+)+", name) and name not in BUILT_IN:  # no schedule looks like this
+            raise StudyError(unknown("built-in study", entry, BUILT_IN))
+        candidates += built_in_candidates(name) if name in BUILT_IN else [read_candidate(entry)]
+    return tuple(candidates)
 
 
 def read_candidate(entry: Any) -> Candidate:

@@ -20,8 +20,12 @@ from stepsize.problems.loading.column_names import Reference
 from stepsize.problems.loading.fashion_mnist import fashion_mnist
 from stepsize.problems.loading.frames import from_frame
 from stepsize.problems.loading.special_columns import PART_NAMES, Roles
+from stepsize.problems.rare_features import rare_features
 
-SKLEARN_SETS = {"breast-cancer": "breast_cancer", "digits": "digits", "iris": "iris", "wine": "wine"}
+SKLEARN_SETS = {
+    "breast-cancer": "breast_cancer", "diabetes": "diabetes", "digits": "digits", "iris": "iris",
+    "wine": "wine",
+}  # fmt: skip
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 KERAS_SETS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # Keras' module, the kind, the classes
     "mnist": ("mnist", "multiclass", tuple("0123456789")),
@@ -219,13 +223,15 @@ def ionosphere() -> Data:
 
 
 def bundled(name: str) -> Data:
-    """Load one of the sets bundled with scikit-learn: `digits`, `breast-cancer`, `wine` or `iris`."""
+    """Load one of the sets bundled with scikit-learn: those of `SKLEARN_SETS`."""
     require("train", "sklearn")
     from sklearn import datasets
 
-    bunch = getattr(datasets, f"load_{SKLEARN_SETS[name]}")()
+    bunch, source = getattr(datasets, f"load_{SKLEARN_SETS[name]}")(), f"{name}, bundled with scikit-learn"
+    if "target_names" not in bunch:  # a quantity
+        return from_rows(Rows(bunch.data, bunch.target), name=name, source=source)
     labels = np.asarray([str(n) for n in bunch.target_names])[bunch.target]
-    return from_arrays(name, bunch.data, labels, f"{name}, bundled with scikit-learn")
+    return from_arrays(name, bunch.data, labels, source)
 
 
 def keras_set(name: str) -> Data:
@@ -266,6 +272,7 @@ def openml(
 NAMES: dict[str, Callable[[], Data]] = {
     "ionosphere": ionosphere,
     "fashion-mnist": fashion_mnist,
+    "rare-features": rare_features,
     **{name: partial(bundled, name) for name in SKLEARN_SETS},
     **{name: partial(keras_set, name) for name in KERAS_SETS},
 }

@@ -13,7 +13,7 @@ from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, optimizer_settings
 from stepsize.problems.problem import Problem, problem
-from stepsize.study.candidates import DEFAULT, SEEDS, read_candidate
+from stepsize.study.candidates import DEFAULT, SEEDS, read_candidates
 from stepsize.study.more_seeds import read_budget
 from stepsize.study.saved_study import study_id
 from stepsize.study.study import Study, Tuning, make_study, usual_tuning
@@ -102,7 +102,7 @@ def plan_study(description: Description, problem: Trainable, command: str = "") 
     keys = {**defaults, **description}
     count = seeds if isinstance(seeds, int) else len(seeds)
     tuning = _tuning(usual_tuning(problem, count), keys.get("tuning", {}))
-    candidates = [read_candidate(entry) for entry in keys.get("candidates", DEFAULT)]
+    candidates = read_candidates(keys.get("candidates", DEFAULT))
     return make_study(
         problem, candidates, seeds, keys.get("baseline"), command, margin=keys.get("margin"), tuning=tuning,
         budget=_budget(keys.get("until"), keys.get("budget")),
@@ -177,9 +177,10 @@ def _make_training(description: Description) -> Training:
 
 
 def _defaults(description: Description) -> dict[str, Any]:
-    """Return the keys of a built-in study; none for other problems."""
+    """Return the keys of a built-in study, without what it is about; none for other problems."""
     name = description.get("problem")
-    return built_in_study(name) if name in BUILT_IN else {}
+    study = built_in_study(name) if name in BUILT_IN else {}
+    return {key: value for key, value in study.items() if key != "about"}
 
 
 def _split_table(split: Any) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class StudyKeys(TypedDict, total=False):
 
     name: str | None
     """The name of the study, its store and its report."""
+    about: str | None
+    """What the study is about, in one sentence."""
     target: str | int | None
     """The column to predict, by name or number (-1 is the last); several columns are separated by commas."""
     header: bool | None
@@ -66,7 +68,8 @@ class StudyKeys(TypedDict, total=False):
     updates_per_epoch: int | None
     """Optimizer updates of an epoch, for a training function."""
     candidates: Sequence[Any] | None
-    """The schedules, if they are not given as `schedules`; an entry may be a table with settings."""
+    """The schedules, if they are not given as `schedules`; an entry may be a table with settings, or the name
+    of a built-in study, which stands for all candidates of that study."""
     baseline: str | None
     """The name of the candidate that the others are compared with; by default the first `constant`."""
     margin: float | None
@@ -80,6 +83,7 @@ class StudyKeys(TypedDict, total=False):
 
 
 PROTOCOL_KEYS = (
+    "about",
     "candidates",
     "baseline",
     "margin",

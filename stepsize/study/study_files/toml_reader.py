@@ -32,6 +32,7 @@ class StudyFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
     name: str | None = Field(None, examples=['"wine"'])
+    about: str | None = Field(None, examples=['"Is a warmup of any use?"'])
     problem: str | None = Field(None, examples=['"ionosphere"'])
     data: str | None = Field(None, examples=['"table.csv"'])
     target: str | int | None = Field(None, examples=['"kind"'])

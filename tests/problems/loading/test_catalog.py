@@ -44,6 +44,12 @@ def test_bundled_sets(name, rows, classes):
     assert load(name.replace("-", "_")).digest == data.digest
 
 
+def test_a_bundled_set_with_a_quantity():
+    data = bundled("diabetes")
+    assert (data.kind, data.inputs[""].shape, data.prepare) == ("regression", (442, 10), True)
+    np.testing.assert_array_equal(data.y.ravel(), datasets.load_diabetes().target)
+
+
 @pytest.mark.parametrize(
     ("source", "options", "words"),
     [
