@@ -16,6 +16,7 @@ import stepsize as ss
 from stepsize.comparison import stored_result
 from stepsize.errors import OutputError, ProblemError, StudyError
 from stepsize.study.store import Store
+from stepsize.trained_model import TrainedModel
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,56 @@ def test_the_code_has_the_optimizer_that_a_model_is_compiled_with() -> None:
     )
     candidate["settings"] = {"momentum": 0.2}
     assert "momentum=0.2, nesterov=True)" in recipe_of(answer, candidate).code("torch")
+
+
+def test_rows_are_read_as_the_data_were_and_rows_with_gaps_are_refused() -> None:
+    import keras
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (20, 4, 4)).astype(np.uint8)
+    model = keras.Sequential([keras.Input((4, 4)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    problem = ss.Problem("logistic", (images, np.arange(20) % 2), name="images")
+    trained = TrainedModel(model, 0.5, 0, ("0", "1"), np.arange(5), problem)
+    pixels = np.asarray(problem.data.x)
+    np.testing.assert_allclose(trained.probabilities(images), trained.probabilities(pixels), rtol=1e-6)
+    for value in (np.nan, np.inf):
+        pixels[3, 0, 0] = value
+        with pytest.raises(ProblemError, match="x, row 4: a value is missing or not finite"):
+            trained.predict(pixels)
+    whole = replace(trained, problem=ss.Problem("logistic", (images, np.arange(20) % 2), prepare=False))
+    with pytest.raises(ProblemError, match="x, row 1: a value is not a whole number"):
+        whole.predict(images / 255)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("AdamW", {"weight_decay": 0.0}),
+        ("Adadelta", {"rho": 0.9}),
+        ("Lion", {"beta_2": 0.999}),
+        ("Adafactor", {"relative_step": False}),
+        ("Muon", {"momentum": 0.0, "nesterov": False}),
+    ],
+)
+def test_the_code_makes_the_optimizer_that_the_model_is_compiled_with(name, settings):
+    import keras
+
+    from stepsize.report.recipe import recipe_of
+    from tests.support.answers import recorded_answer
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    kind = getattr(keras.optimizers, name)
+    model.compile(kind(0.1, **settings), "mse")
+    protocol = ss.Problem(model, (np.eye(8, 4), np.arange(8) / 7), name="own").facts()["protocol"]
+    answer = recorded_answer()
+    answer["study"]["protocol"].update(
+        optimizer=protocol["optimizer"], compiled_optimizer=protocol["compiled_optimizer"]
+    )
+    names: dict[str, Any] = {}
+    exec(recipe_of(answer, {**answer["candidates"][0], "settings": {}}).code("keras"), names)
+    ours, expected = (each.get_config() for each in (names["optimizer"], kind(0.1, **settings)))
+    others = {"learning_rate": 0, "name": ""}
+    assert ours | others == expected | others
 
 
 def test_what_has_no_data_or_no_model_refuses_to_train(iris: Any) -> None:

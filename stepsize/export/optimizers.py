@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +76,10 @@ def optimizer_code(
     """
     target = LIBRARIES[to]
     library = library or ("torch" if target == "torch" else "keras")
-    values = {key: value for key, value in settings.items() if not _is_off(key, value)}
+    family = name.lower()
+    values = {key: value for key, value in settings.items() if not _is_off(key, value, family)}
     ours = [_ours(key, values.pop(key)) for key in list(values) if _is_ours(key, values[key])]
     ours += [_clipping(key, values.pop(key), target) for key in CLIPPING if key in values]
-    family = name.lower()
     if target == library:
         kind = CALLS[family][target] if family in CALLS else _spelled(name, target)
         return OptimizerCode(_call(kind, start, values), tuple(ours))
@@ -96,18 +96,42 @@ def optimizer_code(
     lacking = [key for key in values if key not in names]
     comments += [f"{key}={_value(values[key])} of the study has no equal argument here." for key in lacking]
     kept = {names[key]: value for key, value in values.items() if key not in lacking}
+    if family == "rmsprop" and (library, target) == ("torch", "optax"):
+        kept["eps_in_sqrt"] = False
     call = _call(CALLS[family][target], start, _betas(kept) if target == "torch" else kept)
-    if given & {"momentum"} and family == "sgd":
-        comments.append(
-            "Where the rate changes, momentum differs a little: Keras keeps past rates in it, and PyTorch "
-            "and optax do not."
-        )
+    comments += _differences(family, given, library, target)
     return OptimizerCode(call, (*ours, *comments))
 
 
-def _is_off(key: str, value: Any) -> bool:
-    """Return whether a setting is off, as it is by default; a 0 may stand for a default that is not."""
-    return value is None or value is False or (key == "momentum" and value == 0)
+def _differences(family: str, given: Collection[str], library: str, target: str) -> list[str]:
+    """Return comments on equal settings that two libraries use in different ways."""
+    comments, both = [], {library, target}
+    if family == "rmsprop" and both == {"keras", "torch"}:
+        comments.append(
+            "Steps differ where gradients are small: Keras adds epsilon under the square root, PyTorch to it."
+        )
+    if family in ("adam", "adamw") and "epsilon" in given and "keras" in both:
+        comments.append(
+            "The first updates differ a little: Keras adds epsilon before it corrects the second moment, and "
+            "PyTorch and optax add it after."
+        )
+    keeps_rates = {"keras"} if family == "sgd" else {"keras", "optax"}
+    if "momentum" in given and family in ("sgd", "rmsprop") and len(both & keeps_rates) == 1:
+        those = "Keras keeps" if family == "sgd" else "Keras and optax keep"
+        others = "PyTorch and optax do" if family == "sgd" else "PyTorch does"
+        comments.append(
+            f"Where the rate changes, momentum differs a little: {those} past rates in it, and {others} not."
+        )
+    return comments
+
+
+def _is_off(key: str, value: Any, family: str) -> bool:
+    """Return whether a setting is off, as it is by default; a 0 may stand for a default that is not.
+
+    Optimizers such as Muon and Adafactor have a momentum or a switch that is on by default.
+    """
+    is_off = value is False or (key == "momentum" and value == 0)
+    return value is None or (family in CALLS and is_off)
 
 
 def _is_ours(key: str, value: Any) -> bool:

@@ -56,18 +56,22 @@ def has_signs(data: Data) -> bool:
 
 def target_notes(data: Data) -> Iterator[str]:
     """Yield how a loss gets classes that are called by other numbers than 0, 1 and so on."""
-    labels = class_labels(data)
     if has_signs(data):
         yield (
             "with one output, its loss gets the classes as -1 and 1, as in its own fit, and the sign of the "
             "output is the answer; a cross-entropy, or a loss of two outputs, gets 0 and 1"
         )
-    elif labels is not None and labels != list(range(len(labels))):
-        names = ", ".join(data.classes[:LISTED]) + (", ..." if len(labels) > LISTED else "")
-        yield (
-            f"its loss gets the classes {names} as the numbers 0 to {len(labels) - 1}, unlike in its own "
-            "fit; if they are quantities, use kind='regression'"
-        )
+    elif numbered := renumbered(data):
+        yield f"{numbered}, unlike in its own fit; if they are quantities, use kind='regression'"
+
+
+def renumbered(data: Data) -> str | None:
+    """Return how a loss gets classes that are called by other numbers than 0, 1 and so on, or None."""
+    labels = class_labels(data)
+    if labels is None or labels == list(range(len(labels))):
+        return None
+    names = ", ".join(data.classes[:LISTED]) + (", ..." if len(labels) > LISTED else "")
+    return f"its loss gets the classes {names} as the numbers 0 to {len(labels) - 1}"
 
 
 def metric_notes(form: Mapping[str, Any], scored_by: Metric) -> Iterator[str]:

@@ -66,10 +66,15 @@ def _fit(x: np.ndarray, missing: bool) -> Prepared:
     return Prepared(row(np.asarray(imputer.statistics_)) if missing else None, row(scaler.mean_), row(scale))
 
 
+def are_divided(data: Data) -> bool:
+    """Return whether an input holds pixels that were divided by 255."""
+    return any(DIVIDED in note for note in data.notes)
+
+
 def is_scaled(data: Data) -> bool:
     """Return whether the model gets other numbers than the source of the data holds."""
     floats = any(array.dtype.kind == "f" for array in data.inputs.values())
-    return (data.prepare and floats) or any(DIVIDED in note for note in data.notes)
+    return (data.prepare and floats) or are_divided(data)
 
 
 def scale_whole_numbers(data: Data) -> Data:
@@ -105,7 +110,7 @@ def scaling_advice(data: Data, scales_target: bool) -> str:
     'to use these rates elsewhere, scale as follows: inputs by StandardScaler(), fitted on the training rows'
     """
     steps = []
-    if any(DIVIDED in note for note in data.notes):
+    if are_divided(data):
         steps.append("pixels by 1/255")
     if preparation_notes(data):
         steps.append(f"inputs by {_pipeline(data)}, fitted on the training rows")

@@ -57,6 +57,12 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
 USUAL = {  # values of Keras' optimizers that need not be told
     "beta_1": 0.9, "beta_2": 0.999, "ema_momentum": 0.99, "epsilon": 1e-7, "momentum": 0.0, "rho": 0.9,
 }  # fmt: skip
+OWN_USUAL: dict[str, dict[str, Any]] = {  # of those whose values are others
+    "adadelta": {"rho": 0.95},
+    "adafactor": {"relative_step": True},
+    "lion": {"beta_2": 0.99},
+    "muon": {"momentum": 0.95, "nesterov": True, "exclude_embeddings": True},
+}
 
 
 def compiled_optimizer(form: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -64,12 +70,15 @@ def compiled_optimizer(form: Mapping[str, Any]) -> dict[str, Any] | None:
 
     >>> compiled_optimizer({"optimizer": ["SGD", {"momentum": 0.8, "nesterov": False, "clipnorm": None}]})
     {'name': 'SGD', 'momentum': 0.8}
+    >>> compiled_optimizer({"optimizer": ["Lion", {"beta_1": 0.9, "beta_2": 0.999}]})
+    {'name': 'Lion', 'beta_2': 0.999}
     """
     name, arguments, *_ = form.get("optimizer") or (None, {})
+    usual = {**USUAL, **OWN_USUAL.get(str(name).lower(), {})}
     told = {
         key: value
         for key, value in arguments.items()
-        if key != "name" and value not in (None, False) and USUAL.get(key) != value
+        if key != "name" and value is not None and usual.get(key, False if value is False else None) != value
     }
     return None if name is None else {"name": name, **told}
 

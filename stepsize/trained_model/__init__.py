@@ -13,6 +13,7 @@ import numpy as np
 from stepsize.checks import shown
 from stepsize.engine.client import Engine
 from stepsize.errors import OutputError, ProblemError, StudyError
+from stepsize.problems.preprocessing import are_divided
 from stepsize.problems.problem import Problem
 from stepsize.study.final_run import WeightTrainer, make_final_run
 from stepsize.study.jobs import Job
@@ -42,9 +43,9 @@ class TrainedModel:
         """Return the class name of each row, or its quantities, or 0 or 1 for each label.
 
         `x` is a pandas frame with the columns of the table; or an array [rows, ...], or several by the names
-        of the inputs, as `problem.data.x` has them.
+        of the inputs, as `problem.data.x` has them. Bytes are taken for pixels where the data held pixels.
 
-        Raises: ProblemError for rows of another shape.
+        Raises: ProblemError for rows of another shape, and for missing values if the model has seen none.
         """
         outputs, kind = self.outputs(x), self.problem.data.kind
         if kind == "regression":
@@ -115,10 +116,24 @@ class TrainedModel:
                     f"x has rows of shape {array.shape[1:]}, but the model was trained on rows of shape "
                     f"{known.shape[1:]}; pass an array [rows, {', '.join(map(str, known.shape[1:]))}]"
                 )
-            whole = known.dtype.kind in "iu"
-            centred = array if whole else array.astype(np.float64) - data.centres.get(name, 0)
-            inputs[name] = centred.astype(np.int32 if whole else np.float32)
+            inputs[name] = self._row_values(name, array, known.dtype.kind in "iu")
         return inputs
+
+    def _row_values(self, name: str, array: np.ndarray, whole: bool) -> np.ndarray:
+        """Return the rows of an input as the training process had them; bytes of pixels are divided."""
+        data = self.problem.data
+        try:
+            values = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ProblemError(f"x holds {array.dtype} values, and the model takes numbers") from None
+        if whole:
+            _check(values == np.floor(values), "is not a whole number, and the model takes whole numbers")
+            return values.astype(np.int32)
+        if array.dtype == np.uint8 and array.ndim > 2 and are_divided(data):
+            values = values / 255
+        known = np.isfinite(values) | (np.isnan(values) & (name in data.missing))
+        _check(known, "is missing or not finite, and the model was trained without such values")
+        return (values - data.centres.get(name, 0)).astype(np.float32)
 
     def _call(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         if self.problem.torch_source is None:
@@ -130,6 +145,13 @@ class TrainedModel:
         from stepsize.trained_model.torch_model import call
 
         return call(self.model, self.problem, inputs)
+
+
+def _check(good: np.ndarray, problem: str) -> None:
+    """Raise ProblemError, with the first row, unless all values [rows, ...] are good."""
+    if not good.all():
+        row = int(good.reshape(len(good), -1).all(axis=1).argmin())
+        raise ProblemError(f"x, row {row + 1}: a value {problem}; correct it, or remove the row")
 
 
 def train_model(

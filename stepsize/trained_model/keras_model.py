@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
+
+import numpy as np
 
 from stepsize.engine.keras.initial_weights import is_generator_state
 from stepsize.errors import require_keras
@@ -16,7 +19,10 @@ def rebuild(problem: Problem, final: FinalRun, seed: int) -> Any:
     require_keras()
     task = final.task
     shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
-    built = build(task.model, task.settings, shape, task.metric)
+    python, numpy = random.getstate(), np.random.get_state()
+    built = build(task.model, task.settings, shape, task.metric)  # seeds both
+    random.setstate(python)
+    np.random.set_state(numpy)
     others = [each for each in built.model.non_trainable_variables if not is_generator_state(each)]
     for variable, value in zip([*built.model.trainable_variables, *others], final.weights, strict=True):
         variable.assign(value)

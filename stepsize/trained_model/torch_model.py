@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from stepsize.problems.problem import Problem
+from stepsize.problems.torch.graph import first_output
 from stepsize.study.final_run import FinalRun
 
 
@@ -61,7 +62,7 @@ def call(model: nn.Module, problem: Problem, inputs: Mapping[str, np.ndarray]) -
         array = inputs[name].reshape(len(inputs[name])) if name in facts.flat else inputs[name]
         tensors.append(torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array))
     with torch.no_grad():
-        outputs = model(*tensors)
+        outputs = first_output(model(*tensors))
     outputs = outputs.reshape(len(outputs), -1)
     if facts.are_logits and problem.data.kind != "regression":
         is_choice = facts.width > 1 and problem.data.kind != "multilabel"

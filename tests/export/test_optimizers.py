@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stepsize.export import export
@@ -113,3 +114,46 @@ def test_plain_python_has_no_optimizer() -> None:
 def test_a_library_gets_its_own_settings_as_they_are() -> None:
     given = optimizer_code("Adafactor", {"relative_step": True}, "keras", "learning_rate=schedule")
     assert given.call == "keras.optimizers.Adafactor(learning_rate=schedule, relative_step=True)"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "to", "words"),
+    [
+        ("Muon", {"momentum": 0.0, "nesterov": False}, "torch", "momentum=0, nesterov=False"),
+        ("Adafactor", {"relative_step": False}, "keras", "relative_step=False"),
+    ],
+)
+def test_a_switch_that_is_on_by_default_is_written_when_it_is_off(name, settings, to, words):
+    call = optimizer_code(name, settings, to, "x", to).call
+    assert call is not None
+    assert call.endswith(f"(x, {words})")
+
+
+@pytest.mark.parametrize(
+    ("library", "to", "words"),
+    [
+        ("torch", "optax", ["Keras and optax keep past rates"]),
+        ("keras", "torch", ["under the square root", "Keras and optax keep past rates"]),
+        ("keras", "optax", []),
+        ("torch", "keras", ["under the square root", "Keras and optax keep past rates"]),
+    ],
+)
+def test_rmsprop_says_what_differs(library, to, words):
+    names = {"rho": 0.9} if library == "keras" else {"alpha": 0.9}
+    code = optimizer_code("rmsprop", {"momentum": 0.5, **names}, to, "x", library)
+    assert [word in text for word, text in zip(words, code.comments, strict=True)] == [True] * len(words)
+
+
+def test_rmsprop_of_pytorch_makes_the_same_steps_in_optax_at_a_constant_rate() -> None:
+    optax, torch = pytest.importorskip("optax"), pytest.importorskip("torch")
+    code = optimizer_code("RMSprop", {"eps": 1e-3, "momentum": 0.5}, "optax", "0.1", "torch")
+    theirs = eval(str(code.call), {"optax": optax})
+    weight = torch.nn.Parameter(torch.ones(1))
+    ours, x = torch.optim.RMSprop([weight], lr=0.1, eps=1e-3, momentum=0.5), np.ones(1, np.float32)
+    state = theirs.init(x)
+    for gradient in (1e-3, -2e-3, 5e-4):
+        weight.grad = torch.full((1,), gradient)
+        ours.step()
+        step, state = theirs.update(np.full(1, gradient, np.float32), state, x)
+        x = x + np.asarray(step)
+    np.testing.assert_allclose(x, weight.detach(), rtol=1e-5)

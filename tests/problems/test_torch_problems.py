@@ -11,14 +11,22 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    RandomSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from stepsize.errors import InputError
-from stepsize.problems.problem import problem
+from stepsize.problems.problem import Problem, problem
 from stepsize.problems.torch.torch_model import TargetForm
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import make_study
 from tests.support.torch_problems import IDS, LABELS, Layer, TwoInputs, X, Y, first_output, mlp, toy
+
+SIGNS = 2 * (Y % 2) - 1
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,10 @@ from tests.support.torch_problems import IDS, LABELS, Layer, TwoInputs, X, Y, fi
         (mlp, (X, F.one_hot(Y, 3).float()), nn.CrossEntropyLoss(), "multiclass", TargetForm(False, (3,))),
         (partial(mlp, 2), (X, LABELS), nn.BCEWithLogitsLoss(), "multilabel", TargetForm(False, (2,))),
         (partial(Layer, first_output), (X, X[:, :1]), nn.MSELoss(), "regression", TargetForm(False, ())),
+        (partial(mlp, 1), (X, SIGNS), nn.SoftMarginLoss(), "binary", TargetForm(False, (1,), signs=True)),
+        (partial(mlp, 1), (X, SIGNS), nn.MSELoss(), "binary", TargetForm(False, (1,), signs=True)),
+        (partial(mlp, 1), (X, SIGNS), nn.BCEWithLogitsLoss(), "binary", TargetForm(False, (1,))),
+        (partial(mlp, 2), (X, SIGNS), nn.CrossEntropyLoss(), "binary", TargetForm(True, ())),
     ],
 )  # fmt: skip
 def test_targets_come_as_the_loss_takes_them(model: Any, data: Any, loss: Any, kind: str, form: Any) -> None:
@@ -75,9 +87,17 @@ def focal(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return -(y.squeeze(1) * (1 - p) ** 2 * p.log() + (1 - y.squeeze(1)) * p**2 * (1 - p).log()).mean()
 
 
+def of_probabilities(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    p = outputs.clamp(1e-6, 1 - 1e-6)
+    return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
+
+
 @pytest.mark.parametrize(
     ("loss", "last", "are_logits"),
     [
+        (lambda outputs, y: F.relu(1 - outputs * (2 * y - 1)).mean(), nn.Identity(), True),
+        (lambda outputs, y: F.softplus(outputs * (1 - 2 * y)).sum(), nn.Identity(), True),
+        (of_probabilities, nn.Sigmoid(), False),
         (nn.BCEWithLogitsLoss(), nn.Identity(), True),
         (focal, nn.Identity(), True),
         (nn.BCELoss(), nn.Sigmoid(), False),
@@ -88,6 +108,32 @@ def test_a_loss_of_logits_is_recognised(loss: Any, last: nn.Module, are_logits: 
     made = toy(lambda: nn.Sequential(nn.Linear(5, 1), last), data=(X, Y % 2), loss=loss)
     assert made.torch_source is not None
     assert made.torch_source.model.are_logits == are_logits
+
+
+def test_logits_of_several_classes_are_recognised_by_shifts() -> None:
+    def own(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (outputs.logsumexp(1) - outputs.gather(1, y[:, None])[:, 0]).mean()
+
+    def squares(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return F.mse_loss(outputs, F.one_hot(y, 3).float())
+
+    sources = [toy(loss=each).torch_source for each in (own, squares)]
+    assert [None if each is None else each.model.are_logits for each in sources] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (SIGNS, "its loss gets the classes as -1 and 1"),
+        (Y % 2 + 1, "its loss gets the classes 1, 2 as the numbers 0 to 1; if they are quantities"),
+        (Y % 2, ""),
+    ],
+)
+def test_a_note_says_how_a_loss_gets_classes_with_other_numbers(labels: torch.Tensor, words: str) -> None:
+    made = toy(partial(mlp, 1), data=(X, labels), loss=nn.SoftMarginLoss())
+    assert made.torch_source is not None
+    notes = [note for note in made.torch_source.notes if note.startswith("its loss gets")]
+    assert [words in note for note in notes] == ([True] if words else [])
 
 
 def test_numbers_of_many_classes_are_classes_and_floats_are_quantities() -> None:
@@ -118,6 +164,35 @@ def test_two_inputs_in_every_form(data: Any) -> None:
     assert (made.torch_source.model.inputs, made.torch_source.model.flat) == (("x", "ids"), ("ids",))
     np.testing.assert_array_equal(made.data.inputs["ids"][:, 0], IDS)
     np.testing.assert_array_equal(made.data.y, Y)
+
+
+class Doubled(TensorDataset):
+    """Tensors with a change of its own to every item."""
+
+    def __getitem__(self, index: Any) -> Any:
+        x, y = super().__getitem__(index)
+        return 2 * x, y
+
+
+@pytest.mark.parametrize("model", [mlp, "mlp(4)"])
+def test_items_of_a_tensor_dataset_come_as_it_returns_them(model: Any) -> None:
+    torch_only = {"loss": nn.CrossEntropyLoss(), "optimizer": torch.optim.SGD} if model is mlp else {}
+    made = Problem(model, Doubled(X, Y), **torch_only)
+    np.testing.assert_array_equal(np.asarray(made.data.x), 2 * X)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sampler": SubsetRandomSampler(range(30))},
+        {"sampler": WeightedRandomSampler([1.0] * 40, 40)},
+        {"sampler": RandomSampler(range(40), num_samples=20)},
+        {"batch_sampler": [[0, 1], [2, 3]]},
+    ],
+)
+def test_a_sampler_that_chooses_rows_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="a study would take every row of its dataset once"):
+        toy(data=DataLoader(TensorDataset(X, Y), **options))
 
 
 def test_parts_keep_their_rows() -> None:

@@ -25,7 +25,7 @@ from stepsize.errors import ProblemError, StudyError
 from stepsize.problems.metrics import metric_of
 from stepsize.problems.models.scorers import Scorer, scorer_of_outputs
 from stepsize.problems.target_encoding import encode
-from stepsize.problems.torch.graph import Graph, Ref
+from stepsize.problems.torch.graph import Graph, Ref, first_output
 from stepsize.problems.torch.optimizer_groups import Group
 from stepsize.problems.torch.torch_model import TorchModel
 from stepsize.schedules import plateau_rule
@@ -69,8 +69,7 @@ class TorchMember:
         """Return the data of the task in the form that model, loss and metric take."""
         task, model = self._task, self.model
         inputs = {name: x.reshape(len(x)) if name in model.flat else x for name, x in task.inputs.items()}
-        y = encode(task.y, task.kind, task.classes, model.width, model.target.numbers)
-        y = y.reshape(len(y), *model.target.shape)
+        y = model.target.of(encode(task.y, task.kind, task.classes, model.width, model.target.numbers))
         if not isinstance(self.scorer, Scorer):
             return Rows(inputs, y, y, None)
         scored = encode(task.y, task.kind, task.classes, model.width, self.scorer.numbers)
@@ -115,7 +114,7 @@ class TorchMember:
         """Return the mean loss and the predictions of a batch, without training."""
         key = jax.random.key(0)
         loss, outputs, _ = self._run(self._graphs.evaluation, state.weights, state.others, shared, batch, key)
-        predicted = jax.tree.leaves(outputs)[0]
+        predicted = first_output(outputs)
         return self._mean(loss, batch), predicted.reshape(len(predicted), -1)
 
     def finished(self, state: State) -> State:

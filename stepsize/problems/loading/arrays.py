@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.number_format import counted
 from stepsize.problems.data import PARTS, Data
 from stepsize.problems.loading.doubtful_numbers import array_notes
 from stepsize.problems.loading.memory import COPIES, check_fits
@@ -141,15 +142,55 @@ def _as_ids(what: str, array: np.ndarray) -> np.ndarray:
 def _join(parts: Mapping[str, Rows]) -> tuple[Rows, np.ndarray]:
     part_of = dict(zip(parts, part_names(list(parts)).tolist(), strict=True))
     names = sorted(parts, key=lambda name: PARTS.index(part_of[name]))
-    pieces = [parts[name] for name in names]
-    first = pieces[0]
-    if isinstance(first.x, Mapping):
-        x: Any = {key: np.concatenate([_array("x", piece.x[key]) for piece in pieces]) for key in first.x}
-    else:
-        x = np.concatenate([_array("x", piece.x) for piece in pieces])
-    y = [_array("y", piece.y) for piece in pieces]
+    pieces = {name: _part(name, parts[name]) for name in names}
+    first = pieces[names[0]]
+    keys = {name: sorted(piece.x) for name, piece in pieces.items()}
+    for name, each in keys.items():
+        if each != keys[names[0]]:
+            raise ProblemError(f"part {name!r} has the inputs {each}, and part {names[0]!r} {keys[names[0]]}")
+    x = {
+        key: _joined(f"x[{key!r}]" if key else "x", {n: p.x[key] for n, p in pieces.items()})
+        for key in first.x
+    }
+    y = _joined("y", {name: piece.y for name, piece in pieces.items()})
     weights = None
-    if all(piece.weights is not None for piece in pieces):
-        weights = np.concatenate([_array("weights", piece.weights) for piece in pieces])
-    part = np.repeat([part_of[name] for name in names], [len(each) for each in y])
-    return Rows(x, np.concatenate(y), weights, first.classes), part
+    if any(piece.weights is not None for piece in pieces.values()):
+        weights = np.concatenate([_weights(piece) for piece in pieces.values()])
+    part = np.repeat([part_of[name] for name in names], [len(piece.y) for piece in pieces.values()])
+    return Rows(x if isinstance(parts[names[0]].x, Mapping) else x[""], y, weights, first.classes), part
+
+
+def _part(name: str, rows: Rows) -> Rows:
+    """Return the rows of a part as arrays, inputs by name; raise ProblemError if they differ in number."""
+    given = rows.x if isinstance(rows.x, Mapping) else {"": rows.x}
+    part = Rows({key: _array("x", each) for key, each in given.items()}, _array("y", rows.y),
+                None if rows.weights is None else _array("weights", rows.weights), rows.classes)  # fmt: skip
+    for what, array in [*(("x", each) for each in part.x.values()), ("weights", part.weights)]:
+        if array is not None and len(array) != len(part.y):
+            raise ProblemError(
+                f"part {name!r}: {what} has {counted(len(array), 'row')} and y has {len(part.y)}"
+            )
+    return part
+
+
+def _weights(part: Rows) -> np.ndarray:
+    """Return the weights of a part, 1 if it has none."""
+    return np.ones(len(part.y)) if part.weights is None else part.weights
+
+
+def _joined(what: str, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the rows of all parts; raise ProblemError for parts of different shapes, or of other numbers."""
+    (name, first), *others = arrays.items()
+    for other, array in others:
+        if array.shape[1:] != first.shape[1:]:
+            raise ProblemError(
+                f"{what} has rows of shape {first.shape[1:]} in part {name!r} and {array.shape[1:]} in part "
+                f"{other!r}; use one shape"
+            )
+        kinds = {"iu" if each.dtype.kind in "iu" else each.dtype.kind for each in (first, array)}
+        if what != "y" and array.ndim > 2 and len(kinds) > 1:
+            raise ProblemError(
+                f"{what} is {first.dtype} in part {name!r} and {array.dtype} in part {other!r}, which may be "
+                "scaled in different ways; scale them alike and convert them to one type"
+            )
+    return np.concatenate(list(arrays.values()))

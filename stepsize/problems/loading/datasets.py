@@ -41,7 +41,8 @@ def from_torch(source: Any) -> Rows:
         raise ProblemError(
             f"{type(source).__name__} has no length; pass a Dataset with __len__, or its arrays as (x, y)"
         )
-    tensors = getattr(source, "tensors", None)
+    plain = sys.modules["torch"].utils.data.TensorDataset.__getitem__
+    tensors = source.tensors if getattr(type(source), "__getitem__", None) is plain else None
     classes = tuple(map(str, getattr(source, "classes", None) or ()))
     if tensors is not None:
         rows = _pair(tuple(np.asarray(each) for each in tensors), type(source).__name__)

@@ -27,7 +27,9 @@ def torch_data(source: Any, forward: Callable[[], Any]) -> tuple[Any, str | None
         return pair, kind_of(pair[1])
     if isinstance(source, Mapping) and source and all(is_dataset(s) or _is_pair(s) for s in source.values()):
         parts = {name: _arrays(each, forward) for name, each in source.items()}
-        return parts, kind_of(np.concatenate([np.asarray(y) for _, y in parts.values()]))
+        targets = [np.asarray(y) for _, y in parts.values()]
+        are_alike = len({each.shape[1:] for each in targets}) == 1
+        return parts, kind_of(np.concatenate(targets)) if are_alike else None
     return source, None
 
 
@@ -99,9 +101,11 @@ def _array(values: Any) -> Any:
 
 def _all_items(source: Any) -> Pair:
     """Return inputs and targets of a dataset, read once; the last part of an item is its target."""
-    from torch.utils.data import DataLoader, IterableDataset, default_collate
+    from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
 
     dataset: Any = source.dataset if isinstance(source, DataLoader) else source
+    if isinstance(source, DataLoader):
+        _check_sampler(source)
     collate = source.collate_fn if isinstance(source, DataLoader) else default_collate
     name = type(dataset).__name__
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
@@ -111,7 +115,8 @@ def _all_items(source: Any) -> Pair:
     try:
         items: Any = (
             dataset.tensors
-            if hasattr(dataset, "tensors") and collate is default_collate
+            if getattr(type(dataset), "__getitem__", None) is TensorDataset.__getitem__
+            and collate is default_collate
             else collate([dataset[i] for i in range(len(dataset))])
         )
     except (RuntimeError, TypeError, ValueError) as error:
@@ -123,3 +128,20 @@ def _all_items(source: Any) -> Pair:
         raise ProblemError(f"{name}: an item must be (x, y), or several inputs and y")
     *inputs, target = items
     return (inputs[0] if len(inputs) == 1 else tuple(inputs)), target
+
+
+def _check_sampler(loader: Any) -> None:
+    """Raise ProblemError for a `DataLoader` that leaves rows out or repeats some: a study takes each once."""
+    from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
+
+    batches = loader.batch_sampler
+    sampler = loader.sampler if batches is None or type(batches) is BatchSampler else batches
+    is_order = type(sampler) is SequentialSampler or (
+        type(sampler) is RandomSampler and not sampler.replacement and len(sampler) == len(loader.dataset)
+    )
+    if not is_order and hasattr(loader.dataset, "__len__"):
+        raise ProblemError(
+            f"the DataLoader draws its rows with {type(sampler).__name__}, and a study would take every row "
+            "of its dataset once; pass torch.utils.data.Subset(dataset, indices) for some of the rows, and "
+            "weights of classes in the loss instead of a weighted sampler"
+        )

@@ -91,3 +91,15 @@ def map_refs(function: Callable[[Ref | DType], Any], value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)([map_refs(function, item) for item in value])
     return value
+
+
+def first_output(outputs: Any) -> Any:
+    """Return the first of a model's outputs, in the order in which it returns them: the one that is judged.
+
+    >>> first_output({"logits": 1.0, "auxiliary": [2.0, 3.0]})
+    1.0
+    """
+    if isinstance(outputs, Mapping | list | tuple):
+        items = outputs.values() if isinstance(outputs, Mapping) else outputs
+        return next((first for first in map(first_output, items) if first is not None), None)
+    return outputs

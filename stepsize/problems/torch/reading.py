@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -16,12 +16,15 @@ from torch import nn
 
 from stepsize.errors import ProblemError, first_line
 from stepsize.problems.data import Data
+from stepsize.problems.model_notes import has_signs, renumbered
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.data import input_names
 from stepsize.problems.torch.export import Training, export_metric, export_model
 from stepsize.problems.torch.factories import Factory
+from stepsize.problems.torch.graph import first_output
 from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
 from stepsize.problems.torch.loss_facts import check_cross_entropy, mismatch_note, takes_logits
+from stepsize.problems.torch.loss_probes import ignores_shifts, is_sum, takes_margins, takes_signs
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
 from stepsize.problems.torch.optimizer_groups import Optimizer
 from stepsize.problems.torch.optimizer_settings import read_optimizer
@@ -48,6 +51,7 @@ class Source:
     settings: Mapping[str, Any]
     example: nn.Module
     model: TorchModel
+    label_note: str | None = None
     _drawn: dict[int, Weights] = field(default_factory=dict, repr=False)
 
     def weights(self, seed: int) -> Weights:
@@ -105,6 +109,8 @@ class Source:
         ]
         if mismatch := mismatch_note(self.model.exported.training):
             notes.insert(0, mismatch)
+        if self.label_note:
+            notes.append(self.label_note)
         if self.factory.note:
             notes.append(self.factory.note)
         if self.model.exported.frozen:
@@ -137,10 +143,10 @@ def read_model(
     check_module(model)
     names = _names(model, data)
     inputs = [_tensor(name in data.flat, _filled(data, name)) for name in names]
-    outputs = _predicted(model, inputs)
-    width = _width(outputs, data)
-    rows = len(inputs[0])
-    target_form, target = _target(model, loss, inputs, outputs, width, data, rows)
+    outputs = _outputs(model, inputs)
+    judged = first_output(outputs)
+    width = _width(judged, data)
+    target_form, target = _target(model, loss, inputs, outputs, width, data)
     exported = export_model(model, loss, inputs, target)
     buffers = {name: buffer.detach().numpy() for name, buffer in model.named_buffers()}
     parameters = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
@@ -154,12 +160,13 @@ def read_model(
         flat=data.flat,
         target=target_form,
         width=width,
-        are_logits=takes_logits(exported.training),
-        sums=_is_sum(model, loss, inputs, target),
-        output_shape=tuple(outputs.shape[1:]),
-        metric=None if metric is None else export_metric(metric, outputs, target),
+        are_logits=takes_logits(exported.training)
+        or _are_unbounded(loss, outputs, target, target_form, width, data),
+        sums=is_sum(loss, copy.deepcopy(model).eval(), inputs, target),
+        output_shape=tuple(judged.shape[1:]),
+        metric=None if metric is None else export_metric(metric, judged, target),
     )
-    return Source(factory, loss, optimizer, settings, model, travelling)
+    return Source(factory, loss, optimizer, settings, model, travelling, _label_note(data, target_form))
 
 
 def _names(model: nn.Module, data: Data) -> tuple[str, ...]:
@@ -188,8 +195,8 @@ def _tensor(is_flat: bool, array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array.copy())
 
 
-def _predicted(model: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
-    """Return the model's first output for a batch."""
+def _outputs(model: nn.Module, inputs: list[torch.Tensor]) -> Any:
+    """Return what the model returns for a batch, whose first tensor has a row for each of the batch."""
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             outputs = copy.deepcopy(model)(*inputs)
@@ -198,24 +205,13 @@ def _predicted(model: nn.Module, inputs: list[torch.Tensor]) -> torch.Tensor:
         raise ProblemError(
             f"the model does not take rows of shape {shapes}: {type(error).__name__}: {first_line(error)}"
         ) from error
-    first = next(_tensors(outputs), None)
-    if first is None or first.ndim == 0 or len(first) != len(inputs[0]):
-        shape = "no tensor" if first is None else f"a tensor {tuple(first.shape)}"
+    first = first_output(outputs)
+    if not isinstance(first, torch.Tensor) or first.ndim == 0 or len(first) != len(inputs[0]):
+        shape = f"a tensor {tuple(first.shape)}" if isinstance(first, torch.Tensor) else "no tensor"
         raise ProblemError(
             f"the model returns {shape} for {len(inputs[0])} rows; its first axis must be the rows"
         )
-    return first
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
+    return outputs
 
 
 def _width(outputs: torch.Tensor, data: Data) -> int:
@@ -232,28 +228,44 @@ def _width(outputs: torch.Tensor, data: Data) -> int:
 
 
 def _target(
-    model: nn.Module,
-    loss: Any,
-    inputs: list[torch.Tensor],
-    outputs: torch.Tensor,
-    width: int,
-    data: Data,
-    rows: int,
+    model: nn.Module, loss: Any, inputs: list[torch.Tensor], outputs: Any, width: int, data: Data
 ) -> tuple[TargetForm, torch.Tensor]:
     """Return the first form of targets that the loss accepts, and an example of it."""
     module = Training(copy.deepcopy(model), copy.deepcopy(loss))
     refusal: ProblemError | None = None
-    y = data.y[:rows].astype(np.float32) if data.kind == "regression" else data.y[:rows]
-    for form in _forms(tuple(outputs.shape[1:]), width, data):
-        encoded = encode(y, data.kind, len(data.classes), width, form.numbers)
-        target = _tensor(False, encoded.reshape(rows, *form.shape))
+    y = data.y[: len(inputs[0])]
+    y = y.astype(np.float32) if data.kind == "regression" else y
+    for form in _forms(tuple(first_output(outputs).shape[1:]), width, data):
+        target = _tensor(False, form.of(encode(y, data.kind, len(data.classes), width, form.numbers)))
         try:
             check_forward(module, (*inputs, target))
-            return form, target
         except ProblemError as error:
             refusal = refusal or error
+            continue
+        if has_signs(data) and width == 1 and takes_signs(loss, outputs, target):
+            return replace(form, signs=True), 2 * target - 1
+        return form, target
     assert refusal is not None
     raise refusal
+
+
+def _are_unbounded(
+    loss: Any, outputs: Any, target: torch.Tensor, form: TargetForm, width: int, data: Data
+) -> bool:
+    """Return whether the loss takes logits or margins, not probabilities, by what it makes of some."""
+    if data.kind == "regression":
+        return False
+    if data.kind == "multilabel" or width == 1:
+        return form.signs or takes_margins(loss, outputs, target, lower=0)
+    return ignores_shifts(loss, outputs, target)
+
+
+def _label_note(data: Data, form: TargetForm) -> str | None:
+    """Return how the loss gets classes that are called by other numbers than 0, 1 and so on, or None."""
+    if form.signs:
+        return "its loss gets the classes as -1 and 1, and the sign of the output is the answer"
+    numbered = renumbered(data)
+    return numbered and f"{numbered}; if they are quantities, pass them as floats"
 
 
 def _forms(shape: tuple[int, ...], width: int, data: Data) -> list[TargetForm]:
@@ -265,15 +277,6 @@ def _forms(shape: tuple[int, ...], width: int, data: Data) -> list[TargetForm]:
         return [alike, TargetForm(False, () if shape else (1,))]
     classes, columns = TargetForm(True, ()), TargetForm(False, (width,))
     return [columns, classes] if data.one_hot else [classes, columns]
-
-
-def _is_sum(model: nn.Module, loss: Any, inputs: list[torch.Tensor], target: torch.Tensor) -> bool:
-    """Return whether the loss of a batch that holds every row twice is twice as large."""
-    model = copy.deepcopy(model).eval()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        once = float(loss(model(*inputs), target))
-        twice = float(loss(model(*(torch.cat([x, x]) for x in inputs)), torch.cat([target, target])))
-    return bool(np.isclose(twice, 2 * once, rtol=1e-3) and not np.isclose(twice, once, rtol=1e-3))
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:

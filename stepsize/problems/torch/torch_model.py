@@ -15,10 +15,23 @@ from stepsize.problems.torch.optimizer_groups import Optimizer
 
 @dataclass(frozen=True)
 class TargetForm:
-    """How a loss takes its targets: class numbers or floats, and the shape of those of a row."""
+    """How a loss takes its targets: class numbers or floats, and the shape of those of a row.
+
+    With `signs`, two classes are -1 and 1 instead of 0 and 1.
+    """
 
     numbers: bool
     shape: tuple[int, ...]
+    signs: bool = False
+
+    def of(self, y: np.ndarray) -> np.ndarray:
+        """Return encoded targets [rows, ...] in this form.
+
+        >>> TargetForm(False, (1,), signs=True).of(np.array([0.0, 1.0])).tolist()
+        [[-1.0], [1.0]]
+        """
+        y = y.reshape(len(y), *self.shape)
+        return 2 * y - 1 if self.signs else y
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +65,8 @@ class TorchModel:
         for graph in (self.exported.training, self.exported.evaluation, self.metric):
             if graph is not None:
                 _add_graph(digest, graph)
-        facts = (self.exported.parameters, self.optimizer, self.inputs, self.flat, self.target, self.sums)
+        facts = (self.exported.parameters, self.optimizer, self.inputs, self.flat, self.target, self.sums,
+                 self.are_logits)  # fmt: skip
         digest.update(repr(facts).encode())
         return digest.hexdigest()[:16]
 

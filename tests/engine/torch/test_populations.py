@@ -235,6 +235,59 @@ def test_a_loss_that_is_a_sum_is_reported_by_row() -> None:
     np.testing.assert_allclose(curves[0].valid_loss, curves[1].valid_loss, rtol=1e-5)
 
 
+class Named(nn.Module):
+    """Two heads by name, in an order that is not that of the alphabet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.main, self.other = nn.Linear(5, 3), nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": self.main(x), "auxiliary": self.other(x)}
+
+
+def of_both(outputs: dict[str, torch.Tensor], y: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(outputs["logits"], y) + outputs["auxiliary"].square().mean()
+
+
+def single() -> nn.Module:
+    return nn.Linear(5, 1)
+
+
+def soft_margin(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return nn.functional.soft_margin_loss(outputs[:, 0], y.reshape(-1))
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "of_class"),
+    [
+        (Named, of_both, lambda outputs: outputs["logits"].argmax(1)),
+        (single, soft_margin, lambda outputs: outputs[:, 0] > 0),
+    ],
+)
+def test_a_run_is_scored_by_the_first_output_as_the_loss_takes_it(model, loss, of_class):
+    torch.manual_seed(1)
+    x, y = torch.randn(ROWS + VALID, 5), torch.arange(ROWS + VALID) % (3 if model is Named else 2)
+    labels = y if model is Named else 2 * y - 1
+    problem = Problem(
+        model, (x, labels), loss=loss, optimizer=torch.optim.SGD, epochs=EPOCHS, batch_size=BATCH
+    )
+    population = make_population(task_of(problem), 1)
+    block = make_block(population.task, SEED, ["constant(0.1)"], initial=problem.initial_weights(SEED))
+    (curves,) = population.train([block])
+    torch.manual_seed(SEED)
+    ours = model()
+    optimizer = torch.optim.SGD(ours.parameters(), lr=0.1)
+    for order in batch_order(np.arange(ROWS), SEED, EPOCHS):
+        for first in range(0, ROWS, BATCH):
+            rows = torch.from_numpy(order[first : first + BATCH]).long()
+            optimizer.zero_grad()
+            loss(ours(x[rows]), labels[rows]).backward()
+            optimizer.step()
+    right = of_class(ours(x[ROWS:])) == y[ROWS:]
+    assert curves.metric[0, -1] == pytest.approx(right.float().mean().item())
+
+
 def words() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(5, 6), nn.ReLU(), Embedded())
 

@@ -38,3 +38,36 @@ def test_targets_of_several_outputs_are_refused(y):
 
 def test_a_list_of_rows_is_one_target():
     assert load((X, [np.array([0.5, 1.0]) * i for i in range(6)])).kind == "regression"
+
+
+IMAGES = np.arange(96, dtype=np.uint8).reshape(6, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ((X[:4], Y[:3]), (X[4:], Y[3:]), "part 'train': x has 4 rows and y has 3"),
+        ((X[:4], Y[:4], WEIGHTS[:3]), (X[4:], Y[4:]), "part 'train': weights has 3 rows and y has 4"),
+        (
+            (X[:4], Y[:4]),
+            (X[4:, :1], Y[4:]),
+            r"rows of shape \(2,\) in part 'train' and \(1,\) in part 'test'",
+        ),
+        ((X[:4], np.eye(2)[Y[:4]]), (X[4:], Y[4:]), r"y has rows of shape \(2,\) in part 'train' and \(\)"),
+        (
+            ({"a": X[:4]}, Y[:4]),
+            ({"a": X[4:], "b": X[4:]}, Y[4:]),
+            r"the inputs \['a', 'b'\], and part 'train'",
+        ),
+        ((IMAGES[:4], Y[:4]), (IMAGES[4:] / 255, Y[4:]), "uint8 in part 'train' and float64 in part 'test'"),
+        ((IMAGES[:4] > 9, Y[:4]), (IMAGES[4:], Y[4:]), "bool in part 'train' and uint8 in part 'test'"),
+    ],
+)
+def test_parts_that_do_not_match_are_refused(train, test, message):
+    with pytest.raises(ProblemError, match=message):
+        load({"train": train, "test": test})
+
+
+def test_weights_of_one_part_are_kept():
+    data = load({"train": (X[:4], Y[:4], WEIGHTS[:4]), "test": (X[4:], Y[4:])})
+    assert data.weights.tolist() == [0, 1, 2, 3, 1, 1]
