@@ -21,6 +21,7 @@ ALLOWED = {
     "audit": {"errors", "checks", "units", "schedules", "adapters"},
     "export": {"errors", "checks", "units", "metric_directions", "schedules"},
     "number_format": set(),
+    "notebook_output": set(),
     "stats": {"errors"},
     "problems": {"errors", "checks", "metric_directions", "number_format", "user_modules"},
     "engine": {"errors", "hangs", "process", "schedules", "problems"},
@@ -36,9 +37,18 @@ ALLOWED = {
     "result": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "report"}
     | {"trained_model"},
     "find_results": {"errors", "number_format", "output_files", "rate_map", "range_test", "report"},
-    "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"},
+    "resources": {
+        "errors",
+        "notebook_output",
+        "number_format",
+        "output_files",
+        "engine",
+        "problems",
+        "study",
+    },
     "comparison": {
         "errors",
+        "notebook_output",
         "number_format",
         "output_files",
         "resources",
@@ -51,7 +61,7 @@ ALLOWED = {
         "result",
     },
     "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
-    | {"number_format", "resources"},
+    | {"notebook_output", "number_format", "resources"},
     "scaling_law": {"errors", "checks", "number_format", "engine", "problems", "study", "stats", "scaling"}
     | {"report", "resources", "finding"},
     "live_page": {"errors", "checks", "units", "number_format", "process", "schedules", "export", "problems"}
