@@ -9,20 +9,16 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ("axe_playwright_python", "axe_core_python")  # the newer axe first
+PACKAGE = "axe_playwright_python"
 SERIOUS = ("serious", "critical")
 
 
 def axe() -> str:
     """Return the script of axe-core, which a package has or the variable AXE_CORE names."""
-    path = os.environ.get("AXE_CORE")
-    for package in PACKAGES:
-        spec = importlib.util.find_spec(package)
-        for folder in (spec.submodule_search_locations or []) if spec else []:
-            path = path or next((str(each) for each in Path(folder).rglob("axe.min.js")), None)
-    if path is None:
-        pytest.skip("axe-core is not installed: pip install axe-core-python, or set AXE_CORE to axe.min.js")
-    return Path(path).read_text("utf-8")
+    path, spec = os.environ.get("AXE_CORE"), importlib.util.find_spec(PACKAGE)
+    if path is None and (spec is None or spec.origin is None):
+        pytest.skip(f"axe-core is not installed: pip install --no-deps {PACKAGE.replace('_', '-')}")
+    return Path(path or Path(spec.origin).with_name("axe.min.js")).read_text("utf-8")
 
 
 def violations(page: Any) -> list[list[str]]:
