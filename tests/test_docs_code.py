@@ -80,3 +80,20 @@ def test_the_start_in_pytorch(engine, monkeypatch) -> None:
     made = run(re.findall(r"```python\n(.*?)```", text, re.S))
     assert made["scheduler"].last_epoch == 50
     assert made["result"].answer["cost"]["runs"] > 0
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["keras", "pytorch"])
+def test_the_models_of_the_readme(engine, monkeypatch, number) -> None:
+    import keras
+    import torch
+    from sklearn.datasets import load_iris
+
+    monkeypatch.setattr("stepsize.comparison.Engine", lambda: nullcontext(engine))
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    block = [each for each in re.findall(r"```python\n(.*?)```", text, re.S) if "make_model" in each][number]
+    block = block.replace(
+        '"constant(lr)", "cosine(lr)"]', '"constant(0.01)", "cosine(0.01)"], seeds=6'
+    )  # quicker
+    x, y = load_iris(return_X_y=True)
+    made = run([block], keras=keras, torch=torch, nn=torch.nn, ss=ss, x=x.astype("float32"), y=y)
+    assert made["result"].verdict["recommended"] in ("constant(0.01)", "cosine(0.01)")
