@@ -86,14 +86,11 @@ def test_the_start_in_pytorch(engine, monkeypatch) -> None:
 def test_the_models_of_the_readme(engine, monkeypatch, number) -> None:
     import keras
     import torch
-    from sklearn.datasets import load_iris
 
     monkeypatch.setattr("stepsize.comparison.Engine", lambda: nullcontext(engine))
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     block = [each for each in re.findall(r"```python\n(.*?)```", text, re.S) if "make_model" in each][number]
-    block = block.replace(
-        '"constant(lr)", "cosine(lr)"]', '"constant(0.01)", "cosine(0.01)"], seeds=6'
-    )  # quicker
-    x, y = load_iris(return_X_y=True)
-    made = run([block], keras=keras, torch=torch, nn=torch.nn, ss=ss, x=x.astype("float32"), y=y)
+    x = np.random.default_rng(0).normal(size=(120, 8)).astype(np.float32)
+    names = {"keras": keras, "torch": torch, "nn": torch.nn, "ss": ss, "x": x, "y": x[:, 0] * x[:, 1]}
+    made = run([block], **names, schedules=["constant(0.01)", "cosine(0.01)"])
     assert made["result"].verdict["recommended"] in ("constant(0.01)", "cosine(0.01)")
