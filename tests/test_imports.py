@@ -14,7 +14,9 @@ ALLOWED = {
     "output_files": {"errors"},
     "hangs": set(),
     "pipes": set(),
-    "process": {"errors", "user_modules", "hangs", "pipes"},
+    "process_group": set(),
+    "process": {"errors", "user_modules", "hangs", "pipes", "process_group"},
+    "cores": set(),
     "schedules": {"errors", "checks", "units", "metric_directions"},
     "dialects": {"errors", "checks", "units", "metric_directions", "schedules"},
     "adapters": {"errors", "checks", "units", "schedules"},
@@ -24,9 +26,9 @@ ALLOWED = {
     "notebook_output": set(),
     "stats": {"errors"},
     "problems": {"errors", "checks", "metric_directions", "number_format", "user_modules"},
-    "engine": {"errors", "hangs", "process", "schedules", "problems"},
+    "engine": {"errors", "cores", "hangs", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "hangs", "process", "schedules", "problems", "engine", "stats"}
-    | {"metric_directions", "output_files", "user_modules"},
+    | {"cores", "metric_directions", "output_files", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
     "rate_map": {"number_format", "stats", "study"},
     "range_test": {"errors", "checks", "number_format"},
@@ -37,15 +39,8 @@ ALLOWED = {
     "result": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "report"}
     | {"trained_model"},
     "find_results": {"errors", "number_format", "output_files", "rate_map", "range_test", "report"},
-    "resources": {
-        "errors",
-        "notebook_output",
-        "number_format",
-        "output_files",
-        "engine",
-        "problems",
-        "study",
-    },
+    "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"}
+    | {"notebook_output"},
     "comparison": {
         "errors",
         "notebook_output",
