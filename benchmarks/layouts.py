@@ -24,13 +24,13 @@ import jax
 import numpy as np
 from machine import machine, versions
 
+from stepsize.cores import cores, second_level_cache
 from stepsize.engine import random_bits
 from stepsize.engine.batch_order import batch_order
 from stepsize.engine.keras.member import KerasMember
 from stepsize.engine.planner import Layout, Machine, Sizes, plan_layout
 from stepsize.engine.population import Population
 from stepsize.engine.task import Block, Task
-from stepsize.process import cores, second_level_cache
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
 
 CORES = cores()

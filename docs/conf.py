@@ -15,9 +15,10 @@ project, author, copyright = "stepsize", "The stepsize authors", "The stepsize a
 version = release = version_of("stepsize")
 REPOSITORY = "https://github.com/stepsize/stepsize"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
 exclude_patterns = ["make_*.py"]
 myst_heading_anchors = 4
+nb_execution_mode = "off"  # scripts/notebooks runs them; they are shown as they are saved
 smartquotes = False  # `--seeds` stays what is typed
 default_role = "code"  # docstrings write `name`, as Markdown does
 autodoc_typehints = "signature"
@@ -33,6 +34,8 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_title = "stepsize"
+html_static_path = ["static"]
+html_css_files = ["notebooks.css"]
 html_theme_options = {
     "source_repository": REPOSITORY,
     "source_branch": "main",
@@ -47,7 +50,8 @@ def setup(app: Sphinx) -> None:
 
 
 def _prepare(app: Sphinx, page: str, source: list[str]) -> None:
-    source[0] = re.sub(r"\]\(\.\./", f"]({REPOSITORY}/blob/main/", source[0])
+    if "/" not in page:
+        source[0] = re.sub(r"\]\(\.\./", f"]({REPOSITORY}/blob/main/", source[0])
     if page == "index":
         source[0] += contents(source[0])
 
@@ -69,6 +73,6 @@ def contents(index: str) -> str:
     """Return a table of contents for each section of the index, with the pages that it links to."""
     lines = []
     for title, section in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", index, re.M | re.S):
-        pages = re.findall(r"\]\(([\w-]+)\.md\)", section)
+        pages = re.findall(r"\]\(([\w/-]+)\.(?:md|ipynb)\)", section)
         lines += ["", "```{toctree}", ":hidden:", f":caption: {title}", "", *pages, "```"]
     return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -12,8 +11,9 @@ from typing import Any, Unpack
 from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import OutputError, StoreError
+from stepsize.notebook_output import progress_stream
 from stepsize.number_format import counted
-from stepsize.output_files import RESOLVED_STUDY, study_of
+from stepsize.output_files import RESOLVED_STUDY, require_folder, study_of
 from stepsize.problems.problem import Problem
 from stepsize.problems.references import references, target_spreads
 from stepsize.report.progress import ProgressLine, describe_cost
@@ -35,6 +35,7 @@ from stepsize.study.executor import Executor
 from stepsize.study.expected_cost import expected_cost
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
+from stepsize.study.population_executor import check_candidates
 from stepsize.study.protocol import finished_runs, rounds
 from stepsize.study.runner import Cost, Progress, run_candidates
 from stepsize.study.saved_study import study_id
@@ -66,7 +67,7 @@ def compare(
     address: str | None = None,
     engine: Trainer | None = None,
     command: str | None = None,
-    on_start: Callable[[Trainable, Study], None] = lambda problem, study: None,
+    on_start: Callable[[Trainable, Study, Trainer | None], None] = lambda problem, study, trainer: None,
     on_message: Callable[[str], None] = print_message,
     **keys: Unpack[StudyKeys],
 ) -> Result:
@@ -89,9 +90,9 @@ def compare(
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
     can be written to a file. With `executor="ray"`, the Ray cluster at `address`, or Ray on this machine,
     trains the runs; see `docs/cluster.md`. Progress goes to standard error unless `quiet`. `engine` is a
-    started `Engine` to use, which saves its start; `command` is the command that the report shows; `on_start`
-    is called with the problem and its study before anything is trained, and `on_message` with every message
-    that is not progress.
+    started `Engine` to use, which saves its start; `command` is the command that the report shows;
+    `on_start` is called with the problem, its study and the engine, if there is one, before anything is
+    trained, and `on_message` with every message that is not progress.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
@@ -119,10 +120,10 @@ def compare(
         if not quiet:
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
-        on_start(trainable, study)
+        on_start(trainable, study, engine)
         study = _with_references(study, trainable)
         file = checked_store(store or default_store(study.name))
-        line = ProgressLine(sys.stderr, quiet)
+        line = ProgressLine(progress_stream(), quiet)
         trains = stack.enter_context(
             open_executor(trainable, study, engine, file, executor, address, line.above(on_message))
         )
@@ -138,6 +139,25 @@ def compare(
         with line:
             result = complete(study, opened, trains, line.show)
         return replace(result, store=kept_store(opened, on_message), problem=trainable)
+
+
+def check_study(
+    problem: Trainable, study: Study, trainer: Trainer | None, store: str | Path | None = None
+) -> None:
+    """Raise what would end a study before its first run; nothing is trained, and no store is made.
+
+    Without a `trainer`, models and optimizers are not looked at.
+
+    Raises: InputError for a store, a model, an optimizer or settings that cannot be used.
+    """
+    file = Path(checked_store(store or default_store(study.name)))
+    if file.exists():
+        with Store(file):
+            pass
+    else:
+        require_folder("store", file)
+    if trainer is not None and isinstance(problem, Problem):
+        check_candidates(trainer, problem, study)
 
 
 def _with_references(study: Study, problem: Trainable) -> Study:

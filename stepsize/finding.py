@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -18,6 +17,7 @@ from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import StudyError
 from stepsize.find_results import RangeTest, RateMap
+from stepsize.notebook_output import progress_stream
 from stepsize.range_test.summary import Shape, summarise_sweeps, sweeps_agree
 from stepsize.range_test.sweeps import HIGHEST as HIGHEST_RATE
 from stepsize.range_test.sweeps import LOWEST as LOWEST_RATE
@@ -133,7 +133,7 @@ def range_test(
     """Return the range test of a step; `find` describes the arguments."""
     rates = ramp_of_rates(lowest, highest, updates, ramp)
     agree = partial(sweeps_agree, rates, shape=ramp)
-    with ProgressLine(sys.stderr, quiet) as line:
+    with ProgressLine(progress_stream(), quiet) as line:
 
         def show(sweep: int, update: int) -> None:
             line.write("", f"sweep {sweep + 1}: {update:,} of {updates:,} updates")
@@ -183,7 +183,7 @@ def map_rates(
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
         file = checked_store(store or default_store(study.name))
-        line = ProgressLine(sys.stderr, quiet)
+        line = ProgressLine(progress_stream(), quiet)
         executor = stack.enter_context(
             open_executor(trainable, study, engine, file, on_message=line.above(on_message))
         )

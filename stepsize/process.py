@@ -3,7 +3,8 @@
 The parent has a `Child` and asks it; the child calls `serve`. An answer is one of four pairs:
 `("progress", value)`, any number of times, then `("answer", value)`, `("refused", error)` for bad input, or
 `("raised", (summary, path))` for any other error, with the path of its traceback. A progress report that is a
-`Notice` is for people.
+`Notice` is for people. If the parent's listener raises `Stop`, the child leaves the request at its next
+report.
 
 A child may run the code of a user, which forks, reads standard input, or starts processes that live on. So
 the pipes of a child have descriptors of their own, which no fork of it can read or keep open; its standard
@@ -32,6 +33,7 @@ from typing import Any, NamedTuple, NoReturn
 from stepsize.errors import EngineError, InputError, MissingExtra, first_line, save_traceback
 from stepsize.hangs import Patience, Silence
 from stepsize.pipes import Reader, Writer
+from stepsize.process_group import end_group
 from stepsize.user_modules import search_path
 
 BROKEN = (EOFError, OSError, pickle.UnpicklingError)
@@ -41,7 +43,6 @@ NESTED = "a training process cannot run a study; write the code that does under 
 
 DEATH_CHECK = 1.0  # seconds between looks at a process that does not answer
 HANG_CHECK = 5.0  # seconds between looks at what it does
-GRACE = 0.5  # seconds that what a child started has to end
 
 FOLDER = str(Path(__file__).parents[1])  # where this package lies
 START = """
@@ -58,6 +59,10 @@ is_child = False  # whether `serve` runs in this process
 
 Progress = Callable[[Any], None]
 """Called with each progress report of a request."""
+
+
+class Stop(Exception):
+    """Raised by a listener to progress, for nobody waits for the answer; the child is sent this class."""
 
 
 class Notice(NamedTuple):
@@ -133,22 +138,29 @@ class Child:
         `patience` learns how long requests like this one take, and decides when the process is hung.
 
         Raises: the error that the child refused the request with, WorkerError for any other error in the
-        child, one of `BROKEN` if the process has died or is hung.
+        child, one of `BROKEN` if the process has died or is hung, `Stop` after the listener has raised it.
         """
-        self._patience = patience or Patience()
+        self._patience, stopped = patience or Patience(), None
         while True:
             began = time.monotonic()
             with self._receiving:
                 kind, value = pickle.load(self._reader)
             self._silence.end()
             self._patience.heard_after(time.monotonic() - began)
+            if stopped is not None and kind != "progress":
+                raise stopped
             if kind == "answer":
                 return value
             if kind == "refused":
                 raise value
             if kind == "raised":
                 raise WorkerError(*value)
-            on_progress(value)
+            try:
+                if stopped is None:
+                    on_progress(value)
+            except Stop as error:
+                stopped = error
+                self.send(Stop)
 
     def ask(
         self,
@@ -199,30 +211,13 @@ class Child:
                     raise EOFError
 
     def _kill(self) -> None:
-        """Kill the process, and end those of its group: once, for later its number may be another's.
-
-        They are asked before they are killed, so that Python's resource tracker can clean up after them.
-        """
+        """Kill the process, and end those of its group: once, for later its number may be another's."""
         if self._killed:
             return
         self._killed = True
         self._process.kill()
         self._process.wait()
-        deadline = time.monotonic() + GRACE
-        alive = self._signal_group(signal.SIGTERM)
-        while alive and time.monotonic() < deadline:
-            time.sleep(0.01)
-            alive = self._signal_group(0)
-        if alive:
-            self._signal_group(signal.SIGKILL)
-
-    def _signal_group(self, number: int) -> bool:
-        """Send a signal to the group of the process; return whether anything is left of it."""
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
+        end_group(self._process.pid)
 
 
 def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = lambda: None) -> NoReturn:
@@ -239,16 +234,25 @@ def serve(answer: Callable[[Any, Progress], Any], prepare: Callable[[], None] = 
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     os.register_at_fork(after_in_child=lambda: _redirect((requests, answers), nothing))
-    waiting = _requests(requests)
+    stopped = threading.Event()
+    waiting = _requests(requests, stopped)
 
     def send(kind: str, value: Any) -> None:
         pickle.dump((kind, value), Writer(answers), protocol=5)
 
+    def report(value: Any) -> None:
+        if stopped.is_set():
+            raise Stop
+        send("progress", value)
+
     prepare()
     while True:
         request = waiting.get()
+        stopped.clear()
         try:
-            send("answer", answer(request, lambda value: send("progress", value)))
+            send("answer", answer(request, report))
+        except Stop:
+            send("answer", None)
         except (InputError, MissingExtra) as error:
             send("refused", error)
         except BaseException as error:  # such as the SystemExit of a user's function
@@ -260,14 +264,21 @@ def _redirect(descriptors: Iterable[int], target: int) -> None:
         os.dup2(target, descriptor)
 
 
-def _requests(descriptor: int) -> queue.SimpleQueue[Any]:
-    """Return the queue of incoming requests; when the parent is gone, this process ends at once."""
+def _requests(descriptor: int, stopped: threading.Event) -> queue.SimpleQueue[Any]:
+    """Return the queue of incoming requests, but for `Stop`, which sets an event.
+
+    When the parent is gone, this process ends at once.
+    """
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def receive() -> None:
         try:
             while True:
-                waiting.put(pickle.load(Reader(descriptor)))
+                request = pickle.load(Reader(descriptor))
+                if request is Stop:
+                    stopped.set()
+                else:
+                    waiting.put(request)
         except BROKEN:
             pass
         except BaseException:
@@ -278,22 +289,3 @@ def _requests(descriptor: int) -> queue.SimpleQueue[Any]:
 
     threading.Thread(target=receive, daemon=True).start()
     return waiting
-
-
-CORES = "STEPSIZE_CORES"  # the variable that limits the cores of a process that shares its machine
-
-
-def cores() -> int:
-    """Return the number of processor cores that this process may use, or what STEPSIZE_CORES limits it to."""
-    if os.environ.get(CORES, "").isdigit():
-        return max(1, int(os.environ[CORES]))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def second_level_cache() -> int:
-    """Return the size of a core's second-level cache in bytes; 1 MiB if the system does not report it."""
-    try:
-        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
-        return int(text.removesuffix("K")) * 1024
-    except (OSError, ValueError):
-        return 1 << 20

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import StoreError, StudyError, unknown
+from stepsize.notebook_output import message_stream
 from stepsize.number_format import counted
 from stepsize.output_files import RESULTS
 from stepsize.problems.problem import Problem
@@ -25,8 +25,8 @@ from stepsize.study.user_functions.training import Training
 
 
 def print_message(message: str) -> None:
-    """Print a message for people on standard error."""
-    print(message, file=sys.stderr)
+    """Print a message for people on standard error, or below the cell of a notebook."""
+    print(message, file=message_stream())
 
 
 def default_store(name: str) -> Path:

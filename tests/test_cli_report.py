@@ -120,6 +120,25 @@ def test_a_dry_run_tells_the_cost_and_trains_nothing(command):
     assert cost["verdict"] == 16 * 30
 
 
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (["--optimizer", "sgdd"], "unknown optimizer 'sgdd'; did you mean 'sgd'?"),
+        (["--optimizer", "sgd(momentum=2)"], "optimizer 'sgd' does not accept {'momentum': 2}"),
+        (["--optimizer", "sgd(momentom=0.5)"], "optimizer 'SGD' does not accept 'momentom'"),
+        (["--store", "absent/runs.sqlite"], "the folder 'absent' does not exist"),
+        (["--store", "text.sqlite"], "is not a stepsize store"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_study_would_refuse(command, words, refusal):
+    Path("text.sqlite").write_text("text " * 100)
+    done = command(*IRIS, *words, "--dry-run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert refusal in done.stderr
+    assert not list(Path("stepsize-results").glob("*.sqlite"))
+    assert command(*IRIS, *words).stderr.splitlines()[-1] == done.stderr.splitlines()[-1]
+
+
 def test_help_is_grouped_and_has_examples(command):
     done = command("compare", "--help")
     titles = re.findall(r"^(\S[^:\n]*):$", done.stdout, re.MULTILINE)

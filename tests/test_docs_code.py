@@ -95,3 +95,17 @@ def test_every_experiment_can_be_planned(block: str) -> None:
     make_study(made["problem"], made["schedules"])
     with pytest.raises(StudyError):
         make_study(made["problem"], [*made["schedules"], made["schedules"][-1]])
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["keras", "pytorch"])
+def test_the_models_of_the_readme(engine, monkeypatch, number) -> None:
+    import keras
+    import torch
+
+    monkeypatch.setattr("stepsize.comparison.Engine", lambda: nullcontext(engine))
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    block = [each for each in re.findall(r"```python\n(.*?)```", text, re.S) if "make_model" in each][number]
+    x = np.random.default_rng(0).normal(size=(120, 8)).astype(np.float32)
+    names = {"keras": keras, "torch": torch, "nn": torch.nn, "ss": ss, "x": x, "y": x[:, 0] * x[:, 1]}
+    made = run([block], **names, schedules=["constant(0.01)", "cosine(0.01)"])
+    assert made["result"].verdict["recommended"] in ("constant(0.01)", "cosine(0.01)")

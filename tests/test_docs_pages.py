@@ -10,7 +10,14 @@ import pytest
 import stepsize as ss
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+DOCS = ROOT / "docs"
+NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(DOCS.glob("*.md")),
+    *NOTEBOOKS,
+    ROOT / "benchmarks" / "README.md",
+]
 
 
 def text_of(page: Path) -> str:
@@ -48,8 +55,8 @@ def test_a_broken_link_is_seen(tmp_path: Path) -> None:
 def test_the_index_has_every_page() -> None:
     index = text_of(ROOT / "docs" / "index.md")
     for page in PAGES:
-        if page.parent.name == "docs" and page.name != "index.md":
-            assert f"({page.name})" in index, page.name
+        if page.is_relative_to(DOCS) and page.name != "index.md":
+            assert f"({page.relative_to(DOCS)})" in index, page.name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

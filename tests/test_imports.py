@@ -14,18 +14,21 @@ ALLOWED = {
     "output_files": {"errors"},
     "hangs": set(),
     "pipes": set(),
-    "process": {"errors", "user_modules", "hangs", "pipes"},
+    "process_group": set(),
+    "process": {"errors", "user_modules", "hangs", "pipes", "process_group"},
+    "cores": set(),
     "schedules": {"errors", "checks", "units", "metric_directions"},
     "dialects": {"errors", "checks", "units", "metric_directions", "schedules"},
     "adapters": {"errors", "checks", "units", "schedules"},
     "audit": {"errors", "checks", "units", "schedules", "adapters"},
     "export": {"errors", "checks", "units", "metric_directions", "schedules"},
     "number_format": set(),
+    "notebook_output": set(),
     "stats": {"errors"},
     "problems": {"errors", "checks", "metric_directions", "number_format", "user_modules"},
-    "engine": {"errors", "hangs", "process", "schedules", "problems"},
+    "engine": {"errors", "cores", "hangs", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "hangs", "process", "schedules", "problems", "engine", "stats"}
-    | {"metric_directions", "output_files", "user_modules"},
+    | {"cores", "metric_directions", "output_files", "user_modules"},
     "verdict": {"number_format", "stats", "study"},
     "rate_map": {"number_format", "stats", "study"},
     "range_test": {"errors", "checks", "number_format"},
@@ -36,9 +39,11 @@ ALLOWED = {
     "result": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "report"}
     | {"trained_model"},
     "find_results": {"errors", "number_format", "output_files", "rate_map", "range_test", "report"},
-    "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"},
+    "resources": {"errors", "number_format", "output_files", "engine", "problems", "study"}
+    | {"notebook_output"},
     "comparison": {
         "errors",
+        "notebook_output",
         "number_format",
         "output_files",
         "resources",
@@ -51,7 +56,7 @@ ALLOWED = {
         "result",
     },
     "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
-    | {"number_format", "resources"},
+    | {"notebook_output", "number_format", "resources"},
     "scaling_law": {"errors", "checks", "number_format", "engine", "problems", "study", "stats", "scaling"}
     | {"report", "resources", "finding"},
     "live_page": {"errors", "checks", "units", "number_format", "process", "schedules", "export", "problems"}

@@ -11,7 +11,7 @@ import pytest
 
 from stepsize.errors import InputError, MissingExtra, StudyError, first_line
 from stepsize.hangs import Patience
-from stepsize.process import BROKEN, Child, WorkerError
+from stepsize.process import BROKEN, Child, Stop, WorkerError
 from stepsize.study.user_functions.training import Training
 
 WORKER = """
@@ -77,6 +77,10 @@ WORKER = """
             end = time.monotonic() + 1
             while time.monotonic() < end:
                 pass
+        if request == "slow":
+            for step in range(1000):
+                progress(step)
+                time.sleep(0.01)
         if request == "files":
             return random.__file__, queue.__file__
         for share in (0.5, 1.0):
@@ -118,6 +122,19 @@ def test_answers_and_progress(child):
     shares = []
     assert child.ask("hello", shares.append) == ("hello", ["ready"])
     assert shares == [0.5, 1.0]
+
+
+def test_a_request_is_left_when_the_listener_stops_it(child):
+    def listen(step):
+        if step == 3:
+            raise Stop
+
+    began = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(Stop):
+            child.ask("slow", listen)
+        assert child.ask("hello") == ("hello", ["ready"])
+    assert time.monotonic() - began < 5  # of 30 seconds
 
 
 def test_errors_arrive_and_the_next_request_is_served(child):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from contextlib import nullcontext
@@ -250,3 +251,24 @@ def test_the_code_of_the_page_about_the_report_runs(
     assert len(blocks) == 2
     assert Path("model.keras").exists()
     assert names["trained"].score == stored_score(iris, iris.verdict["recommended"], 0)
+
+
+@pytest.mark.parametrize(
+    ("versions", "target"),
+    [({"torch": "2.9", "numpy": "2.0"}, "torch"), ({"keras": "3.12"}, "keras"), ({"numpy": "2.0"}, "plain")],
+)
+def test_the_code_of_a_training_function_is_for_the_library_that_it_uses(
+    iris: Any, versions: dict[str, str], target: str
+) -> None:
+    from stepsize.report.recipe import recipe
+
+    answer = copy.deepcopy(iris.answer)
+    answer["data"]["kind"] = None
+    answer["study"]["versions"] = versions
+    answer["study"]["protocol"]["optimizer"] = {"name": "chosen by the function"}
+    found = recipe(answer)
+    assert found.export_words == [
+        "stepsize", "export", '"cosine(0.05)"', "--to", target, "--epochs", "6", "--updates-per-epoch",
+        str(found.updates_per_epoch),
+    ]  # fmt: skip
+    assert "Keep the optimizer of your own code" in found.code("torch")

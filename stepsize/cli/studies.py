@@ -21,6 +21,7 @@ from stepsize.errors import OutputError, require
 from stepsize.output_files import REPORT, RESULTS, check_output, study_of
 
 if TYPE_CHECKING:
+    from stepsize.engine.trainer import Trainer
     from stepsize.result import Result
     from stepsize.study.study import Study
     from stepsize.study.trainable import Trainable
@@ -112,12 +113,13 @@ def compare(
         def page_of(name: str) -> Path:
             return report or RESULTS / f"{name}.html"
 
-        def prepare_report(problem: Trainable, study: Study) -> None:
+        def prepare_report(problem: Trainable, study: Study, trainer: Trainer | None) -> None:
             page = page_of(study.name)
             if store is not None and page.absolute() == store.absolute():
                 raise OutputError(f"report={str(page)!r} is also the store; choose another file")
             check_output("report", page, REPORT)
             if dry_run:
+                comparison.check_study(problem, study, trainer, store)
                 _show_cost(problem, study, as_json)
                 raise typer.Exit
 

@@ -15,13 +15,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, cast
 
+from stepsize.cores import cores, second_level_cache
 from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.compiled_programs import CompiledPrograms
 from stepsize.engine.memory import check_model, fitting_layout
 from stepsize.engine.planner import Layout, Machine, Sizes
 from stepsize.engine.task import Curves, Task
 from stepsize.errors import EngineError, first_line
-from stepsize.process import Notice, Progress, cores, second_level_cache, serve
+from stepsize.process import Notice, Progress, serve
 
 
 def main() -> None:

@@ -73,6 +73,9 @@ def open_desk(
 def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | None = None) -> dict[str, Any]:
     """Return what the page shows first, and what can be chosen on it."""
     problem, protocol = session.problem, session.study.facts["protocol"]
+    settings = settings_of(problem)
+    movable = {each["name"] for each in settings}  # these have sliders, which show their present values
+    optimizer = {key: value for key, value in protocol["optimizer"].items() if key not in movable}
     rate = USUAL_RATES[problem.optimizer_name in ("sgd", None)]
     first, other = _first_two(own, baseline)
     size = f"{protocol['epochs']:,} epochs of {counted(protocol['updates_per_epoch'], 'update')}"
@@ -81,7 +84,7 @@ def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | Non
         "seeds": session.seeds,
         "map_runs": MAP_RUNS,
         "problems": list(dict.fromkeys([session.study.name, *BUILT_IN])),
-        "subtitle": f"{protocol['model']}, {optimizer_text(protocol['optimizer'])}; {size}; "
+        "subtitle": f"{protocol['model']}, {optimizer_text(optimizer)}; {size}; "
         f"{session.seeds} seeds; scored by {protocol['metric']}",
         "rate": rate,
         "chosen": _state(other, rate),
@@ -89,7 +92,7 @@ def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | Non
         "is_open": not own and baseline is None,
         "presets": presets(own),
         "families": list(TEMPLATES),
-        "settings": settings_of(problem),
+        "settings": settings,
         "targets": [{"name": name, "label": label} for name, label in TARGETS.items()],
     }
 

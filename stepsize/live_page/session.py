@@ -16,7 +16,7 @@ from stepsize.errors import StudyError
 from stepsize.finding import map_rates
 from stepsize.live_page.pair import Pair, judge_pair
 from stepsize.problems.problem import Problem
-from stepsize.process import Notice
+from stepsize.process import Notice, Stop
 from stepsize.rate_map.answer import RateMapAnswer
 from stepsize.study.candidates import SEEDS, Candidate
 from stepsize.study.jobs import Job
@@ -32,7 +32,7 @@ MOMENTA = ("momentum", "beta_1")
 SOME = 0.5  # the momentum that a program is compiled with
 
 
-class Superseded(Exception):
+class Superseded(Stop):
     """A newer request has arrived, so nobody waits for this answer any more."""
 
 
@@ -107,7 +107,7 @@ class Session:
     ) -> Scored:
         """Train what is not trained yet of both candidates, and return their comparison.
 
-        Raises: Superseded between two calls of the trainer, once `is_superseded` is true.
+        Raises: Superseded once `is_superseded` is true, at the next progress of the trainer at the latest.
         """
         began, compiled = time.perf_counter(), self._trainer.compile_seconds
         named = [Candidate(each.schedule, each.key(None), **each.settings) for each in (chosen, baseline)]
@@ -167,8 +167,11 @@ class Session:
                 blocks, done = group.blocks(call, layout), len(runs)
 
                 def advance(share: float | Notice, done: int = done, new: int = len(call.jobs)) -> None:
-                    if not isinstance(share, Notice):
-                        on_progress((done + share * new) / len(jobs))
+                    if isinstance(share, Notice):
+                        return
+                    if share < 1 and is_superseded():
+                        raise Superseded
+                    on_progress((done + share * new) / len(jobs))
 
                 began, compiled = time.perf_counter(), self._trainer.compile_seconds
                 curves = self._trainer.train(_key(group), blocks, advance)

@@ -25,7 +25,7 @@ class Recipe:
 
     `settings` are the optimizer's, with its name as `optimizer`, and the `batch_size` if it is known.
     `library`, "keras" or "torch", is the one whose names the settings have. `is_function` says that a
-    training function makes the optimizer itself.
+    training function makes the optimizer itself; its `library` is one that it uses, or "plain".
     """
 
     schedule: Schedule
@@ -93,8 +93,8 @@ class Recipe:
     def export_words(self) -> list[str]:
         """The words of the command that writes the code, in quotes where a shell needs them."""
         to = self.library
-        if self.is_function:
-            to = "plain" if self.schedule.metric_factor is None else "torch"
+        if to == "plain" and self.schedule.metric_factor is not None:
+            to = "torch"
         words = ["stepsize", "export", str(self.schedule), "--to", to]
         words += ["--epochs", str(self.epochs), "--updates-per-epoch", str(self.updates_per_epoch)]
         if self.optimizer is not None:
@@ -149,9 +149,18 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
         settings=settings,
         epochs=protocol["epochs"],
         updates_per_epoch=updates,
-        library="torch" if protocol["model"].endswith(" (PyTorch)") else "keras",
+        library=_library(answer),
         scaled=tuple(data["scaled"]),
         is_function=data["kind"] is None,
+    )
+
+
+def _library(answer: Answer) -> str:
+    """Return the library of a problem's model, or of a training function: one that its module imports."""
+    if answer["data"]["kind"] is not None:
+        return "torch" if answer["study"]["protocol"]["model"].endswith(" (PyTorch)") else "keras"
+    return next(
+        (each for each in ("torch", "keras", "optax") if each in answer["study"]["versions"]), "plain"
     )
 
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+from stepsize.cores import cores
 from stepsize.engine.planner import OVERHEAD, PER_TERM
 from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem
-from stepsize.process import cores
 from stepsize.study.protocol import total_runs
 from stepsize.study.study import Study
 

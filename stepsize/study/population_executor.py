@@ -15,6 +15,7 @@ from stepsize.problems.problem import Problem
 from stepsize.process import Notice, ProcessDied
 from stepsize.study.blocks_ahead import BlocksAhead
 from stepsize.study.executor import Claim, Listener, LostRuns, once, unshared
+from stepsize.study.jobs import Job
 from stepsize.study.population_calls import Call, Group, groups_of
 from stepsize.study.protocol import Round
 from stepsize.study.store import Run, Runs
@@ -156,6 +157,20 @@ def opened_groups(
             apart = replace(stage, jobs=group.jobs)
             opened += opened_groups(open_group, problem, study, apart, shared=False)
     return opened
+
+
+def check_candidates(trainer: Trainer, problem: Problem, study: Study) -> None:
+    """Open a population of every candidate, which trains nothing.
+
+    Raises: InputError for a model, an optimizer or settings that cannot be trained.
+    """
+    rate, seed = study.tuning.rates[0], study.seeds[0]
+    jobs = tuple(Job(each, rate if each.schedule.knobs else None, seed) for each in study.candidates)
+
+    def open_group(group: Group) -> Layout:
+        return trainer.open(f"{group.key}, checked", group.task, group.candidates, group.seeds)
+
+    opened_groups(open_group, problem, study, Round("checking", jobs, judge=True))
 
 
 def _is_finished(call: Call, runs: Runs) -> bool:

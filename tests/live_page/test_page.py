@@ -6,6 +6,7 @@ import pytest
 
 from stepsize.live_page.server import PageServer
 from stepsize.schedules import parse
+from tests.support.axe import SERIOUS, violations
 from tests.support.browser import CHROMIUM, Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
@@ -123,3 +124,14 @@ def test_another_problem_is_opened_and_scored(page):
     )
     page.wait("stepsize.opened.title == 'iris' && stepsize.score && !stepsize.busy.score")
     assert page.run("stepsize.score.word") in ("better", "worse", "equivalent", "not shown")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
+def test_nothing_serious_stands_in_the_way_of_anybody(page, width, dark):
+    page.resize(width, dark=dark)
+    assert [each for each in violations(page) if each[0] in SERIOUS] == []
+
+
+def test_the_accessibility_check_can_fail(page):
+    page.run("document.body.insertAdjacentHTML('beforeend', '<button></button>')")
+    assert "button-name" in {each[1] for each in violations(page)}

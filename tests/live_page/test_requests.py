@@ -20,6 +20,7 @@ def test_the_page_begins_with_a_schedule_and_a_baseline(ask):
     momentum, size = opened["settings"]
     assert (momentum["name"], momentum["usual"]) == ("momentum", 0.8)
     assert (size["usual"], 28 in size["values"]) == (28, True)
+    assert ", sgd; 10 epochs" in opened["subtitle"]  # what a slider shows does not stand there as well
 
 
 def test_a_dragged_handle_changes_the_spec_and_the_curve(ask):

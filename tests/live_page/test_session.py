@@ -93,6 +93,15 @@ def test_an_answer_that_nobody_waits_for_is_dropped(session):
         session.score(Candidate("cosine(0.987)"), Candidate("constant(0.05)"), is_superseded=lambda: True)
 
 
+def test_a_call_in_flight_is_dropped(engine):
+    session = Session(problem("ionosphere", epochs=20_011), engine, 2)  # a prime: progress after every epoch
+    shares, pair = [], (Candidate("cosine(0.1)"), Candidate("constant(0.05)"))
+    with pytest.raises(Superseded):
+        session.score(*pair, is_superseded=lambda: len(shares) > 0, on_progress=shares.append)
+    assert len(shares) == 1
+    assert shares[0] < 0.001  # of some seconds
+
+
 def test_the_seeds_are_fresh_for_compare(engine):
     study = Session(problem("ionosphere", folds=5), engine).study
     assert study.seeds[0] == FIRST_SEED

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import html as escaping
-import importlib.util
 import json
-import os
 import re
-import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +16,12 @@ pytest.importorskip("jinja2")
 
 from stepsize.report import html
 from stepsize.verdict.answer import Answer, Details
+from tests.support.axe import SERIOUS, violations
+from tests.support.browser import CHROMIUM, Browser
 
 Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -44,13 +42,11 @@ PROBE = """<script>addEventListener("load", async () => {
   document.querySelectorAll("details").forEach(each => each.open = true);
   const pictures = [...document.querySelectorAll("svg.large, svg.small")];
   const drawn = pictures.filter(each => each.getBBox().width > 50);
-  const axe = window.axe ? await window.axe.run(document, { resultTypes: ["violations"] }) : null;
   parent.postMessage({
     copied, drawn: drawn.length, pictures: pictures.length,
     status: document.getElementById("status").textContent, width: innerWidth,
     needs: document.documentElement.scrollWidth,
     colour: getComputedStyle(document.body).backgroundColor,
-    violations: axe && axe.violations.map(each => [each.impact, each.id, each.nodes[0].html]),
   }, "*");
 });</script>"""
 
@@ -73,18 +69,6 @@ def browse(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         return {**json.loads(escaping.unescape(found[0])), "console": console}
 
     return open_page
-
-
-def axe() -> str:
-    """Return the script of axe-core, which a package has or the variable AXE_CORE names."""
-    path = os.environ.get("AXE_CORE")
-    for package in ("axe_core_python", "axe_playwright_python", "axe_selenium_python"):
-        spec = importlib.util.find_spec(package)
-        for folder in (spec.submodule_search_locations or []) if spec else []:
-            path = path or next((str(each) for each in Path(folder).rglob("axe.min.js")), None)
-    if path is None:
-        pytest.skip("axe-core is not installed: pip install axe-core-python, or set AXE_CORE to axe.min.js")
-    return Path(path).read_text("utf-8").replace("</script", "<\\/script")
 
 
 def test_a_desktop_copies_code_that_runs(studies: Studies, browse: Callable[..., dict[str, Any]]) -> None:
@@ -123,16 +107,26 @@ def test_the_browser_check_sees_a_broken_page(
     assert any("thisIsNotDefined" in line for line in seen["console"])
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, LIGHT), (390, DARK)])
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine")
+    with Browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
 def test_nothing_serious_stands_in_the_way_of_anybody(
-    studies: Studies, browse: Callable[..., dict[str, Any]], width: int, theme: str
+    studies: Studies, browser: Browser, tmp_path: Path, width: int, dark: bool
 ) -> None:
-    page = html.render(*studies["twelve"]()).replace("</head>", f"<script>{axe()}</script></head>")
-    seen = browse(page, width, theme)
-    assert [each for each in seen["violations"] if each[0] in ("serious", "critical")] == []
+    (tmp_path / "page.html").write_text(html.render(*studies["lesson"]()), "utf-8")
+    browser.open((tmp_path / "page.html").as_uri(), width, dark=dark)
+    browser.wait("document.querySelector('main') && document.readyState == 'complete'")
+    browser.run("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert [each for each in violations(browser) if each[0] in SERIOUS] == []
 
 
-def test_the_accessibility_check_can_fail(studies: Studies, browse: Callable[..., dict[str, Any]]) -> None:
-    page = html.render(*studies["lesson"]()).replace("</head>", f"<script>{axe()}</script></head>")
-    seen = browse(page.replace("</main>", '<img src="data:,"><button></button></main>'), 1440)
-    assert {"image-alt", "button-name"} <= {each[1] for each in seen["violations"]}
+def test_the_accessibility_check_can_fail(browser: Browser) -> None:
+    browser.open("about:blank")
+    browser.run("document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\"><button></button>')")
+    assert {"image-alt", "button-name"} <= {each[1] for each in violations(browser)}

@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from stepsize.process import cores
+from stepsize.cores import cores
 from stepsize.study.store import Store
 
 FUNCTION = """

@@ -19,12 +19,13 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from stepsize.cores import CORES
 from stepsize.engine.client import Engine
 from stepsize.engine.planner import Layout, Machine
 from stepsize.engine.task import Task
 from stepsize.errors import EngineError, InputError, StepsizeError, first_line
 from stepsize.problems.problem import Problem
-from stepsize.process import CORES, Notice
+from stepsize.process import Notice
 from stepsize.study.population_calls import Call, Group
 from stepsize.study.user_functions.executor import FunctionProcess
 from stepsize.study.user_functions.worker import RunRequest

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from stepsize.cores import cores
 from stepsize.errors import EngineError, StudyError, first_line, require
-from stepsize.process import cores
 
 PATIENCE = 5.0  # seconds until an address that does not answer is given up
 ALWAYS = {

@@ -14,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from stepsize.cores import cores
 from stepsize.engine.checkpoints import warn
 from stepsize.errors import EngineError, InputError, require
 from stepsize.hangs import Patience
-from stepsize.process import BROKEN, Child, Notice, ProcessDied, Progress, WorkerError, cores
+from stepsize.process import BROKEN, Child, Notice, ProcessDied, Progress, WorkerError
 from stepsize.study.executor import Claim, Listener, LostRuns, once, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
