@@ -132,10 +132,16 @@ def _copies(data: DataFacts) -> Iterator[str]:
         )
 
 
+def beats_constant(data: DataFacts, protocol: Protocol, best: float) -> bool:
+    """Return whether a mean score is better than a constant answer; true where that is not known."""
+    baseline = data["majority_baseline"]
+    return baseline is None or protocol["metric"] != data["baseline_metric"] or best > baseline
+
+
 def no_better_than_constant(data: DataFacts, protocol: Protocol, best: float) -> str | None:
     """Return a warning if the best mean is no better than a constant answer."""
     baseline = data["majority_baseline"]
-    if baseline is None or protocol["metric"] != data["baseline_metric"] or best > baseline:
+    if baseline is None or beats_constant(data, protocol, best):
         return None
     if data["kind"] == "regression":
         return "No candidate beats always predicting the mean of the training rows (0)."

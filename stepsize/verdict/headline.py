@@ -5,13 +5,15 @@ from __future__ import annotations
 from stepsize.stats import Decision
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.attribution import attribution_of, credit
+from stepsize.verdict.data_notes import beats_constant
 from stepsize.verdict.formatting import candidate_named, full_spec
 
 
 def headline(answer: Answer, decision: Decision) -> str:
     """Return what to use in a plain sentence, as sure as the verdict and no surer.
 
-    "Will do" is said only if every other candidate of the best set is equivalent to the recommended one.
+    "Will do" is said only if every other candidate of the best set is equivalent to the recommended one. If
+    none beats a constant answer, that is what to know first.
     """
     verdict, candidates = answer["verdict"], answer["candidates"]
     name = verdict["recommended"]
@@ -19,6 +21,9 @@ def headline(answer: Answer, decision: Decision) -> str:
         return "Every run diverged; try lower learning rates."
     best = candidate_named(candidates, name)
     use = full_spec(best)
+    means = [each["mean"] for each in candidates if each["mean"] is not None]
+    if not beats_constant(answer["data"], answer["study"]["protocol"], max(means)):
+        return "No candidate beats a constant answer; look at the model and the data first."
     if len(candidates) == 1:
         return f"Use {use}; it was the only candidate."
     if decision.only_one:

@@ -31,7 +31,8 @@ def head(means, spread=0.002, lost=(), settings=None, baseline=0, seeds=SEEDS):
     first = answer["candidates"][0]
     answer["study"]["protocol"]["baseline"] = names[baseline]
     answer["candidates"] = [
-        {**first, "name": name, "spec": f"constant({number})", "settings": dict(settings or {}),
+        {**first, "name": name, "mean": None if number in lost else float(scores[number].mean()),
+         "spec": f"constant({number})", "settings": dict(settings or {}),
          "vs_baseline": None if number == baseline else {
              "verdict": decision.word(name, names[baseline]), "mean": 0.0, "ci95": None, "p": 1.0,
              "p_holm": 1.0, "p_better": 0.5}}
@@ -39,6 +40,14 @@ def head(means, spread=0.002, lost=(), settings=None, baseline=0, seeds=SEEDS):
     ]  # fmt: skip
     answer["verdict"].update(best_set=list(decision.best_set), recommended=decision.recommended)
     return headline(answer, decision)
+
+
+def test_what_learned_nothing_will_not_do():
+    constant = recorded_answer()["data"]["majority_baseline"]
+    assert constant is not None
+    for means in ([constant - 0.1], [constant - 0.1, constant - 0.1], [constant - 0.2, constant - 0.1]):
+        assert head(means) == "No candidate beats a constant answer; look at the model and the data first."
+    assert head([constant - 0.1, constant + 0.1]) == "Use constant(1): it is better than the other candidate."
 
 
 def test_equals_will_do():
