@@ -16,6 +16,7 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.problems.problem import Problem
 from stepsize.report.rate_map import optimizer_text
 from stepsize.study.candidates import Candidate, read_candidate
+from stepsize.study.free_knobs import is_joint
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import PROTOCOL_KEYS
 from stepsize.study.study_files.options import call_text, study_options
@@ -58,7 +59,9 @@ def open_desk(
     session = Session(trainable, trainer, description.get("seeds"), description.get("margin"))
     name = description.get("problem")
     usual = built_in_study(name) if name in BUILT_IN else {}
-    own = [read_candidate(each) for each in {**usual, **description}.get("candidates", ())]
+    every = [read_candidate(each) for each in {**usual, **description}.get("candidates", ())]
+    ranges = description.get("knobs", {})
+    own = [each for each in every if not is_joint(each, ranges)]  # a schedule of the page has numbers
     shared = {key: value for key, value in options.items() if key not in (*PROTOCOL_KEYS, "seeds")}
 
     def command(chosen: Candidate, baseline: Candidate) -> str:

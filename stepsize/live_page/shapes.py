@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.checks import shown
-from stepsize.errors import ScheduleError, unknown
+from stepsize.errors import ScheduleError, SpecError, unknown
 from stepsize.live_page.handles import handles, move, snap
 from stepsize.schedules import Join, Plan, Product, Schedule, parse
 from stepsize.schedules.base import parameters

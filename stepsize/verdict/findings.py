@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
-from stepsize.study.study import FEWEST_HALVED
+from stepsize.study.tuning import FEWEST_HALVED
 from stepsize.verdict import data_notes, references
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import attribution_notes, credit
