@@ -94,6 +94,15 @@ class KnobSearch:
         for values in self._values(runs):
             yield tuple(map(self._at, values))
 
+    def tried(self, runs: Runs) -> dict[str, dict[str, float]]:
+        """Return the values of the knobs of every proposal, by the name of its runs in the store."""
+        names = [axis.name for axis in self.axes]
+        return {
+            self._at(each).key(None): dict(zip(names, each, strict=True))
+            for batch in self._values(runs)
+            for each in batch
+        }
+
     def leading(self, runs: Runs) -> tuple[Candidate, ...]:
         """Return the proposals with the best scores, the best one first; all batches are finished."""
         proposed = {each.key(None): each for batch in self.batches(runs) for each in batch}
@@ -105,12 +114,7 @@ class KnobSearch:
         """Return what the search chose, from the finished runs."""
         seeds = self.budget.more_seeds
         best = max(self.leading(runs), key=lambda each: self._score(each, seeds, runs))  # the first of equals
-        values = next(
-            dict(zip([axis.name for axis in self.axes], each, strict=True))
-            for batch in self._values(runs)
-            for each in batch
-            if self._at(each).key(None) == best.key(None)
-        )
+        values = self.tried(runs)[best.key(None)]
         finished = [score for seed in seeds if (score := runs[Job(best, None, seed).key].score) is not None]
         at_edge = (axis.name for axis in self.axes if axis.range.nearest_end(values[axis.name]) is not None)
         return ChosenKnobs(values, best, float(np.mean(finished)) if finished else None, tuple(at_edge))

@@ -32,15 +32,21 @@ def proposals(axes: tuple[Axis, ...], seed: int, scores: tuple[tuple[float, ...]
     """
     import optuna
 
-    with _quiet(optuna):
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=BATCH)
-        study = optuna.create_study(direction="maximize", sampler=sampler)
+    with quiet(optuna):
+        study = optuna.create_study(direction="maximize", sampler=sampler_of(seed))
         space = {axis.name: distribution(axis) for axis in axes}
         for batch in scores:
             for trial, score in zip([study.ask(space) for _ in batch], batch, strict=True):
                 study.tell(trial, score)
         asked = [study.ask(space).params for _ in range(BATCH)]
     return tuple(tuple(_value(axis, params[axis.name]) for axis in axes) for params in asked)
+
+
+def sampler_of(seed: int) -> Any:
+    """Return the sampler; `benchmarks/knobs.py` compares others."""
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=seed, n_startup_trials=BATCH)
 
 
 def distribution(axis: Axis) -> Any:
@@ -60,7 +66,7 @@ def _value(axis: Axis, proposed: Any) -> float:
 
 
 @contextmanager
-def _quiet(optuna: Any) -> Iterator[None]:
+def quiet(optuna: Any) -> Iterator[None]:
     """Keep Optuna from writing that a study was created."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
