@@ -18,7 +18,7 @@ problem = "iris"
 epochs = 2
 seeds = 6
 candidates = [
-  { schedule = "constant(lr)", name = "rate alone" },
+  { schedule = "constant(lr)", name = "rate alone", batch_size = 16 },
   { schedule = "warmup(w*run) >> cosine(lr, floor=f*lr)", momentum = "m", batch_size = "b", name = "five" },
 ]
 knobs = { w = [0, 0.3], f = [0.001, 1, "log"], m = [0, 0.9], b = [8, 16] }

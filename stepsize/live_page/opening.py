@@ -22,7 +22,7 @@ from stepsize.study.study_files.keys import PROTOCOL_KEYS
 from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.trainable import is_trainable
 
-UNUSED = ("tuning", "until", "budget")  # keys of a study that the page has no use for
+UNUSED = ("tuning", "knobs", "until", "budget")  # keys of a study that the page has no use for
 TARGETS = {"keras": "Keras", "torch": "PyTorch", "optax": "optax", "transformers": "transformers"}
 USUAL_RATES = {True: 0.1, False: 0.001}  # of SGD, and of other optimizers
 MAP_RUNS = 280  # about: a map has 14 rates and 20 seeds
@@ -69,7 +69,9 @@ def open_desk(
         pair = {"candidates": [baseline, chosen], "baseline": baseline.name}
         return typed or call_text(problem, {**shared, **pair})
 
-    first = opening(session, own, {**usual, **description}.get("baseline"))
+    baseline = {**usual, **description}.get("baseline")
+    is_left_out = baseline in {each.name for each in every} - {each.name for each in own}
+    first = opening(session, own, None if is_left_out else baseline)
     return Desk(session, first, command)
 
 

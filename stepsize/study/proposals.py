@@ -30,6 +30,7 @@ def proposals(axes: tuple[Axis, ...], seed: int, scores: tuple[tuple[float, ...]
     batch stays away from what is being tried. The first batch is random. The whole course of the sampler is
     repeated from the scores, so the same scores give the same proposals.
     """
+    require_optuna()  # a stored study may be judged where it is not installed
     import optuna
 
     with quiet(optuna):
