@@ -120,7 +120,7 @@ def _trial(
     states, attributes = optuna.trial.TrialState, {"seeds": [run.seed for run in runs], **facts}
     attributes |= {"scores": [None if np.isnan(score) else float(score) for score in scores]}
     attributes |= {"diverged": len(runs) - len(finished)}
-    curve = np.mean(finished, axis=0, dtype=np.float64) if finished else np.zeros(0)
+    curve: np.ndarray = np.mean(np.array(finished, np.float64), axis=0) if finished else np.zeros(0)
     return optuna.create_trial(
         state=states.COMPLETE if finished else states.FAIL,
         value=float(np.nanmean(scores)) if finished else None,

@@ -12,9 +12,11 @@ from stepsize.study.candidates import Candidate
 from stepsize.study.knob_ranges import EXAMPLE, Axis, KnobRange, Ranges, batch_sizes
 from stepsize.study.proposals import require_optuna
 from stepsize.study.trainable import Trainable
+from stepsize.study.tuning import Tuning
 from stepsize.units import is_knob_name
 
 BATCH_SIZE = "batch_size"
+LEAST_SEEDS = 8  # of tuning: a few for all proposals, the others for the leading ones
 
 
 def free_names(candidate: Candidate, ranges: Collection[str]) -> frozenset[str]:
@@ -87,8 +89,16 @@ def with_usual_rates(
     return {**usual, **ranges}
 
 
-def check_joint(candidate: Candidate, ranges: Ranges, problem: Trainable) -> None:
-    """Raise StudyError for a candidate that cannot be trained with its knobs at the ends of their ranges."""
+def check_joint(candidate: Candidate, ranges: Ranges, problem: Trainable, tuning: Tuning) -> None:
+    """Raise StudyError for a candidate that cannot be trained with its knobs at the ends of their ranges.
+
+    So does a tuning with too few seeds to choose by others than those of the proposals.
+    """
+    if (count := len(tuning.seeds) + len(tuning.fine_seeds)) < LEAST_SEEDS:
+        raise StudyError(
+            f"{candidate.name}: a search of several knobs needs {LEAST_SEEDS} tuning seeds, and tuning has "
+            f'{count}; write for example tuning={{"seeds": 8}}'
+        )
     for values in _ends(candidate, ranges):
         try:
             example = candidate.bind(values)

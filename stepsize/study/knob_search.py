@@ -23,7 +23,8 @@ from stepsize.study.store import Runs
 from stepsize.study.study import Study
 from stepsize.study.tuning import Tuning
 
-SEEDS = 3  # of every proposal
+SEEDS, FEW_SEEDS = 3, 2  # of every proposal, the latter in a search of few runs
+FEW_RUNS = 120
 SHARE = 0.6  # of the runs that go into proposals; the rest goes to the leading ones
 LEADING = 5
 LOST = 1e9  # what a run that diverged costs: more than any score
@@ -46,13 +47,14 @@ class KnobBudget:
 def knob_budget(tuning: Tuning) -> KnobBudget:
     """Return the budget of a search: about the runs of the search for a learning rate.
 
-    >>> budget = knob_budget(Tuning())
-    >>> budget.batches, len(budget.seeds), len(budget.more_seeds), budget.runs
-    (6, 3, 20, 244)
+    >>> [(each.batches, len(each.seeds), len(each.more_seeds), each.runs)
+    ...  for each in (knob_budget(Tuning()), knob_budget(Tuning.of((0.01, 0.1, 1), 6, 3, 8)))]
+    [(6, 3, 20, 244), (1, 2, 6, 46)]
     """
     total = len(tuning.rates) * len(tuning.seeds) + FINE_RATES * len(tuning.fine_seeds)
     seeds = (*tuning.seeds, *tuning.fine_seeds)
-    few, more = seeds[:SEEDS], seeds[SEEDS:]
+    count = SEEDS if total >= FEW_RUNS else FEW_SEEDS
+    few, more = seeds[:count], seeds[count:]
     batches = max(1, int(SHARE * total / (BATCH * len(few))))
     left = (total - batches * BATCH * len(few)) // LEADING
     return KnobBudget(batches, few, more[: max(1, left)])

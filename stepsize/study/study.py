@@ -249,7 +249,7 @@ def make_study(
 def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning, ranges: Ranges) -> None:
     """Raise StudyError or ScheduleError for a candidate that cannot be trained on the problem."""
     if is_joint(candidate, ranges):
-        check_joint(candidate, ranges, problem)
+        check_joint(candidate, ranges, problem, tuning)
     else:
         problem.check_settings(candidate.settings)
         candidate.check(problem.epochs, problem.updates_per_epoch_with(candidate.settings), tuning.rates)

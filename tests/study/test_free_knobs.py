@@ -13,6 +13,7 @@ from stepsize.study.candidates import Candidate
 from stepsize.study.free_knobs import axes_of, examples
 from stepsize.study.knob_ranges import read_ranges
 from stepsize.study.study import make_study
+from stepsize.study.tuning import Tuning
 
 FREE = Candidate("warmup(w*run) >> cosine(lr, floor=f*lr)", momentum="m")
 KNOBS = {"w": [0, 0.3], "f": [0.001, 1, "log"], "m": [0, 0.9]}
@@ -63,6 +64,14 @@ def iris():
 def test_what_cannot_be_searched_is_refused(iris, candidate: Candidate, knobs: Any, said: str) -> None:
     with pytest.raises(StudyError, match=said):
         make_study(iris, [candidate], 6, knobs=knobs)
+
+
+def test_too_few_tuning_seeds_are_refused(iris) -> None:
+    few = Tuning.of((0.01, 0.1), 0, 3, 4)
+    with pytest.raises(
+        StudyError, match=r"needs 8 tuning seeds, and tuning has 7; write for example tuning="
+    ):
+        make_study(iris, [FREE], 6, knobs=KNOBS, tuning=few)
 
 
 def test_its_corners_are_candidates_of_their_own() -> None:
