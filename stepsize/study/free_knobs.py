@@ -90,7 +90,7 @@ def with_usual_rates(
 
 
 def check_joint(candidate: Candidate, ranges: Ranges, problem: Trainable, tuning: Tuning) -> None:
-    """Raise StudyError for a candidate that cannot be trained with its knobs at the ends of their ranges.
+    """Raise StudyError for a candidate that cannot be trained at the ends of its knobs, or between them.
 
     So does a tuning with too few seeds to choose by others than those of the proposals.
     """
@@ -99,7 +99,10 @@ def check_joint(candidate: Candidate, ranges: Ranges, problem: Trainable, tuning
             f"{candidate.name}: a search of several knobs needs {LEAST_SEEDS} tuning seeds, and tuning has "
             f'{count}; write for example tuning={{"seeds": 8}}'
         )
-    for values in _ends(candidate, ranges):
+    between = {
+        axis.name: axis.only[0] if axis.only else axis.range.at(0.37) for axis in axes_of(candidate, ranges)
+    }
+    for values in (*_ends(candidate, ranges), between):  # a number that must be whole is not whole there
         try:
             example = candidate.bind(values)
             problem.check_settings(example.settings)

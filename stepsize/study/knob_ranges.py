@@ -60,6 +60,19 @@ class KnobRange:
         share = self.share(value)
         return self.low if share < 0.05 else self.high if share > 0.95 else None
 
+    def at(self, share: float) -> float:
+        """Return the value that lies so far from `low` to `high`, to three digits.
+
+        >>> KnobRange(0, 0.3).at(0.5), KnobRange(0.01, 1, log=True).at(0.5)
+        (0.15, 0.1)
+        """
+        value = (
+            self.low * (self.high / self.low) ** share
+            if self.log
+            else self.low + share * (self.high - self.low)
+        )
+        return float(f"{value:.3g}")
+
     def share(self, value: float) -> float:
         """Return how far from `low` to `high` a value lies, from 0 to 1."""
         if self.log:

@@ -53,6 +53,11 @@ def iris():
         (FREE, {**KNOBS, "f": [0, 1, "log"]}, "finite number above 0"),
         (FREE, {**KNOBS, "run": [0, 1]}, "'run' cannot name a knob"),
         (FREE, [1], r"knobs=\[1\] is not a table"),
+        (
+            Candidate("repeat(cosine(0.1, length=5*epochs), times=n)"),
+            {"n": [2, 4]},
+            r"at n=2.74: .*times=2.74 is not a whole number",
+        ),
         (FREE, {**KNOBS, "f": [0.5, 2]}, r"at f=2.*floor=.*is above peak.*; narrow a range in knobs"),
         (
             Candidate("constant(lr)", batch_size="b"),
