@@ -186,3 +186,12 @@ def test_a_study_comes_back_from_its_definition(study):
     assert (again.knobs, again.joint) == (study.knobs, study.joint)
     assert set(study.knobs) == {"lr", "m", "wd"}  # with the usual range of lr
     assert "knobs" not in make_study(problem("iris"), [ALONE], 6).definition()
+
+
+def test_equal_proposals_run_once():
+    sizes = Candidate("constant(0.1)", "sizes", batch_size="b")
+    study = make_study(problem("iris"), [sizes], 6, knobs={"b": [8, 32]})
+    runs, stages = train(study, lambda job: 0.9 - 0.01 * abs(job.candidate.settings["batch_size"] - 16))
+    assert all(len({job.key for job in stage.jobs}) == len(stage.jobs) for stage in stages)
+    assert {key[0] for key in runs} == {f"constant(0.1), batch_size={size}" for size in (8, 16, 32)}
+    assert tuned(study, sizes, runs).candidate.settings == {"batch_size": 16}
