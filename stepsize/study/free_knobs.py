@@ -9,7 +9,7 @@ from stepsize.checks import spell
 from stepsize.errors import InputError, StudyError
 from stepsize.study.candidate_settings import NUMBERS
 from stepsize.study.candidates import Candidate
-from stepsize.study.knob_ranges import EXAMPLE, Axis, KnobRange, Ranges, batch_sizes
+from stepsize.study.knob_ranges import Axis, KnobRange, Ranges, batch_sizes
 from stepsize.study.proposals import require_optuna
 from stepsize.study.trainable import Trainable
 from stepsize.study.tuning import Tuning
@@ -72,7 +72,7 @@ def with_usual_rates(
         if without := sorted(free - ranges.keys() - {"lr"}):
             raise StudyError(
                 f"{candidate.name}: {without[0]} is free and has no range; write a number in its place, or "
-                f"give its range, such as {EXAMPLE}"
+                f'give its range, such as knobs={{"{without[0]}": [0, 1]}}'
             )
         used |= free if is_joint(candidate, ranges) else set()
     if used:
