@@ -30,7 +30,8 @@ from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.protocol import Round
 from stepsize.study.runner import run_study
 from stepsize.study.store import Runs, Store
-from stepsize.study.study import TUNING_SEEDS, Study
+from stepsize.study.study import Study
+from stepsize.study.tuning import TUNING_SEEDS
 
 MAPS, SEEDS, TRUTH = 10, 20, 200
 

@@ -219,10 +219,11 @@ def stored_result(store: Store, which: str | None = None) -> Result:
     jobs = (job for step in study.steps for each in rounds(step, runs) for job in each.jobs)
     missing = sum(job.key not in runs for job in jobs)
     if missing:
-        damaged = store.damaged(study.fingerprint)
+        damaged, proposer = store.damaged(study.fingerprint), study.facts["versions"].get("optuna")
         raise StoreError(
             f"store={str(store.path)!r} lacks {counted(missing, 'run')} of study {saved.id}"
-            f"{f', and {damaged} of its runs are damaged' if damaged else ''}; to train them again, run "
+            f"{f', and {damaged} of its runs are damaged' if damaged else ''}"
+            f"{f' (Optuna {proposer} proposed its knobs)' if study.joint else ''}; to train them again, run "
             f"{saved.definition['facts']['command']}"
         )
     return judge(study, store, saved.cost or {})

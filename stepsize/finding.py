@@ -43,16 +43,17 @@ from stepsize.resources import (
 from stepsize.study.candidates import Candidate
 from stepsize.study.runner import run_study
 from stepsize.study.store import Store
-from stepsize.study.study import TUNING_SEEDS, Study, Tuning, make_study, usual_tuning
+from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.trainable import Trainable, is_trainable
+from stepsize.study.tuning import TUNING_SEEDS, Tuning, usual_tuning
 from stepsize.study.user_functions.training import Training
 
 SEEDS, FEW_SEEDS = 20, 3  # for each rate; for a training function, whose runs are expensive
 WIDER = 8  # how often the grid is widened at most
-UNUSED = ("candidates", "baseline", "tuning", "until", "budget")  # keys of a comparison
+UNUSED = ("candidates", "baseline", "tuning", "knobs", "until", "budget")  # keys of a comparison
 
 
 @overload

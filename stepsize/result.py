@@ -16,6 +16,7 @@ from stepsize.report.difference_picture import difference_picture
 from stepsize.report.pictures import Picture
 from stepsize.report.recipe import FRAMEWORKS, Recipe, recipe
 from stepsize.schedules import Plan, Schedule
+from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, Details, Verdict
 
@@ -103,8 +104,10 @@ class Result:
             raise StudyError("every run diverged, so no candidate is recommended; compare lower rates")
         if name not in candidates:
             raise StudyError(unknown("candidate", name, candidates))
-        rates = {each: answer["lr"] for each, answer in candidates.items()}
-        return train_model(self.problem, self.planned, rates, name, seed, engine)
+        found = {each: answer for each, answer in candidates.items() if answer["knobs"] is not None}
+        rates = {each: None if each in found else answer["lr"] for each, answer in candidates.items()}
+        chosen = {each: Candidate(a["spec"], each, **a["settings"]) for each, a in found.items()}
+        return train_model(self.problem, self.planned.with_chosen(chosen), rates, name, seed, engine)
 
     def plot(self) -> Picture:
         """Return the picture of the differences, which a notebook displays; `.save(path)` writes it."""

@@ -59,6 +59,7 @@ ALLOWED = {
     | {"notebook_output", "number_format", "resources"},
     "scaling_law": {"errors", "checks", "number_format", "engine", "problems", "study", "stats", "scaling"}
     | {"report", "resources", "finding"},
+    "optuna_storage": {"errors", "number_format", "output_files", "study", "verdict", "comparison"},
     "live_page": {"errors", "checks", "units", "number_format", "process", "schedules", "export", "problems"}
     | {"engine", "study", "stats", "verdict", "rate_map", "report", "finding"},
     "cli": {
@@ -72,7 +73,7 @@ ALLOWED = {
         "study",
         "report",
     }
-    | {"comparison", "finding", "live_page", "result", "scaling_law"},
+    | {"comparison", "finding", "live_page", "optuna_storage", "result", "scaling_law"},
 }
 
 # Each wing of a package may import the files beside the wings, and these other wings.

@@ -14,7 +14,8 @@ from replay.tables import SCHEDULES
 from stepsize.stats import Decision, TuningError, decide
 from stepsize.study.protocol import rounds
 from stepsize.study.rate_search import tuned
-from stepsize.study.study import Study, Tuning, make_study, usual_tuning
+from stepsize.study.study import Study, make_study
+from stepsize.study.tuning import Tuning, usual_tuning
 
 PAIRS = tuple(combinations(range(len(SCHEDULES)), 2))
 NONE = TuningError()

@@ -92,6 +92,7 @@ PANELS = {
         schedules.preview: "Show a schedule before training with it.",
         schedules.export: "Write a schedule as code for Keras, PyTorch, optax, ...",
         reports.report: "Show the answer of a finished study again, in any format.",
+        reports.export_optuna: "Write a finished study for Optuna's dashboard and plots.",
     },
     "Look after stores": {
         stores.check: "Check a store for damage, and repair it.",
@@ -111,7 +112,7 @@ def _is_full(error: OSError) -> bool:
 
 def _options() -> dict[str, str]:
     """Return the options of the command that was typed, by the name of the argument."""
-    commands = {each.__name__: each for each in COMMANDS}
+    commands = {each.__name__.replace("_", "-"): each for each in COMMANDS}
     command = next((commands[word] for word in sys.argv[1:] if word in commands), None)
     return {} if command is None else typed_options(command, sys.argv)
 

@@ -18,6 +18,7 @@ _ARGUMENT = re.compile(r"(?<!\w)(\w+)=(?!=)")
 _QUOTED = re.compile(r"""(?<!\w)("[^"]*"|'[^']*')""")
 _SWITCH = re.compile(r"(True|False)\b")
 _LIST = re.compile(r"\[[^\[\]]*\]")
+_TABLE = re.compile(r"\{(\"\w+\": \[[\w., \"]+\](, )?)+\}")  # of ranges
 _MODES = {"True": "max", "False": "min"}  # what `higher_is_better` is on the command line
 
 
@@ -82,6 +83,8 @@ def in_options(message: str, options: Mapping[str, str]) -> str:
     'say --target y or --drop id'
     >>> in_options("header=True or header=False", {"header": "--header"})
     '--header or --no-header'
+    >>> in_options('knobs={"w": [0, 0.3], "f": [0.1, 1, "log"]}', {"knobs": "--knob"})
+    '--knob w=0,0.3 --knob f=0.1,1,log'
     >>> in_options("higher_is_better=True, which is the default", {"mode": "--mode"})
     '--mode max, which is the default'
     >>> in_options('metric=3: write plateau(metric="loss")', {"metric": "--metric"})
@@ -123,6 +126,10 @@ def _option(message: str, start: int, option: str) -> tuple[str, int]:
         return option if switch[0] == "True" else option.replace("--", "--no-", 1), switch.end()
     if quoted:
         return f"{option} {shlex.quote(quoted[0][1:-1])}", quoted.end()
+    if table := _TABLE.match(message, start):
+        ranges = ast.literal_eval(table[0]).items()
+        words = (shlex.quote(f"{name}={','.join(map(str, ends))}") for name, ends in ranges)
+        return " ".join(f"{option} {word}" for word in words), table.end()
     values = _items(several[0]) if several else []
     if several and values:
         return " ".join(f"{option} {shlex.quote(value)}" for value in values), several.end()

@@ -74,6 +74,38 @@ report.__doc__ = f"{report.__doc__}\n\n" + examples(
 )
 
 
+def export_optuna(
+    store: Annotated[Path, typer.Argument(help="File that keeps the runs of studies.")],
+    study: Annotated[
+        str | None, typer.Option(help="The study to write, by its id or name; the latest by default.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="SQLite file: a new one or an Optuna storage; by default beside the store."),
+    ] = None,
+) -> None:
+    """Write a finished study into an Optuna storage: its candidates, and everything that tuning tried."""
+    require("all", *TO_REPORT)
+    from stepsize.optuna_storage import export_to_optuna
+    from stepsize.study.store import Store
+
+    _check_store(store)
+    path = output or store.with_suffix(".optuna.db")
+    with Store(store) as opened:
+        written = export_to_optuna(opened, path, study)
+    for name in written:
+        say(f"Written: {name}")
+    if not written:
+        say("The study is there already; nothing was written.")
+    say(f"Optuna storage: {path}; look at it with optuna-dashboard sqlite:///{path}")
+
+
+export_optuna.__doc__ = f"{export_optuna.__doc__}\n\n" + examples(
+    "stepsize export-optuna stepsize-results/ionosphere.sqlite",
+    "stepsize export-optuna stepsize-results/ionosphere.sqlite --output study.db",
+)
+
+
 def _check_format(form: str | None, output: Path | None, as_json: bool) -> None:
     """Raise OutputError for a format that does not exist, or options that do not fit it."""
     if form is None:

@@ -76,7 +76,7 @@ def export(
     from stepsize.export import export as code
     from stepsize.schedules import parse
 
-    if lr is None and parse(spec).knobs:
+    if lr is None and "lr" in parse(spec).knobs:
         raise ScheduleError(f"{spec} has a free lr; write its rate, such as --lr 0.1")
     (plan,) = _planned([spec], epochs, updates, updates_per_epoch, lr)
     text = code(plan, to, read_optimizer(optimizer))
@@ -105,6 +105,9 @@ def _planned(
     from stepsize.schedules.phases import counts_epochs
 
     parsed = [parse(spec) for spec in specs]
+    for each in parsed:
+        if others := sorted(each.knobs - {"lr"}):
+            raise ScheduleError(f"{each}: {others[0]} is a free name; write a number in its place")
     if epochs is not None and updates is not None:
         raise ScheduleError(
             f"--epochs {epochs} and --updates {updates} both set the length of the run; give one of them"

@@ -14,6 +14,7 @@ import typer
 
 from stepsize.cli import options
 from stepsize.cli.help import examples
+from stepsize.cli.knob_text import read_knobs
 from stepsize.cli.messages import in_options, result_in_options, typed_options
 from stepsize.cli.optimizer_text import read_optimizer
 from stepsize.cli.terminal import ascii_only, colours, say, width
@@ -40,6 +41,14 @@ def compare(
             "--schedule",
             "-s",
             help="A schedule to compare, such as 'cosine(lr)', or the name of a built-in study; repeatable.",
+            rich_help_panel=STUDY,
+        ),
+    ] = None,
+    knobs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--knob",
+            help="Range of another free name than lr, such as 'w=0,0.3' or 'f=0.001,1,log'; repeatable.",
             rich_help_panel=STUDY,
         ),
     ] = None,
@@ -124,9 +133,9 @@ def compare(
                 raise typer.Exit
 
         result = comparison.compare(
-            problem, candidates, seeds, baseline=baseline, target=target, header=header, kind=kind,
-            drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
-            model=model, loss=loss, optimizer=read_optimizer(optimizer),
+            problem, candidates, seeds, knobs=read_knobs(knobs), baseline=baseline, target=target,
+            header=header, kind=kind, drop=drop or None, groups=groups, order=order, part=part,
+            weights=weights, prepare=prepare, model=model, loss=loss, optimizer=read_optimizer(optimizer),
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds, rows=rows,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,

@@ -16,12 +16,13 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.problems.problem import Problem
 from stepsize.report.rate_map import optimizer_text
 from stepsize.study.candidates import Candidate, read_candidates
+from stepsize.study.free_knobs import is_joint
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import PROTOCOL_KEYS
 from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.trainable import is_trainable
 
-UNUSED = ("tuning", "until", "budget")  # keys of a study that the page has no use for
+UNUSED = ("tuning", "knobs", "until", "budget")  # keys of a study that the page has no use for
 TARGETS = {"keras": "Keras", "torch": "PyTorch", "optax": "optax", "transformers": "transformers"}
 USUAL_RATES = {True: 0.1, False: 0.001}  # of SGD, and of other optimizers
 MAP_RUNS = 280  # about: a map has 14 rates and 20 seeds
@@ -58,7 +59,9 @@ def open_desk(
     session = Session(trainable, trainer, description.get("seeds"), description.get("margin"))
     name = description.get("problem")
     usual = built_in_study(name) if name in BUILT_IN else {}
-    own = read_candidates({**usual, **description}.get("candidates", ()))
+    every = read_candidates({**usual, **description}.get("candidates", ()))
+    ranges = description.get("knobs", {})
+    own = [each for each in every if not is_joint(each, ranges)]  # a schedule of the page has numbers
     shared = {key: value for key, value in options.items() if key not in (*PROTOCOL_KEYS, "seeds")}
 
     def command(chosen: Candidate, baseline: Candidate) -> str:
@@ -66,7 +69,9 @@ def open_desk(
         pair = {"candidates": [baseline, chosen], "baseline": baseline.name}
         return typed or call_text(problem, {**shared, **pair})
 
-    first = opening(session, own, {**usual, **description}.get("baseline"))
+    baseline = {**usual, **description}.get("baseline")
+    is_left_out = baseline in {each.name for each in every} - {each.name for each in own}
+    first = opening(session, own, None if is_left_out else baseline)
     return Desk(session, first, command)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stepsize.checks import shown
-from stepsize.errors import ScheduleError, unknown
+from stepsize.errors import ScheduleError, SpecError, unknown
 from stepsize.live_page.handles import handles, move, snap
 from stepsize.schedules import Join, Plan, Product, Schedule, parse
 from stepsize.schedules.base import parameters
@@ -42,9 +42,11 @@ WARMUP = "warmup(0.1*run)"
 def read(spec: str, rate: float) -> Schedule:
     """Return the schedule of a spec; a free `lr` becomes `rate`.
 
-    Raises: SpecError for a spec that cannot be read.
+    Raises: SpecError for a spec that cannot be read, or that has another free name.
     """
     schedule = parse(spec)
+    if others := sorted(schedule.knobs - {"lr"}):
+        raise SpecError(f"{spec}: {others[0]} is a free name; write a number in its place")
     return schedule.bind(lr=rate) if schedule.knobs else schedule
 
 

@@ -33,6 +33,7 @@ from stepsize.verdict.answer import (
     CurveSeries,
     DataFacts,
     Details,
+    KnobsPart,
     Protocol,
     RatePoint,
     StudyPart,
@@ -248,7 +249,7 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
-_IF_ANY = ("batch_size", "compiled_optimizer", "folds", "budget", "model_notes")
+_IF_ANY = ("batch_size", "compiled_optimizer", "folds", "budget", "model_notes", "knobs")
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
@@ -270,6 +271,8 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
             return "yes" if value else "no"
         case "tuning":
             return _tuning(value)
+        case "knobs":
+            return _knobs(value)
         case "optimizer" | "compiled_optimizer":
             return _optimizer(value)
     return str(value)
@@ -285,3 +288,11 @@ def _tuning(tuning: Tuning | None) -> str:
         return "none: every learning rate is fixed"
     rates = len(tuning["first_rates"]) + tuning["fine_rates"]
     return f"{rates} rates per candidate on seeds {ranges(tuning['seeds'])}"
+
+
+def _knobs(knobs: KnobsPart) -> str:
+    ends = (f"{name} from {each[0]:g} to {each[1]:g}" for name, each in knobs["ranges"].items())
+    return (
+        f"{'; '.join(ends)}: {knobs['proposals']} proposals of {knobs['sampler']} per candidate on seeds "
+        f"{ranges(knobs['seeds'])}, the best {knobs['leading']} also on {ranges(knobs['more_seeds'])}"
+    )

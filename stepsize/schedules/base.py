@@ -12,7 +12,7 @@ from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import Functions
 from stepsize.schedules.curves import Array
 from stepsize.schedules.plan import After, Plan, plan_run
-from stepsize.units import Knob
+from stepsize.units import Knob, Length
 
 
 class Schedule(ABC):
@@ -206,7 +206,9 @@ def _knobs_in(value: Any) -> set[str]:
         value = tuple(parameters(value).values())
     if isinstance(value, tuple):
         return set().union(*map(_knobs_in, value))
-    return {value.name} if isinstance(value, Knob) else set()
+    if isinstance(value, Length):
+        return _knobs_in(value.value)
+    return set(value.names) if isinstance(value, Knob) else set()
 
 
 def _bound(value: Any, numbers: dict[str, float]) -> Any:
@@ -215,6 +217,6 @@ def _bound(value: Any, numbers: dict[str, float]) -> Any:
         return value.with_fields(**changes)
     if isinstance(value, tuple):
         return tuple(_bound(item, numbers) for item in value)
-    if not isinstance(value, Knob) or value.name not in numbers:
-        return value
-    return float(f"{value.scale * numbers[value.name]:.15g}")  # 0.01 * 0.562 is 0.00562, without 1e-18 more
+    if isinstance(value, Length):
+        return Length(_bound(value.value, numbers), value.unit)
+    return value.bind(numbers) if isinstance(value, Knob) else value

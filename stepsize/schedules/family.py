@@ -22,7 +22,7 @@ from stepsize.schedules.fields import Check
 from stepsize.schedules.phase_starts import PhaseStart
 from stepsize.schedules.registry import FAMILIES
 from stepsize.schedules.text_form import call_text
-from stepsize.units import Length
+from stepsize.units import Length, is_free
 
 
 class Family(Schedule):
@@ -55,10 +55,17 @@ class Family(Schedule):
 
     @final
     def __post_init__(self) -> None:
+        free = False
         for name, check in _checks(type(self)).items():
-            object.__setattr__(self, name, check(name, getattr(self, name)))
+            value = getattr(self, name)
+            if is_free(value):  # checked once it is a number
+                free, checked = True, tuple(value) if isinstance(value, list) else value
+            else:
+                checked = check(name, value)
+            object.__setattr__(self, name, checked)
         require_not_above("floor", getattr(self, "floor", None), "peak", getattr(self, "peak", None))
-        self.validate()
+        if not free:
+            self.validate()
 
     def evaluate(self, t: Array, clock: Clock) -> Array:
         duration = self.duration(clock)

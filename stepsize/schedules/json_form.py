@@ -3,7 +3,7 @@
 `{"stepsize_schedule": 1, "schedule": {"name": "cosine", "peak": 0.1, "length": {"epochs": 5}}}`: a family
 is an object with its `name` and the parameters that differ from their defaults, `>>` is `{"join": [...]}`,
 `*` is `{"product": [...]}` and `+` is `{"sum": [...]}`; a length is `{"epochs": 5}` and a knob `{"knob":
-"lr", "scale": 0.01}`.
+"lr", "scale": 0.01}`, or `{"knob": "f*lr"}` for a product.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _value(plain: Any, depth: int) -> Any:
         if len(plain) == 1:
             ((key, item),) = plain.items()
             if key in get_args(Unit):
-                return Length(item, key)
+                return Length(_value(item, depth - 1), key)
             if key in COMBINED and isinstance(item, list) and item:
                 return COMBINED[key](*_value(item, depth - 1))
         if "knob" in plain and set(plain) <= {"knob", "scale"}:

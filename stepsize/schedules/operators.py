@@ -275,6 +275,6 @@ def planned_part(schedule: Schedule) -> Schedule:
 
 
 def _times(left: float | Knob, right: Any) -> float | Knob:
-    if isinstance(left, Knob) and isinstance(right, Knob):
-        raise ScheduleError(f"{left} * {right}: a product can have only one knob; write it once")
+    if isinstance(left, Knob) and isinstance(right, Knob) and left.names & right.names:
+        raise ScheduleError(f"{left} * {right}: a product can have a knob only once; write it once")
     return left * (right if isinstance(right, Knob) else finite_number("factor", right))

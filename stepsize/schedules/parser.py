@@ -15,7 +15,7 @@ from stepsize.errors import InputError, SpecError, unknown
 from stepsize.schedules.base import Schedule
 from stepsize.schedules.operators import join
 from stepsize.schedules.registry import FAMILIES, build
-from stepsize.units import Knob, Length, epochs, lr, run, updates
+from stepsize.units import Knob, Length, epochs, is_knob_name, lr, run, updates
 
 LONGEST = 2_000
 DEEPEST = 50
@@ -31,8 +31,8 @@ OPERATORS = {
 def parse(text: str) -> Schedule:
     """Return the schedule that a spec describes.
 
-    A spec has calls of families, numbers, texts, lists, lengths such as `5*epochs`, the knob `lr`, `>>`,
-    `+`, `*` and `/`. It is at most 2,000 characters long and 50 levels deep.
+    A spec has calls of families, numbers, texts, lists, lengths such as `5*epochs`, the knob `lr` and others
+    of any name, `>>`, `+`, `*` and `/`. It is at most 2,000 characters long and 50 levels deep.
 
     Raises: SpecError, which shows the part that cannot be read.
 
@@ -110,9 +110,13 @@ class _Reader:
     def _name(self, name: str) -> Any:
         if name in FAMILIES:
             raise SpecError(f"{name} is a schedule; write its arguments, as in {name}(...)")
-        if name not in NAMES:
+        from difflib import get_close_matches  # imported lazily: few schedules have another free name
+
+        if name in NAMES:
+            return NAMES[name]
+        if get_close_matches(name, NAMES) or not is_knob_name(name):
             raise SpecError(unknown("name", name, NAMES))
-        return NAMES[name]
+        return Knob(name)
 
     def _chain(self, node: ast.expr, depth: int) -> Any:
         """Return the value of a >> b >> c, from the left and without going deeper for each."""

@@ -110,9 +110,11 @@ def curves(drawn: Sequence[Curve], title: str) -> str:
 def of_schedule(schedule: Schedule) -> str | None:
     """Return the picture of a schedule for a run of usual length, or None if it cannot be planned.
 
-    The run is 50 epochs and 1,000 updates, or twice the longest length in the schedule. A free knob
+    The run is 50 epochs and 1,000 updates, or twice the longest length in the schedule. A free `lr`
     counts as 1.
     """
+    if schedule.knobs - {"lr"}:
+        return None  # such as w*run: its repr is all there is to show
     longest = {"epochs": USUAL_EPOCHS / 2, "updates": USUAL_UPDATES / 2, "run": 0.0}
     for each in (length for _, items in lengths(schedule) for length in items):
         longest[each.unit] = max(longest[each.unit], each.value)

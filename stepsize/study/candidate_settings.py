@@ -11,11 +11,17 @@ from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import StudyError
 from stepsize.problems.arguments import REDUCTIONS
 from stepsize.schedules import Schedule, parse
+from stepsize.units import is_knob_name
 
 OF_EVERY_OPTIMIZER = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
     "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps", "loss_reduction",
 )  # fmt: skip
+
+NUMBERS = (
+    "batch_size", "momentum", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "ema_momentum",
+    "beta_1", "beta_2", "rho", "epsilon", "dampening", "eps",
+)  # fmt: skip  # settings that are never text, so text there is the name of a knob
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +50,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split settings into optimizer arguments and ours: batch size, multipliers, a scheduled momentum."""
     ours = {name: settings[name] for name in ("batch_size", "multipliers") if name in settings}
-    if isinstance(settings.get("momentum"), str):
+    if isinstance(settings.get("momentum"), str):  # its schedule
         ours["momentum"] = settings["momentum"]
     return {name: value for name, value in settings.items() if name not in ours}, ours
 
@@ -91,20 +97,24 @@ def _same(value: Any) -> Any:
     return value.item() if is_scalar else value  # NumPy numbers become Python numbers
 
 
-def _batch_size(value: Any) -> int:
+def _batch_size(value: Any) -> int | str:
     value = _same(value)
+    if isinstance(value, str) and is_knob_name(value):
+        return value
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise StudyError(f"the setting batch_size is {shown(value)}; it must be a positive whole number")
     return value
 
 
 def _momentum(value: Any) -> Any:
+    if isinstance(value, str) and is_knob_name(value):
+        return value
     if isinstance(value, str):
         value = parse(value)
     if not isinstance(value, Schedule):
         return _same(value)
     if value.knobs:
-        raise StudyError(f"momentum={value} has a free knob; only the learning rate of a candidate is tuned")
+        raise StudyError(f"momentum={value} has a free knob; a schedule of the momentum has none")
     if value.metric_factor is not None:
         raise StudyError(f"momentum={value} follows a metric; only the learning rate can do that")
     return str(value)

@@ -14,6 +14,7 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name
 from stepsize.schedules import Schedule, from_json, parse
 from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.rates_to_try import first_rates
+from stepsize.units import is_knob_name
 
 # From the simplest to the most complex: among equals, the earlier one is recommended.
 SIMPLICITY = (
@@ -48,8 +49,9 @@ class Candidate:
 
     `settings` are Keras optimizer arguments, such as `weight_decay`, that replace those of the problem, and
     three more: `batch_size`; `momentum` as a schedule, which drives `beta_1` if the optimizer has that
-    instead; and `multipliers` of the rate by prefix of the layer name (the longest prefix wins). They are
-    kept as JSON values. The default name is the spec with the settings.
+    instead; and `multipliers` of the rate by prefix of the layer name (the longest prefix wins). A setting
+    may be the name of a knob, such as `momentum="m"`, which the study chooses. They are kept as JSON values.
+    The default name is the spec with the settings.
 
     Raises: StudyError for settings that cannot be used.
 
@@ -66,6 +68,7 @@ class Candidate:
     settings: Mapping[str, Any]
     _keys: dict[float | None, str] = field(init=False, repr=False, compare=False)
     _refusals: dict[tuple[float, int, int], str] = field(init=False, repr=False, compare=False)
+    _bound: dict[tuple[tuple[str, float], ...], Candidate] = field(init=False, repr=False, compare=False)
 
     def __init__(self, schedule: Schedule | str, name: str | None = None, **settings: Any) -> None:
         if isinstance(schedule, str):
@@ -81,6 +84,7 @@ class Candidate:
         object.__setattr__(self, "settings", MappingProxyType(dict(settings)))
         object.__setattr__(self, "_keys", {})
         object.__setattr__(self, "_refusals", {})
+        object.__setattr__(self, "_bound", {})
 
     @classmethod
     def of(cls, schedule: Schedule | Candidate | str) -> Candidate:
@@ -90,6 +94,24 @@ class Candidate:
     def at(self, rate: float | None) -> Schedule:
         """Return the schedule with its free learning rate, if it has one, set to `rate`."""
         return self.schedule if rate is None else self.schedule.bind(lr=rate)
+
+    def bind(self, values: Mapping[str, float]) -> Candidate:
+        """Return the candidate, under the same name, with numbers for the knobs of schedule and settings.
+
+        >>> candidate = Candidate("cosine(lr, floor=f*lr)", momentum="m")
+        >>> candidate.bind({"lr": 0.1, "f": 0.01, "m": 0.9}).key(None)
+        'cosine(0.1, floor=0.001), momentum=0.9'
+        """
+        chosen = tuple(sorted(values.items()))
+        if chosen not in self._bound:  # a study needs it many times
+            schedule = self.schedule.bind(**{name: values[name] for name in self.schedule.knobs})
+            settings = {key: self._number(value, values) for key, value in self.settings.items()}
+            self._bound[chosen] = Candidate(schedule, self.name, **settings)
+        return self._bound[chosen]
+
+    @staticmethod
+    def _number(value: Any, values: Mapping[str, float]) -> Any:
+        return values[value] if isinstance(value, str) and value in values else value
 
     def key(self, rate: float | None) -> str:
         """Return the name of the candidate at a rate in the store."""
@@ -141,13 +163,17 @@ class Candidate:
     def momentum(self) -> Schedule | None:
         """The schedule of the momentum; None if it is not scheduled."""
         momentum = self.settings.get("momentum")
-        return parse(momentum) if isinstance(momentum, str) else None
+        return parse(momentum) if isinstance(momentum, str) and not is_knob_name(momentum) else None
 
-    def simplicity(self) -> tuple[int, int]:
-        """Return a key that sorts candidates by number of operators, then by the order in `SIMPLICITY`."""
+    def simplicity(self, knobs: int = 0) -> tuple[int, int]:
+        """Return a key that sorts candidates by number of pieces, then by the order in `SIMPLICITY`.
+
+        Its pieces are joined by operators; each of the `knobs` beside `lr` that a study chooses is one more.
+        """
         text = str(self.schedule)
         ranks = [SIMPLICITY.index(word) for word in re.findall(r"\w+(?=\()", text) if word in SIMPLICITY]
-        return sum(text.count(sign) for sign in (">>", " * ", " + ")), max(ranks, default=len(SIMPLICITY))
+        pieces = sum(text.count(sign) for sign in (">>", " * ", " + ")) + knobs
+        return pieces, max(ranks, default=len(SIMPLICITY))
 
     def definition(self) -> dict[str, Any]:
         """Return the candidate as JSON values."""

@@ -13,7 +13,8 @@ from stepsize.errors import StudyError
 from stepsize.stats import Decision
 from stepsize.study.protocol import rounds, total_runs
 from stepsize.study.store import Runs
-from stepsize.study.study import TUNING_SEEDS, Study, Tuning
+from stepsize.study.study import Study
+from stepsize.study.tuning import TUNING_SEEDS, Tuning
 
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 GROWTH = 2  # every step has twice the seeds

@@ -60,7 +60,7 @@ class Call:
 class Group:
     """Jobs of a round that share a compiled program, whose parts have the same size.
 
-    `programs` are those of all candidates of the study, by the text of their settings.
+    `programs` are those of all candidates of the study and of the jobs, by the text of their settings.
     """
 
     problem: Problem
@@ -73,8 +73,9 @@ class Group:
     @property
     def candidates(self) -> int:
         """The candidates of the study that share the program."""
-        programs = (self.programs[each.settings_text] for each in self.study.candidates)
-        return sum(program.key == self._program.key for program in programs)
+        texts = ([each.settings_text for each in self.study.examples(one)] for one in self.study.candidates)
+        shared = sum(any(self.programs[text].key == self._program.key for text in each) for each in texts)
+        return max(1, shared)  # a proposed value that is compiled in has a program of its own
 
     @property
     def seeds(self) -> int:
@@ -161,8 +162,14 @@ class Group:
 
     @cached_property
     def _sharing(self) -> list[Program]:
-        """The programs that share this one, each with numbers of its own."""
-        return [each for each in self.programs.values() if each.key == self._program.key]
+        """The programs that share this one, each with numbers of its own; the same in every round.
+
+        Of a candidate whose knobs are searched, they are those at the ends of their ranges.
+        """
+        examples = (example for each in self.study.candidates for example in self.study.examples(each))
+        programs = {each.settings_text: self.programs[each.settings_text] for each in examples}
+        shared = [each for each in programs.values() if each.key == self._program.key]
+        return shared or [self._program]
 
     def _block(self, jobs: Sequence[Job], size: int) -> Block:
         seed = jobs[0].seed
@@ -230,7 +237,10 @@ def groups_of(problem: Problem, study: Study, stage: Round, shared: bool = True)
 
     Candidates whose settings differ in numbers share one, unless `shared` is false.
     """
-    programs = shared_programs(problem, study) if shared else separate_programs(study)
+    every = {job.candidate.settings_text: job.candidate for job in stage.jobs}
+    every |= {each.settings_text: each for one in study.candidates for each in study.examples(one)}
+    found = every.values()
+    programs = shared_programs(problem, study, found) if shared else separate_programs(found)
     groups: dict[tuple[str, tuple[int, ...]], list[Job]] = {}
     for seed, jobs in groupby(stage.jobs, key=lambda job: job.seed):
         # Drawing the parts of thousands of seeds only to count their rows would take a while.

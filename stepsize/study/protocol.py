@@ -4,22 +4,24 @@ A training function is checked first: one of its runs is made twice. Then every 
 In a coarse search a grid of rates runs on a few tuning seeds, and two more rates beyond its edge while the
 best one lies there. In a fine search a few rates around the best run on many more tuning seeds, and in a
 finer one a few that lie closer to it run on as many again. The rate is chosen from a smooth curve through
-all of these scores (`stepsize.stats.tuning`). Then all candidates, at their chosen rates, are compared on
-fresh seeds. Only the finished runs decide what comes next, so a study that was killed resumes as if nothing
-had happened.
+all of these scores (`stepsize.stats.tuning`). Several free knobs of a candidate are searched together
+(`knob_search`). Then all candidates, with what was chosen for them, are compared on fresh seeds. Only the
+finished runs decide what comes next, so a study that was killed resumes as if nothing had happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
+from stepsize.study.knob_search import KnobSearch, knob_budget
 from stepsize.study.rate_search import Search, tuned
 from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
+from stepsize.study.tuning import TUNING_SEEDS
 
 BEYOND = "beyond the edge"
 
@@ -45,7 +47,7 @@ def rounds(study: Study, runs: Runs) -> Iterator[Round]:
     """
     checked, stage = checked_jobs(study), None
     if checked:
-        stage = Round("checking the function", checked, judge=not checked[0].candidate.schedule.knobs)
+        stage = Round("checking the function", checked, judge=checked[0].seed < TUNING_SEEDS)
         yield stage
         if not _is_finished(stage, runs):
             return
@@ -53,8 +55,8 @@ def rounds(study: Study, runs: Runs) -> Iterator[Round]:
         yield stage.without(checked)
     if stage is not None and not _is_finished(stage, runs):
         return
-    chosen = [(candidate, tuned(study, candidate, runs).chosen) for candidate in study.candidates]
-    jobs = tuple(Job(candidate, rate, seed) for seed in study.seeds for candidate, rate in chosen)
+    chosen = [tuned(study, candidate, runs) for candidate in study.candidates]
+    jobs = tuple(each.job(seed) for seed in study.seeds for each in chosen)
     yield Round("comparing on fresh seeds", jobs, judge=True).without(checked)
 
 
@@ -68,9 +70,13 @@ def checked_jobs(study: Study) -> tuple[Job, ...]:
         return ()
     varied = (each for each in first.candidates if not is_constant(each))
     candidate = next(varied, first.candidates[0])
-    tunes = bool(candidate.schedule.knobs)
-    rate, seeds = (Search(first, candidate).tried[0], first.tuning.seeds) if tunes else (None, first.seeds)
-    job = Job(candidate, rate, seeds[0])
+    if candidate in first.joint:
+        proposed = next(KnobSearch(first, candidate).batches({}))
+        job = Job(proposed[0], None, first.tuning.seeds[0])
+    elif candidate in first.tuned:
+        job = Job(candidate, Search(first, candidate).tried[0], first.tuning.seeds[0])
+    else:
+        job = Job(candidate, None, first.seeds[0])
     return job, job._replace(again=True)
 
 
@@ -81,6 +87,35 @@ def is_constant(candidate: Candidate) -> bool:
 
 def _tuning_rounds(study: Study, runs: Runs) -> Iterator[Round]:
     """Return the rounds that tune, up to the first that is not finished."""
+    for rounds_of in (_rate_rounds, _knob_rounds):
+        stage = None
+        for stage in rounds_of(study, runs):
+            yield stage
+        if stage is not None and not _is_finished(stage, runs):
+            return
+
+
+def _knob_rounds(study: Study, runs: Runs) -> Iterator[Round]:
+    """Return the rounds that search several knobs together, up to the first that is not finished."""
+    searches = [KnobSearch(study, candidate) for candidate in study.joint]
+    budget = knob_budget(study.tuning)
+
+    def stage(name: str, batches: Iterable[Sequence[Candidate]], seeds: Sequence[int]) -> Round:
+        proposed = [each for batch in batches for each in batch]
+        jobs = {job.key: job for seed in seeds for each in proposed for job in [Job(each, None, seed)]}
+        return Round(f"tuning knobs, {name}", tuple(jobs.values()), judge=False)
+
+    for number, batches in enumerate(zip(*(search.batches(runs) for search in searches), strict=True)):
+        latest = stage(f"batch {number + 1} of {budget.batches}", batches, budget.seeds)
+        yield latest
+        if not _is_finished(latest, runs):
+            return
+    if searches:
+        yield stage("the leading ones", [each.leading(runs) for each in searches], budget.more_seeds)
+
+
+def _rate_rounds(study: Study, runs: Runs) -> Iterator[Round]:
+    """Return the rounds that search for learning rates, up to the first that is not finished."""
     if not study.tuned:
         return
     tuning = study.tuning
@@ -129,7 +164,8 @@ def total_runs(study: Study, runs: Runs | None = None) -> int:
     each = len(tuning.rates) * len(tuning.seeds) + FINE_RATES * len(tuning.fine_seeds)
     beyond = sum(len(stage.jobs) for stage in _tuning_rounds(study, runs or {}) if BEYOND in stage.name)
     repeated = len(checked_jobs(study)) // 2
-    return repeated + len(study.tuned) * each + beyond + len(study.candidates) * len(study.seeds)
+    tuning_runs = len(study.tuned) * each + len(study.joint) * knob_budget(tuning).runs
+    return repeated + tuning_runs + beyond + len(study.candidates) * len(study.seeds)
 
 
 def _is_finished(stage: Round, runs: Runs) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
+from stepsize.study.knob_search import ChosenKnobs, KnobSearch
 from stepsize.study.rates_to_try import (
     FINE,
     FINER,
@@ -88,7 +89,8 @@ class Search:
         rates = sorted({rate for tried, _ in searches for rate in tried})
         edge = edge_at(curve.rate, rates)
         at_limit = edge is not None and not beyond(self.allows, edge, rates)
-        return Tuned(rates, short(curve.rate, rates[0], rates[-1]), curve, edge is not None, at_limit)
+        chosen = short(curve.rate, rates[0], rates[-1])
+        return Tuned(self.candidate, chosen, rates, curve, edge is not None, at_limit)
 
     @property
     def _coarse(self) -> Tried:
@@ -122,17 +124,25 @@ def _fitted(rates: tuple[float, ...], scores: bytes, regret: bool) -> RateCurve:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning chose for a candidate: the rates `tried`, rising, and the curve through their scores.
+    """What tuning chose: a candidate, which runs at the rate `chosen`.
 
-    `chosen` and `curve` are None where no rate is free. `at_edge` says that the chosen rate lies nearest to
-    the lowest or the highest one tried, `at_limit` that the schedule allows no rate beyond that one.
+    `tried` are the rates of the search, rising, and `curve` goes through their scores. `chosen` and `curve`
+    are None where no rate was searched alone: then several `knobs` were, and the candidate has their values,
+    or nothing is free. `at_edge` says that the chosen rate lies nearest to the lowest or the highest one
+    tried, `at_limit` that the schedule allows no rate beyond that one.
     """
 
-    tried: list[float]
-    chosen: float | None
+    candidate: Candidate
+    chosen: float | None = None
+    tried: Sequence[float] = ()
     curve: RateCurve | None = None
     at_edge: bool = False
     at_limit: bool = False
+    knobs: ChosenKnobs | None = None
+
+    def job(self, seed: int) -> Job:
+        """Return the run of what was chosen on a seed."""
+        return Job(self.candidate, self.chosen, seed)
 
     def within(self, margin: float) -> list[float] | None:
         """Return the range of rates that are as good as the chosen one within the margin, to two digits."""
@@ -142,5 +152,8 @@ class Tuned:
 
 
 def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
-    """Return the rates of a candidate, chosen from the finished runs; no rates if none is free."""
-    return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned([], None)
+    """Return what is chosen for a candidate from the finished runs; itself if nothing is free."""
+    if candidate in study.joint:
+        found = KnobSearch(study, candidate).finish(runs)
+        return Tuned(found.candidate, knobs=found)
+    return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned(candidate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -38,19 +38,21 @@ class Program:
         return repr((*compiled, self.batch_size, self.momentum is not None))
 
 
-def shared_programs(problem: Problem, study: Study) -> dict[str, Program]:
-    """Return the program of each candidate, by the text of its settings.
+def shared_programs(problem: Problem, study: Study, candidates: Iterable[Candidate]) -> dict[str, Program]:
+    """Return the program of each of `candidates`, by the text of its settings.
 
-    A number that any candidate sets is an input for all that have it, from the problem if not for
-    themselves.
+    A number that any candidate of the study sets is an input for all that have it, from the problem if not
+    for themselves.
     """
-    names = {name for each in study.steps[0].candidates for name in _numbers(problem, each.settings)}
-    return {each.settings_text: _shared(problem, each, names) for each in study.candidates}
+    first = study.steps[0]
+    every = [example for each in first.candidates for example in first.examples(each)]
+    names = {name for each in every for name in _numbers(problem, each.settings)}
+    return {each.settings_text: _shared(problem, each, names) for each in candidates}
 
 
-def separate_programs(study: Study) -> dict[str, Program]:
+def separate_programs(candidates: Iterable[Candidate]) -> dict[str, Program]:
     """Return the program of each candidate, as above, with everything that it sets compiled in."""
-    return {each.settings_text: _program(each, {}) for each in study.candidates}
+    return {each.settings_text: _program(each, {}) for each in candidates}
 
 
 def _shared(problem: Problem, candidate: Candidate, names: set[str]) -> Program:

@@ -4,81 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
-from stepsize.checks import is_number, python_number, shown
+from stepsize.checks import python_number, shown
 from stepsize.errors import StudyError, require, unknown
 from stepsize.metric_directions import contradicts
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
+from stepsize.study.free_knobs import (
+    check_joint,
+    examples,
+    free_names,
+    is_joint,
+    is_rate_alone,
+    with_usual_rates,
+)
+from stepsize.study.knob_ranges import Ranges, plain_ranges, read_ranges
 from stepsize.study.trainable import Trainable, check_margin, check_name
-
-TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
-SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
-FEWEST_HALVED = 16
-ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How each candidate's free `lr` is chosen.
-
-    In a coarse search `rates` run on `seeds`, and, at most `rounds` times, two more while the best one lies
-    at the edge. In a fine search five rates around the best run on the first half of `fine_seeds`, in a finer
-    one five that lie closer to the best on the other half.
-    """
-
-    rates: tuple[float, ...] = SGD_GRID
-    rounds: int = 6
-    seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 8))
-    fine_seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS + 8, TUNING_SEEDS + 46))
-
-    def __post_init__(self) -> None:
-        if len(set(self.rates)) < max(2, len(self.rates)) or not all(
-            0 < rate < math.inf for rate in self.rates
-        ):
-            raise StudyError(
-                f"tuning rates={list(self.rates)} must be two or more different positive numbers"
-            )
-        if self.rounds < 0 or not self.seeds:
-            raise StudyError(
-                f"tuning needs rounds=0 or more and at least one seed; it has rounds={self.rounds} and "
-                f"{len(self.seeds)} seeds"
-            )
-        if set(self.seeds) & set(self.fine_seeds):
-            raise StudyError("tuning seeds and fine_seeds must have no seed in common")
-
-    @property
-    def fine_halves(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The seeds of the fine and of the finer search; a half of few seeds would show too little."""
-        half = (len(self.fine_seeds) + 1) // 2 if len(self.fine_seeds) >= FEWEST_HALVED else None
-        return self.fine_seeds[:half], self.fine_seeds[half:] if half else ()
-
-    @classmethod
-    def of(cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int) -> Tuning:
-        """Return the tuning with so many seeds of the coarse and of the fine search.
-
-        Raises: StudyError for numbers that cannot be used.
-        """
-        rounds, seeds, fine_seeds = map(python_number, (rounds, seeds, fine_seeds))
-        for name, number in (("rounds", rounds), ("seeds", seeds), ("fine_seeds", fine_seeds)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-                raise StudyError(f"{name}={shown(number)} in tuning must be a whole number of at least 0")
-        if not isinstance(rates, Sequence | np.ndarray) or not all(map(is_number, rates)):
-            raise StudyError(f"rates={shown(rates)} in tuning must be a list of numbers")
-        first = range(TUNING_SEEDS, TUNING_SEEDS + seeds)
-        fine = range(TUNING_SEEDS + seeds, TUNING_SEEDS + seeds + fine_seeds)
-        return cls(tuple(sorted(map(python_number, rates))), rounds, tuple(first), tuple(fine))
+from stepsize.study.tuning import TUNING_SEEDS, Tuning, usual_tuning
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +39,7 @@ class Study:
 
     `facts` is what the answer reports about problem, data and software, as JSON values. A study that adds
     seeds until it is decided has steps; `previous` is the one before this, with all candidates of this one.
+    `knobs` are the ranges of free names.
     """
 
     name: str
@@ -97,6 +50,7 @@ class Study:
     fingerprint: str
     facts: Mapping[str, Any]
     previous: Study | None = None
+    knobs: Ranges = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [candidate.name for candidate in self.candidates]
@@ -149,8 +103,27 @@ class Study:
 
     @cached_property
     def tuned(self) -> tuple[Candidate, ...]:
-        """The candidates with a free learning rate."""
-        return tuple(candidate for candidate in self.candidates if candidate.schedule.knobs)
+        """The candidates with a free learning rate and nothing else that is free."""
+        return tuple(each for each in self.candidates if is_rate_alone(each, self.knobs))
+
+    @cached_property
+    def joint(self) -> tuple[Candidate, ...]:
+        """The candidates with more than a learning rate to choose."""
+        return tuple(each for each in self.candidates if is_joint(each, self.knobs))
+
+    def examples(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        """Return a candidate with its knobs at every combination of their ends; itself without such knobs."""
+        return examples(candidate, self.knobs)
+
+    def with_chosen(self, chosen: Mapping[str, Candidate]) -> Study:
+        """Return the study with candidates, by name, in place of those whose knobs were searched."""
+        candidates = tuple(chosen.get(each.name, each) for each in self.candidates)
+        previous = None if self.previous is None else self.previous.with_chosen(chosen)
+        return replace(self, candidates=candidates, previous=previous)
+
+    def extra_knobs(self, candidate: Candidate) -> int:
+        """Return how many knobs beside the learning rate are chosen for a candidate."""
+        return len(free_names(candidate, self.knobs) - {"lr"})
 
     def updates_per_epoch(self, candidate: Candidate) -> int:
         """Return the updates of an epoch for a candidate, which may have its own batch size."""
@@ -173,6 +146,7 @@ class Study:
             "tuning": asdict(self.tuning),
             "fingerprint": self.fingerprint,
             "facts": dict(self.facts),
+            **({"knobs": plain_ranges(self.knobs)} if self.knobs else {}),
             **({} if self.previous is None else {"previous": self.previous.definition() | {"facts": None}}),
         }
 
@@ -209,6 +183,7 @@ class Study:
             fingerprint=definition["fingerprint"],
             facts=definition["facts"],
             previous=previous,
+            knobs=read_ranges(definition.get("knobs", {})),
         )
 
 
@@ -222,12 +197,14 @@ def make_study(
     margin: float | None = None,
     tuning: Tuning | None = None,
     budget: str | int | None = None,
+    knobs: Mapping[str, Any] | None = None,
 ) -> Study:
     """Plan a study of `problem`: every candidate on every seed.
 
     `seeds` is their number (0, 1, ...) or the seeds themselves; `baseline` the name of a candidate, by
     default the first `constant`; `command` the command that the report shows. `margin` and `tuning`
-    replace those of the problem. With a `budget`, seeds are added until the study is decided.
+    replace those of the problem. With a `budget`, seeds are added until the study is decided. `knobs` are
+    the ranges of free names other than `lr`.
 
     Raises: StudyError or ScheduleError for candidates, seeds or a protocol that cannot be used.
     """
@@ -242,8 +219,9 @@ def make_study(
     problem.check_seeds(numbers)
     check_name(problem.name)
     tuning = tuning or usual_tuning(problem, len(numbers))
+    ranges = with_usual_rates(named, read_ranges(knobs or {}), tuning.rates)
     for candidate in named:
-        _check_candidate(candidate, problem, tuning)
+        _check_candidate(candidate, problem, tuning, ranges)
     constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
     if baseline is None and constant is None and named:
         constant = named[0].name
@@ -252,6 +230,7 @@ def make_study(
         **problem.software(),
         "stepsize": metadata.version("stepsize"),
         "python": platform.python_version(),
+        **({"optuna": metadata.version("optuna")} if ranges else {}),
     }
     margin = python_number(problem.margin) if margin is None else margin
     if margin is not None:
@@ -262,27 +241,18 @@ def make_study(
     identity = json.dumps([problem.digest, versions], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     facts |= {"versions": versions, "command": command}
-    return Study(problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts)
+    return Study(
+        problem.name, named, numbers, baseline or constant or "", tuning, fingerprint, facts, knobs=ranges
+    )
 
 
-def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
-    """Return the default tuning of a problem for a verdict of so many seeds.
-
-    Adaptive optimizers get lower rates. The error of the verdict falls with the root of its seeds, and what
-    tuning leaves must fall with it, so the fine search grows as that root. A problem whose runs are expensive
-    gets a quarter of the runs, and its rates are less certain.
-    """
-    root = math.sqrt(max(seeds, 1))  # a number that cannot be used is refused with the study
-    grid = SGD_GRID if problem.optimizer_name in ("sgd", None) else ADAPTIVE_GRID
-    if problem.expensive:
-        return Tuning.of(grid, 6, 3, round(1.5 * root))
-    return Tuning.of(grid, 6, 8, round(7 * root))
-
-
-def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning) -> None:
+def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning, ranges: Ranges) -> None:
     """Raise StudyError or ScheduleError for a candidate that cannot be trained on the problem."""
-    problem.check_settings(candidate.settings)
-    candidate.check(problem.epochs, problem.updates_per_epoch_with(candidate.settings), tuning.rates)
+    if is_joint(candidate, ranges):
+        check_joint(candidate, ranges, problem, tuning)
+    else:
+        problem.check_settings(candidate.settings)
+        candidate.check(problem.epochs, problem.updates_per_epoch_with(candidate.settings), tuning.rates)
     factor = candidate.schedule.metric_factor
     if factor is not None and factor.metric not in problem.watched:
         raise StudyError(

@@ -27,6 +27,18 @@ class Tuning(TypedDict):
     ]
 
 
+class KnobsPart(TypedDict):
+    """How the knobs of candidates with more than a free learning rate were chosen."""
+
+    ranges: Annotated[dict[str, list[Any]], 'the range of each knob, `[low, high]` or `[low, high, "log"]`']
+    sampler: Annotated[str, "what proposed the values"]
+    proposals: Annotated[int, "values of all knobs that were tried for each candidate"]
+    seeds: Annotated[list[int], "tuning seeds of every proposal"]
+    leading: Annotated[int, "proposals with the best scores, which ran on more seeds"]
+    more_seeds: Annotated[list[int], "tuning seeds of the leading proposals, by which one was chosen"]
+    runs: Annotated[int, "tuning runs of each candidate"]
+
+
 class Protocol(TypedDict):
     """What all runs share, and how they are judged."""
 
@@ -57,7 +69,10 @@ class Protocol(TypedDict):
     budget: Annotated[
         str | int | None, "the budget of a study that adds seeds until it is decided; null for any other"
     ]
-    tuning: Annotated[Tuning | None, "how free rates were chosen; null if no candidate has one"]
+    tuning: Annotated[Tuning | None, "how free rates were chosen; null if no candidate has only that"]
+    knobs: Annotated[
+        KnobsPart | None, "how several knobs were searched together; null if no candidate has them"
+    ]
 
 
 class StudyPart(TypedDict):
@@ -129,8 +144,9 @@ class VersusBaseline(TypedDict):
 
     mean: Annotated[
         float | None,
-        "mean paired difference from the baseline, in units of the metric, both at their best rates; null if "
-        "no seed finished for both",
+        "mean paired difference from the baseline, in units of the metric, both at their best rates; "
+        "of a candidate whose knobs were searched together, at the values that were chosen; null if no seed "
+        "finished for both",
     ]
     ci95: Annotated[list[float] | None, "95 % interval of the difference, tuning error included"]
     p: Annotated[
@@ -146,14 +162,23 @@ class CandidateAnswer(TypedDict):
     """One candidate: its schedule, its scores, its comparison with the baseline."""
 
     name: Annotated[str, "name of the candidate"]
-    spec: Annotated[str, "its schedule at the chosen rate, as text that `stepsize` reads"]
-    settings: Annotated[dict[str, Any], "its own optimizer settings"]
+    spec: Annotated[str, "its schedule with what was chosen, as text that `stepsize` reads"]
+    settings: Annotated[dict[str, Any], "its own optimizer settings, with what was chosen"]
     lr: Annotated[float | None, "the chosen rate; null if the schedule has no free one"]
     lr_range: Annotated[
         list[float] | None, "lowest and highest rate that are as good within the margin; null like `lr`"
     ]
     lr_at_edge: Annotated[bool, "whether `lr` lies nearest to the lowest or highest rate tried"]
     lr_at_limit: Annotated[bool, "whether the schedule does not allow a rate beyond `lr`"]
+    knobs: Annotated[
+        dict[str, float] | None, "the values of several knobs that were searched together; else null"
+    ]
+    knobs_at_edge: Annotated[list[str], "those of them whose value lies at an end of its range"]
+    promised: Annotated[
+        float | None,
+        "mean score of the tuning runs that these values were chosen by; null without them, or if all "
+        "of these runs diverged",
+    ]
     n: Annotated[int, "runs"]
     dropped: Annotated[bool, "whether it was shown to be behind and did not run on the seeds added later"]
     replicates: Annotated[int, "what the statistics count: seeds, or repeats of a cross-validation"]

@@ -17,6 +17,8 @@ def notes(study: Study) -> Iterator[str]:
     """
     alike: dict[tuple[object, ...], list[str]] = {}
     for candidate in study.candidates:
+        if candidate in study.joint:  # what is chosen for it need not be what is chosen for another one
+            continue
         alike.setdefault(_curve(study, candidate), []).append(candidate.name)
     for names in alike.values():
         if len(names) > 1:

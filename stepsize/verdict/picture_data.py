@@ -27,8 +27,8 @@ def picture_data(study: Study, runs: Runs, names: Collection[str]) -> Details:
         if name not in names:
             continue
         rates = tuned(step, candidate, runs)
-        final = final_runs(step, candidate, rates.chosen, runs)
-        plans[name] = _plan(step, candidate, rates.chosen, final)
+        final = final_runs(step, rates, runs)
+        plans[name] = _plan(step, rates.candidate, rates.chosen, final)
         curves[name] = learning_curves(final)
         if rates.tried:
             sweep[name] = _sweep(step, candidate, rates, runs)

@@ -37,7 +37,7 @@ def judge_step(study: Study, runs: Runs, looks: Iterable[Look]) -> tuple[Scores,
         names=list(scores.replicates),
         baseline=study.baseline,
         margin=margin,
-        simplicity=[candidate.simplicity() for candidate in study.candidates],
+        simplicity=[candidate.simplicity(study.extra_knobs(candidate)) for candidate in study.candidates],
         sample_value=study.facts["data"]["sample_value"],
         tuning=[_tuning_error(scores, name) for name in scores.replicates],
         earlier=earlier_looks(study, looks),
@@ -47,7 +47,10 @@ def judge_step(study: Study, runs: Runs, looks: Iterable[Look]) -> tuple[Scores,
 
 
 def _tuning_error(scores: Scores, name: str) -> TuningError | None:
-    """Return what the choice of a candidate's rate leaves open, None if it has no free rate."""
+    """Return what the choice of a candidate's rate leaves open, None if no rate was searched alone.
+
+    What a search of several knobs leaves open is not known: the intervals are those of its chosen settings.
+    """
     curve = scores.rates[name].curve
     return None if curve is None else TuningError(variance=curve.regret_sd**2, bias=curve.regret)
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from stepsize.stats import by_repeat
-from stepsize.study.candidates import Candidate
-from stepsize.study.jobs import Job
 from stepsize.study.rate_search import Tuned, tuned
 from stepsize.study.store import Run, Runs
 from stepsize.study.study import Study
@@ -52,16 +50,16 @@ class Scores:
 def scores_of(study: Study, runs: Runs) -> Scores:
     """Return the scores of a finished study."""
     rates = {candidate.name: tuned(study, candidate, runs) for candidate in study.candidates}
-    final = {c.name: final_runs(study, c, rates[c.name].chosen, runs) for c in study.candidates}
+    final = {name: final_runs(study, chosen, runs) for name, chosen in rates.items()}
     folds = study.facts["protocol"].get("folds")
     by_run = {name: run_scores(each) for name, each in final.items()}
     replicates = {name: by_repeat(study.sign * values, study.seeds, folds) for name, values in by_run.items()}
     return Scores(rates, final, by_run, replicates)
 
 
-def final_runs(study: Study, candidate: Candidate, rate: float | None, runs: Runs) -> list[Run]:
-    """Return a candidate's runs on the seeds of the verdict."""
-    return [runs[Job(candidate, rate, seed).key] for seed in study.seeds]
+def final_runs(study: Study, chosen: Tuned, runs: Runs) -> list[Run]:
+    """Return the runs of what was chosen for a candidate on the seeds of the verdict."""
+    return [runs[chosen.job(seed).key] for seed in study.seeds]
 
 
 def run_scores(runs: Sequence[Run]) -> np.ndarray:

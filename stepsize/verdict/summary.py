@@ -10,16 +10,20 @@ import numpy as np
 from stepsize.stats import Decision, summarise
 from stepsize.study.candidate_settings import other_optimizer_notes
 from stepsize.study.candidates import Candidate
+from stepsize.study.knob_ranges import plain_ranges
+from stepsize.study.knob_search import LEADING, knob_budget
 from stepsize.study.looks import Look
+from stepsize.study.proposals import BATCH, SAMPLER
 from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.store import Runs
 from stepsize.study.study import Study
-from stepsize.verdict import equal_schedules, findings, function_checks, references
+from stepsize.verdict import equal_schedules, findings, function_checks, knob_notes, references
 from stepsize.verdict.answer import (
     Answer,
     CandidateAnswer,
     Cost,
     DataFacts,
+    KnobsPart,
     Protocol,
     StudyPart,
     Tuning,
@@ -66,6 +70,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)
     answer["notes"] = [
         *findings.notes(answer, decision),
+        *knob_notes.notes(answer),
         *equal_schedules.notes(study),
         *other_optimizer_notes(
             study.facts["protocol"]["optimizer"] or {}, [each.settings for each in study.candidates]
@@ -75,6 +80,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     answer["warnings"] = [
         *function_checks.warnings(study, runs, answer, decision),
         *findings.warnings(answer, divergences, decision),
+        *knob_notes.warnings(answer["candidates"]),
         *budget_warnings(study, runs),
     ]
     if decision.recommended is not None:
@@ -85,6 +91,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
 
 def _study_part(study: Study, decision: Decision) -> StudyPart:
     settled = {"baseline": study.baseline, "margin": decision.margin, "tuning": _tuning(study)}
+    settled |= {"knobs": _knobs(study)}
     return StudyPart(
         name=study.name,
         fingerprint=study.fingerprint,
@@ -114,22 +121,41 @@ def _tuning(study: Study) -> Tuning | None:
     )
 
 
+def _knobs(study: Study) -> KnobsPart | None:
+    if not study.joint:
+        return None
+    budget = knob_budget(study.tuning)
+    return KnobsPart(
+        ranges=plain_ranges(study.knobs),
+        sampler=SAMPLER,
+        proposals=budget.batches * BATCH,
+        seeds=list(budget.seeds),
+        leading=LEADING,
+        more_seeds=list(budget.more_seeds),
+        runs=budget.runs,
+    )
+
+
 def _candidate(
     study: Study, candidate: Candidate, scores: Scores, decision: Decision, is_last: bool
 ) -> CandidateAnswer:
     """Return a candidate with its scores, its comparison and its place, at the last step that ran it."""
     name = candidate.name
     rates, by_run = scores.rates[name], scores.by_run[name]
+    chosen, found = rates.candidate, rates.knobs
     whole = summarise(study.sign * scores.replicates[name], sample_value=study.facts["data"]["sample_value"])
     comparison = decision.vs_baseline.get(name)
     return CandidateAnswer(
         name=name,
-        spec=str(candidate.at(rates.chosen)),
-        settings=dict(candidate.settings),
-        lr=rates.chosen,
+        spec=str(chosen.at(rates.chosen)),
+        settings=dict(chosen.settings),
+        lr=rates.chosen if found is None else found.values.get("lr"),
         lr_range=rates.within(decision.margin),
         lr_at_edge=rates.at_edge,
         lr_at_limit=rates.at_limit,
+        knobs=None if found is None else dict(found.values),
+        knobs_at_edge=[] if found is None else list(found.at_edge),
+        promised=None if found is None else found.promised,
         n=len(by_run),
         dropped=not is_last,
         replicates=whole.n,

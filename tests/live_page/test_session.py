@@ -118,3 +118,14 @@ def test_what_cannot_be_explored_is_refused(session, engine):
         session.check(Candidate("cosine(lr)"))
     with pytest.raises(StudyError, match="momentum"):
         session.check(Candidate("cosine(0.1)", momentum=2.0))
+
+
+def test_a_candidate_whose_knobs_a_study_searches_is_left_out(engine, tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'problem = "iris"\nepochs = 2\nbaseline = "searched"\nknobs = { w = [0, 0.3] }\ncandidates = [\n'
+        '  { schedule = "warmup(w*run) >> cosine(lr)", name = "searched" }, "linear(lr)"]\n'
+    )
+    opened = open_desk(study, engine).opening
+    assert "w*run" not in str(opened)
+    assert "linear(" in str(opened["presets"])

@@ -100,7 +100,7 @@ def test_a_product_inside_a_join_lasts_as_long_as_its_factors_say() -> None:
         (lambda: ss.linear(1) * "a", "factor='a' is not a number"),  # type: ignore[operator]
         (lambda: ss.linear(1) * True, "factor=True is not a number"),
         (lambda: ss.linear(1) / 0, "divide by a number above 0"),
-        (lambda: lr * ss.linear(1) * lr, "a product can have only one knob"),
+        (lambda: lr * ss.linear(1) * lr, "a product can have a knob only once"),
         (lambda: ss.plateau() * ss.constant(1) * ss.plateau(), "both follow a metric; keep one of them"),
         (
             lambda: ss.warmup(5 * epochs) >> ss.constant(0.1) * ss.plateau(),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import stepsize.schedules as ss
-from stepsize.errors import SpecError
+from stepsize.errors import ScheduleError, SpecError
 from stepsize.schedules import Schedule
 from stepsize.units import epochs, lr, run, updates
 
@@ -89,7 +89,7 @@ GRAMMAR = "is not part of a spec; write calls of schedules, numbers, lengths"
         ("cosine(0.1, floor=0, floor=0)", "write each argument once"),
         ("cosine(**{})", "write each argument once, by its name"),
         ("cosine(*[0.1])", GRAMMAR),
-        ("cosine(x)", "unknown name 'x'; use one of: epochs, updates, run, lr$"),
+        ("cosine(lr1)", "unknown name 'lr1'; did you mean 'lr'"),
         ("warmup(5*epoch) >> cosine(0.1)", "unknown name 'epoch'; did you mean 'epochs'"),
         ("cosine(nan)", "unknown name 'nan'"),
         ("cosine(1e999)", r"cosine\(1e999\): peak=inf is not allowed"),
@@ -164,3 +164,16 @@ def test_huge_and_deep_texts_are_refused_in_one_line(text: str, message: str) ->
         ss.parse(text)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_any_free_name_is_a_knob() -> None:
+    schedule = ss.parse("warmup(w*run) >> polynomial(lr, power=p, floor=0.5*f*lr)")
+    assert schedule.knobs == {"w", "lr", "p", "f"}
+    assert ss.parse(str(schedule)) == schedule == ss.from_json(schedule.to_json())
+    bound = schedule.bind(w=0.1, p=2, f=0.02)
+    assert bound == ss.parse("warmup(0.1*run) >> polynomial(lr, power=2, floor=0.01*lr)")
+    assert bound.bind(lr=0.5).plan(updates=10).values[-1] > 0
+    with pytest.raises(ScheduleError, match="power=0"):  # checked once it is a number
+        schedule.bind(p=0)
+    with pytest.raises(ScheduleError, match=r"has a free knob"):
+        ss.parse("warmup(w*run) >> cosine(0.1)").plan(updates=10)

@@ -195,7 +195,7 @@ def test_a_number_or_a_switch_in_quotes_is_refused(value):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"clipnorm": "a"}, r"clipnorm='a' must be a number of at least 0, or None"),
+        ({"clipnorm": "a b"}, r"clipnorm='a b' must be a number of at least 0, or None"),
         ({"clipnorm": -1}, r"clipnorm=-1 must be a number of at least 0, or None"),  # Keras would not clip
         ({"clipvalue": [1.0]}, r"clipvalue=\[1.0\] must be a number"),
         ({"momentum": float("nan")}, "momentum=nan must be a finite number of at least 0"),

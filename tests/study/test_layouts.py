@@ -9,7 +9,8 @@ from stepsize.engine.population import Population
 from stepsize.study.population_executor import PopulationExecutor
 from stepsize.study.runner import run_study
 from stepsize.study.store import Store
-from stepsize.study.study import Tuning, make_study
+from stepsize.study.study import make_study
+from stepsize.study.tuning import Tuning
 from stepsize.verdict.summary import summarise_study
 
 SPECS = ("constant(lr)", "cosine(lr)", "warmup(2*epochs) >> linear(lr)", "constant(0.003)")

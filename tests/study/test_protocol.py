@@ -18,8 +18,9 @@ from stepsize.study.protocol import (
     tuned,
 )
 from stepsize.study.store import Run
-from stepsize.study.study import Study, Tuning, make_study, usual_tuning
+from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.options import study_options
+from stepsize.study.tuning import Tuning, usual_tuning
 
 SCHEDULES = ["constant(lr)", "linear(lr)", "cosine(0.1)"]
 

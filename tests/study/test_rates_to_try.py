@@ -11,7 +11,8 @@ from stepsize.study.protocol import rounds, total_runs
 from stepsize.study.rate_search import tuned
 from stepsize.study.rates_to_try import FINE_RATES, fine_rates, first_rates, furthest
 from stepsize.study.store import Run
-from stepsize.study.study import ADAPTIVE_GRID, SGD_GRID, Tuning, make_study
+from stepsize.study.study import make_study
+from stepsize.study.tuning import ADAPTIVE_GRID, SGD_GRID, Tuning
 
 
 def study_of(*schedules, tuning=None):

@@ -14,12 +14,14 @@ from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, optimizer_settings
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidates
+from stepsize.study.knob_ranges import plain_ranges
 from stepsize.study.more_seeds import read_budget
 from stepsize.study.saved_study import study_id
-from stepsize.study.study import Study, Tuning, make_study, usual_tuning
+from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
 from stepsize.study.study_files.toml_writer import write_study_file
 from stepsize.study.trainable import Trainable, check_name, is_trainable
+from stepsize.study.tuning import Tuning, usual_tuning
 from stepsize.study.user_functions.training import Training
 
 Description = Mapping[str, Any]
@@ -105,7 +107,7 @@ def plan_study(description: Description, problem: Trainable, command: str = "") 
     candidates = read_candidates(keys.get("candidates", DEFAULT))
     return make_study(
         problem, candidates, seeds, keys.get("baseline"), command, margin=keys.get("margin"), tuning=tuning,
-        budget=_budget(keys.get("until"), keys.get("budget")),
+        budget=_budget(keys.get("until"), keys.get("budget")), knobs=keys.get("knobs"),
     )  # fmt: skip
 
 
@@ -120,6 +122,7 @@ def resolve_study(description: Description, problem: Trainable, study: Study) ->
         "seeds": _shortest(study.seeds),
         "baseline": study.baseline,
         "tuning": _tuning_table(study.tuning),
+        "knobs": plain_ranges(study.knobs) or None,
         "candidates": [{"schedule": str(c.schedule), "name": c.name, **c.settings} for c in study.candidates],
     }
     return {key: value for key, value in keys.items() if value is not None}

@@ -80,6 +80,8 @@ class StudyKeys(TypedDict, total=False):
     """The most that such a study may cost: a time (`"60s"`, `"10m"`, `"2h"`) or a number of runs."""
     tuning: Mapping[str, Any] | None
     """How a free `lr` is chosen: `rates` and `rounds` of the coarse search, its `seeds`, and `fine_seeds`."""
+    knobs: Mapping[str, Any] | None
+    """The ranges of other free names: `{"w": [0, 0.3], "f": [0.001, 1, "log"]}`."""
 
 
 PROTOCOL_KEYS = (
@@ -88,6 +90,7 @@ PROTOCOL_KEYS = (
     "baseline",
     "margin",
     "tuning",
+    "knobs",
     "until",
     "budget",
 )  # of a study, whatever is trained

@@ -67,6 +67,9 @@ class StudyFile(BaseModel):
     margin: float | None = Field(None, examples=["0.01"])
     until: Literal["decided"] | None = Field(None, examples=['"decided"'])
     budget: str | int | None = Field(None, examples=['"60s"', "5000"])
+    knobs: dict[str, list[float | str]] | None = Field(
+        None, examples=['{ w = [0, 0.3], f = [0.001, 1, "log"] }']
+    )
     tuning: TuningTable | None = Field(None, examples=["{ rates = [0.01, 0.1, 1.0] }"])
 
 
