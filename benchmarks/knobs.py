@@ -26,11 +26,11 @@ from replay.surfaces import KNOBS, SETTINGS, SURFACES, Surface, best, best_rate,
 
 import stepsize as ss
 from stepsize.engine.client import Engine
-from stepsize.study import proposals
 from stepsize.study.jobs import Job
-from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.knobs import proposals
+from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import Round, rounds
-from stepsize.study.rate_search import tuned
+from stepsize.study.search.rate_search import tuned
 from stepsize.study.study import Study, make_study
 from stepsize.study.tuning import TUNING_SEEDS, Tuning
 from stepsize.verdict.recommendation import judge_step

@@ -26,10 +26,10 @@ from stepsize.engine.client import Engine
 from stepsize.finding import plan_maps
 from stepsize.rate_map.rounds import MapOfRates, map_rounds
 from stepsize.rate_map.summary import summarise_rates
-from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import Round
 from stepsize.study.runner import run_study
-from stepsize.study.store import Runs, Store
+from stepsize.study.stores.store import Runs, Store
 from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS
 

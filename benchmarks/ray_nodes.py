@@ -40,10 +40,10 @@ from stepsize.study.cluster.pool import Pool, shared_versions
 from stepsize.study.cluster.tasks import Item
 from stepsize.study.executor import Claim, Executor, unshared
 from stepsize.study.jobs import Job
-from stepsize.study.population_executor import PopulationExecutor, opened_groups
+from stepsize.study.populations.executor import PopulationExecutor, opened_groups
 from stepsize.study.protocol import Round
 from stepsize.study.runner import run_study
-from stepsize.study.store import Run, Runs, Store
+from stepsize.study.stores.store import Run, Runs, Store
 from stepsize.study.study import Study, make_study
 
 SPECS = ("constant(0.1)", "linear(0.1)", "cosine(0.1)", "exponential(0.1, floor=0.001)")

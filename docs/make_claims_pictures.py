@@ -11,7 +11,7 @@ from make_rates import STYLE
 
 from stepsize.number_format import rate as rate_text
 from stepsize.number_format import rounded
-from stepsize.report.svg import decades, nice_steps
+from stepsize.report.pictures.svg import decades, nice_steps
 
 WIDTH, NAMES, GAP, ROW, HEAD, FOOT = 640, 206, 18, 22, 44, 22
 WIDEST = 280  # of a panel

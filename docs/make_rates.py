@@ -16,7 +16,7 @@ import stepsize as ss
 from stepsize.rate_map.answer import MapAnswer
 from stepsize.report import rate_map_page
 from stepsize.report.page_templates import inline, template
-from stepsize.report.rate_map import scale_of
+from stepsize.report.terminal.rate_map import scale_of
 
 IMAGES = DOCS / "images"
 LIGHT = (

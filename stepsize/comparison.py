@@ -16,8 +16,8 @@ from stepsize.number_format import counted
 from stepsize.output_files import RESOLVED_STUDY, require_folder, study_of
 from stepsize.problems.problem import Problem
 from stepsize.problems.references import references, target_spreads
-from stepsize.report.progress import ProgressLine, describe_cost
 from stepsize.report.selection import shown_candidates
+from stepsize.report.terminal.progress import ProgressLine, describe_cost
 from stepsize.resources import (
     check_executor,
     checked_store,
@@ -35,11 +35,11 @@ from stepsize.study.executor import Executor
 from stepsize.study.expected_cost import expected_cost
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
-from stepsize.study.population_executor import check_candidates
+from stepsize.study.populations.executor import check_candidates
 from stepsize.study.protocol import finished_runs, rounds
 from stepsize.study.runner import Cost, Progress, run_candidates
-from stepsize.study.saved_study import study_id
-from stepsize.study.store import Store
+from stepsize.study.stores.saved_study import study_id
+from stepsize.study.stores.store import Store
 from stepsize.study.study import Study
 from stepsize.study.study_files.description import (
     describe_study,

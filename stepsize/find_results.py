@@ -12,8 +12,10 @@ from stepsize.number_format import plain
 from stepsize.output_files import REPORT, check_output, write_output
 from stepsize.range_test.answer import RangeTestAnswer
 from stepsize.rate_map.answer import BestRate, RateMapAnswer
-from stepsize.report import range_test, range_test_picture, rate_map, rate_map_page
-from stepsize.report.pictures import Picture
+from stepsize.report import rate_map_page
+from stepsize.report.pictures import range_test as range_test_picture
+from stepsize.report.pictures.picture import Picture
+from stepsize.report.terminal import range_test, rate_map
 
 if TYPE_CHECKING:
     import pandas

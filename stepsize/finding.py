@@ -31,7 +31,7 @@ from stepsize.range_test.sweeps import (
 )
 from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, map_rounds
 from stepsize.rate_map.summary import summarise_rates
-from stepsize.report.progress import ProgressLine
+from stepsize.report.terminal.progress import ProgressLine
 from stepsize.resources import (
     checked_store,
     default_store,
@@ -42,7 +42,7 @@ from stepsize.resources import (
 )
 from stepsize.study.candidates import Candidate
 from stepsize.study.runner import run_study
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import StudyKeys

@@ -18,11 +18,11 @@ from stepsize.comparison import stored_result
 from stepsize.errors import OutputError, require
 from stepsize.number_format import plain
 from stepsize.output_files import require_folder
-from stepsize.study.knob_search import KnobSearch
-from stepsize.study.proposals import quiet
+from stepsize.study.knobs.proposals import quiet
 from stepsize.study.protocol import rounds
-from stepsize.study.rate_search import tuned
-from stepsize.study.store import Run, Runs, Store
+from stepsize.study.search.knob_search import KnobSearch
+from stepsize.study.search.rate_search import tuned
+from stepsize.study.stores.store import Run, Runs, Store
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.scores import final_runs, run_scores

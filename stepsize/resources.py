@@ -14,9 +14,9 @@ from stepsize.output_files import RESULTS
 from stepsize.problems.problem import Problem
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
-from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import finished_runs, total_runs
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.study.study import Study
 from stepsize.study.trainable import Trainable, check_name
 from stepsize.study.user_functions.counting import with_counted_updates

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from stepsize.errors import MissingExtra, StudyError, unknown
 from stepsize.number_format import plain
 from stepsize.output_files import REPORT, check_output, write_output
-from stepsize.report import html, terminal
-from stepsize.report.difference_picture import difference_picture
-from stepsize.report.pictures import Picture
+from stepsize.report import html
+from stepsize.report.pictures.difference_picture import difference_picture
+from stepsize.report.pictures.picture import Picture
 from stepsize.report.recipe import FRAMEWORKS, Recipe, recipe
+from stepsize.report.terminal import answer as terminal
 from stepsize.schedules import Plan, Schedule
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study

@@ -16,8 +16,9 @@ from stepsize.errors import StudyError
 from stepsize.finding import SEEDS, map_rates
 from stepsize.number_format import plain
 from stepsize.problems.problem import Problem
-from stepsize.report import scaling, scaling_picture
-from stepsize.report.pictures import Picture
+from stepsize.report.pictures import scaling as scaling_picture
+from stepsize.report.pictures.picture import Picture
+from stepsize.report.terminal import scaling
 from stepsize.resources import print_message
 from stepsize.scaling.answer import ScalingAnswer, ValueAnswer
 from stepsize.scaling.axes import check_axis, variant

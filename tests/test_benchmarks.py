@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import stepsize as ss
-from stepsize.study.store import Run, Store
+from stepsize.study.stores.store import Run, Store
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -86,12 +86,18 @@ WINGS = {
     "problems/models": set(),
     "problems/splitting": set(),
     "problems/torch": set(),
+    "report/pictures": set(),
+    "report/terminal": set(),
     "schedules/families": set(),
     "schedules/foreign": {"schedules/families"},
     "stats/tuning": set(),
-    "study/cluster": {"study/user_functions"},
-    "study/study_files": {"study/user_functions"},
-    "study/user_functions": set(),
+    "study/cluster": {"study/populations", "study/stores", "study/user_functions"},
+    "study/knobs": set(),
+    "study/populations": {"study/stores"},
+    "study/search": {"study/knobs", "study/stores"},
+    "study/stores": set(),
+    "study/study_files": {"study/knobs", "study/stores", "study/user_functions"},
+    "study/user_functions": {"study/stores"},
 }
 ENTRANCES = {ROOT, "__main__"}  # `stepsize` itself, which loads each name when it is used
 VERSION = {("stepsize.cli", "stepsize")}  # may import the package, for its version

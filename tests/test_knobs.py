@@ -9,7 +9,7 @@ import pytest
 import stepsize as ss
 from stepsize.comparison import stored_result
 from stepsize.engine.client import Engine
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.verdict.answer import Answer
 from tests.support.answers import assert_declared
 

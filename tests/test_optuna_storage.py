@@ -16,7 +16,7 @@ from stepsize.errors import OutputError
 from stepsize.optuna_storage import COMPLETE, WRITER, export_to_optuna
 from stepsize.problems.problem import problem
 from stepsize.study.candidates import Candidate
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.study.study import make_study
 from tests.support.finished_studies import COST, finish, noise
 

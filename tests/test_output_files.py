@@ -12,7 +12,7 @@ import pytest
 from stepsize import cli
 from stepsize.errors import OutputError, StoreError
 from stepsize.output_files import CODE, PICTURE, REPORT, RESOLVED_STUDY, check_output, study_of, write_output
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20) + b"\0\0\0\0IEND\xaeB`\x82"
 CONTENTS = {REPORT: "<!doctype html>\n<p>one</p>\n", RESOLVED_STUDY: "a = 1\n", PICTURE: PNG, CODE: "x = 1"}
@@ -137,7 +137,7 @@ TABLE = "a,kind\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(40))
 def test_no_command_replaces_a_file_that_stepsize_did_not_write(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    from stepsize.study.store import Store
+    from stepsize.study.stores.store import Store
 
     for name in ("notes.txt", "notes.toml", "notes.svg", "notes.py", "notes.html"):
         Path(name).write_text("mine")

@@ -16,7 +16,7 @@ import pytest
 import stepsize as ss
 from stepsize.comparison import stored_result
 from stepsize.errors import OutputError, ProblemError, StudyError
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.trained_model import TrainedModel
 
 

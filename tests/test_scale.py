@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from stepsize.comparison import judge
-from stepsize.report import terminal
+from stepsize.report.terminal import answer as terminal
 from stepsize.result import Result
 from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.runner import run_study
-from stepsize.study.store import Run, Store
+from stepsize.study.stores.store import Run, Store
 from stepsize.study.study import Study
 from tests.support.untrained_runs import MadeUp, ionosphere_study, made_up
 

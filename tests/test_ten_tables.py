@@ -10,8 +10,8 @@ import pytest
 from stepsize.comparison import complete
 from stepsize.problems.loading.catalog import load
 from stepsize.problems.problem import problem
-from stepsize.study.population_executor import PopulationExecutor
-from stepsize.study.store import Store
+from stepsize.study.populations.executor import PopulationExecutor
+from stepsize.study.stores.store import Store
 from stepsize.study.study import make_study
 from tests.support.tables import TABLES
 

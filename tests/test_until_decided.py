@@ -18,8 +18,8 @@ from stepsize.problems.problem import problem
 from stepsize.study.looks import Look, earlier_looks
 from stepsize.study.more_seeds import Budget, next_step, read_budget, with_more_seeds
 from stepsize.study.protocol import finished_runs, total_runs
-from stepsize.study.saved_study import study_id
-from stepsize.study.store import Run, Store
+from stepsize.study.stores.saved_study import study_id
+from stepsize.study.stores.store import Run, Store
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.description import describe_study, plan_study
 from stepsize.verdict.recommendation import judge_step

@@ -12,7 +12,7 @@ from replay.tables import SCHEDULES, Table, lattice
 
 from stepsize.engine.client import Engine
 from stepsize.study.jobs import Job
-from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import Round
 from stepsize.study.study import make_study
 

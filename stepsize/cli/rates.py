@@ -98,7 +98,7 @@ def find(
     if as_json:
         typer.echo(result.to_json())
     else:
-        from stepsize.report import rate_map
+        from stepsize.report.terminal import rate_map
 
         typer.echo(rate_map.render(result.answer, width(), colours(), ascii_only()), nl=False)
     page = report or RESULTS / f"{result.answer['study']['name']}-rates.html"

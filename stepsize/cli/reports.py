@@ -17,7 +17,7 @@ from stepsize.output_files import PICTURE, REPORT, check_output
 
 if TYPE_CHECKING:
     from stepsize.result import Result
-    from stepsize.study.store import Store
+    from stepsize.study.stores.store import Store
 
 FILES = ("html", "png")  # formats that are written to a file; the others are printed
 FORMATS = (*FILES, "markdown", "json", "csv")
@@ -47,7 +47,7 @@ def report(
     """Show the answer of a finished study again, from its store alone."""
     require("all", *TO_REPORT)
     from stepsize.comparison import stored_result
-    from stepsize.study.store import Store
+    from stepsize.study.stores.store import Store
 
     _check_store(store)
     _check_format(form, output, as_json)
@@ -87,7 +87,7 @@ def export_optuna(
     """Write a finished study into an Optuna storage: its candidates, and everything that tuning tried."""
     require("all", *TO_REPORT)
     from stepsize.optuna_storage import export_to_optuna
-    from stepsize.study.store import Store
+    from stepsize.study.stores.store import Store
 
     _check_store(store)
     path = output or store.with_suffix(".optuna.db")

@@ -74,12 +74,12 @@ def scale(
     require("all", "jax", "keras", "scipy", "sklearn")
     values = read_values(along)
     if output is not None:
-        from stepsize.report.pictures import check_picture
+        from stepsize.report.pictures.picture import check_picture
 
         check_picture("output", output)
     with Engine() as engine:
         from stepsize import scaling_law
-        from stepsize.report import scaling
+        from stepsize.report.terminal import scaling
 
         result = scaling_law.scale(
             problem, values, hold=hold, settings=None if setting is None else read_settings(setting),

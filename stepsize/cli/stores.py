@@ -28,7 +28,7 @@ def check(
 
     Example: stepsize check stepsize-results/ionosphere.sqlite
     """
-    from stepsize.study.store_check import check_store, repair_store
+    from stepsize.study.stores.check import check_store, repair_store
 
     state = check_store(store)
     damaged = None if state.is_sound or not repair else repair_store(store)
@@ -50,7 +50,7 @@ def merge(
 
     Example: stepsize merge all.sqlite one.sqlite two.sqlite
     """
-    from stepsize.study.store_merge import merge_stores
+    from stepsize.study.stores.merge import merge_stores
 
     if target in others:
         raise StoreError(f"store={str(target)!r} is given twice; name each store once")

@@ -161,7 +161,7 @@ compare.__doc__ = f"{compare.__doc__}\n\n" + examples(
 
 def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
     """Print what a study will cost."""
-    from stepsize.report.progress import describe_cost
+    from stepsize.report.terminal.progress import describe_cost
     from stepsize.study.expected_cost import expected_cost
 
     cost = expected_cost(problem, study)
@@ -177,7 +177,7 @@ def show(result: Result, page: Path, as_json: bool) -> None:
         typer.echo(result.to_json())
     result = result_in_options(result, compare)
     if not as_json:
-        from stepsize.report import terminal
+        from stepsize.report.terminal import answer as terminal
 
         typer.echo(terminal.render(result.answer, result.details, width(), colours(), ascii_only()))
     earlier = study_of(page, REPORT)
@@ -190,7 +190,7 @@ def show(result: Result, page: Path, as_json: bool) -> None:
 
 def _where_it_is(store: Path | str | None, study: str | None) -> str:
     """Return how to show the study whose report was replaced."""
-    from stepsize.study.store import Store
+    from stepsize.study.stores.store import Store
 
     if store is not None and Path(store).is_file():
         with Store(Path(store)) as opened:

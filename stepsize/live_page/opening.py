@@ -14,9 +14,9 @@ from stepsize.live_page.shapes import TEMPLATES
 from stepsize.number_format import counted
 from stepsize.problems.built_in import BUILT_IN, built_in_study
 from stepsize.problems.problem import Problem
-from stepsize.report.rate_map import optimizer_text
+from stepsize.report.terminal.rate_map import optimizer_text
 from stepsize.study.candidates import Candidate, read_candidates
-from stepsize.study.free_knobs import is_joint
+from stepsize.study.knobs.free_knobs import is_joint
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import PROTOCOL_KEYS
 from stepsize.study.study_files.options import call_text, study_options

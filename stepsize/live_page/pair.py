@@ -9,7 +9,7 @@ import numpy as np
 
 from stepsize.number_format import Interval
 from stepsize.stats import summarise
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import Study
 from stepsize.verdict.answer import CurveSeries, VersusBaseline
 from stepsize.verdict.picture_data import learning_curves

@@ -9,8 +9,8 @@ from stepsize.live_page.pair import Pair, Side
 from stepsize.live_page.session import Scored
 from stepsize.number_format import Scale, counted, half_width, plain, rate, scale_for, share
 from stepsize.rate_map.answer import MapAnswer, RateMapAnswer
-from stepsize.report.rate_map import scale_of as scale_of_map
 from stepsize.report.rate_map_page import ZONES
+from stepsize.report.terminal.rate_map import scale_of as scale_of_map
 from stepsize.verdict.answer import Band
 from stepsize.verdict.formatting import difference, score
 

@@ -14,7 +14,7 @@ from stepsize.live_page import shapes
 from stepsize.live_page.freehand import nearest
 from stepsize.live_page.replies import map_reply, scored_reply
 from stepsize.live_page.session import Session, Superseded
-from stepsize.report.rate_map import optimizer_text
+from stepsize.report.terminal.rate_map import optimizer_text
 from stepsize.schedules import Plan, Schedule
 from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.candidates import Candidate

@@ -20,10 +20,10 @@ from stepsize.process import Notice, Stop
 from stepsize.rate_map.answer import RateMapAnswer
 from stepsize.study.candidates import SEEDS, Candidate
 from stepsize.study.jobs import Job
-from stepsize.study.population_calls import Group, parts_of
-from stepsize.study.population_executor import opened_groups
+from stepsize.study.populations.calls import Group, parts_of
+from stepsize.study.populations.executor import opened_groups
 from stepsize.study.protocol import Round
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import Study, make_study
 
 FIRST_SEED = 500_000  # neither a seed of `compare`, which begin at 0, nor one of tuning

@@ -20,9 +20,9 @@ from stepsize.stats.tuning.rate_curve import RateCurve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
-from stepsize.study.rate_search import fitted_curve
 from stepsize.study.rates_to_try import FINER, beyond, fine_rates, short
-from stepsize.study.store import Run, Runs
+from stepsize.study.search.rate_search import fitted_curve
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 
 LOWEST, HIGHEST = 1e-8, 1e3  # no rate beyond these is tried

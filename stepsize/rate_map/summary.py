@@ -15,7 +15,7 @@ from stepsize.rate_map.rounds import MapOfRates, finished_maps
 from stepsize.stats import by_repeat, summarise
 from stepsize.stats.interval import Summary
 from stepsize.study.candidate_settings import other_optimizer_notes
-from stepsize.study.store import Run, Runs
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepsize.number_format import finite, rate, rate_range
-from stepsize.report.differences import words
+from stepsize.report.pictures.differences import words
 from stepsize.report.view_model import Row, View
 
 NAMED = 12  # candidates of an alternative text

@@ -11,13 +11,13 @@ import json
 from typing import Any
 
 from stepsize.number_format import finite, plain, rate, share
-from stepsize.report import charts, score_rows
 from stepsize.report.captions import Words
-from stepsize.report.chart_data import thin
-from stepsize.report.difference_picture import difference_picture
-from stepsize.report.differences import differences
 from stepsize.report.explanations import explanations
 from stepsize.report.page_templates import inline, preformatted, template
+from stepsize.report.pictures import charts, score_rows
+from stepsize.report.pictures.chart_data import thin
+from stepsize.report.pictures.difference_picture import difference_picture
+from stepsize.report.pictures.differences import differences
 from stepsize.report.recipe import FRAMEWORKS, Recipe, readable_recipe
 from stepsize.report.view_model import View, view
 from stepsize.verdict.answer import Answer, DataFacts, Details

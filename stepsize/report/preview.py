@@ -14,8 +14,8 @@ import numpy as np
 
 from stepsize.errors import ScheduleError
 from stepsize.output_files import PICTURE, check_output, write_output
-from stepsize.report.pictures import png
-from stepsize.report.terminal import schedule_sparkline
+from stepsize.report.pictures.picture import png
+from stepsize.report.terminal.answer import schedule_sparkline
 from stepsize.report.terminal_text import ascii_only, pad, shorten, wrap
 from stepsize.schedules import Plan, picture
 from stepsize.schedules.phases import Phase, phases, resolved

@@ -16,9 +16,9 @@ from typing import Any
 from stepsize.number_format import MISSING, Scale, rate, rounded
 from stepsize.rate_map.answer import MapAnswer, RateAnswer, RateMapAnswer
 from stepsize.report.page_templates import inline, template
-from stepsize.report.pictures import Picture
-from stepsize.report.rate_map import cost_text, optimizer_text, scale_of
-from stepsize.report.svg import nice_steps
+from stepsize.report.pictures.picture import Picture
+from stepsize.report.pictures.svg import nice_steps
+from stepsize.report.terminal.rate_map import cost_text, optimizer_text, scale_of
 
 WIDTH, HEIGHT = 720, 250  # of the large picture, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 26, 34  # room for axes and the names of the zones

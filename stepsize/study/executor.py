@@ -8,7 +8,7 @@ from typing import Protocol
 from stepsize.errors import EngineError
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
-from stepsize.study.store import Run, Runs
+from stepsize.study.stores.store import Run, Runs
 
 Claim = Callable[[Sequence[Job]], bool]
 """Called right before jobs are made, in the thread that iterates; they are left out if it returns False.

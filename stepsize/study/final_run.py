@@ -12,10 +12,10 @@ from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
 from stepsize.problems.problem import Problem
 from stepsize.study.jobs import Job
-from stepsize.study.population_calls import Call
-from stepsize.study.population_executor import opened_groups
+from stepsize.study.populations.calls import Call
+from stepsize.study.populations.executor import opened_groups
 from stepsize.study.protocol import Round
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import Study
 
 

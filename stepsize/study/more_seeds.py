@@ -12,7 +12,7 @@ from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError
 from stepsize.stats import Decision
 from stepsize.study.protocol import rounds, total_runs
-from stepsize.study.store import Runs
+from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS, Tuning
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
-from stepsize.study.knob_search import KnobSearch, knob_budget
-from stepsize.study.rate_search import Search, tuned
 from stepsize.study.rates_to_try import FINE_RATES
-from stepsize.study.store import Runs
+from stepsize.study.search.knob_search import KnobSearch, knob_budget
+from stepsize.study.search.rate_search import Search, tuned
+from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS
 

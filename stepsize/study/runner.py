@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from stepsize.study.claims import Claims
 from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.protocol import Round, rounds, total_runs
-from stepsize.study.store import Run, Runs, Store
+from stepsize.study.stores.claims import Claims
+from stepsize.study.stores.store import Run, Runs, Store
 from stepsize.study.study import Study
 
 

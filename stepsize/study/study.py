@@ -20,7 +20,7 @@ from stepsize.metric_directions import contradicts
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
-from stepsize.study.free_knobs import (
+from stepsize.study.knobs.free_knobs import (
     check_joint,
     examples,
     free_names,
@@ -28,7 +28,7 @@ from stepsize.study.free_knobs import (
     is_rate_alone,
     with_usual_rates,
 )
-from stepsize.study.knob_ranges import Ranges, plain_ranges, read_ranges
+from stepsize.study.knobs.knob_ranges import Ranges, plain_ranges, read_ranges
 from stepsize.study.trainable import Trainable, check_margin, check_name
 from stepsize.study.tuning import TUNING_SEEDS, Tuning, usual_tuning
 

@@ -9,7 +9,7 @@ import numpy as np
 from stepsize.number_format import counted, digits
 from stepsize.stats import Decision
 from stepsize.study.protocol import checked_jobs, is_constant
-from stepsize.study.store import Run, Runs
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer
 from stepsize.verdict.formatting import scale_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from stepsize.number_format import counted, duration
 from stepsize.stats import Decision
 from stepsize.study.more_seeds import read_budget, spent_on
-from stepsize.study.store import Runs
+from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer
 from stepsize.verdict.formatting import LISTED

@@ -8,8 +8,8 @@ import numpy as np
 
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
-from stepsize.study.rate_search import Tuned, tuned
-from stepsize.study.store import Run, Runs
+from stepsize.study.search.rate_search import Tuned, tuned
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Band, CurveSeries, Details, PlanSeries, RatePoint
 from stepsize.verdict.scores import final_runs, run_scores

@@ -9,7 +9,7 @@ import numpy as np
 
 from stepsize.stats import Comparison, Decision, TuningError, decide, seeds_note
 from stepsize.study.looks import Look, earlier_looks
-from stepsize.study.store import Runs
+from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Verdict, VersusBaseline
 from stepsize.verdict.scores import Scores, scores_of

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from stepsize.stats import by_repeat
-from stepsize.study.rate_search import Tuned, tuned
-from stepsize.study.store import Run, Runs
+from stepsize.study.search.rate_search import Tuned, tuned
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 
 

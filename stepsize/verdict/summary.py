@@ -10,12 +10,12 @@ import numpy as np
 from stepsize.stats import Decision, summarise
 from stepsize.study.candidate_settings import other_optimizer_notes
 from stepsize.study.candidates import Candidate
-from stepsize.study.knob_ranges import plain_ranges
-from stepsize.study.knob_search import LEADING, knob_budget
+from stepsize.study.knobs.knob_ranges import plain_ranges
+from stepsize.study.knobs.proposals import BATCH, SAMPLER
 from stepsize.study.looks import Look
-from stepsize.study.proposals import BATCH, SAMPLER
 from stepsize.study.rates_to_try import FINE_RATES
-from stepsize.study.store import Runs
+from stepsize.study.search.knob_search import LEADING, knob_budget
+from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict import equal_schedules, findings, function_checks, knob_notes, references
 from stepsize.verdict.answer import (

@@ -10,7 +10,7 @@ from stepsize.live_page.pair import judge_pair
 from stepsize.live_page.session import FIRST_SEED, Session, Superseded
 from stepsize.problems.problem import problem
 from stepsize.study.candidates import Candidate
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.study.study import make_study
 from stepsize.study.user_functions.training import Training
 

@@ -127,7 +127,7 @@ def test_the_answer_is_complete():
     assert [tuple(point.values())[:2] for point in answer["curve"]] == result.curve
     assert all(p["low"] <= p["loss"] <= p["high"] for p in answer["curve"])
     for width in (30, 60, 100):
-        from stepsize.report import range_test
+        from stepsize.report.terminal import range_test
 
         assert max(map(len, range_test.render(result.answer, width).splitlines())) <= max(width, 30)
 

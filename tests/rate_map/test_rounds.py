@@ -9,7 +9,7 @@ from stepsize.finding import plan_maps
 from stepsize.problems.problem import problem
 from stepsize.rate_map.rounds import HIGHEST, LOWEST, count_runs, finished_maps, map_rounds
 from stepsize.rate_map.summary import summarise_rates
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 
 EPOCHS = 50
 

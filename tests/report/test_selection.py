@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from stepsize.report import html, terminal
-from stepsize.report.score_rows import HALF, scores
+from stepsize.report import html
+from stepsize.report.pictures.score_rows import HALF, scores
 from stepsize.report.selection import MOST, left_out, shown_candidates
+from stepsize.report.terminal import answer as terminal
 from stepsize.report.view_model import view
 from stepsize.stats import decide
 from stepsize.verdict import findings

@@ -28,9 +28,9 @@ from stepsize.study.cluster.actors import Actor, FunctionCall, FunctionTrainer, 
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
 from stepsize.study.jobs import Job
-from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.runner import Progress
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor, run_request
 from tests.support.executor_checks import check_claims, check_runs

@@ -25,9 +25,9 @@ from stepsize.engine.task import Curves, Task
 from stepsize.process import Notice
 from stepsize.study.executor import Executor, LostRuns
 from stepsize.study.jobs import Job
-from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import Round
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
 from tests.support.executor_checks import check_claims, check_runs

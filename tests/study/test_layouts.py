@@ -6,9 +6,9 @@ import pytest
 import stepsize as ss
 from stepsize.engine.planner import Layout
 from stepsize.engine.population import Population
-from stepsize.study.population_executor import PopulationExecutor
+from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.runner import run_study
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.study.study import make_study
 from stepsize.study.tuning import Tuning
 from stepsize.verdict.summary import summarise_study

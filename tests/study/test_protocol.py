@@ -17,7 +17,7 @@ from stepsize.study.protocol import (
     total_runs,
     tuned,
 )
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.options import study_options
 from stepsize.study.tuning import Tuning, usual_tuning

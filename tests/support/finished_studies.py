@@ -6,7 +6,7 @@ import numpy as np
 
 from stepsize.problems.problem import problem
 from stepsize.study.protocol import rounds
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.verdict.summary import summarise_study
 

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import numpy as np
 
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 
 
 def make_run(candidate="cosine(0.1)", seed=0, diverged_at=None, value=0.5):

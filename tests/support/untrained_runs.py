@@ -12,7 +12,7 @@ from stepsize.problems.problem import problem
 from stepsize.study.executor import Claim, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
-from stepsize.study.store import Run, Runs
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study, make_study
 
 CALL = 500  # runs that come at once

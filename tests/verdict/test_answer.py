@@ -17,7 +17,7 @@ from stepsize.problems.loading.catalog import load
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.protocol import rounds
 from stepsize.study.runner import Cost
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.verdict.answer import Answer, Details
 from stepsize.verdict.picture_data import picture_data

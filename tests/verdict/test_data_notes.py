@@ -9,7 +9,7 @@ from stepsize.problems.problem import Problem, problem
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.stats import summarise
 from stepsize.study.protocol import rounds
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.verdict import data_notes
 from stepsize.verdict.summary import summarise_study

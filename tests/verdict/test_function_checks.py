@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stepsize.study.protocol import checked_jobs, rounds
-from stepsize.study.store import Run
+from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.study.user_functions.training import Training
 from stepsize.verdict.summary import summarise_study

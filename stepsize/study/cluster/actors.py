@@ -26,7 +26,7 @@ from stepsize.engine.task import Task
 from stepsize.errors import EngineError, InputError, StepsizeError, first_line
 from stepsize.problems.problem import Problem
 from stepsize.process import Notice
-from stepsize.study.population_calls import Call, Group
+from stepsize.study.populations.calls import Call, Group
 from stepsize.study.user_functions.executor import FunctionProcess
 from stepsize.study.user_functions.worker import RunRequest
 from stepsize.user_modules import source_of

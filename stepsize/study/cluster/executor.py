@@ -30,10 +30,10 @@ from stepsize.study.cluster.connection import connected
 from stepsize.study.cluster.pool import Item, Pool, shared_versions
 from stepsize.study.executor import Claim, Executor, Listener, unshared
 from stepsize.study.jobs import Job
-from stepsize.study.population_calls import Call, Group
-from stepsize.study.population_executor import opened_groups
+from stepsize.study.populations.calls import Call, Group
+from stepsize.study.populations.executor import opened_groups
 from stepsize.study.protocol import Round
-from stepsize.study.store import Run, Runs
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.executor import run_request

@@ -14,9 +14,9 @@ from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, optimizer_settings
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidates
-from stepsize.study.knob_ranges import plain_ranges
+from stepsize.study.knobs.knob_ranges import plain_ranges
 from stepsize.study.more_seeds import read_budget
-from stepsize.study.saved_study import study_id
+from stepsize.study.stores.saved_study import study_id
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
 from stepsize.study.study_files.toml_writer import write_study_file

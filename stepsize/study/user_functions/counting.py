@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from stepsize.errors import StudyError
-from stepsize.study.store import Run, Store
+from stepsize.study.stores.store import Run, Store
 from stepsize.study.user_functions.executor import FunctionProcess
 from stepsize.study.user_functions.functions import pack
 from stepsize.study.user_functions.training import Training

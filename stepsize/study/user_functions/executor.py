@@ -22,7 +22,7 @@ from stepsize.process import BROKEN, Child, Notice, ProcessDied, Progress, Worke
 from stepsize.study.executor import Claim, Listener, LostRuns, once, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
-from stepsize.study.store import Run, Runs
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.user_functions import run_checkpoint
 from stepsize.study.user_functions.functions import pack, takes_checkpoint
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace

@@ -9,7 +9,7 @@ import pytest
 import stepsize as ss
 from stepsize.errors import StudyError
 from stepsize.schedules import constant, plateau
-from stepsize.study.store import Store
+from stepsize.study.stores.store import Store
 from stepsize.study.user_functions import run_checkpoint
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace, RunCheckpoint
 from stepsize.study.user_functions.training_api import LivePlan, Report

@@ -8,7 +8,7 @@ import stepsize as ss
 from stepsize.errors import StudyError
 from stepsize.study.jobs import AGAIN
 from stepsize.study.protocol import checked_jobs, finished_runs, rounds, total_runs
-from stepsize.study.store import Run, Store
+from stepsize.study.stores.store import Run, Store
 from stepsize.study.study import make_study
 from stepsize.study.user_functions.counting import NAME, with_counted_updates
 from stepsize.study.user_functions.training import Training

@@ -1,0 +1,159 @@
+"""Where a candidate's learning rate is chosen: the search for it, as a pure function of the finished runs.
+
+`rates_to_try` places the rates, `stepsize.stats.tuning.rate_curve` draws the curve whose peak is chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
+from stepsize.study.candidates import Candidate
+from stepsize.study.jobs import Job
+from stepsize.study.rates_to_try import (
+    FINE,
+    FINER,
+    LATTICE,
+    WIDEN,
+    beyond,
+    edge_at,
+    fine_rates,
+    first_rates,
+    short,
+)
+from stepsize.study.search.knob_search import ChosenKnobs, KnobSearch
+from stepsize.study.stores.store import Runs
+from stepsize.study.study import Study
+
+NEXT = 1.01  # two rates are different if their ratio is larger, whatever their rounding
+Tried = tuple[Sequence[float], Sequence[int]]  # the rates of a search, and the seeds that they ran on
+
+
+@dataclass
+class Search:
+    """The search for a candidate's best rate: `tried` are its rates so far, in rising order."""
+
+    study: Study
+    candidate: Candidate
+    tried: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tried = sorted(first_rates(self.allows, self.study.tuning.rates))
+
+    def allows(self, rate: float) -> bool:
+        """Return whether the candidate's schedule exists at a rate."""
+        return self.study.allows(self.candidate, rate)
+
+    def add(self, rates: Iterable[float]) -> None:
+        """Record that rates were tried."""
+        self.tried = sorted([*self.tried, *rates])
+
+    def wider(self, runs: Runs) -> tuple[float, ...]:
+        """Return two rates beyond the edge if the best rate lies there, as far as the schedule exists."""
+        best = self._curve(runs, [self._coarse]).rate
+        edge = edge_at(best, self.tried, WIDEN)
+        return () if edge is None else beyond(self.allows, edge, self.tried)
+
+    def fine(self, runs: Runs) -> tuple[float, ...]:
+        """Return the rates of the fine search."""
+        return self._around(self._curve(runs, [self._coarse]).rate, FINE)
+
+    def finer(self, runs: Runs) -> tuple[float, ...]:
+        """Return the rates of the finer search: those of the fine one if runs diverge close to the best.
+
+        Whether a rate loses a few of its runs takes many seeds to see.
+        """
+        fine = self.fine(runs)
+        curve = self._curve(runs, [self._coarse, (fine, self.study.tuning.fine_halves[0])])
+        steady = float(curve.rates[-1])
+        if steady < max(*self.tried, *fine) / NEXT and math.log10(steady / curve.rate) < FINE / LATTICE:
+            return fine
+        return self._around(curve.rate, FINER)
+
+    def finish(self, runs: Runs) -> Tuned:
+        """Return what tuning chose, from the finished runs."""
+        for _ in range(self.study.tuning.rounds):
+            self.add(self.wider(runs))
+        searches = [self._coarse]
+        first, second = self.study.tuning.fine_halves
+        if first:
+            searches.append((self.fine(runs), first))
+        if second:
+            searches.append((self.finer(runs), second))
+        curve = self._curve(runs, searches, regret=True)
+        rates = sorted({rate for tried, _ in searches for rate in tried})
+        edge = edge_at(curve.rate, rates)
+        at_limit = edge is not None and not beyond(self.allows, edge, rates)
+        chosen = short(curve.rate, rates[0], rates[-1])
+        return Tuned(self.candidate, chosen, rates, curve, edge is not None, at_limit)
+
+    @property
+    def _coarse(self) -> Tried:
+        return self.tried, self.study.tuning.seeds
+
+    def _around(self, best: float, spacing: int) -> tuple[float, ...]:
+        return fine_rates(best, self.tried[0], self.tried[-1], spacing)
+
+    def _curve(self, runs: Runs, searches: Sequence[Tried], *, regret: bool = False) -> RateCurve:
+        """Return the curve through the scores of some searches."""
+        rates = tuple(sorted({rate for tried, _ in searches for rate in tried}))
+        columns = [(seed, tried) for tried, seeds in searches for seed in seeds]
+        scores = np.full((len(rates), len(columns)), np.nan)
+        for row, rate in enumerate(rates):
+            for column, (seed, tried) in enumerate(columns):
+                if rate in tried:
+                    score = runs[Job(self.candidate, rate, seed).key].score
+                    scores[row, column] = -np.inf if score is None else self.study.sign * score
+        return fitted_curve(rates, scores, regret=regret)
+
+
+def fitted_curve(rates: Sequence[float], scores: np.ndarray, *, regret: bool = True) -> RateCurve:
+    """Return `fit_rate_curve` of rates and scores, remembered."""
+    return _fitted(tuple(rates), np.asarray(scores, np.float64).tobytes(), regret)
+
+
+@lru_cache(4096)  # a study asks for the curve of the same scores again and again
+def _fitted(rates: tuple[float, ...], scores: bytes, regret: bool) -> RateCurve:
+    return fit_rate_curve(rates, np.frombuffer(scores).reshape(len(rates), -1), regret=regret)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning chose: a candidate, which runs at the rate `chosen`.
+
+    `tried` are the rates of the search, rising, and `curve` goes through their scores. `chosen` and `curve`
+    are None where no rate was searched alone: then several `knobs` were, and the candidate has their values,
+    or nothing is free. `at_edge` says that the chosen rate lies nearest to the lowest or the highest one
+    tried, `at_limit` that the schedule allows no rate beyond that one.
+    """
+
+    candidate: Candidate
+    chosen: float | None = None
+    tried: Sequence[float] = ()
+    curve: RateCurve | None = None
+    at_edge: bool = False
+    at_limit: bool = False
+    knobs: ChosenKnobs | None = None
+
+    def job(self, seed: int) -> Job:
+        """Return the run of what was chosen on a seed."""
+        return Job(self.candidate, self.chosen, seed)
+
+    def within(self, margin: float) -> list[float] | None:
+        """Return the range of rates that are as good as the chosen one within the margin, to two digits."""
+        if self.curve is None:
+            return None
+        return [short(end, self.tried[0], self.tried[-1]) for end in self.curve.within(margin)]
+
+
+def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
+    """Return what is chosen for a candidate from the finished runs; itself if nothing is free."""
+    if candidate in study.joint:
+        found = KnobSearch(study, candidate).finish(runs)
+        return Tuned(found.candidate, knobs=found)
+    return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned(candidate)
