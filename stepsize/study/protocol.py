@@ -87,12 +87,11 @@ def is_constant(candidate: Candidate) -> bool:
 
 def _tuning_rounds(study: Study, runs: Runs) -> Iterator[Round]:
     """Return the rounds that tune, up to the first that is not finished."""
-    for rounds_of in (_rate_rounds, _knob_rounds):
-        stage = None
-        for stage in rounds_of(study, runs):
-            yield stage
-        if stage is not None and not _is_finished(stage, runs):
-            return
+    stage = None
+    for stage in _rate_rounds(study, runs):
+        yield stage
+    if study.joint and (stage is None or _is_finished(stage, runs)):
+        yield from _knob_rounds(study, runs)
 
 
 def _knob_rounds(study: Study, runs: Runs) -> Iterator[Round]:

@@ -3,7 +3,7 @@
 import pytest
 
 from stepsize.stats.tuning.calibration import FEWEST_HALVED, ScoreCurve, calibrate_tuning
-from stepsize.study import study
+from stepsize.study import tuning
 
 PAIRS = {
     "alike": (ScoreCurve(), ScoreCurve()),
@@ -36,4 +36,4 @@ def test_more_tuning_leaves_less():
 
 
 def test_simulated_tunings_split_their_seeds_as_studies_do():
-    assert FEWEST_HALVED == study.FEWEST_HALVED
+    assert FEWEST_HALVED == tuning.FEWEST_HALVED
