@@ -24,8 +24,8 @@ T95 = {10: 2.262}  # of the 95 % interval of a mean, by number of repetitions
 def markdown(results: Mapping[str, Any]) -> str:
     """Give the page; scores are in points, with the standard error of their mean."""
     machine, versions = results["machine"], results["versions"]
-    told = f"{machine['processor']}, {machine['cores']} cores; Optuna {versions['optuna']}."
-    parts = [f"# Several knobs\n\n{told} All scores are in points, ± the standard error of the mean."]
+    where = f"{machine['processor']}, {machine['cores']} cores; Optuna {versions['optuna']}."
+    parts = [f"# Several knobs\n\n{where} All scores are in points, ± the standard error of the mean."]
     for title, header, part, line in (
         ("Four knobs beside the rate alone, at an equal number of runs", TABLES, "tables", _table),
         ("Whole studies whose truth is known", COVERAGE, "coverage", _coverage),

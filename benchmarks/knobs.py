@@ -103,11 +103,11 @@ def compare_samplers(names: list[str], repetitions: int) -> list[dict[str, Any]]
             began, regrets, gaps = time.perf_counter(), [], []
             for number in range(repetitions):
                 study = planned(problem, [FOUR], KNOBS, number)
-                found = tuned(study, FOUR, simulated(study, surface, number)).knobs
-                assert found is not None
-                assert found.promised is not None
-                regrets.append(best(surface) - mean(surface, found.candidate))
-                gaps.append(found.promised - mean(surface, found.candidate))
+                outcome = tuned(study, FOUR, simulated(study, surface, number)).knobs
+                assert outcome is not None
+                assert outcome.promised is not None
+                regrets.append(best(surface) - mean(surface, outcome.candidate))
+                gaps.append(outcome.promised - mean(surface, outcome.candidate))
             rows.append(
                 {"sampler": name, "surface": label, "studies": repetitions}
                 | {"regret": _figures(regrets), "gap": _figures(gaps)}
@@ -145,10 +145,10 @@ def coverage(studies: int) -> list[dict[str, Any]]:
                 if pair == "four - alone":
                     led.append(difference)
             false.append(any(words))
-            found = tuned(study, FOUR, runs).knobs
-            assert found is not None
-            assert found.promised is not None
-            gaps.append(found.promised - truth["four"])
+            outcome = tuned(study, FOUR, runs).knobs
+            assert outcome is not None
+            assert outcome.promised is not None
+            gaps.append(outcome.promised - truth["four"])
         rows.append(
             {"surface": label, "studies": studies, "false_words": POINTS * float(np.mean(false))}
             | {"coverage": {pair: POINTS * float(np.mean(each)) for pair, each in inside.items()}}
@@ -182,13 +182,13 @@ def train(name: str, repetitions: int) -> dict[str, Any]:
             for fresh in executor.execute(Round("truth", jobs, judge=True), {}, lambda done: None):
                 scores |= {(each.candidate, each.seed): each.score for each in fresh}
             values = np.array([_score(scores, job) for job in jobs]).reshape(TRUTH_SEEDS, 2)
-            found = pair[1].knobs
-            assert found is not None
+            outcome = pair[1].knobs
+            assert outcome is not None
             chosen.append(
                 {
                     "lr": pair[0].chosen,
-                    "knobs": dict(found.values),
-                    "promised": found.promised,
+                    "knobs": dict(outcome.values),
+                    "promised": outcome.promised,
                     "runs": counts,
                 }
                 | {"means": values.mean(axis=0).tolist()}

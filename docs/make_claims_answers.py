@@ -98,9 +98,9 @@ def _short(value: Any) -> Any:
 
 
 def _comparison(claim: str, data: str, changes: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
-    own = data in ("ionosphere", claim)  # the problem that the claim's own study has
-    problem, schedules = (claim, None) if own else (data, [claim])
-    seeds = {} if own else {"seeds": SEEDS}
+    is_its_own = data in ("ionosphere", claim)  # the problem that the claim's own study has
+    problem, schedules = (claim, None) if is_its_own else (data, [claim])
+    seeds = {} if is_its_own else {"seeds": SEEDS}
     answer = ss.compare(
         problem, schedules, **seeds, **changes, store=":memory:", quiet=True, engine=engine
     ).answer
@@ -125,7 +125,9 @@ def _comparison(claim: str, data: str, changes: Mapping[str, Any], engine: Engin
     return {
         "claim": claim,
         "data": answer["data"]["name"],
-        "command": f"stepsize compare {claim}" if own else f"stepsize compare {data} -s {claim} {options}",
+        "command": f"stepsize compare {claim}"
+        if is_its_own
+        else f"stepsize compare {data} -s {claim} {options}",
         "seeds": len(answer["study"]["seeds"]),
         "tuning_seeds": len((protocol["tuning"] or {"seeds": ()})["seeds"]),
         "metric": protocol["metric"],
@@ -137,14 +139,14 @@ def _comparison(claim: str, data: str, changes: Mapping[str, Any], engine: Engin
 
 
 def _map(data: str, engine: Engine) -> dict[str, Any]:
-    found = ss.find(data, **SAME, optimizer=OPTIMIZER, store=":memory:", quiet=True, engine=engine).answer
-    best = found["best"]
+    answer = ss.find(data, **SAME, optimizer=OPTIMIZER, store=":memory:", quiet=True, engine=engine).answer
+    best = answer["best"]
     return {
         "data": data,
         "command": f'stepsize find {data} --model "mlp(32)" --epochs 30 --batch-size 32 --optimizer '
         '"sgd(momentum=0.9)"',
-        "seeds": len(found["study"]["seeds"]),
-        "status": found["status"],
+        "seeds": len(answer["study"]["seeds"]),
+        "status": answer["status"],
         "rate": None if best is None else best["rate"],
         "range": None if best is None else best["range"],
     }

@@ -12,7 +12,7 @@ from stepsize.number_format import rate as rate_text
 from stepsize.stats.decision import Word
 
 Comparison = Mapping[str, Any]
-Found = list[tuple[Comparison, Comparison]]  # candidates, each beside its comparison
+Results = list[tuple[Comparison, Comparison]]  # candidates, each beside its comparison
 TITLES = {
     "ionosphere": "Ionosphere",
     "breast-cancer": "Breast cancer",
@@ -35,7 +35,7 @@ def joined(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def rows(comparisons: Iterable[Comparison], names: Sequence[str] = ()) -> Found:
+def rows(comparisons: Iterable[Comparison], names: Sequence[str] = ()) -> Results:
     """Return every candidate but the first ones beside its comparison; `names` keeps those alone."""
     return [
         (each, row)
@@ -45,24 +45,24 @@ def rows(comparisons: Iterable[Comparison], names: Sequence[str] = ()) -> Found:
     ]
 
 
-def tally(found: Found) -> str:
-    """Return how often each word was found, such as `7 are equivalent and 1 is worse`."""
-    counted = Counter(row["word"] for _, row in found)
+def tally(results: Results) -> str:
+    """Return how often each word occurs, such as `7 are equivalent and 1 is worse`."""
+    counted = Counter(row["word"] for _, row in results)
     verbs = [
         f"{counted[word]} {'is' if counted[word] == 1 else 'are'} {word}" for word in ORDER if counted[word]
     ]
     return joined(verbs)
 
 
-def label(found: Found, always: bool = False) -> str:
+def label(results: Results, always: bool = False) -> str:
     """Return the word for a claim that candidates are better than the first row, or that all always are."""
-    counted = Counter(row["word"] for _, row in found)
-    if counted["better"] == len(found):
+    counted = Counter(row["word"] for _, row in results)
+    if counted["better"] == len(results):
         return "Shown"
     if counted["better"] and not always:
         return "Shown in part"
-    told = counted["worse"] + counted["equivalent"]
-    return "Contradicted" if told == len(found) or (always and told) else "Not shown"
+    decided = counted["worse"] + counted["equivalent"]
+    return "Contradicted" if decided == len(results) or (always and decided) else "Not shown"
 
 
 def scale(each: Comparison) -> Scale:
@@ -85,9 +85,9 @@ def unit(each: Comparison) -> str:
     return "" if scale(each).percent else f" of {scale(each).name}"
 
 
-def named(found: Found, word: Word) -> str:
+def named(results: Results, word: Word) -> str:
     """Return a sentence that names the candidates with this word, and their differences if these are few."""
-    kept = [(each, row) for each, row in found if row["word"] == word]
+    kept = [(each, row) for each, row in results if row["word"] == word]
     names = dict.fromkeys(row["name"] for _, row in kept)
     listed = []
     for name in names:
@@ -108,11 +108,11 @@ def each_on(comparisons: Sequence[Comparison]) -> str:
 
 def better(comparisons: Sequence[Comparison], names: Sequence[str] = (), always: bool = False) -> str:
     """Return the verdict on a claim that candidates are better than the first row."""
-    found = rows(comparisons, names)
+    results = rows(comparisons, names)
     first = comparisons[0]["candidates"][0]["name"]
     return (
-        f"**{label(found, always)}.** Of {len(found)} comparisons with “{first}”, {tally(found)} "
-        f"({each_on(comparisons)}).{named(found, 'better')}{named(found, 'worse')}"
+        f"**{label(results, always)}.** Of {len(results)} comparisons with “{first}”, {tally(results)} "
+        f"({each_on(comparisons)}).{named(results, 'better')}{named(results, 'worse')}"
     )
 
 
@@ -135,15 +135,15 @@ def rare(comparisons: Sequence[Comparison]) -> str:
 
 def decay(comparisons: Sequence[Comparison]) -> str:
     """Return the verdict on decay instead of momentum."""
-    found = rows(comparisons, ("time-based decay", "linear decay"))
+    results = rows(comparisons, ("time-based decay", "linear decay"))
     neither = rows(comparisons, ("neither",))
-    as_good = [row["word"] in ("equivalent", "better") for _, row in found]
+    as_good = [row["word"] in ("equivalent", "better") for _, row in results]
     word = "Shown" if all(as_good) else "Shown in part" if any(as_good) else "Not shown"
     needed = any(row["word"] == "worse" for _, row in neither)
     end = "" if needed else " So neither is shown to be needed, once each candidate has a rate of its own."
     return (
-        f"**{word}.** Of {len(found)} comparisons of decay with momentum, {tally(found)} "
-        f"({each_on(comparisons)}).{named(found, 'worse')} Of {len(neither)} comparisons of a "
+        f"**{word}.** Of {len(results)} comparisons of decay with momentum, {tally(results)} "
+        f"({each_on(comparisons)}).{named(results, 'worse')} Of {len(neither)} comparisons of a "
         f"constant rate without momentum with one with it, {tally(neither)}.{named(neither, 'worse')}{end}"
     )
 
@@ -166,14 +166,14 @@ def larger_start(comparisons: Sequence[Comparison]) -> str:
 
 def plateau(comparisons: Sequence[Comparison]) -> str:
     """Return the verdict on rules that are taken from one data set to another."""
-    found = rows(comparisons)
+    results = rows(comparisons)
     best = {
         each["data"]: max((row for _, row in rows([each])), key=lambda row: row["mean"])["name"]
         for each in comparisons
     }
     moved = [
         (each, row)
-        for each, row in found
+        for each, row in results
         if row["name"] in {name for data, name in best.items() if data != each["data"]}
     ]
     counted = Counter(row["word"] for _, row in moved)
@@ -182,8 +182,8 @@ def plateau(comparisons: Sequence[Comparison]) -> str:
     return (
         f"**{word}.** The rules with the highest means are {chosen}. Of {len(moved)} comparisons of these "
         f"rules with a constant rate on the other data sets, {tally(moved)} ({each_on(comparisons)})."
-        f"{named(moved, 'worse')} Of all {len(found)} comparisons with a constant rate, {tally(found)}."
-        f"{named(found, 'better')}"
+        f"{named(moved, 'worse')} Of all {len(results)} comparisons with a constant rate, {tally(results)}."
+        f"{named(results, 'better')}"
     )
 
 

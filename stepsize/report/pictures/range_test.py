@@ -45,11 +45,7 @@ def range_test_picture(answer: RangeTestAnswer) -> Picture | None:
         nearest = min(curve, key=lambda point: abs(point["rate"] - best["rate"]))
         x, y = frame.across(best["rate"]) or 0.0, frame.at(best["rate"], nearest["loss"])[1] or 0.0
         parts.append(svg.tag("circle", cx=x, cy=y, r=6, class_="ring"))
-    content = "\n".join(parts)
-    text = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img"><style>{STYLE}</style>\n{content}\n</svg>\n'
-    )
+    text = svg.document(width, height, STYLE, parts)
     return Picture(text, width, height, answer["sentence"])
 
 

@@ -57,11 +57,7 @@ def scaling_picture(answer: ScalingAnswer) -> Picture | None:
     name = "1 − momentum" if along == "momentum" else along
     parts.append(svg.tag("text", "lr", x=LEFT - 5, y=18, text_anchor="end", class_="name"))
     parts.append(svg.tag("text", name, x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="name"))
-    content = "\n".join(parts)
-    text = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'height="{HEIGHT}" role="img"><style>{STYLE}</style>\n{content}\n</svg>\n'
-    )
+    text = svg.document(WIDTH, HEIGHT, STYLE, parts)
     return Picture(text, WIDTH, HEIGHT, answer["sentence"])
 
 

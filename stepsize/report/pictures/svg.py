@@ -34,6 +34,19 @@ def tag(name: str, content: str | None = None, **attributes: str | float) -> str
     return f"<{head}/>" if content is None else f"<{head}>{escape(content)}</{name}>"
 
 
+def document(width: int, height: int, style: str, parts: Iterable[str]) -> str:
+    """Return the text of an SVG file from its elements.
+
+    >>> document(4, 2, "path { fill: none; }", [tag("path", d="M0 0")]).count("<")
+    5
+    """
+    content = "\n".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img"><style>{style}</style>\n{content}\n</svg>\n'
+    )
+
+
 def line(points: Sequence[tuple[float | None, float | None]]) -> str:
     """Return the path through points; where one is missing, the line is interrupted.
 
