@@ -63,6 +63,10 @@ class Tuning:
         for name, number in (("rounds", rounds), ("seeds", seeds), ("fine_seeds", fine_seeds)):
             if isinstance(number, bool) or not isinstance(number, int) or number < 0:
                 raise StudyError(f"{name}={shown(number)} in tuning must be a whole number of at least 0")
+            if number > TUNING_SEEDS:
+                raise StudyError(
+                    f"{name}={shown(number)} in tuning is too many; write at most {TUNING_SEEDS}"
+                )
         if not isinstance(rates, Sequence | np.ndarray) or not all(map(is_number, rates)):
             raise StudyError(f"rates={shown(rates)} in tuning must be a list of numbers")
         first = range(TUNING_SEEDS, TUNING_SEEDS + seeds)

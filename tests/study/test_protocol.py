@@ -230,6 +230,8 @@ def test_where_runs_diverge_close_to_the_best_the_fine_rates_run_twice(study):
         ({"fine_seeds": -3}, "fine_seeds=-3 in tuning must be a whole number of at least 0"),
         ({"rounds": 2.5}, "rounds=2.5 in tuning must be a whole number"),
         ({"seeds": True}, "seeds=True in tuning must be a whole number"),
+        ({"seeds": 10**60}, "in tuning is too many; write at most 1000000"),
+        ({"fine_seeds": 10**400}, "in tuning is too many; write at most 1000000"),
         ({"rates": "abc"}, "rates='abc' in tuning must be a list of numbers"),
         ({"rates": [0.1, "1"]}, "in tuning must be a list of numbers"),
     ],
