@@ -24,6 +24,7 @@ from stepsize.stats.recommendation import Field, Reason, recommend
 from stepsize.stats.scores import Floats, as_scores
 
 Word = Literal["better", "equivalent", "worse", "not shown"]
+PAIRS_AT_ONCE = 1024  # their scores stay in the cache
 
 
 @dataclass(frozen=True)
@@ -251,23 +252,22 @@ def _judge(
     comparisons: int,
     look: tuple[int, Sequence[int]],
 ) -> _Family:
-    k = len(scores)
+    first, second = np.triu_indices(len(scores), 1)  # all pairs, row by row
     single = look_alpha(*look)
-    equal, small = np.zeros((k, k), bool), np.zeros((k, k), bool)
-    direction = np.zeros((k, k), np.int8)
-    p = []
-    for i in range(k - 1):
-        pairs = _rows(scores, tuning, np.full(k - i - 1, i), np.arange(i + 1, k))
-        equal[i, i + 1 :] = pairs.equivalent(margin, single, step)
-        small[i, i + 1 :] = pairs.equivalent(margin, 1 - LEVEL, step)  # by the interval that is shown
-        direction[i, i + 1 :] = pairs.direction
-        p.append(pairs.p)
-    p_holm = holm(np.concatenate([*p, np.zeros(0)]), comparisons)
-    shown = np.zeros((k, k), bool)
-    shown[np.triu_indices(k, 1)] = p_holm <= alpha
-    shown &= ~(equal | small)
-    equal, shown, direction = equal | equal.T, shown | shown.T, direction - direction.T
-    return _Family(scores, tuning, step, p_holm, shown & (direction > 0), equal)
+    equal, small = np.zeros(len(first), bool), np.zeros(len(first), bool)
+    direction, p = np.zeros(len(first), np.int8), np.zeros(len(first))
+    for start in range(0, len(first), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        pairs = _rows(scores, tuning, first[part], second[part])
+        equal[part] = pairs.equivalent(margin, single, step)
+        small[part] = pairs.equivalent(margin, 1 - LEVEL, step)  # by the interval that is shown
+        direction[part], p[part] = pairs.direction, pairs.p
+    p_holm = holm(p, comparisons)
+    shown = (p_holm <= alpha) & ~(equal | small)
+    ahead, same = (np.zeros((len(scores), len(scores)), bool) for _ in range(2))
+    ahead[first, second], ahead[second, first] = shown & (direction > 0), shown & (direction < 0)
+    same[first, second] = same[second, first] = equal
+    return _Family(scores, tuning, step, p_holm, ahead, same)
 
 
 def _rows(scores: Floats, tuning: Floats, first: Any, second: Any) -> Pairs:
