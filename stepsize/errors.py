@@ -96,8 +96,8 @@ def require(extra: str, *packages: str) -> None:
 def require_keras() -> None:
     """Raise StepsizeError unless Keras and its backend are installed.
 
-    Keras' own default is TensorFlow. If that is not installed and no other backend was chosen, this chooses
-    JAX, or PyTorch where JAX is not installed either.
+    Keras' own default is TensorFlow, which it also writes into a new keras.json. If TensorFlow is not
+    installed and no other backend was chosen, this chooses JAX, or PyTorch where JAX is not installed either.
     """
     import json
     import os
@@ -111,12 +111,12 @@ def require_keras() -> None:
     try:
         configured = json.loads((home / "keras.json").read_text())["backend"]
     except (OSError, ValueError, KeyError):
-        configured = None
-    chosen = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
+        configured = "tensorflow"
+    chosen = os.environ.get("KERAS_BACKEND") or configured
     if importlib.util.find_spec(chosen) is not None:
         return
     installed = [name for name in ("jax", "torch") if importlib.util.find_spec(name) is not None]
-    if os.environ.get("KERAS_BACKEND") or configured or not installed:
+    if os.environ.get("KERAS_BACKEND") or configured != "tensorflow" or not installed:
         raise StepsizeError(
             f"Keras' backend {chosen!r} is not installed; install it, or set KERAS_BACKEND=jax before Keras "
             "is imported"

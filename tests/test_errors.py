@@ -40,9 +40,16 @@ def test_a_backend_that_was_chosen_is_not_replaced(bare, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "jax"}')
     require_keras()
     assert os.environ["KERAS_BACKEND"] == ""
-    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
-    with pytest.raises(StepsizeError, match="'tensorflow' is not installed"):
+    bare.setitem(sys.modules, "torch", None)
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')
+    with pytest.raises(StepsizeError, match="'torch' is not installed"):
         require_keras()
+
+
+def test_the_default_that_keras_writes_itself_is_not_a_choice(bare, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
+    require_keras()
+    assert os.environ["KERAS_BACKEND"] == "jax"
 
 
 def test_without_a_folder_for_temporary_files(monkeypatch, tmp_path):

@@ -19,6 +19,7 @@ from stepsize.rate_map.curve_words import (
     Behaviour,
     RateRuns,
 )
+from stepsize.stats.looks import LEAST_SEEDS
 
 SAME = 1e-6  # of a score: smaller gaps are those of rounding
 FALLING = 0.01  # of what the best rate gains: less is not called falling
@@ -113,8 +114,14 @@ def sentence(
             f"({result} at {chosen}).{lost}"
         )
     if is_requested:
-        alike = f"none of those from {rate(low)} to {rate(high)} is {shown}"
-        others = f"every other one is {shown}" if low == high else alike
+        others = f"every other one is {shown}"
+        if low != high:
+            others = f"none of those from {rate(low)} to {rate(high)} is {shown}"
+        elif runs["n"] < LEAST_SEEDS:
+            others = (
+                f"every other one scored worse by more than {margin}, but fewer than {LEAST_SEEDS} seeds "
+                "cannot show a difference"
+            )
         return f"Of the rates given, use lr={chosen}{where} ({result}); {others}.{lost}"
     ends = {
         "open_below": f"; rates below {rate(low)} may be as good, but none was tried",
