@@ -76,12 +76,29 @@ def test_optax() -> None:
     assert ss.plateau(factor=0.5, patience=3, metric="val_loss") == made["plan"].metric_factor
 
 
+def start(title: str) -> list[str]:
+    """Return the code of a section of the page about the start."""
+    text = (DOCS / "start.md").read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
 def test_the_start_in_pytorch(engine, monkeypatch) -> None:
     monkeypatch.setattr("stepsize.comparison.Engine", lambda: nullcontext(engine))
-    text = (DOCS / "start.md").read_text(encoding="utf-8")
-    made = run(re.findall(r"```python\n(.*?)```", text, re.S))
+    made = run(start("I train in PyTorch"))
     assert made["scheduler"].last_epoch == 50
     assert made["result"].answer["cost"]["runs"] > 0
+
+
+def test_the_start_in_keras() -> None:
+    import keras
+
+    keras.utils.disable_interactive_logging()
+    training, study = start("I train in Keras")
+    made = run([training.replace("epochs=50", "epochs=15")])
+    rates = [rate for _, rate in made["callbacks"][0].history]
+    assert rates == pytest.approx(made["schedule"].plan(epochs=15, updates_per_epoch=9).values, rel=1e-6)
+    assert set(rates) == {0.25, 0.125}
+    run([study.partition("result =")[0]], **{name: made[name] for name in ("ss", "data", "model")})
 
 
 EXPERIMENTS = re.findall(r"```python\n(.*?)```", (DOCS / "experiments.md").read_text(encoding="utf-8"), re.S)
