@@ -14,6 +14,7 @@ from stepsize.export import export
 from stepsize.schedules import parse
 
 SPEC = "warmup(5*epochs) >> cosine(0.1)"
+RUN = ["--epochs", "50", "--updates-per-epoch", "1"]
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *args: str) -> int | str | None:
@@ -28,7 +29,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *args: str) -> int | str | None:
 def test_code_alone_is_on_stdout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], to: str
 ) -> None:
-    assert call(monkeypatch, SPEC, "--to", to, "--updates-per-epoch", "9") == 0
+    assert call(monkeypatch, SPEC, "--to", to, "--epochs", "50", "--updates-per-epoch", "9") == 0
     output = capsys.readouterr()
     assert output.err == ""
     assert output.out == export(parse(SPEC).plan(epochs=50, updates_per_epoch=9), to)
@@ -58,16 +59,22 @@ def test_a_file_holds_the_same_and_runs(
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([SPEC, "--to", "kears"], "unknown target 'kears'; did you mean 'keras'?"),
+        (
+            [SPEC, "--to", "keras"],
+            "write --epochs N and --updates-per-epoch N, with the batches of one epoch",
+        ),
+        (["cosine(0.1)", "--to", "keras", "--epochs", "50"], "depends on the length of your run"),
+        (["cosine(0.1)", "--to", "keras", "--updates-per-epoch", "9"], "or --updates N"),
+        ([SPEC, "--to", "kears", *RUN], "unknown target 'kears'; did you mean 'keras'?"),
         ([SPEC], "--to"),
         (["cosin(0.1)", "--to", "torch"], "did you mean 'cosine'?"),
-        (["warmup(51*epochs) >> cosine(0.1)", "--to", "torch"], "longer than the run of 50 updates"),
+        (["warmup(51*epochs) >> cosine(0.1)", "--to", "torch", *RUN], "longer than the run of 50 updates"),
         ([SPEC, "--to", "torch", "--epochs", "5", "--updates", "9"], "both set the length of the run"),
         ([SPEC, "--to", "torch", "--updates", "9"], "--updates-per-epoch N"),
-        ([SPEC, "--to", "torch", "--output", "/proc/x.py"], "cannot be written: "),
-        ([SPEC, "--to", "torch", "--output", "."], "is a directory"),
-        (["cosine(0.1) * plateau()", "--to", "keras"], "cannot be exported to keras"),
-        (["warmup(5*epochs)", "--to", "keras"], "ends in a warmup"),
+        ([SPEC, "--to", "torch", *RUN, "--output", "/proc/x.py"], "cannot be written: "),
+        ([SPEC, "--to", "torch", *RUN, "--output", "."], "is a directory"),
+        (["cosine(0.1) * plateau()", "--to", "keras", *RUN], "cannot be exported to keras"),
+        (["warmup(5*epochs)", "--to", "keras", *RUN], "ends in a warmup"),
     ],
 )
 def test_bad_input_is_one_line(

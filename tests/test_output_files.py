@@ -131,7 +131,7 @@ TABLE = "a,kind\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(40))
         ["report", "runs.sqlite", "--output", "runs.sqlite"],
         ["report", "runs.html"],
         ["preview", "cosine(0.1)", "--output", "notes.svg"],
-        ["export", "cosine(0.1)", "--to", "plain", "--output", "notes.py"],
+        ["export", "constant(0.1)", "--to", "plain", "--output", "notes.py"],
     ],
 )
 def test_no_command_replaces_a_file_that_stepsize_did_not_write(

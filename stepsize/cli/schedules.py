@@ -18,13 +18,11 @@ if TYPE_CHECKING:
 
 SHOWN_RATE = 0.1  # of a free lr in a preview
 
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run (default: 50).")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of the run; a preview shows 50.")]
 Updates = Annotated[
     int | None, typer.Option(min=1, help="Total optimizer updates (use instead of --epochs).")
 ]
-PerEpoch = Annotated[
-    int | None, typer.Option(min=1, help="Optimizer updates per epoch (default with --epochs: 1).")
-]
+PerEpoch = Annotated[int | None, typer.Option(min=1, help="Optimizer updates per epoch; a preview shows 1.")]
 FreeRate = Annotated[float | None, typer.Option(help="The rate for a free lr; a preview shows 0.1.")]
 
 
@@ -74,10 +72,16 @@ def export(
 ) -> None:
     """Write a schedule as code for another library; the code does not need stepsize."""
     from stepsize.export import export as code
-    from stepsize.schedules import parse
+    from stepsize.schedules import constant, parse
 
-    if lr is None and "lr" in parse(spec).knobs:
+    schedule = parse(spec)
+    if lr is None and "lr" in schedule.knobs:
         raise ScheduleError(f"{spec} has a free lr; write its rate, such as --lr 0.1")
+    if updates is None and None in (epochs, updates_per_epoch) and not isinstance(schedule, constant):
+        raise ScheduleError(
+            f"{spec} depends on the length of your run; write --epochs N and --updates-per-epoch N, with the "
+            "batches of one epoch, or --updates N"
+        )
     (plan,) = _planned([spec], epochs, updates, updates_per_epoch, lr)
     text = code(plan, to, read_optimizer(optimizer))
     if output is None:
