@@ -51,6 +51,8 @@ from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
+from stepsize.trackers.destinations import log_study, read_destinations
+from stepsize.trackers.study_log import StudyLog, study_log
 from stepsize.verdict.picture_data import picture_data
 from stepsize.verdict.recommendation import judge_step
 from stepsize.verdict.summary import summarise_study
@@ -65,6 +67,7 @@ def compare(
     quiet: bool = False,
     executor: str = "local",
     address: str | None = None,
+    log_to: str | Sequence[str] | None = None,
     engine: Trainer | None = None,
     command: str | None = None,
     on_start: Callable[[Trainable, Study, Trainer | None], None] = lambda problem, study, trainer: None,
@@ -89,10 +92,13 @@ def compare(
     Finished runs are kept in `store` (default: `stepsize-results/NAME.sqlite`), so the same call resumes
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
     can be written to a file. With `executor="ray"`, the Ray cluster at `address`, or Ray on this machine,
-    trains the runs; see `docs/cluster.md`. Progress goes to standard error unless `quiet`. `engine` is a
-    started `Engine` to use, which saves its start; `command` is the command that the report shows;
-    `on_start` is called with the problem, its study and the engine, if there is one, before anything is
-    trained, and `on_message` with every message that is not progress.
+    trains the runs; see `docs/cluster.md`. `log_to` names the experiment trackers that get the finished
+    study, as `"tensorboard:runs"` or `["mlflow", "wandb:project"]`; see `docs/trackers.md`.
+
+    Progress goes to standard error unless `quiet`. `engine` is a started `Engine` to use, which saves its
+    start; `command` is the command that the report shows; `on_start` is called with the problem, its study
+    and the engine, if there is one, before anything is trained, and `on_message` with every message that is
+    not progress.
 
     Raises: InputError for arguments that cannot be used, EngineError if training fails.
 
@@ -102,6 +108,7 @@ def compare(
     """
     options = study_options(keys, schedules, seeds)
     check_executor(executor, address)
+    destinations = read_destinations(log_to)
     ready = problem if is_trainable(problem) else None
     description = describe_study(problem, options)
     with ExitStack() as stack:
@@ -138,6 +145,9 @@ def compare(
             on_message(f"{study.name}: {describe_cost(expected_cost(trainable, study))}.")
         with line:
             result = complete(study, opened, trains, line.show)
+        if destinations:
+            for message in log_study(_log_of(result, opened), destinations):
+                on_message(message)
         return replace(result, store=kept_store(opened, on_message), problem=trainable)
 
 
@@ -206,6 +216,12 @@ def judge(study: Study, store: Store, cost: Mapping[str, Any]) -> Result:
     names = {candidate["name"] for candidate in shown_candidates(answer)}
     details = picture_data(study, runs, names)
     return Result(answer, details, store.path, study_id(study.definition()), planned=study)
+
+
+def _log_of(result: Result, store: Store) -> StudyLog:
+    """Return what trackers get of a finished study."""
+    assert result.planned is not None
+    return study_log(result.planned, store.runs(result.planned.fingerprint), result.answer, result.study)
 
 
 def stored_result(store: Store, which: str | None = None) -> Result:

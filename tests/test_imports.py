@@ -35,6 +35,7 @@ ALLOWED = {
     "scaling": {"errors", "checks", "number_format", "stats", "problems"},
     "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"}
     | {"range_test", "scaling", "export"},
+    "trackers": {"errors", "number_format", "study", "verdict"},
     "trained_model": {"errors", "checks", "engine", "problems", "study"},
     "result": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "report"}
     | {"trained_model"},
@@ -54,6 +55,7 @@ ALLOWED = {
         "verdict",
         "report",
         "result",
+        "trackers",
     },
     "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
     | {"notebook_output", "number_format", "resources"},

@@ -146,6 +146,14 @@ Address = Annotated[
         rich_help_panel=PLACE,
     ),
 ]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Experiment tracker that gets the finished study, such as tensorboard:runs, mlflow, "
+        "wandb:PROJECT or trackio:PROJECT; repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else.", rich_help_panel=OUTPUT)
 ]

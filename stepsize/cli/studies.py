@@ -106,6 +106,7 @@ def compare(
     report: Annotated[
         Path | None, typer.Option(help="File for the HTML report.", rich_help_panel=options.OUTPUT)
     ] = None,
+    log_to: options.LogTo = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -139,8 +140,8 @@ def compare(
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds, rows=rows,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
-            executor=executor, address=address, quiet=quiet, engine=engine, command=command_text(),
-            on_start=prepare_report,
+            executor=executor, address=address, log_to=log_to, quiet=quiet, engine=engine,
+            command=command_text(), on_start=prepare_report,
             on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
         show(result, page_of(result.answer["study"]["name"]), as_json)

@@ -1,0 +1,1 @@
+"""A finished study in an experiment tracker: one run per candidate, and one for the study itself."""
