@@ -89,7 +89,8 @@ def require(extra: str, *packages: str) -> None:
     stepsize.errors.MissingExtra: no_such_package is not installed: pip install "stepsize[train]"
     """
     for package in packages:
-        if importlib.util.find_spec(package) is None:
+        found = importlib.util.find_spec(package)
+        if found is None or found.origin is None:  # None: a mere folder of this name, such as `wandb` makes
             raise MissingExtra(package, extra)
 
 

@@ -125,8 +125,9 @@ def test_json_alone_on_stdout_and_the_report_on_disk(tmp_path, command):
     assert json.loads(shown.stdout) == answer
     assert Path("again.html").read_text() == page.read_text()
 
-    again = command(*IRIS)
+    again = command(*IRIS, "--log-to", "tensorboard:runs")
     assert again.returncode == 0
+    assert "Logged to TensorBoard: iris" in again.stderr
     assert "12 of 12 runs are in" in again.stderr
     assert answer["verdict"]["sentence"] in " ".join(again.stdout.split())
 

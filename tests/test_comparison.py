@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,6 +80,22 @@ def test_a_store_that_is_deleted_meanwhile_is_not_named(first, tmp_path, engine)
     assert messages[-1].startswith(f"Runs: not kept, because {store} was deleted")
     assert again.store is None
     assert again.answer["candidates"] == first[1].answer["candidates"]
+
+
+def test_a_stored_study_is_logged_once(first, engine):
+    store, messages = first[0], []
+    for _ in range(2):
+        ss.compare(
+            ss.problem("iris", epochs=4), SCHEDULES, seeds=7, store=store, quiet=True, engine=engine,
+            log_to="tensorboard", on_message=messages.append,
+        )  # fmt: skip
+    folder = f"iris {first[1].study}"
+    assert [path.name for path in Path("runs").iterdir()] == [folder]
+    assert len([path for path in Path("runs", folder).iterdir() if path.is_dir()]) == len(SCHEDULES)
+    where = f"{folder}, 3 candidates; to look at it, run tensorboard --logdir runs"
+    assert messages == [f"Logged to TensorBoard: {where}", f"Already in TensorBoard: {where}"]
+    with pytest.raises(OutputError, match="did you mean 'wandb'"):
+        ss.compare("iris", log_to="wandbs")
 
 
 def test_more_seeds_keep_the_runs_that_are_there(first, engine):

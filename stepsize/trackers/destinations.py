@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from stepsize.errors import OutputError, first_line, require, unknown
 from stepsize.trackers import mlflow, tensorboard, trackio, wandb
@@ -24,10 +26,10 @@ class Tracker:
 
 
 TRACKERS = {
-    "tensorboard": Tracker("TensorBoard", "runs", tensorboard.write, "tensorboard --logdir {place!r}"),
+    "tensorboard": Tracker("TensorBoard", "runs", tensorboard.write, "tensorboard --logdir {place}"),
     "mlflow": Tracker("MLflow", "", mlflow.write, ""),
     "wandb": Tracker("Weights & Biases", "stepsize", wandb.write, ""),
-    "trackio": Tracker("trackio", "stepsize", trackio.write, "trackio show --project {place!r}"),
+    "trackio": Tracker("trackio", "stepsize", trackio.write, "trackio show --project {place}"),
 }  # by the package to import, which is also the name of the extra
 
 
@@ -49,13 +51,14 @@ def read_destinations(log_to: str | Sequence[str] | None) -> list[Destination]:
 
     Raises: OutputError for an unknown tracker, MissingExtra for one that is not installed.
 
-    >>> read_destinations("trackio:digits")
-    [Destination(name='trackio', place='digits')]
+    >>> read_destinations("tensorboard:logs")
+    [Destination(name='tensorboard', place='logs')]
     >>> read_destinations("tensorbord:runs")
     Traceback (most recent call last):
     stepsize.errors.OutputError: unknown tracker 'tensorbord'; did you mean 'tensorboard'?
     """
-    texts = [log_to] if isinstance(log_to, str) else list(log_to or ())
+    is_list = isinstance(log_to, Sequence) and not isinstance(log_to, str)
+    texts: list[Any] = list(log_to) if is_list else [] if log_to is None else [log_to]
     destinations = []
     for text in texts:
         if not isinstance(text, str):
@@ -80,10 +83,14 @@ def log_study(study: StudyLog, destinations: Sequence[Destination]) -> Iterator[
             is_new = tracker.write(study, destination.place)
         except Exception as error:
             yield (
-                f"The study was not logged to {tracker.title}: {first_line(error)}. Its runs are kept: run the "
-                "same again to log it."
+                f"The study was not logged to {tracker.title}: {first_line(error)}. Its runs are kept: run "
+                "the same again to log it."
             )
             continue
-        look = f"; to look at it, run {tracker.look.format(place=destination.place)}" if tracker.look else ""
+        look = (
+            f"; to look at it, run {tracker.look.format(place=shlex.quote(destination.place))}"
+            if tracker.look
+            else ""
+        )
         was = "Logged to" if is_new else "Already in"
         yield f"{was} {tracker.title}: {describe(study)}{look}"

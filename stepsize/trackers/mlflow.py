@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import time
 from collections.abc import Mapping
@@ -30,7 +28,7 @@ def write(study: StudyLog, place: str) -> bool:
     parent = _new_run(client, experiment, study, study.title, {"mlflow.note.content": study.sentence})
     for each in study.candidates:
         _write_candidate(client, experiment, study, each, parent)
-    client.log_text(parent, _csv(study), "seeds.csv")
+    client.log_text(parent, study.csv, "seeds.csv")
     client.log_text(parent, "\n".join([study.sentence, *study.notes]) + "\n", "study.txt")
     client.set_tag(parent, DIGEST, study.digest)
     client.set_terminated(parent)
@@ -77,10 +75,3 @@ def _name(name: str) -> str:
 
 def _now() -> int:
     return int(1000 * time.time())
-
-
-def _csv(study: StudyLog) -> str:
-    """Return the scores of all seeds as a table; the score of a run that diverged is empty."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([study.columns, *study.rows])
-    return text.getvalue()

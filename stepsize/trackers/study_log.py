@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -83,6 +85,13 @@ class StudyLog:
     def rows(self) -> list[list[float | None]]:
         """The rows of the table of seeds; None where a run diverged, or a candidate was dropped earlier."""
         return [[seed, *row] for seed, row in zip(self.seeds, self.scores, strict=True)]
+
+    @property
+    def csv(self) -> str:
+        """The table of seeds as text."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
+        return text.getvalue()
 
     @property
     def series(self) -> list[str]:

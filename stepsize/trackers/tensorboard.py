@@ -35,7 +35,7 @@ def folder_name(name: str) -> str:
     """Return a name that can be that of a folder; one that had to be changed gets a code of its own.
 
     >>> folder_name("cosine(0.1)"), folder_name("constant(1/3)")
-    ('cosine(0.1)', 'constant(1_3) 60ba81')
+    ('cosine(0.1)', 'constant(1_3) 97f125')
     """
     clean = re.sub(r"[/\\\x00-\x1f]", "_", name)[:LONGEST].strip(". ")
     return clean if clean == name else f"{clean} {hashlib.sha256(name.encode()).hexdigest()[:6]}"
@@ -72,7 +72,7 @@ def _study_events(study: StudyLog) -> Iterator[tuple[int, Any]]:
         0,
         _text("study", f"{_escaped(study.sentence)}\n\n{notes}\n\n**What all candidates share**\n\n{config}"),
     )
-    yield 0, _text("seeds", _table(study))
+    yield 0, _text("seeds", f"```\n{study.csv}```")
     yield 0, _layout(study)
     yield 0, _columns(study)
 
@@ -108,13 +108,6 @@ def _string(tag: str, content: bytes, metadata: Any) -> Any:
     tensor = TensorProto(dtype=DT_STRING, string_val=[content])
     tensor.tensor_shape.SetInParent()  # a scalar
     return Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
-
-
-def _table(study: StudyLog) -> str:
-    """Return the scores of all seeds as a table in Markdown."""
-    cells = [list(map(_escaped, study.columns)), ["---:"] * len(study.columns)]
-    cells += [["" if each is None else f"{each:.6g}" for each in row] for row in study.rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _escaped(text: str) -> str:

@@ -27,15 +27,24 @@ def write(study: StudyLog, place: str) -> bool:
             config |= {f"result/{name}": value for name, value in each.summary.items()}
             rows = ((point.step, {"epoch": point.epoch, **point.values}) for point in each.points)
             _write_run(study, place, f"{each.name} ({study.id})", config, rows)
-        about = {
-            **study.config,
-            "sentence": study.sentence,
-            "notes": "\n".join(study.notes),
-            DIGEST: study.digest,
+        notes = "\n".join(study.notes)
+        about = {**study.config, "sentence": study.sentence, "notes": notes, DIGEST: study.digest}
+        tables = {
+            "candidates": _results(study),
+            "seeds": trackio.Table(columns=study.columns, data=study.rows),
         }
-        table = trackio.Table(columns=study.columns, data=study.rows)
-        _write_run(study, place, study.title, about, [(0, {"seeds": table})])  # last: now all is written
+        _write_run(study, place, study.title, about, [(0, tables)])  # last: now all is written
     return True
+
+
+def _results(study: StudyLog) -> Any:
+    """Return the summaries of the candidates as a table, for trackio shows them nowhere side by side."""
+    import trackio
+
+    fullest_first = sorted((each.summary for each in study.candidates), key=len, reverse=True)
+    columns = list(dict.fromkeys(name for summary in fullest_first for name in summary))
+    rows = [[each.name, *map(each.summary.get, columns)] for each in study.candidates]
+    return trackio.Table(columns=["candidate", *columns], data=rows)
 
 
 def _runs_of(study: StudyLog, project: str) -> list[Any]:

@@ -1,0 +1,60 @@
+"""What trackers get of a study: the numbers of the answer, at the right updates."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from tests.support.finished_studies import noise
+
+
+def test_a_run_has_the_settings_and_the_figures_of_its_candidate(log) -> None:
+    constant, _, half, plateau, lost = log.candidates
+    assert constant.config == {
+        "schedule": "constant(0.1)",
+        "batch_size": 16,
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "updates_per_epoch": 7,
+        "seeds": 5,
+    }
+    assert (half.config["batch_size"], half.config["momentum"]) == (30, 0.5)
+    assert half.config["schedule"] == f"cosine({half.config['lr']})"
+    assert plateau.config["momentum"] == "linear(0.9)"
+    assert (log.config["model"], log.config["metric"]) == ("mlp(16)", "accuracy")
+
+    assert half.summary["difference"] == pytest.approx(0.05, abs=1e-6)
+    assert half.summary["difference_ci95_low"] < 0.05 < half.summary["difference_ci95_high"]
+    assert constant.summary["verdict"] == "baseline"
+    assert "difference" not in constant.summary
+    assert (lost.summary["verdict"], lost.summary["diverged"]) == ("diverged", 5)
+    assert "mean" not in lost.summary
+    assert [each.summary["in_best_set"] for each in log.candidates] == [True] * 4 + [False]
+    assert sum(each.summary["recommended"] for each in log.candidates) == 1
+
+
+def test_curves_are_by_update_with_the_batch_size_of_the_candidate(log) -> None:
+    constant, multistep, half, plateau, lost = log.candidates
+    for each, per_epoch in ((constant, 7), (half, 4), (plateau, 7)):
+        scored = [point for point in each.points if "accuracy/mean" in point.values]
+        assert [point.step for point in scored] == [per_epoch * epoch for epoch in range(1, 51)]
+        assert [point.epoch for point in scored] == list(range(1, 51))
+    assert scored[-1].values["accuracy/mean"] == pytest.approx(plateau.summary["mean"])
+    rates = {point.step: point.values.get("learning_rate") for point in multistep.points}
+    assert (rates[0], rates[174], rates[175]) == (0.1, 0.1, pytest.approx(0.01))
+    assert not any("accuracy/mean" in point.values for point in lost.points)
+
+
+def test_seeds_are_one_table(log) -> None:
+    heading, *rows = csv.reader(log.csv.splitlines())
+    assert heading == ["seed", *(each.name for each in log.candidates)]
+    assert [int(row[0]) for row in rows] == log.seeds
+    for seed, row in zip(log.seeds, rows, strict=True):
+        assert float(row[1]) == pytest.approx(0.9 + noise(seed))
+        assert row[-1] == ""  # it diverged
+
+
+def test_the_digest_changes_with_what_is_logged(log, longer_log) -> None:
+    assert log.title == longer_log.title
+    assert log.digest != longer_log.digest
