@@ -57,10 +57,9 @@ def read_destinations(log_to: str | Sequence[str] | None) -> list[Destination]:
     Traceback (most recent call last):
     stepsize.errors.OutputError: unknown tracker 'tensorbord'; did you mean 'tensorboard'?
     """
-    is_list = isinstance(log_to, Sequence) and not isinstance(log_to, str)
-    texts: list[Any] = list(log_to) if is_list else [] if log_to is None else [log_to]
+    given: Any = [] if log_to is None else log_to
     destinations = []
-    for text in texts:
+    for text in given if isinstance(given, list | tuple) else [given]:
         if not isinstance(text, str):
             raise OutputError(f"log_to={text!r} is not text; write for example log_to='tensorboard:runs'")
         name, _, place = text.partition(":")

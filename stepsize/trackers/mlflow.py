@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from stepsize.trackers.study_log import CandidateLog, StudyLog
 
-STUDY, DIGEST = "stepsize.study", "stepsize.digest"  # tags; the second is set when everything is written
+STUDY, DIGEST = "stepsize_study", "stepsize_digest"  # tags; the second is set when everything is written
 AT_ONCE = 1000  # metrics that a server takes in one call
 
 
 def write(study: StudyLog, place: str) -> bool:
     """Write a study to the tracking server or database `place`; return whether it was missing."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=place or None)
+    mlflow: Any = import_module("mlflow")
+    client = mlflow.MlflowClient(tracking_uri=place or None)
     found = client.get_experiment_by_name(study.name)
     experiment = found.experiment_id if found else client.create_experiment(study.name)
     earlier = client.search_runs([experiment], f"tags.`{STUDY}` = '{study.id}'", max_results=5000)
@@ -36,22 +36,25 @@ def write(study: StudyLog, place: str) -> bool:
 
 
 def _write_candidate(client: Any, experiment: str, study: StudyLog, each: CandidateLog, parent: str) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
+    entities: Any = import_module("mlflow.entities")
     run = _new_run(client, experiment, study, each.name, {"mlflow.parentRunId": parent})
     now, last = _now(), each.points[-1].step if each.points else 0
     results = {f"result/{name}": value for name, value in each.summary.items()}
     words = {name: value for name, value in results.items() if isinstance(value, bool | str)}
     metrics = [
-        Metric(_name(name), value, now, point.step)
+        entities.Metric(_name(name), value, now, point.step)
         for point in each.points
         for name, value in point.values.items()
     ]
-    metrics += [Metric(name, value, now, last) for name, value in results.items() if name not in words]
+    metrics += [
+        entities.Metric(name, value, now, last) for name, value in results.items() if name not in words
+    ]
     client.log_batch(
         run,
-        params=[Param(_name(name), str(value)) for name, value in {**study.config, **each.config}.items()],
-        tags=[RunTag(name, str(value)) for name, value in words.items()],
+        params=[
+            entities.Param(_name(name), str(value)) for name, value in {**study.config, **each.config}.items()
+        ],
+        tags=[entities.RunTag(name, str(value)) for name, value in words.items()],
     )
     for start in range(0, len(metrics), AT_ONCE):
         client.log_batch(run, metrics=metrics[start : start + AT_ONCE])

@@ -207,8 +207,9 @@ def _points(answer: Answer, curves: CurveSeries, plan: PlanSeries, per_epoch: in
             ]
     values: dict[int, dict[str, float]] = {}
     for epoch, name, value in found:
-        if finite(value) is not None:
-            values.setdefault(round(epoch * per_epoch), {})[name] = value
+        known = finite(value)
+        if known is not None:
+            values.setdefault(round(epoch * per_epoch), {})[name] = known
     return [Point(step, step / per_epoch, values[step]) for step in sorted(values)]
 
 

@@ -10,6 +10,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,8 @@ def folder_name(name: str) -> str:
 
 def _write_events(folder: Path, digest: str, summaries: Iterable[tuple[int, Any]]) -> bool:
     """Write one file of events unless it is there; remove the one that it replaces."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
+    writer: Any = import_module("tensorboard.summary.writer.record_writer")
+    event_pb2: Any = import_module("tensorboard.compat.proto.event_pb2")
     path = folder / f"events.out.tfevents.{digest}{ENDING}"
     if path.exists():
         return False
@@ -53,10 +53,10 @@ def _write_events(folder: Path, digest: str, summaries: Iterable[tuple[int, Any]
     earlier = list(folder.glob(f"events.out.tfevents.*{ENDING}"))
     now, part = time.time(), folder / f".{digest}.part"
     with part.open("wb") as file:
-        records = RecordWriter(file)
-        records.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
+        records = writer.RecordWriter(file)
+        records.write(event_pb2.Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
         for step, value in summaries:
-            event = Event(wall_time=now, step=step)
+            event = event_pb2.Event(wall_time=now, step=step)
             event.summary.value.append(value)
             records.write(event.SerializeToString())
     part.replace(path)
@@ -89,25 +89,22 @@ def _candidate_events(study: StudyLog, each: CandidateLog, last: int) -> Iterato
 
 
 def _scalar(tag: str, value: float) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    return Summary.Value(tag=tag, simple_value=value)
+    summary_pb2: Any = import_module("tensorboard.compat.proto.summary_pb2")
+    return summary_pb2.Summary.Value(tag=tag, simple_value=value)
 
 
 def _text(tag: str, text: str) -> Any:
-    from tensorboard.plugins.text import metadata
-
+    metadata: Any = import_module("tensorboard.plugins.text.metadata")
     return _string(tag, text.encode(), metadata.create_summary_metadata(tag, ""))
 
 
 def _string(tag: str, content: bytes, metadata: Any) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.compat.proto.types_pb2 import DT_STRING
-
-    tensor = TensorProto(dtype=DT_STRING, string_val=[content])
+    summary_pb2: Any = import_module("tensorboard.compat.proto.summary_pb2")
+    tensor_pb2: Any = import_module("tensorboard.compat.proto.tensor_pb2")
+    types_pb2: Any = import_module("tensorboard.compat.proto.types_pb2")
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[content])
     tensor.tensor_shape.SetInParent()  # a scalar
-    return Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
+    return summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
 
 
 def _escaped(text: str) -> str:
@@ -121,30 +118,30 @@ def _escaped(text: str) -> str:
 
 def _layout(study: StudyLog) -> Any:
     """Return the page "Custom scalars": the mean of each quantity with its band."""
-    from tensorboard.plugins.custom_scalar import metadata
-    from tensorboard.plugins.custom_scalar.layout_pb2 import Category, Chart, Layout, MarginChartContent
-
+    metadata: Any = import_module("tensorboard.plugins.custom_scalar.metadata")
+    layout_pb2: Any = import_module("tensorboard.plugins.custom_scalar.layout_pb2")
+    margin = layout_pb2.MarginChartContent
     charts = []
     for name in reversed(study.series):  # TensorBoard shows the last chart first
-        band = MarginChartContent.Series(value=f"{name}/mean", lower=f"{name}/low", upper=f"{name}/high")
+        band = margin.Series(value=f"{name}/mean", lower=f"{name}/low", upper=f"{name}/high")
         charts.append(
-            Chart(title=f"{name}: mean, middle 80 % of runs", margin=MarginChartContent(series=[band]))
+            layout_pb2.Chart(title=f"{name}: mean, middle 80 % of runs", margin=margin(series=[band]))
         )
-    content = Layout(category=[Category(title=study.name, chart=charts)]).SerializeToString()
+    category = layout_pb2.Category(title=study.name, chart=charts)
+    content = layout_pb2.Layout(category=[category]).SerializeToString()
     return _string(metadata.CONFIG_SUMMARY_TAG, content, metadata.create_summary_metadata())
 
 
 def _columns(study: StudyLog) -> Any:
     """Return the columns of the page "HParams"."""
-    from tensorboard.plugins.hparams.api_pb2 import Experiment, HParamInfo, MetricInfo, MetricName
-
+    api_pb2: Any = import_module("tensorboard.plugins.hparams.api_pb2")
     values = {name: value for each in study.candidates for name, value in _parameters(study, each).items()}
-    columns = [HParamInfo(name=name, type=_kind(value)) for name, value in values.items()]
+    columns = [api_pb2.HParamInfo(name=name, type=_kind(value)) for name, value in values.items()]
     results = [
-        MetricInfo(name=MetricName(tag=f"result/{name}"), display_name=name.replace("_", " "))
+        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=f"result/{name}"), display_name=name.replace("_", " "))
         for name in RESULT
     ]
-    experiment = Experiment(name=study.title, hparam_infos=columns, metric_infos=results)
+    experiment = api_pb2.Experiment(name=study.title, hparam_infos=columns, metric_infos=results)
     return _hparams("experiment", experiment)
 
 
@@ -163,17 +160,15 @@ def _parameters(study: StudyLog, each: CandidateLog) -> dict[str, Value]:
 
 
 def _kind(value: Value) -> Any:
-    from tensorboard.plugins.hparams.api_pb2 import DATA_TYPE_BOOL, DATA_TYPE_FLOAT64, DATA_TYPE_STRING
-
+    api_pb2: Any = import_module("tensorboard.plugins.hparams.api_pb2")
     if isinstance(value, bool):
-        return DATA_TYPE_BOOL
-    return DATA_TYPE_STRING if isinstance(value, str) else DATA_TYPE_FLOAT64
+        return api_pb2.DATA_TYPE_BOOL
+    return api_pb2.DATA_TYPE_STRING if isinstance(value, str) else api_pb2.DATA_TYPE_FLOAT64
 
 
 def _settings(each: CandidateLog, parameters: Mapping[str, Value]) -> Any:
-    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
-
-    start = SessionStartInfo(group_name=each.name)
+    plugin_data_pb2: Any = import_module("tensorboard.plugins.hparams.plugin_data_pb2")
+    start = plugin_data_pb2.SessionStartInfo(group_name=each.name)
     for name, value in parameters.items():
         if isinstance(value, bool):
             start.hparams[name].bool_value = value
@@ -185,16 +180,15 @@ def _settings(each: CandidateLog, parameters: Mapping[str, Value]) -> Any:
 
 
 def _end() -> Any:
-    from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
-    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionEndInfo
-
-    return _hparams("session_end_info", SessionEndInfo(status=STATUS_SUCCESS))
+    api_pb2: Any = import_module("tensorboard.plugins.hparams.api_pb2")
+    plugin_data_pb2: Any = import_module("tensorboard.plugins.hparams.plugin_data_pb2")
+    end = plugin_data_pb2.SessionEndInfo(status=api_pb2.STATUS_SUCCESS)
+    return _hparams("session_end_info", end)
 
 
 def _hparams(name: str, content: Any) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams import metadata
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-
-    about = metadata.create_summary_metadata(HParamsPluginData(**{name: content}))
-    return Summary.Value(tag=f"_hparams_/{name}", metadata=about, tensor=metadata.NULL_TENSOR)
+    summary_pb2: Any = import_module("tensorboard.compat.proto.summary_pb2")
+    plugin_data_pb2: Any = import_module("tensorboard.plugins.hparams.plugin_data_pb2")
+    metadata: Any = import_module("tensorboard.plugins.hparams.metadata")
+    about = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(**{name: content}))
+    return summary_pb2.Summary.Value(tag=f"_hparams_/{name}", metadata=about, tensor=metadata.NULL_TENSOR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
@@ -14,8 +15,7 @@ STUDY, DIGEST = "study_id", "digest"  # in the configuration of a run; the secon
 
 def write(study: StudyLog, place: str) -> bool:
     """Write a study to the project `place`; return whether it was missing."""
-    import trackio
-
+    trackio: Any = import_module("trackio")
     with redirect_stdout(StringIO()):  # trackio prints what it does
         earlier = _runs_of(study, place)
         if any(run.config.get(DIGEST) == study.digest for run in earlier):
@@ -39,8 +39,7 @@ def write(study: StudyLog, place: str) -> bool:
 
 def _results(study: StudyLog) -> Any:
     """Return the summaries of the candidates as a table, for trackio shows them nowhere side by side."""
-    import trackio
-
+    trackio: Any = import_module("trackio")
     fullest_first = sorted((each.summary for each in study.candidates), key=len, reverse=True)
     columns = list(dict.fromkeys(name for summary in fullest_first for name in summary))
     rows = [[each.name, *map(each.summary.get, columns)] for each in study.candidates]
@@ -49,8 +48,7 @@ def _results(study: StudyLog) -> Any:
 
 def _runs_of(study: StudyLog, project: str) -> list[Any]:
     """Return the runs of a project that belong to a study."""
-    import trackio
-
+    trackio: Any = import_module("trackio")
     try:
         runs = list(trackio.Api().runs(project))
     except ValueError:  # there is no such project yet
@@ -65,8 +63,7 @@ def _write_run(
     config: Mapping[str, Value],
     rows: Iterable[tuple[int, Mapping[str, Any]]],
 ) -> None:
-    import trackio
-
+    trackio: Any = import_module("trackio")
     run = trackio.init(
         project=project,
         name=name,

