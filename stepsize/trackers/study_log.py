@@ -12,7 +12,7 @@ from typing import Any
 
 from stepsize.number_format import counted, finite
 from stepsize.study.candidate_settings import usual_settings
-from stepsize.study.candidates import Candidate
+from stepsize.study.search.rate_search import tuned
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, CandidateAnswer, CurveSeries, PlanSeries
@@ -106,11 +106,12 @@ def study_log(study: Study, runs: Runs, answer: Answer, study_id: str) -> StudyL
     seeds = answer["study"]["seeds"]
     logs = []
     for step, candidate in study.last_steps:
-        name, per_epoch = candidate.name, study.updates_per_epoch(candidate)
+        name = candidate.name
+        per_epoch = study.updates_per_epoch(tuned(step, candidate, runs).candidate)
         logs.append(
             CandidateLog(
                 name,
-                _settings(step, candidate, answers[name], answer),
+                _settings(answers[name], answer, per_epoch),
                 _points(answer, details["curves"][name], details["plans"][name], per_epoch),
                 _summary(answers[name], answer),
             )
@@ -142,7 +143,7 @@ def _config(answer: Answer) -> dict[str, Value]:
     return _plain({**config, **{name: protocol[name] for name in named}, "fingerprint": study["fingerprint"]})
 
 
-def _settings(study: Study, candidate: Candidate, found: CandidateAnswer, answer: Answer) -> dict[str, Value]:
+def _settings(found: CandidateAnswer, answer: Answer, per_epoch: int) -> dict[str, Value]:
     """Return what a candidate was trained with: its schedule, and all settings of its optimizer."""
     protocol = answer["study"]["protocol"]
     usual = {"optimizer" if key == "name" else key: each for key, each in protocol["optimizer"].items()}
@@ -153,7 +154,7 @@ def _settings(study: Study, candidate: Candidate, found: CandidateAnswer, answer
         "batch_size": protocol["batch_size"],
         **usual_settings(usual, found["settings"]),
         **found["settings"],
-        "updates_per_epoch": study.updates_per_epoch(candidate),
+        "updates_per_epoch": per_epoch,
         "seeds": found["n"],
     }
     return _plain(settings)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import csv
+import math
 
 import pytest
 
-from tests.support.finished_studies import noise
+from stepsize.problems.problem import problem
+from stepsize.study.candidates import Candidate
+from stepsize.study.study import make_study
+from stepsize.trackers.study_log import study_log
+from stepsize.verdict.summary import summarise_study
+from tests.support.finished_studies import COST, finish, noise
+from tests.support.logged_studies import score
 
 
 def test_a_run_has_the_settings_and_the_figures_of_its_candidate(log) -> None:
@@ -53,6 +60,17 @@ def test_seeds_are_one_table(log) -> None:
     for seed, row in zip(log.seeds, rows, strict=True):
         assert float(row[1]) == pytest.approx(0.9 + noise(seed))
         assert row[-1] == ""  # it diverged
+
+
+def test_a_batch_size_that_was_searched_is_the_one_that_was_chosen() -> None:
+    candidates = ["constant(0.1)", Candidate("constant(lr)", "searched", batch_size="b")]
+    study = make_study(problem("iris"), candidates, 5, knobs={"b": [8, 60]})
+    runs = finish(study, score)
+    log = study_log(study, runs, summarise_study(study, runs, COST), "a3b2c1d0")
+    config = log.candidates[1].config
+    assert config["batch_size"] == config["b"]
+    assert config["updates_per_epoch"] == math.ceil(112 / config["b"])
+    assert log.candidates[1].points[-1].step == 50 * config["updates_per_epoch"]
 
 
 def test_the_digest_changes_with_what_is_logged(log, longer_log) -> None:
