@@ -25,28 +25,28 @@ Document = Mapping[str, Any]
 HEAD = """# The claims of the lessons, tested
 
 Lessons on learning-rate schedules make claims that readers take home untested. Here each is an experiment on
-small problems, and the verdicts hold for these problems. Claims 3 to 6 come from the closing advice of a
-Keras lesson, *Using Learning Rate Schedules for Deep Learning Models in Python with Keras* ([its
-experiment](lessons.md#ionosphere)); 7 and 8 from what *An overview of gradient descent optimization
+small problems, and the verdicts hold for these problems. Claims 3 to 6 state the closing advice of a Keras
+lesson, *Using Learning Rate Schedules for Deep Learning Models in Python with Keras* ([its
+experiment](lessons.md#ionosphere)); 7 and 8 start from what *An overview of gradient descent optimization
 algorithms* says against schedules; the others are passed on in many lessons. The sentences say what was
 tested, in our words.
 
 {table}
 
 **The rule.** Every section says which comparisons count, and when one of them *says so*. A claim is **shown**
-if all of these say so, and **shown in part** if some do. It is **contradicted** if all say otherwise; for a
-claim about “always”, one is enough. In all other cases it is **not shown**.
+if all of these say so, **shown in part** if only some do, **contradicted** if all say otherwise, and else
+**not shown**. A claim about “always” is contradicted by a single comparison that says otherwise.
 
 **A comparison** is of a candidate with the first row of its picture, seed by seed, over {seeds} seeds;
 another seed has other initial weights, other validation rows and another order of the rows. Unless a rate is
-given, each candidate runs at the best rate that was found for it on {tuning} other seeds. (The ranges of good
-rates in claim 3 are from those; the rate maps and power laws of claims 9 and 10 have {map_seeds} seeds for
-each rate.) The data sets are Ionosphere, Breast cancer, Diabetes, the one regression, and Digits, for 5
-epochs.
+given, each candidate runs at the best rate that was found for it on {tuning} other seeds. Claim 3 looks at
+these; the power laws of claims 9 and 10 and the rates of claim 10 come from {map_seeds} seeds for each rate.
+Unless a section says otherwise, the data sets are Ionosphere, Breast cancer, Diabetes (the one regression)
+and Digits (for 5 epochs).
 
 | word | meaning |
 | --- | --- |
-| better, worse | a difference is shown that may matter: the interval leaves the margin, even if its middle does not |
+| better, worse | shown, and may matter: the interval, if not its middle, reaches beyond the margin |
 | equivalent | the whole interval lies within the margin |
 | not shown | this experiment cannot tell |
 
@@ -59,7 +59,7 @@ The words are stricter than the 95 % intervals drawn: a 96.5 % interval decides 
 comparisons a study has, the clearer a difference must be to count (Holm's correction). So an interval just
 inside the margin, or just clear of 0, may be “not shown”. [How the verdict is reached](verdict.md) has the
 details. Each of the {count} studies (claims 1, 2 and 4 to 9, one for each data set) has a chance of up to 5 %
-of a false word, so up to one or so may be expected on this page.
+of a false word, so about one may be expected on this page.
 """
 FOOT = """
 ## Test them again, or on your own data
@@ -84,15 +84,12 @@ first.
 
 def page(document: Document) -> str:
     """Return the text of claims.md."""
-    table = [
-        "| | claim | say so | otherwise | cannot tell | verdict |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    table = ["| claim | so, otherwise, cannot tell | verdict |", "| --- | --- | --- |"]
     for number, each in enumerate(CLAIMS, 1):
         outcomes = [said.outcome for said in each.said(document)]
-        counted = " | ".join(str(outcomes.count(kind)) for kind in ("so", "otherwise", "cannot tell"))
-        link = f"[{each.title}](#{_anchor(f'{number}. {each.title}')})"
-        table.append(f"| {number} | {link} | {counted} | {each.verdict(document)} |")
+        counted = ", ".join(str(outcomes.count(kind)) for kind in ("so", "otherwise", "cannot tell"))
+        title = f"{number}. {each.title}"
+        table.append(f"| [{title}](#{_anchor(title)}) | {counted} | {each.verdict(document)} |")
     comparisons = document["comparisons"]
     head = HEAD.format(
         table="\n".join(table),

@@ -13,7 +13,7 @@ from stepsize.number_format import rate as rate_text
 from stepsize.number_format import rounded
 from stepsize.report.pictures.svg import decades, nice_steps
 
-WIDTH, NAMES, GAP, ROW, HEAD, FOOT = 640, 206, 18, 22, 44, 42
+WIDTH, NAMES, GAP, ROW, HEAD = 640, 206, 18, 22, 44
 WIDEST = 280  # of a panel
 OWN = (
     "text { fill: var(--ink); font-size: 13px; } .muted { fill: var(--muted); }"
@@ -22,13 +22,13 @@ OWN = (
     ".bar { stroke-width: 2.5; fill: none; stroke: var(--ink); } .mark { fill: var(--ink); }"
     ".better { stroke: var(--accent); fill: var(--accent); }"
     ".worse { stroke: var(--warn); fill: var(--warn); } .unsure { stroke: var(--muted); }"
-    "text.lost { fill: var(--warn); }"
-    ".hollow { stroke: var(--muted); stroke-width: 1.5; fill: var(--paper); } .pale { opacity: 0.35; }"
+    "text.lost { fill: var(--warn); stroke: var(--paper); stroke-width: 4px; paint-order: stroke; }"
+    ".hollow { stroke: var(--muted); stroke-width: 1.5; fill: var(--paper); } .pale { opacity: 0.45; }"
 )
 CLASSES = {"better": "better", "worse": "worse", "not shown": "unsure", "equivalent": ""}  # of a bar
 REACH = 7  # margins to either side, at most
 HUNDREDTHS = 100.0  # differences are drawn in points, or hundredths of R²
-LETTER = 6.6  # about the width of one
+LETTER = 7.3  # about the width of one
 LOST = "every run diverges"
 
 Counts = Callable[[Mapping[str, Any], str], bool]  # whether a candidate of an answer counts
@@ -66,8 +66,8 @@ def differences(comparisons: Sequence[Mapping[str, Any]], titles: Sequence[str],
         parts.append(_text(NAMES - 12, _middle(row) + 4, name, "end", kind))
     for number, (each, title) in enumerate(zip(comparisons, titles, strict=True)):
         parts += _panel(each, title, NAMES + number * (width + GAP), width, bottom, counts)
-    parts.append(_text(NAMES - 12, bottom + 16, f"difference from “{names[0]}”:", "end", "muted"))
-    legend, height = _legend(_meanings(comparisons, counts), bottom + FOOT)
+    parts.append(_text(NAMES - 12, bottom + 16, "difference from first row:", "end", "muted"))
+    legend, height = _legend(_meanings(comparisons, counts), bottom + 42)
     words = "; ".join(f"{title}: {_in_words(each)}" for each, title in zip(comparisons, titles, strict=True))
     return _svg([*parts, *legend], height, f"Differences from {names[0]}. {words}")
 
@@ -102,7 +102,7 @@ def ranges(groups: Sequence[Group]) -> str:
     meanings = [("bar", "line: the good rates"), ("mark", "the best rate")]
     if any(group.reference is not None for group in groups):
         meanings += [("zero", "the best constant rate"), ("mark better", "says so")]
-    legend, height = _legend(meanings, bottom + FOOT)
+    legend, height = _legend(meanings, bottom + 26)
     words = "; ".join(f"{bar.label} {rate_text(bar.rate)}" for bar in bars)
     return _svg([*parts, *legend], height, f"Best rates: {words}")
 

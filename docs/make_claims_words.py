@@ -113,33 +113,33 @@ def momentum(answers: Sequence[Answer], results: Sequence[Compared]) -> str:
 
 def plateau(answers: Sequence[Answer], _: Sequence[Compared]) -> str:
     """Return which rules were lent, and what is shown of all rules."""
-    lent = joined([f"“{counts.highest(each)}” by {TITLES[each['data']]}" for each in answers])
+    lenders: dict[str, list[str]] = {}
+    for each in answers:
+        lenders.setdefault(counts.highest(each), []).append(TITLES[each["data"]])
+    rules = joined([f"“{rule}” ({joined(titles)})" for rule, titles in lenders.items()])
     everything = counts.drawn(answers)
-    return (
-        f"The rules lent are {lent}. Of all {len(everything)} drawn, "
-        f"{words_of(everything)}.{named(everything, 'better')}{named(everything, 'worse')}"
-    )
+    return f"The rules lent are {rules}. Of all {len(everything)} drawn, {words_of(everything)}."
 
 
 def lent(answers: Sequence[Answer]) -> str:
     """Return which rules count: those of each data set on the others, a shared one only once."""
     pairs, counted = len(answers) * (len(answers) - 1), len(counts.moved(answers))
     why = f"; not {pairs}, because two data sets lend the same rule to a third" if counted < pairs else ""
-    return f"each rule lent, on the data that borrow it{why}. Other rules, and rules at home, do not count."
+    return (
+        f"each rule lent, on the data that borrow it{why}. Rules on their own data, and others, do not count."
+    )
 
 
 def rare(answers: Sequence[Answer], results: Sequence[Compared]) -> str:
     """Return what is shown of rates of their own for rare features, and of momentum, which has one rate."""
     (one,) = called(answers, "SGD, momentum 0.9")
     own = [each for each in results if each.row["name"] != one.row["name"]]
-    gains = "; ".join(f"{each.row['name']} ({size(each)})" for each in own)
+    gains = [f"{each.row['name']} ({size(each)})" for each in own if each.row["word"] == "better"]
+    start = f"Better: {'; '.join(gains)}. " if gains else ""
     end = (
         ", so at least a part of the gain needs no rate per parameter" if one.row["word"] == "better" else ""
     )
-    return (
-        f"Beside SGD: {gains}. But momentum, which keeps one rate, is {one.row['word']} too "
-        f"({size(one)}){end}."
-    )
+    return f"{start}But momentum, which keeps one rate, is {one.row['word']} too ({size(one)}){end}."
 
 
 def larger_start(answers: Sequence[Answer]) -> str:
