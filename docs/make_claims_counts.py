@@ -19,14 +19,18 @@ WORSE: Words = ("worse",)
 AS_GOOD: Words = ("equivalent", "better")
 NO_BETTER: Words = ("equivalent", "worse")
 
-DECAY = dict.fromkeys(("time-based decay", "linear decay"), AS_GOOD)
-LARGER_MOMENTA = dict.fromkeys(("momentum 0.9", "momentum 0.95", "momentum 0.99"), BETTER)
-WATCH_ACCURACY = dict.fromkeys(("halve if accuracy stalls", "up and down by accuracy"), BETTER)
-RARE = {
+DECAY: Mapping[str, Words] = dict.fromkeys(("time-based decay", "linear decay"), AS_GOOD)
+LARGER_MOMENTA: Mapping[str, Words] = dict.fromkeys(
+    ("momentum 0.9", "momentum 0.95", "momentum 0.99"), BETTER
+)
+WATCH_ACCURACY: Mapping[str, Words] = dict.fromkeys(
+    ("halve if accuracy stalls", "up and down by accuracy"), BETTER
+)
+RARE: Mapping[str, Words] = {
     **dict.fromkeys(("SGD, rare features tenfold", "Adagrad", "RMSprop", "Adam"), BETTER),
     "SGD, momentum 0.9": NO_BETTER,
 }
-SUMMED = {"sum, 0.1": WORSE, "sum, 0.1/32": AS_GOOD}
+SUMMED: Mapping[str, Words] = {"sum, 0.1": WORSE, "sum, 0.1/32": AS_GOOD}
 
 
 class Said(NamedTuple):
