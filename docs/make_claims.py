@@ -9,198 +9,60 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import make_claims_answers as answers
-import make_claims_pictures as pictures
+import make_claims_counts as counts
 import make_claims_words as words
-from make_claims_pictures import Bar
+from make_claims_list import CLAIMS, Claim
 from make_libraries import DOCS
-
-from stepsize.problems.built_in import built_in_study
 
 PAGE, IMAGES = DOCS / "claims.md", DOCS / "images" / "claims"
 Document = Mapping[str, Any]
 
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim of the lessons: where it is tested, what the answers show, and what was not tested."""
-
-    key: str
-    title: str
-    experiment: str
-    verdict: Callable[[Document], str]
-    picture: Callable[[Document], str]
-    commands: Callable[[Document], list[str]]
-    untested: str
-
-
-def compared(study: str, experiment: str, verdict: Callable[[Any], str], untested: str) -> Claim:
-    """Return a claim that one study tests, on several data sets."""
-
-    return Claim(
-        key=study.removeprefix("claim-"),
-        title=_title(study),
-        experiment=experiment,
-        verdict=lambda document: verdict(_of(document, study)),
-        picture=lambda document: _differences(_of(document, study)),
-        commands=lambda document: [each["command"] for each in _of(document, study)],
-        untested=untested,
-    )
-
-
-def _title(study: str) -> str:
-    return built_in_study(study)["about"].rstrip(".")
-
-
-def _of(document: Document, study: str) -> list[Mapping[str, Any]]:
-    return [each for each in document["comparisons"] if each["claim"] == study]
-
-
-def _differences(comparisons: list[Mapping[str, Any]]) -> str:
-    return pictures.differences(comparisons, [words.TITLES[each["data"]] for each in comparisons])
-
-
-def _peaks(document: Document) -> Mapping[str, list[Bar]]:
-    return {
-        words.TITLES[each["data"]]: [
-            Bar(row["name"], row["lr"], *row["lr_range"]) for row in each["candidates"]
-        ]
-        for each in _of(document, "claim-smaller-steps")
-    }
-
-
-def _best_rates(document: Document) -> Mapping[str, list[Bar]]:
-    maps = [Bar(words.TITLES[each["data"]], each["rate"], *each["range"]) for each in document["maps"]]
-    laws = {
-        f"{title}, on Ionosphere": [
-            Bar(f"{each['value']:g}", each["rate"], *each["range"])
-            for each in document["laws"][name]["values"]
-        ]
-        for name, title in (("width", "Width"), ("depth", "Hidden layers"), ("epochs", "Epochs"))
-    }
-    return {"One network on several data sets": maps, **laws}
-
-
-CLAIMS = (
-    compared(
-        "claim-decay",
-        "A constant rate with momentum 0.9, beside rates that decay without momentum, both, and neither.",
-        words.decay,
-        "networks with many layers.",
-    ),
-    compared(
-        "claim-smaller-steps",
-        "A constant rate beside five schedules that only fall; the last one falls to a millionth.",
-        words.always,
-        "large networks and data.",
-    ),
-    Claim(
-        "larger-start",
-        "A schedule that decays should start at a larger rate",
-        "The same studies: how far is the best first rate of each schedule above the best constant rate?",
-        lambda document: words.larger_start(_of(document, "claim-smaller-steps")),
-        lambda document: pictures.ranges(_peaks(document)),
-        lambda document: [],
-        "what a start above the best one costs.",
-    ),
-    compared(
-        "claim-larger-momentum",
-        "A rate that falls linearly, with six momenta, each at a best rate of its own.",
-        words.momentum,
-        "a momentum that grows while the rate falls.",
-    ),
-    compared(
-        "claim-exponential",
-        "A rate that falls linearly to 0, beside exponential ones that end at four different shares of it.",
-        words.better,
-        "exponential rates that rise.",
-    ),
-    compared(
-        "claim-accuracy",
-        "A constant rate beside two rules that watch the validation accuracy, one that watches the "
-        "validation loss, and a schedule that watches nothing.",
-        words.better,
-        "rules that watch rows of their own. Here they watch those that judge them, which favours them.",
-    ),
-    compared(
-        "claim-plateau",
-        "A constant rate beside seven rules that cut it when the validation loss stalls: three patiences, "
-        "two factors, and a higher threshold.",
-        words.plateau,
-        "rules that set their own thresholds while they train.",
-    ),
-    compared(
-        "claim-rare-features",
-        "A logistic regression on 2,000 rows with 100 features: the commonest is in half of the rows, the "
-        "rarest in one of 200, and each says as much about the class of its rows. SGD with one rate, beside "
-        "a tenfold rate for the rarer half, and optimizers that adapt the rate of each parameter.",
-        words.rare,
-        "real text, and longer runs. These data are drawn so that the claim has a good chance.",
-    ),
-    Claim(
-        "summed-loss",
-        _title("claim-summed-loss"),
-        "Batches of 32 rows, with the mean of their losses or with the sum; then the best rates of both at "
-        "five batch sizes. On Diabetes the loss is the squared error.",
-        lambda document: words.summed(_of(document, "claim-summed-loss"), document["laws"]),
-        lambda document: _differences(_of(document, "claim-summed-loss")),
-        lambda document: [
-            *(each["command"] for each in _of(document, "claim-summed-loss")),
-            document["laws"]["sum"]["command"],
-            document["laws"]["mean"]["command"],
-        ],
-        "other optimizers than SGD.",
-    ),
-    Claim(
-        "best-rate",
-        "The best rate depends on the problem, the network and the stage of training",
-        "One network on six data sets; then networks of other widths and depths, and runs of other lengths, "
-        "on one of them.",
-        words.best_rate,
-        lambda document: pictures.ranges(_best_rates(document)),
-        lambda document: [
-            *(each["command"] for each in document["maps"]),
-            *(document["laws"][name]["command"] for name in ("width", "depth", "epochs")),
-        ],
-        "a search over the rate together with other numbers; the lessons name spearmint and hyperopt.",
-    ),
-)
-
 HEAD = """# The claims of the lessons, tested
 
-[Lessons](lessons.md) on learning-rate schedules make claims that readers take home untested. Here each is an
-experiment on small problems. Unless a rate is given, every schedule runs at the rate that suits it best. The
-verdicts hold for these problems, and each of the {count} studies keeps the chance of a false word at 5 %. A
-script made the sentences and pictures from stored answers of {date}: stepsize {stepsize}, Keras {keras}, JAX
-{jax}.
+Lessons on learning-rate schedules make claims that readers take home untested. Here each is an experiment on
+small problems, and the verdicts hold for these problems. Claims 3 to 6 state the closing advice of a Keras
+lesson, *Using Learning Rate Schedules for Deep Learning Models in Python with Keras* ([its
+experiment](lessons.md#ionosphere)); 7 and 8 start from what *An overview of gradient descent optimization
+algorithms* says against schedules; the others are passed on in many lessons. The sentences say what was
+tested, in our words.
 
 {table}
 
-**The words.** A candidate is compared with the first row of its picture, seed by seed. n is the number of
-seeds; another seed has other initial weights, other validation rows and another order of the rows.
+**The rule.** Every section says which comparisons count, and when one of them *says so*. A claim is **shown**
+if all of these say so, **shown in part** if only some do, **contradicted** if all say otherwise, and else
+**not shown**. A claim about “always” is contradicted by a single comparison that says otherwise.
+
+**A comparison** is of a candidate with the first row of its picture, seed by seed, over {seeds} seeds;
+another seed has other initial weights, other validation rows and another order of the rows. Unless a rate is
+given, each candidate runs at the best rate that was found for it on {tuning} other seeds. Claim 3 looks at
+these; the power laws of claims 9 and 10 and the rates of claim 10 come from {map_seeds} seeds for each rate.
+Unless a section says otherwise, the data sets are Ionosphere, Breast cancer, Diabetes (the one regression)
+and Digits (for 5 epochs).
 
 | word | meaning |
 | --- | --- |
-| better, worse | shown, and the difference may matter |
-| equivalent | shown to lie within the margin: {margins} |
+| better, worse | shown, and may matter: the interval, if not its middle, reaches beyond the margin |
+| equivalent | the whole interval lies within the margin |
 | not shown | this experiment cannot tell |
 
-A claim is **shown** if every comparison says so, and **shown in part** if some do. It is **contradicted** if
-none does and every comparison can tell; a claim about "always", if any comparison tells otherwise. In all
-other cases it is **not shown**.
+The **margin** is the smallest difference that matters: half a point of accuracy (a point is one percentage
+point), or the worth of one validation row if that is more: {margins}. For R² on Diabetes it is half a
+hundredth, 0.005. A **good rate** scores within the margin of the best one, on a smooth curve through the
+scores at all rates tried.
 
-**The pictures.** A line is the 95 % interval of a difference, in points or in hundredths of R²; further right
-is better. Blue is better, orange worse, hollow not shown, and otherwise equivalent. The grey band is the
-margin, an arrow a difference beyond the picture, and the number above a panel the score of the first row.
-[How the verdict is reached](verdict.md) has the rules.
+The words are stricter than the 95 % intervals drawn: a 96.5 % interval decides about equivalent, and the more
+comparisons a study has, the clearer a difference must be to count (Holm's correction). So an interval just
+inside the margin, or just clear of 0, may be “not shown”. [How the verdict is reached](verdict.md) has the
+details. Each of the {count} studies (claims 1, 2 and 4 to 9, one for each data set) has a chance of up to 5 %
+of a false word, so about one may be expected on this page.
 """
 FOOT = """
-## Test them on your own data
+## Test them again, or on your own data
 
 `stepsize studies` lists the claims. As a schedule, the name of one stands for its candidates:
 
@@ -208,46 +70,77 @@ FOOT = """
 stepsize compare table.csv --target kind -s claim-smaller-steps
 ```
 
-This page is made by `python docs/make_claims.py`; with `--run`, all experiments are made again first.
+The commands of this page are:
+
+```sh
+{commands}
+```
+
+A script made the sentences and pictures from stored answers of {date}: stepsize {stepsize}, Keras {keras},
+JAX {jax}. To make them again, run `python docs/make_claims.py`; with `--run`, all experiments are made again
+first.
 """
 
 
 def page(document: Document) -> str:
     """Return the text of claims.md."""
-    versions = document["versions"]
-    table = ["| claim | verdict |", "| --- | --- |"]
-    table += [
-        f"| [{each.title}](#{_anchor(each.title)}) | {_label(each.verdict(document))} |" for each in CLAIMS
-    ]
-    count = len(document["comparisons"])
-    margins = words.small(list({each["data"]: each for each in document["comparisons"]}.values()))
+    table = ["| claim | so, otherwise, cannot tell | verdict |", "| --- | --- | --- |"]
+    for number, each in enumerate(CLAIMS, 1):
+        outcomes = [said.outcome for said in each.said(document)]
+        counted = ", ".join(str(outcomes.count(kind)) for kind in ("so", "otherwise", "cannot tell"))
+        title = f"{number}. {each.title}"
+        table.append(f"| [{title}](#{_anchor(title)}) | {counted} | {each.verdict(document)} |")
+    comparisons = document["comparisons"]
     head = HEAD.format(
-        date=document["date"], table="\n".join(table), margins=margins, count=count, **versions
+        table="\n".join(table),
+        margins=words.margins(document),
+        seeds=words.numbers(each["seeds"] for each in comparisons),
+        tuning=words.numbers(each["tuning_seeds"] for each in comparisons),
+        map_seeds=words.numbers(each["seeds"] for each in (*document["maps"], *document["laws"].values())),
+        count=len(comparisons),
     )
-    return head + "".join(_section(each, document) for each in CLAIMS) + FOOT
+    sections = [_section(number, each, document) for number, each in enumerate(CLAIMS, 1)]
+    commands = [
+        line
+        for number, each in enumerate(CLAIMS, 1)
+        if each.commands(document)
+        for line in (f"# {number}. {each.title}", *each.commands(document))
+    ]
+    foot = FOOT.format(commands="\n".join(commands), date=document["date"], **document["versions"])
+    return _filled(head) + "".join(sections) + _filled(foot)
 
 
-def _section(claim: Claim, document: Document) -> str:
-    commands = claim.commands(document)
-    listed = "\n```sh\n" + "\n".join(commands) + "\n```\n" if commands else ""
-    verdict = claim.verdict(document)
-    return (
-        f"\n## {claim.title}\n\n{_filled(claim.experiment)}\n\n"
-        f"![{claim.title}: {_label(verdict).lower()}](images/claims/{claim.key}.svg)\n\n"
-        f"{_filled(verdict)}\n{listed}\n{_filled(f'Not tested: {claim.untested}')}\n"
-    )
+def _section(number: int, claim: Claim, document: Document) -> str:
+    verdict, tally = claim.verdict(document), counts.tally(claim.said(document))
+    paragraphs = [
+        f"## {number}. {claim.title}",
+        claim.experiment,
+        f"![{claim.title}: {verdict.lower()}](images/claims/{claim.key}.svg)",
+        f"**{verdict}:** {tally}. {claim.results(document)}",
+        f"**Counted:** {claim.counted(document)} **“Says so”** means {claim.says_so}.",
+        f"**Not tested:** {claim.untested}",
+    ]
+    return "\n" + _filled("\n\n".join(map(str.rstrip, paragraphs))) + "\n"
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
+    """Return the text with its paragraphs filled; headings, tables, pictures and code stay as they are."""
+    filled, is_code = [], False
+    for part in text.split("\n\n"):
+        is_code ^= part.count("```") % 2 == 1
+        kept = is_code or "```" in part or part.lstrip().startswith(("#", "|", "!["))
+        ends = part[len(part.rstrip("\n")) :]
+        filled.append(part if kept else _paragraph(part.strip("\n")) + ends)
+    return "\n\n".join(filled)
 
 
-def _label(verdict: str) -> str:
-    return verdict.split("**")[1].rstrip(".")
+def _paragraph(text: str) -> str:
+    joined = " ".join(text.split("\n"))
+    return textwrap.fill(joined, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def _anchor(title: str) -> str:
-    return title.lower().replace(",", "").replace(" ", "-")
+    return "".join(letter for letter in title.lower() if letter not in ",.").replace(" ", "-")
 
 
 def drawn(document: Document) -> dict[Path, str]:

@@ -11,6 +11,7 @@ from make_libraries import DOCS
 
 import stepsize as ss
 from stepsize.engine.client import Engine
+from stepsize.stats.margins import practical_margin
 
 FILE = DOCS / "claims.json"
 DIGITS = 5  # that are kept of a number
@@ -149,6 +150,7 @@ def _map(data: str, engine: Engine) -> dict[str, Any]:
         "status": answer["status"],
         "rate": None if best is None else best["rate"],
         "range": None if best is None else best["range"],
+        "margin": practical_margin(answer["data"]["sample_value"]),
     }
 
 

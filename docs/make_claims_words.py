@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
 from typing import Any
+
+import make_claims_counts as counts
+from make_claims_counts import Answer, Compared
 
 from stepsize.number_format import Scale, rounded, scale_for
 from stepsize.number_format import rate as rate_text
 from stepsize.stats.decision import Word
+from stepsize.stats.margins import HALF_A_POINT
 
-Comparison = Mapping[str, Any]
-Results = list[tuple[Comparison, Comparison]]  # candidates, each beside its comparison
 TITLES = {
     "ionosphere": "Ionosphere",
     "breast-cancer": "Breast cancer",
@@ -35,196 +36,146 @@ def joined(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def rows(comparisons: Iterable[Comparison], names: Sequence[str] = ()) -> Results:
-    """Return every candidate but the first ones beside its comparison; `names` keeps those alone."""
-    return [
-        (each, row)
-        for each in comparisons
-        for row in each["candidates"]
-        if row["word"] != "baseline" and (not names or row["name"] in names)
-    ]
-
-
-def tally(results: Results) -> str:
+def words_of(results: Iterable[Compared]) -> str:
     """Return how often each word occurs, such as `7 are equivalent and 1 is worse`."""
-    counted = Counter(row["word"] for _, row in results)
+    counted = Counter(each.row["word"] for each in results)
     verbs = [
         f"{counted[word]} {'is' if counted[word] == 1 else 'are'} {word}" for word in ORDER if counted[word]
     ]
     return joined(verbs)
 
 
-def label(results: Results, always: bool = False) -> str:
-    """Return the word for a claim that candidates are better than the first row, or that all always are."""
-    counted = Counter(row["word"] for _, row in results)
-    if counted["better"] == len(results):
-        return "Shown"
-    if counted["better"] and not always:
-        return "Shown in part"
-    decided = counted["worse"] + counted["equivalent"]
-    return "Contradicted" if decided == len(results) or (always and decided) else "Not shown"
-
-
-def scale(each: Comparison) -> Scale:
+def scale(answer: Answer) -> Scale:
     """Return how the scores of a comparison are written."""
-    intervals = [row["difference_ci95"] for _, row in rows([each]) if row["difference_ci95"]]
+    intervals = [row["difference_ci95"] for row in answer["candidates"] if row["difference_ci95"]]
     halves = [(high - low) / 2 for low, high in intervals]
-    return scale_for(each["metric"], True, None, halves)
+    return scale_for(answer["metric"], True, None, halves)
 
 
-def size(each: Comparison, row: Comparison) -> str:
-    """Return a difference from the baseline with its interval and unit."""
-    if row["difference"] is None:
-        return "no run finishes"
-    number = scale(each).plus_minus(row["difference"], row["difference_ci95"], signed=True)
-    return f"{number} {scale(each).difference_unit}".strip() + unit(each)
+def size(each: Compared) -> str:
+    """Return a difference from the first row with its interval and unit."""
+    if each.row["difference"] is None:
+        return "every run diverges"
+    number = scale(each.answer).plus_minus(each.row["difference"], each.row["difference_ci95"], signed=True)
+    return f"{number} of R²" if each.answer["metric"] == "r2" else f"{number} points"
 
 
-def unit(each: Comparison) -> str:
-    """Return what follows a difference of a metric that is not in percent."""
-    return "" if scale(each).percent else f" of {scale(each).name}"
-
-
-def named(results: Results, word: Word) -> str:
+def named(results: Sequence[Compared], word: Word) -> str:
     """Return a sentence that names the candidates with this word, and their differences if these are few."""
-    kept = [(each, row) for each, row in results if row["word"] == word]
-    names = dict.fromkeys(row["name"] for _, row in kept)
+    kept = [each for each in results if each.row["word"] == word]
     listed = []
-    for name in names:
+    for name in dict.fromkeys(each.row["name"] for each in kept):
         places = [
-            TITLES[each["data"]] + (f" ({size(each, row)})" if len(kept) <= FEW else "")
-            for each, row in kept
-            if row["name"] == name
+            TITLES[each.answer["data"]] + (f" ({size(each)})" if len(kept) <= FEW else "")
+            for each in kept
+            if each.row["name"] == name
         ]
         listed.append(f"{name} on {joined(places)}")
     return f" {word.capitalize()}: {'; '.join(listed)}." if listed else ""
 
 
-def each_on(comparisons: Sequence[Comparison]) -> str:
-    """Return how many seeds the comparisons have."""
-    numbers = sorted({each["seeds"] for each in comparisons})
-    return f"n = {joined(list(map(str, numbers)))} seeds each"
+def differences(results: Sequence[Compared]) -> str:
+    """Return which candidates are better or worse."""
+    return f"{named(results, 'better')}{named(results, 'worse')}".strip()
 
 
-def better(comparisons: Sequence[Comparison], names: Sequence[str] = (), always: bool = False) -> str:
-    """Return the verdict on a claim that candidates are better than the first row."""
-    results = rows(comparisons, names)
-    first = comparisons[0]["candidates"][0]["name"]
+def called(answers: Iterable[Answer], *names: str) -> list[Compared]:
+    """Return the candidates with these names."""
+    return [each for each in counts.drawn(answers) if each.row["name"] in names]
+
+
+def decay(answers: Sequence[Answer], results: Sequence[Compared]) -> str:
+    """Return what is shown of decay in place of momentum, and of neither."""
+    neither = called(answers, "neither")
+    needed = any(each.row["word"] == "worse" for each in neither)
+    end = (
+        ""
+        if needed
+        else ": momentum itself is not shown to be needed here, so there may be nothing to replace"
+    )
+    return f"{differences(results)} With neither, {words_of(neither)}{end}.".strip()
+
+
+def always(answers: Sequence[Answer], results: Sequence[Compared]) -> str:
+    """Return what is shown of schedules that only fall, and that the worse ones would do alone."""
+    worse = sum(each.row["word"] == "worse" for each in results)
+    end = " These alone contradict an “always”." if worse else ""
+    return differences(results) + end
+
+
+def momentum(answers: Sequence[Answer], results: Sequence[Compared]) -> str:
+    """Return what is shown of momenta that are larger than that of the first row, and of smaller ones."""
+    smaller = called(answers, "momentum 0.0", "momentum 0.5")
     return (
-        f"**{label(results, always)}.** Of {len(results)} comparisons with “{first}”, {tally(results)} "
-        f"({each_on(comparisons)}).{named(results, 'better')}{named(results, 'worse')}"
+        f"{differences(results)} Of the {len(smaller)} with a smaller momentum, {words_of(smaller)}.".strip()
     )
 
 
-def always(comparisons: Sequence[Comparison]) -> str:
-    """Return the verdict on a claim that candidates are better than the first row wherever they are tried."""
-    return better(comparisons, always=True)
+def plateau(answers: Sequence[Answer], _: Sequence[Compared]) -> str:
+    """Return which rules were lent, and what is shown of all rules."""
+    lenders: dict[str, list[str]] = {}
+    for each in answers:
+        lenders.setdefault(counts.highest(each), []).append(TITLES[each["data"]])
+    rules = joined([f"“{rule}” ({joined(titles)})" for rule, titles in lenders.items()])
+    everything = counts.drawn(answers)
+    return f"The rules lent are {rules}. Of all {len(everything)} drawn, {words_of(everything)}."
 
 
-def momentum(comparisons: Sequence[Comparison]) -> str:
-    """Return the verdict on momenta that are larger than that of the first row."""
-    return better(comparisons, ("momentum 0.9", "momentum 0.95", "momentum 0.99"))
-
-
-def rare(comparisons: Sequence[Comparison]) -> str:
-    """Return the verdict on rates of their own for rare features, and on momentum, which has one rate."""
-    own = better(comparisons, ("SGD, rare features tenfold", "Adagrad", "RMSprop", "Adam"))
-    ((each, row),) = rows(comparisons, ("SGD, momentum 0.9",))
-    return f"{own} But momentum, which keeps one rate, is {row['word']} too ({size(each, row)})."
-
-
-def decay(comparisons: Sequence[Comparison]) -> str:
-    """Return the verdict on decay instead of momentum."""
-    results = rows(comparisons, ("time-based decay", "linear decay"))
-    neither = rows(comparisons, ("neither",))
-    as_good = [row["word"] in ("equivalent", "better") for _, row in results]
-    word = "Shown" if all(as_good) else "Shown in part" if any(as_good) else "Not shown"
-    needed = any(row["word"] == "worse" for _, row in neither)
-    end = "" if needed else " So neither is shown to be needed, once each candidate has a rate of its own."
+def lent(answers: Sequence[Answer]) -> str:
+    """Return which rules count: those of each data set on the others, a shared one only once."""
+    pairs, counted = len(answers) * (len(answers) - 1), len(counts.moved(answers))
+    why = f"; not {pairs}, because two data sets lend the same rule to a third" if counted < pairs else ""
     return (
-        f"**{word}.** Of {len(results)} comparisons of decay with momentum, {tally(results)} "
-        f"({each_on(comparisons)}).{named(results, 'worse')} Of {len(neither)} comparisons of a "
-        f"constant rate without momentum with one with it, {tally(neither)}.{named(neither, 'worse')}{end}"
+        f"each rule lent, on the data that borrow it{why}. Rules on their own data, and others, do not count."
     )
 
 
-def larger_start(comparisons: Sequence[Comparison]) -> str:
-    """Return the verdict on first rates above the best constant rate."""
-    above, times = [], []
-    for each in comparisons:
+def rare(answers: Sequence[Answer], results: Sequence[Compared]) -> str:
+    """Return what is shown of rates of their own for rare features, and of momentum, which has one rate."""
+    (one,) = called(answers, "SGD, momentum 0.9")
+    own = [each for each in results if each.row["name"] != one.row["name"]]
+    gains = [f"{each.row['name']} ({size(each)})" for each in own if each.row["word"] == "better"]
+    start = f"Better: {'; '.join(gains)}. " if gains else ""
+    end = (
+        ", so at least a part of the gain needs no rate per parameter" if one.row["word"] == "better" else ""
+    )
+    return f"{start}But momentum, which keeps one rate, is {one.row['word']} too ({size(one)}){end}."
+
+
+def larger_start(answers: Sequence[Answer]) -> str:
+    """Return how far the best first rates lie above the best constant rate."""
+    times = []
+    for each in answers:
         first, *others = each["candidates"]
-        above += [row["lr_range"][0] > first["lr"] for row in others]
         ratios = [row["lr"] / first["lr"] for row in others]
         times.append(f"{rounded(min(ratios), 2)} to {rounded(max(ratios), 2)} on {TITLES[each['data']]}")
-    word = "Shown" if all(above) else "Shown in part" if any(above) else "Not shown"
-    return (
-        f"**{word}.** In {sum(above)} of {len(above)} cases, the best constant rate lies below every first "
-        f"rate that is good for the decaying schedule (n = {comparisons[0]['tuning_seeds']} tuning seeds). "
-        f"As a multiple of the best constant rate, the best first rates are {joined(times)}."
-    )
-
-
-def plateau(comparisons: Sequence[Comparison]) -> str:
-    """Return the verdict on rules that are taken from one data set to another."""
-    results = rows(comparisons)
-    best = {
-        each["data"]: max((row for _, row in rows([each])), key=lambda row: row["mean"])["name"]
-        for each in comparisons
-    }
-    moved = [
-        (each, row)
-        for each, row in results
-        if row["name"] in {name for data, name in best.items() if data != each["data"]}
-    ]
-    counted = Counter(row["word"] for _, row in moved)
-    word = "Shown in part" if counted["worse"] else "Not shown" if counted["not shown"] else "Contradicted"
-    chosen = joined([f"“{name}” on {TITLES[data]}" for data, name in best.items()])
-    return (
-        f"**{word}.** The rules with the highest means are {chosen}. Of {len(moved)} comparisons of these "
-        f"rules with a constant rate on the other data sets, {tally(moved)} ({each_on(comparisons)})."
-        f"{named(moved, 'worse')} Of all {len(results)} comparisons with a constant rate, {tally(results)}."
-        f"{named(results, 'better')}"
-    )
+    return f"As a multiple of the best constant rate, the best first rates are {joined(times)}."
 
 
 def best_rate(document: Mapping[str, Any]) -> str:
-    """Return the verdict on rates that depend on the data, the network and the length of the run."""
+    """Return how the best rate moves with the data, the network and the length of the run."""
     maps = document["maps"]
-    pairs = list(combinations(maps, 2))
-    clear = sum(a["range"][1] < b["range"][0] or b["range"][1] < a["range"][0] for a, b in pairs)
+    pairs, apart = len(maps) * (len(maps) - 1) // 2, counts.apart(maps)
     lowest, highest = (pick(maps, key=lambda each: each["rate"]) for pick in (min, max))
-    laws = {name: document["laws"][name] for name in ("width", "depth", "epochs")}
-    moves = {
-        name: law for name, law in laws.items() if not law["law"]["ci95"][0] <= 0 <= law["law"]["ci95"][1]
-    }
-    shown = bool(clear), *(name in moves for name in laws)
-    along = {
-        text: joined([f"{name} ({exponent(law)})" for name, law in laws.items() if (name in moves) == there])
-        for text, there in (("it moves along", True), ("it is not shown to move along", False))
-        if any((name in moves) == there for name in laws)
-    }
-    word = "Shown" if all(shown) else "Shown in part" if any(shown) else "Not shown"
-    texts = "; ".join(f"{text} the {names}" for text, names in along.items())
+    shared = set.intersection(*({a["data"], b["data"]} for a, b in apart)) if apart else set()
+    who = f", all with {TITLES[shared.pop()]}, the only regression" if shared == {"diabetes"} else ""
     ends = [f"{rate_text(each['rate'])} on {TITLES[each['data']]}" for each in (lowest, highest)]
+    laws = {name: document["laws"][name] for name in ("width", "depth", "epochs")}
+    exponents = joined([f"{exponent(law)} along the {name}" for name, law in laws.items()])
     return (
-        f"**{word}.** With one network on {len(maps)} data sets (n = {maps[0]['seeds']} seeds), the best "
-        f"rate goes from {ends[0]} to {ends[1]}; for {clear} of {len(pairs)} pairs of data sets, no rate is "
-        f"good on both. On Ionosphere, {texts}. In brackets is "
-        "the exponent of a power law with its 95 % interval."
+        f"The best rate goes from {ends[0]} to {ends[1]}; {len(apart)} of {pairs} pairs of data sets have no "
+        f"good rate in common{who}. On Ionosphere, the exponents are {exponents}."
     )
 
 
-def summed(comparisons: Sequence[Comparison], laws: Mapping[str, Any]) -> str:
-    """Return the verdict on the summed loss."""
-    same, smaller = rows(comparisons, ("sum, 0.1",)), rows(comparisons, ("sum, 0.1/32",))
-    shown = all(row["word"] == "worse" for _, row in same)
-    fits = next(each for each in laws["sum"]["law"]["rules"] if each["exponent"] == -1)["fits"]
-    word = "Shown" if shown and fits else "Shown in part" if shown or fits else "Not shown"
+def summed(answers: Sequence[Answer], laws: Mapping[str, Any]) -> str:
+    """Return what is shown of the sum at the same rate and at a smaller one, and how its best rate moves."""
+    same, smaller = called(answers, "sum, 0.1"), called(answers, "sum, 0.1/32")
     return (
-        f"**{word}.** Of {len(same)} comparisons of the sum with the mean at the same rate, {tally(same)}; "
-        f"at a rate divided by the 32 rows of a batch, {tally(smaller)} ({each_on(comparisons)}). On "
-        f"Ionosphere, at equal updates, the best rate of the sum moves as the batch size to the power "
-        f"{exponent(laws['sum'])}, that of the mean as {exponent(laws['mean'])}."
+        f"At the same rate, {words_of(same)}; at a 32nd of it, {words_of(smaller)}."
+        f"{named(smaller, 'not shown')} On Ionosphere, at equal updates, the best rate of the sum moves as "
+        f"the batch size to the power {exponent(laws['sum'])} (a division by the batch size would be −1), "
+        f"that of the mean to the power {exponent(laws['mean'])}."
     )
 
 
@@ -235,9 +186,18 @@ def exponent(law: Mapping[str, Any]) -> str:
     return f"{'−' if law['law']['exponent'] < 0 else ''}{number} ± {(high - low) / 2:.2f}"
 
 
-def small(comparisons: Sequence[Comparison]) -> str:
-    """Return the margins of comparisons, below which differences do not count."""
-    margins = [
-        f"{scale(each).step(each['margin'])}{unit(each)} on {TITLES[each['data']]}" for each in comparisons
-    ]
-    return joined(margins)
+def margins(document: Mapping[str, Any]) -> str:
+    """Return the margins of the data sets on which one row is worth more than half a point."""
+    every = {each["data"]: each["margin"] for each in (*document["comparisons"], *document["maps"])}
+    return joined(
+        [
+            f"{rounded(100 * margin, 2)} on {TITLES[data]}"
+            for data, margin in every.items()
+            if margin > HALF_A_POINT
+        ]
+    )
+
+
+def numbers(values: Iterable[int]) -> str:
+    """Return the different numbers among some, 0 left out."""
+    return joined([str(value) for value in sorted(set(values) - {0})])

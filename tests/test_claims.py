@@ -58,16 +58,57 @@ def test_the_answers_are_those_of_the_studies(document: Mapping[str, Any]) -> No
         assert max(map(len, names)) <= LONGEST
 
 
-@pytest.mark.parametrize("word", ["better", "worse", "not shown", "equivalent"])
-def test_a_verdict_follows_its_answers(document: dict[str, Any], word: str) -> None:
-    label = {"better": "Shown", "worse": "Contradicted", "not shown": "Not shown"}.get(word, "Contradicted")
-    changed = copy.deepcopy(document)
-    for each in changed["comparisons"]:
-        for row in each["candidates"][1:]:
-            row["word"] = word
-    steps = next(each for each in claims.CLAIMS if each.key == "smaller-steps")
-    assert steps.verdict(changed).startswith(f"**{label}.**")
-    assert claims.page(changed) != claims.page(document)
+@pytest.mark.parametrize(
+    ("said", "always", "verdict"),
+    [
+        ("so so", False, "Shown"),
+        ("so otherwise", False, "Shown in part"),
+        ("so open", False, "Shown in part"),
+        ("otherwise otherwise", False, "Contradicted"),
+        ("otherwise open", False, "Not shown"),
+        ("open", False, "Not shown"),
+        ("so otherwise open", True, "Contradicted"),
+        ("so open", True, "Not shown"),
+    ],
+)
+def test_a_verdict_needs_all_that_counts(said: str, always: bool, verdict: str) -> None:
+    outcomes = [{"open": "cannot tell"}.get(each, each) for each in said.split()]
+    assert claims.counts.verdict(outcomes, always) == verdict
+
+
+@pytest.mark.parametrize(
+    ("key", "verdicts"),  # if every candidate is better, equivalent, worse, or not shown to be any of these
+    [
+        ("decay", ["Shown", "Shown", "Contradicted", "Not shown"]),
+        ("smaller-steps", ["Shown", "Contradicted", "Contradicted", "Not shown"]),
+        ("plateau", ["Contradicted", "Contradicted", "Shown", "Not shown"]),
+        (
+            "rare-features",
+            ["Shown in part", "Shown in part", "Shown in part", "Not shown"],
+        ),  # one is momentum
+        ("summed-loss", ["Shown in part", "Shown in part", "Shown in part", "Not shown"]),
+    ],
+)
+def test_a_verdict_follows_its_answers(document: dict[str, Any], key: str, verdicts: list[str]) -> None:
+    claim = next(each for each in claims.CLAIMS if each.key == key)
+    for word, verdict in zip(("better", "equivalent", "worse", "not shown"), verdicts, strict=True):
+        changed = copy.deepcopy(document)
+        for each in changed["comparisons"]:
+            for row in each["candidates"][1:]:
+                row["word"] = word
+        assert claim.verdict(changed) == verdict, word
+        assert claims.page(changed) != claims.page(document)
+
+
+def test_what_does_not_count_is_pale_and_changes_no_verdict(document: dict[str, Any]) -> None:
+    claim = next(each for each in claims.CLAIMS if each.key == "accuracy")
+    assert len(claim.said(document)) == 6
+    assert claim.picture(document).count('<g class="pale">') == 6
+    for each in document["comparisons"]:
+        for row in each["candidates"]:
+            if row["name"] in ("halve if loss stalls", "linear, watches nothing"):
+                row["word"] = "better"
+    assert claim.verdict(document) == "Contradicted"
 
 
 def test_the_summed_loss_needs_a_smaller_rate(engine: Any) -> None:
