@@ -145,9 +145,7 @@ def test_given_rates_are_all_that_is_tried(ionosphere):
 def test_few_seeds_show_nothing(ionosphere):
     study = plan_maps(ionosphere, rates=[0.01, 0.1, 1.0], seeds=5)
     found = answer(study, trained(study, hill(0.15))[0])
-    assert found["sentence"].endswith(
-        "every other one scored worse by more than 0.86 points, but fewer than 6 seeds cannot show a difference."
-    )
+    assert "scored worse by more than 0.86 points, but fewer than 6 seeds cannot" in found["sentence"]
 
 
 def test_each_setting_has_a_map_of_its_own(ionosphere):
