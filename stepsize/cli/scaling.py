@@ -85,7 +85,8 @@ def scale(
 
         result = scaling_law.scale(
             problem, values, hold=cast(Any, hold),
-            settings=None if setting is None else read_settings(setting), seeds=seeds, target=target, header=header, kind=kind,
+            settings=None if setting is None else read_settings(setting),
+            seeds=seeds, target=target, header=header, kind=kind,
             drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
             model=model, loss=loss, optimizer=read_optimizer(optimizer), epochs=epochs,
             batch_size=batch_size, split=split, validation=validation, folds=folds, rows=rows,

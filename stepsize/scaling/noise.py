@@ -84,9 +84,10 @@ def _sentence(moments: Sequence[MomentAnswer], seeds: int, rates: Rates, law: La
     others = [each for each in moments if each is not main]
     place = f"in the {main['moment']}" if main["moment"] == "middle" else f"at the {main['moment']}"
     low, high = main["range"]
-    span = f"{_number(low)} to {_number(high)}" if math.isfinite(high) else f"{_number(low)} or more"
+    span = f"{_number(low)} to {_number(high)} " if math.isfinite(high) else f"{_number(low)} or more "
+    span = span if math.isfinite(low) else ""
     size = f"about {_number(main['rows'])} rows" if math.isfinite(main["rows"]) else _number(main["rows"])
-    text = f"The gradient noise scale is {size} {place} of training ({span} over {seeds} seeds)"
+    text = f"The gradient noise scale is {size} {place} of training ({span}over {seeds} seeds)"
     text += ", " if len(others) > 1 else " and "
     text += " and ".join(f"{_number(each['rows'])} at the {each['moment']}" for each in others)
     text += f": well below it, {RATES[rates]}."
