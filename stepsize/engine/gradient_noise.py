@@ -21,10 +21,8 @@ import numpy as np
 
 from stepsize.engine.batches import Rows, take_rows
 from stepsize.engine.member import Driven, Shared, State
-from stepsize.engine.numeric_settings import Number
 from stepsize.engine.population import Population
 from stepsize.engine.task import NOISE_BATCHES, Block, Noise
-from stepsize.schedules.plateau_rule import PlateauRule
 
 Gradients = Callable[[Any, jax.Array], tuple[Any, Any]]
 """From what is carried along and the numbers of a batch's rows: the gradients, and what is carried on."""
@@ -48,24 +46,14 @@ def gradient_noise(
 
     `epochs` are in rising order, 0 for the initial weights. After a run has diverged, the noise is NaN.
     """
-    task, member = population.task, population.member
-    data = jax.device_put(member.rows())
+    task = population.task
+    data, run = jax.device_put(population.member.rows()), jax.jit(_run(population))
     size = max(min(task.batch_size, task.train_rows // NOISE_BATCHES), 1)
-    advance, measure = _trainer(population), jax.jit(_measure(population))
     found = []
     for number, block in enumerate(blocks, 1):
-        own = jax.tree.map(lambda leaf: leaf[0], _own(block))
-        state, shared = member.start(block.seed, block.initial, own.rules)
-        alone = block._replace(**own._asdict(), initial=None)
-        done, noises = 0, []
-        for epoch in epochs:
-            state, shared = advance(state, shared, data, alone, done, epoch)
-            passes = passes_over(block.order[0], size, (int(block.seed), epoch))
-            trace, square = measure(state, shared, data, alone, passes)
-            lost = bool(state.diverged_at >= 0)
-            noises.append(Noise(float("nan"), float("nan")) if lost else Noise(float(trace), float(square)))
-            done = epoch
-        found.append(noises)
+        passes = [passes_over(block.order[0], size, (int(block.seed), epoch)) for epoch in epochs]
+        noises = run(data, _alone(block), np.array(epochs, np.int32), np.stack(passes))
+        found.append([Noise(float(trace), float(square)) for trace, square in zip(*noises, strict=True)])
         on_run(number / len(blocks))
     return found
 
@@ -105,58 +93,62 @@ def noise_of(gradients: Gradients, carried: Any, passes: jax.Array) -> tuple[jax
     return size * both.spread.mean() / (batches - 1), _dot(first, second)
 
 
-class _Own(NamedTuple):
-    """What a block has for each of its runs."""
-
-    rates: Any
-    rules: PlateauRule
-    momenta: Any
-    settings: dict[str, Number]
-    multipliers: dict[str, Any]
-
-
-def _own(block: Block) -> _Own:
-    return _Own(block.rates, block.rules, block.momenta, dict(block.settings), dict(block.multipliers))
+def _alone(block: Block) -> Block:
+    """Return a block without all runs but the first: what runs have for themselves loses its first axis."""
+    own = (block.rates, block.rules, block.momenta, dict(block.settings), dict(block.multipliers))
+    rates, rules, momenta, settings, multipliers = jax.tree.map(lambda leaf: leaf[0], own)
+    return block._replace(
+        rates=rates, rules=rules, momenta=momenta, settings=settings, multipliers=multipliers
+    )
 
 
-def _measure(population: Population) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    def measure(state: State, shared: Shared, data: Rows, block: Block, passes: jax.Array) -> Any:
-        def gradients(shared: Shared, rows: jax.Array) -> tuple[Any, Shared]:
-            return population.gradients(state, shared, take_rows(data, block, rows))
+def _run(population: Population) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Return a run, from its start to the last of the epochs, that measures its gradients after each."""
 
-        return noise_of(gradients, shared, passes)
+    def run(data: Rows, block: Block, epochs: jax.Array, passes: jax.Array) -> Any:
+        advance = _trainer(population, data, block)
 
-    return measure
+        def moment(carried: Any, feed: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
+            (state, shared), done = carried
+            epoch, batches = feed
+            state, shared = jax.lax.fori_loop(done, epoch, advance, (state, shared))
+
+            def gradients(shared: Shared, rows: jax.Array) -> tuple[Any, Shared]:
+                return population.gradients(state, shared, take_rows(data, block, rows))
+
+            noise = noise_of(gradients, shared, batches)
+            lost = state.diverged_at >= 0
+            return ((state, shared), epoch), jax.tree.map(lambda each: jnp.where(lost, jnp.nan, each), noise)
+
+        start = population.member.start(block.seed, block.initial, block.rules)
+        return jax.lax.scan(moment, (start, jnp.int32(0)), (epochs, passes))[1]
+
+    return run
 
 
-def _trainer(population: Population) -> Callable[..., tuple[State, Shared]]:
-    """Return the training of one run from an epoch to another, which compiles once for all of them."""
+def _trainer(population: Population, data: Rows, block: Block) -> Callable[..., tuple[State, Shared]]:
+    """Return the training of one run for an epoch, which is given by its number."""
     size, rows = population.task.batch_size, population.task.train_rows
     whole = rows - rows % size
+    tables = jax.tree.map(lambda table: table.reshape(len(block.order), -1), (block.rates, block.momenta))
 
-    def advance(
-        state: State, shared: Shared, data: Rows, block: Block, first: jax.Array, last: jax.Array
-    ) -> tuple[State, Shared]:
-        def step(carried: tuple[State, Shared], feed: tuple[jax.Array, Any, Any]) -> Any:
-            state, shared = carried
-            numbers, rate, momentum = feed
-            driven = Driven(rate, momentum, block.settings, block.multipliers)
-            (state, _), shared = population.update((state, driven), shared, take_rows(data, block, numbers))
-            return (state, shared), None
+    def step(carried: tuple[State, Shared], feed: tuple[jax.Array, Any, Any]) -> Any:
+        state, shared = carried
+        numbers, rate, momentum = feed
+        driven = Driven(rate, momentum, block.settings, block.multipliers)
+        (state, _), shared = population.update((state, driven), shared, take_rows(data, block, numbers))
+        return (state, shared), None
 
-        def epoch(number: jax.Array, carried: tuple[State, Shared]) -> tuple[State, Shared]:
-            order, *values = jax.tree.map(lambda table: table[number], (block.order, *tables))
-            full = jax.tree.map(lambda table: table[: whole // size], values)
-            carried, _ = jax.lax.scan(step, carried, (order[:whole].reshape(-1, size), *full))
-            if whole < rows:
-                last_values = jax.tree.map(lambda table: table[-1], values)
-                carried, _ = step(carried, (order[whole:], *last_values))
-            return carried
+    def epoch(number: jax.Array, carried: tuple[State, Shared]) -> tuple[State, Shared]:
+        order, *values = jax.tree.map(lambda table: table[number], (block.order, *tables))
+        full = jax.tree.map(lambda table: table[: whole // size], values)
+        carried, _ = jax.lax.scan(step, carried, (order[:whole].reshape(-1, size), *full))
+        if whole < rows:
+            last = jax.tree.map(lambda table: table[-1], values)
+            carried, _ = step(carried, (order[whole:], *last))
+        return carried
 
-        tables = jax.tree.map(lambda table: table.reshape(len(block.order), -1), (block.rates, block.momenta))
-        return jax.lax.fori_loop(first, last, epoch, (state, shared))
-
-    return jax.jit(advance)
+    return epoch
 
 
 def _dot(a: Any, b: Any) -> jax.Array:
