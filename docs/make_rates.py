@@ -89,11 +89,14 @@ def main() -> None:
     (each,), protocol = result.answer["maps"], result.answer["study"]["protocol"]
     write("rates-ionosphere.svg", picture(each, protocol))
     write("losses-ionosphere.svg", panels(each, 4))
-    law = ss.scale("ionosphere", {"batch_size": [8, 16, 32, 64, 128]}, store=":memory:")
-    drawn = law.plot()
-    assert drawn is not None
-    write("scale-ionosphere.svg", drawn.svg)
-    print(law)
+    laws = ss.scale("ionosphere", {"batch_size": [8, 16, 32, 64, 128]}, hold="both", store=":memory:")
+    for file, drawn in (
+        ("scale-ionosphere.svg", laws.epochs.plot()),
+        ("scale-both-ionosphere.svg", laws.plot()),
+    ):
+        assert drawn is not None
+        write(file, drawn.svg)
+    print(laws.epochs, laws, sep="\n")
     if options.fashion:
         rates = [0.001, 0.01, 0.1]
         result = ss.find(

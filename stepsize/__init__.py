@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from stepsize.problems.problem import Problem, problem
     from stepsize.problems.splitting.splits import Split
     from stepsize.result import Result
-    from stepsize.scaling_law import ScalingLaw, scale
+    from stepsize.scaling_law import scale
+    from stepsize.scaling_results import ScalingLaw, ScalingLaws
     from stepsize.schedules import (
         Plan,
         Schedule,
@@ -88,6 +89,7 @@ __all__ = [
     "RateMap",
     "Result",
     "ScalingLaw",
+    "ScalingLaws",
     "Schedule",
     "Split",
     "StepsizeError",
@@ -157,7 +159,8 @@ _ELSEWHERE = {
     "RangeTest": "stepsize.find_results",
     "RateMap": "stepsize.find_results",
     "Result": "stepsize.result",
-    "ScalingLaw": "stepsize.scaling_law",
+    "ScalingLaw": "stepsize.scaling_results",
+    "ScalingLaws": "stepsize.scaling_results",
     "Split": "stepsize.problems.splitting.splits",
     "Training": "stepsize.study.user_functions.training",
     "compare": "stepsize.comparison",

@@ -59,8 +59,10 @@ ALLOWED = {
     },
     "finding": {"errors", "checks", "engine", "study", "rate_map", "range_test", "report", "find_results"}
     | {"notebook_output", "number_format", "resources"},
-    "scaling_law": {"errors", "checks", "number_format", "engine", "problems", "study", "stats", "scaling"}
-    | {"report", "resources", "finding"},
+    "noise_scale": {"errors", "engine", "problems", "study", "scaling", "finding"},
+    "scaling_results": {"errors", "checks", "number_format", "stats", "scaling", "report"},
+    "scaling_law": {"errors", "checks", "engine", "problems", "study", "scaling", "resources", "finding"}
+    | {"noise_scale", "scaling_results"},
     "optuna_storage": {"errors", "number_format", "output_files", "study", "verdict", "comparison"},
     "live_page": {"errors", "checks", "units", "number_format", "process", "schedules", "export", "problems"}
     | {"engine", "study", "stats", "verdict", "rate_map", "report", "finding"},

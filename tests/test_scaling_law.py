@@ -16,33 +16,65 @@ QUICK = {"epochs": 10, "quiet": True, "seeds": 4}
 
 
 @pytest.fixture(scope="module")
-def law(engine, tmp_path_factory):
+def laws(engine, tmp_path_factory):
     store = tmp_path_factory.mktemp("law") / "runs.sqlite"
-    sizes = {"batch_size": [8, 32, 128]}
-    return ss.scale("ionosphere", sizes, hold="updates", store=store, engine=engine, **QUICK)
+    sizes = {"batch_size": [7, 28, 112]}  # 28 is the problem's own
+    return ss.scale("ionosphere", sizes, hold="both", store=store, engine=engine, **QUICK)
 
 
-def test_the_answer_is_complete(law):
+@pytest.mark.parametrize(("hold", "epochs"), [("epochs", [10, 10, 10]), ("updates", [2, 10, 40])])
+def test_the_answer_is_complete(laws, hold, epochs):
+    law = getattr(laws, hold)
     assert law.ci95[0] < law.exponent < law.ci95[1]
     answer = json.loads(law.to_json())
-    assert [each["value"] for each in answer["values"]] == [8, 32, 128]
-    assert [each["epochs"] for each in answer["values"]] == [3, 11, 46]
+    assert answer["hold"] == hold
+    assert [each["value"] for each in answer["values"]] == [7, 28, 112]
+    assert [each["epochs"] for each in answer["values"]] == epochs
     assert answer["law"]["exponent"] == law.exponent
     assert answer["sentence"] in " ".join(str(law).split())
     for each in answer["values"]:
         assert each["range"][0] <= each["rate"] <= each["range"][1]
 
 
-def test_the_command_of_an_answer_gives_the_same_answer(law, engine):
-    call = law.answer["command"].removesuffix(")")
-    start = "stepsize.scale('ionosphere', along={'batch_size': [8, 32, 128]}, hold='updates', seeds=4, "
+def test_both_laws_stand_side_by_side(laws):
+    answer = json.loads(laws.to_json())
+    assert answer["laws"] == [json.loads(each.to_json()) for each in (laws.epochs, laws.updates)]
+    assert laws.epochs.answer["values"][1] is laws.updates.answer["values"][1]  # trained once
+    assert answer["cost"]["runs"] == sum(each["cost"]["runs"] for each in answer["laws"])
+    text = " ".join(str(laws).split())
+    assert "batch_size at equal epochs at equal updates" in text
+    for each in answer["laws"]:
+        assert each["sentence"] in text
+        assert each["sentence"] in laws.plot().words
+
+
+def test_the_noise_of_the_gradients_stands_beside_the_law(laws):
+    noise = json.loads(laws.to_json())["laws"][0]["noise_scale"]
+    assert (noise["batch_size"], noise["seeds"]) == (28, 4)
+    assert noise["rate"] == laws.epochs.answer["values"][1]["rate"]
+    assert [(each["moment"], each["epoch"]) for each in noise["moments"]] == [
+        ("start", 0), ("middle", 5), ("end", 10)
+    ]  # fmt: skip
+    for each in noise["moments"]:
+        assert 0 < each["range"][0] <= each["rows"] <= each["range"][1]
+    assert 5 < noise["moments"][0]["rows"] < 20
+    assert noise["sentence"] in " ".join(str(laws).split())
+    assert laws.updates.answer["noise_scale"]["moments"] == laws.epochs.answer["noise_scale"]["moments"]
+
+
+def test_the_command_of_an_answer_gives_the_same_answer(laws, engine):
+    call = laws.answer["command"].removesuffix(")")
+    start = "stepsize.scale('ionosphere', along={'batch_size': [7, 28, 112]}, hold='both', seeds=4, "
     assert call.startswith(start)
     again = eval(f"{call}, engine=engine, quiet=True)", {"stepsize": ss, "engine": engine})
     assert again.answer["cost"]["runs"] == 0
-    assert again.answer["values"] == law.answer["values"]
+    for one, other in zip(again.answer["laws"], laws.answer["laws"], strict=True):
+        assert one["values"] == other["values"]
+        assert one["noise_scale"] == other["noise_scale"]
 
 
-def test_a_rate_for_another_value(law):
+def test_a_rate_for_another_value(laws):
+    law = laws.updates
     found = law.rate(64)
     assert found["range"][0] < found["rate"] < found["range"][1]
     assert not found["extrapolated"]

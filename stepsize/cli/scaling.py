@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -28,7 +28,9 @@ def scale(
     ],
     hold: Annotated[
         str,
-        typer.Option(help="What to hold fixed when the batch size or the rows change: epochs or updates."),
+        typer.Option(
+            help="What to hold fixed when the batch size or the rows change: epochs, updates or both."
+        ),
     ] = "epochs",
     setting: Annotated[
         str | None,
@@ -82,7 +84,8 @@ def scale(
         from stepsize.report.terminal import scaling
 
         result = scaling_law.scale(
-            problem, values, hold=hold, settings=None if setting is None else read_settings(setting),
+            problem, values, hold=cast(Any, hold),
+            settings=None if setting is None else read_settings(setting),
             seeds=seeds, target=target, header=header, kind=kind,
             drop=drop or None, groups=groups, order=order, part=part, weights=weights, prepare=prepare,
             model=model, loss=loss, optimizer=read_optimizer(optimizer), epochs=epochs,

@@ -12,7 +12,7 @@ from typing import Any
 from stepsize.engine import checkpoints
 from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.planner import Layout, Machine
-from stepsize.engine.task import Block, Curves, Task
+from stepsize.engine.task import Block, Curves, Noise, Task
 from stepsize.errors import EngineError, require
 from stepsize.hangs import Patience
 from stepsize.process import BROKEN, Child, Notice, ProcessDied, WorkerError
@@ -91,6 +91,13 @@ class Engine:
         Raises: ProcessDied if the process dies each time, EngineError for any other failure.
         """
         return self._ask(("weights", key, block, member))
+
+    def gradient_noise(self, key: str, blocks: Sequence[Block], epochs: Sequence[int]) -> list[list[Noise]]:
+        """Train the first run of each block once more; return the noise of its gradients after some epochs.
+
+        Raises: ProcessDied if the process dies each time, EngineError for any other failure.
+        """
+        return self._ask(("noise", key, list(blocks), list(epochs)))
 
     def close(self) -> None:
         """End the training process."""

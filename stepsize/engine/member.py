@@ -96,6 +96,10 @@ class Member(Protocol):
         """
         ...
 
+    def gradients(self, state: State, shared: Shared, batch: Batch) -> tuple[Arrays, Shared]:
+        """Return the gradients of a batch, as an update of the run would have them, without an update."""
+        ...
+
     def predict(self, state: State, shared: Shared, batch: Batch) -> tuple[jax.Array, jax.Array]:
         """Return the mean loss and the predictions of a batch, without training."""
         ...

@@ -58,11 +58,10 @@ class Population:
         self._state, self._shared = jax.eval_shape(
             self.member.start, seed, self.member.initial_shapes, self._rule
         )
-        self.update, predict = self.member.update, self.member.predict
         plain = task.is_text and not jax.tree.leaves(self._shared)  # dense layers, without dropout
-        if not plain and jax.default_backend() == "cpu":
-            self.update, predict = rewritten(self.update), rewritten(predict)
-        self._scoring = Scoring(self.member, task, predict)
+        form = _unchanged if plain or jax.default_backend() != "cpu" else rewritten
+        self.update, self.gradients = form(self.member.update), form(self.member.gradients)
+        self._scoring = Scoring(self.member, task, form(self.member.predict))
         names = task.variants[0] if task.variants else ()
         self._driven = Driven(
             number,
@@ -272,6 +271,10 @@ def with_fused_sums(new: State, old: State, always: jax.Array) -> State:
     """
     weights = jax.tree.map(lambda after, before: jnp.where(always, after, before), new.weights, old.weights)
     return new._replace(weights=weights)
+
+
+def _unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
 
 
 def _compile(lowered: Any) -> Any:

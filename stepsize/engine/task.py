@@ -100,3 +100,16 @@ class Curves(NamedTuple):
     metric: Array
     rate: Array
     diverged_at: Array
+
+
+NOISE_BATCHES = 32  # of a pass over the training rows at least, where the noise of gradients is measured
+
+
+class Noise(NamedTuple):
+    """The gradients of a run at one moment, over the training rows.
+
+    `trace` is that of the covariance of single rows' gradients, and `square` that of the mean gradient.
+    """
+
+    trace: float
+    square: float

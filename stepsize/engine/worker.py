@@ -40,6 +40,10 @@ def main() -> None:
             return layout
         if kind == "weights":
             return populations[key].final_weights(*arguments, progress)
+        if kind == "noise":
+            return import_module("stepsize.engine.gradient_noise").gradient_noise(
+                populations[key], *arguments, progress
+            )
         blocks, checkpoint = arguments
         saved = None if checkpoint is None else replace(checkpoint, on_message=send)
         curves = _train(populations[key], blocks, saved, progress)

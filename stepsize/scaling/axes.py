@@ -12,7 +12,7 @@ from stepsize.errors import StudyError
 from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem
 
-HOLDS = ("epochs", "updates")
+HOLDS = ("epochs", "updates", "both")
 HELD = ("batch_size", "rows")  # with more or fewer updates in an epoch
 FEWEST = 3  # values that a law needs
 NETWORK = ("batch_size", "epochs", "rows", "width", "depth")  # the others are settings of the optimizer
@@ -36,10 +36,10 @@ def check_axis(along: Mapping[str, Sequence[float]], hold: str) -> tuple[str, li
     if name == "momentum" and max(values) >= 1:
         raise StudyError(f"along={shown(along)} must have only values below 1")
     if hold not in HOLDS:
-        raise StudyError(f'hold={shown(hold)} must be "epochs" or "updates"')
-    if hold == "updates" and name not in HELD:
+        raise StudyError(f'hold={shown(hold)} must be "epochs", "updates" or "both"')
+    if hold != "epochs" and name not in HELD:
         raise StudyError(
-            f'hold="updates" can only be used along {" or ".join(HELD)}; leave it out along {name}'
+            f'hold="{hold}" can only be used along {" or ".join(HELD)}; leave it out along {name}'
         )
     return name, sorted(int(value) if name in NETWORK else float(value) for value in values)
 
@@ -63,6 +63,13 @@ def variant(problem: Problem, name: str, value: float, hold: str) -> tuple[Probl
     if name in ("width", "depth"):
         return replace(problem, model=_resized(problem.model, name, int(value))), {}
     return problem, {name: value}
+
+
+def adds_up(problem: Problem, settings: Mapping[str, Any]) -> bool:
+    """Return whether the loss of a batch is the sum over its rows."""
+    if problem.torch_source is not None:
+        return problem.torch_source.model.sums
+    return {**(problem.settings or {}), **settings}.get("loss_reduction") == "sum"
 
 
 def _resized(model: Any, name: str, value: int) -> str:

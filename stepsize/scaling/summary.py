@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepsize.number_format import rate, rounded
-from stepsize.scaling.answer import BendAnswer, LawAnswer, RuleAnswer, ValueAnswer
+from stepsize.scaling.answer import BendAnswer, BothAnswer, LawAnswer, RuleAnswer, ScalingAnswer, ValueAnswer
 from stepsize.scaling.axes import HELD
 from stepsize.stats.power_law import PowerLaw, fit_power_law
 
@@ -103,6 +103,11 @@ def predicted(law: PowerLaw, along: str, value: float, tried: Sequence[float]) -
     """Return the rate for a value, its 95 % interval, and whether the value lies outside those tried."""
     middle, (low, high) = law.predict(base_of(along, value))
     return {"rate": middle, "range": [low, high], "extrapolated": not min(tried) <= value <= max(tried)}
+
+
+def laws_of(answer: ScalingAnswer | BothAnswer) -> list[ScalingAnswer]:
+    """Return the one law of an answer, or the two."""
+    return answer["laws"] if answer["hold"] == "both" else [answer]
 
 
 def rate_text(each: ValueAnswer) -> str:

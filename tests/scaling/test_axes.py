@@ -6,7 +6,7 @@ import pytest
 
 from stepsize.errors import ProblemError, StudyError
 from stepsize.problems.problem import problem
-from stepsize.scaling.axes import check_axis, variant
+from stepsize.scaling.axes import adds_up, check_axis, variant
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,9 @@ def ionosphere():
         ({"batch_size": [8, 16, 16]}, "epochs", "must have 3 or more different values"),
         ({"batch_size": [8, 16, 32.5]}, "epochs", "must have whole numbers"),
         ({"momentum": [0.5, 0.9, 1.0]}, "epochs", "must have only values below 1"),
-        ({"batch_size": [8, 16, 32]}, "time", 'must be "epochs" or "updates"'),
+        ({"batch_size": [8, 16, 32]}, "time", 'must be "epochs", "updates" or "both"'),
         ({"epochs": [8, 16, 32]}, "updates", "can only be used along batch_size or rows; leave it out"),
+        ({"epochs": [8, 16, 32]}, "both", 'hold="both" can only be used along batch_size or rows'),
     ],
 )
 def test_what_cannot_be_used(along, hold, message):
@@ -60,6 +61,14 @@ def test_the_other_axes(ionosphere):
     assert held.epochs * held.updates_per_epoch == ionosphere.epochs * ionosphere.updates_per_epoch
     same, settings = variant(ionosphere, "momentum", 0.5, "epochs")
     assert (same, settings) == (ionosphere, {"momentum": 0.5})
+
+
+def test_a_loss_that_adds_up_is_that_of_the_study_or_of_the_problem(ionosphere):
+    assert not adds_up(ionosphere, {})
+    assert adds_up(ionosphere, {"loss_reduction": "sum"})
+    summed = problem("ionosphere", settings={"loss_reduction": "sum"})
+    assert adds_up(summed, {})
+    assert not adds_up(summed, {"loss_reduction": "mean"})
 
 
 def test_more_rows_than_there_are_come_to_light_before_anything_is_trained(ionosphere):

@@ -87,17 +87,7 @@ class KerasMember:
     ) -> tuple[tuple[State, jax.Array], Generators]:
         """Make one update of the optimizer, and return its loss."""
         state, driven = run
-        grad = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
-        (_, (loss, _, non_trainable, _)), gradients = grad(  # the gradients alone are of a scaled loss
-            state.weights,
-            self._merge(state.others, shared),
-            [],
-            batch.x,
-            batch.y,
-            batch.weights,
-            training=True,
-            optimizer_variables=state.slots,
-        )
+        gradients, (loss, non_trainable) = self._gradients(state, shared, batch)
         slots = list(state.slots)
         slots[self._rate_slot] = driven.rate.astype(slots[self._rate_slot].dtype)
         if self.built.loss_reduction == "sum":
@@ -107,6 +97,13 @@ class KerasMember:
             weights, slots = scaled_update(self.model, slots, gradients, state.weights, factors)
         others, generators = self._split(non_trainable)
         return (advanced(state, loss, list(weights), others, list(slots)), loss), generators
+
+    def gradients(
+        self, state: State, shared: Generators, batch: Batch
+    ) -> tuple[Sequence[jax.Array], Generators]:
+        """Return the gradients of a batch's mean loss, as an update has them."""
+        gradients, (_, non_trainable) = self._gradients(state, shared, batch)
+        return gradients, self._split(non_trainable)[1]
 
     def predict(self, state: State, shared: Generators, batch: Batch) -> tuple[jax.Array, jax.Array]:
         """Return the mean loss and the predictions of a batch, without training."""
@@ -130,6 +127,23 @@ class KerasMember:
     def own_weights(self, state: State) -> list[jax.Array]:
         """Return the trainable weights and the others, in the model's order, without generators' states."""
         return [*state.weights, *state.others]
+
+    def _gradients(
+        self, state: State, shared: Generators, batch: Batch
+    ) -> tuple[list[jax.Array], tuple[jax.Array, list[jax.Array]]]:
+        """Return the gradients of a batch, its loss, and the non-trainable variables after it."""
+        grad = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
+        (_, (loss, _, non_trainable, _)), gradients = grad(  # the gradients alone are of a scaled loss
+            state.weights,
+            self._merge(state.others, shared),
+            [],
+            batch.x,
+            batch.y,
+            batch.weights,
+            training=True,
+            optimizer_variables=state.slots,
+        )
+        return gradients, (loss, non_trainable)
 
     def _settings(self, driven: Driven) -> dict[str, Setting]:
         """Return the settings of a run by the optimizer's attributes."""

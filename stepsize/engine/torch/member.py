@@ -97,18 +97,17 @@ class TorchMember:
     ) -> tuple[tuple[State, jax.Array], Any]:
         """Make one update of the optimizer, and return its loss."""
         state, driven = run
-        key, shared = self._next_key(shared)
-
-        def loss_of(weights: Weights) -> tuple[jax.Array, Weights]:
-            loss, _, others = self._run(self._graphs.training, weights, state.others, shared, batch, key)
-            return loss, others
-
-        (loss, others), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.weights)
+        gradients, (loss, others), shared = self._gradients(state, shared, batch)
         values = [self._driven(group, driven) for group in self.optimizer.groups]
         weights, slots = update(self.optimizer, state.weights, gradients, state.slots, state.update, values)
         others = {name: others[name] for name in state.others}
         loss = self._mean(loss, batch)
         return (advanced(state, loss, weights, others, slots), loss), shared
+
+    def gradients(self, state: State, shared: Any, batch: Batch) -> tuple[Weights, Any]:
+        """Return the gradients of a batch's loss, as an update has them."""
+        gradients, _, shared = self._gradients(state, shared, batch)
+        return gradients, shared
 
     def predict(self, state: State, shared: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
         """Return the mean loss and the predictions of a batch, without training."""
@@ -125,6 +124,19 @@ class TorchMember:
         """Return the trained weights and the buffers of a run, by name in PyTorch's own layout."""
         weights = {name: self._stored(name, value) for name, value in state.weights.items()}
         return {**weights, **state.others}
+
+    def _gradients(
+        self, state: State, shared: Any, batch: Batch
+    ) -> tuple[Weights, tuple[jax.Array, Weights], Any]:
+        """Return the gradients of a batch, its loss with the buffers after it, and what runs share then."""
+        key, shared = self._next_key(shared)
+
+        def loss_of(weights: Weights) -> tuple[jax.Array, Weights]:
+            loss, _, others = self._run(self._graphs.training, weights, state.others, shared, batch, key)
+            return loss, others
+
+        found, gradients = jax.value_and_grad(loss_of, has_aux=True)(state.weights)
+        return gradients, found, shared
 
     def _run(
         self, graph: Graph, weights: Weights, others: Weights, shared: Any, batch: Batch, key: Any

@@ -9,13 +9,14 @@ from html import escape
 from stepsize.report.pictures import svg
 from stepsize.report.pictures.charts import Frame
 from stepsize.report.pictures.picture import Picture
-from stepsize.scaling.answer import ScalingAnswer, ValueAnswer
-from stepsize.scaling.summary import base_of, law_of, rate_text
+from stepsize.scaling.answer import BothAnswer, ScalingAnswer, ValueAnswer
+from stepsize.scaling.summary import base_of, law_of, laws_of, rate_text
 
 Law = Callable[[float], tuple[float, tuple[float, float]]]
 """The rate of a value, with its 95 % interval."""
 
 WIDTH, HEIGHT, LEFT, BOTTOM, RIGHT, TOP = 720, 320, 62, 44, 16, 30
+HALF = 570  # the width of one of two panels
 STYLE = (
     ".tick, .name { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: #59636e; }"
     " .grid, .law, .rule-1, .rule-2, .range { fill: none; } .grid { stroke: #e6e9ec; }"
@@ -27,23 +28,61 @@ STEPS = 24  # pieces of the band's edges, which are curved
 SAMPLE, LETTER = 26, 6.6  # widths in the key: of a line, and of a letter beside it
 
 
-def scaling_picture(answer: ScalingAnswer) -> Picture | None:
+def scaling_picture(answer: ScalingAnswer | BothAnswer) -> Picture | None:
     """Return the best rate of every value with its good rates, the law with its 95 % band, and the rules.
 
-    None if fewer than two values have a rate.
+    Two laws are drawn side by side. None if fewer than two values of a law have a rate.
     """
-    along = answer["along"]
-    rated = [each for each in answer["values"] if each["rate"] is not None and each["range"] is not None]
-    if len(rated) < 2:
+    laws = laws_of(answer)
+    if any(len(_rated(law)) < 2 for law in laws):
         return None
+    width = WIDTH if len(laws) == 1 else HALF
+    rates = _rates([each for law in laws for each in _rated(law)])
+    parts = [svg.tag("rect", width=width * len(laws), height=HEIGHT, fill="#ffffff")]
+    for number, law in enumerate(laws):
+        panel = "\n".join(_panel(law, width, rates, named=len(laws) > 1))
+        parts.append(f'<g transform="translate({number * width} 0)">{panel}</g>' if number else panel)
+    text = svg.document(width * len(laws), HEIGHT, STYLE, parts)
+    return Picture(text, width * len(laws), HEIGHT, answer["sentence"])
+
+
+def fragment(answer: ScalingAnswer | BothAnswer) -> str:
+    """Write sentence, picture and rates as HTML without scripts or styles."""
+    picture, laws = scaling_picture(answer), laws_of(answer)
+    rows = "".join(
+        f'<tr><td align="right">{each[0]["value"]:g}</td>'
+        + "".join(f'<td align="left">{escape(rate_text(one))}</td>' for one in each)
+        + "</tr>"
+        for each in zip(*(law["values"] for law in laws), strict=True)
+    )
+    titles = ["best rate (good rates)"] if len(laws) == 1 else [f"at equal {law['hold']}" for law in laws]
+    head = "".join(f"<th>{escape(title)}</th>" for title in (answer["along"], *titles))
+    sentences = dict.fromkeys(law["noise_scale"]["sentence"] for law in laws if law["noise_scale"])
+    notes = dict.fromkeys(note for law in laws for note in law["notes"])
+    return (
+        f"<div><h4>{escape(answer['sentence'])}</h4>"
+        + "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+        + (picture.as_img() if picture else "")
+        + f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        + "".join(f"<p><small>{escape(note)}</small></p>" for note in notes)
+        + "</div>"
+    )
+
+
+def _rated(answer: ScalingAnswer) -> list[ValueAnswer]:
+    """Return the values that have a rate."""
+    return [each for each in answer["values"] if each["rate"] is not None and each["range"] is not None]
+
+
+def _panel(answer: ScalingAnswer, width: int, rates: tuple[float, float], named: bool) -> list[str]:
+    """Return the plot of one law; `named` adds what was held fixed to the name of the axis."""
+    along, rated = answer["along"], _rated(answer)
     power_law = law_of(along, answer["values"])
     places = sorted(base_of(along, each["value"]) for each in rated)
-    x, y = (places[0] / 1.25, places[-1] * 1.25), _rates(rated)
-    frame = Frame(WIDTH, HEIGHT, LEFT, x, y, log_x=True, log_y=True, top=TOP, right=RIGHT, bottom=BOTTOM,
+    x = (places[0] / 1.25, places[-1] * 1.25)
+    frame = Frame(width, HEIGHT, LEFT, x, rates, log_x=True, log_y=True, top=TOP, right=RIGHT, bottom=BOTTOM,
                   ticks=places)  # fmt: skip
-    parts = [svg.tag("rect", width=WIDTH, height=HEIGHT, fill="#ffffff")]
-    if power_law is not None:
-        parts.append(_band(frame, power_law.predict))
+    parts = [] if power_law is None else [_band(frame, power_law.predict)]
     parts.append(frame.axes())
     if power_law is not None and answer["law"] is not None:
         law = power_law.predict
@@ -55,25 +94,10 @@ def scaling_picture(answer: ScalingAnswer) -> Picture | None:
         )
     parts += [_point(frame, base_of(along, each["value"]), each) for each in rated]
     name = "1 − momentum" if along == "momentum" else along
+    name += f", at equal {answer['hold']}" if named else ""
     parts.append(svg.tag("text", "lr", x=LEFT - 5, y=18, text_anchor="end", class_="name"))
-    parts.append(svg.tag("text", name, x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="name"))
-    text = svg.document(WIDTH, HEIGHT, STYLE, parts)
-    return Picture(text, WIDTH, HEIGHT, answer["sentence"])
-
-
-def fragment(answer: ScalingAnswer) -> str:
-    """Write sentence, picture and rates as HTML without scripts or styles."""
-    picture = scaling_picture(answer)
-    rows = "".join(
-        f'<tr><td align="right">{each["value"]:g}</td><td align="left">{escape(rate_text(each))}</td></tr>'
-        for each in answer["values"]
-    )
-    head = f"<tr><th>{escape(answer['along'])}</th><th>best rate (good rates)</th></tr>"
-    notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in answer["notes"])
-    return (
-        f"<div><h4>{escape(answer['sentence'])}</h4>{picture.as_img() if picture else ''}"
-        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{notes}</div>"
-    )
+    parts.append(svg.tag("text", name, x=width - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="name"))
+    return parts
 
 
 def _rates(rated: Sequence[ValueAnswer]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stepsize.report.pictures.scaling import fragment, scaling_picture
-from stepsize.scaling.answer import ScalingAnswer, ValueAnswer
+from stepsize.scaling.answer import BothAnswer, ScalingAnswer, ValueAnswer
 from stepsize.scaling.summary import law_answer, law_of
 
 
@@ -23,7 +23,7 @@ def answer_of(along: str, rates: dict[float, float | None]) -> ScalingAnswer:
     law = law_of(along, values)
     return ScalingAnswer(
         name="table", along=along, hold="epochs", seeds=5, values=values,
-        law=None if law is None else law_answer(along, law),
+        law=None if law is None else law_answer(along, law), noise_scale=None,
         sentence="The rate <grows>.", notes=["a & b"], command="", cost={},
     )  # fmt: skip
 
@@ -76,6 +76,31 @@ def test_a_value_without_a_rate_is_left_out_and_two_have_no_law() -> None:
     assert len(of_class(root, "point")) == 2
     assert not of_class(root, "law")
     assert scaling_picture(answer_of("width", {16: 0.1, 32: None, 64: None})) is None
+
+
+def test_two_laws_are_drawn_side_by_side_on_the_same_rates() -> None:
+    laws = [answer_of("batch_size", LINEAR), answer_of("batch_size", {8: 0.1, 16: 0.1, 32: 0.9, 64: 0.1})]
+    laws[1]["hold"] = "updates"
+    both = BothAnswer(
+        name="table",
+        along="batch_size",
+        hold="both",
+        seeds=5,
+        laws=laws,
+        sentence="Both.",
+        command="",
+        cost={},
+    )
+    picture = scaling_picture(both)
+    assert picture is not None
+    root = ET.fromstring(picture.svg)
+    first, second = (float(of_class(root, "point")[number].get("cy") or 0) for number in (0, 4))
+    assert first == second  # 0.1 under both laws
+    words = [each.text for each in root.iter() if each.tag.endswith("text")]
+    assert {"batch_size, at equal epochs", "batch_size, at equal updates"} <= {*words}
+    assert "<th>batch_size</th><th>at equal epochs</th><th>at equal updates</th>" in fragment(both)
+    laws[1] = answer_of("batch_size", {8: 0.1, 16: None, 32: None})
+    assert scaling_picture(both) is None
 
 
 def test_a_notebook_shows_an_image_and_the_rates() -> None:
