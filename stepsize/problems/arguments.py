@@ -23,6 +23,7 @@ AT_LEAST_0 = (
 OTHER_NUMBERS = ("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muon_c")
 OR_NONE = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
 # fmt: on
+DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop")  # of `load`
 REDUCTIONS = ("mean", "sum")  # of the loss, over the rows of a batch
 
 
@@ -118,9 +119,9 @@ def _check_number(name: str, value: Any, error: type[ProblemError | StudyError])
 def check_shared(settings: Mapping[str, Any], shared: Collection[str]) -> None:
     """Raise StudyError for a setting of a candidate that all candidates of a problem share."""
     for key, value in settings.items():
-        if key in shared and key != "batch_size":
+        if key in shared:
             raise StudyError(
                 f"{key}={value!r} cannot differ between the candidates of a study; they may have their own "
-                "batch_size, momentum, multipliers and arguments of the optimizer: make one study for each "
-                f"{key}"
+                "model, epochs, batch_size, prepare, momentum, multipliers and arguments of the optimizer: "
+                f"make one study for each {key}"
             )

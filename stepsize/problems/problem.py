@@ -26,6 +26,7 @@ from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.summary import Summarised
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
 from stepsize.problems.torch.user_problem import is_own_metric, own_metric, read_source, trains_in_torch
+from stepsize.problems.variants import check_settings, variant_facts, variant_of
 
 if TYPE_CHECKING:
     from stepsize.problems.torch.reading import Source
@@ -96,7 +97,7 @@ class Problem(Summarised):
             self, "settings", checks.settings_of_problem(self.settings, is_text(self.model), is_torch)
         )
         object.__setattr__(self, "name", self.name or self.data.name)
-        object.__setattr__(self, "_form", {} if is_torch else self._keras_form())
+        object.__setattr__(self, "_form", {} if is_torch else self._made_form())
         if is_torch:
             arguments = (
                 self.loss, self.optimizer, self.settings or {}, self.data, self.from_weights, self.metric
@@ -108,13 +109,21 @@ class Problem(Summarised):
         self.row_weights()
         self.trained_y  # noqa: B018, raises for targets that cannot be trained on
 
-    def _keras_form(self) -> dict[str, Any]:
+    def _made_form(self) -> dict[str, Any]:
         form = travel_form(self.model, self.data.outputs, self.from_weights)
         if is_scaled(self.data) and not is_text(self.model):
             form["scaled"] = True
         if has_signs(self.data) and not is_text(self.model):
             form["signs"] = True
         return form
+
+    def variant(self, settings: Mapping[str, Any]) -> Problem:
+        """Return the problem as a candidate with `settings` trains it: itself unless they change it."""
+        return variant_of(self, settings)
+
+    def variant_facts(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what such a candidate does not share with the others, as JSON values."""
+        return variant_facts(self, settings)
 
     def travel_form(self, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the model as plain data, as it was when the problem was created.
@@ -193,13 +202,7 @@ class Problem(Summarised):
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Raise StudyError for what all candidates share, and for values that an optimizer cannot use."""
-        shared = {each.name for each in fields(self) if each.init and each.name != "optimizer"}
-        shared |= {*DATA_ARGUMENTS, *SPLIT_KEYS}
-        checks.check_shared(settings, shared)
-        if self.torch_source is not None:
-            self.torch_source.check_settings(self.settings or {}, settings)
-        else:
-            checks.check_candidate_settings(settings)
+        check_settings(self, settings)
 
     def parts(self, seed: int, judge: bool = True) -> Parts:
         """Return the training and validation rows of a seed."""
@@ -248,9 +251,6 @@ class Problem(Summarised):
         return {name: metadata.version(name) for name in names}
 
 
-DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop")  # of `load`
-
-
 def problem(
     name: Any,
     /,
@@ -274,8 +274,8 @@ def problem(
     >>> str(problem("ionosphere", folds=5).split)
     '5-fold cross-validation, a repeat for each 5 seeds'
     """
-    arguments = {key: changes.pop(key) for key in DATA_ARGUMENTS if key in changes}
-    known = [*(each.name for each in fields(Problem) if each.init), *DATA_ARGUMENTS, *SPLIT_KEYS]
+    arguments = {key: changes.pop(key) for key in checks.DATA_ARGUMENTS if key in changes}
+    known = [*(each.name for each in fields(Problem) if each.init), *checks.DATA_ARGUMENTS, *SPLIT_KEYS]
     checks.check_arguments(changes, known)
     if isinstance(name, str) and canonical_name(name) in BUILT_IN:
         name = canonical_name(name)

@@ -16,6 +16,19 @@ from stepsize.problems.preprocessing import scaling_advice
 
 def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model."""
+    data: dict[str, Any] = describe(
+        problem.data, problem.parts(0), problem.split
+    )  # all seeds share its shares
+    data["scaled"] = problem.scaled
+    if problem.scales_target:
+        data["notes"].append("target: standardised by the training rows, for the loss")
+    if problem.scaled:
+        data["notes"].append(scaling_advice(problem.data, problem.scales_target))
+    return {"protocol": protocol_facts(problem, form), "data": data}
+
+
+def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all runs of a `Problem` share, as JSON values."""
     metric, settings = problem.scored_by, dict(problem.settings or {})
     default = metric if problem.metric is None else None
     if problem.torch_source is None:
@@ -25,32 +38,21 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     else:
         model, notes = f"{problem.torch_source.factory.name} (PyTorch)", problem.torch_source.notes
         optimizer = problem.torch_source.optimizer_facts
-    data: dict[str, Any] = describe(
-        problem.data, problem.parts(0), problem.split
-    )  # all seeds share its shares
-    data["scaled"] = problem.scaled
-    if problem.scales_target:
-        data["notes"].append("target: standardised by the training rows, for the loss")
-    if problem.scaled:
-        data["notes"].append(scaling_advice(problem.data, problem.scales_target))
     return {
-        "protocol": {
-            "epochs": problem.epochs,
-            "batch_size": problem.batch_size,
-            "updates_per_epoch": problem.updates_per_epoch,
-            "horizon": problem.epochs * problem.updates_per_epoch,
-            "model": model,
-            "model_notes": notes,
-            "optimizer": optimizer,
-            "compiled_optimizer": compiled_optimizer(form),
-            "metric": metric.name,
-            "higher_is_better": metric.higher_is_better,
-            "share": metric.share,
-            "split": str(problem.split),
-            "split_kind": problem.split.kind,
-            "folds": problem.split.folds if problem.split.kind == "kfold" else None,
-        },
-        "data": data,
+        "epochs": problem.epochs,
+        "batch_size": problem.batch_size,
+        "updates_per_epoch": problem.updates_per_epoch,
+        "horizon": problem.epochs * problem.updates_per_epoch,
+        "model": model,
+        "model_notes": notes,
+        "optimizer": optimizer,
+        "compiled_optimizer": compiled_optimizer(form),
+        "metric": metric.name,
+        "higher_is_better": metric.higher_is_better,
+        "share": metric.share,
+        "split": str(problem.split),
+        "split_kind": problem.split.kind,
+        "folds": problem.split.folds if problem.split.kind == "kfold" else None,
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from stepsize.checks import is_number, shown
-from stepsize.errors import StudyError
-from stepsize.problems.models.text_models import parse_model
+from stepsize.errors import ProblemError, StudyError
+from stepsize.problems.models.model_transport import is_text
+from stepsize.problems.models.text_models import changed_model
 from stepsize.problems.problem import Problem
 
 HOLDS = ("epochs", "updates", "both")
@@ -74,13 +74,11 @@ def adds_up(problem: Problem, settings: Mapping[str, Any]) -> bool:
 
 def _resized(model: Any, name: str, value: int) -> str:
     """Return the text of an mlp whose hidden layers have another width, or that has more of them."""
-    if not isinstance(model, str) or not model.strip().startswith("mlp"):
+    if not is_text(model):
         raise StudyError(f"along {name} needs a text model such as mlp(64), not {shown(model)}")
-    family, widths, options = parse_model(model)
-    if not widths:
+    try:
+        return changed_model(model, {name: value})
+    except ProblemError:
         raise StudyError(
             f"along {name} needs a model with hidden layers, such as mlp(64), not {shown(model)}"
-        )
-    wider = [value] * len(widths) if name == "width" else [widths[0]] * value
-    parts = [*map(str, wider), *(f"{key}={json.dumps(option)}" for key, option in options.items())]
-    return f"{family}({', '.join(parts)})"
+        ) from None

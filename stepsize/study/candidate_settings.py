@@ -10,6 +10,8 @@ from typing import Any
 from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import StudyError
 from stepsize.problems.arguments import REDUCTIONS
+from stepsize.problems.models.own_models import model_setting
+from stepsize.problems.variants import VARIED
 from stepsize.schedules import Schedule, parse
 from stepsize.units import is_knob_name
 
@@ -48,8 +50,11 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split settings into optimizer arguments and ours: batch size, multipliers, a scheduled momentum."""
-    ours = {name: settings[name] for name in ("batch_size", "multipliers") if name in settings}
+    """Split settings into optimizer arguments and ours: batch size, multipliers, what makes a variant.
+
+    A scheduled momentum is ours, too.
+    """
+    ours = {name: settings[name] for name in ("batch_size", "multipliers", *VARIED) if name in settings}
     if isinstance(settings.get("momentum"), str):  # its schedule
         ours["momentum"] = settings["momentum"]
     return {name: value for name, value in settings.items() if name not in ours}, ours
@@ -141,6 +146,7 @@ def _loss_reduction(value: Any) -> str:
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "batch_size": _batch_size,
     "loss_reduction": _loss_reduction,
+    "model": model_setting,
     "momentum": _momentum,
     "multipliers": _multipliers,
 }

@@ -17,6 +17,7 @@ import numpy as np
 from stepsize.checks import python_number, shown
 from stepsize.errors import StudyError, require, unknown
 from stepsize.metric_directions import contradicts
+from stepsize.problems.variants import variant_key
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
@@ -80,7 +81,7 @@ class Study:
 
     @property
     def epochs(self) -> int:
-        """Epochs of every run."""
+        """Epochs of every run, unless its candidate has its own."""
         return self.facts["protocol"]["epochs"]
 
     def margin(self, baseline: np.ndarray) -> float:
@@ -125,6 +126,14 @@ class Study:
         """Return how many knobs beside the learning rate are chosen for a candidate."""
         return len(free_names(candidate, self.knobs) - {"lr"})
 
+    def own_facts(self, candidate: Candidate) -> Mapping[str, Any]:
+        """Return what a candidate does not share with the others, such as its `model` and `epochs`."""
+        return self.facts.get("variants", {}).get(variant_key(candidate.settings), {})
+
+    def epochs_of(self, candidate: Candidate) -> int:
+        """Return the epochs of the runs of a candidate."""
+        return self.own_facts(candidate).get("epochs", self.epochs)
+
     def updates_per_epoch(self, candidate: Candidate) -> int:
         """Return the updates of an epoch for a candidate, which may have its own batch size."""
         size, parts = candidate.settings.get("batch_size"), self.facts["data"]["parts"]
@@ -134,7 +143,7 @@ class Study:
 
     def allows(self, candidate: Candidate, rate: float) -> bool:
         """Return whether the schedule of a candidate exists at a rate."""
-        return candidate.allows(rate, self.epochs, self.updates_per_epoch(candidate))
+        return candidate.allows(rate, self.epochs_of(candidate), self.updates_per_epoch(candidate))
 
     def definition(self) -> dict[str, Any]:
         """Return the study as JSON values, enough to judge its runs without the problem or its data."""
@@ -226,6 +235,9 @@ def make_study(
     if baseline is None and constant is None and named:
         constant = named[0].name
     facts = problem.facts()
+    own = {variant_key(each.settings): problem.variant_facts(each.settings) for each in named}
+    if own := {key: each for key, each in own.items() if each}:
+        facts["variants"] = own
     versions = {
         **problem.software(),
         "stepsize": metadata.version("stepsize"),
@@ -238,7 +250,8 @@ def make_study(
         facts["protocol"]["margin"] = margin
     if budget is not None:
         facts["protocol"]["budget"] = budget
-    identity = json.dumps([problem.digest, versions], sort_keys=True)
+    digests = sorted({each["digest"] for each in own.values() if "digest" in each})
+    identity = json.dumps([problem.digest, versions, *digests], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     facts |= {"versions": versions, "command": command}
     return Study(
@@ -252,7 +265,8 @@ def _check_candidate(candidate: Candidate, problem: Trainable, tuning: Tuning, r
         check_joint(candidate, ranges, problem, tuning)
     else:
         problem.check_settings(candidate.settings)
-        candidate.check(problem.epochs, problem.updates_per_epoch_with(candidate.settings), tuning.rates)
+        epochs = problem.variant(candidate.settings).epochs
+        candidate.check(epochs, problem.updates_per_epoch_with(candidate.settings), tuning.rates)
     factor = candidate.schedule.metric_factor
     if factor is not None and factor.metric not in problem.watched:
         raise StudyError(

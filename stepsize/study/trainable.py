@@ -60,6 +60,14 @@ class Trainable(Protocol):
         """A text that changes with everything that affects results, apart from software."""
         ...
 
+    def variant(self, settings: Mapping[str, Any]) -> Trainable:
+        """Return what a candidate with `settings` trains: itself unless they change it."""
+        ...
+
+    def variant_facts(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what such a candidate does not share with the others, as JSON values."""
+        ...
+
     def facts(self) -> dict[str, Any]:
         """Return what the answer reports, as JSON values: the tables `protocol` and `data`."""
         ...

@@ -41,9 +41,9 @@ def _plan(study: Study, candidate: Candidate, rate: float | None, final: Sequenc
     if candidate.schedule.metric_factor is not None:
         used = np.stack([run.curves[3] for run in final]).astype(float)
         return PlanSeries(
-            epoch=[float(epoch) for epoch in range(study.epochs)], lr=used.mean(axis=0).tolist()
+            epoch=[float(epoch) for epoch in range(study.epochs_of(candidate))], lr=used.mean(axis=0).tolist()
         )
-    plan = candidate.at(rate).plan(epochs=study.epochs, updates_per_epoch=per_epoch)
+    plan = candidate.at(rate).plan(epochs=study.epochs_of(candidate), updates_per_epoch=per_epoch)
     at = np.unique(np.linspace(0, plan.horizon - 1, min(POINTS, plan.horizon)).round().astype(int))
     return PlanSeries(epoch=(at / per_epoch).tolist(), lr=plan.values[at].tolist())
 

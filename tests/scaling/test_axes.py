@@ -76,7 +76,9 @@ def test_more_rows_than_there_are_come_to_light_before_anything_is_trained(ionos
         variant(ionosphere, "rows", 300, "epochs")
 
 
-@pytest.mark.parametrize(("model", "message"), [("logistic", "a text model"), (dict, "a text model")])
+@pytest.mark.parametrize(
+    ("model", "message"), [("logistic", "a model with hidden layers"), (dict, "a text model")]
+)
 def test_a_width_needs_hidden_layers(ionosphere, model, message):
     with pytest.raises(StudyError, match=f"along width needs {message}"):
         variant(type("Other", (), {"model": model})(), "width", 8, "epochs")

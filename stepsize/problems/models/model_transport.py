@@ -95,7 +95,7 @@ def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[st
         form = _file_form(Path(model), from_weights) if is_file else _factory_form(str(model))
         return {**form, "from_weights": True} if from_weights else form
     if callable(model) and not hasattr(model, "get_compile_config"):
-        path = _importable(model)
+        path = importable_path(model)
         if path is not None:
             return travel_form(path, outputs, from_weights)
         model = call_factory(model, model.__name__)
@@ -154,7 +154,7 @@ def _factory_form(path: str) -> dict[str, Any]:
     return {"factory": path, "source": source_of(module)}
 
 
-def _importable(function: Any) -> str | None:
+def importable_path(function: Any) -> str | None:
     """Return `module:name` of a function that another process can import; None if it cannot."""
     module, name = getattr(function, "__module__", "__main__"), getattr(function, "__qualname__", "")
     attribute = getattr(sys.modules.get(module), name, None)

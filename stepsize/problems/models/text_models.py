@@ -6,11 +6,13 @@ The last layer and the loss follow the kind of the data.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stepsize.errors import InputError, ProblemError, unknown
 
+SIZES = ("width", "depth")  # of the hidden layers
 FILTERS = (16, 32)  # of a convnet without numbers
 
 # Keras' names of the last layer's activation and of the loss, by kind of data.
@@ -63,6 +65,35 @@ def parse_model(text: str) -> tuple[str, tuple[int, ...], dict[str, Any]]:
     if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
         raise ProblemError(f"model {text!r}: dropout={dropout!r} must be a share of at least 0 and below 1")
     return name, args, options
+
+
+def changed_model(text: str, changes: Mapping[str, Any]) -> str:
+    """Return the text of a model with another `width` or `depth` of its hidden layers, or other options.
+
+    A number of layers other than that of the text has the width of its first layer throughout.
+
+    Raises: ProblemError for a model that does not have what is to be changed.
+
+    >>> changed_model("mlp(64, 32, dropout=0.2)", {"width": 16, "activation": "tanh"})
+    'mlp(16, 16, dropout=0.2, activation="tanh")'
+    >>> changed_model("mlp(64, 32)", {"depth": 3})
+    'mlp(64, 64, 64)'
+    """
+    name, widths, options = parse_model(text)
+    for key in SIZES:
+        if key in changes and (name != "mlp" or not widths):
+            raise ProblemError(
+                f"{key}={changes[key]!r} needs a model with hidden layers, such as mlp(64), not {text!r}"
+            )
+    if "depth" in changes:
+        widths = (widths[0],) * changes["depth"]
+    if "width" in changes:
+        widths = (changes["width"],) * len(widths)
+    options |= {key: value for key, value in changes.items() if key not in SIZES}
+    parts = [*map(str, widths), *(f"{key}={json.dumps(option)}" for key, option in options.items())]
+    changed = f"{name}({', '.join(parts)})" if parts else name
+    parse_model(changed)
+    return changed
 
 
 def named_model(text: str, outputs: int, kind: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, str]:

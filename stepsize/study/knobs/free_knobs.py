@@ -106,7 +106,8 @@ def check_joint(candidate: Candidate, ranges: Ranges, problem: Trainable, tuning
         try:
             example = candidate.bind(values)
             problem.check_settings(example.settings)
-            example.check(problem.epochs, problem.updates_per_epoch_with(example.settings), ())
+            epochs = problem.variant(example.settings).epochs
+            example.check(epochs, problem.updates_per_epoch_with(example.settings), ())
         except InputError as error:
             at = ", ".join(f"{name}={spell(value)}" for name, value in values.items())
             raise StudyError(f"{candidate.name}, at {at}: {error}; narrow a range in knobs") from None

@@ -60,7 +60,8 @@ class Call:
 class Group:
     """Jobs of a round that share a compiled program, whose parts have the same size.
 
-    `programs` are those of all candidates of the study and of the jobs, by the text of their settings.
+    `problem` is the variant that they train. `programs` are those of all candidates of the study and of the
+    jobs, by the text of their settings.
     """
 
     problem: Problem
@@ -249,7 +250,8 @@ def groups_of(problem: Problem, study: Study, stage: Round, shared: bool = True)
         for job in jobs:
             groups.setdefault((programs[job.candidate.settings_text].key, sizes), []).append(job)
     for jobs in groups.values():
-        yield Group(problem, study, tuple(jobs), stage.judge, programs)
+        variant = problem.variant(jobs[0].candidate.settings)
+        yield Group(variant, study, tuple(jobs), stage.judge, programs)
 
 
 def parts_of(problem: Problem, seed: int, judge: bool) -> Parts:

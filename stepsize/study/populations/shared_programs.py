@@ -11,6 +11,7 @@ from stepsize.checks import is_number
 from stepsize.engine.keras import numeric_settings as of_keras
 from stepsize.engine.torch import numeric_settings as of_torch
 from stepsize.problems.problem import Problem
+from stepsize.problems.variants import variant_key
 from stepsize.study.candidate_settings import split_settings, usual_settings
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study
@@ -22,7 +23,7 @@ class Program:
 
     `fixed`, arguments of the optimizer, `batch_size` (None for that of the problem) and the names of
     `multipliers` are compiled in; `numbers`, other arguments of the optimizer, are its inputs, as are the
-    multipliers and a scheduled momentum.
+    multipliers and a scheduled momentum. `variant` is the key of the variant of the problem.
     """
 
     fixed: Mapping[str, Any]
@@ -30,12 +31,14 @@ class Program:
     multipliers: Mapping[str, float] = field(default_factory=dict)
     batch_size: int | None = None
     momentum: str | None = None
+    variant: str = ""
 
     @cached_property
     def key(self) -> str:
         """Equal for candidates that share a program."""
         compiled = sorted(self.fixed.items()), sorted(self.numbers), sorted(self.multipliers)
-        return repr((*compiled, self.batch_size, self.momentum is not None))
+        variant = [self.variant] if self.variant else []
+        return repr((*compiled, self.batch_size, self.momentum is not None, *variant))
 
 
 def shared_programs(problem: Problem, study: Study, candidates: Iterable[Candidate]) -> dict[str, Program]:
@@ -56,14 +59,18 @@ def separate_programs(candidates: Iterable[Candidate]) -> dict[str, Program]:
 
 
 def _shared(problem: Problem, candidate: Candidate, names: set[str]) -> Program:
-    numbers = _numbers(problem, {**_usual_settings(problem, candidate), **candidate.settings})
+    usual = _usual_settings(problem.variant(candidate.settings), candidate)
+    numbers = _numbers(problem, {**usual, **candidate.settings})
     return _program(candidate, {name: value for name, value in numbers.items() if name in names})
 
 
 def _program(candidate: Candidate, numbers: Mapping[str, float]) -> Program:
     optimizer, ours = split_settings(candidate.settings)
     fixed = {name: value for name, value in optimizer.items() if name not in numbers}
-    return Program(fixed, numbers, ours.get("multipliers", {}), ours.get("batch_size"), ours.get("momentum"))
+    variant = variant_key(candidate.settings)
+    return Program(
+        fixed, numbers, ours.get("multipliers", {}), ours.get("batch_size"), ours.get("momentum"), variant
+    )
 
 
 def _usual_settings(problem: Problem, candidate: Candidate) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction
 from stepsize.problems.arguments import positive_whole
+from stepsize.problems.models.own_models import OwnModel
 from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import (
@@ -131,11 +132,24 @@ class Training:
         identity = (code_digest(self.function), self.epochs, self.updates_per_epoch, self.metric)
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
+    def variant(self, settings: Mapping[str, Any]) -> Training:
+        """Return the training itself: the function gets all settings of a candidate."""
+        return self
+
+    def variant_facts(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return nothing: only the function knows what its settings change."""
+        return {}
+
     def check_settings(
         self, settings: Mapping[str, Any], error: type[ProblemError] | type[StudyError] = StudyError
     ) -> None:
         """Raise StudyError, or `error`, for settings that the function has no parameter for."""
         parameters = inspect.signature(self.function).parameters
+        if isinstance(settings.get("model"), OwnModel):
+            raise error(
+                f"model={settings['model']!r} is an object, and a training function gets numbers and text as "
+                "settings; name the model, and make it in the function"
+            )
         reserved = {"checkpoint": None} if takes_checkpoint(self.function) else {}
         if reserved.keys() & settings.keys():
             raise error(
