@@ -49,6 +49,7 @@ from stepsize.study.study_files.description import (
 )
 from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.options import call_text, study_options
+from stepsize.study.study_files.several import with_each
 from stepsize.study.trainable import Trainable, is_trainable
 from stepsize.study.user_functions.training import Training
 from stepsize.trackers.destinations import log_study, read_destinations
@@ -86,8 +87,9 @@ def compare(
     are shown to be behind.
 
     `keys` are the keys of a study file: `target`, `model`, `optimizer`, `epochs`, `batch_size`, `split`,
-    `folds`, `metric`, `baseline`, `margin`, `tuning` and the others of `StudyKeys`. A `Problem` or `Training`
-    takes only `candidates`, `baseline`, `margin`, `tuning`, `until` and `budget`.
+    `folds`, `metric`, `baseline`, `margin`, `tuning` and the others of `StudyKeys`. A list of models or
+    optimizers compares them: every schedule is trained with each, by default the best constant rate. A
+    `Problem` or `Training` takes only `candidates`, `baseline`, `margin`, `tuning`, `until` and `budget`.
 
     Finished runs are kept in `store` (default: `stepsize-results/NAME.sqlite`), so the same call resumes
     after a stop; the study with all defaults written out is saved beside it as `NAME.toml`, if its values
@@ -110,7 +112,7 @@ def compare(
     check_executor(executor, address)
     destinations = read_destinations(log_to)
     ready = problem if is_trainable(problem) else None
-    description = describe_study(problem, options)
+    description = with_each(describe_study(problem, options))
     with ExitStack() as stack:
         is_function = isinstance(ready, Training) or "train" in description
         if engine is None and executor == "local" and not is_function:

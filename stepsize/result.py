@@ -67,8 +67,11 @@ class Result:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The settings to train it with: `optimizer`, its arguments, `batch_size`."""
-        return {} if self.recipe is None else self.recipe.settings
+        """The settings to train it with: `optimizer`, its arguments, `batch_size`, and its own `model`."""
+        found = self.recipe
+        if found is None:
+            return {}
+        return {**found.settings, **({} if found.model is None else {"model": found.model})}
 
     def code(self, to: str) -> str:
         """Return the recommended schedule with its optimizer as code that does not need stepsize.
@@ -107,7 +110,11 @@ class Result:
             raise StudyError(unknown("candidate", name, candidates))
         found = {each: answer for each, answer in candidates.items() if answer["knobs"] is not None}
         rates = {each: None if each in found else answer["lr"] for each, answer in candidates.items()}
-        chosen = {each: Candidate(a["spec"], each, **a["settings"]) for each, a in found.items()}
+        planned = {each.name: each.settings for each in self.planned.candidates}
+        models = {each: {k: v for k, v in planned[each].items() if k == "model"} for each in found}
+        chosen = {
+            each: Candidate(a["spec"], each, **a["settings"] | models[each]) for each, a in found.items()
+        }
         return train_model(self.problem, self.planned.with_chosen(chosen), rates, name, seed, engine)
 
     def plot(self) -> Picture:

@@ -47,11 +47,16 @@ def typed_options(command: Callable[..., Any], words: Sequence[str]) -> dict[str
 
 
 def result_in_options(result: Result, command: Callable[..., Any]) -> Result:
-    """Return the result of a study that was run from the command line, with its messages in options."""
+    """Return the result of a study that was run from the command line, with its messages in options.
+
+    What candidates have as settings of their own stays as it is, as in their names.
+    """
     answer = result.answer
     if not answer["study"]["command"].startswith("stepsize "):
         return result
-    options = typed_options(command, shlex.split(answer["study"]["command"]))
+    own = {name for candidate in answer["candidates"] for name in candidate["settings"]}
+    typed = typed_options(command, shlex.split(answer["study"]["command"]))
+    options = {name: option for name, option in typed.items() if name not in own}
     notes, warnings = ([in_options(text, options) for text in answer[key]] for key in ("notes", "warnings"))
     return replace(result, answer={**answer, "notes": notes, "warnings": warnings})
 

@@ -76,6 +76,15 @@ Model = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="mlp(128, 64, dropout=0.2), package.module:factory (Keras or PyTorch), or a .keras file; "
+        "repeatable, to compare models.",
+        rich_help_panel=TRAINING,
+    ),
+]
 Loss = Annotated[
     str | None,
     typer.Option(
@@ -85,6 +94,14 @@ Loss = Annotated[
 Optimizer = Annotated[
     str | None,
     typer.Option(help="Optimizer, such as AdamW or 'AdamW(weight_decay=0.01)'.", rich_help_panel=TRAINING),
+]
+Optimizers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--optimizer",
+        help="Optimizer, such as AdamW or 'AdamW(weight_decay=0.01)'; repeatable, to compare optimizers.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Epochs of every run.", rich_help_panel=TRAINING)]
 BatchSize = Annotated[int | None, typer.Option(help="Rows per batch.", rich_help_panel=TRAINING)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,9 +69,9 @@ def compare(
     part: options.Part = None,
     weights: options.Weights = None,
     prepare: options.Prepare = None,
-    model: options.Model = None,
+    model: options.Models = None,
     loss: options.Loss = None,
-    optimizer: options.Optimizer = None,
+    optimizer: options.Optimizers = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     split: options.Split = None,
@@ -136,7 +137,8 @@ def compare(
         result = comparison.compare(
             problem, candidates, seeds, knobs=read_knobs(knobs), baseline=baseline, target=target,
             header=header, kind=kind, drop=drop or None, groups=groups, order=order, part=part,
-            weights=weights, prepare=prepare, model=model, loss=loss, optimizer=read_optimizer(optimizer),
+            weights=weights, prepare=prepare, model=one_or_several(model), loss=loss,
+            optimizer=one_or_several([*map(read_optimizer, optimizer or ())]),
             epochs=epochs, batch_size=batch_size, split=split, validation=validation, folds=folds, rows=rows,
             metric=metric, mode=mode, margin=margin, until=until, budget=budget,
             updates_per_epoch=updates_per_epoch, folder=folder, name=name, store=store,
@@ -156,8 +158,18 @@ compare.__doc__ = f"{compare.__doc__}\n\n" + examples(
     "stepsize compare table.csv --target price",
     "stepsize compare ionosphere -s 'constant(lr)' -s 'cosine(lr)' --seeds 60",
     "stepsize compare table.csv --target y --model package.module:make_model",
+    "stepsize compare table.csv --target y --model logistic --model 'mlp(64)'",
     "stepsize compare package.module:train --epochs 20 --until decided --budget 10m",
 )
+
+
+def one_or_several(values: Sequence[Any] | None) -> Any:
+    """Return the value of an option that was given once, a list if more often, None if it was not given.
+
+    >>> one_or_several(["mlp(64)"]), one_or_several(["mlp(64)", "logistic"]), one_or_several([])
+    ('mlp(64)', ['mlp(64)', 'logistic'], None)
+    """
+    return values[0] if values and len(values) == 1 else values or None
 
 
 def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:

@@ -12,12 +12,13 @@ from stepsize.errors import StudyError
 from stepsize.problems import arguments
 from stepsize.problems.built_in import BUILT_IN, usual_problem
 from stepsize.problems.models.model_transport import is_text
-from stepsize.problems.models.own_models import OwnModel
+from stepsize.problems.models.own_models import OwnModel, with_objects
 from stepsize.problems.models.text_models import SIZES, changed_model
 from stepsize.problems.preprocessing import are_divided
 from stepsize.problems.problem_facts import protocol_facts
 from stepsize.problems.splitting.changes import SPLIT_KEYS
 from stepsize.problems.torch.factories import is_torch_model
+from stepsize.problems.weight_count import trained_weights
 
 if TYPE_CHECKING:
     from stepsize.problems.problem import Problem
@@ -60,7 +61,7 @@ def variant_of(problem: Problem, settings: Mapping[str, Any]) -> Problem:
     if not changes:
         return problem
     made = _made.setdefault(problem, {}).setdefault(variant_key(settings), [])
-    model = getattr(changes.get("model"), "model", None)
+    model = with_objects(changes).get("model")
     known = next((variant for other, variant in made if other is model), None)
     if known is not None:
         return known
@@ -79,21 +80,23 @@ def variant_facts(problem: Problem, settings: Mapping[str, Any]) -> dict[str, An
     """Return what a variant does not share with the problem, as JSON values.
 
     These are parts of its `protocol`, what is `scaled`, and for a model or a loss that the settings only name
-    a `digest` of the variant.
+    a `digest` of the variant. The trained `weights` are there if they can be counted, always.
 
     >>> from stepsize.problems.problem import problem
     >>> variant_facts(problem("iris"), {"width": 8, "epochs": 40})
-    {'epochs': 40, 'horizon': 280, 'model': 'mlp(8)'}
+    {'weights': 67, 'epochs': 40, 'horizon': 280, 'model': 'mlp(8)'}
     """
     variant = variant_of(problem, settings)
+    count = trained_weights(variant)
+    size = {} if count is None else {"weights": count}
     if variant is problem:
-        return {}
+        return size
     usual, own = (protocol_facts(each, _form(each)) for each in (problem, variant))
     if problem.torch_source is not None and "model" in settings:
         own["model"] = f"{settings['model']} (PyTorch)"
     elif isinstance(settings.get("model"), OwnModel):
         own["model"] = str(settings["model"])
-    differing = {key: value for key, value in own.items() if value != usual[key]}
+    differing = size | {key: value for key, value in own.items() if value != usual[key]}
     differing |= {} if problem.scaled == variant.scaled else {"scaled": variant.scaled}
     only_named = {"model", "loss"} & settings.keys() and not is_text(variant.model)
     return {**differing, "digest": variant.digest} if only_named else differing
@@ -135,8 +138,7 @@ def _variant(problem: Problem, changes: Mapping[str, Any]) -> Problem:
 
 def _changed_model(problem: Problem, changes: Mapping[str, Any]) -> Any:
     """Return the model of a variant, with the options of a text model."""
-    given = changes.get("model", problem.model)
-    model = given.model if isinstance(given, OwnModel) else given
+    given, model = (each.get("model", problem.model) for each in (changes, with_objects(changes)))
     options = {name: changes[name] for name in OPTIONS if name in changes}
     for name in SIZES:
         if name in options:

@@ -29,9 +29,7 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         '"The way" is how far the best rate lowers the training loss (or raises the score, if no loss is '
         "reported).",
         "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
-        *other_optimizer_notes(
-            study.facts["protocol"].get("optimizer") or {}, [each["settings"] for each in maps]
-        ),
+        *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
     ]
     return RateMapAnswer(
         study={

@@ -11,7 +11,7 @@ from stepsize.errors import InputError, ScheduleError
 from stepsize.export import export
 from stepsize.export.module import commented
 from stepsize.schedules import Plan, Schedule, parse
-from stepsize.study.candidate_settings import usual_settings
+from stepsize.study.candidate_settings import changes_model, of_training, usual_settings
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import candidate_named, settings_text
 
@@ -25,7 +25,8 @@ class Recipe:
 
     `settings` are the optimizer's, with its name as `optimizer`, and the `batch_size` if it is known.
     `library`, "keras" or "torch", is the one whose names the settings have. `is_function` says that a
-    training function makes the optimizer itself; its `library` is one that it uses, or "plain".
+    training function makes the optimizer itself; its `library` is one that it uses, or "plain". `model` is
+    that of a candidate with a model of its own.
     """
 
     schedule: Schedule
@@ -35,6 +36,7 @@ class Recipe:
     library: str
     scaled: tuple[str, ...] = ()
     is_function: bool = False
+    model: str | None = None
 
     @property
     def plan(self) -> Plan:
@@ -54,7 +56,7 @@ class Recipe:
         Raises: ScheduleError for an unknown library, or a schedule that it cannot express.
         """
         text = export(self.plan, to, self.optimizer, self.library)
-        notes = []
+        notes = [] if self.model is None else [f"The study trained this with the model {self.model}."]
         if self.optimizer is None:
             more = {key: value for key, value in self.settings.items() if key not in ("optimizer",)}
             others = f", and {settings_text(more)}" if more else ""
@@ -128,7 +130,9 @@ def next_words(answer: Answer) -> list[str]:
 
 def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
     """Return how one candidate was trained."""
-    protocol, data = answer["study"]["protocol"], answer["data"]
+    protocol, data = {**answer["study"]["protocol"], **candidate["protocol"]}, answer["data"]
+    is_function = data["kind"] is None
+    own = candidate["settings"] if is_function else of_training(candidate["settings"])
     optimizer, compiled = dict(protocol["optimizer"]), protocol["compiled_optimizer"]
     if compiled is not None and optimizer["name"] in UNKNOWN_OPTIMIZERS:
         optimizer = {
@@ -137,7 +141,7 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
             **{key: value for key, value in optimizer.items() if key != "name"},
         }
     usual = {"optimizer" if key == "name" else key: value for key, value in optimizer.items()}
-    settings = usual_settings(usual, candidate["settings"]) | candidate["settings"]
+    settings = usual_settings(usual, own) | own
     size = settings.get("batch_size", protocol["batch_size"])
     updates = protocol["updates_per_epoch"]
     if "batch_size" in settings and data["parts"]:
@@ -150,8 +154,9 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
         epochs=protocol["epochs"],
         updates_per_epoch=updates,
         library=_library(answer),
-        scaled=tuple(data["scaled"]),
-        is_function=data["kind"] is None,
+        scaled=tuple(candidate["protocol"].get("scaled", data["scaled"])),
+        is_function=is_function,
+        model=protocol["model"] if not is_function and changes_model(candidate["settings"]) else None,
     )
 
 

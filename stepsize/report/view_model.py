@@ -36,7 +36,6 @@ from stepsize.verdict.answer import (
     KnobsPart,
     Protocol,
     RatePoint,
-    StudyPart,
     Tuning,
 )
 from stepsize.verdict.formatting import scale_of, settings_text, written
@@ -118,7 +117,7 @@ def view(answer: Answer, details: Details) -> View:
     rows = [_row(i, c, answer, details, scale) for i, c in enumerate(shown_candidates(answer))]
     return View(
         title=study["name"],
-        subtitle=_subtitle(study),
+        subtitle=_subtitle(answer),
         scale=scale,
         baseline=protocol["baseline"],
         margin=protocol["margin"],
@@ -208,11 +207,14 @@ def _references(answer: Answer, scale: Scale) -> list[tuple[str, str, float]]:
     return [(name, f"{scale.number(value)} {scale.unit}".strip(), value) for name, value in named]
 
 
-def _subtitle(study: StudyPart) -> str:
-    protocol, seeds = study["protocol"], len(study["seeds"])
+def _subtitle(answer: Answer) -> str:
+    protocol, seeds = answer["study"]["protocol"], len(answer["study"]["seeds"])
+    each = [{**protocol, **candidate["protocol"]} for candidate in answer["candidates"]]
+    models, lengths = ({one[key] for one in each} for key in ("model", "epochs"))
+    least = f"{min(lengths):,} to " if len(lengths) > 1 else ""
     parts = [
-        protocol["model"],
-        f"{counted(protocol['epochs'], 'epoch')} × {counted(protocol['updates_per_epoch'], 'update')}",
+        models.pop() if len(models) == 1 else counted(len(models), "model"),
+        f"{least}{counted(max(lengths), 'epoch')} × {counted(protocol['updates_per_epoch'], 'update')}",
         counted(seeds, "seed"),
     ]
     return " · ".join(parts)

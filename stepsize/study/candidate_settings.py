@@ -11,7 +11,7 @@ from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import StudyError
 from stepsize.problems.arguments import REDUCTIONS
 from stepsize.problems.models.own_models import model_setting
-from stepsize.problems.variants import VARIED
+from stepsize.problems.variants import OPTIONS, VARIED
 from stepsize.schedules import Schedule, parse
 from stepsize.units import is_knob_name
 
@@ -60,6 +60,20 @@ def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     return {name: value for name, value in settings.items() if name not in ours}, ours
 
 
+def of_training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of how a problem is trained: of the optimizer and its batches, not of the model.
+
+    >>> of_training({"model": "logistic", "epochs": 5, "momentum": 0.8, "batch_size": 16})
+    {'momentum': 0.8, 'batch_size': 16}
+    """
+    return {name: value for name, value in settings.items() if name not in VARIED}
+
+
+def changes_model(settings: Mapping[str, Any]) -> bool:
+    """Return whether a candidate with these settings has a model of its own."""
+    return not {"model", *OPTIONS}.isdisjoint(settings)
+
+
 def left_behind(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a problem that a candidate with another optimizer does not take over.
 
@@ -81,11 +95,14 @@ def usual_settings(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dic
     return {name: value for name, value in usual.items() if name not in left}
 
 
-def other_optimizer_notes(optimizer: Mapping[str, Any], every: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a note for each optimizer of a candidate that leaves settings of the problem's behind."""
-    usual = {"optimizer" if name == "name" else name: value for name, value in optimizer.items()}
+def other_optimizer_notes(every: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:
+    """Return a note for each optimizer of a candidate that leaves settings of the problem's behind.
+
+    Each candidate has an optimizer, which is the problem's, and settings.
+    """
     notes = {}
-    for settings in every:
+    for optimizer, settings in every:
+        usual = {"optimizer" if name == "name" else name: value for name, value in optimizer.items()}
         if left := left_behind(usual, settings):
             text = ", ".join(f"{name}={value}" for name, value in left.items())
             own, other = usual["optimizer"], settings["optimizer"]

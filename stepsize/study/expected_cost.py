@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import prod
 from typing import Any
 
 from stepsize.cores import cores
 from stepsize.engine.planner import OVERHEAD, PER_TERM
-from stepsize.problems.models.text_models import parse_model
 from stepsize.problems.problem import Problem
+from stepsize.problems.weight_count import trained_weights
 from stepsize.study.protocol import total_runs
 from stepsize.study.study import Study
 
@@ -40,31 +37,18 @@ def expected_cost(problem: Any, study: Study) -> ExpectedCost:
     """
     verdict = len(study.candidates) * len(study.seeds)
     runs = total_runs(study)
-    weights = _weights(problem) if isinstance(problem, Problem) else None
     seconds = None
-    if weights is not None:
-        update = OVERHEAD + PER_TERM * weights * problem.batch_size
-        seconds = START + runs * problem.epochs * problem.updates_per_epoch * update / 1e6 / cores()
+    if isinstance(problem, Problem):
+        each = [_seconds(problem.variant(candidate.settings)) for candidate in study.candidates]
+        known = [one for one in each if one is not None]
+        seconds = START + runs * sum(known) / len(known) / cores() if len(known) == len(each) else None
     return ExpectedCost(runs - verdict, verdict, seconds)
 
 
-def _weights(problem: Problem) -> int | None:
-    """Return the trained weights of a model, None if only the training process can count them."""
-    if problem.torch_source is not None:
-        return sum(prod(array.shape) for array in problem.torch_source.model.weights.values())
-    model = problem.model
-    if isinstance(model, str):
-        return _weights_of_text(model, problem) if "(" in model or ":" not in model else None
-    sizes: Sequence[Any] = getattr(model, "trainable_variables", ())
-    return sum(prod(each.shape) for each in sizes) or None
-
-
-def _weights_of_text(text: str, problem: Problem) -> int | None:
-    if text.endswith(".keras"):
+def _seconds(problem: Problem) -> float | None:
+    """Return the seconds of a run on one core, None if only the training process can count the weights."""
+    weights = trained_weights(problem)
+    if weights is None:
         return None
-    name, widths, _ = parse_model(text)
-    inputs = list(problem.data.inputs.values())
-    if name == "convnet" or len(inputs) != 1:
-        return None
-    sizes = [prod(inputs[0].shape[1:]), *widths, problem.data.outputs]
-    return sum((first + 1) * second for first, second in pairwise(sizes))
+    update = OVERHEAD + PER_TERM * weights * problem.batch_size
+    return problem.epochs * problem.updates_per_epoch * update / 1e6

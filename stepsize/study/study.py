@@ -122,6 +122,12 @@ class Study:
         previous = None if self.previous is None else self.previous.with_chosen(chosen)
         return replace(self, candidates=candidates, previous=previous)
 
+    def simplicity(self, candidate: Candidate) -> tuple[int, ...]:
+        """Return a key that sorts candidates by the size of their model, their epochs and their schedule."""
+        sizes = [self.own_facts(each).get("weights") for each in self.candidates]
+        size = () if None in sizes else (sizes[self.candidates.index(candidate)],)
+        return *size, self.epochs_of(candidate), *candidate.simplicity(self.extra_knobs(candidate))
+
     def extra_knobs(self, candidate: Candidate) -> int:
         """Return how many knobs beside the learning rate are chosen for a candidate."""
         return len(free_names(candidate, self.knobs) - {"lr"})
@@ -129,6 +135,10 @@ class Study:
     def own_facts(self, candidate: Candidate) -> Mapping[str, Any]:
         """Return what a candidate does not share with the others, such as its `model` and `epochs`."""
         return self.facts.get("variants", {}).get(variant_key(candidate.settings), {})
+
+    def optimizer_of(self, candidate: Candidate) -> Mapping[str, Any]:
+        """Return the optimizer of a candidate without its own settings: its `name` and arguments."""
+        return self.own_facts(candidate).get("optimizer", self.facts["protocol"].get("optimizer")) or {}
 
     def epochs_of(self, candidate: Candidate) -> int:
         """Return the epochs of the runs of a candidate."""
@@ -236,7 +246,7 @@ def make_study(
         constant = named[0].name
     facts = problem.facts()
     own = {variant_key(each.settings): problem.variant_facts(each.settings) for each in named}
-    if own := {key: each for key, each in own.items() if each}:
+    if any(each for key, each in own.items() if key):
         facts["variants"] = own
     versions = {
         **problem.software(),

@@ -180,6 +180,7 @@ def train_model(
         raise StudyError(
             f"seed={seed}: this run of {name} diverged at update {final.run.diverged_at}; use another seed"
         )
+    problem = problem.variant(candidate.settings)
     if problem.torch_source is None:
         from stepsize.trained_model.keras_model import rebuild
     else:

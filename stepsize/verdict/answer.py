@@ -163,7 +163,12 @@ class CandidateAnswer(TypedDict):
 
     name: Annotated[str, "name of the candidate"]
     spec: Annotated[str, "its schedule with what was chosen, as text that `stepsize` reads"]
-    settings: Annotated[dict[str, Any], "its own optimizer settings, with what was chosen"]
+    settings: Annotated[dict[str, Any], "its own settings, with what was chosen"]
+    protocol: Annotated[
+        dict[str, Any],
+        "what it has in place of fields of `study.protocol`, such as its own `model` and `epochs`, and of "
+        "`data.scaled`; empty if nothing",
+    ]
     lr: Annotated[float | None, "the chosen rate; null if the schedule has no free one"]
     lr_range: Annotated[
         list[float] | None, "lowest and highest rate that are as good within the margin; null like `lr`"

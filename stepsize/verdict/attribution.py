@@ -95,9 +95,12 @@ def _judged(answer: Answer) -> list[CandidateAnswer]:
 
 def _all_settings(answer: Answer, candidate: CandidateAnswer) -> Mapping[str, Any]:
     """Return the settings of a candidate: the study's, and its own."""
-    protocol = answer["study"]["protocol"]
+    protocol = {**answer["study"]["protocol"], **candidate["protocol"]}
     optimizer = protocol["optimizer"]
-    usual = {**optimizer, "optimizer": optimizer["name"], "batch_size": protocol["batch_size"]}
+    usual = {**optimizer, "optimizer": optimizer["name"]}
+    if answer["data"]["kind"] is not None:  # a training function may call anything model or epochs
+        usual |= {key: protocol[key] for key in ("batch_size", "model", "epochs")}
+        usual["prepare"] = "inputs" in candidate["protocol"].get("scaled", answer["data"]["scaled"])
     return {**usual, **candidate["settings"]}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from stepsize.number_format import counted, points
 from stepsize.stats.margins import HALF_A_POINT
@@ -22,13 +22,13 @@ def notes(data: DataFacts, protocol: Protocol) -> Iterator[str]:
         yield f"Model: {note}."
 
 
-def scaling(data: DataFacts) -> str:
+def scaling(scaled: Sequence[str]) -> str:
     """Return on which numbers a rate was chosen, if not on those of the data.
 
-    >>> scaling({"scaled": ["inputs", "target"]})
+    >>> scaling(["inputs", "target"])
     ' on scaled inputs and target'
     """
-    return f" on scaled {' and '.join(data['scaled'])}" if data["scaled"] else ""
+    return f" on scaled {' and '.join(scaled)}" if scaled else ""
 
 
 def validation_note(data: DataFacts, protocol: Protocol) -> str:

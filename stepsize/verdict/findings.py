@@ -34,7 +34,8 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
         return _all_diverged(candidates, divergences)
     best, scale = candidate_named(candidates, name), scale_of(answer)
     reached = f"{score(scale, best['mean'], best['ci95'])} over {_replication(best, protocol['folds'])}"
-    use = f"Use {full_spec(best)}{data_notes.scaling(answer['data'])} ({scale.name} {reached})"
+    scaled = data_notes.scaling(best["protocol"].get("scaled", answer["data"]["scaled"]))
+    use = f"Use {full_spec(best)}{scaled} ({scale.name} {reached})"
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
     gain = _gain(best, candidate_named(candidates, protocol["baseline"]), scale) + (

@@ -17,7 +17,7 @@ from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.search.knob_search import LEADING, knob_budget
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
-from stepsize.verdict import equal_schedules, findings, function_checks, knob_notes, references
+from stepsize.verdict import equal_schedules, findings, function_checks, knob_notes, references, variant_notes
 from stepsize.verdict.answer import (
     Answer,
     CandidateAnswer,
@@ -72,9 +72,8 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
         *findings.notes(answer, decision),
         *knob_notes.notes(answer),
         *equal_schedules.notes(study),
-        *other_optimizer_notes(
-            study.facts["protocol"]["optimizer"] or {}, [each.settings for each in study.candidates]
-        ),
+        *variant_notes.notes(answer),
+        *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
         *function_checks.notes(study, runs),
     ]
     answer["warnings"] = [
@@ -142,13 +141,14 @@ def _candidate(
     """Return a candidate with its scores, its comparison and its place, at the last step that ran it."""
     name = candidate.name
     rates, by_run = scores.rates[name], scores.by_run[name]
-    chosen, found = rates.candidate, rates.knobs
+    chosen, found, own = rates.candidate, rates.knobs, study.own_facts(candidate)
     whole = summarise(study.sign * scores.replicates[name], sample_value=study.facts["data"]["sample_value"])
     comparison = decision.vs_baseline.get(name)
     return CandidateAnswer(
         name=name,
         spec=str(chosen.at(rates.chosen)),
         settings=dict(chosen.settings),
+        protocol={key: own[key] for key in own if key not in ("digest", "weights")},
         lr=rates.chosen if found is None else found.values.get("lr"),
         lr_range=rates.within(decision.margin),
         lr_at_edge=rates.at_edge,

@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -49,6 +50,11 @@ def model_setting(model: Any) -> Any:
         return OwnModel(_name(type(built).__name__, [repr(built), shapes]), model)
     form = travel_form(built, outputs=0)
     return OwnModel(_name(re.sub(r"_\d+$", "", built.name), identity(form)), built)
+
+
+def with_objects(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a candidate with its model in place of the name of one."""
+    return {key: value.model if isinstance(value, OwnModel) else value for key, value in settings.items()}
 
 
 def _made_by(factory: Any) -> Any:

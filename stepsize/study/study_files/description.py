@@ -12,6 +12,7 @@ from typing import Any
 from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, optimizer_settings
+from stepsize.problems.models.own_models import with_objects
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidates
 from stepsize.study.knobs.knob_ranges import plain_ranges
@@ -19,6 +20,7 @@ from stepsize.study.more_seeds import read_budget
 from stepsize.study.stores.saved_study import study_id
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.keys import FUNCTION_KEYS, PROTOCOL_KEYS, SPLIT_KEYS, check_keys, check_table
+from stepsize.study.study_files.several import SEVERAL, is_several
 from stepsize.study.study_files.toml_writer import write_study_file
 from stepsize.study.trainable import Trainable, check_name, is_trainable
 from stepsize.study.tuning import Tuning, usual_tuning
@@ -84,6 +86,11 @@ def make_problem(description: Description) -> Problem | Training:
             f"updates_per_epoch={shown(description['updates_per_epoch'])} is only for a training function; "
             "other problems count their batches"
         )
+    for key in SEVERAL:
+        if is_several(description.get(key)):
+            raise StudyError(
+                f"{key}={shown(description[key])} are several, which only compare takes; give one {key}"
+            )
     others = (*PROTOCOL_KEYS, "seeds", "problem", "data")
     changes = {key: value for key, value in description.items() if key not in others}
     if "optimizer" in changes and ("loss" not in changes or isinstance(changes["optimizer"], Mapping)):
@@ -123,7 +130,10 @@ def resolve_study(description: Description, problem: Trainable, study: Study) ->
         "baseline": study.baseline,
         "tuning": _tuning_table(study.tuning),
         "knobs": plain_ranges(study.knobs) or None,
-        "candidates": [{"schedule": str(c.schedule), "name": c.name, **c.settings} for c in study.candidates],
+        "candidates": [
+            {"schedule": str(c.schedule), "name": c.name, **with_objects(c.settings)}
+            for c in study.candidates
+        ],
     }
     return {key: value for key, value in keys.items() if value is not None}
 

@@ -48,11 +48,15 @@ class StudyKeys(TypedDict, total=False):
     folds: int | None
     """The number of folds of a cross-validation; the number of seeds must be a multiple of it."""
     model: Any
-    """Text such as `mlp(64)`, a factory or its path, a compiled Keras model, or a `.keras` file."""
+    """Text such as `mlp(64)`, a factory or its path, a compiled Keras model, or a `.keras` file.
+
+    Several are a list."""
     loss: Any
     """The loss of a PyTorch model: a function of outputs and targets, or its name, `"CrossEntropyLoss"`."""
     optimizer: Any
-    """The optimizer: its `name` and its arguments, as in `{"name": "sgd", "momentum": 0.9}`; or PyTorch's."""
+    """The optimizer: its `name` and its arguments, as in `{"name": "sgd", "momentum": 0.9}`; or PyTorch's.
+
+    Several are a list."""
     epochs: int | None
     """Epochs of every run."""
     batch_size: int | None

@@ -48,9 +48,11 @@ class StudyFile(BaseModel):
     split: str | dict[str, Any] | None = Field(
         None, examples=['"stratified"', '{ kind = "stratified", validation = 0.33 }']
     )
-    model: str | None = Field(None, examples=['"mlp(64)"'])
+    model: str | list[str] | None = Field(None, examples=['["mlp(64)", "logistic"]', '"mlp(64)"'])
     loss: str | None = Field(None, examples=['"CrossEntropyLoss"'])
-    optimizer: dict[str, Any] | None = Field(None, examples=['{ name = "sgd", momentum = 0.9 }'])
+    optimizer: dict[str, Any] | list[dict[str, Any]] | None = Field(
+        None, examples=['{ name = "sgd", momentum = 0.9 }']
+    )
     epochs: int | None = Field(None, examples=["50"])
     batch_size: int | None = Field(None, examples=["32"])
     metric: str | None = Field(None, examples=['"accuracy"'])

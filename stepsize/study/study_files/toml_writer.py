@@ -32,11 +32,25 @@ def move_paths(keys: Mapping[str, Any], move: Callable[[str], str]) -> dict[str,
     moved = dict(keys)
     if "data" in keys and not is_named(keys["data"]):
         moved["data"] = move(keys["data"])
-    if str(keys.get("model", "")).endswith(".keras"):
-        moved["model"] = move(keys["model"])
+    if "model" in keys:
+        moved["model"] = _moved_model(keys["model"], move)
+    if "candidates" in keys:
+        moved["candidates"] = [
+            {**each, "model": _moved_model(each["model"], move)}
+            if isinstance(each, Mapping) and "model" in each
+            else each
+            for each in keys["candidates"]
+        ]
     if "folder" in keys:
         moved["folder"] = move(keys["folder"])
     return moved
+
+
+def _moved_model(model: Any, move: Callable[[str], str]) -> Any:
+    """Return a model, or several, with `move` applied to the paths of files."""
+    if isinstance(model, list):
+        return [_moved_model(each, move) for each in model]
+    return move(model) if str(model).endswith(".keras") else model
 
 
 def _toml(value: Any, lines: bool = False) -> str:

@@ -1,0 +1,39 @@
+"""Notes on candidates that train another model than the study's: with which optimizer, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepsize.verdict.answer import Answer, CandidateAnswer
+from stepsize.verdict.formatting import settings_text
+
+
+def notes(answer: Answer) -> Iterator[str]:
+    """Yield each optimizer that is not the study's, and how a model of the user's own is treated."""
+    known = {f"Model: {note}." for note in answer["study"]["protocol"]["model_notes"]}
+    for candidate in answer["candidates"]:
+        for note in _notes(candidate):
+            if note not in known:
+                known.add(note)
+                yield note
+
+
+def _notes(candidate: CandidateAnswer) -> Iterator[str]:
+    own = candidate["protocol"]
+    model = f"model={own.get('model')}"
+    if "optimizer" in own and "optimizer" not in candidate["settings"]:
+        yield f"With {model}, the optimizer is {_optimizer(own)}."
+    for note in own.get("model_notes", []):
+        yield f"With {model}: {note}."
+
+
+def _optimizer(own: dict[str, object]) -> str:
+    """Return an optimizer in words."""
+    compiled, optimizer = own.get("compiled_optimizer"), own["optimizer"]
+    assert isinstance(optimizer, dict)
+    if optimizer["name"] == "as compiled":
+        if not isinstance(compiled, dict):
+            return "the one that it is compiled with"
+        optimizer = compiled
+    settings = settings_text({key: value for key, value in optimizer.items() if key != "name"})
+    return f"{optimizer['name']}{f' with {settings}' if settings else ''}"
