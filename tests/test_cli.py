@@ -269,15 +269,20 @@ def test_messages_of_the_command_line_name_its_options():
     details: Any = {}
     answer: Any = {
         "study": {"command": "stepsize compare t.csv"},
-        "notes": ["Data: the first row holds values, not names; if it holds names, use header=True."],
+        "candidates": [{"settings": {"model": "logistic"}}],
+        "notes": [
+            "constant(lr), model='logistic': every lr is as good.",
+            "Data: the first row holds values, not names; if it holds names, use header=True.",
+        ],
         "warnings": ["'a=b': give updates_per_epoch=9, or higher_is_better=False."],
     }
     shown = result_in_options(Result(answer, details), studies.compare).answer
-    assert shown["notes"][0].endswith("use --header.")
+    assert shown["notes"][0] == answer["notes"][0]  # the name of a candidate
+    assert shown["notes"][1].endswith("use --header.")
     assert shown["warnings"] == ["'a=b': give --updates-per-epoch 9, or --mode min."]
     answer["study"]["command"] = "stepsize compare s.toml --updates-per-epoch 3"  # the rest are keys
     shown = result_in_options(Result(answer, details), studies.compare).answer
-    assert shown["notes"][0].endswith("use header=True.")
+    assert shown["notes"][1].endswith("use header=True.")
     assert shown["warnings"] == ["'a=b': give --updates-per-epoch 9, or mode='min'."]
     answer["study"]["command"] = "stepsize.compare('t.csv')"
     assert result_in_options(Result(answer, details), studies.compare).answer is answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from stepsize.checks import shown
@@ -12,23 +12,20 @@ from stepsize.errors import StudyError
 from stepsize.problems import arguments
 from stepsize.problems.built_in import BUILT_IN, usual_problem
 from stepsize.problems.models.model_transport import is_text
-from stepsize.problems.models.own_models import OwnModel, with_objects
 from stepsize.problems.models.text_models import SIZES, changed_model
+from stepsize.problems.own_models import OwnModel, with_objects
 from stepsize.problems.preprocessing import are_divided
 from stepsize.problems.problem_facts import protocol_facts
 from stepsize.problems.splitting.changes import SPLIT_KEYS
 from stepsize.problems.torch.factories import is_torch_model
 from stepsize.problems.weight_count import trained_weights
 
-if TYPE_CHECKING:
-    from stepsize.problems.problem import Problem
-
-    Made = list[tuple[Any, Problem]]  # the variants of one key, each with the model that it was made with
+Made = list[tuple[Any, Any]]  # the variants of one key, each with the model that it was made with
 
 OPTIONS = (*SIZES, "activation", "dropout", "initializer")  # of a text model
 VARIED = ("model", "loss", "epochs", "prepare", *OPTIONS)  # settings of a candidate that make a variant
 
-_made: WeakKeyDictionary[Problem, dict[str, Made]] = WeakKeyDictionary()
+_made: WeakKeyDictionary[Any, dict[str, Made]] = WeakKeyDictionary()
 
 
 def varied(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,8 +46,8 @@ def variant_key(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in sorted(varied(settings).items()))
 
 
-def variant_of(problem: Problem, settings: Mapping[str, Any]) -> Problem:
-    """Return the problem as a candidate with `settings` trains it: itself unless they change it.
+def variant_of(problem: Any, settings: Mapping[str, Any]) -> Any:
+    """Return a `Problem` as a candidate with `settings` trains it: itself unless they change it.
 
     The data stay as the problem prepares them, unless `prepare` is one of the settings. Each variant is made
     once.
@@ -76,7 +73,7 @@ def variant_of(problem: Problem, settings: Mapping[str, Any]) -> Problem:
     return variant
 
 
-def variant_facts(problem: Problem, settings: Mapping[str, Any]) -> dict[str, Any]:
+def variant_facts(problem: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a variant does not share with the problem, as JSON values.
 
     These are parts of its `protocol`, what is `scaled`, and for a model or a loss that the settings only name
@@ -102,7 +99,7 @@ def variant_facts(problem: Problem, settings: Mapping[str, Any]) -> dict[str, An
     return {**differing, "digest": variant.digest} if only_named else differing
 
 
-def check_settings(problem: Problem, settings: Mapping[str, Any]) -> None:
+def check_settings(problem: Any, settings: Mapping[str, Any]) -> None:
     """Raise StudyError for settings that no candidate can have: what all share, and unusable values."""
     own = {"optimizer", "batch_size", *VARIED}
     shared = {each.name for each in fields(problem) if each.init} - own
@@ -115,11 +112,11 @@ def check_settings(problem: Problem, settings: Mapping[str, Any]) -> None:
         arguments.check_candidate_settings(settings)
 
 
-def _form(problem: Problem) -> Mapping[str, Any]:
+def _form(problem: Any) -> Mapping[str, Any]:
     return {} if problem.torch_source is not None else problem.travel_form()
 
 
-def _variant(problem: Problem, changes: Mapping[str, Any]) -> Problem:
+def _variant(problem: Any, changes: Mapping[str, Any]) -> Any:
     model = _changed_model(problem, changes)
     if "loss" in changes and problem.torch_source is None:
         raise StudyError(
@@ -136,7 +133,7 @@ def _variant(problem: Problem, changes: Mapping[str, Any]) -> Problem:
     )
 
 
-def _changed_model(problem: Problem, changes: Mapping[str, Any]) -> Any:
+def _changed_model(problem: Any, changes: Mapping[str, Any]) -> Any:
     """Return the model of a variant, with the options of a text model."""
     given, model = (each.get("model", problem.model) for each in (changes, with_objects(changes)))
     options = {name: changes[name] for name in OPTIONS if name in changes}
@@ -169,13 +166,13 @@ def _changed_model(problem: Problem, changes: Mapping[str, Any]) -> Any:
     return changed_model(model, options) if options else model
 
 
-def _preparation(problem: Problem, changes: Mapping[str, Any]) -> bool:
+def _preparation(problem: Any, changes: Mapping[str, Any]) -> bool:
     """Return whether the data of a variant are filled and scaled."""
     data = problem.data
     prepare = changes.get("prepare", data.prepare)
     if not isinstance(prepare, bool):
         raise StudyError(f"prepare={shown(prepare)} must be True or False")
-    if prepare != data.prepare and (are_divided(data) or any(map(_is_whole, data.inputs.values()))):
+    if "prepare" in changes and (are_divided(data) or any(map(_is_whole, data.inputs.values()))):
         what = "pixels" if are_divided(data) else "whole numbers"
         raise StudyError(
             f"prepare={prepare} cannot differ between the candidates of a study of {what}, which are read in "
@@ -188,7 +185,7 @@ def _is_whole(array: Any) -> bool:
     return array.dtype.kind in "iu"
 
 
-def _settings(problem: Problem, model: Any) -> Mapping[str, Any] | None:
+def _settings(problem: Any, model: Any) -> Mapping[str, Any] | None:
     """Return the settings of the optimizer of a variant.
 
     A compiled model beside a text model keeps its own optimizer, unless the problem has another than usual; a

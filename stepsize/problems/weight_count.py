@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stepsize.problems.models.text_models import parse_model
 
-if TYPE_CHECKING:
-    from stepsize.problems.problem import Problem
 
-
-def trained_weights(problem: Problem) -> int | None:
-    """Return the trained weights of a model, None if only the training process can count them.
+def trained_weights(problem: Any) -> int | None:
+    """Return the trained weights of the model of a `Problem`; None if only its process can count them.
 
     >>> from stepsize.problems.problem import problem
     >>> trained_weights(problem("iris", model="logistic"))
@@ -29,7 +26,7 @@ def trained_weights(problem: Problem) -> int | None:
     return sum(prod(each.shape) for each in sizes) or None
 
 
-def _weights_of_text(text: str, problem: Problem) -> int | None:
+def _weights_of_text(text: str, problem: Any) -> int | None:
     if text.endswith(".keras"):
         return None
     name, widths, _ = parse_model(text)

@@ -10,7 +10,7 @@ from typing import Any
 from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import StudyError
 from stepsize.problems.arguments import REDUCTIONS
-from stepsize.problems.models.own_models import model_setting
+from stepsize.problems.own_models import model_setting
 from stepsize.problems.variants import OPTIONS, VARIED
 from stepsize.schedules import Schedule, parse
 from stepsize.units import is_knob_name

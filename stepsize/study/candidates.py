@@ -47,10 +47,12 @@ DEFAULT = (
 class Candidate:
     """A schedule with a name and, optionally, its own settings.
 
-    `settings` are Keras optimizer arguments, such as `weight_decay`, that replace those of the problem, and
-    three more: `batch_size`; `momentum` as a schedule, which drives `beta_1` if the optimizer has that
-    instead; and `multipliers` of the rate by prefix of the layer name (the longest prefix wins). A setting
-    may be the name of a knob, such as `momentum="m"`, which the study chooses. They are kept as JSON values.
+    `settings` are optimizer arguments, such as `weight_decay`, that replace those of the problem, and
+    more: `batch_size`; `momentum` as a schedule, which drives `beta_1` if the optimizer has that
+    instead; `multipliers` of the rate by prefix of the layer name (the longest prefix wins); and what is
+    trained: `model`, `epochs`, `prepare`, `loss` of a PyTorch model, and `width`, `depth`, `activation`,
+    `initializer`, `dropout` of a text model. A setting may be the name of a knob, such as `momentum="m"`,
+    which the study chooses. They are kept as JSON values, with a name in place of a model that is an object.
     The default name is the spec with the settings.
 
     Raises: StudyError for settings that cannot be used.
@@ -61,6 +63,8 @@ class Candidate:
     'one_cycle_momentum(0.95)'
     >>> Candidate("constant(lr)", multipliers={"dense": 0.1}).key(0.5)
     "constant(0.5), multipliers={'dense': 0.1}"
+    >>> Candidate("cosine(lr)", model="logistic", epochs=20).name
+    "cosine(lr), model='logistic', epochs=20"
     """
 
     schedule: Schedule

@@ -22,6 +22,8 @@ from stepsize.verdict.formatting import (
     settings_text,
 )
 
+PLURALS = ("Betas", "Epochs", "Multipliers")
+
 
 @dataclass(frozen=True)
 class Attribution:
@@ -130,7 +132,7 @@ def _settings_note(attribution: Attribution) -> str:
     baseline, changed = attribution.baseline, attribution.changed
     varied = {key for c in changed for key in attribution.settings(c, baseline)}
     names = " and ".join(sorted(varied)).capitalize()
-    head = f"{'is' if len(varied) == 1 else 'are'} not shown to make a difference"
+    head = f"{'are' if len(varied) > 1 or names in PLURALS else 'is'} not shown to make a difference"
     if any(map(attribution.matters, changed)):
         head = "made the difference" if len(changed) == 1 else "made a difference"
     effects = []

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stepsize.verdict.answer import Answer, CandidateAnswer
+from stepsize.verdict.answer import Answer
 from stepsize.verdict.formatting import settings_text
 
 
 def notes(answer: Answer) -> Iterator[str]:
-    """Yield each optimizer that is not the study's, and how a model of the user's own is treated."""
-    known = {f"Model: {note}." for note in answer["study"]["protocol"]["model_notes"]}
+    """Yield each optimizer that is not the study's, and how a model of the user's own is treated.
+
+    What holds for several models is said once.
+    """
+    known = set(answer["study"]["protocol"]["model_notes"])
     for candidate in answer["candidates"]:
-        for note in _notes(candidate):
+        own = candidate["protocol"]
+        told = list(own.get("model_notes", []))
+        if "optimizer" in own and "optimizer" not in candidate["settings"]:
+            told.append(f"the optimizer is {_optimizer(own)}")
+        for note in told:
             if note not in known:
                 known.add(note)
-                yield note
-
-
-def _notes(candidate: CandidateAnswer) -> Iterator[str]:
-    own = candidate["protocol"]
-    model = f"model={own.get('model')}"
-    if "optimizer" in own and "optimizer" not in candidate["settings"]:
-        yield f"With {model}, the optimizer is {_optimizer(own)}."
-    for note in own.get("model_notes", []):
-        yield f"With {model}: {note}."
+                yield f"With model={own.get('model')}: {note}."
 
 
 def _optimizer(own: dict[str, object]) -> str:

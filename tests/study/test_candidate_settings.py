@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 
 import stepsize as ss
+from stepsize.comparison import stored_result
 from stepsize.errors import InputError, ProblemError, StudyError
 from stepsize.problems.problem import problem
+from stepsize.result import Result
 from stepsize.study.candidate_settings import split_settings
 from stepsize.study.candidates import Candidate
+from stepsize.study.stores.store import Store
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.description import describe_study
 from stepsize.study.study_files.options import call_text, study_options
+from stepsize.verdict.summary import summarise_study
+from tests.support.finished_studies import COST, finish, noise
 
 
 def test_settings_are_json_values():
@@ -122,12 +127,75 @@ def test_a_candidate_is_a_schedule_or_its_text():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"model": "mlp(16)"}, {"epochs": 3}, {"loss": "mse"}, {"split": "kfold"}]
+    "settings", [{"metric": "auc"}, {"data": "iris"}, {"class_weight": "balanced"}, {"split": "kfold"}]
 )
 def test_what_all_candidates_share_cannot_be_a_setting(settings):
     (key,) = settings
     with pytest.raises(StudyError, match=f"{key}=.* cannot differ between .* one study for each {key}"):
         make_study(problem("ionosphere"), [Candidate("constant(0.1)", **settings)])
+
+
+def test_what_is_trained_may_differ_and_stays_paired(engine, tmp_path):
+    quick = {"quiet": True, "engine": engine}
+    candidates = [
+        ss.Candidate("constant(0.1)"),
+        ss.Candidate("constant(0.1)", width=8, activation="tanh", name="small"),
+        ss.Candidate("linear(0.1)", epochs=5, prepare=False, name="longer"),
+    ]
+    result = ss.compare("iris", candidates, 6, epochs=3, store=tmp_path / "iris.sqlite", **quick)
+    own = [each["protocol"] for each in result.answer["candidates"]]
+    assert own == [{}, {"model": 'mlp(8, activation="tanh")'}, {"epochs": 5, "horizon": 35, "scaled": []}]
+    other = ss.problem("iris", epochs=5, prepare=False)
+    (alone,) = ss.compare(other, ["linear(0.1)"], 6, store=":memory:", **quick).answer["candidates"]
+    assert result.answer["candidates"][2]["scores"] == alone["scores"]
+    assert [len(result.details["curves"][each.name]["epoch"]) for each in candidates] == [3, 3, 5]
+
+    trained = result.train(1, "small", engine=engine)
+    assert trained.score == result.answer["candidates"][1]["scores"][1]
+    assert trained.problem.model == 'mlp(8, activation="tanh")'
+    again = ss.compare(tmp_path / "iris.toml", store=tmp_path / "iris.sqlite", **quick)
+    assert again.answer["cost"]["runs"] == 0
+    assert again.answer["verdict"] == result.answer["verdict"]
+    with Store(tmp_path / "iris.sqlite") as store:
+        assert stored_result(store).answer["candidates"] == result.answer["candidates"]
+
+
+def test_the_model_of_the_recommended_candidate_is_handed_over():
+    problem = ss.problem("iris", epochs=2)
+    candidates = [Candidate("constant(0.1)"), Candidate("linear(0.1)", width=8, epochs=4, prepare=False)]
+    study = make_study(problem, candidates, 20)
+    runs = finish(study, lambda name, seed: (0.9 if "linear" in name else 0.7) + noise(seed))
+    answer = summarise_study(study, runs, COST)
+    result = Result(answer, {}, planned=study, problem=problem)  # type: ignore[arg-type]
+    assert result.settings["model"] == "mlp(8)"
+    assert result.plan is not None
+    assert result.plan.horizon == 28
+    code = result.code("keras")
+    assert "# The study trained this with the model mlp(8).\n" in code
+    assert "epochs=4" in code
+    assert "scaled" not in code
+    assert answer["verdict"]["headline"].startswith(
+        "Use linear(0.1) with width=8, epochs=4, prepare=False: it is better"
+    )
+    assert "scaled" not in answer["verdict"]["sentence"]
+
+
+def test_of_equals_the_smaller_model_and_the_shorter_run_are_recommended():
+    problem = ss.problem("iris", epochs=2)
+    for settings, smaller in (({"width": 8}, 1), ({"epochs": 3}, 0)):
+        other = Candidate("constant(0.1)", **settings)
+        study = make_study(problem, [Candidate("constant(0.1)"), other], 20)
+        answer = summarise_study(study, finish(study, lambda name, seed: 0.9), COST)
+        assert answer["verdict"]["recommended"] == study.candidates[smaller].name
+
+
+def test_runs_are_found_whatever_other_models_are_compared():
+    problem = ss.problem("iris", epochs=2)
+    first = make_study(problem, ["constant(lr)"], 3)
+    both = make_study(problem, ["constant(lr)", Candidate("constant(lr)", model="logistic")], 3)
+    assert first.fingerprint == both.fingerprint
+    assert "variants" not in first.facts
+    assert Study.from_definition(both.definition()).own_facts(both.candidates[1])["model"] == "logistic"
 
 
 def test_arguments_of_the_optimizer_are_not_keys_of_a_study():

@@ -26,7 +26,7 @@ def finish(study, score):
         for job in stage.jobs:
             value = score(job.candidate.name, job.seed) if score is not falling else falling(job)
             lost = value is None
-            curves = np.full((4, study.epochs), 0.5, np.float32)
+            curves = np.full((4, study.epochs_of(job.candidate)), 0.5, np.float32)
             curves[2] = np.nan if lost else value
             curves[3] = job.rate or 0.1
             runs[job.key] = Run(job.candidate.key(job.rate), job.seed, job.rate, 17 if lost else None, curves)

@@ -12,7 +12,7 @@ from typing import Any
 from stepsize.checks import shown
 from stepsize.errors import StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name, optimizer_settings
-from stepsize.problems.models.own_models import with_objects
+from stepsize.problems.own_models import with_objects
 from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import DEFAULT, SEEDS, read_candidates
 from stepsize.study.knobs.knob_ranges import plain_ranges

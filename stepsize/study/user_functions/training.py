@@ -13,7 +13,7 @@ from typing import Any
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction
 from stepsize.problems.arguments import positive_whole
-from stepsize.problems.models.own_models import OwnModel
+from stepsize.problems.own_models import OwnModel
 from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import (
