@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from stepsize.errors import ProblemError, first_line
@@ -17,7 +18,7 @@ from stepsize.problems.torch.factories import is_torch_model
 
 
 class OwnModel(str):
-    """The name of a model, such as `Net-1a2b3c`, with the `model`, which cannot be made from the name."""
+    """The name of a model, such as `Net-1a2b3c`, with the `model` or its path, which the name does not give."""
 
     model: Any
 
@@ -31,20 +32,23 @@ class OwnModel(str):
 def model_setting(model: Any) -> Any:
     """Return a model as the setting of a candidate: the path of a function, or a name with the model itself.
 
-    Models that are built alike have the same name, in every process. Text stays as it is.
+    Models that are built alike have the same name, in every process, and so have equal files. Other text stays
+    as it is.
 
     Raises: ProblemError for a function that makes no model.
 
     >>> model_setting("mlp(64)")
     'mlp(64)'
     """
+    if isinstance(model, str) and model.endswith(".keras") and Path(model).is_file():
+        return OwnModel(f"{Path(model).stem}-{_digest(Path(model).read_bytes())}", model)
     if not callable(model):
         return model
     is_factory = inspect.isroutine(model) or inspect.isclass(model)
     path = importable_path(model) if is_factory else None
     if path is not None:
         return path
-    built = _made_by(model) if is_factory else model
+    built: Any = _made_by(model) if is_factory else model
     if is_torch_model(built):
         shapes = {name: list(value.shape) for name, value in built.state_dict().items()}
         return OwnModel(_name(type(built).__name__, [repr(built), shapes]), model)
@@ -53,7 +57,7 @@ def model_setting(model: Any) -> Any:
 
 
 def with_objects(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a candidate with its model in place of the name of one."""
+    """Return the settings of a candidate with its model, or the path of a file, in place of a name."""
     return {key: value.model if isinstance(value, OwnModel) else value for key, value in settings.items()}
 
 
@@ -72,5 +76,8 @@ def _made_by(factory: Any) -> Any:
 
 
 def _name(kind: str, identity: Any) -> str:
-    text = json.dumps(identity, sort_keys=True, default=str)
-    return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return f"{kind}-{_digest(json.dumps(identity, sort_keys=True, default=str).encode())}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:6]

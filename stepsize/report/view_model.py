@@ -211,13 +211,11 @@ def _subtitle(answer: Answer) -> str:
     protocol, seeds = answer["study"]["protocol"], len(answer["study"]["seeds"])
     each = [{**protocol, **candidate["protocol"]} for candidate in answer["candidates"]]
     models, lengths = ({one[key] for one in each} for key in ("model", "epochs"))
+    model = models.pop() if len(models) == 1 else counted(len(models), "model")
     least = f"{min(lengths):,} to " if len(lengths) > 1 else ""
-    parts = [
-        models.pop() if len(models) == 1 else counted(len(models), "model"),
-        f"{least}{counted(max(lengths), 'epoch')} × {counted(protocol['updates_per_epoch'], 'update')}",
-        counted(seeds, "seed"),
-    ]
-    return " · ".join(parts)
+    epochs = f"{least}{counted(max(lengths), 'epoch')}"
+    updates = counted(protocol["updates_per_epoch"], "update")
+    return f"{model} · {epochs} × {updates} · {counted(seeds, 'seed')}"
 
 
 def _cost(cost: Cost) -> str:

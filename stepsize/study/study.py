@@ -124,8 +124,8 @@ class Study:
 
     def simplicity(self, candidate: Candidate) -> tuple[int, ...]:
         """Return a key that sorts candidates by the size of their model, their epochs and their schedule."""
-        sizes = [self.own_facts(each).get("weights") for each in self.candidates]
-        size = () if None in sizes else (sizes[self.candidates.index(candidate)],)
+        sizes: dict[str, Any] = {each.name: self.own_facts(each).get("weights") for each in self.candidates}
+        size = [] if None in sizes.values() else [sizes[candidate.name]]  # if all models have a known one
         return *size, self.epochs_of(candidate), *candidate.simplicity(self.extra_knobs(candidate))
 
     def extra_knobs(self, candidate: Candidate) -> int:

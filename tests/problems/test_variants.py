@@ -10,6 +10,8 @@ import stepsize as ss
 from stepsize.errors import InputError, StudyError
 from stepsize.problems.variants import variant_facts, variant_of
 from stepsize.study.study import make_study
+from stepsize.study.study_files.description import resolve_study
+from stepsize.study.study_files.options import call_text
 
 
 def network(width: int, activation: str = "relu") -> keras.Model:
@@ -91,6 +93,24 @@ def test_a_model_of_the_users_own_counts_in_the_fingerprint(iris):
     assert first.candidates[0].key(None) == same.candidates[0].key(None)
     assert first.fingerprint == same.fingerprint != make_study(iris, ["constant(0.1)"], 3).fingerprint
     assert other.candidates[0].key(None) != first.candidates[0].key(None)
+
+
+def test_a_file_is_known_by_what_it_holds(iris, tmp_path):
+    path = tmp_path / "net.keras"
+    network(8).save(path)
+    candidate = ss.Candidate("constant(0.1)", model=str(path))
+    study = make_study(iris, [candidate], 3)
+    assert str(tmp_path) not in candidate.key(None)
+    assert study.own_facts(candidate)["model"].startswith("net-")
+    assert study.fingerprint != make_study(iris, ["constant(0.1)"], 3).fingerprint
+    assert str(path) in call_text("iris", {"candidates": [candidate]})
+    table = resolve_study({"problem": "iris"}, iris, study)["candidates"][0]
+    assert table["model"] == str(path)
+    assert (
+        ss.Candidate("constant(0.1)", model=str(tmp_path / "absent.keras"))
+        .settings["model"]
+        .endswith("keras")
+    )
 
 
 def test_pixels_and_whole_numbers_are_read_in_one_way():

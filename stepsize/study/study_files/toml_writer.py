@@ -28,6 +28,8 @@ def move_paths(keys: Mapping[str, Any], move: Callable[[str], str]) -> dict[str,
 
     >>> move_paths({"data": "table.csv", "epochs": 5}, lambda path: "../" + path)
     {'data': '../table.csv', 'epochs': 5}
+    >>> move_paths({"model": ["logistic", "net.keras"]}, lambda path: "../" + path)
+    {'model': ['logistic', '../net.keras']}
     """
     moved = dict(keys)
     if "data" in keys and not is_named(keys["data"]):

@@ -18,6 +18,7 @@ from stepsize.cores import cores
 from stepsize.engine.checkpoints import warn
 from stepsize.errors import EngineError, InputError, require
 from stepsize.hangs import Patience
+from stepsize.problems.own_models import with_objects
 from stepsize.process import BROKEN, Child, Notice, ProcessDied, Progress, WorkerError
 from stepsize.study.executor import Claim, Listener, LostRuns, once, unshared
 from stepsize.study.jobs import Job
@@ -203,7 +204,7 @@ class FunctionExecutor:
 
 def run_request(training: Training, job: Job) -> RunRequest:
     """Return what a process needs to make a run."""
-    settings = dict(job.candidate.settings)
+    settings = with_objects(job.candidate.settings)
     if job.candidate.momentum is not None:
         settings["momentum"] = job.candidate.momentum
     return RunRequest(

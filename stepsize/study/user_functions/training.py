@@ -13,7 +13,7 @@ from typing import Any
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction
 from stepsize.problems.arguments import positive_whole
-from stepsize.problems.own_models import OwnModel
+from stepsize.problems.own_models import with_objects
 from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import (
@@ -145,7 +145,7 @@ class Training:
     ) -> None:
         """Raise StudyError, or `error`, for settings that the function has no parameter for."""
         parameters = inspect.signature(self.function).parameters
-        if isinstance(settings.get("model"), OwnModel):
+        if callable(with_objects(settings).get("model")):
             raise error(
                 f"model={settings['model']!r} is an object, and a training function gets numbers and text as "
                 "settings; name the model, and make it in the function"
