@@ -18,7 +18,7 @@ from stepsize.problems.torch.factories import is_torch_model
 
 
 class OwnModel(str):
-    """The name of a model, such as `Net-1a2b3c`, with the `model` or its path, which the name does not give."""
+    """The name of a model, such as `Net-1a2b3c`, with the `model` itself or the path of its file."""
 
     model: Any
 
@@ -32,8 +32,8 @@ class OwnModel(str):
 def model_setting(model: Any) -> Any:
     """Return a model as the setting of a candidate: the path of a function, or a name with the model itself.
 
-    Models that are built alike have the same name, in every process, and so have equal files. Other text stays
-    as it is.
+    Models that are built alike have the same name, in every process, and so have equal files. Other text
+    stays as it is.
 
     Raises: ProblemError for a function that makes no model.
 

@@ -78,9 +78,7 @@ def _candidate_text(entry: Any) -> str:
         return repr(entry if isinstance(entry, str | dict) else str(entry))
     usual = Candidate(entry.schedule, **entry.settings).name
     name = "" if entry.name == usual else f", name={entry.name!r}"
-    given = with_objects(entry.settings)  # the path of a model; an object has no text that can be run
-    shown_as = {
-        key: given[key] if isinstance(given[key], str) else value for key, value in entry.settings.items()
-    }
+    given = with_objects(entry.settings)
+    shown_as = {key: given[key] if isinstance(given[key], str) else entry.settings[key] for key in given}
     settings = "".join(f", {key}={value!r}" for key, value in shown_as.items())
     return f"stepsize.Candidate({str(entry.schedule)!r}{name}{settings})" if name or settings else repr(usual)
