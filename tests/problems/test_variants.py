@@ -106,11 +106,8 @@ def test_a_file_is_known_by_what_it_holds(iris, tmp_path):
     assert str(path) in call_text("iris", {"candidates": [candidate]})
     table = resolve_study({"problem": "iris"}, iris, study)["candidates"][0]
     assert table["model"] == str(path)
-    assert (
-        ss.Candidate("constant(0.1)", model=str(tmp_path / "absent.keras"))
-        .settings["model"]
-        .endswith("keras")
-    )
+    with pytest.raises(InputError, match="does not exist"):
+        make_study(iris, [ss.Candidate("constant(0.1)", model="absent.keras")], 3)
 
 
 def test_pixels_and_whole_numbers_are_read_in_one_way():
