@@ -145,7 +145,8 @@ def _config(answer: Answer) -> dict[str, Value]:
 
 def _settings(found: CandidateAnswer, answer: Answer, per_epoch: int) -> dict[str, Value]:
     """Return what a candidate was trained with: its schedule, and all settings of its optimizer."""
-    protocol = answer["study"]["protocol"]
+    own = found["protocol"]
+    protocol = {**answer["study"]["protocol"], **own}
     usual = {"optimizer" if key == "name" else key: each for key, each in protocol["optimizer"].items()}
     settings = {
         "schedule": found["spec"],
@@ -154,6 +155,7 @@ def _settings(found: CandidateAnswer, answer: Answer, per_epoch: int) -> dict[st
         "batch_size": protocol["batch_size"],
         **usual_settings(usual, found["settings"]),
         **found["settings"],
+        **{name: own[name] for name in ("model", "epochs") if name in own},
         "updates_per_epoch": per_epoch,
         "seeds": found["n"],
     }

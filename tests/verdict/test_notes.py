@@ -72,6 +72,20 @@ def test_a_setting_of_the_baseline_alone_is_named_too():
     assert "with batch_size=28, clipnorm=default instead of batch_size=5, clipnorm=1.0" in answer["notes"][0]
 
 
+def test_models_and_epochs_are_told_from_schedules():
+    candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", epochs=60), Candidate("cosine(0.1)")]
+    notes = answer_of(candidates, lambda name, seed: 0.8 + noise(seed))["notes"]
+    words = (
+        "Epochs are not shown to make a difference: constant(0.1) with epochs=60 instead of epochs=50 changes"
+    )
+    assert any(each.startswith(words) for each in notes)
+    candidates[1] = Candidate("constant(0.1)", model="logistic")
+    answer = answer_of(candidates, lambda name, seed: 0.8 + 0.1 * ("logistic" in name) + noise(seed))
+    words = "Model made the difference: constant(0.1) with model=logistic instead of model=mlp(34"
+    assert any(each.startswith(words) for each in answer["notes"])
+    assert answer["verdict"]["headline"].startswith("Use constant(0.1) with model=logistic: it is better")
+
+
 def test_an_explicit_default_is_not_a_difference():
     candidates = [Candidate("constant(0.1)"), Candidate("constant(0.1)", momentum=0.8)]
     answer = answer_of(candidates, lambda name, seed: 0.9 + noise(seed))
