@@ -100,8 +100,9 @@ def curves(view: View, quantity: str, rows: Sequence[Row]) -> Panels:
     all_rows = [row for row in view.rows if row.curves]
     known = {(row.index, name): chart_data.curve(view, row, name) for row in all_rows for name in names}
     y = chart_data.curve_limits(known.values())
-    epochs = [float(each) for row in all_rows[:1] for each in known[row.index, main].epoch]
-    x = (min(epochs[0], 1.0) if epochs else 0.0, max(epochs[-1], 1.0) if epochs else 1.0)
+    epochs = [float(each) for row in all_rows for each in known[row.index, main].epoch]
+    x = (min(epochs, default=0.0), max(epochs, default=1.0))
+    x = (min(x[0], 1.0), max(x[1], 1.0))
     x = x if x[0] < x[1] else (x[0] - 1, x[1])
 
     def context(frame: Frame) -> str:

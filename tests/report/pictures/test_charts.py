@@ -51,6 +51,15 @@ def test_every_panel_is_well_formed_and_stays_inside(studies: Studies, name: str
             assert len(parsed(drawn)) > 0
 
 
+def test_a_candidate_with_more_epochs_stays_inside(studies: Studies) -> None:
+    answer, details = studies["lesson"]()
+    curve = details["curves"][view(answer, details).rows[-1].name]
+    curve["epoch"] = [2 * each for each in curve["epoch"]]
+    shown = view(answer, details)
+    drawn = charts.curves(shown, "metric", shown.rows)
+    assert max(x for x, _ in places(drawn.shared)) <= charts.SMALL[0]
+
+
 def test_the_recommended_candidate_is_drawn_over_the_others(studies: Studies) -> None:
     answer, details = studies["lesson"]()
     panels = charts.plans(view(answer, details), view(answer, details).rows)
