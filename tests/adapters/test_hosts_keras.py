@@ -111,6 +111,7 @@ def test_a_killed_process_goes_on_from_what_it_had_saved(tmp_path):
 def killed_after(batches, folder):
     """Train in a process that is killed after so many batches; return its exit status."""
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(ss.__file__).parents[1])}
-    del environment["JAX_DISABLE_MOST_OPTIMIZATIONS"]  # so that its bits are those of this process
+    for name in ("JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"):  # so that its bits are those of this process
+        del environment[name]
     command = [sys.executable, keras_host.__file__, str(folder), str(batches)]
     return subprocess.run(command, env=environment, capture_output=True).returncode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
@@ -97,6 +96,8 @@ def test_more_knobs_are_less_simple() -> None:
 
 
 def test_one_sentence_says_what_to_install(iris, monkeypatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "optuna" else sys)
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "optuna" else pytest.__spec__
+    )
     with pytest.raises(MissingExtra, match=r'optuna is not installed: pip install "stepsize\[knobs\]"'):
         make_study(iris, [FREE], 6, knobs=KNOBS)
