@@ -27,9 +27,11 @@ for name in QUICK:
     os.environ.pop(name, None)
 import jax  # noqa: E402
 
-jax.devices()  # reads both now: the programs of this process are those that users get
+jax.devices()  # reads both now, so that tests can choose in this process
 os.environ.update(QUICK)
-assert not jax.config.read("jax_disable_most_optimizations")
+from tests.support.quick_compilation import compile_quickly  # noqa: E402
+
+compile_quickly(True)
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
     CACHE = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="stepsize-tests-")
@@ -51,15 +53,11 @@ def _own_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def quick_compilation() -> Iterator[None]:
-    """Compile without optimizations, in half the time, what is compared with formulas or Keras' own `fit`.
-
-    Programs as users get them are compared in the same ways in tests/engine/test_population.py.
-    """
-    from tests.support import quick_compilation
-
-    with quick_compilation.quick_compilation():
-        yield
+def optimized_compilation() -> Iterator[None]:
+    """Compile in this process as for users; all other tests compile in half the time."""
+    compile_quickly(False)
+    yield
+    compile_quickly(True)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,6 @@ from stepsize.adapters.keras import KerasSchedule, ScheduleCallback
 from stepsize.errors import ScheduleError
 from tests.support.keras_fit import PLAN, PLATEAU, X, Y, built, fit, float32, recorded
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_a_schedule_is_planned_from_the_run_and_the_epoch_is_said_once(capsys):
     schedule = ss.warmup(1 * ss.epochs) >> ss.cosine(0.1)

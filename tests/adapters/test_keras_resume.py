@@ -9,8 +9,6 @@ import pytest
 import stepsize as ss
 from stepsize.adapters.keras import KerasSchedule, ScheduleCallback
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 BATCHES, EPOCHS, SIZE = 6, 8, 4
 X = np.random.default_rng(3).normal(size=(BATCHES * SIZE, 4)).astype(np.float32)
 Y = np.sin(X[:, :1])

@@ -16,8 +16,6 @@ from stepsize.audit.keras import AuditCallback
 from stepsize.errors import ScheduleError, StateError
 from tests.support.keras_fit import PLAN, PLATEAU, X, Y, built, fit, float32, recorded
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def stopped(epochs=2):
     """Give a model and the state of its schedule after some epochs."""

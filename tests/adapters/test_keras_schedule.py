@@ -13,8 +13,6 @@ import stepsize as ss
 from stepsize.adapters.keras import KerasSchedule
 from stepsize.errors import ScheduleError, SpecError, StateError
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 PLAN = (ss.warmup(3 * ss.updates) >> ss.cosine(0.3)).plan(epochs=4, updates_per_epoch=3)
 
 

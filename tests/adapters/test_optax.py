@@ -12,8 +12,6 @@ import stepsize as ss
 from stepsize.adapters.optax import optax_schedule
 from stepsize.errors import ScheduleError
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 PLAN = (ss.warmup(5 * ss.updates) >> ss.cosine(0.3, floor=0.01)).plan(updates=30)
 
 

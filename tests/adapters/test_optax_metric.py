@@ -13,8 +13,6 @@ from stepsize.adapters import PlainSchedule
 from stepsize.adapters.optax import optax_schedule, scale_by_metric
 from stepsize.errors import ScheduleError
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 FACTORS = [
     ss.plateau(factor=0.5, patience=1, cooldown=1, floor=0.1, metric="loss"),
     ss.plateau(factor=0.25, patience=0, mode="max", relative=False, threshold=0.25, metric="score"),

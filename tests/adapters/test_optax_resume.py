@@ -9,8 +9,6 @@ import pytest
 import stepsize as ss
 from stepsize.adapters.optax import optax_schedule, scale_by_metric
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 UPDATES = 60
 FACTOR = ss.plateau(factor=0.5, patience=1, threshold=0.05, metric="loss")
 PLAN = ((ss.warmup(7 * ss.updates) >> ss.cosine(0.3, floor=0.01)) * FACTOR).plan(updates=UPDATES)

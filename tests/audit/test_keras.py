@@ -11,8 +11,6 @@ from stepsize.dialects import from_keras
 from stepsize.errors import AuditError, ScheduleError
 from tests.support.keras_fits import Apply, cosine_of_keras, fit, planned, plateau
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 COSINE = planned(ss.cosine(0.1))
 
 

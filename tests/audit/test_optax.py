@@ -11,8 +11,6 @@ from stepsize.audit import Audit
 from stepsize.audit.optax import record
 from stepsize.errors import AuditError, ScheduleError, StateError
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 UPDATES = 20
 LINEAR = ss.linear(0.5).plan(updates=UPDATES)
 ONES = jnp.ones(2)

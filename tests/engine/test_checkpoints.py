@@ -47,7 +47,6 @@ def same(one, other):
     )
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_a_stopped_call_continues_to_the_same_curves(tmp_path):
     task = make_task()
     population = make_population(task, 3, blocks=2, segment=1)

@@ -17,8 +17,6 @@ from stepsize.problems.models.model_transport import travel_form
 from stepsize.schedules import parse
 from tests.support.populations import make_block, make_population
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 EPOCHS, BATCH, ROWS, VALID = 3, 16, 40, 20
 PER_EPOCH = -(-ROWS // BATCH)
 RATES = parse("one_cycle(0.1)").plan(updates=EPOCHS * PER_EPOCH).values.astype(np.float32)

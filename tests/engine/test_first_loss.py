@@ -10,8 +10,6 @@ from stepsize.errors import ProblemError
 from stepsize.problems.models.model_transport import travel_form
 from tests.support.populations import make_block, make_population
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 ROWS, VALID, BATCH, EPOCHS = 40, 20, 8, 2
 SPECS = ("constant(0.01)", "constant(0.001)")
 

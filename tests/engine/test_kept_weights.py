@@ -15,8 +15,6 @@ from stepsize.problems.models.model_transport import identity, travel_form
 from tests.support import user_models
 from tests.support.populations import fit, make_block, make_population
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 X = np.random.default_rng(0).normal(1000, 3, (40, 4)).astype(np.float32)
 Y = np.arange(40) % 3
 TABLE = np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2)

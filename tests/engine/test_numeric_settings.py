@@ -21,8 +21,6 @@ from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.optimizers import REFUSED
 from tests.support.populations import fit, make_block, make_population
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KINDS = sorted(
     (
         kind

@@ -64,6 +64,7 @@ def assert_members_equal_fit(task):
     assert_same_run(curves[1], 2, fit_named(population, 4, SPECS[2]))
 
 
+@pytest.mark.usefixtures("optimized_compilation")
 @pytest.mark.parametrize(
     ("model", "classes", "settings"),
     [
@@ -77,7 +78,6 @@ def test_member_equals_fit(model, classes, settings):
     assert_members_equal_fit(make_task(model, classes, **settings))
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize(
     ("model", "classes", "settings"),
     [
@@ -90,6 +90,7 @@ def test_member_equals_fit_with_other_settings(model, classes, settings):
     assert_members_equal_fit(make_task(model, classes, **settings))
 
 
+@pytest.mark.usefixtures("optimized_compilation")
 def test_member_equals_fit_with_state_in_the_layers():
     """Batch normalisation keeps moving means, which every member has for itself."""
     inputs = keras.Input((FEATURES,))
@@ -109,7 +110,6 @@ def test_a_batch_may_be_larger_than_the_training_part():
     assert (np.diff(curves.train_loss[0]) < 0).all()
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_a_loss_that_adds_up_is_that_of_keras():
     """The last batch of an epoch is shorter, so its sum has fewer rows."""
     task = make_task(optimizer="sgd", momentum=0.8, loss_reduction="sum")
@@ -123,7 +123,6 @@ def test_a_loss_that_adds_up_is_that_of_keras():
         np.testing.assert_allclose(curves.valid_loss[member] * VALID, expected.valid_loss, rtol=2e-4)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_a_loss_that_adds_up_is_the_mean_at_a_rate_as_many_times_as_high():
     runs = {}
     for optimizer in ("sgd", "adam"):
@@ -143,7 +142,6 @@ def test_a_loss_that_adds_up_is_the_mean_at_a_rate_as_many_times_as_high():
     assert not np.allclose(runs["sgd", "sum"][0], runs["sgd", "mean"][1], rtol=1e-2)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_the_comparison_can_fail():
     population = two_at_once(make_task(optimizer="sgd"), len(SPECS))
     (curves,) = population.train([make_block(population.task, 3, SPECS)])
@@ -180,6 +178,7 @@ def test_a_diverged_member_is_frozen_and_harms_nobody():
         assert np.array_equal(wild.valid_loss[member], calm.valid_loss[member])
 
 
+@pytest.mark.usefixtures("optimized_compilation")
 def test_layouts_agree():
     """A study's results do not depend on the plan beyond float rounding."""
     task = make_task("mlp(8, dropout=0.2)", 3, optimizer="sgd", momentum=0.9)
@@ -194,7 +193,6 @@ def test_layouts_agree():
             np.testing.assert_allclose(ours[member], theirs[0], rtol=2e-4, atol=2e-6)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_a_new_schedule_or_seed_compiles_nothing():
     population = two_at_once(make_task(optimizer="sgd"), 3, segment=2)
     population.train([make_block(population.task, 0, SPECS)])
@@ -215,7 +213,6 @@ def test_plateau_acts_on_the_metric_it_watches():
     np.testing.assert_allclose(curves.rate[0], expected, rtol=1e-5)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_progress_is_told_by_segment():
     heard = []
     population = two_at_once(make_task(optimizer="sgd"), 1, segment=1)
@@ -232,6 +229,7 @@ def test_layout_covers_the_run(epochs, weights):
     assert jax.device_count() == 2
 
 
+@pytest.mark.usefixtures("optimized_compilation")
 def test_a_weight_and_its_step_are_added_in_a_loop_that_is_fast():
     """XLA makes a sum on its own a loop over small tiles; if it no longer does, `with_fused_sums` can go."""
 

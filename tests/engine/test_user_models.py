@@ -12,8 +12,6 @@ from stepsize.problems.models.model_transport import travel_form
 from tests.support.populations import fit, make_block, make_population
 from tests.support.user_models import one_hot_mse
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 EPOCHS, BATCH, ROWS, VALID = 2, 16, 156, 40  # 20 updates, the last of each epoch shorter
 SPECS = ("constant(0.003)", "warmup(3*updates) >> cosine(0.01)")
 RNG = np.random.default_rng(11)

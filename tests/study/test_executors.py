@@ -118,7 +118,6 @@ class Here:
         return self.population.train(blocks, on_progress, saved)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_a_call_continues_from_its_checkpoint(tmp_path: Path) -> None:
     """Interrupted in the middle of a call, a command that is run again ends with the same runs.
 

@@ -65,7 +65,6 @@ def test_two_layouts_give_one_verdict():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_compilation")
 def test_numbers_of_an_optimizer_of_ones_own_train_apart():
     """It may use them while it is built, so each gets a program; the runs are those of a study of its own."""
 

@@ -1,4 +1,4 @@
-"""Compilation in half the time, for programs that are compared with formulas."""
+"""Compilation in half the time, for what is compared with formulas; the programs of users take longer."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ import jax
 from jax._src import compiler
 
 OPTIONS = [("xla_cpu_use_fusion_emitters", False), ("xla_cpu_parallel_codegen_split_count", 1)]
+_options = compiler.get_compile_options
+
+
+def _quick_options(*arguments: Any, **settings: Any) -> Any:
+    options = _options(*arguments, **settings)
+    options.env_option_overrides = [*options.env_option_overrides, *OPTIONS]
+    return options
+
+
+def compile_quickly(quick: bool) -> None:
+    """Let JAX compile without optimizations in this process, or as it does for users."""
+    compiler.get_compile_options = _quick_options if quick else _options
+    jax.config.update("jax_disable_most_optimizations", quick)
 
 
 @contextmanager
 def quick_compilation() -> Iterator[None]:
     """Let JAX compile without optimizations inside the block."""
-    before = compiler.get_compile_options, jax.config.read("jax_disable_most_optimizations")
-
-    def quick(*arguments: Any, **settings: Any) -> Any:
-        options = before[0](*arguments, **settings)
-        options.env_option_overrides = [*options.env_option_overrides, *OPTIONS]
-        return options
-
-    compiler.get_compile_options = quick
-    jax.config.update("jax_disable_most_optimizations", True)
+    before = jax.config.read("jax_disable_most_optimizations")
+    compile_quickly(True)
     try:
         yield
     finally:
-        compiler.get_compile_options = before[0]
-        jax.config.update("jax_disable_most_optimizations", before[1])
+        compile_quickly(before)

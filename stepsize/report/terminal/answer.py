@@ -13,6 +13,7 @@ from stepsize.verdict.answer import Answer, Details
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-:=+*#"
+NARROWEST = 16  # cells in which a long name goes over several lines; in fewer its middle is left out
 
 
 @dataclass(frozen=True)
@@ -160,18 +161,19 @@ def _table(
     kept = [c for c in columns if c in kept]
     name_cells = max(4, min(longest, left_for_names(kept)))
 
-    def line(mark: str, name: str, number: int) -> str:
-        parts = [mark + " " + pad(shorten(name, name_cells, ellipsis), name_cells)]
+    def line(mark: str, name: str, number: int) -> list[str]:
+        beginning, *rest = wrap(name, name_cells, rest="  ") if name_cells >= NARROWEST else [name]
+        parts = [mark + " " + pad(shorten(beginning, name_cells, ellipsis), name_cells)]
         for c in kept:
             text = shorten(texts[id(c)][number], sizes[id(c)], ellipsis)
             parts.append(pad(text, sizes[id(c)], c.right))
-        return shorten("  ".join(parts).rstrip(), width, ellipsis)
+        return [shorten("  ".join(parts).rstrip(), width, ellipsis), *(f"  {more}" for more in rest)]
 
     best, use = ("*", ">") if ascii else ("•", "→")
-    lines = [paint(line(" ", "candidate", 0), _DIM)]
+    lines = [paint(text, _DIM) for text in line(" ", "candidate", 0)]
     for number, (row, name) in enumerate(zip(shown.rows, names, strict=True), start=1):
-        text = line(use if row.recommended else best if row.in_best_set else " ", name, number)
-        lines.append(paint(text, _ACCENT) if row.recommended else text)
+        texts_of_row = line(use if row.recommended else best if row.in_best_set else " ", name, number)
+        lines += [paint(text, _ACCENT) for text in texts_of_row] if row.recommended else texts_of_row
     return [*lines, "", *_legend(shown, width, spell, paint, use, best)]
 
 

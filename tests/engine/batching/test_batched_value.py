@@ -22,8 +22,6 @@ from stepsize.engine.batching.batched_value import (
     to_stored,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 SHAPES = st.lists(st.integers(1, 4), max_size=3).map(tuple)
 COUNTS = st.integers(2, 5)
 

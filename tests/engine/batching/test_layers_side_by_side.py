@@ -14,8 +14,6 @@ from keras import layers, losses
 from stepsize.engine.keras.initial_weights import is_generator_state
 from tests.support.vmapped import assert_as_vmap, drawn, numbers, own
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 RNG = np.random.default_rng(4)
 TABLE, SERIES, IMAGES = (
     RNG.normal(size=shape).astype(np.float32) for shape in ((5, 6), (4, 7, 6), (3, 6, 6, 2))

@@ -11,14 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
 from tests.support.vmapped import Function, assert_as_vmap, own
-
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SHAPES = st.lists(st.integers(1, 4), max_size=3).map(tuple)
 STEPS = st.tuples(st.integers(0, 15), *[st.integers(0, 23)] * 3)

@@ -16,8 +16,6 @@ from stepsize.engine.batching.batching_rules import RULES
 from stepsize.engine.batching.side_by_side import replicated, split_members
 from tests.support.vmapped import Function, assert_as_vmap, beside, drawn, numbers, own
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 ROWS = jnp.asarray(np.random.default_rng(1).normal(size=(5, 7)), jnp.float32)
 LABELS = jnp.array([[0], [1], [2], [3], [0]])
 

@@ -22,7 +22,6 @@ def draw(family: str, rows: int) -> tuple[torch.Tensor, ...]:
     return torch.randn(rows, *shape), *others(rows), torch.zeros(rows)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_of_layers(family: str) -> None:
     torch.manual_seed(0)

@@ -42,7 +42,6 @@ def stepper(graph: Graph, optimizer: Any) -> Callable[..., Any]:
     return jax.jit(jax.vmap(one, in_axes=(0, 0, 0, 0, 0, None, None)))
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("name", ["resnet", "lstm", "embedding_bag"])
 def test_members_under_vmap_are_as_alone(name: str) -> None:
     case, drawn = CASES[name], batches(CASES[name], 5)
@@ -64,7 +63,6 @@ def test_members_under_vmap_are_as_alone(name: str) -> None:
                 np.testing.assert_allclose(ours[key][i], value, atol=1e-5, err_msg=key)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("name", ["resnet", "decoder"])
 def test_outputs_in_evaluation_mode_are_pytorchs(name: str) -> None:
     case = CASES[name]
@@ -159,7 +157,6 @@ def test_masks_follow_the_key_and_differ_between_layers(
     assert (first["plain"] != first["other"]).any()
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_with_dropout_the_mean_loss_of_many_seeds_is_pytorchs() -> None:
     def make() -> nn.Module:
         return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 1))
@@ -194,7 +191,6 @@ def looped(make: Callable[[], nn.Module], x: Any, y: Any, seed: int, updates: in
     return loss.item()
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_a_transformer_draws_in_training_mode_only() -> None:
     ((*inputs, target),) = batches(CASES["encoder"], 1)
     model = Encoder(dropout=0.5)

@@ -25,7 +25,6 @@ def largest(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> float
     return max((float(np.abs(ours[name] - theirs[name]).max()) for name in theirs), default=0.0)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize(("name", "optimizer"), PAIRS)
 def test_a_member_equals_pytorchs_own_loop(name: str, optimizer: str) -> None:
     case, make = CASES[name], OPTIMIZERS[optimizer]

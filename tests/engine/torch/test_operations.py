@@ -60,7 +60,6 @@ def several(data: st.DataObject, axes: int, *bounds: tuple[int, int]) -> list[li
     return [data.draw(st.lists(st.integers(*pair), min_size=axes, max_size=axes)) for pair in bounds]
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @FEW
 @given(st.data())
 def test_convolutions(data: st.DataObject) -> None:
@@ -82,7 +81,6 @@ def test_convolutions(data: st.DataObject) -> None:
         )
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @FEW
 @given(st.data())
 def test_poolings(data: st.DataObject) -> None:
@@ -103,7 +101,6 @@ def test_poolings(data: st.DataObject) -> None:
         compare(f"adaptive_max_pool{axes}d", x, kernel)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @FEW
 @given(st.data())
 def test_up_sampling(data: st.DataObject) -> None:
@@ -118,7 +115,6 @@ def test_up_sampling(data: st.DataObject) -> None:
     compare(f"{name}.vec", [numbers(2, 2, *lengths)], chosen[0], *aligned, chosen[1])
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @FEW
 @given(st.data())
 def test_padding(data: st.DataObject) -> None:
@@ -129,7 +125,6 @@ def test_padding(data: st.DataObject) -> None:
     compare("pad", [numbers(2, 2, *[4] * axes)], sizes, mode, 1.5 if mode == "constant" else None)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @FEW
 @given(st.data())
 def test_reductions(data: st.DataObject) -> None:
@@ -145,7 +140,6 @@ def test_reductions(data: st.DataObject) -> None:
     compare("linalg_vector_norm", x, data.draw(st.sampled_from((1, 2, 3, float("inf")))), [axis], keep)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -123,24 +123,20 @@ def compare(
         np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_optimizer_equals_pytorchs(variant: str) -> None:
     compare(VARIANTS[variant])
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_adafactor_factors_the_last_two_axes() -> None:
     compare(optim.Adafactor, shapes=[(2, 3, 4, 2)])
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3)])
 def test_muon_equals_pytorchs_to_the_precision_of_its_iterations(shape: tuple[int, int]) -> None:
     compare(partial(optim.Muon, weight_decay=0.1), shapes=[shape], tolerance=5e-3)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize(
     "make", [partial(optim.SGD, momentum=0.5, weight_decay=0.1), partial(optim.AdamW, weight_decay=0.1)]
 )
@@ -157,22 +153,18 @@ def grouped(model: Weights) -> optim.Optimizer:
     return optim.AdamW(groups, lr=0.02, weight_decay=0.2)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_groups_have_their_own_rates_and_decays() -> None:
     compare(grouped)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_gradients_are_clipped_by_norm() -> None:
     compare(optim.SGD, clip=lambda parameters: clip_grad_norm_(parameters, 0.7), clip_norm=0.7)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_gradients_are_clipped_by_value() -> None:
     compare(optim.SGD, clip=lambda parameters: clip_grad_value_(parameters, 0.3), clip_value=0.3)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_the_comparison_can_fail() -> None:
     with pytest.raises(AssertionError):
         compare(optim.SGD, clip=lambda parameters: clip_grad_value_(parameters, 0.3), clip_value=0.4)

@@ -20,8 +20,6 @@ from tests.engine.torch.image_models import ResNet
 from tests.engine.torch.models import mlp
 from tests.support.populations import make_block, make_population, plan_of
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 ROWS, VALID, BATCH, EPOCHS, SEED = 22, 8, 6, 3, 3
 SPECS = ("constant(0.02)", "one_cycle(0.05)", "linear(0.01)")
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {

@@ -16,8 +16,6 @@ from stepsize.engine.rewriting import CONVOLUTION, rewritten, slow_operations_in
 from stepsize.engine.windows import slicing
 from stepsize.engine.windows.convolutions import ORDER
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 RNG = np.random.default_rng(3)
 SERIES, IMAGES, VOLUMES = (
     RNG.normal(size=shape).astype(np.float32) for shape in ((4, 9, 6), (4, 8, 9, 4), (2, 5, 6, 5, 3))

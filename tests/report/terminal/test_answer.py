@@ -46,7 +46,13 @@ def test_every_candidate_has_picture_rate_score_difference_and_verdict(studies: 
     answer, details = studies["twelve"]()
     lines = render(answer, details, width=cells).splitlines()
     start = next(i for i, line in enumerate(lines) if "candidate" in line)
-    rows = lines[start + 1 : start + 13]
+    table = lines[start + 1 : lines.index("", start)]
+    rows = [line for line in table if not line.startswith("    ")]  # a long name goes over several lines
+    assert len(rows) == len(answer["candidates"]) == 12
+    text = "".join(table).replace(" ", "")
+    assert all(
+        candidate["name"].replace(" ", "") in text or cells == 80 for candidate in answer["candidates"]
+    )
     for row in rows:
         assert re.search(r"[▁▂▃▄▅▆▇█]{4}", row)
         assert re.search(r"0\.\d +\d\d\.\d ± \d\.\d", row)
