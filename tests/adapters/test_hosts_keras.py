@@ -96,6 +96,7 @@ def test_updates_past_the_end_are_reported_once_by_the_fit_that_makes_them(host)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("optimized_compilation")
 def test_a_killed_process_goes_on_from_what_it_had_saved(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
