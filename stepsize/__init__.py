@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     )
     from stepsize.study.candidates import Candidate
     from stepsize.study.user_functions.training import Training
+    from stepsize.trained_model import TrainedModel, load_trained
 
 __version__ = "0.1.0"
 
@@ -93,6 +94,7 @@ __all__ = [
     "Schedule",
     "Split",
     "StepsizeError",
+    "TrainedModel",
     "Training",
     "chebyshev",
     "clip",
@@ -115,6 +117,7 @@ __all__ = [
     "linear",
     "linear_cosine",
     "load",
+    "load_trained",
     "lr",
     "multistep",
     "natural_exponential",
@@ -162,11 +165,13 @@ _ELSEWHERE = {
     "ScalingLaw": "stepsize.scaling_results",
     "ScalingLaws": "stepsize.scaling_results",
     "Split": "stepsize.problems.splitting.splits",
+    "TrainedModel": "stepsize.trained_model",
     "Training": "stepsize.study.user_functions.training",
     "compare": "stepsize.comparison",
     "explore": "stepsize.live_page.notebook",
     "find": "stepsize.finding",
     "load": "stepsize.problems.loading.catalog",
+    "load_trained": "stepsize.trained_model",
     "problem": "stepsize.problems.problem",
     "scale": "stepsize.scaling_law",
 }

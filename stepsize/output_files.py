@@ -20,9 +20,11 @@ from stepsize.errors import OutputError
 RESULTS = Path("stepsize-results")  # the folder of the files that nobody named
 
 REPORT, RESOLVED_STUDY, PICTURE, CODE = "report", "resolved study", "picture", "code"  # the kinds of files
+MODEL = "trained model"
 
 _MARK = re.compile(rb"Written by stepsize: ([a-z ]+?)(?: \(([0-9a-f]+)\))?, checksum ([0-9a-f]{16})")
 _REPORT_WITHOUT_MARK = b'<meta name="generator" content="stepsize '
+_ZIP = b"PK\x03\x04"  # how a zip archive begins; it ends in the length of a comment, and the comment
 _PNG, _PNG_END = b"\x89PNG", 12  # how a PNG begins, and the length of the chunk that ends it
 
 
@@ -118,6 +120,9 @@ def _marked(data: bytes, kind: str, study: str) -> bytes:
         head += struct.pack(">I", len(name) - 4 + len(what) + 16) + name
         chunk = name + what + _checksum(head).encode()
         return head + chunk[len(name) :] + struct.pack(">I", zlib.crc32(chunk)) + end
+    if data.startswith(_ZIP):
+        head = data[:-2] + struct.pack("<H", len(what) + 16) + what
+        return head + _checksum(head[: -len(what)]).encode()
     opening, closing = (b"<!-- ", b" -->\n") if data.startswith(b"<") else (b"# ", b"\n")
     head = data + (b"" if data.endswith(b"\n") else b"\n") + opening
     return head + what + _checksum(head).encode() + closing

@@ -36,7 +36,9 @@ ALLOWED = {
     "report": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "rate_map"}
     | {"range_test", "scaling", "export"},
     "trackers": {"errors", "number_format", "study", "verdict"},
-    "trained_model": {"errors", "checks", "engine", "problems", "study"},
+    "trained_model": {
+        "errors", "checks", "number_format", "output_files", "engine", "problems", "study",
+    },
     "result": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "report"}
     | {"trained_model"},
     "find_results": {"errors", "number_format", "output_files", "rate_map", "range_test", "report"},

@@ -17,7 +17,7 @@ import stepsize as ss
 from stepsize.comparison import stored_result
 from stepsize.errors import OutputError, ProblemError, StudyError
 from stepsize.study.stores.store import Store
-from stepsize.trained_model import TrainedModel
+from stepsize.trained_model import trained_model
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,19 @@ def test_a_trained_model_is_saved_with_its_preprocessing(iris: Any, engine: Any,
     assert np.isnan(rows).any()
     again = keras.saving.load_model(path)
     np.testing.assert_allclose(again.predict(rows, verbose=0), trained.probabilities(rows), atol=1e-6)
-    with pytest.raises(OutputError, match="exists; choose another file"):
+    trained.save(path)  # a script works twice
+    loaded = ss.load_trained(path)
+    np.testing.assert_array_equal(loaded.predict(rows), trained.predict(rows))
+    assert repr(loaded) == repr(trained)
+    assert repr(trained).startswith("iris: trained on 112 of 150 rows with seed=0; accuracy 0.")
+    assert "predicts classes ('0', '1' and '2') from an array [rows, 4]" in repr(trained)
+    again.save(path)
+    with pytest.raises(OutputError, match="is not an unchanged trained model written by stepsize"):
         trained.save(path)
+    with pytest.raises(ProblemError, match=r"was not saved by TrainedModel\.save"):
+        ss.load_trained(path)
+    with pytest.raises(ProblemError, match="does not exist"):
+        ss.load_trained(tmp_path / "none.keras")
     with pytest.raises(OutputError, match=r"must end in \.keras"):
         trained.save(tmp_path / "model.h5")
     with pytest.raises(ProblemError, match="rows of shape"):
@@ -106,6 +117,23 @@ def test_a_regression_predicts_new_rows_of_a_table_in_the_units_of_the_target(
     errors = [spread * (1 - score) ** 0.5 for spread, score in zip(spreads, scores, strict=True)]
     assert errors[1] == pytest.approx((residual / len(rows)) ** 0.5, rel=1e-2)
     assert candidate["error"] == pytest.approx(np.mean(errors))
+    new = rows.drop(columns="price")
+    new.to_csv(tmp_path / "new.csv", index=False)
+    new.to_csv(tmp_path / "new.txt", index=False, sep=";", decimal=",")
+    loaded = ss.load_trained(trained.save(tmp_path / "toy.keras"))
+    expected = trained.predict(new)
+    np.testing.assert_array_equal(loaded.predict(new), expected)
+    for name in ("new.csv", "new.txt"):
+        np.testing.assert_allclose(loaded.predict(tmp_path / name), expected)
+    assert "predicts 'price' from 2 columns: 'town', 'age'" in repr(loaded)
+    with pytest.raises(ProblemError, match=r"a table with 2 columns: 'town', 'age'; pass a frame"):
+        loaded.predict(new.to_numpy()[:, :1])
+    with pytest.raises(ProblemError, match=r"row 1, column 'town'.*with 'Bonn'; it knows 'Oslo' and 'Rome'"):
+        loaded.predict(new.assign(town="Bonn"))
+    with pytest.raises(ProblemError, match="row 1, column 'age': a value is missing"):
+        loaded.predict(new.assign(age=np.nan))
+    with pytest.raises(ProblemError, match="x has no column 'age'; the model was trained with 'town', 'age'"):
+        loaded.predict(new[["town"]])
     assert result.answer["data"]["references"][0]["name"] == "linear regression"
     assert "In the units of the target" in " ".join(result.answer["notes"])
 
@@ -141,6 +169,12 @@ def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> 
     )
     weights = torch.load(trained.save(tmp_path / "model.pt"))
     assert set(weights) == set(trained.model.state_dict())
+    loaded = ss.load_trained(tmp_path / "model.pt", make)
+    np.testing.assert_array_equal(loaded.probabilities(data.x), trained.probabilities(data.x))
+    with pytest.raises(ProblemError, match="pass the function or class that makes it"):
+        ss.load_trained(tmp_path / "model.pt")
+    with pytest.raises(ProblemError, match="has the weights of another model"):
+        ss.load_trained(tmp_path / "model.pt", nn.Flatten)
     assert "torch.optim.AdamW(model.parameters(), lr=BASE_RATE" in result.code("torch")
 
 
@@ -173,14 +207,15 @@ def test_rows_are_read_as_the_data_were_and_rows_with_gaps_are_refused() -> None
     images = rng.integers(0, 256, (20, 4, 4)).astype(np.uint8)
     model = keras.Sequential([keras.Input((4, 4)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
     problem = ss.Problem("logistic", (images, np.arange(20) % 2), name="images")
-    trained = TrainedModel(model, 0.5, 0, ("0", "1"), np.arange(5), problem)
+    trained = trained_model(problem, model, 0.5, 0)
     pixels = np.asarray(problem.data.x)
     np.testing.assert_allclose(trained.probabilities(images), trained.probabilities(pixels), rtol=1e-6)
     for value in (np.nan, np.inf):
         pixels[3, 0, 0] = value
         with pytest.raises(ProblemError, match="x, row 4: a value is missing or not finite"):
             trained.predict(pixels)
-    whole = replace(trained, problem=ss.Problem("logistic", (images, np.arange(20) % 2), prepare=False))
+    numbers = ss.Problem("logistic", (images, np.arange(20) % 2), prepare=False)
+    whole = trained_model(numbers, model, 0.5, 0)
     with pytest.raises(ProblemError, match="x, row 1: a value is not a whole number"):
         whole.predict(images / 255)
 

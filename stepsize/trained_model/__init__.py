@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,131 +12,112 @@ import numpy as np
 
 from stepsize.checks import shown
 from stepsize.engine.client import Engine
-from stepsize.errors import OutputError, ProblemError, StudyError
-from stepsize.problems.preprocessing import are_divided
+from stepsize.errors import ProblemError, StudyError, require
+from stepsize.number_format import counted, rounded
+from stepsize.problems.loading.number_texts import listed
 from stepsize.problems.problem import Problem
 from stepsize.study.final_run import WeightTrainer, make_final_run
 from stepsize.study.jobs import Job
 from stepsize.study.study import Study
+from stepsize.trained_model import file
+from stepsize.trained_model.row_form import RowForm, from_json, row_form, to_json
 
 ROWS = 4096  # predicted at once
+SHOWN_CLASSES = 6
+FACTS = (
+    "score", "seed", "classes", "name", "kind", "metric", "width", "trained_rows", "table_rows",
+)  # fmt: skip # of a trained model, as they are written
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainedModel:
-    """A model trained as one run of a study.
+    """A model trained as one run of a study; `save` writes it, and `load_trained` reads it.
 
     `model` is a Keras model or a PyTorch module that takes rows as `problem.data.x` has them (less
     `problem.data.centres`, in data with numbers such as times that float32 would round). It fills and scales
-    them itself; a Keras model returns probabilities or quantities in their own units. `score` is the run's
-    score on its validation rows, whose numbers are `validation`, and `classes` are the names of the classes.
+    them itself; a Keras model returns probabilities or quantities in their own units.
+
+    It was trained on `trained_rows` of the `table_rows` rows. `score` is the run's score by `metric` on its
+    validation rows, whose numbers are `validation`, and `classes` are the names of the classes. `rows` says
+    which rows it takes, and `problem` is None for a model that was loaded.
     """
 
     model: Any
     score: float
     seed: int
     classes: tuple[str, ...]
-    validation: np.ndarray = field(repr=False)
-    problem: Problem = field(repr=False)
+    validation: np.ndarray
+    name: str
+    kind: str
+    metric: str
+    width: int
+    trained_rows: int
+    table_rows: int
+    rows: RowForm
+    torch: Any = None
+    problem: Problem | None = None
 
     def predict(self, x: Any) -> np.ndarray:
         """Return the class name of each row, or its quantities, or 0 or 1 for each label.
 
-        `x` is a pandas frame with the columns of the table; or an array [rows, ...], or several by the names
-        of the inputs, as `problem.data.x` has them. Bytes are taken for pixels where the data held pixels.
+        `x` is a pandas frame with the columns of the table, or the path of a file that has them; or an array
+        [rows, ...], or several by the names of the inputs, as `problem.data.x` has them. Bytes are taken for
+        pixels where the data held pixels.
 
-        Raises: ProblemError for rows of another shape, and for missing values if the model has seen none.
+        Raises: ProblemError for other columns or shapes, texts that the table does not have, and missing
+        values if the model has seen none.
         """
-        outputs, kind = self.outputs(x), self.problem.data.kind
-        if kind == "regression":
+        outputs = self.outputs(x)
+        if self.kind == "regression":
             return outputs[:, 0] if outputs.shape[1] == 1 else outputs
-        if kind == "multilabel":
+        if self.kind == "multilabel":
             return (outputs > 0.5).astype(np.int32)
-        return np.array(self.classes)[self.probabilities(x).argmax(axis=1)]
+        return np.array(self.classes)[self._probabilities(outputs).argmax(axis=1)]
 
     def probabilities(self, x: Any) -> np.ndarray:
-        """Return the probability of each class [rows, classes], or of each label.
+        """Return the probability of each class [rows, classes], in the order of `classes`, or of each label.
 
-        Raises: ProblemError for rows of another shape, or if the target is a quantity.
+        Raises: ProblemError for rows that `predict` refuses, or if the target is a quantity.
         """
-        if self.problem.data.kind == "regression":
+        if self.kind == "regression":
             raise ProblemError("the target is a quantity, which has no probabilities; call predict")
-        outputs = self.outputs(x)
-        is_pair = self.problem.data.kind == "binary" and outputs.shape[1] == 1
-        return np.concatenate([1 - outputs, outputs], axis=1) if is_pair else outputs
+        return self._probabilities(self.outputs(x))
 
     def outputs(self, x: Any) -> np.ndarray:
         """Return what the model returns for rows, as an array [rows, outputs].
 
-        Raises: ProblemError for rows of another shape.
+        Raises: ProblemError for rows that `predict` refuses.
         """
-        inputs = self._inputs(x)
+        inputs = self.rows.read(x)
         count = len(next(iter(inputs.values())))
         parts = [
             self._call({name: array[start : start + ROWS] for name, array in inputs.items()})
             for start in range(0, count, ROWS)
         ]
-        outputs = np.concatenate(parts) if parts else np.zeros((0, self.problem.data.outputs))
+        outputs = np.concatenate(parts) if parts else np.zeros((0, self.width))
         return outputs.reshape(count, -1)
 
     def save(self, path: str | Path) -> Path:
-        """Save the model with its preprocessing: a `.keras` file, or the state dict of a PyTorch module.
+        """Save everything that `predict` needs as one file, which `load_trained` reads; return its path.
 
-        Raises: OutputError if the file exists, or has another ending.
+        The file is a `.keras` file that Keras loads as well, or for PyTorch a state dict, `.pt`, with the
+        columns and the names of the classes added. A model that stepsize saved there is replaced.
+
+        Raises: OutputError for another ending, or if another file would be replaced.
         """
         path = Path(path)
-        is_torch = self.problem.torch_source is not None
-        endings = (".pt", ".pth") if is_torch else (".keras",)
-        if path.suffix not in endings:
-            raise OutputError(f"path={str(path)!r} must end in {' or '.join(endings)}")
-        if path.exists():
-            raise OutputError(f"path={str(path)!r} exists; choose another file, or move it away")
-        if is_torch:
-            import torch
-
-            torch.save(self.model.state_dict(), path)
-        else:
-            self.model.save(path)
+        facts = {name: getattr(self, name) for name in FACTS}
+        facts |= {"validation": self.validation.tolist(), "rows": to_json(self.rows)}
+        facts["torch"] = None if self.torch is None else asdict(self.torch)
+        file.write(path, self.model, self.torch is not None, facts)
         return path
 
-    def _inputs(self, x: Any) -> dict[str, np.ndarray]:
-        """Return rows by the names of the inputs, checked, less the centres of the data."""
-        data = self.problem.data
-        if data.columns is not None and hasattr(x, "columns"):
-            x = data.columns.encode(x)
-        given = dict(x) if isinstance(x, Mapping) else {"": x}
-        if set(given) != set(data.inputs):
-            names = ", ".join(data.inputs) or "one array"
-            raise ProblemError(f"x has the inputs {sorted(given)}, but the model was trained with {names}")
-        inputs = {}
-        for name, known in data.inputs.items():
-            array = np.asarray(given[name])
-            if array.ndim != known.ndim or array.shape[1:] != known.shape[1:]:
-                raise ProblemError(
-                    f"x has rows of shape {array.shape[1:]}, but the model was trained on rows of shape "
-                    f"{known.shape[1:]}; pass an array [rows, {', '.join(map(str, known.shape[1:]))}]"
-                )
-            inputs[name] = self._row_values(name, array, known.dtype.kind in "iu")
-        return inputs
-
-    def _row_values(self, name: str, array: np.ndarray, whole: bool) -> np.ndarray:
-        """Return the rows of an input as the training process had them; bytes of pixels are divided."""
-        data = self.problem.data
-        try:
-            values = array.astype(np.float64)
-        except (TypeError, ValueError):
-            raise ProblemError(f"x holds {array.dtype} values, and the model takes numbers") from None
-        if whole:
-            _check(values == np.floor(values), "is not a whole number, and the model takes whole numbers")
-            return values.astype(np.int32)
-        if array.dtype == np.uint8 and array.ndim > 2 and are_divided(data):
-            values = values / 255
-        known = np.isfinite(values) | (np.isnan(values) & (name in data.missing))
-        _check(known, "is missing or not finite, and the model was trained without such values")
-        return (values - data.centres.get(name, 0)).astype(np.float32)
+    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        is_pair = self.kind == "binary" and outputs.shape[1] == 1
+        return np.concatenate([1 - outputs, outputs], axis=1) if is_pair else outputs
 
     def _call(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        if self.problem.torch_source is None:
+        if self.torch is None:
             import keras
 
             several = {name or "x": array for name, array in inputs.items()}
@@ -144,14 +125,45 @@ class TrainedModel:
             return np.asarray(keras.ops.convert_to_numpy(outputs))
         from stepsize.trained_model.torch_model import call
 
-        return call(self.model, self.problem, inputs)
+        return call(self.model, self.torch, inputs)
+
+    def __repr__(self) -> str:
+        """Return what it predicts from what, and on which rows it was trained and judged."""
+        targets = () if self.rows.columns is None else self.rows.columns.target
+        what = ", ".join(map(repr, targets)) or {"regression": "quantities"}.get(self.kind, "classes")
+        classes = f" ({listed(self.classes, most=SHOWN_CLASSES)})" if self.classes else ""
+        return (
+            f"{self.name}: trained on {self.trained_rows:,} of {counted(self.table_rows, 'row')} with "
+            f"seed={self.seed}; {self.metric} {rounded(self.score, 3)} on {len(self.validation):,} others\n"
+            f"predicts {what}{classes} from {self.rows.names}"
+        )
 
 
-def _check(good: np.ndarray, problem: str) -> None:
-    """Raise ProblemError, with the first row, unless all values [rows, ...] are good."""
-    if not good.all():
-        row = int(good.reshape(len(good), -1).all(axis=1).argmin())
-        raise ProblemError(f"x, row {row + 1}: a value {problem}; correct it, or remove the row")
+def load_trained(path: str | Path, model: Any = None) -> TrainedModel:
+    """Load a model that `TrainedModel.save` wrote, ready to predict.
+
+    `model` is the function or class that makes the module of a PyTorch model; a Keras model needs none.
+    Loading executes no code from the file: Keras loads in its safe mode, and PyTorch only weights. Classes of
+    your own must be registered with Keras, and their module imported.
+
+    Raises: ProblemError for a file that was not saved so, and for the weights of another module.
+    """
+    path = Path(path)
+    facts = file.read_facts(path)
+    torch = facts["torch"]
+    if torch is None:
+        loaded = file.read_keras(path)
+    else:
+        require("torch", "torch")
+        from stepsize.trained_model.torch_model import TorchForm
+
+        torch = TorchForm(tuple(torch["inputs"]), tuple(torch["flat"]), torch["link"])
+        loaded = file.read_torch(path, model, torch)
+    known = {name: facts[name] for name in FACTS} | {"classes": tuple(facts["classes"])}
+    validation = np.array(facts["validation"], np.int64)
+    return TrainedModel(
+        model=loaded, validation=validation, rows=from_json(facts["rows"]), torch=torch, **known
+    )
 
 
 def train_model(
@@ -185,11 +197,29 @@ def train_model(
         from stepsize.trained_model.keras_model import rebuild
     else:
         from stepsize.trained_model.torch_model import rebuild
+    return trained_model(problem, rebuild(problem, final, seed), final.run.score, seed)
+
+
+def trained_model(problem: Problem, model: Any, score: float, seed: int) -> TrainedModel:
+    """Return a model that was trained on a seed of a problem, with what predicting needs."""
+    data, parts, torch = problem.data, problem.parts(seed), None
+    if problem.torch_source is not None:
+        from stepsize.trained_model.torch_model import torch_form
+
+        torch = torch_form(problem)
     return TrainedModel(
-        rebuild(problem, final, seed),
-        final.run.score,
-        seed,
-        problem.data.classes,
-        problem.parts(seed).valid,
-        problem,
+        model=model,
+        score=score,
+        seed=seed,
+        classes=data.classes,
+        validation=parts.valid,
+        name=problem.name,
+        kind=data.kind,
+        metric=problem.scored_by.name,
+        width=data.outputs,
+        trained_rows=len(parts.train),
+        table_rows=data.rows,
+        rows=row_form(data),
+        torch=torch,
+        problem=problem,
     )

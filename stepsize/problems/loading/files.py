@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -109,6 +109,41 @@ def from_parquet(
         frame, target, name=path.stem, source=f"file {path.name}", kind=kind, roles=roles or Roles(),
         prepare=prepare, place=Place(what, "row", 1),
     )  # fmt: skip
+
+
+def read_table(path: str | Path, columns: Collection[str], mark: str | None) -> Any:
+    """Return the frame of a file with new rows of a table that has these columns, and maybe others.
+
+    `mark` is the decimal mark of the table, if it is known. Without one of the names in its first row, the
+    columns of a text file are numbered.
+
+    Raises: ProblemError for a file that cannot be read.
+    """
+    require("train", "pandas")
+    import pandas
+
+    path = _check_exists(path)
+    what = f"file {str(path)!r}"
+    if path.suffix.lower() == ".parquet":
+        require("train", "pyarrow")
+        from pyarrow import ArrowException
+
+        with _readable(path, "Parquet", OSError, ArrowException):
+            return pandas.read_parquet(path)
+    with _readable(path, "CSV", OSError, csv.Error):
+        layout = find_layout(path)
+        first = next(read_rows(path, layout), None)
+        if first is None:
+            raise ProblemError(f"{what} is empty")
+        names = set(column_texts(first[1]))
+        are_numbered = all(name.isdecimal() for name in columns)
+        named = names.issuperset(columns) or not (are_numbered or names.isdisjoint(columns))
+        as_text = layout.separator == ";" or mark == COMMA
+        frame = read_frame(read_rows(path, layout), what, named, [], as_text).frame
+        if named:
+            check_unique(first[1], what)
+            frame.columns = first[1]
+        return frame
 
 
 def _read(

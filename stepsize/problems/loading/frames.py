@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -100,7 +101,8 @@ def from_frame(
         notes = [*notes, f"the columns have no names and are numbered 0 to {len(columns) - 1}"]
     return Data(
         name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=prepare is not False,
-        test=test_rows(special), one_hot=target_data.one_hot, columns=table_columns, **special,
+        test=test_rows(special), one_hot=target_data.one_hot,
+        columns=replace(table_columns, target=tuple(targets)), **special,
         notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop, frame)),
     )  # fmt: skip
 

@@ -115,15 +115,15 @@ def check_target_texts(texts: Sequence[str], counts: np.ndarray, where: str) -> 
         )
 
 
-def listed(texts: Sequence[str]) -> str:
-    """Return the first few texts of a list, quoted, for a message.
+def listed(texts: Sequence[str], most: int = NAMED) -> str:
+    """Return the first few texts of a list, `most` of them, quoted, for a message.
 
     >>> listed(["-", "unk"]), listed(list("abcde"))
     ("'-' and 'unk'", "'a', 'b', 'c' and 2 more")
     """
     quoted = [repr(text[:SHOWN]) for text in texts]
-    if len(quoted) > NAMED:
-        return f"{', '.join(quoted[:NAMED])} and {len(quoted) - NAMED:,} more"
+    if len(quoted) > most:
+        return f"{', '.join(quoted[:most])} and {len(quoted) - most:,} more"
     return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
 
 

@@ -13,6 +13,7 @@ from stepsize.problems.loading.column_names import column_texts
 from stepsize.problems.loading.columns import Place, encode_column, texts_of
 from stepsize.problems.loading.number_texts import listed
 
+KNOWN = 12  # a message names so many texts that a model knows
 Numbers = Mapping[str, tuple[float, ...]]
 """The numbers that stand for each text of a column."""
 
@@ -21,11 +22,12 @@ Numbers = Mapping[str, tuple[float, ...]]
 class TableColumns:
     """The features of a table: its columns by name, with the numbers of their texts, None for numbers.
 
-    `mark` is the decimal mark of texts that are numbers, if it is known.
+    `mark` is the decimal mark of texts that are numbers, if it is known, and `target` the columns to predict.
     """
 
     columns: Mapping[str, Numbers | None]
     mark: str | None = None
+    target: tuple[str, ...] = ()
 
     def encode(self, frame: Any) -> np.ndarray:
         """Return the features [rows, features] of new rows: a pandas frame with the columns of the table.
@@ -41,11 +43,24 @@ class TableColumns:
         """
         names = column_texts(frame.columns)
         frame = frame.set_axis(names, axis=1).reset_index(drop=True)
-        for name in self.columns:
-            if name not in names:
-                raise ProblemError(f"x has no column {name!r}, which the model was trained with")
+        absent = [name for name in self.columns if name not in names]
+        if absent:
+            raise ProblemError(
+                f"x has no column {absent[0]!r}"
+                + (f", and {len(absent) - 1} more are missing" if len(absent) > 1 else "")
+                + f"; the model was trained with {', '.join(map(repr, self.columns))}"
+            )
         encoded = [self._column(name, frame[name]) for name in self.columns]
         return np.concatenate(encoded, axis=1)
+
+    def name_of(self, feature: int) -> str:
+        """Return the column that a feature comes from.
+
+        >>> TableColumns({"size": None, "kind": {"a": (1.0, 0.0), "b": (0.0, 1.0)}}).name_of(2)
+        'kind'
+        """
+        widths = [1 if each is None else len(next(iter(each.values()))) for each in self.columns.values()]
+        return [name for name, width in zip(self.columns, widths, strict=True) for _ in range(width)][feature]
 
     def _column(self, name: str, column: Any) -> np.ndarray:
         """Return the features of one column [rows, features]."""
@@ -62,8 +77,9 @@ class TableColumns:
             if text not in numbers:
                 what = repr(text) if text else "a missing value"
                 raise ProblemError(
-                    f"x, row {row + 1}, column {name!r}: the model was not trained with {what}; "
-                    f"it knows {listed([each for each in numbers if each])}"
+                    f"x, row {row + 1}, column {name!r}: the model was not trained with {what}; it knows "
+                    f"{listed([each for each in numbers if each], most=KNOWN)}: correct the cell, or remove "
+                    "the row"
                 )
         return np.array([numbers[text] for text in texts.tolist()], np.float64).reshape(len(texts), -1)
 
