@@ -57,8 +57,13 @@ def result_in_options(result: Result, command: Callable[..., Any]) -> Result:
     own = {name for candidate in answer["candidates"] for name in candidate["settings"]}
     typed = typed_options(command, shlex.split(answer["study"]["command"]))
     options = {name: option for name, option in typed.items() if name not in own}
-    notes, warnings = ([in_options(text, options) for text in answer[key]] for key in ("notes", "warnings"))
-    return replace(result, answer={**answer, "notes": notes, "warnings": warnings})
+
+    def translated(texts: Sequence[str]) -> list[str]:
+        return [in_options(text, options) for text in texts]
+
+    notes, warnings = translated(answer["notes"]), translated(answer["warnings"])
+    verdict = {**answer["verdict"], "for_scale": translated(answer["verdict"]["for_scale"])}
+    return replace(result, answer={**answer, "verdict": verdict, "notes": notes, "warnings": warnings})
 
 
 def shared_words(words: Sequence[str], own: Collection[str], switches: Collection[str]) -> list[str]:

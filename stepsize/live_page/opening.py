@@ -25,6 +25,7 @@ from stepsize.study.trainable import is_trainable
 UNUSED = ("tuning", "knobs", "until", "budget")  # keys of a study that the page has no use for
 TARGETS = {"keras": "Keras", "torch": "PyTorch", "optax": "optax", "transformers": "transformers"}
 USUAL_RATES = {True: 0.1, False: 0.001}  # of SGD, and of other optimizers
+PEAK = 2.0  # of the first cosine, in units of the constant rate beside it: both have the same mean
 MAP_RUNS = 280  # about: a map has 14 rates and 20 seeds
 BATCHES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 Confirm = Callable[[Candidate, Candidate], str | None]
@@ -83,6 +84,8 @@ def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | Non
     optimizer = {key: value for key, value in protocol["optimizer"].items() if key not in movable}
     rate = USUAL_RATES[problem.optimizer_name in ("sgd", None)]
     first, other = _first_two(own, baseline)
+    is_open = not own and baseline is None
+    peak = PEAK * rate if is_open else rate
     size = f"{protocol['epochs']:,} epochs of {counted(protocol['updates_per_epoch'], 'update')}"
     return {
         "title": session.study.name,
@@ -92,9 +95,10 @@ def opening(session: Session, own: Sequence[Candidate] = (), baseline: str | Non
         "subtitle": f"{protocol['model']}, {optimizer_text(optimizer)}; {size}; "
         f"{session.seeds} seeds; scored by {protocol['metric']}",
         "rate": rate,
-        "chosen": _state(other, rate),
+        "chosen": _state(other, peak),
+        "peak": peak,
         "baseline": _state(first, rate),
-        "is_open": not own and baseline is None,
+        "is_open": is_open,
         "presets": presets(own),
         "families": list(TEMPLATES),
         "settings": settings,

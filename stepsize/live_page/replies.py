@@ -66,9 +66,11 @@ def _comparison(pair: Pair, scale: Scale) -> dict[str, Any]:
         return {"word": None, "headline": "The schedule is the baseline.", "difference": "", "wins": ""}
     differences = pair.chosen.scores - pair.baseline.scores
     seeds = f"{len(differences):,} seeds"
+    interval, margin = versus["ci95"], scale.step(pair.margin)
+    may_be_small = interval is not None and min(map(abs, interval)) < pair.margin
     return {
         "word": versus["verdict"],
-        "headline": headline(versus["verdict"], scale.step(pair.margin), seeds),
+        "headline": headline(versus["verdict"], pair.baseline.name, margin, seeds, may_be_small),
         "difference": difference(scale, versus["mean"], versus["ci95"]),
         "wins": f"It wins {share(versus['p_better'])} of {seeds}",
         "pairs": [scale.shown(each) for each in differences.tolist()],
@@ -80,13 +82,18 @@ def _comparison(pair: Pair, scale: Scale) -> dict[str, Any]:
     }
 
 
-def headline(word: str, margin: str, seeds: str) -> str:
-    """Return what a word says about a schedule and the baseline, on the seeds of the page."""
+def headline(word: str, baseline: str, margin: str, seeds: str, may_be_small: bool = False) -> str:
+    """Return what a word says about a schedule and the baseline, on the seeds of the page.
+
+    `may_be_small` is whether the interval of the difference reaches into the margin.
+    """
+    small = f", perhaps by less than the margin, {margin}" if may_be_small else ""
     return {
-        "better": f"On these {seeds}, it is shown to be better than the baseline.",
-        "worse": f"On these {seeds}, it is shown to be worse than the baseline.",
-        "equivalent": f"On these {seeds}, it differs from the baseline by less than the margin, {margin}.",
-        "not shown": f"These {seeds} do not show a difference from the baseline.",
+        "better": f"On these {seeds}, it is shown to be better than the baseline, {baseline}{small}.",
+        "worse": f"On these {seeds}, it is shown to be worse than the baseline, {baseline}{small}.",
+        "equivalent": f"On these {seeds}, it differs from the baseline, {baseline}, by less than the margin, "
+        f"{margin}.",
+        "not shown": f"These {seeds} do not show a difference from the baseline, {baseline}.",
     }[word]
 
 

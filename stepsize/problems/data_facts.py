@@ -14,6 +14,7 @@ COMPARED = 2**26  # bytes of inputs up to which rows are compared with each othe
 def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, object]:
     """Return what data and one split of it can tell, as the `data` of an answer.
 
+    - `target`: the column to predict, or several with commas between; None if the data was no table.
     - `parts`: rows, and class counts and shares (or mean and sd of a quantity), of each part.
     - `majority_baseline`: the accuracy of always answering the validation part's most frequent class (for
       labels, of each label apart); for quantities the R2 of always answering the mean, 0.
@@ -34,6 +35,7 @@ def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, 
     return {
         "name": data.name,
         "kind": data.kind,
+        "target": ", ".join(data.columns.target) if data.columns is not None else None,
         "rows": data.rows,
         "features": sum(int(np.prod(each.shape[1:])) for each in data.inputs.values()),
         "classes": list(data.classes),

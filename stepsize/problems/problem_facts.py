@@ -12,6 +12,7 @@ from stepsize.problems.data_facts import describe
 from stepsize.problems.model_notes import model_notes
 from stepsize.problems.models.model_transport import identity, is_text
 from stepsize.problems.preprocessing import scaling_advice
+from stepsize.problems.references import constant_score
 
 
 def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,6 +21,9 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         problem.data, problem.parts(0), problem.split
     )  # all seeds share its shares
     data["scaled"] = problem.scaled
+    metric = problem.scored_by
+    if metric.name != data["baseline_metric"] and (constant := constant_score(problem)) is not None:
+        data |= {"majority_baseline": constant, "baseline_metric": metric.name}
     if problem.scales_target:
         data["notes"].append("target: standardised by the training rows, for the loss")
     if problem.scaled:

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from stepsize.errors import require
+from stepsize.problems.models.model_transport import is_text
+from stepsize.problems.reference_scores import Score, score_by
 from stepsize.problems.splitting.splits import Parts
+from stepsize.problems.target_encoding import encode
 
-if TYPE_CHECKING:
-    from stepsize.problems.problem import Problem
-
-MOST_SEEDS = 10
+MOST_SEEDS = 30
 WORK = 8_000_000  # rows by features by outputs: so much takes scikit-learn about a second
 MOST_SPREADS = 1_000
 
 
-class Rows(NamedTuple):
-    """Inputs and targets of a seed, ready for scikit-learn."""
-
-    x: np.ndarray
-    y: np.ndarray
-
-
-def references(problem: Problem, seeds: Sequence[int]) -> list[dict[str, Any]]:
+def references(problem: Any, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Return the scores of a simple model on the first seeds, as `references` of an answer; maybe none.
 
     It sees the same rows as a run of the seed, filled and scaled by those it is fitted to. There is none for
-    images, several inputs, labels, other metrics, and tables that would take seconds.
+    images, several inputs, labels, metrics that `reference_scores` lacks, and tables that would take seconds.
 
     >>> from stepsize.problems.problem import problem
     >>> (logistic,) = references(problem("ionosphere", split="stratified"), range(2))
     >>> logistic["name"], len(logistic["scores"])
     ('logistic regression', 2)
     """
-    data = problem.data
-    score = SCORES.get((data.kind == "regression", problem.scored_by.name))
+    data, score = problem.data, _score_of(problem)
     inputs = list(data.inputs.values())
-    if score is None or problem.scored_by.form is not None or data.kind == "multilabel":
+    if score is None or data.kind == "multilabel":
         return []
     if len(inputs) > 1 or inputs[0].ndim != 2 or inputs[0].dtype.kind != "f":
         return []
@@ -51,7 +43,38 @@ def references(problem: Problem, seeds: Sequence[int]) -> list[dict[str, Any]]:
     return [{"name": name, "scores": scores}] if scores else []
 
 
-def target_spreads(problem: Problem, seeds: Sequence[int]) -> list[float]:
+def constant_score(problem: Any) -> float | None:
+    """Return the score of an answer that is the same for every row, in the split of seed 0; None if unknown.
+
+    The answer is the share of each class, or the mean, in the training rows.
+    """
+    score, parts = _score_of(problem), problem.parts(0)
+    if score is None or not (len(parts.train) and len(parts.valid)):
+        return None
+    y = _targets(problem)
+    means = y[parts.train].mean(axis=0, keepdims=True)
+    return score(y[parts.valid], np.repeat(means, len(parts.valid), axis=0))
+
+
+def _score_of(problem: Any) -> Score | None:
+    """Return how to score predictions by the metric of a problem, None if that is not known.
+
+    A model of the user's own may have two outputs for two classes, of which most metrics say something else.
+    """
+    metric, kind = problem.scored_by, problem.data.kind
+    usual = metric.name == "accuracy" or kind == "regression" or is_text(problem.model)
+    return score_by(metric.name, kind) if metric.form is None and usual else None
+
+
+def _targets(problem: Any) -> np.ndarray:
+    """Return the targets as columns in float64: one-hot for more than two classes."""
+    data = problem.data
+    if data.kind == "regression":
+        return data.y.reshape(data.rows, -1).astype(np.float64)
+    return encode(data.y, data.kind, len(data.classes), data.outputs, numbers=False).astype(np.float64)
+
+
+def target_spreads(problem: Any, seeds: Sequence[int]) -> list[float]:
     """Return the standard deviation of the target in the validation rows of each seed; none for classes.
 
     An R2 with it is an error in the units of the target: spread * sqrt(1 - R2).
@@ -73,46 +96,27 @@ def _one_thread() -> Any:
     return threadpool_limits(1)
 
 
-def _score(problem: Problem, parts: Parts, score: Callable[[Any, Rows], float]) -> float:
+def _score(problem: Any, parts: Parts, score: Score) -> float:
     """Return the score of a simple model that is fitted to the training rows of a split."""
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    is_quantity = problem.data.kind == "regression"
-    last = LinearRegression() if is_quantity else LogisticRegression(max_iter=1_000)
+    data = problem.data
+    (x,), targets = data.inputs.values(), _targets(problem)
+    train, valid = (x[rows].astype(np.float64) for rows in (parts.train, parts.valid))
+    last = LinearRegression() if data.kind == "regression" else LogisticRegression(max_iter=1_000)
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    model = make_pipeline(fill, StandardScaler(), last)
-    (x,), y = problem.data.inputs.values(), problem.data.y
-    train, valid = (Rows(x[rows].astype(np.float64), y[rows]) for rows in (parts.train, parts.valid))
-    if not is_quantity and len(np.unique(train.y)) < 2:
-        return float((valid.y == train.y[0]).mean())  # scikit-learn refuses to fit a single class
-    return score(model.fit(*train), valid)
-
-
-def _accuracy(model: Any, rows: Rows) -> float:
-    return float((model.predict(rows.x) == rows.y).mean())
-
-
-def _r2(model: Any, rows: Rows) -> float:
-    return float(model.score(*rows))
-
-
-def _mean_absolute_error(model: Any, rows: Rows) -> float:
-    return float(np.abs(model.predict(rows.x) - rows.y).mean())
-
-
-def _mean_squared_error(model: Any, rows: Rows) -> float:
-    return float(((model.predict(rows.x) - rows.y) ** 2).mean())
-
-
-SCORES: dict[tuple[bool, str], Callable[[Any, Rows], float]] = {  # by whether it is a regression, and metric
-    (False, "accuracy"): _accuracy,
-    (True, "r2"): _r2,
-    (True, "mae"): _mean_absolute_error,
-    (True, "mean_absolute_error"): _mean_absolute_error,
-    (True, "mse"): _mean_squared_error,
-    (True, "mean_squared_error"): _mean_squared_error,
-    (True, "root_mean_squared_error"): lambda model, rows: _mean_squared_error(model, rows) ** 0.5,
-}
+    model: Any = make_pipeline(fill, StandardScaler(), last)
+    if data.kind == "regression":
+        predicted = model.fit(train, targets[parts.train]).predict(valid)
+        return score(targets[parts.valid], predicted.reshape(len(valid), -1))
+    labels = data.y[parts.train]
+    known = np.unique(labels)
+    p = np.zeros((len(valid), len(data.classes)))
+    if len(known) < 2:  # scikit-learn refuses to fit a single class
+        p[:, known] = 1.0
+    else:
+        p[:, known] = model.fit(train, labels).predict_proba(valid)
+    return score(targets[parts.valid], p[:, 1:] if data.kind == "binary" else p)

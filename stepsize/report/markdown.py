@@ -19,6 +19,7 @@ def render(answer: Answer, details: Details) -> str:
     shown = view(answer, details)
     blocks = [
         f"## {_text(shown.headline)}",
+        *([_text(" ".join(shown.for_scale))] if shown.for_scale else []),
         _text(shown.sentence),
         f"{_text(shown.title)}: {_text(shown.subtitle)}.",
         _table(shown),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import mean
 from typing import Any
 
 from stepsize.number_format import (
@@ -25,6 +24,7 @@ from stepsize.number_format import (
     share,
 )
 from stepsize.report.recipe import next_words
+from stepsize.report.reference_lines import reference_lines
 from stepsize.report.selection import left_out, shown_candidates
 from stepsize.verdict.answer import (
     Answer,
@@ -91,6 +91,7 @@ class View:
     margin_text: str
     headline: str
     sentence: str
+    for_scale: list[str]
     references: list[tuple[str, str, float]]
     recommended: Row | None
     all_diverged: bool
@@ -124,7 +125,8 @@ def view(answer: Answer, details: Details) -> View:
         margin_text=scale.step(protocol["margin"]),
         headline=verdict["headline"],
         sentence=verdict["sentence"],
-        references=_references(answer, scale),
+        for_scale=list(verdict["for_scale"]),
+        references=reference_lines(answer, scale),
         recommended=next((row for row in rows if row.recommended), None),
         all_diverged=verdict["status"] == "all_diverged",
         rows=rows,
@@ -193,18 +195,6 @@ def _settings(settings: Mapping[str, Any]) -> str:
 def _names_settings(name: str, settings: Mapping[str, Any]) -> bool:
     """Return whether the name of a candidate has its settings in it, as its default name does."""
     return settings_text(settings) in name or _settings(settings) in name
-
-
-def _references(answer: Answer, scale: Scale) -> list[tuple[str, str, float]]:
-    """Return what a constant answer and simple models score, for scale."""
-    data, metric = answer["data"], answer["study"]["protocol"]["metric"]
-    named = []
-    constant = finite(data["majority_baseline"])
-    if constant is not None and metric == data["baseline_metric"]:
-        what = "mean of the training rows" if data["kind"] == "regression" else "most common class"
-        named.append((f"always the {what}", constant))
-    named += [(each["name"], mean(each["scores"])) for each in data["references"]]
-    return [(name, f"{scale.number(value)} {scale.unit}".strip(), value) for name, value in named]
 
 
 def _subtitle(answer: Answer) -> str:

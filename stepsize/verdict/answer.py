@@ -114,13 +114,15 @@ class DataFacts(TypedDict):
     kind: Annotated[
         str | None, "`binary`, `multiclass`, `multilabel` or `regression`; null for a training function"
     ]
+    target: Annotated[str | None, "the column of a table to predict, or several with commas between"]
     rows: Annotated[int | None, "rows of the whole table"]
     features: Annotated[int | None, "numbers in a row"]
     classes: Annotated[list[str], "names of the classes or labels"]
     parts: Annotated[dict[str, PartFacts], "`train` and `validation`; empty for a training function"]
     majority_baseline: Annotated[
         float | None,
-        "score of always giving the most common answer, or of always predicting the mean",
+        "score of always giving the most common answer, or of always predicting the mean; for another metric "
+        "than the accuracy, of always giving the shares of the classes",
     ]
     baseline_metric: Annotated[str | None, "the metric of `majority_baseline`"]
     sample_value: Annotated[float | None, "how much one more correct answer adds to a score"]
@@ -228,8 +230,11 @@ class Verdict(TypedDict):
         Literal["decided", "budget"] | None,
         "why a study that adds seeds until it is decided stopped; null for any other",
     ]
-    headline: Annotated[str, "what to use, in a plain sentence without numbers"]
+    headline: Annotated[str, "what to use, in a plain sentence"]
     sentence: Annotated[str, "the conclusion in one sentence, with its numbers"]
+    for_scale: Annotated[
+        list[str], "sentences that set the score beside a constant answer and simple models"
+    ]
 
 
 class Cost(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from stepsize.number_format import counted, points
+from stepsize.number_format import counted, points, rounded
 from stepsize.stats.margins import HALF_A_POINT
 from stepsize.verdict.answer import DataFacts, PartFacts, Protocol
 
@@ -34,22 +34,42 @@ def scaling(scaled: Sequence[str]) -> str:
 def validation_note(data: DataFacts, protocol: Protocol) -> str:
     """Return the size of the validation part, the score of a constant answer, and the value of one row."""
     part = _validation_part(data, protocol)
-    baseline, step = data["majority_baseline"], data["sample_value"]
-    if protocol["metric"] != data["baseline_metric"] or baseline is None:
-        return f"{part}."
+    constant, step = constant_baseline(data, protocol), data["sample_value"]
     if data["kind"] == "regression":
-        return (
-            f"{part}: always predicting the mean of the training rows scores about 0, and a perfect model "
-            "scores 1."
+        return part + (
+            ": always predicting the mean of the training rows scores about 0, and a perfect model scores 1."
+            if protocol["metric"] == "r2"
+            else "."
         )
-    constant, worth = f"scores {100 * baseline:.1f} %", f"worth {points(100 * (step or 0.0))}"
+    worth = f"worth {points(100 * (step or 0.0))}"
     if data["kind"] == "multilabel":
+        if protocol["metric"] != "accuracy" or constant is None:
+            return f"{part}."
         return (
-            f"{part}: always giving the more common answer for each label {constant}, and one correct answer "
-            f"is {worth}."
+            f"{part}: always giving the more common answer for each label scores {100 * constant:.1f} %, and "
+            f"one correct answer is {worth}."
         )
     name, count = _largest_class(data["parts"]["validation"])
-    return f"{part}, {count}: always answering {name!r} {constant}, and one row is {worth}."
+    if protocol["metric"] != "accuracy" or constant is None:
+        return f"{part}, {count}."
+    return f"{part}, {count}: always answering {name!r} scores {100 * constant:.1f} %, and one row is {worth}."
+
+
+def constant_baseline(data: DataFacts, protocol: Protocol) -> float | None:
+    """Return the score of a constant answer by the metric of the study, None if that is not known."""
+    return data["majority_baseline"] if protocol["metric"] == data["baseline_metric"] else None
+
+
+def constant_answer(data: DataFacts, metric: str) -> str:
+    """Return in words what `constant_baseline` scores."""
+    if data["kind"] == "regression":
+        return "always predicting the mean"
+    if metric != "accuracy":
+        return "giving every row the shares of the classes"
+    if data["kind"] == "multilabel":
+        return "always giving the more common answer"
+    name, _ = _largest_class(data["parts"]["validation"])
+    return f"always answering {name!r}"
 
 
 def _validation_part(data: DataFacts, protocol: Protocol) -> str:
@@ -111,15 +131,18 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
         unit = f"one of its {rows} rows"
         if data["kind"] == "multilabel":
             unit = f"one correct answer on its {rows} rows"
+        more = "more rows"
+        if protocol["split_kind"] in ("random", "stratified") and not data["held_out"]:
+            more += ", or a cross-validation (folds=10), which judges every row,"
         if "accuracy" not in protocol["metric"]:
             yield (
                 f"The validation part is small, {counted(rows or 0, 'row')}: differences below "
-                f"{points(100 * step)} do not count."
+                f"{points(100 * step)} do not count; {more} would show smaller ones."
             )
             return
         yield (
             f"The validation part is small: {unit} is worth {points(100 * step)}, so smaller "
-            "differences do not count."
+            f"differences do not count; {more} would show them."
         )
 
 
@@ -134,15 +157,20 @@ def _copies(data: DataFacts) -> Iterator[str]:
 
 def beats_constant(data: DataFacts, protocol: Protocol, best: float) -> bool:
     """Return whether a mean score is better than a constant answer; true where that is not known."""
-    baseline = data["majority_baseline"]
-    return baseline is None or protocol["metric"] != data["baseline_metric"] or best > baseline
+    constant = constant_baseline(data, protocol)
+    sign = 1 if protocol["higher_is_better"] else -1
+    return constant is None or sign * best > sign * constant
 
 
 def no_better_than_constant(data: DataFacts, protocol: Protocol, best: float) -> str | None:
     """Return a warning if the best mean is no better than a constant answer."""
-    baseline = data["majority_baseline"]
-    if baseline is None or beats_constant(data, protocol, best):
+    constant = constant_baseline(data, protocol)
+    if constant is None or beats_constant(data, protocol, best):
         return None
     if data["kind"] == "regression":
-        return "No candidate beats always predicting the mean of the training rows (0)."
-    return f"No candidate beats always giving the most common answer ({100 * baseline:.1f} %)."
+        return f"No candidate beats always predicting the mean of the training rows ({rounded(constant, 3)})."
+    score = f"{100 * constant:.1f} %" if protocol["share"] else rounded(constant, 3)
+    what = "always giving the most common answer"
+    if protocol["metric"] != "accuracy":
+        what = constant_answer(data, protocol["metric"])
+    return f"No candidate beats {what} ({score})."

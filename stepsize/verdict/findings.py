@@ -93,7 +93,7 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
         *_tuning_notes(study["protocol"]),
         *_rates_as_good(answer),
         *look_notes(answer, decision),
-        *_seeds_notes(answer),
+        *_seeds_notes(answer, decision),
     ]
 
 
@@ -167,23 +167,24 @@ def _new_rows_notes(answer: Answer) -> Iterator[str]:
         )
 
 
-def _seeds_notes(answer: Answer) -> Iterator[str]:
+def _seeds_notes(answer: Answer, decision: Decision) -> Iterator[str]:
+    """Yield whether more seeds would tell the recommended candidate from the others that may be the best."""
     verdict, study = answer["verdict"], answer["study"]
     needed = verdict["seeds_needed"]
     if needed is None:
         return
     margin, seeds = scale_of(answer).step(study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
-    if verdict["seeds_enough"]:
-        yield (
-            f"{seeds} are enough to show a difference of {margin} between the recommended candidate and the "
-            "next best; no such difference was seen."
-        )
+    others = "between the recommended candidate and the others that may be the best"
+    if decision.is_settled:
+        yield f"More seeds are not needed: differences {others} are shown to be within {margin}."
+    elif verdict["seeds_enough"]:
+        yield f"{seeds} are enough to show a difference of {margin} {others}; no such difference was seen."
     else:
         many = "more than " if needed >= MOST_SEEDS else "about "
         yield (
-            f"To show a difference of {margin} between the recommended candidate and the next best takes "
-            f"{many}{counted(needed, 'seed')} at the spread seen here; this study has "
-            f"{len(study['seeds']):,}."
+            f"Not yet told: to show a difference of {margin} {others} takes {many}"
+            f"{counted(needed, 'seed')} at the spread seen here, and this study has {len(study['seeds']):,}; "
+            "the finished runs are used again."
         )
 
 

@@ -12,6 +12,7 @@ from stepsize.study.protocol import checked_jobs, is_constant
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer
+from stepsize.verdict.data_notes import constant_baseline
 from stepsize.verdict.formatting import scale_of
 
 LOSSLESS = 0.5  # of the margin: two runs of one seed that differ by less pair as well as equal ones
@@ -92,7 +93,7 @@ def learned_nothing(runs: Sequence[Run], answer: Answer, decision: Decision) -> 
     It is for scores that are not compared with those of a constant answer.
     """
     protocol, data = answer["study"]["protocol"], answer["data"]
-    known = data["majority_baseline"] is not None and protocol["metric"] == data["baseline_metric"]
+    known = constant_baseline(data, protocol) is not None
     curves = np.array([run.curves[2] for run in runs if run.score is not None], float)
     if known or not len(curves) or curves.shape[1] < 2:
         return

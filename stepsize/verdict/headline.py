@@ -1,12 +1,14 @@
-"""The plain sentence that a report opens with: what to use, before any number."""
+"""The plain sentence that a report opens with: what to use."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from stepsize.stats import Decision
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.attribution import attribution_of, credit
 from stepsize.verdict.data_notes import beats_constant
-from stepsize.verdict.formatting import candidate_named, full_spec
+from stepsize.verdict.formatting import candidate_named, difference, full_spec, scale_of
 
 
 def headline(answer: Answer, decision: Decision) -> str:
@@ -27,7 +29,10 @@ def headline(answer: Answer, decision: Decision) -> str:
     if len(candidates) == 1:
         return f"Use {use}; it was the only candidate."
     if decision.only_one:
-        return f"Use {use}: it is better than {'the' if len(candidates) == 2 else 'every'} other candidate."
+        others = [each["name"] for each in candidates if each["name"] in decision.names and each["name"] != name]
+        small = any(map(partial(_may_be_small, decision, name), others))
+        which = "the other candidate" if len(candidates) == 2 else "every other candidate"
+        return f"Use {use}: it is better than {which}{', perhaps by too little to matter' if small else ''}."
     rivals = [each for each in verdict["best_set"] if each != name]
     if not rivals and decision.reason == "only finisher":
         return f"Use {use}: the others that are not behind lost all their runs."
@@ -39,10 +44,27 @@ def headline(answer: Answer, decision: Decision) -> str:
         verb = "is" if len(rivals) == 1 else "are"
         also = f"{others} {f'{verb} as good' if equal else 'cannot be told apart from it'}"
         reason = credit(answer, decision, best) or _settings_alone(answer, decision, best)
-        return f"Use {use}: it is better than {answer['study']['protocol']['baseline']}{reason}; {also}."
+        baseline = answer["study"]["protocol"]["baseline"]
+        size = _size(answer, best) if _may_be_small(decision, name, baseline) else ""
+        return f"Use {use}: it is better than {baseline}{size}{reason}; {also}."
     several = _several(len(verdict["best_set"]), len(candidates), equal)
     choice = "keep it simple" if decision.reason == "simplest" else "use"
     return f"{several} {'will do' if equal else 'cannot be told apart'}; {choice}: {use}."
+
+
+def _may_be_small(decision: Decision, name: str, rival: str) -> bool:
+    """Return whether a candidate that is better may be so by less than the margin."""
+    interval = decision.between(name, rival).ci95
+    return interval is not None and interval[0] < decision.margin
+
+
+def _size(answer: Answer, best: CandidateAnswer) -> str:
+    """Return the difference from the baseline, which may or may not matter."""
+    versus = best["vs_baseline"]
+    if versus is None or versus["mean"] is None:
+        return ""
+    gap = difference(scale_of(answer), abs(versus["mean"]), versus["ci95"]).lstrip("+")
+    return f" by {gap}, which may or may not matter"
 
 
 def _settings_alone(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:

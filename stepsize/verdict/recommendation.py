@@ -68,6 +68,7 @@ def verdict_of(study: Study, decision: Decision) -> Verdict:
             stopped=None,
             headline="",
             sentence="",
+            for_scale=[],
         )
     note = seeds_note(decision)
     return Verdict(
@@ -80,6 +81,7 @@ def verdict_of(study: Study, decision: Decision) -> Verdict:
         stopped=_stopped(study, decision),
         headline="",
         sentence="",
+        for_scale=[],
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stepsize.number_format import counted, rounded
+from stepsize.number_format import rounded
 from stepsize.verdict.answer import Answer, Reference
 from stepsize.verdict.formatting import candidate_named, scale_of
 
@@ -22,14 +22,7 @@ def error(scores: np.ndarray, spreads: Sequence[float]) -> float | None:
 
 
 def notes(answer: Answer) -> Iterator[str]:
-    """Yield what simple models score on the same rows, and the error in the units of the target."""
-    scale = scale_of(answer)
-    for reference in answer["data"]["references"]:
-        score = f"{scale.number(float(np.mean(reference['scores'])))} {scale.unit}".strip()
-        yield (
-            f"For scale: a {reference['name']} by scikit-learn scores {score} on the same rows "
-            f"({counted(len(reference['scores']), 'seed')})."
-        )
+    """Yield the error in the units of the target."""
     name = answer["verdict"]["recommended"]
     size = None if name is None else candidate_named(answer["candidates"], name)["error"]
     if size is not None:

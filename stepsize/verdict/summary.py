@@ -28,6 +28,7 @@ from stepsize.verdict.answer import (
     StudyPart,
     Tuning,
 )
+from stepsize.verdict.for_scale import for_scale
 from stepsize.verdict.headline import headline
 from stepsize.verdict.look_notes import budget_warnings
 from stepsize.verdict.new_rows import new_rows
@@ -44,7 +45,7 @@ UNKNOWN_PROTOCOL = {
 }
 UNKNOWN_DATA = {
     "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
-    "references": [], "target_spreads": [],
+    "references": [], "target_spreads": [], "target": None,
 }  # fmt: skip
 
 
@@ -68,6 +69,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     }
     answer["verdict"]["headline"] = headline(answer, decision)
     answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)
+    answer["verdict"]["for_scale"] = for_scale(answer)
     answer["notes"] = [
         *findings.notes(answer, decision),
         *knob_notes.notes(answer),

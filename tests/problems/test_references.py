@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 import stepsize as ss
+from stepsize.problems.metrics import make_metric, metric_of
+from stepsize.problems.reference_scores import CLASSES, QUANTITIES, score_by
 from stepsize.problems.references import WORK, references, target_spreads
+from stepsize.problems.target_encoding import takes_class_numbers
 from stepsize.verdict import references as words
+from stepsize.verdict.data_notes import beats_constant, validation_note
+from stepsize.verdict.for_scale import for_scale
+from stepsize.verdict.formatting import candidate_named
 from tests.support.answers import recorded_answer
 
 RNG = np.random.default_rng(0)
@@ -47,7 +53,7 @@ def test_a_regression_in_each_metric(metric, best):
 def test_there_is_none_where_it_would_not_be_the_same_question():
     labels = RNG.integers(0, 2, (120, 3))
     assert references(problem(labels), range(2)) == []
-    assert references(problem(X[:, 0] > 0, metric="auc"), range(2)) == []
+    assert references(problem(X[:, 0] > 0, metric="poisson"), range(2)) == []
     images = ss.Problem("mlp(4)", (RNG.normal(size=(120, 6, 6)), np.arange(120) % 2), name="images")
     assert references(images, range(2)) == []
 
@@ -59,9 +65,61 @@ def test_it_takes_no_longer_than_a_second_or_so():
     assert references(huge, range(30)) == []
 
 
-@pytest.mark.parametrize(("theirs", "warned"), [(0.99, 1), (0.91, 0)])
-def test_a_warning_where_it_wins_by_more_than_the_margin(theirs, warned):
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_every_score_is_that_of_keras(kind):
+    rows, width = 150, 3 if kind == "multiclass" else 1
+    numbers = RNG.integers(0, 3, rows) if width > 1 else RNG.random(rows) < 0.14
+    y = np.eye(3)[numbers] if width > 1 else numbers[:, None].astype(float)
+    p = np.clip(0.2 * y + RNG.random((rows, width)) * 0.7, 0.01, 0.99)
+    p = p / p.sum(axis=1, keepdims=True) if width > 1 else p
+    if kind == "regression":
+        y, p = 40 + 5 * y, 40 + 5 * p
+    for name in QUANTITIES if kind == "regression" else CLASSES:
+        if (score := score_by(name, kind)) is not None:
+            metric = make_metric(metric_of(name, None, kind), kind, width)
+            target = numbers if width > 1 and takes_class_numbers(metric) else y
+            metric.update_state(target.astype("float32"), p.astype("float32"))
+            assert score(y, p) == pytest.approx(float(metric.result()), rel=1e-3, abs=1e-5), name
+
+
+def test_another_metric_has_its_own_constant_answer_and_keeps_the_shares():
+    y = (X[:, 0] + RNG.normal(size=120) > 1.5).astype(int)
+    facts = problem(y, metric="auc").facts()
+    data = facts["data"]
+    assert (data["majority_baseline"], data["baseline_metric"]) == (pytest.approx(0.5), "auc")
+    assert "of class '0'." in validation_note(data, facts["protocol"])
+    (reference,) = references(problem(y, metric="auc"), range(3))
+    assert min(reference["scores"]) > 0.5
+    mae = problem(50 * X[:, 0], metric="mae").facts()
+    assert mae["data"]["majority_baseline"] > 10
+    assert not beats_constant(mae["data"], mae["protocol"], 1e3)
+    assert beats_constant(mae["data"], mae["protocol"], 1.0)
+
+
+@pytest.mark.parametrize(("lead", "warned", "word"), [(-0.08, 1, "at least as good"), (0.0, 0, "as good")])
+def test_a_simple_model_stands_beside_the_recommended_candidate(lead, warned, word):
     answer = recorded_answer()
-    answer["data"]["references"] = [{"name": "logistic regression", "scores": [theirs] * 12}]
+    best = candidate_named(answer["candidates"], answer["verdict"]["recommended"])
+    theirs = [score - lead for score in best["scores"]]
+    answer["data"]["references"] = [{"name": "logistic regression", "scores": theirs}]
     assert len(list(words.warnings(answer))) == warned
-    assert f"scores {100 * theirs:.1f} % on the same rows (12 seeds)" in " ".join(words.notes(answer))
+    text = " ".join(for_scale(answer))
+    assert f"A logistic regression is {word} ({100 * np.mean(theirs):.1f} % on the same 12 seeds" in text
+    assert text.endswith("you may not need this network.")
+    answer["data"]["references"][0]["scores"] = theirs[:2]
+    assert for_scale(answer)[-1].endswith("% on the same 2 seeds.")
+
+
+def test_a_small_gain_over_the_commonest_class_is_said():
+    answer = recorded_answer()
+    shares = answer["data"]["parts"]["validation"]["shares"]
+    answer["data"].update(majority_baseline=0.9, target="churn", references=[])
+    score, gain = for_scale({**answer, "data": {**answer["data"], "majority_baseline": 0.9}})
+    assert score.startswith("Predicting churn: ")
+    assert "of the answers are right, and 90.0 % for always answering 'g'." in score
+    assert "and on new rows perhaps none" in gain
+    assert "rare" not in gain
+    shares.update(b=0.1, g=0.9)
+    assert for_scale(answer)[1].endswith("; for rare classes, try metric='auc'.")
+    answer["data"]["majority_baseline"] = 0.5
+    assert len(for_scale(answer)) == 1

@@ -22,7 +22,10 @@ METRICS = {"regression": "r2"}
 def judge(data, parts, folds=None, metric=None):
     """Return the note and the warnings on data with parts."""
     facts = describe(data, parts, None if folds is None else Split("kfold", folds=folds))
-    protocol = {"metric": metric or METRICS.get(data.kind, "accuracy"), "folds": folds, "share": True}
+    protocol = {
+        "metric": metric or METRICS.get(data.kind, "accuracy"), "folds": folds, "share": True,
+        "split_kind": "kfold" if folds else "stratified",
+    }  # fmt: skip
     return data_notes.validation_note(facts, protocol), list(data_notes.warnings(facts, protocol))
 
 
@@ -50,8 +53,8 @@ def test_shares_that_differ_and_classes_that_are_absent():
 def test_small_parts():
     _, warnings = judge(load((X[:40], np.arange(40) % 2)), halves(40))
     assert warnings == [
-        "The validation part is small: one of its 20 rows is worth 5 points, so smaller "
-        "differences do not count."
+        "The validation part is small: one of its 20 rows is worth 5 points, so smaller differences do not "
+        "count; more rows, or a cross-validation (folds=10), which judges every row, would show them."
     ]
     labels = np.random.default_rng(0).integers(0, 2, (40, 2))
     _, warnings = judge(load((X[:40], labels)), halves(40))

@@ -61,6 +61,14 @@ def test_what_these_seeds_cannot_tell_apart_is_not_said_to_do():
     assert head([0.9] * 3, spread=0.05) == "These 3 cannot be told apart; keep it simple: constant(0)."
 
 
+def test_what_may_be_better_by_too_little_says_so():
+    small = "Use constant(1): it is better than the other candidate, perhaps by too little to matter."
+    assert head([0.9, 0.905]) == small
+    text = head([0.9, 0.905, 0.905])
+    assert text.startswith("Use constant(1): it is better than a by 0.0")
+    assert text.endswith(" points, which may or may not matter; another one is as good.")
+
+
 def test_the_best_one_is_better():
     assert head([0.8, 0.9]) == "Use constant(1): it is better than the other candidate."
     assert head([0.8, 0.7, 0.9]) == "Use constant(2): it is better than every other candidate."

@@ -201,7 +201,8 @@ class Page {
     }, 600);
   }
 
-  // Ask what constant rates do with these settings; a page that nobody has touched then begins at the best one.
+  // Ask what constant rates do with these settings; a page that nobody has touched then begins at the best one,
+  // and the schedule keeps its peak in units of it: a cosine at the best constant rate would be at half of it.
   async askMap() {
     const {settings, baseline} = this.state;
     this.map = null;
@@ -211,15 +212,16 @@ class Page {
       this.nodes.mapSentence.textContent = reply.text;
       return;
     }
-    const spec = text => text.replace(String(this.opened.rate), String(Number(reply.best.toPrecision(2))));
-    const better = {...baseline, spec: reply.best ? spec(baseline.spec) : baseline.spec};
+    const {rate, peak} = this.opened;
+    const spec = (text, now) => text.replace(String(now), String(Number((reply.best * now / rate).toPrecision(2))));
+    const better = {...baseline, spec: reply.best ? spec(baseline.spec, rate) : baseline.spec};
     const shape = await this.request({kind: "shape", ...better});
     this.map = reply;
     this.mapSettings = JSON.stringify(this.withoutBatch(settings));
     if (this.opened.is_open && !this.isTouched && reply.best) {
       this.state.baseline = better;
       this.baselineShape = shape;
-      this.edit({spec: spec(this.state.spec)}, false, false);
+      this.edit({spec: spec(this.state.spec, peak)}, false, false);
     } else if (this.shape) this.showShape();
   }
 

@@ -66,6 +66,7 @@ def render(
         *_table(shown, width, spell, paint, ascii),
         "",
         *(paint(line, _BOLD) for line in wrap(spell(shown.headline), width)),
+        *(line for text in shown.for_scale for line in wrap(spell(text), width)),
         *wrap(spell(shown.sentence), width),
     ]
     if shown.notes:

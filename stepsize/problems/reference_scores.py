@@ -1,0 +1,112 @@
+"""Keras' metrics in NumPy, for models that Keras does not train: logistic regression, or a constant answer.
+
+Targets and predictions are arrays [rows, outputs]: of two classes one column, the probability of the second;
+of more classes one column each, with one-hot targets; quantities as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+EPSILON = 1e-7  # Keras' own
+THRESHOLDS = 200  # at which Keras takes the area under the curve
+
+Score = Callable[[np.ndarray, np.ndarray], float]
+
+
+def _accuracy(y: np.ndarray, p: np.ndarray) -> float:
+    if y.shape[1] == 1:
+        return float(((p > 0.5) == y).mean())
+    return float((p.argmax(axis=1) == y.argmax(axis=1)).mean())
+
+
+def _binary_accuracy(y: np.ndarray, p: np.ndarray) -> float:
+    return float(((p > 0.5) == y).mean())
+
+
+def _auc(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the area under the ROC curve by the trapezoids between Keras' thresholds."""
+    inner = np.arange(1, THRESHOLDS - 1) / (THRESHOLDS - 1)
+    thresholds = np.array([-EPSILON, *inner, 1 + EPSILON])
+    is_true = y.ravel() > 0.5
+    above = p.ravel()[:, None] > thresholds
+    rates = [above[rows].sum(axis=0) / max(1, rows.sum()) for rows in (is_true, ~is_true)]
+    heights = (rates[0][1:] + rates[0][:-1]) / 2
+    return float((heights * -np.diff(rates[1])).sum())
+
+
+def _precision(y: np.ndarray, p: np.ndarray) -> float:
+    return float(y[p > 0.5].sum() / max(1, (p > 0.5).sum()))
+
+
+def _recall(y: np.ndarray, p: np.ndarray) -> float:
+    return float(y[p > 0.5].sum() / max(1.0, y.sum()))
+
+
+def _f1(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the mean over the outputs; of several classes, the largest output of a row is its answer."""
+    answers = p > 0.5 if y.shape[1] == 1 else (p == p.max(axis=1, keepdims=True)) & (p > EPSILON)
+    hits, total = (answers * y).sum(axis=0), answers.sum(axis=0) + y.sum(axis=0)
+    return float((2 * hits / (total + EPSILON)).mean())
+
+
+def _binary_crossentropy(y: np.ndarray, p: np.ndarray) -> float:
+    p = p.clip(EPSILON, 1 - EPSILON)
+    return float(-(y * np.log(p) + (1 - y) * np.log(1 - p)).mean())
+
+
+def _crossentropy(y: np.ndarray, p: np.ndarray) -> float:
+    p = (p / p.sum(axis=1, keepdims=True)).clip(EPSILON, 1 - EPSILON)
+    return float(-(y * np.log(p)).sum(axis=1).mean())
+
+
+def _absolute(y: np.ndarray, p: np.ndarray) -> float:
+    return float(np.abs(y - p).mean())
+
+
+def _squared(y: np.ndarray, p: np.ndarray) -> float:
+    return float(((y - p) ** 2).mean())
+
+
+def _percentage(y: np.ndarray, p: np.ndarray) -> float:
+    return float(100 * (np.abs(y - p) / np.maximum(np.abs(y), EPSILON)).mean())
+
+
+def _r2(y: np.ndarray, p: np.ndarray) -> float:
+    spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+    return float(np.mean(1 - ((y - p) ** 2).sum(axis=0) / spread))
+
+
+def _logcosh(y: np.ndarray, p: np.ndarray) -> float:
+    return float(np.mean(np.logaddexp(p - y, y - p) - np.log(2)))
+
+
+CLASSES: dict[str, Score] = {
+    "accuracy": _accuracy, "auc": _auc, "binary_accuracy": _binary_accuracy,
+    "binary_crossentropy": _binary_crossentropy, "categorical_accuracy": _accuracy,
+    "categorical_crossentropy": _crossentropy, "f1_score": _f1, "fbeta_score": _f1,
+    "mae": _absolute, "mean_absolute_error": _absolute, "mean_squared_error": _squared, "mse": _squared,
+    "precision": _precision, "recall": _recall,
+    "root_mean_squared_error": lambda y, p: _squared(y, p) ** 0.5,
+    "sparse_categorical_accuracy": _accuracy, "sparse_categorical_crossentropy": _crossentropy,
+}  # fmt: skip
+QUANTITIES: dict[str, Score] = {
+    "logcosh": _logcosh, "mae": _absolute, "mape": _percentage, "mean_absolute_error": _absolute,
+    "mean_absolute_percentage_error": _percentage, "mean_squared_error": _squared, "mse": _squared, "r2": _r2,
+    "root_mean_squared_error": lambda y, p: _squared(y, p) ** 0.5,
+}  # fmt: skip
+OF_TWO_COLUMNS = ("categorical_accuracy", "categorical_crossentropy", "sparse_categorical_accuracy",
+                  "sparse_categorical_crossentropy")  # fmt: skip # say nothing of one column
+
+
+def score_by(metric: str, kind: str) -> Score | None:
+    """Return the function [rows, outputs] of a metric by its name; None if it is not here.
+
+    >>> score_by("auc", "binary")(np.array([[0.0], [1.0], [1.0]]), np.array([[0.2], [0.9], [0.1]]))
+    0.5
+    """
+    if kind == "binary" and metric in OF_TWO_COLUMNS:
+        return None
+    return (QUANTITIES if kind == "regression" else CLASSES).get(metric)

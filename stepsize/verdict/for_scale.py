@@ -1,0 +1,122 @@
+"""The score in plain words, beside a constant answer and a simple model: is it any good, and is it needed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from stepsize.number_format import Scale, counted, rounded
+from stepsize.stats import by_repeat, summarise
+from stepsize.stats.looks import LEAST_SEEDS
+from stepsize.verdict.answer import Answer, CandidateAnswer, Reference
+from stepsize.verdict.data_notes import beats_constant, constant_answer, constant_baseline
+from stepsize.verdict.formatting import candidate_named, difference, scale_of
+
+LITTLE = 0.25  # a smaller share of the errors of a constant answer is worth a remark
+RARE = 0.75  # a class with a larger share makes the others rare
+LINEAR_MODELS = ("linear", "logistic")
+
+
+class Lead(NamedTuple):
+    """How far a candidate is ahead of a simple model, over paired replicates; positive is better."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def for_scale(answer: Answer) -> list[str]:
+    """Return the score of the recommended candidate in plain words, set beside what needs no network."""
+    name = answer["verdict"]["recommended"]
+    if name is None or answer["data"]["kind"] is None:
+        return []
+    best, scale = candidate_named(answer["candidates"], name), scale_of(answer)
+    if best["mean"] is None:
+        return []
+    return [
+        _score(answer, best, scale),
+        *_small_gain(answer, best),
+        *(_reference(answer, best, each, scale) for each in answer["data"]["references"]),
+    ]
+
+
+def _score(answer: Answer, best: CandidateAnswer, scale: Scale) -> str:
+    """Return the score, and that of a constant answer."""
+    data, metric = answer["data"], answer["study"]["protocol"]["metric"]
+    target = data["target"]
+    subject = f"Predicting {target}: " if target else ""
+    constant = constant_baseline(data, answer["study"]["protocol"])
+    otherwise = constant_answer(data, metric)
+    if best["error"] is not None and data["target_spreads"]:
+        spread = rounded(float(np.mean(data["target_spreads"])), 3)
+        text = f"{subject}the root mean squared error is {rounded(best['error'], 3)}, "
+        return f"{text}and {spread} for {otherwise}."
+    score = f"{scale.number(best['mean'])} {scale.unit}".strip()
+    said = f"{score} of the answers are right" if metric == "accuracy" else f"{scale.name} {score}"
+    if constant is None:
+        return _sentence(f"{subject}{said}.")
+    return _sentence(f"{subject}{said}, and {scale.number(constant)} {scale.unit}".strip() + f" for {otherwise}.")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _small_gain(answer: Answer, best: CandidateAnswer) -> Iterator[str]:
+    """Yield that little is gained over a constant answer, if that is so, and what else to measure."""
+    data, protocol = answer["data"], answer["study"]["protocol"]
+    constant, mean = constant_baseline(data, protocol), best["mean"]
+    if constant is None or mean is None or not beats_constant(data, protocol, mean):
+        return
+    errors = 1 - constant if protocol["share"] else constant
+    avoided = abs(mean - constant) / errors if errors > 0 else 1.0
+    interval = best["ci95_new_rows"]
+    unsure = interval is not None and interval[0] <= constant <= interval[1]
+    if avoided >= LITTLE and not unsure:
+        return
+    text = f"That avoids {'only ' if avoided < LITTLE else ''}{100 * avoided:.0f} % of the errors"
+    text += " of such an answer" + (", and on new rows perhaps none" if unsure else "")
+    shares = data["parts"]["validation"].get("shares", {})
+    is_rare = data["kind"] in ("binary", "multiclass") and max(shares.values(), default=0.0) >= RARE
+    if is_rare and "accuracy" in protocol["metric"]:
+        text += "; for rare classes, try metric='auc'"
+    yield f"{text}."
+
+
+def _reference(answer: Answer, best: CandidateAnswer, reference: Reference, scale: Scale) -> str:
+    """Return what a simple model scores on the same seeds, and whether that is as good."""
+    margin, model = answer["study"]["protocol"]["margin"], answer["study"]["protocol"]["model"]
+    score = f"{scale.number(float(np.mean(reference['scores'])))} {scale.unit}".strip()
+    seeds = f"on the same {counted(len(reference['scores']), 'seed')}"
+    lead = lead_of(answer, best, reference)
+    if lead is None:
+        return f"A {reference['name']} scores {score} {seeds}."
+    sign = 1 if scale.higher_is_better else -1
+    gap = difference(scale, sign * lead.mean, sorted((sign * lead.low, sign * lead.high)))
+    told = f"{score} {seeds}; the difference is {gap}"
+    if lead.high > margin:
+        return f"A {reference['name']} scores {told}."
+    word = "as good" if lead.low >= -margin else "at least as good"
+    needed = "" if model.startswith(LINEAR_MODELS) else "; you may not need this network"
+    return f"A {reference['name']} is {word} ({told}){needed}."
+
+
+def lead_of(answer: Answer, candidate: CandidateAnswer, reference: Reference) -> Lead | None:
+    """Return how far a candidate is ahead of a simple model on the same seeds; None if that is not known.
+
+    The interval is over replicates, as everywhere: seeds, or the whole repeats of a cross-validation.
+    """
+    folds = answer["study"]["protocol"]["folds"]
+    sign = 1 if answer["study"]["protocol"]["higher_is_better"] else -1
+    count = min(len(reference["scores"]), len(candidate["scores"]))
+    count -= count % (folds or 1)
+    pairs = zip(candidate["scores"][:count], reference["scores"][:count], strict=True)
+    gaps = [np.nan if ours is None else sign * (ours - theirs) for ours, theirs in pairs]
+    if np.isnan(gaps).any() or count < LEAST_SEEDS * (folds or 1):
+        return None
+    summary = summarise(by_repeat(gaps, answer["study"]["seeds"][:count], folds))
+    if summary.mean is None or summary.ci95 is None:
+        return None
+    return Lead(summary.mean, *summary.ci95)
