@@ -15,7 +15,7 @@ BASELINE = {"spec": "constant(0.05)", "settings": {}}
 def test_the_page_begins_with_a_schedule_and_a_baseline(ask):
     opened = ask(kind="open")
     assert opened["title"] == "ionosphere"
-    assert (opened["chosen"]["spec"], opened["baseline"]["spec"]) == ("cosine(0.1)", "constant(0.1)")
+    assert (opened["chosen"]["spec"], opened["baseline"]["spec"]) == ("cosine(0.2)", "constant(0.1)")
     assert opened["presets"][0]["title"] == "Schedules"
     momentum, size = opened["settings"]
     assert (momentum["name"], momentum["usual"]) == ("momentum", 0.8)
@@ -44,7 +44,7 @@ def test_a_free_rate_is_that_of_the_page(ask):
 def test_a_score_has_word_text_and_series(ask):
     score = ask(kind="score", chosen={"spec": "constant(0.0001)", "settings": {}}, baseline=BASELINE)
     assert score["word"] == "worse"
-    assert "shown to be worse" in score["headline"]
+    assert "shown to be worse than the baseline, constant(" in score["headline"]
     assert score["difference"].startswith("−")
     assert len(score["pairs"]) == 30
     assert score["ci95"][0] <= score["mean"] <= score["ci95"][1] < 0

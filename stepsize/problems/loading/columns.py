@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stepsize.errors import ProblemError
+from stepsize.problems.loading.dates import are_dates
 from stepsize.problems.loading.number_formats import SHOWN, read_numbers
 from stepsize.problems.loading.number_texts import DATE, listed, quantity_texts, words_among_numbers
 from stepsize.problems.precision import check_whole
@@ -122,7 +123,7 @@ def _check_texts(name: str, distinct: np.ndarray, codes: np.ndarray, place: Plac
             f"correct or empty these cells, or leave the column out (drop={name!r})"
         )
     if all(DATE.fullmatch(text) for text in texts):
-        _raise_for_date(name, texts[0], place)
+        _raise_for_date(name, texts[0], place, are_dates(texts))
     if all(map(PAIR.fullmatch, texts)):
         raise ProblemError(
             f"{place.what}, column {name!r} holds pairs of index and value ({texts[0][:SHOWN]!r}); write a "
@@ -146,8 +147,9 @@ def _check_finite(name: str, values: np.ndarray, column: Any, place: Place) -> n
     return values
 
 
-def _raise_for_date(name: str, example: Any, place: Place) -> None:
+def _raise_for_date(name: str, example: Any, place: Place, are_times: bool = True) -> None:
+    split = f"split by it (order={name!r}) " if are_times else ""
     raise ProblemError(
         f"{place.what}, column {name!r} holds dates ({str(example)[:SHOWN]!r}); convert it to numbers "
-        f"(such as days since the first one), split by it (order={name!r}) or leave it out (drop={name!r})"
+        f"(such as days since the first one), {split}or leave it out (drop={name!r})"
     )

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, first_line, unknown
+from stepsize.errors import ProblemError, unknown
 from stepsize.problems.data import PARTS
 from stepsize.problems.loading.column_names import Reference, is_reference
 from stepsize.problems.loading.columns import Place
+from stepsize.problems.loading.dates import read_dates
 from stepsize.problems.loading.number_formats import SHOWN
 from stepsize.problems.loading.number_texts import alike_texts, listed
 
@@ -98,13 +99,10 @@ def _times(column: Any, place: Place) -> np.ndarray:
 
     if column.dtype.kind in "iuf":
         return column.to_numpy(np.float64)
-    try:
-        return pandas.to_datetime(column, utc=True, format="ISO8601").astype("int64").to_numpy(np.float64)
-    except (ValueError, TypeError) as error:
-        raise ProblemError(
-            f"{place.what}: the order column must hold numbers or dates such as 2024-01-31: "
-            f"{first_line(error)[:100]}"
-        ) from None
+    if column.dtype.kind == "M":
+        return pandas.to_datetime(column, utc=True).astype("int64").to_numpy(np.float64)
+    texts = [str(each).strip() for each in column]
+    return read_dates(texts, f"{place.what}, the order column")
 
 
 def part_names(values: Sequence[str]) -> np.ndarray:
