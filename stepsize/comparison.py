@@ -124,8 +124,9 @@ def compare(
                 count = trainable.updates_per_epoch
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
         other = None if executor == "local" else executor
-        text = command or call_text(problem, options, store=store, executor=other, address=address)
-        study = plan_study(description, trainable, text)
+        call = call_text(problem, options, store=store, executor=other, address=address)
+        study = plan_study(description, trainable, command or call)
+        study = replace(study, facts={**study.facts, "call": call})
         if not quiet:
             for note in trainable.notes:
                 on_message(f"Data: {note}.")

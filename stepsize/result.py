@@ -151,7 +151,7 @@ class Result:
         return self.recipe
 
     def __repr__(self) -> str:
-        return terminal.render(self.answer, self.details)
+        return terminal.render(self.answer, self.details, in_python=True)
 
     def _repr_html_(self) -> str | None:
         try:

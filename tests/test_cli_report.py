@@ -25,10 +25,13 @@ def test_every_study_of_a_store_can_be_shown_again(command):
     assert (latest["candidates"], len(latest["seeds"])) == (["constant(0.1)"], 6)
     assert first["candidates"] == ["constant(0.1)", "cosine(0.2)"]
     assert f"iris.toml held study {first['id']} and now holds this one" in done.stderr
-    assert f"Report: stepsize-results/iris.html, which replaces that of study {first['id']}\n" in done.stderr
-    assert f"stepsize report {store} --study {first['id']}" in done.stderr
+    assert f"Report: stepsize-results/iris-{latest['id']}.html\n" in done.stderr
     assert "instead of" not in command(*other).stderr
-    elsewhere = command(*IRIS, "-q", "--store", "other.sqlite").stderr
+    page = ("--report", "stepsize-results/iris.html")
+    replaced = command(*other, *page).stderr
+    assert f"Report: {page[1]}, which replaces that of study {first['id']}\n" in replaced
+    assert f"stepsize report {store} --study {first['id']}" in replaced
+    elsewhere = command(*IRIS, "-q", "--store", "other.sqlite", *page).stderr
     assert f"which replaces that of study {latest['id']}\nThe replaced study is in another store" in elsewhere
 
     listed = command("report", store, "--list").stdout

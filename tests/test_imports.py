@@ -37,7 +37,13 @@ ALLOWED = {
     | {"range_test", "scaling", "export"},
     "trackers": {"errors", "number_format", "study", "verdict"},
     "trained_model": {
-        "errors", "checks", "number_format", "output_files", "engine", "problems", "study",
+        "errors",
+        "checks",
+        "number_format",
+        "output_files",
+        "engine",
+        "problems",
+        "study",
     },
     "result": {"errors", "number_format", "output_files", "schedules", "study", "verdict", "report"}
     | {"trained_model"},

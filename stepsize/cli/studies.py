@@ -128,10 +128,13 @@ def compare(
             page = page_of(study.name)
             if store is not None and page.absolute() == store.absolute():
                 raise OutputError(f"report={str(page)!r} is also the store; choose another file")
+            is_new = not RESULTS.exists()
             check_output("report", page, REPORT)
             if dry_run:
                 comparison.check_study(problem, study, trainer, store)
                 _show_cost(problem, study, as_json)
+                if is_new and RESULTS.is_dir():
+                    RESULTS.rmdir()
                 raise typer.Exit
 
         result = comparison.compare(
@@ -146,7 +149,7 @@ def compare(
             command=command_text(), on_start=prepare_report,
             on_message=lambda message: say(in_options(message, typed_options(compare, sys.argv))),
         )  # fmt: skip
-        show(result, page_of(result.answer["study"]["name"]), as_json)
+        show(result, report or _own_page(page_of(result.answer["study"]["name"]), result), as_json)
         if result.store is not None:
             say(f"Runs: {result.store}")
     if result.verdict["status"] == "all_diverged":
@@ -182,6 +185,12 @@ def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
         typer.echo(json.dumps({"runs": cost.runs, **asdict(cost)}, indent=1))
     else:
         typer.echo(f"{study.name}: {describe_cost(cost)}.")
+
+
+def _own_page(page: Path, result: Result) -> Path:
+    """Return where a report goes that was given no name: beside that of another study, never in its place."""
+    is_free = study_of(page, REPORT) in (None, "", result.study)
+    return page if is_free else page.with_name(f"{page.stem}-{result.study}{page.suffix}")
 
 
 def show(result: Result, page: Path, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from stepsize.report.view_model import View
 
 
@@ -9,6 +11,9 @@ def explanations(view: View) -> list[tuple[str, str]]:
     """Return every term that the tables and pictures of a report use, with its meaning."""
     unit = "points" if view.scale.percent else f"the units of {view.scale.name}"
     rows = [
+        ("schedule", "how the learning rate changes over a run; constant(lr) keeps it as it is"),
+        ("update", "one step of the optimizer, on one batch of rows; an epoch is one pass over all of them"),
+        *_model(view.subtitle),
         (
             "seed",
             "one draw of weights, split and order of the batches; all candidates train on the same seeds",
@@ -45,3 +50,15 @@ def explanations(view: View) -> list[tuple[str, str]]:
             ("error", "the root mean squared error in the units of the target; R2 compares it with the mean")
         )
     return rows
+
+
+def _model(subtitle: str) -> list[tuple[str, str]]:
+    """Return what a model that is given as text is, if it is a network of dense layers."""
+    found = re.match(r"mlp\(([\d, ]+)", subtitle)
+    if found is None:
+        return []
+    layers = [each.strip() for each in found[1].strip(", ").split(",")]
+    what = "one hidden layer" if len(layers) == 1 else f"{len(layers)} hidden layers"
+    return [
+        (subtitle.partition(" · ")[0], f"the model: a network with {what} of {' and '.join(layers)} units")
+    ]

@@ -18,6 +18,7 @@ from stepsize.report.pictures import charts, score_rows
 from stepsize.report.pictures.chart_data import thin
 from stepsize.report.pictures.difference_picture import difference_picture
 from stepsize.report.pictures.differences import differences
+from stepsize.report.prediction import prediction_code
 from stepsize.report.recipe import FRAMEWORKS, Recipe, readable_recipe
 from stepsize.report.view_model import View, view
 from stepsize.verdict.answer import Answer, DataFacts, Details
@@ -37,7 +38,7 @@ def render(answer: Answer, details: Details) -> str:
     drawn = _charts(shown)
     scores = score_rows.scores(shown)
     picture = differences(shown)
-    steps = readable_recipe(answer)
+    steps, predicts = readable_recipe(answer), prediction_code(answer)
     return template("page.html.jinja").render(
         view=shown,
         say=Words(shown),
@@ -52,6 +53,7 @@ def render(answer: Answer, details: Details) -> str:
         codes={} if steps is None else {to: preformatted(code) for to, code in steps.codes().items()},
         frameworks=FRAMEWORKS,
         command="" if steps is None else steps.export_command,
+        prediction="" if predicts is None else preformatted(predicts),
         explanations=explanations(shown),
         sections=_sections(shown, drawn, steps, picture, scores),
         hidden=f" Shown for the best {PANELS}, the baseline and the recommended candidate."

@@ -118,12 +118,12 @@ def readable_recipe(answer: Answer) -> Recipe | None:
         return None
 
 
-def next_words(answer: Answer) -> list[str]:
+def next_words(answer: Answer, in_python: bool) -> list[str]:
     """Return the words of the next command, or of the next call; none if there is nothing to use."""
     found = readable_recipe(answer)
     if found is None:
         return []
-    if answer["study"]["command"].startswith("stepsize "):
+    if not in_python:
         return found.export_words
     return ["result.plan" if found.is_function else f'result.code("{found.library}")']
 

@@ -20,7 +20,9 @@ def reference_lines(answer: Answer, scale: Scale) -> list[tuple[str, str, float]
     named = []
     constant = finite(constant_baseline(data, protocol))
     if constant is not None:
-        named.append((_CONSTANTS.get((data["kind"], protocol["metric"]), "same answer for every row"), constant))
+        named.append(
+            (_CONSTANTS.get((data["kind"], protocol["metric"]), "same answer for every row"), constant)
+        )
     for each in data["references"]:
         n = len(each["scores"])
         named.append((each["name"] + (f" ({counted(n, 'seed')})" if n < seeds else ""), mean(each["scores"])))

@@ -23,7 +23,6 @@ from stepsize.number_format import (
     rounded,
     share,
 )
-from stepsize.report.recipe import next_words
 from stepsize.report.reference_lines import reference_lines
 from stepsize.report.selection import left_out, shown_candidates
 from stepsize.verdict.answer import (
@@ -105,7 +104,6 @@ class View:
     protocol: list[tuple[str, str]]
     seeds: str
     command: str
-    next_words: list[str]
     fingerprint: str
     versions: Mapping[str, str]
 
@@ -139,7 +137,6 @@ def view(answer: Answer, details: Details) -> View:
         protocol=_protocol_lines(protocol, scale),
         seeds=ranges(study["seeds"]),
         command=study["command"],
-        next_words=next_words(answer),
         fingerprint=study["fingerprint"],
         versions=study["versions"],
     )

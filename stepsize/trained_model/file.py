@@ -62,7 +62,9 @@ def read_facts(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ProblemError(f"path={str(path)!r} does not exist") from None
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ProblemError(f"path={str(path)!r} cannot be read as a trained model: {first_line(error)}") from None
+        raise ProblemError(
+            f"path={str(path)!r} cannot be read as a trained model: {first_line(error)}"
+        ) from None
     if not facts:
         raise ProblemError(
             f"path={str(path)!r} was not saved by TrainedModel.save; load it with keras.saving.load_model or "

@@ -98,7 +98,9 @@ class RowForm:
         except (TypeError, ValueError):
             raise ProblemError(f"x holds {array.dtype} values, and the model takes numbers") from None
         if form.whole:
-            self._check(values == np.floor(values), "is not a whole number, and the model takes whole numbers")
+            self._check(
+                values == np.floor(values), "is not a whole number, and the model takes whole numbers"
+            )
             return values.astype(np.int32)
         if array.dtype == np.uint8 and array.ndim > 2 and form.divided:
             values = values / 255

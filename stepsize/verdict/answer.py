@@ -88,6 +88,7 @@ class StudyPart(TypedDict):
     protocol: Annotated[Protocol, "what all runs share, and how they are judged"]
     versions: Annotated[dict[str, str], "version of each package, and of Python"]
     command: Annotated[str, "the command or call that runs the study again"]
+    call: Annotated[str, "the call that runs it again in Python; empty if it is not known"]
 
 
 class PartFacts(TypedDict):
@@ -232,9 +233,7 @@ class Verdict(TypedDict):
     ]
     headline: Annotated[str, "what to use, in a plain sentence"]
     sentence: Annotated[str, "the conclusion in one sentence, with its numbers"]
-    for_scale: Annotated[
-        list[str], "sentences that set the score beside a constant answer and simple models"
-    ]
+    for_scale: Annotated[list[str], "sentences that set the score beside a constant answer and simple models"]
 
 
 class Cost(TypedDict):

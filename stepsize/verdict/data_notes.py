@@ -52,7 +52,9 @@ def validation_note(data: DataFacts, protocol: Protocol) -> str:
     name, count = _largest_class(data["parts"]["validation"])
     if protocol["metric"] != "accuracy" or constant is None:
         return f"{part}, {count}."
-    return f"{part}, {count}: always answering {name!r} scores {100 * constant:.1f} %, and one row is {worth}."
+    return (
+        f"{part}, {count}: always answering {name!r} scores {100 * constant:.1f} %, and one row is {worth}."
+    )
 
 
 def constant_baseline(data: DataFacts, protocol: Protocol) -> float | None:

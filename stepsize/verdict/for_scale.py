@@ -51,13 +51,15 @@ def _score(answer: Answer, best: CandidateAnswer, scale: Scale) -> str:
     otherwise = constant_answer(data, metric)
     if best["error"] is not None and data["target_spreads"]:
         spread = rounded(float(np.mean(data["target_spreads"])), 3)
-        text = f"{subject}the root mean squared error is {rounded(best['error'], 3)}, "
-        return f"{text}and {spread} for {otherwise}."
+        score = f"{scale.name} {scale.number(best['mean'])}"
+        text = f"{subject}the root mean squared error is {rounded(best['error'], 3)} ({score})"
+        return _sentence(f"{text}; {otherwise} has {spread}.")
     score = f"{scale.number(best['mean'])} {scale.unit}".strip()
     said = f"{score} of the answers are right" if metric == "accuracy" else f"{scale.name} {score}"
     if constant is None:
         return _sentence(f"{subject}{said}.")
-    return _sentence(f"{subject}{said}, and {scale.number(constant)} {scale.unit}".strip() + f" for {otherwise}.")
+    theirs = f"{scale.number(constant)} {scale.unit}".strip()
+    return _sentence(f"{subject}{said}; {otherwise} scores {theirs}.")
 
 
 def _sentence(text: str) -> str:

@@ -29,7 +29,9 @@ def headline(answer: Answer, decision: Decision) -> str:
     if len(candidates) == 1:
         return f"Use {use}; it was the only candidate."
     if decision.only_one:
-        others = [each["name"] for each in candidates if each["name"] in decision.names and each["name"] != name]
+        others = [
+            each["name"] for each in candidates if each["name"] in decision.names and each["name"] != name
+        ]
         small = any(map(partial(_may_be_small, decision, name), others))
         which = "the other candidate" if len(candidates) == 2 else "every other candidate"
         return f"Use {use}: it is better than {which}{', perhaps by too little to matter' if small else ''}."

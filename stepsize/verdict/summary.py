@@ -101,6 +101,7 @@ def _study_part(study: Study, decision: Decision) -> StudyPart:
         protocol=cast(Protocol, _filled(study.facts["protocol"], UNKNOWN_PROTOCOL) | settled),
         versions=study.facts["versions"],
         command=study.facts["command"],
+        call=study.facts.get("call", ""),
     )
 
 

@@ -116,7 +116,7 @@ def test_a_small_gain_over_the_commonest_class_is_said():
     answer["data"].update(majority_baseline=0.9, target="churn", references=[])
     score, gain = for_scale({**answer, "data": {**answer["data"], "majority_baseline": 0.9}})
     assert score.startswith("Predicting churn: ")
-    assert "of the answers are right, and 90.0 % for always answering 'g'." in score
+    assert "of the answers are right; always answering 'g' scores 90.0 %." in score
     assert "and on new rows perhaps none" in gain
     assert "rare" not in gain
     shares.update(b=0.1, g=0.9)

@@ -54,6 +54,9 @@ def find_column(what: str, reference: Reference, columns: Sequence[str]) -> str:
     for each in (str(reference), name):
         if each in columns:
             return each
+    several = [each.strip() for each in name.split(",")]
+    if len(several) > 1 and set(several) <= set(columns):
+        raise ProblemError(f"unknown {what} {name!r}; name each column apart: {_argument(what)}={several!r}")
     if not re.fullmatch(r"[-+]?\d{1,9}", name):
         raise ProblemError(unknown(what, name, columns))
     number, count = int(name), len(columns)
@@ -63,6 +66,11 @@ def find_column(what: str, reference: Reference, columns: Sequence[str]) -> str:
             "from the end"
         )
     return columns[number]
+
+
+def _argument(what: str) -> str:
+    """Return the argument of `load` that names such columns."""
+    return "drop" if what == "column to drop" else what.removesuffix(" column")
 
 
 def find_targets(target: Reference | None, columns: Sequence[str], named: bool, what: str) -> list[str]:

@@ -32,7 +32,9 @@ def read_dates(texts: Sequence[str], where: str) -> np.ndarray:
     numeric = [NUMERIC.fullmatch(text) for text in texts]
     if any(numeric):
         if odd := [text for text, match in zip(texts, numeric, strict=True) if match is None]:
-            raise ProblemError(f"{where}: {odd[0][:40]!r} and {_first(texts, numeric)!r} differ in form; {ADVICE}")
+            raise ProblemError(
+                f"{where}: {odd[0][:40]!r} and {_first(texts, numeric)!r} differ in form; {ADVICE}"
+            )
         return _parsed(_in_order([match for match in numeric if match is not None], where), where)
     if all(map(YEAR_FIRST.fullmatch, texts)):
         return _parsed([YEAR_FIRST.sub(_iso, text) for text in texts], where)

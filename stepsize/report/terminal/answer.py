@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from stepsize.number_format import MISSING, rate_range
+from stepsize.report.prediction import short_code
+from stepsize.report.recipe import next_words
 from stepsize.report.terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
 from stepsize.report.view_model import Row, View, view
 from stepsize.verdict.answer import Answer, Details
@@ -51,10 +53,11 @@ def render(
     width: int = 80,
     colour: bool = False,
     ascii: bool = False,
+    in_python: bool = False,
 ) -> str:
-    """Write the answer for a terminal `width` cells wide; no line is wider.
+    """Write the answer for a terminal `width` cells wide; no line is wider, but code that must be copied.
 
-    `colour` adds ANSI codes; `ascii` spells everything in ASCII, for streams that accept nothing else.
+    With `in_python` the next step is a call of the result, else a command or lines to paste. `colour` adds ANSI codes; `ascii` spells everything in ASCII, for streams that accept nothing else.
     """
     shown = view(answer, details)
     spell = (lambda text: ascii_only(safe(text))) if ascii else safe
@@ -74,12 +77,29 @@ def render(
     if shown.warnings:
         lines += ["", *(paint(line, _WARN) for line in _items(map(spell, shown.warnings), width, "! "))]
     lines += ["", *(paint(line, _DIM) for line in wrap(spell(shown.cost), width))]
-    if shown.next_words:
-        lines += ["", *_command(shown.next_words, width, spell)]
+    lines += _next(answer, width, spell, in_python)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _command(words: Sequence[str], width: int, spell: Callable[[str], str]) -> list[str]:
+def _next(answer: Answer, width: int, spell: Callable[[str], str], in_python: bool) -> list[str]:
+    """Return what to do with the answer: how to predict new rows of a table, and the schedule as code."""
+    words, code = next_words(answer, in_python), short_code(answer)
+    if not words:
+        return []
+    if code is None:
+        return ["", *_command("Next:", words, width, spell)]
+    if in_python:
+        return ["", "Next: result.train().save('model.keras') to predict new rows, or " + " ".join(words)]
+    return [
+        "",
+        "Next, in Python, to predict the rows of new.csv (the report has more):",
+        *(f"    {spell(line)}" for line in code.splitlines()),
+        "",
+        *_command("The schedule as code:", words, width, spell),
+    ]
+
+
+def _command(title: str, words: Sequence[str], width: int, spell: Callable[[str], str]) -> list[str]:
     """Return the next command, over lines that end in a backslash if it is long, so that it can be copied."""
     parts: list[str] = []
     for word in map(spell, words):
@@ -87,14 +107,14 @@ def _command(words: Sequence[str], width: int, spell: Callable[[str], str]) -> l
             parts[-1] += f" {word}"  # an option stays with its value
         else:
             parts.append(word)
-    lines = ["Next:"]
+    lines = [title]
     for part in parts:
-        if cell_width(lines[-1]) + cell_width(part) + 3 > width and lines[-1] != "Next:":
+        if cell_width(lines[-1]) + cell_width(part) + 3 > width and lines[-1] != title:
             lines[-1] += " \\"
             lines.append("   ")
         lines[-1] += f" {part}"
     is_fitting = all(cell_width(line) <= width for line in lines)
-    return lines if is_fitting else wrap(spell(f"Next: {' '.join(words)}"), width, rest="  ")
+    return lines if is_fitting else wrap(spell(f"{title} {' '.join(words)}"), width, rest="  ")
 
 
 _BOLD, _DIM, _ACCENT, _WARN = "1", "2", "1;36", "33"
@@ -193,6 +213,8 @@ def _legend(
         marks.append("± half the width of the 95 % interval")
     if any(row.diverged for row in shown.rows):
         marks.append("runs: finished/started")
+    if any(row.error != MISSING for row in shown.rows):
+        marks.append("error: root mean squared, in the units of the target")
     unit = f" in {shown.scale.difference_unit}" if shown.scale.difference_unit else ""
     better = "" if shown.scale.higher_is_better else "; lower is better"
     marks.append(f"differences{unit} from {shown.baseline}{better}")

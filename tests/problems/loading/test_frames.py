@@ -186,7 +186,11 @@ def test_a_part_column_without_validation_rows_names_the_test_part():
         ({"use": ["train"] * 12}, {"part": "use"}, "the part column holds only 'train'"),
         ({"use": ["test", "valid"] * 6}, {"part": "use"}, "must name rows to train on"),
         ({"who": [1, None] * 6}, {"groups": "who"}, "row 2: the groups column has no value"),
-        ({"when": ["soon", "later"] * 6}, {"order": "when"}, "must hold numbers or dates"),
+        (
+            {"when": ["soon", "later"] * 6},
+            {"order": "when"},
+            "is not a number or a date; write them as 2024-01-31",
+        ),
         ({"trust": ["much", "2"] * 6}, {"weights": "trust"}, "row 1: weight 'much' is not a number"),
         ({}, {"groups": "whom"}, "unknown groups column 'whom'"),
         ({}, {"drop": "m"}, "unknown column to drop 'm'"),

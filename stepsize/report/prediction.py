@@ -1,0 +1,56 @@
+"""The Python lines that predict new rows of the table of a study, with its own target and columns."""
+
+from __future__ import annotations
+
+import re
+
+from stepsize.verdict.answer import Answer
+
+CALL = "stepsize.compare("
+
+
+def prediction_code(answer: Answer) -> str | None:
+    """Return code that trains the recommended candidate, saves it, and predicts the rows of a new file.
+
+    None unless the study was of a table, has a recommended candidate, and trained a Keras model.
+    """
+    call = short_call(answer)
+    if call is None:
+        return None
+    target = [each.strip() for each in (answer["data"]["target"] or "").split(", ")]
+    column = repr(target[0] if len(target) == 1 else target)
+    file = f"{answer['study']['name']}.keras"
+    return (
+        "import pandas\n"
+        "import stepsize as ss\n"
+        "\n"
+        f"result = {call}  # the runs are stored, so this is quick\n"
+        "trained = result.train(seed=0)\n"
+        f"trained.save({file!r})  # another day: trained = ss.load_trained({file!r})\n"
+        "\n"
+        "new = pandas.read_csv('new.csv')  # the same columns, with or without the target\n"
+        f"new[{column}] = trained.predict(new)\n"
+        "new.to_csv('predicted.csv', index=False)\n"
+    )
+
+
+def short_code(answer: Answer) -> str | None:
+    """Return the fewest lines that predict the rows of a new file; None where `short_call` is None."""
+    call = short_call(answer)
+    if call is None:
+        return None
+    return f"import stepsize as ss\ntrained = {call}.train()\nprint(trained.predict('new.csv'))\n"
+
+
+def short_call(answer: Answer) -> str | None:
+    """Return the call of the study in Python, with `ss` for the package; None where nothing can predict.
+
+    >>> short_call({"verdict": {"recommended": None}})
+    """
+    if answer["verdict"]["recommended"] is None or answer["data"]["target"] is None:
+        return None
+    call = answer["study"]["call"]
+    is_torch = answer["study"]["protocol"]["model"].endswith(" (PyTorch)")
+    if is_torch or not call.startswith(CALL):
+        return None
+    return re.sub(r"\bstepsize\.(?=compare\(|Candidate\()", "ss.", call)
