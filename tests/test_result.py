@@ -135,7 +135,7 @@ def test_a_regression_predicts_new_rows_of_a_table_in_the_units_of_the_target(
     with pytest.raises(ProblemError, match="x has no column 'age'; the model was trained with 'town', 'age'"):
         loaded.predict(new[["town"]])
     assert result.answer["data"]["references"][0]["name"] == "linear regression"
-    assert "In the units of the target" in " ".join(result.answer["notes"])
+    assert result.verdict["for_scale"][0].startswith("Predicting price: the root mean squared error is ")
 
 
 def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> None:

@@ -30,6 +30,10 @@ OF_QUANTITIES = (  # the metrics that a regression may be scored by
     "root_mean_squared_error",
 )  # fmt: skip
 
+OF_CLASSES = tuple(
+    name for name in (*HIGHER, *LOWER) if name not in OF_QUANTITIES or name in ("mae", "mse", "poisson")
+)  # the metrics that an unknown one may have been meant for
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -73,7 +77,11 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     if isinstance(metric, str):
         name = canonical_name(metric)
         if name not in (*HIGHER, *LOWER):
-            raise ProblemError(unknown("metric", metric, sorted((*HIGHER, *LOWER))))
+            known = sorted(OF_QUANTITIES if kind == "regression" else OF_CLASSES)
+            raise ProblemError(
+                f"{unknown('metric', metric, known)} The metrics are {', '.join(known)}"
+                + ("" if kind == "regression" else "; for rare classes, use 'auc' or 'f1_score'")
+            )
         if kind == "regression" and name not in OF_QUANTITIES:
             raise ProblemError(f"metric={metric!r} needs classes, but the target is a quantity; use 'r2'")
         up = name in HIGHER

@@ -8,7 +8,7 @@ from stepsize.number_format import Scale, counted, finite
 from stepsize.verdict.answer import Answer
 from stepsize.verdict.data_notes import constant_baseline
 
-_CONSTANTS = {
+_CONSTANTS: dict[tuple[str | None, str], str] = {
     **{(kind, "accuracy"): "always the most common class" for kind in ("binary", "multiclass", "multilabel")},
     ("regression", "r2"): "always the mean of the training rows",
 }

@@ -159,7 +159,8 @@ def load_trained(path: str | Path, model: Any = None) -> TrainedModel:
 
         torch = TorchForm(tuple(torch["inputs"]), tuple(torch["flat"]), torch["link"])
         loaded = file.read_torch(path, model, torch)
-    known = {name: facts[name] for name in FACTS} | {"classes": tuple(facts["classes"])}
+    known: dict[str, Any] = {name: facts[name] for name in FACTS}
+    known["classes"] = tuple(facts["classes"])
     validation = np.array(facts["validation"], np.int64)
     return TrainedModel(
         model=loaded, validation=validation, rows=from_json(facts["rows"]), torch=torch, **known

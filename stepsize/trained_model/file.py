@@ -100,7 +100,7 @@ def read_torch(path: Path, model: Any, form: Any) -> Any:
 
     if model is None:
         raise ProblemError(
-            f"path={str(path)!r} holds the weights of a PyTorch module; pass the function or class that makes "
-            "it, as in load_trained(path, model=make_model)"
+            f"path={str(path)!r} holds the weights of a PyTorch module; pass the function or class that "
+            "makes it, as in load_trained(path, model=make_model)"
         )
     return load(io.BytesIO(path.read_bytes()), factory_of(model), form, str(path))

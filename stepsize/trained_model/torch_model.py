@@ -83,7 +83,8 @@ def load(weights: BinaryIO, factory: Factory, form: TorchForm, path: str) -> nn.
     Raises: ProblemError if the weights are not those of such a module.
     """
     state = torch.load(weights, weights_only=True)
-    model, prepared = factory(), {name: None for name in form.inputs}
+    model: nn.Module = factory()
+    prepared: dict[str, Any] = dict.fromkeys(form.inputs)
     for number, name in enumerate(form.inputs):
         parts = [state.get(f"{part}_{number}") for part in ("fill", "shift", "scale")]
         if parts[1] is not None:

@@ -89,7 +89,6 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
         *data_notes.notes(answer["data"], study["protocol"]),
         *_split_notes(answer),
         *_new_rows_notes(answer),
-        *references.notes(answer),
         *_tuning_notes(study["protocol"]),
         *_rates_as_good(answer),
         *look_notes(answer, decision),

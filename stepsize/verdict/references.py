@@ -1,4 +1,4 @@
-"""Simple models beside the candidates: what they score, and a warning where one of them scores higher."""
+"""Simple models beside the candidates: the error of an R2, and a warning where one of them scores higher."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stepsize.number_format import rounded
 from stepsize.verdict.answer import Answer, Reference
-from stepsize.verdict.formatting import candidate_named, scale_of
+from stepsize.verdict.formatting import scale_of
 
 
 def error(scores: np.ndarray, spreads: Sequence[float]) -> float | None:
@@ -19,18 +18,6 @@ def error(scores: np.ndarray, spreads: Sequence[float]) -> float | None:
     """
     pairs = [(r2, spread) for r2, spread in zip(scores.tolist(), spreads, strict=False) if np.isfinite(r2)]
     return float(np.mean([spread * max(0.0, 1 - r2) ** 0.5 for r2, spread in pairs])) if pairs else None
-
-
-def notes(answer: Answer) -> Iterator[str]:
-    """Yield the error in the units of the target."""
-    name = answer["verdict"]["recommended"]
-    size = None if name is None else candidate_named(answer["candidates"], name)["error"]
-    if size is not None:
-        spread = float(np.mean(answer["data"]["target_spreads"]))
-        yield (
-            f"In the units of the target, the typical error of {name} is {rounded(size, 3)}, and that of "
-            f"always predicting the mean {rounded(spread, 3)} (root mean squares)."
-        )
 
 
 def warnings(answer: Answer) -> Iterator[str]:

@@ -21,8 +21,8 @@ ADVICE = "write them as 2024-01-31"
 def read_dates(texts: Sequence[str], where: str) -> np.ndarray:
     """Return the times [rows] that texts stand for, all of them written in one form.
 
-    The forms are 2024-01-31 (also with a time), 2024/01/31, 2024-01, 31.01.2024, 31 Jan 2024, and 31/01/2024 or
-    01/31/2024 if some number above 12 shows which of the two is the day. `where` begins a message.
+    The forms are 2024-01-31 (also with a time), 2024/01/31, 2024-01, 31.01.2024, 31 Jan 2024, and 31/01/2024
+    or 01/31/2024 if some number above 12 shows which of the two is the day. `where` begins a message.
 
     Raises: ProblemError for any other text, and if the day and the month cannot be told apart.
 
@@ -69,8 +69,8 @@ def _in_order(matches: Sequence[re.Match[str]], where: str) -> list[str]:
         )
     if not day_first and not month_first and matches[0][2] != ".":  # with points, the day comes first
         raise ProblemError(
-            f"{where}: {matches[0][0]!r} can be read with the day or the month first, and no date of the column "
-            f"shows which; {ADVICE}"
+            f"{where}: {matches[0][0]!r} can be read with the day or the month first, and no date of the "
+            f"column shows which; {ADVICE}"
         )
     day, month = (3, 1) if month_first else (1, 3)
     return [f"{each[4]}-{each[month]:0>2}-{each[day]:0>2}{each[5] or ''}" for each in matches]

@@ -57,7 +57,8 @@ def render(
 ) -> str:
     """Write the answer for a terminal `width` cells wide; no line is wider, but code that must be copied.
 
-    With `in_python` the next step is a call of the result, else a command or lines to paste. `colour` adds ANSI codes; `ascii` spells everything in ASCII, for streams that accept nothing else.
+    With `in_python` the next step is a call of the result, else a command or lines to paste. `colour` adds
+    ANSI codes; `ascii` spells everything in ASCII, for streams that accept nothing else.
     """
     shown = view(answer, details)
     spell = (lambda text: ascii_only(safe(text))) if ascii else safe

@@ -84,5 +84,5 @@ def test_order_and_weights_as_people_write_them(tmp_path):
     days = text.replace(".000,5", "")
     assert load(write(tmp_path, days), "kind", order="when", drop="trust").order[:2].tolist() == [9, 8]
     dates = days.replace(";9;", ";2024-03-01;")
-    with pytest.raises(ProblemError, match="the order column: .* is not a number or a date; write them as"):
+    with pytest.raises(ProblemError, match=r"the order column: .* is not a number or a date; write them as"):
         load(write(tmp_path, dates), "kind", order="when", drop="trust")
