@@ -16,6 +16,7 @@ import pytest
 import stepsize as ss
 from stepsize.comparison import stored_result
 from stepsize.errors import OutputError, ProblemError, StudyError
+from stepsize.report.prediction import prediction_code
 from stepsize.study.stores.store import Store
 from stepsize.trained_model import trained_model
 
@@ -135,6 +136,14 @@ def test_a_regression_predicts_new_rows_of_a_table_in_the_units_of_the_target(
     with pytest.raises(ProblemError, match="x has no column 'age'; the model was trained with 'town', 'age'"):
         loaded.predict(new[["town"]])
     assert result.answer["data"]["references"][0]["name"] == "linear regression"
+    code = prediction_code(result.answer)
+    assert code is not None
+    assert (
+        "result = ss.compare(\n    problem,\n    ['constant(0.05)'],\n    target='price',\n    drop=['id'],\n"
+        in code
+    )
+    assert "new['price'] = trained.predict(new)\n" in code
+    assert repr(result).endswith('to predict new rows, or result.code("keras")\n')
     assert result.verdict["for_scale"][0].startswith("Predicting price: the root mean squared error is ")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from stepsize.verdict.answer import Answer
 
 CALL = "stepsize.compare("
+LONGEST = 70  # characters of a call on one line
 
 
 def prediction_code(answer: Answer) -> str | None:
@@ -24,7 +26,7 @@ def prediction_code(answer: Answer) -> str | None:
         "import pandas\n"
         "import stepsize as ss\n"
         "\n"
-        f"result = {call}  # the runs are stored, so this is quick\n"
+        f"result = {call}  # quick: the runs are stored\n"
         "trained = result.train(seed=0)\n"
         f"trained.save({file!r})  # another day: trained = ss.load_trained({file!r})\n"
         "\n"
@@ -53,4 +55,27 @@ def short_call(answer: Answer) -> str | None:
     is_torch = answer["study"]["protocol"]["model"].endswith(" (PyTorch)")
     if is_torch or not call.startswith(CALL):
         return None
-    return re.sub(r"\bstepsize\.(?=compare\(|Candidate\()", "ss.", call)
+    return _broken(re.sub(r"\bstepsize\.(?=compare\(|Candidate\()", "ss.", call))
+
+
+def _broken(call: str) -> str:
+    """Return a call with a line for each argument if it is long.
+
+    >>> print(_broken("ss.compare('a table with a long name.csv', target='y', drop=['id', 'when'], epochs=30)"))
+    ss.compare(
+        'a table with a long name.csv',
+        target='y',
+        drop=['id', 'when'],
+        epochs=30,
+    )
+    """
+    if len(call) <= LONGEST:
+        return call
+    try:
+        (node,) = ast.parse(call).body
+    except (SyntaxError, ValueError):  # an object that has no text to type
+        return call
+    assert isinstance(node, ast.Expr)
+    assert isinstance(node.value, ast.Call)
+    arguments = [*map(ast.unparse, node.value.args), *map(ast.unparse, node.value.keywords)]
+    return "ss.compare(\n" + "".join(f"    {each},\n" for each in arguments) + ")"

@@ -323,7 +323,7 @@ class Page {
     this.speaking = setTimeout(() => { nodes.spoken.textContent = `${nodes.word.textContent} ${score.difference}`; }, 800);
     nodes.difference.textContent = score.difference;
     nodes.chance.textContent = score.chance;
-    nodes.confirm.textContent = score.confirm;
+    nodes.confirm.replaceChildren(...score.confirm.split(" ").flatMap((word, number) => [number ? " " : "", make("span", {class: "whole"}, word)]));
     nodes.status.textContent = `${score.wins ? `${score.wins}. ` : ""}${score.took}`;
     nodes.scores.replaceChildren(...Object.entries(score.scores).flatMap(([role, each]) => [
       make("dt", {class: `key ${role}`}, role === "chosen" ? "schedule" : "baseline"),
