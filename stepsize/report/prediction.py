@@ -61,12 +61,11 @@ def short_call(answer: Answer) -> str | None:
 def _broken(call: str) -> str:
     """Return a call with a line for each argument if it is long.
 
-    >>> print(_broken("ss.compare('a table with a long name.csv', target='y', drop=['id', 'when'], epochs=30)"))
+    >>> print(_broken("ss.compare('a table with a very long name.csv', target='y', drop=['id', 'when'])"))
     ss.compare(
-        'a table with a long name.csv',
+        'a table with a very long name.csv',
         target='y',
         drop=['id', 'when'],
-        epochs=30,
     )
     """
     if len(call) <= LONGEST:
