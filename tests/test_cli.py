@@ -199,7 +199,7 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_answer(command
     resumed = json.loads(last.stdout)
     for answer in (resumed, expected):
         del answer["cost"]
-        answer["study"]["command"] = re.sub(r"--store \S+", "", answer["study"]["command"])
+        del answer["study"]["command"], answer["study"]["call"]  # they name the store
     assert resumed == expected
 
 
@@ -275,11 +275,13 @@ def test_messages_of_the_command_line_name_its_options():
             "Data: the first row holds values, not names; if it holds names, use header=True.",
         ],
         "warnings": ["'a=b': give updates_per_epoch=9, or higher_is_better=False."],
+        "verdict": {"for_scale": ["For rare classes, try metric='auc'."]},
     }
     shown = result_in_options(Result(answer, details), studies.compare).answer
     assert shown["notes"][0] == answer["notes"][0]  # the name of a candidate
     assert shown["notes"][1].endswith("use --header.")
     assert shown["warnings"] == ["'a=b': give --updates-per-epoch 9, or --mode min."]
+    assert shown["verdict"]["for_scale"] == ["For rare classes, try --metric auc."]
     answer["study"]["command"] = "stepsize compare s.toml --updates-per-epoch 3"  # the rest are keys
     shown = result_in_options(Result(answer, details), studies.compare).answer
     assert shown["notes"][1].endswith("use header=True.")
