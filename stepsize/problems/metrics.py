@@ -30,6 +30,7 @@ OF_QUANTITIES = (  # the metrics that a regression may be scored by
     "root_mean_squared_error",
 )  # fmt: skip
 
+NEAR = 0.85  # how much of a misspelt name must agree; a metric of another library is no misspelling
 OF_CLASSES = tuple(
     name for name in (*HIGHER, *LOWER) if name not in OF_QUANTITIES or name in ("mae", "mse", "poisson")
 )  # the metrics that an unknown one may have been meant for
@@ -77,11 +78,7 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     if isinstance(metric, str):
         name = canonical_name(metric)
         if name not in (*HIGHER, *LOWER):
-            known = sorted(OF_QUANTITIES if kind == "regression" else OF_CLASSES)
-            raise ProblemError(
-                f"{unknown('metric', metric, known)} The metrics are {', '.join(known)}"
-                + ("" if kind == "regression" else "; for rare classes, use 'auc' or 'f1_score'")
-            )
+            raise ProblemError(_unknown_metric(metric, kind))
         if kind == "regression" and name not in OF_QUANTITIES:
             raise ProblemError(f"metric={metric!r} needs classes, but the target is a quantity; use 'r2'")
         up = name in HIGHER
@@ -108,6 +105,21 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     form: Any = keras.saving.serialize_keras_object(metric)
     custom = custom_objects(f"metric {metric.name!r}", form, getattr(metric, "_fn", None))
     return Metric(metric.name, direction == "up", share, form, custom)
+
+
+def _unknown_metric(name: str, kind: str) -> str:
+    """Return the message that a metric is not known, with all that are; a near miss is named.
+
+    >>> _unknown_metric("balanced_accuracy", "binary")[:68]
+    "unknown metric 'balanced_accuracy'; use one of accuracy, auc, binary"
+    """
+    import difflib  # imported lazily: needed on the error path only
+
+    known = sorted(OF_QUANTITIES if kind == "regression" else OF_CLASSES)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+    hint = f"did you mean {near[0]!r}? There are" if near else "use one of"
+    rare = "" if kind == "regression" else "; for rare classes, use 'auc' or 'f1_score'"
+    return f"unknown metric {name[:60]!r}; {hint} {', '.join(known)}{rare}"
 
 
 def _contradiction(name: str, is_better_high: bool, mode: str | None) -> str:
