@@ -23,6 +23,7 @@ from stepsize.number_format import (
     rounded,
     share,
 )
+from stepsize.report.recipe import optimizer_text
 from stepsize.report.reference_lines import reference_lines
 from stepsize.report.selection import left_out, shown_candidates
 from stepsize.verdict.answer import (
@@ -202,7 +203,11 @@ def _subtitle(answer: Answer) -> str:
     least = f"{min(lengths):,} to " if len(lengths) > 1 else ""
     epochs = f"{least}{counted(max(lengths), 'epoch')}"
     updates = counted(protocol["updates_per_epoch"], "update")
-    return f"{model} · {epochs} × {updates} · {counted(seeds, 'seed')}"
+    optimizers = {optimizer_text(one["optimizer"]) for one in each if one["optimizer"]}
+    optimizer = optimizers.pop() if len(optimizers) == 1 else counted(len(optimizers), "optimizer")
+    parts = [model, optimizer] if any(one["optimizer"] for one in each) else [model]
+    parts += [f"batches of {protocol['batch_size']:,}"] if protocol["batch_size"] else []
+    return " · ".join([*parts, f"{epochs} × {updates}", counted(seeds, "seed")])
 
 
 def _cost(cost: Cost) -> str:

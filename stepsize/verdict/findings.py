@@ -181,9 +181,8 @@ def _seeds_notes(answer: Answer, decision: Decision) -> Iterator[str]:
     else:
         many = "more than " if needed >= MOST_SEEDS else "about "
         yield (
-            f"Not yet told: to show a difference of {margin} {others} takes {many}"
-            f"{counted(needed, 'seed')} at the spread seen here, and this study has {len(study['seeds']):,}; "
-            "the finished runs are used again."
+            f"To show a difference of {margin} {others} takes {many}{counted(needed, 'seed')} at the spread "
+            f"seen here, and this study has {len(study['seeds']):,}; finished runs are used again."
         )
 
 

@@ -15,6 +15,7 @@ WIDTH, ROW, EDGE = 900, 26, 12
 LEFT, RIGHT, GAP = 300, 190, 14  # for the names, and for the numbers, beside the plot
 PLOT = WIDTH - LEFT - RIGHT
 LETTERS = 92  # of the headline in a line
+SMALL_LETTERS = 118  # of the line below it
 NAME = 44  # letters of a name
 INK, MUTED, GRID, BAND, ACCENT = "#1f2328", "#59636e", "#d5dae0", "#eceff2", "#0a63b0"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
@@ -29,7 +30,10 @@ def difference_picture(answer: Answer, details: Details, headline: bool = True) 
     parts = [
         _text(0, 20 + 24 * number, text, size=17, weight=600, fill=INK) for number, text in enumerate(lines)
     ]
-    parts.append(_text(0, top, safe(f"{shown.title}, {shown.subtitle}"), fill=MUTED))
+    for line in textwrap.wrap(safe(f"{shown.title}, {shown.subtitle}"), SMALL_LETTERS):
+        parts.append(_text(0, top, line, fill=MUTED))
+        top += 18
+    top -= 18
     height = top + 16
     if drawn is not None:
         parts += _plot(drawn, shown, top + 20)
