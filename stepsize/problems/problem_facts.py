@@ -35,7 +35,9 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         model = str(form.get("text") or form.get("factory") or "Keras model")
         notes = [] if is_text(problem.model) else list(model_notes(form, problem.data, default))
         optimizer = {"name": settings.pop("optimizer", "as compiled"), **settings}
+        groups = None
     else:
+        groups = problem.torch_source.group_facts
         model, notes = f"{problem.torch_source.factory.name} (PyTorch)", problem.torch_source.notes
         optimizer = problem.torch_source.optimizer_facts
     return {
@@ -46,6 +48,7 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         "model": model,
         "model_notes": notes,
         "optimizer": optimizer,
+        "optimizer_groups": groups,
         "compiled_optimizer": compiled_optimizer(form),
         "metric": metric.name,
         "higher_is_better": metric.higher_is_better,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from stepsize.export.parameter_groups import in_words
 from stepsize.number_format import (
     MISSING,
     Scale,
@@ -249,7 +250,7 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
-_IF_ANY = ("batch_size", "compiled_optimizer", "folds", "budget", "model_notes", "knobs")
+_IF_ANY = ("batch_size", "optimizer_groups", "compiled_optimizer", "folds", "budget", "model_notes", "knobs")
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
@@ -263,6 +264,8 @@ def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
 
 def _protocol_text(key: str, value: Any, scale: Scale) -> str:
     match key:
+        case "optimizer_groups":
+            return in_words(value)
         case "margin":
             return scale.step(value)
         case "higher_is_better":
