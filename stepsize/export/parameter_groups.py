@@ -11,7 +11,7 @@ from stepsize.checks import spell
 Group = Mapping[str, Any]
 """The names of its `parameters`, the `multiplier` of its rate, and its own `settings`."""
 
-LISTED = "[{**own, \"params\": [parameters[name] for name in names]} for names, own in GROUPS]"
+LISTED = '[{**own, "params": [parameters[name] for name in names]} for names, own in GROUPS]'
 
 
 def with_groups(call: str, groups: Sequence[Group]) -> str:
@@ -82,4 +82,8 @@ def _names(names: Sequence[str]) -> list[str]:
     """Return a list of names as lines of code, one a line unless they fit."""
     quoted = [f'"{name}"' for name in names]
     line = f"        [{', '.join(quoted)}],"
-    return [line] if len(line) <= 88 else ["        [", *(f"            {each}," for each in quoted), "        ],"]
+    return (
+        [line]
+        if len(line) <= 88
+        else ["        [", *(f"            {each}," for each in quoted), "        ],"]
+    )
