@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from stepsize.dialects.building_blocks import (
     sequence,
     values_at,
     warn,
+    warn_caller,
 )
+from stepsize.dialects.epochs import by_epochs
 from stepsize.dialects.torch_parts import (
     clean,
     first_base,
@@ -50,17 +52,26 @@ from stepsize.units import updates
 
 
 def from_torch(
-    scheduler: Any, *, peak: float | None = None, group: int | None = None, **settings: Any
+    scheduler: Any,
+    *,
+    peak: float | None = None,
+    group: int | None = None,
+    step: Literal["update", "epoch"] = "update",
+    **settings: Any,
 ) -> Schedule:
     """Return a PyTorch scheduler as a schedule with the same value at every update.
 
+    With `step="epoch"`, for a loop that calls `scheduler.step()` once an epoch, its numbers are epochs, and
+    the rate holds within each.
+
     `scheduler` is an instance, or a class with the `settings` to build it and the `peak` that its optimizer
     would have; it is read, never stepped. The schedule is that of the whole run, wherever the scheduler now
-    is; it counts updates, whatever the loop steps it by. Parameter groups must agree, or `group` chooses one.
-    ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with mode="max"; for another
+    is. Parameter groups must agree, or `group` chooses one. The momentum that OneCycleLR and CyclicLR cycle
+    beside the rate is not read, with a warning; `momentum_from_torch` reads it. ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with mode="max"; for another
     metric, change its name.
 
-    Defects of PyTorch are reproduced, with a warning. Not exact: OneCycleLR with straight lines is
+    Defects of PyTorch are reproduced, with a warning. OneCycleLR is for a run of `total_steps` updates: one
+    update later its cosine rises again, and then PyTorch raises. Not exact: OneCycleLR with straight lines is
     negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused:
     custom functions in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which
     PyTorch shifts by an update or cannot step at all; restarts and cycles that begin below their minimum;
@@ -74,14 +85,34 @@ def from_torch(
     >>> from torch.optim.lr_scheduler import StepLR
     >>> from_torch(StepLR, peak=0.1, step_size=30)
     step_decay(0.1, factor=0.1, every=30*updates)
+    >>> from_torch(StepLR, peak=0.1, step_size=30, step="epoch")
+    per_epoch(step_decay(0.1, factor=0.1, every=30*epochs))
     """
+    if step not in ("update", "epoch"):
+        raise ScheduleError(unknown("step", str(step), ("update", "epoch")))
     if isinstance(scheduler, type):
         scheduler = _built(scheduler, peak, settings)
     elif peak is not None or settings:
         names = ", ".join(["peak"] * (peak is not None) + list(settings))
         raise ScheduleError(f"{names}: an instance of a scheduler has its own numbers; leave them out")
     groups = scheduler.optimizer.param_groups if hasattr(scheduler, "optimizer") else [None]
-    return of_groups(lambda index: _checked(scheduler, index), len(groups), group)
+    if step == "epoch":
+        return by_epochs(lambda: of_groups(lambda index: _checked(scheduler, index), len(groups), group))
+    schedule = of_groups(lambda index: _checked(scheduler, index), len(groups), group)
+    _warn_of_momentum(scheduler)
+    return schedule
+
+
+def _warn_of_momentum(scheduler: Any) -> None:
+    """Warn that a scheduler drives the momentum too, which is not part of its schedule."""
+    for child in (scheduler, *getattr(scheduler, "_schedulers", ())):
+        if getattr(child, "cycle_momentum", False):
+            what = "betas[0]" if getattr(child, "use_beta1", False) else "the momentum"
+            warn_caller(
+                f"{type(child).__name__} also cycles {what}, which is not part of this schedule; "
+                "momentum_from_torch(scheduler) reads it, and Candidate(schedule, momentum=...) and "
+                "TorchScheduler(optimizer, plan, momentum=...) take it; cycle_momentum=False leaves it alone"
+            )
 
 
 def _checked(scheduler: Any, group: int) -> Schedule:
@@ -178,7 +209,7 @@ def _polynomial(scheduler: Any, group: int, base: float) -> Schedule:
 
 def _cosine(scheduler: Any, group: int, base: float) -> Schedule:
     ours = torch_cosine(base, t_max=scheduler.T_max * updates, eta_min=scheduler.eta_min)
-    warn(f"CosineAnnealingLR rises again after T_max={scheduler.T_max}", clean(ours))
+    warn(f"CosineAnnealingLR rises again in a run longer than T_max={scheduler.T_max}", clean(ours))
     return ours
 
 
@@ -202,7 +233,7 @@ def _one_cycle(scheduler: Any, group: int, base: float) -> Schedule:
     values, phases = scheduler.optimizer.param_groups[group], scheduler._schedule_phases
     peak, start, end = (float(values[name]) for name in ("max_lr", "initial_lr", "min_lr"))
     total = scheduler.total_steps
-    ours = torch_one_cycle(
+    return torch_one_cycle(
         peak,
         pct_start=round((phases[0]["end_step"] + 1) / total, 12),  # as it was written, without rounding noise
         start=None if start == peak / 25 else start,
@@ -211,8 +242,6 @@ def _one_cycle(scheduler: Any, group: int, base: float) -> Schedule:
         three_phase=len(phases) == 3,
         length=total * updates,
     )
-    warn(f"OneCycleLR reaches its end at update {total - 1} and leaves it at {total}", clean(ours))
-    return ours
 
 
 def _swa(scheduler: Any, group: int, base: float) -> Schedule:
