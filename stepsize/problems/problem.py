@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stepsize.problems.torch.reading import Source
 
 
+@checks.checked_names
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem(Summarised):
     """What is trained: `model` on `data`, for `epochs` in batches of `batch_size`, split by `split`.

@@ -53,10 +53,18 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         "metric": metric.name,
         "higher_is_better": metric.higher_is_better,
         "share": metric.share,
-        "split": str(problem.split),
+        "split": split_text(problem),
         "split_kind": problem.split.kind,
         "folds": problem.split.folds if problem.split.kind == "kfold" else None,
     }
+
+
+def split_text(problem: Any) -> str:
+    """Return how rows are split, in words; with the sizes of parts that the data name themselves."""
+    if problem.split.kind != "column":
+        return str(problem.split)
+    parts = problem.parts(0)
+    return f"{problem.split}: {len(parts.train):,} train, {len(parts.valid):,} valid"
 
 
 USUAL = {  # values of Keras' optimizers that need not be told

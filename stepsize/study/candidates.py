@@ -11,7 +11,7 @@ from typing import Any
 from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError, StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name
-from stepsize.schedules import Schedule, from_json, parse
+from stepsize.schedules import Plan, Schedule, from_json, parse
 from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.rates_to_try import first_rates
 from stepsize.units import is_knob_name
@@ -80,6 +80,7 @@ class Candidate:
         if not isinstance(schedule, Schedule):
             raise StudyError(
                 f"a candidate is a schedule or its text, such as 'cosine(lr)'; got {type(schedule).__name__}"
+                f"{_how_to_read(schedule)}"
             )
         settings = checked_settings(settings)
         suffix = "".join(f", {key}={value!r}" for key, value in settings.items())
@@ -228,3 +229,15 @@ def read_candidate(entry: Any) -> Candidate:
 def usual_seeds(problem: str) -> int:
     """Return the default number of seeds of a named problem's verdict."""
     return built_in_study(problem).get("seeds", SEEDS) if problem in BUILT_IN else SEEDS
+
+
+READERS = {"torch": "from_torch", "keras": "from_keras", "timm": "from_timm"}
+"""What reads a schedule of another library, by the package of its class."""
+
+
+def _how_to_read(schedule: Any) -> str:
+    """Return what to write for a plan, or for a schedule of another library."""
+    if isinstance(schedule, Plan):
+        return "; write plan.schedule"
+    reader = READERS.get(type(schedule).__module__.partition(".")[0])
+    return "" if reader is None else f"; write {reader}(...) of stepsize.dialects around it"
