@@ -64,13 +64,16 @@ def _readable(
         return signature, returns
     is_family = what == "function" and isinstance(of, type)
     called = of.__init__ if isinstance(of, type) and not is_family else of
-    hints = get_type_hints(called)
+    try:
+        hints = get_type_hints(called)
+    except NameError:  # a type that is imported for type checkers alone
+        return signature, returns
     shown = inspect.signature(of)
     parameters = [
         each.replace(annotation=hints.get(each.name, each.annotation)) for each in shown.parameters.values()
     ]
     plain = shown.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
-    text = stringify_signature(plain, unqualified_typehints=True).replace("~", "")
+    text = stringify_signature(plain, unqualified_typehints=True).replace("~", "").replace("<factory>", "...")
     text = re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])", "", text)
     return text, "Schedule" if is_family else returns
 

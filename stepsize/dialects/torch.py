@@ -67,16 +67,16 @@ def from_torch(
     `scheduler` is an instance, or a class with the `settings` to build it and the `peak` that its optimizer
     would have; it is read, never stepped. The schedule is that of the whole run, wherever the scheduler now
     is. Parameter groups must agree, or `group` chooses one. The momentum that OneCycleLR and CyclicLR cycle
-    beside the rate is not read, with a warning; `momentum_from_torch` reads it. ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with mode="max"; for another
-    metric, change its name.
+    beside the rate is not read, with a warning; `momentum_from_torch` reads it. ReduceLROnPlateau becomes a
+    factor that follows "val_loss", or "val_accuracy" with mode="max"; for another metric, change its name.
 
     Defects of PyTorch are reproduced, with a warning. OneCycleLR is for a run of `total_steps` updates: one
     update later its cosine rises again, and then PyTorch raises. Not exact: OneCycleLR with straight lines is
-    negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused:
-    custom functions in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which
-    PyTorch shifts by an update or cannot step at all; restarts and cycles that begin below their minimum;
-    in mid-run, what nothing shows any more: a rate that ReduceLROnPlateau may have cut, and the first one of
-    some chains; and, when planned, negative rates.
+    negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused: custom
+    functions in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which PyTorch
+    shifts by an update or cannot step at all; restarts and cycles that begin below their minimum; in mid-run,
+    what nothing shows any more: a rate that ReduceLROnPlateau may have cut, and the first one of some chains;
+    and, when planned, negative rates.
 
     Raises: ScheduleError for what cannot be read.
 

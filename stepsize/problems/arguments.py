@@ -43,6 +43,7 @@ def positive_whole(name: str, value: Any) -> int:
         raise ProblemError(f"{name}={shown(value)} must be a positive whole number")
     return value
 
+
 def checked_names(kind: type[T]) -> type[T]:
     """Return a data class that says of an unknown argument what to write instead."""
     init, known = kind.__init__, [*inspect.signature(kind).parameters]
@@ -60,7 +61,9 @@ def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
     """Raise ProblemError for an argument that a problem does not have."""
     for key in changes:
         if key in RATE:
-            raise ProblemError(f"{key}={changes[key]!r} has no effect: the schedules set the rate; leave it out")
+            raise ProblemError(
+                f"{key}={changes[key]!r} has no effect: the schedules set the rate; leave it out"
+            )
         if key in OF_OPTIMIZERS:
             raise ProblemError(
                 f"{key} is a setting of the optimizer; write settings={{{key!r}: {changes[key]!r}}}"

@@ -47,12 +47,14 @@ DEFAULT = (
 class Candidate:
     """A schedule with a name and, optionally, its own settings.
 
-    `settings` are optimizer arguments, such as `weight_decay`, that replace those of the problem, and
-    more: `batch_size`; `momentum` as a schedule, which drives `beta_1` if the optimizer has that
-    instead; `multipliers` of the rate by prefix of the layer name (the longest prefix wins); and what is
-    trained: `model`, `epochs`, `prepare`, `loss` of a PyTorch model, and `width`, `depth`, `activation`,
-    `initializer`, `dropout` of a text model. A setting may be the name of a knob, such as `momentum="m"`,
-    which the study chooses. They are kept as JSON values, with a name in place of a model that is an object.
+    `settings` are arguments of the optimizer, such as `weight_decay`, by their names in Keras or, for a
+    PyTorch model, in PyTorch; they replace those of the problem. There are more: `batch_size`; `momentum` as
+    a schedule, which drives `beta_1` or `betas[0]` if the optimizer has that instead; `multipliers` of the
+    rate by prefix of the name of a layer or, in PyTorch, a parameter (the longest prefix wins);
+    `clip_grad_norm` and `clip_grad_value` of PyTorch models; and what is trained: `model`, `epochs`,
+    `prepare`, `loss` of a PyTorch model, and `width`, `depth`, `activation`, `initializer`, `dropout` of a
+    text model. A setting may be the name of a knob, such as `momentum="m"`, which the study chooses. They are
+    kept as JSON values, with a name in place of a model that is an object.
     The default name is the spec with the settings.
 
     Raises: StudyError for settings that cannot be used.

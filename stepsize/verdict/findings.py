@@ -103,7 +103,7 @@ def _split_notes(answer: Answer) -> Iterator[str]:
     if kind == "column" and is_tuned and not data["held_out"]:
         yield (
             "Rates were chosen and are judged on the same rows: your own validation part, which is the same "
-            "for every seed. To judge on rows that tuning never sees, give the data a part called 'test', too."
+            "for every seed. To judge on rows that tuning never sees, give the data a 'test' part, too."
         )
     if kind == "lesson":
         yield (

@@ -193,9 +193,7 @@ def test_a_scheduler_on_a_rate_that_another_has_changed_is_refused() -> None:
 
 
 def test_lengths_of_zero_are_reproduced_and_warned_about() -> None:
-    with pytest.warns(
-        UserWarning, match=r"never takes its factor back; to avoid that, use constant\(0.1\)"
-    ):
+    with pytest.warns(UserWarning, match=r"never takes its factor back; to avoid that, use constant\(0.1\)"):
         assert from_torch(theirs.ConstantLR, peak=0.1, factor=0.5, total_iters=0) == ss.constant(0.05)
     with pytest.warns(UserWarning, match=r"stays at its start_factor; to avoid that, use constant\(0.1\)"):
         assert from_torch(theirs.LinearLR, peak=0.1, start_factor=0.5, total_iters=0) == ss.constant(0.05)
