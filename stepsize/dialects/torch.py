@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from stepsize.checks import finite_number
+from stepsize.dialects import torch_cycles as cycles
 from stepsize.dialects.building_blocks import (
     climb,
     first_value,
@@ -19,9 +20,9 @@ from stepsize.dialects.building_blocks import (
     sequence,
     values_at,
     warn,
-    warn_caller,
 )
 from stepsize.dialects.epochs import by_epochs
+from stepsize.dialects.torch_momentum import warn_of_momentum
 from stepsize.dialects.torch_parts import (
     clean,
     first_base,
@@ -43,10 +44,8 @@ from stepsize.schedules import (
     polynomial,
     step_decay,
 )
-from stepsize.schedules.families.cyclic import cosine_restarts
-from stepsize.schedules.families.triangular import exp_range, triangular, triangular2
 from stepsize.schedules.foreign.shared import geometric
-from stepsize.schedules.foreign.torch import OVERWRITING, torch_chained, torch_cosine, torch_one_cycle
+from stepsize.schedules.foreign.torch import OVERWRITING, torch_chained, torch_cosine
 from stepsize.schedules.operators import product
 from stepsize.units import updates
 
@@ -96,23 +95,13 @@ def from_torch(
         names = ", ".join(["peak"] * (peak is not None) + list(settings))
         raise ScheduleError(f"{names}: an instance of a scheduler has its own numbers; leave them out")
     groups = scheduler.optimizer.param_groups if hasattr(scheduler, "optimizer") else [None]
-    if step == "epoch":
-        return by_epochs(lambda: of_groups(lambda index: _checked(scheduler, index), len(groups), group))
-    schedule = of_groups(lambda index: _checked(scheduler, index), len(groups), group)
-    _warn_of_momentum(scheduler)
+
+    def read() -> Schedule:
+        return of_groups(lambda index: _checked(scheduler, index), len(groups), group)
+
+    schedule = by_epochs(read) if step == "epoch" else read()
+    warn_of_momentum(scheduler)
     return schedule
-
-
-def _warn_of_momentum(scheduler: Any) -> None:
-    """Warn that a scheduler drives the momentum too, which is not part of its schedule."""
-    for child in (scheduler, *getattr(scheduler, "_schedulers", ())):
-        if getattr(child, "cycle_momentum", False):
-            what = "betas[0]" if getattr(child, "use_beta1", False) else "the momentum"
-            warn_caller(
-                f"{type(child).__name__} also cycles {what}, which is not part of this schedule; "
-                "momentum_from_torch(scheduler) reads it, and Candidate(schedule, momentum=...) and "
-                "TorchScheduler(optimizer, plan, momentum=...) take it; cycle_momentum=False leaves it alone"
-            )
 
 
 def _checked(scheduler: Any, group: int) -> Schedule:
@@ -213,42 +202,6 @@ def _cosine(scheduler: Any, group: int, base: float) -> Schedule:
     return ours
 
 
-def _restarts(scheduler: Any, group: int, base: float) -> Schedule:
-    first = scheduler.T_0 * updates
-    return cosine_restarts(base, first=first, growth=scheduler.T_mult, floor=scheduler.eta_min)
-
-
-def _cyclic(scheduler: Any, group: int, base: float) -> Schedule:
-    if scheduler._scale_fn_custom is not None:
-        raise ScheduleError("CyclicLR with scale_fn has a custom function; choose one of its modes")
-    rise = round(scheduler.total_size * scheduler.step_ratio, 9)  # as it was written, without rounding noise
-    times = {"up": rise * updates, "down": round(scheduler.total_size - rise, 9) * updates}
-    peak = float(scheduler.max_lrs[group])
-    if scheduler.mode == "exp_range":
-        return exp_range(peak, factor=scheduler.gamma, floor=base, **times)
-    return (triangular if scheduler.mode == "triangular" else triangular2)(peak, floor=base, **times)
-
-
-def _one_cycle(scheduler: Any, group: int, base: float) -> Schedule:
-    values, phases = scheduler.optimizer.param_groups[group], scheduler._schedule_phases
-    peak, start, end = (float(values[name]) for name in ("max_lr", "initial_lr", "min_lr"))
-    total = scheduler.total_steps
-    return torch_one_cycle(
-        peak,
-        pct_start=round((phases[0]["end_step"] + 1) / total, 12),  # as it was written, without rounding noise
-        start=None if start == peak / 25 else start,
-        end=None if end == start / 10_000 else end,
-        shape=SHAPES[scheduler._anneal_func_type],
-        three_phase=len(phases) == 3,
-        length=total * updates,
-    )
-
-
-def _swa(scheduler: Any, group: int, base: float) -> Schedule:
-    end = float(scheduler.optimizer.param_groups[group]["swa_lr"])
-    return climb(base, end, scheduler.anneal_epochs, SHAPES[scheduler._anneal_strategy])
-
-
 def _plateau(scheduler: Any, group: int, base: None) -> Schedule:
     require_uncut(scheduler, group)
     return on_plateau(
@@ -305,22 +258,21 @@ def _lambda(scheduler: Any, group: int, base: float) -> Schedule:
 
 
 OVERWRITES = ("CosineAnnealingWarmRestarts", "CyclicLR", "LambdaLR", "OneCycleLR")
-SHAPES = {"cos": "cosine", "linear": "linear"}
 READERS: dict[str, Callable[[Any, int, Any], Schedule]] = {
     "ChainedScheduler": _chained,
     "ConstantLR": _constant,
     "CosineAnnealingLR": _cosine,
-    "CosineAnnealingWarmRestarts": _restarts,
-    "CyclicLR": _cyclic,
+    "CosineAnnealingWarmRestarts": cycles.restarts,
+    "CyclicLR": cycles.cyclic,
     "ExponentialLR": _exponential,
     "LambdaLR": _lambda,
     "LinearLR": _linear,
     "MultiStepLR": _multistep,
     "MultiplicativeLR": _lambda,
-    "OneCycleLR": _one_cycle,
+    "OneCycleLR": cycles.one_cycle,
     "PolynomialLR": _polynomial,
     "ReduceLROnPlateau": _plateau,
-    "SWALR": _swa,
+    "SWALR": cycles.swa,
     "SequentialLR": _sequential,
     "StepLR": _step,
 }

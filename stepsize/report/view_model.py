@@ -282,8 +282,8 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
 
 
 def _optimizer(optimizer: Mapping[str, Any]) -> str:
-    rest = _settings({key: value for key, value in optimizer.items() if key != "name"})
-    return ", ".join(part for part in (str(optimizer["name"]), rest) if part)
+    name, rest = str(optimizer["name"]), {key: value for key, value in optimizer.items() if key != "name"}
+    return f"{name}, {_settings(rest)}" if rest else name
 
 
 def _tuning(tuning: Tuning | None) -> str:
