@@ -250,6 +250,7 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
+_SWITCHES = {"higher_is_better": ("lower", "higher"), "share": ("no", "yes")}
 _IF_ANY = ("batch_size", "optimizer_groups", "compiled_optimizer", "folds", "budget", "model_notes", "knobs")
 
 
@@ -268,10 +269,8 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
             return in_words(value)
         case "margin":
             return scale.step(value)
-        case "higher_is_better":
-            return "higher" if value else "lower"
-        case "share":
-            return "yes" if value else "no"
+        case "higher_is_better" | "share":
+            return _SWITCHES[key][bool(value)]
         case "tuning":
             return _tuning(value)
         case "knobs":
@@ -282,8 +281,8 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
 
 
 def _optimizer(optimizer: Mapping[str, Any]) -> str:
-    name, rest = str(optimizer["name"]), {key: value for key, value in optimizer.items() if key != "name"}
-    return f"{name}, {_settings(rest)}" if rest else name
+    others = {key: value for key, value in optimizer.items() if key != "name"}
+    return f"{optimizer['name']}, {_settings(others)}".removesuffix(", ")
 
 
 def _tuning(tuning: Tuning | None) -> str:

@@ -23,6 +23,7 @@ from stepsize.errors import InputError
 from stepsize.problems.problem import Problem, problem
 from stepsize.problems.torch.torch_model import TargetForm
 from stepsize.report.recipe import recipe_of
+from stepsize.schedules import cosine
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import make_study
 from tests.support.answers import recorded_answer
@@ -150,6 +151,14 @@ def test_an_optimizer_of_a_part_of_the_model_is_written_with_its_parameters() ->
     made = toy(optimizer=lambda model: torch.optim.SGD(list(model.parameters())[-1:], lr=0.1))
     (group,) = made.facts()["protocol"]["optimizer_groups"]
     assert group["parameters"] == [[*dict(mlp().named_parameters())][-1]]
+
+
+def test_a_scheduler_as_a_candidate_is_refused_with_what_to_write() -> None:
+    scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD(mlp().parameters(), lr=0.1), 3)
+    with pytest.raises(InputError, match=r"got StepLR; write from_torch\(...\) of stepsize.dialects"):
+        make_study(toy(), [scheduler], 2)  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"got Plan; write plan.schedule"):
+        Candidate(cosine(0.1).plan(updates=3))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
