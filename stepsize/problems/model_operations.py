@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
 from typing import Any
 
-from stepsize.problems.models.text_models import parse_model
+from stepsize.problems.weight_count import trained_weights
 
 WEIGHTED = ("Dense", "BatchNormalization", "LayerNormalization", "GroupNormalization", "Normalization",
             "PReLU", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv1DTranspose",
@@ -41,19 +40,9 @@ def operations_of(problem: Any) -> Operations | None:
         return problem.torch_source.operations
     model = problem.model
     if isinstance(model, str):
-        return _of_text(model, problem) if "(" in model or ":" not in model else None
+        weights = trained_weights(problem)
+        return None if weights is None else Operations(weights, 0, 0)
     return _of_keras(model)
-
-
-def _of_text(text: str, problem: Any) -> Operations | None:
-    if text.endswith(".keras"):
-        return None
-    name, widths, _ = parse_model(text)
-    inputs = list(problem.data.inputs.values())
-    if name == "convnet" or len(inputs) != 1:
-        return None
-    sizes = [prod(inputs[0].shape[1:]), *widths, problem.data.outputs]
-    return Operations(sum((first + 1) * second for first, second in pairwise(sizes)), 0, 0)
 
 
 def _of_keras(model: Any) -> Operations | None:
