@@ -6,10 +6,13 @@ index.md, and links that leave the folder lead to the repository.
 
 from __future__ import annotations
 
+import inspect
 import re
 from importlib.metadata import version as version_of
+from typing import Any, get_type_hints
 
 from sphinx.application import Sphinx
+from sphinx.util.inspect import stringify_signature
 
 project, author, copyright = "stepsize", "The stepsize authors", "The stepsize authors"
 version = release = version_of("stepsize")
@@ -47,6 +50,32 @@ def setup(app: Sphinx) -> None:
     """Connect what prepares the pages."""
     app.connect("source-read", _prepare)
     app.connect("autodoc-process-docstring", _as_restructured_text)
+    app.connect("autodoc-process-signature", _readable)
+
+
+def _readable(
+    app: Sphinx, what: str, name: str, of: Any, options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Return the signature of a family, or of a class, with short types and without the checks of values.
+
+    A family is shown as the function that it is called as, which returns a schedule.
+    """
+    if what not in ("function", "class") or not signature:
+        return signature, returns
+    is_family = what == "function" and isinstance(of, type)
+    called = of.__init__ if isinstance(of, type) and not is_family else of
+    try:
+        hints = get_type_hints(called)
+    except NameError:  # a type that is imported for type checkers alone
+        return signature, returns
+    shown = inspect.signature(of)
+    parameters = [
+        each.replace(annotation=hints.get(each.name, each.annotation)) for each in shown.parameters.values()
+    ]
+    plain = shown.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+    text = stringify_signature(plain, unqualified_typehints=True).replace("~", "").replace("<factory>", "...")
+    text = re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])", "", text)
+    return text, "Schedule" if is_family else returns
 
 
 def _prepare(app: Sphinx, page: str, source: list[str]) -> None:

@@ -67,11 +67,16 @@ class Result:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The settings to train it with: `optimizer`, its arguments, `batch_size`, and its own `model`."""
+        """The settings to train it with: `optimizer`, its arguments, `batch_size`, and its own `model`.
+
+        `groups`, where those of a PyTorch optimizer differ, are lists of the names of `parameters`, with the
+        `multiplier` of their rate and their own `settings`.
+        """
         found = self.recipe
         if found is None:
             return {}
-        return {**found.settings, **({} if found.model is None else {"model": found.model})}
+        more = {"model": found.model, "groups": [*found.groups]}
+        return {**found.settings, **{name: value for name, value in more.items() if value}}
 
     def code(self, to: str) -> str:
         """Return the recommended schedule with its optimizer as code that does not need stepsize.

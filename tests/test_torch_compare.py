@@ -36,17 +36,22 @@ def answers(result: Any) -> Any:
 
 
 def test_the_page_runs_as_it_stands(study: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    first, back = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    first, today, back = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     compare = ss.compare
 
-    def quick(problem: Any, schedules: Any, seeds: int) -> Any:
-        assert (schedules, seeds) == (["constant(lr)", "warmup(0.1*run) >> cosine(lr)"], 10)
-        return compare(problem, FIXED, 2, engine=study["engine"], quiet=True)
+    def quick(problem: Any, schedules: Any, seeds: int, baseline: str | None = None) -> Any:
+        *others, constant, cosine = schedules
+        assert (constant, cosine, seeds) == ("constant(lr)", "warmup(0.1*run) >> cosine(lr)", 10)
+        return compare(problem, [*others, *FIXED], 2, baseline=baseline, engine=study["engine"], quiet=True)
 
     monkeypatch.setattr(ss, "compare", quick)
     names: dict[str, Any] = {"__name__": "page"}
     exec(first.replace("epochs=20", "epochs=2"), names)
+    assert names["result"].answer["candidates"][0]["name"] == "constant(0.01)"
+    exec(today, names)
+    assert names["result"].answer["study"]["protocol"]["baseline"] == "today"
     exec(back, names)
+    assert names["plan"].horizon == 20 * 29
     assert names["result"].answer["study"]["protocol"]["model"] == "make_model (PyTorch)"
     assert names["result"].answer["study"]["protocol"]["optimizer"]["weight_decay"] == 0.01
     assert isinstance(names["scheduler"], TorchScheduler)

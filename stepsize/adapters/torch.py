@@ -61,6 +61,8 @@ class TorchScheduler(LRScheduler):
     1.0
     0.75
     0.5
+    >>> scheduler
+    TorchScheduler(linear(1): update 3 of 4, rate 0.25)
     >>> scheduler.update, scheduler.rate, scheduler.state_dict()["schedule"]
     (3, 0.25, 'linear(1)')
     """
@@ -94,6 +96,10 @@ class TorchScheduler(LRScheduler):
         if self._attach() and update is None:
             self._clock.forgotten = "the optimizer has made updates before"
         self.base_lrs = self.get_lr()
+
+    def __repr__(self) -> str:
+        at = f"update {self.update:,} of {self.plan.horizon:,}, rate {self.rate:g}"
+        return f"{type(self).__name__}({self.plan.schedule}: {at})"
 
     @property
     def plan(self) -> Plan:

@@ -35,7 +35,8 @@ def slower(seen: Evidence) -> Iterator[Cause]:
         yield Cause(
             "epoch for update",
             f"the schedule moves one update of the plan {often}: step() is called {often}, or Keras' "
-            "LearningRateScheduler calls the plan with the epoch, and its lengths are in updates",
+            "LearningRateScheduler calls the plan with the epoch, and its lengths are in updates; if that is "
+            'meant, plan the schedule by epochs, as from_torch(scheduler, step="epoch") does',
             0 if epoch else 1,
         )
         return

@@ -40,7 +40,7 @@ CHAINED = 10_000  # updates of a run of `torch_chained`, which computes every ra
 OPEN = (constant, exponential, geometric, inverse_sqrt, multistep, piecewise_constant, step_decay)
 """Families whose values do not depend on their length, so that they may get any length."""
 JOINED_CYCLES = "its cycles one after another, joined by >>"
-"""The clean schedule that warnings name where no family restarts like that."""
+"""What warnings name where no family restarts like that."""
 
 
 def sequence(pieces: list[Any], boundaries: list[int], read: Callable[[Any], Schedule]) -> Schedule:
@@ -222,7 +222,12 @@ def _factors(values: Array, top: int) -> list[float] | None:
 
 def warn(defect: str, instead: object) -> None:
     """Warn the caller of the dialects that the library's schedule has a known defect."""
+    warn_caller(f"{defect}; to avoid that, use {instead}")
+
+
+def warn_caller(text: str) -> None:
+    """Warn the caller of the dialects."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("stepsize.dialects"):
         level, frame = level + 1, frame.f_back
-    warnings.warn(f"{defect}; the clean schedule is {instead}", UserWarning, stacklevel=level)
+    warnings.warn(text, UserWarning, stacklevel=level)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from stepsize.checks import finite_number
+from stepsize.dialects import torch_cycles as cycles
 from stepsize.dialects.building_blocks import (
     climb,
     first_value,
@@ -20,6 +21,8 @@ from stepsize.dialects.building_blocks import (
     values_at,
     warn,
 )
+from stepsize.dialects.epochs import by_epochs
+from stepsize.dialects.torch_momentum import warn_of_momentum
 from stepsize.dialects.torch_parts import (
     clean,
     first_base,
@@ -41,31 +44,38 @@ from stepsize.schedules import (
     polynomial,
     step_decay,
 )
-from stepsize.schedules.families.cyclic import cosine_restarts
-from stepsize.schedules.families.triangular import exp_range, triangular, triangular2
 from stepsize.schedules.foreign.shared import geometric
-from stepsize.schedules.foreign.torch import OVERWRITING, torch_chained, torch_cosine, torch_one_cycle
+from stepsize.schedules.foreign.torch import OVERWRITING, torch_chained, torch_cosine
 from stepsize.schedules.operators import product
 from stepsize.units import updates
 
 
 def from_torch(
-    scheduler: Any, *, peak: float | None = None, group: int | None = None, **settings: Any
+    scheduler: Any,
+    *,
+    peak: float | None = None,
+    group: int | None = None,
+    step: Literal["update", "epoch"] = "update",
+    **settings: Any,
 ) -> Schedule:
     """Return a PyTorch scheduler as a schedule with the same value at every update.
 
+    With `step="epoch"`, for a loop that calls `scheduler.step()` once an epoch, its numbers are epochs, and
+    the rate holds within each.
+
     `scheduler` is an instance, or a class with the `settings` to build it and the `peak` that its optimizer
     would have; it is read, never stepped. The schedule is that of the whole run, wherever the scheduler now
-    is; it counts updates, whatever the loop steps it by. Parameter groups must agree, or `group` chooses one.
-    ReduceLROnPlateau becomes a factor that follows "val_loss", or "val_accuracy" with mode="max"; for another
-    metric, change its name.
+    is. Parameter groups must agree, or `group` chooses one. The momentum that OneCycleLR and CyclicLR cycle
+    beside the rate is not read, with a warning; `momentum_from_torch` reads it. ReduceLROnPlateau becomes a
+    factor that follows "val_loss", or "val_accuracy" with mode="max"; for another metric, change its name.
 
-    Defects of PyTorch are reproduced, with a warning. Not exact: OneCycleLR with straight lines is
-    negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused:
-    custom functions in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which
-    PyTorch shifts by an update or cannot step at all; restarts and cycles that begin below their minimum;
-    in mid-run, what nothing shows any more: a rate that ReduceLROnPlateau may have cut, and the first one of
-    some chains; and, when planned, negative rates.
+    Defects of PyTorch are reproduced, with a warning. OneCycleLR is for a run of `total_steps` updates: one
+    update later its cosine rises again, and then PyTorch raises. Not exact: OneCycleLR with straight lines is
+    negative at t = total_steps, and here 0; rates kept in float32 tensors are rounded there. Refused: custom
+    functions in LambdaLR, MultiplicativeLR and CyclicLR; combinations inside combinations, which PyTorch
+    shifts by an update or cannot step at all; restarts and cycles that begin below their minimum; in mid-run,
+    what nothing shows any more: a rate that ReduceLROnPlateau may have cut, and the first one of some chains;
+    and, when planned, negative rates.
 
     Raises: ScheduleError for what cannot be read.
 
@@ -74,14 +84,24 @@ def from_torch(
     >>> from torch.optim.lr_scheduler import StepLR
     >>> from_torch(StepLR, peak=0.1, step_size=30)
     step_decay(0.1, factor=0.1, every=30*updates)
+    >>> from_torch(StepLR, peak=0.1, step_size=30, step="epoch")
+    per_epoch(step_decay(0.1, factor=0.1, every=30*epochs))
     """
+    if step not in ("update", "epoch"):
+        raise ScheduleError(unknown("step", str(step), ("update", "epoch")))
     if isinstance(scheduler, type):
         scheduler = _built(scheduler, peak, settings)
     elif peak is not None or settings:
         names = ", ".join(["peak"] * (peak is not None) + list(settings))
         raise ScheduleError(f"{names}: an instance of a scheduler has its own numbers; leave them out")
     groups = scheduler.optimizer.param_groups if hasattr(scheduler, "optimizer") else [None]
-    return of_groups(lambda index: _checked(scheduler, index), len(groups), group)
+
+    def read() -> Schedule:
+        return of_groups(lambda index: _checked(scheduler, index), len(groups), group)
+
+    schedule = by_epochs(read) if step == "epoch" else read()
+    warn_of_momentum(scheduler)
+    return schedule
 
 
 def _checked(scheduler: Any, group: int) -> Schedule:
@@ -178,46 +198,8 @@ def _polynomial(scheduler: Any, group: int, base: float) -> Schedule:
 
 def _cosine(scheduler: Any, group: int, base: float) -> Schedule:
     ours = torch_cosine(base, t_max=scheduler.T_max * updates, eta_min=scheduler.eta_min)
-    warn(f"CosineAnnealingLR rises again after T_max={scheduler.T_max}", clean(ours))
+    warn(f"CosineAnnealingLR rises again in a run longer than T_max={scheduler.T_max}", clean(ours))
     return ours
-
-
-def _restarts(scheduler: Any, group: int, base: float) -> Schedule:
-    first = scheduler.T_0 * updates
-    return cosine_restarts(base, first=first, growth=scheduler.T_mult, floor=scheduler.eta_min)
-
-
-def _cyclic(scheduler: Any, group: int, base: float) -> Schedule:
-    if scheduler._scale_fn_custom is not None:
-        raise ScheduleError("CyclicLR with scale_fn has a custom function; choose one of its modes")
-    rise = round(scheduler.total_size * scheduler.step_ratio, 9)  # as it was written, without rounding noise
-    times = {"up": rise * updates, "down": round(scheduler.total_size - rise, 9) * updates}
-    peak = float(scheduler.max_lrs[group])
-    if scheduler.mode == "exp_range":
-        return exp_range(peak, factor=scheduler.gamma, floor=base, **times)
-    return (triangular if scheduler.mode == "triangular" else triangular2)(peak, floor=base, **times)
-
-
-def _one_cycle(scheduler: Any, group: int, base: float) -> Schedule:
-    values, phases = scheduler.optimizer.param_groups[group], scheduler._schedule_phases
-    peak, start, end = (float(values[name]) for name in ("max_lr", "initial_lr", "min_lr"))
-    total = scheduler.total_steps
-    ours = torch_one_cycle(
-        peak,
-        pct_start=round((phases[0]["end_step"] + 1) / total, 12),  # as it was written, without rounding noise
-        start=None if start == peak / 25 else start,
-        end=None if end == start / 10_000 else end,
-        shape=SHAPES[scheduler._anneal_func_type],
-        three_phase=len(phases) == 3,
-        length=total * updates,
-    )
-    warn(f"OneCycleLR reaches its end at update {total - 1} and leaves it at {total}", clean(ours))
-    return ours
-
-
-def _swa(scheduler: Any, group: int, base: float) -> Schedule:
-    end = float(scheduler.optimizer.param_groups[group]["swa_lr"])
-    return climb(base, end, scheduler.anneal_epochs, SHAPES[scheduler._anneal_strategy])
 
 
 def _plateau(scheduler: Any, group: int, base: None) -> Schedule:
@@ -276,22 +258,21 @@ def _lambda(scheduler: Any, group: int, base: float) -> Schedule:
 
 
 OVERWRITES = ("CosineAnnealingWarmRestarts", "CyclicLR", "LambdaLR", "OneCycleLR")
-SHAPES = {"cos": "cosine", "linear": "linear"}
 READERS: dict[str, Callable[[Any, int, Any], Schedule]] = {
     "ChainedScheduler": _chained,
     "ConstantLR": _constant,
     "CosineAnnealingLR": _cosine,
-    "CosineAnnealingWarmRestarts": _restarts,
-    "CyclicLR": _cyclic,
+    "CosineAnnealingWarmRestarts": cycles.restarts,
+    "CyclicLR": cycles.cyclic,
     "ExponentialLR": _exponential,
     "LambdaLR": _lambda,
     "LinearLR": _linear,
     "MultiStepLR": _multistep,
     "MultiplicativeLR": _lambda,
-    "OneCycleLR": _one_cycle,
+    "OneCycleLR": cycles.one_cycle,
     "PolynomialLR": _polynomial,
     "ReduceLROnPlateau": _plateau,
-    "SWALR": _swa,
+    "SWALR": cycles.swa,
     "SequentialLR": _sequential,
     "StepLR": _step,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepsize.dialects.building_blocks import of_groups
+from stepsize.dialects.building_blocks import of_groups, warn_caller
 from stepsize.errors import ScheduleError
 from stepsize.schedules import Schedule, constant
 from stepsize.schedules.families.one_cycle import one_cycle_momentum
@@ -36,6 +36,18 @@ def momentum_from_torch(scheduler: Any, *, group: int | None = None) -> Schedule
             "with cycle_momentum=True"
         )
     return of_groups(lambda index: reader(scheduler, index), len(scheduler.optimizer.param_groups), group)
+
+
+def warn_of_momentum(scheduler: Any) -> None:
+    """Warn that a scheduler drives the momentum too, which is not part of the schedule of its rate."""
+    for child in (scheduler, *getattr(scheduler, "_schedulers", ())):
+        if getattr(child, "cycle_momentum", False):
+            what = "betas[0]" if getattr(child, "use_beta1", False) else "the momentum"
+            warn_caller(
+                f"{type(child).__name__} also cycles {what}, which is not part of this schedule; "
+                "momentum_from_torch(scheduler) reads it, and Candidate(schedule, momentum=...) and "
+                "TorchScheduler(optimizer, plan, momentum=...) take it; cycle_momentum=False leaves it alone"
+            )
 
 
 def _one_cycle(scheduler: Any, group: int) -> Schedule:

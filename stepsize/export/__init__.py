@@ -15,6 +15,7 @@ from stepsize.errors import ScheduleError, unknown
 from stepsize.export import keras, optax, plain, torch, transformers
 from stepsize.export.module import Module
 from stepsize.export.optimizers import LIBRARIES, OptimizerCode, optimizer_code
+from stepsize.export.parameter_groups import are_scaled
 from stepsize.schedules import Plan
 
 TARGETS: dict[str, Callable[[Plan], Module]] = {
@@ -24,6 +25,12 @@ TARGETS: dict[str, Callable[[Plan], Module]] = {
     "torch": torch.module,
     "transformers": transformers.module,
 }
+
+SCALED: dict[str, Callable[[Plan], Module]] = {
+    "torch": torch.multiplying_module,
+    "transformers": transformers.multiplying_module,
+}
+"""Modules whose rates are multiples of the group's own, for groups whose rates differ."""
 
 
 def export(
@@ -36,7 +43,8 @@ def export(
 
     With an `optimizer`, its `name` and settings, the code makes that optimizer, and needs only a `model`.
     `library`, "keras" or "torch", is the one whose names the settings have, by default the target's own; a
-    comment says what the target lacks.
+    comment says what the target lacks. The `groups` of a PyTorch optimizer have the names of their
+    `parameters`, the `multiplier` of their rate, and their own `settings`.
 
     Raises: ScheduleError for an unknown target, and for a plan that it cannot express, with the reason.
 
@@ -67,13 +75,15 @@ def export(
         )
     if not isinstance(to, str) or to not in TARGETS:
         raise ScheduleError(unknown("target", to if isinstance(to, str) else shown(to), sorted(TARGETS)))
-    module = TARGETS[to](plan)
+    groups = (optimizer or {}).get("groups") or ()
+    module = SCALED[to](plan) if to in SCALED and are_scaled(groups) else TARGETS[to](plan)
     if optimizer is not None and to in LIBRARIES:
         name = str(optimizer["name"])
-        settings = {key: value for key, value in optimizer.items() if key not in ("name", "learning_rate")}
+        others = ("name", "learning_rate", "groups")
+        settings = {key: value for key, value in optimizer.items() if key not in others}
 
         def make(start: str) -> OptimizerCode:
-            return optimizer_code(name, settings, to, start, library)
+            return optimizer_code(name, settings, to, start, library, groups)
 
         module = module.with_optimizer(LIBRARIES[to], make)
     return module.text(plan)

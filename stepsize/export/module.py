@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepsize.export.optimizers import OptimizerCode
+from stepsize.export.parameter_groups import with_groups
 from stepsize.schedules import Plan, Schedule
 from stepsize.schedules.clock import Clock
 from stepsize.schedules.code_text import comment
@@ -55,9 +56,12 @@ class Module:
             return self
         optimizer = make(known[1])
         lines = [line for text in optimizer.comments for line in commented(text)]
-        lines.append(
-            f"# {first}" if optimizer.call is None else f"optimizer = {laid_out(optimizer.call, '')}"
-        )
+        if optimizer.call is None:
+            lines.append(f"# {first}")
+        elif optimizer.groups:
+            lines.append(with_groups(optimizer.call, optimizer.groups))
+        else:
+            lines.append(f"optimizer = {laid_out(optimizer.call, '')}")
         lines += [line if _runs(line) and optimizer.call else f"# {line}" for line in rest]
         imports = self.imports
         if f"import {library}" not in imports.splitlines():

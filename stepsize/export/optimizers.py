@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepsize.checks import spell
+from stepsize.export.parameter_groups import Group, in_words, setting
 
 LIBRARIES = {"keras": "keras", "torch": "torch", "transformers": "torch", "optax": "optax"}  # by target
 CLIPPING = ("clip_grad_norm", "clip_grad_value")  # settings of PyTorch that are calls of their own
@@ -54,18 +54,25 @@ OURS = {
 
 @dataclass(frozen=True)
 class OptimizerCode:
-    """The call of an optimizer, None if the library has no equal one, and comments about it."""
+    """The call of an optimizer, None if the library has no equal one, comments about it, and its groups."""
 
     call: str | None
     comments: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
 
 
 def optimizer_code(
-    name: str, settings: Mapping[str, Any], to: str, start: str, library: str | None = None
+    name: str,
+    settings: Mapping[str, Any],
+    to: str,
+    start: str,
+    library: str | None = None,
+    groups: Sequence[Group] = (),
 ) -> OptimizerCode:
     """Return an optimizer as code of the target `to`; `start` are the arguments before its settings.
 
     `library`, "keras" or "torch", is the one whose names the settings have, by default the target's own.
+    `groups` are those of a PyTorch optimizer.
 
     >>> optimizer_code("sgd", {"momentum": 0.8}, "torch", "model.parameters(), lr=BASE_RATE", "keras").call
     'torch.optim.SGD(model.parameters(), lr=BASE_RATE, momentum=0.8)'
@@ -82,9 +89,10 @@ def optimizer_code(
     ours += [_clipping(key, values.pop(key), target) for key in CLIPPING if key in values]
     if target == library:
         kind = CALLS[family][target] if family in CALLS else _spelled(name, target)
-        return OptimizerCode(_call(kind, start, values), tuple(ours))
-    if family not in CALLS:
-        return OptimizerCode(None, (*ours, f"The study used {_text(name, values)}: choose its equal here."))
+        return OptimizerCode(_call(kind, start, values), tuple(ours), tuple(groups))
+    if family not in CALLS or groups:
+        used = _text(name, values) + (f" with {in_words(groups)}" if groups else "")
+        return OptimizerCode(None, (*ours, f"The study used {used}: choose its equal here."))
     if library == "torch":
         values = _in_keras_names(values)
     given = set(values)
@@ -94,7 +102,7 @@ def optimizer_code(
     if target == "optax" and family == "adamw":
         names = {**names, "weight_decay": "weight_decay"}
     lacking = [key for key in values if key not in names]
-    comments += [f"{key}={_value(values[key])} of the study has no equal argument here." for key in lacking]
+    comments += [f"{key}={setting(values[key])} of the study has no equal argument here." for key in lacking]
     kept = {names[key]: value for key, value in values.items() if key not in lacking}
     if family == "rmsprop" and (library, target) == ("torch", "optax"):
         kept["eps_in_sqrt"] = False
@@ -144,16 +152,16 @@ def _ours(key: str, value: Any) -> str:
     if key == "loss_reduction":
         return f"The loss of a batch is the {value} over its rows: make yours the same."
     if key == "multipliers":
-        factors = ", ".join(f"{layer} by {_value(factor)}" for layer, factor in value.items())
-        return f"The study multiplied the rates of layers: {factors}."
-    return f"The study scheduled the momentum, too: {value}."
+        factors = ", ".join(f"{layer} by {setting(factor)}" for layer, factor in value.items())
+        return f"The study multiplied the rates of layers, and this code does not: {factors}."
+    return f"The study scheduled the momentum, too, and this code does not: {value}."
 
 
 def _clipping(key: str, bound: Any, target: str) -> str:
     """Return how to clip gradients: PyTorch does it beside the optimizer."""
     if target == "torch":
-        return f"Before optimizer.step(): torch.nn.utils.{key}_(model.parameters(), {_value(bound)})"
-    return f"The study clipped its gradients: {key}={_value(bound)}."
+        return f"Before optimizer.step(): torch.nn.utils.{key}_(model.parameters(), {setting(bound)})"
+    return f"The study clipped its gradients: {key}={setting(bound)}."
 
 
 def _with_weight_decay(
@@ -169,7 +177,7 @@ def _with_weight_decay(
         return family, values, []
     if family == "adam" and library == "keras":
         return "adamw", values, []
-    decay = _value(values.pop("weight_decay"))
+    decay = setting(values.pop("weight_decay"))
     where = "subtracts it from the weights" if library == "keras" else "adds it to the gradient"
     comment = (
         f"weight_decay={decay} of the study is left out: {library} {where}, and this optimizer does not."
@@ -203,15 +211,9 @@ def _spelled(name: str, target: str) -> str:
 
 
 def _call(kind: str, start: str, values: Mapping[str, Any]) -> str:
-    return f"{kind}({', '.join([start, *(f'{key}={_value(value)}' for key, value in values.items())])})"
+    return f"{kind}({', '.join([start, *(f'{key}={setting(value)}' for key, value in values.items())])})"
 
 
 def _text(name: str, values: Mapping[str, Any]) -> str:
-    arguments = ", ".join(f"{key}={_value(value)}" for key, value in values.items())
+    arguments = ", ".join(f"{key}={setting(value)}" for key, value in values.items())
     return f"{name}({arguments})" if arguments else name
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return repr(tuple(value)) if isinstance(value, list) else repr(value)
-    return spell(value)

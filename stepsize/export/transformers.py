@@ -42,6 +42,11 @@ def module(plan: Plan) -> Module:
     return of_function(plan, USE)
 
 
+def multiplying_module(plan: Plan) -> Module:
+    """Return the file of a plan for groups whose rates differ."""
+    return module(plan) if plan.metric_factor is not None else of_function(plan, USE)
+
+
 Call = tuple[float, str]
 
 

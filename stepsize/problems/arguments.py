@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import wraps
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from stepsize.checks import is_number, is_written_value, python_number, shown
 from stepsize.errors import ProblemError, StudyError, unknown
@@ -24,7 +26,14 @@ OTHER_NUMBERS = ("beta_2_decay", "learning_rate_power", "muon_a", "muon_b", "muo
 OR_NONE = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor")
 # fmt: on
 DATA_ARGUMENTS = ("header", "kind", "groups", "order", "part", "weights", "drop")  # of `load`
+RATE = ("lr", "learning_rate")
+OF_OPTIMIZERS = (
+    "weight_decay", "momentum", "nesterov", "betas", "beta_1", "beta_2", "eps", "epsilon", "rho",
+    "clip_grad_norm", "clip_grad_value", "clipnorm", "clipvalue", "global_clipnorm",
+)  # fmt: skip
 REDUCTIONS = ("mean", "sum")  # of the loss, over the rows of a batch
+
+T = TypeVar("T")
 
 
 def positive_whole(name: str, value: Any) -> int:
@@ -35,9 +44,30 @@ def positive_whole(name: str, value: Any) -> int:
     return value
 
 
+def checked_names(kind: type[T]) -> type[T]:
+    """Return a data class that says of an unknown argument what to write instead."""
+    init, known = kind.__init__, [*inspect.signature(kind).parameters]
+
+    @wraps(init)
+    def checked(self: T, *args: Any, **kwargs: Any) -> None:
+        check_arguments(kwargs, known)
+        init(self, *args, **kwargs)
+
+    kind.__init__ = checked  # type: ignore[method-assign]
+    return kind
+
+
 def check_arguments(changes: Mapping[str, Any], known: Sequence[str]) -> None:
     """Raise ProblemError for an argument that a problem does not have."""
     for key in changes:
+        if key in RATE:
+            raise ProblemError(
+                f"{key}={changes[key]!r} has no effect: the schedules set the rate; leave it out"
+            )
+        if key in OF_OPTIMIZERS:
+            raise ProblemError(
+                f"{key} is a setting of the optimizer; write settings={{{key!r}: {changes[key]!r}}}"
+            )
         if key not in known:
             raise ProblemError(unknown("argument", key, known))
 

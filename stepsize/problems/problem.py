@@ -32,14 +32,16 @@ if TYPE_CHECKING:
     from stepsize.problems.torch.reading import Source
 
 
+@checks.checked_names
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem(Summarised):
     """What is trained: `model` on `data`, for `epochs` in batches of `batch_size`, split by `split`.
 
     `model` is text such as `mlp(34)`, a factory (`package.module:function`, or the function itself), a
     compiled Keras model, or the path of a `.keras` file. `data` is `Data` or anything that `load` takes: a
-    name, a path, `(x, y)` and more. `settings` are arguments of the Keras optimizer, and `optimizer`, its
-    name; they replace those that a compiled model has.
+    name, a path, `(x, y)` and more. `settings` are arguments of the optimizer, and `optimizer`, its name;
+    they replace those that a compiled model, or the `optimizer` of a PyTorch model, has. PyTorch models also
+    take `clip_grad_norm` and `clip_grad_value` there.
 
     `prepare` is whether missing numbers are filled and numbers scaled. By default, that is done for text
     models alone: a model of your own gets the data as its own `fit` would.

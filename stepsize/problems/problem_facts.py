@@ -39,7 +39,9 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         model = str(form.get("text") or form.get("factory") or "Keras model")
         notes = [] if is_text(problem.model) else list(model_notes(form, problem.data, default))
         optimizer = {"name": settings.pop("optimizer", "as compiled"), **settings}
+        groups = None
     else:
+        groups = problem.torch_source.group_facts
         model, notes = f"{problem.torch_source.factory.name} (PyTorch)", problem.torch_source.notes
         optimizer = problem.torch_source.optimizer_facts
     return {
@@ -50,14 +52,23 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         "model": model,
         "model_notes": notes,
         "optimizer": optimizer,
+        "optimizer_groups": groups,
         "compiled_optimizer": compiled_optimizer(form),
         "metric": metric.name,
         "higher_is_better": metric.higher_is_better,
         "share": metric.share,
-        "split": str(problem.split),
+        "split": split_text(problem),
         "split_kind": problem.split.kind,
         "folds": problem.split.folds if problem.split.kind == "kfold" else None,
     }
+
+
+def split_text(problem: Any) -> str:
+    """Return how rows are split, in words; with the sizes of parts that the data name themselves."""
+    if problem.split.kind != "column":
+        return str(problem.split)
+    parts = problem.parts(0)
+    return f"{problem.split}: {len(parts.train):,} train, {len(parts.valid):,} valid"
 
 
 USUAL = {  # values of Keras' optimizers that need not be told

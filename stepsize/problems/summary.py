@@ -29,13 +29,15 @@ def summary(problem: Any) -> dict[str, str]:
     classes = f" of {len(data.classes)} classes" if data.classes else ""
     optimizer = dict(protocol["optimizer"])
     name = optimizer.pop("name")
-    settings = ", ".join(f"{key}={value}" for key, value in optimizer.items())
+    settings = [f"{key}={value}" for key, value in optimizer.items()]
+    if groups := protocol["optimizer_groups"]:
+        settings.append(f"{counted(len(groups), 'group')} of parameters")
     updates = counted(protocol["updates_per_epoch"], "update")
     return {
         "name": problem.name,
         "model": protocol["model"],
         "data": f"{counted(data.rows, 'row')}{classes}, {data.kind}",
-        "optimizer": f"{name}({settings})" if settings else name,
+        "optimizer": f"{name}({', '.join(settings)})" if settings else name,
         "length": f"{counted(problem.epochs, 'epoch')} of {updates}, batches of {problem.batch_size}",
         "split": protocol["split"],
         "metric": protocol["metric"],

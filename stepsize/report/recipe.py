@@ -26,7 +26,8 @@ class Recipe:
     `settings` are the optimizer's, with its name as `optimizer`, and the `batch_size` if it is known.
     `library`, "keras" or "torch", is the one whose names the settings have. `is_function` says that a
     training function makes the optimizer itself; its `library` is one that it uses, or "plain". `model` is
-    that of a candidate with a model of its own.
+    that of a candidate with a model of its own, `groups` are the parameter groups of a PyTorch optimizer,
+    where they differ.
     """
 
     schedule: Schedule
@@ -37,6 +38,7 @@ class Recipe:
     scaled: tuple[str, ...] = ()
     is_function: bool = False
     model: str | None = None
+    groups: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def plan(self) -> Plan:
@@ -48,7 +50,8 @@ class Recipe:
         """The optimizer's name and settings; None if only the user's own code knows it."""
         settings = dict(self.settings)
         name = settings.pop("optimizer", None)
-        return None if name in (None, *UNKNOWN_OPTIMIZERS) else {"name": name, **settings}
+        groups = {"groups": self.groups} if self.groups else {}
+        return None if name in (None, *UNKNOWN_OPTIMIZERS) else {"name": name, **settings, **groups}
 
     def code(self, to: str) -> str:
         """Return code for another library: optimizer, settings and schedule; it needs only a `model`.
@@ -99,7 +102,7 @@ class Recipe:
             to = "torch"
         words = ["stepsize", "export", str(self.schedule), "--to", to]
         words += ["--epochs", str(self.epochs), "--updates-per-epoch", str(self.updates_per_epoch)]
-        if self.optimizer is not None:
+        if self.optimizer is not None and not self.groups:  # which the command line cannot name
             words += ["--optimizer", optimizer_text(self.optimizer)]
         return [*map(quoted, words)]
 
@@ -157,6 +160,7 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
         scaled=tuple(candidate["protocol"].get("scaled", data["scaled"])),
         is_function=is_function,
         model=protocol["model"] if not is_function and changes_model(candidate["settings"]) else None,
+        groups=tuple(protocol["optimizer_groups"] or ()),
     )
 
 

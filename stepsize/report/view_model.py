@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepsize.export.parameter_groups import in_words
 from stepsize.number_format import (
     MISSING,
     Scale,
@@ -241,7 +242,8 @@ _LABELS = {
     "horizon": "horizon (updates)",
     "share": "shown in percent",
 }
-_IF_ANY = ("batch_size", "compiled_optimizer", "folds", "budget", "model_notes", "knobs")
+_SWITCHES = {"higher_is_better": ("lower", "higher"), "share": ("no", "yes")}
+_IF_ANY = ("batch_size", "optimizer_groups", "compiled_optimizer", "folds", "budget", "model_notes", "knobs")
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
@@ -255,12 +257,12 @@ def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:
 
 def _protocol_text(key: str, value: Any, scale: Scale) -> str:
     match key:
+        case "optimizer_groups":
+            return in_words(value)
         case "margin":
             return scale.step(value)
-        case "higher_is_better":
-            return "higher" if value else "lower"
-        case "share":
-            return "yes" if value else "no"
+        case "higher_is_better" | "share":
+            return _SWITCHES[key][bool(value)]
         case "tuning":
             return _tuning(value)
         case "knobs":
@@ -271,8 +273,8 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
 
 
 def _optimizer(optimizer: Mapping[str, Any]) -> str:
-    rest = _settings({key: value for key, value in optimizer.items() if key != "name"})
-    return ", ".join(part for part in (str(optimizer["name"]), rest) if part)
+    others = {key: value for key, value in optimizer.items() if key != "name"}
+    return f"{optimizer['name']}, {_settings(others)}".removesuffix(", ")
 
 
 def _tuning(tuning: Tuning | None) -> str:

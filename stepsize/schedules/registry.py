@@ -35,7 +35,8 @@ def build(name: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> S
     if isinstance(name, str) and name not in FAMILIES and (ours := own_name(name)):
         raise SpecError(
             f"unknown schedule {name!r}; its family is called {ours!r} here, with parameters of its own: see "
-            "docs/migration.md, or convert the object of the other library with stepsize.dialects"
+            "https://github.com/stepsize/stepsize/blob/main/docs/migration.md, or convert the object of the "
+            "other library with stepsize.dialects"
         )
     if not isinstance(name, str) or name not in FAMILIES:
         raise SpecError(unknown("schedule", name if isinstance(name, str) else shown(name), sorted(FAMILIES)))

@@ -11,7 +11,7 @@ from typing import Any
 from stepsize.checks import shown, spell
 from stepsize.errors import ScheduleError, StudyError, unknown
 from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name
-from stepsize.schedules import Schedule, from_json, parse
+from stepsize.schedules import Plan, Schedule, from_json, parse
 from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.rates_to_try import first_rates
 from stepsize.units import is_knob_name
@@ -47,12 +47,14 @@ DEFAULT = (
 class Candidate:
     """A schedule with a name and, optionally, its own settings.
 
-    `settings` are optimizer arguments, such as `weight_decay`, that replace those of the problem, and
-    more: `batch_size`; `momentum` as a schedule, which drives `beta_1` if the optimizer has that
-    instead; `multipliers` of the rate by prefix of the layer name (the longest prefix wins); and what is
-    trained: `model`, `epochs`, `prepare`, `loss` of a PyTorch model, and `width`, `depth`, `activation`,
-    `initializer`, `dropout` of a text model. A setting may be the name of a knob, such as `momentum="m"`,
-    which the study chooses. They are kept as JSON values, with a name in place of a model that is an object.
+    `settings` are arguments of the optimizer, such as `weight_decay`, by their names in Keras or, for a
+    PyTorch model, in PyTorch; they replace those of the problem. There are more: `batch_size`; `momentum` as
+    a schedule, which drives `beta_1` or `betas[0]` if the optimizer has that instead; `multipliers` of the
+    rate by prefix of the name of a layer or, in PyTorch, a parameter (the longest prefix wins);
+    `clip_grad_norm` and `clip_grad_value` of PyTorch models; and what is trained: `model`, `epochs`,
+    `prepare`, `loss` of a PyTorch model, and `width`, `depth`, `activation`, `initializer`, `dropout` of a
+    text model. A setting may be the name of a knob, such as `momentum="m"`, which the study chooses. They are
+    kept as JSON values, with a name in place of a model that is an object.
     The default name is the spec with the settings.
 
     Raises: StudyError for settings that cannot be used.
@@ -80,6 +82,7 @@ class Candidate:
         if not isinstance(schedule, Schedule):
             raise StudyError(
                 f"a candidate is a schedule or its text, such as 'cosine(lr)'; got {type(schedule).__name__}"
+                f"{_how_to_read(schedule)}"
             )
         settings = checked_settings(settings)
         suffix = "".join(f", {key}={value!r}" for key, value in settings.items())
@@ -228,3 +231,15 @@ def read_candidate(entry: Any) -> Candidate:
 def usual_seeds(problem: str) -> int:
     """Return the default number of seeds of a named problem's verdict."""
     return built_in_study(problem).get("seeds", SEEDS) if problem in BUILT_IN else SEEDS
+
+
+READERS = {"torch": "from_torch", "keras": "from_keras", "timm": "from_timm"}
+"""What reads a schedule of another library, by the package of its class."""
+
+
+def _how_to_read(schedule: Any) -> str:
+    """Return what to write for a plan, or for a schedule of another library."""
+    if isinstance(schedule, Plan):
+        return "; write plan.schedule"
+    reader = READERS.get(type(schedule).__module__.partition(".")[0])
+    return "" if reader is None else f"; write {reader}(...) of stepsize.dialects around it"

@@ -7,12 +7,14 @@ from typing import Any
 
 from stepsize.cores import cores
 from stepsize.engine.planner import OVERHEAD, PER_TERM
+from stepsize.problems.model_operations import operations_of
 from stepsize.problems.problem import Problem
-from stepsize.problems.weight_count import trained_weights
 from stepsize.study.protocol import total_runs
 from stepsize.study.study import Study
 
 START = 2.0  # seconds until the training process has started and compiled a small program
+PER_OPERATION = 0.5  # seconds of compiling for each operation of a model
+PER_ELEMENT = 5.5e-3  # microseconds of an update for each number that an operation computes
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class ExpectedCost:
 def expected_cost(problem: Any, study: Study) -> ExpectedCost:
     """Return the cost of a study that has no runs yet; tuning may add a few runs beyond the edge.
 
-    The time is that of the planner's model of an update. It is not known for a training function, nor for a
-    model whose size only the training process knows.
+    The time is that of compiling, and of the products and the numbers that an update computes. It is not
+    known for a training function, nor for a model whose operations only the training process knows.
     """
     verdict = len(study.candidates) * len(study.seeds)
     runs = total_runs(study)
@@ -41,14 +43,17 @@ def expected_cost(problem: Any, study: Study) -> ExpectedCost:
     if isinstance(problem, Problem):
         each = [_seconds(problem.variant(candidate.settings)) for candidate in study.candidates]
         known = [one for one in each if one is not None]
-        seconds = START + runs * sum(known) / len(known) / cores() if len(known) == len(each) else None
+        if len(known) == len(each):
+            compiling = max(one for one, _ in known)
+            seconds = START + compiling + runs * sum(run for _, run in known) / len(known) / cores()
     return ExpectedCost(runs - verdict, verdict, seconds)
 
 
-def _seconds(problem: Problem) -> float | None:
-    """Return the seconds of a run on one core, None if only the training process can count the weights."""
-    weights = trained_weights(problem)
-    if weights is None:
+def _seconds(problem: Problem) -> tuple[float, float] | None:
+    """Return the seconds of compiling and of a run on one core; None if they are not known."""
+    work = operations_of(problem)
+    if work is None:
         return None
-    update = OVERHEAD + PER_TERM * weights * problem.batch_size
-    return problem.epochs * problem.updates_per_epoch * update / 1e6
+    row = PER_TERM * work.products + PER_ELEMENT * work.elements
+    update = OVERHEAD + row * problem.batch_size
+    return PER_OPERATION * work.calls, problem.epochs * problem.updates_per_epoch * update / 1e6

@@ -49,6 +49,11 @@ class Protocol(TypedDict):
     model: Annotated[str, "the model, in words"]
     model_notes: Annotated[list[str], "how the inputs and weights of a model of the user's own are treated"]
     optimizer: Annotated[dict[str, Any], "its `name` and settings"]
+    optimizer_groups: Annotated[
+        list[dict[str, Any]] | None,
+        "each group of parameters of a PyTorch optimizer, where they differ: the names of its `parameters`, "
+        "`multiplier` of the rate, and its own `settings`",
+    ]
     compiled_optimizer: Annotated[
         dict[str, Any] | None,
         "`name` and settings of the optimizer that a Keras model is compiled with; null if not known",

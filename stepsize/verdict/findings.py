@@ -97,7 +97,13 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
 
 
 def _split_notes(answer: Answer) -> Iterator[str]:
-    kind = answer["study"]["protocol"]["split_kind"]
+    protocol, data = answer["study"]["protocol"], answer["data"]
+    kind, is_tuned = protocol["split_kind"], protocol["tuning"] or protocol["knobs"]
+    if kind == "column" and is_tuned and not data["held_out"]:
+        yield (
+            "Rates were chosen and are judged on the same rows: your own validation part, which is the same "
+            "for every seed. To judge on rows that tuning never sees, give the data a 'test' part, too."
+        )
     if kind == "lesson":
         yield (
             "The validation rows are the last rows of the table, unshuffled and the same for every seed. "

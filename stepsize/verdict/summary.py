@@ -37,6 +37,7 @@ from stepsize.verdict.scores import Scores
 
 # What is not known of a training function, which has its data to itself.
 UNKNOWN_PROTOCOL = {
+    "optimizer_groups": None,
     "compiled_optimizer": None,
     "batch_size": None,
     "folds": None,

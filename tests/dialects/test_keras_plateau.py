@@ -134,7 +134,7 @@ def test_a_rate_at_its_minimum_stays() -> None:
 
 def test_a_cooldown_one_short_is_warned_about() -> None:
     with pytest.warns(
-        UserWarning, match=r"cooldown=3 ignores one check fewer; .* is plateau\(.*cooldown=3"
+        UserWarning, match=r"cooldown=3 ignores one check fewer; .* use plateau\(.*cooldown=3"
     ) as said:
         assert from_keras(Callback(cooldown=3)).metric_factor.cooldown == 2
     assert [warning.filename for warning in said] == [__file__]

@@ -183,7 +183,9 @@ def test_a_missed_restart_names_what_misses_none(
     kind: str, more: dict[str, Any], clean: str, timm_scheduler: ModuleType
 ) -> None:
     arguments = {"t_initial": 1, "cycle_mul": 3, "cycle_limit": 7} | more
-    with pytest.warns(UserWarning, match="timm misses the restart at tick 12[16] .*; the clean.*" + clean):
+    with pytest.warns(
+        UserWarning, match="timm misses the restart at tick 12[16] .*; to avoid that, use .*" + clean
+    ):
         from_timm(getattr(timm_scheduler, kind)(optimizer(0.1), **arguments))
 
 

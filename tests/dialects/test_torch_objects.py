@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,17 +32,63 @@ def test_a_class_is_read_with_its_own_defaults() -> None:
         repr(from_torch(theirs.StepLR, peak=0.1, step_size=30))
         == "step_decay(0.1, factor=0.1, every=30*updates)"
     )
-    cycle = from_torch(theirs.CyclicLR, base_lr=0.1, max_lr=0.5)
+    cycle = from_torch(theirs.CyclicLR, base_lr=0.1, max_lr=0.5, cycle_momentum=False)
     assert repr(cycle) == "triangular(0.5, floor=0.1, up=2000*updates, down=2000*updates)"
 
 
 def test_the_text_says_the_convention() -> None:
-    with pytest.warns(UserWarning, match=r"rises again after T_max=90; .* cosine\(0.1, length=90\*updates\)"):
+    with pytest.warns(UserWarning, match=r"run longer than T_max=90; .* cosine\(0.1, length=90\*updates\)"):
         cosine = from_torch(theirs.CosineAnnealingLR, peak=0.1, T_max=90)
     assert repr(cosine) == "torch_cosine(0.1, t_max=90*updates)"
-    with pytest.warns(UserWarning, match=r"its end at update 99 and leaves it at 100; .* one_cycle\(0.1, "):
+    with pytest.warns(UserWarning, match=r"OneCycleLR also cycles the momentum, .* momentum_from_torch"):
         cycle = from_torch(theirs.OneCycleLR, max_lr=0.1, total_steps=100)
     assert repr(cycle) == "torch_one_cycle(0.1, length=100*updates)"
+
+
+def test_of_adam_the_first_beta_is_cycled() -> None:
+    owner = torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+    with pytest.warns(UserWarning, match=r"OneCycleLR also cycles betas\[0\]") as caught:
+        from_torch(theirs.OneCycleLR(owner, max_lr=0.1, total_steps=345))
+    assert len(caught) == 1
+
+
+BY_EPOCHS: dict[str, Callable[[Any], Any]] = {
+    "StepLR": lambda o: theirs.StepLR(o, 3),
+    "MultiStepLR": lambda o: theirs.MultiStepLR(o, [2, 7]),
+    "ExponentialLR": lambda o: theirs.ExponentialLR(o, 0.9),
+    "CosineAnnealingLR": lambda o: theirs.CosineAnnealingLR(o, T_max=15),
+    "CosineAnnealingWarmRestarts": lambda o: theirs.CosineAnnealingWarmRestarts(o, T_0=4, T_mult=2),
+    "SequentialLR": lambda o: theirs.SequentialLR(
+        o, [theirs.LinearLR(o, 0.1, total_iters=3), theirs.CosineAnnealingLR(o, 12)], [3]
+    ),
+    "ChainedScheduler": lambda o: theirs.ChainedScheduler(
+        [theirs.LinearLR(o, 0.1, total_iters=3), theirs.StepLR(o, 6)]
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:CosineAnnealingLR rises again:UserWarning")
+@pytest.mark.parametrize("name", BY_EPOCHS)
+def test_a_scheduler_that_is_stepped_once_an_epoch(name: str) -> None:
+    owner = optimizer(0.1)
+    scheduler = BY_EPOCHS[name](owner)
+    plan = from_torch(scheduler, step="epoch").plan(epochs=15, updates_per_epoch=4)
+    rates = []
+    for _ in range(15):
+        for _ in range(4):
+            rates.append(owner.param_groups[0]["lr"])
+            owner.step()
+        scheduler.step()
+    assert plan.values == pytest.approx(rates)
+
+
+def test_by_epochs_a_warning_is_in_epochs_and_a_metric_stays_as_it_is() -> None:
+    with pytest.warns(UserWarning, match=r"use cosine\(0.1, length=15\*epochs\)"):
+        from_torch(theirs.CosineAnnealingLR(optimizer(0.1), T_max=15), step="epoch")
+    plateau = theirs.ReduceLROnPlateau(optimizer(0.1))
+    assert from_torch(plateau, step="epoch") == from_torch(plateau)
+    with pytest.raises(ScheduleError, match="unknown step 'epochs'; did you mean 'epoch'"):
+        from_torch(plateau, step="epochs")  # type: ignore[arg-type]
 
 
 def test_a_sequence_reads_as_its_pieces() -> None:
@@ -146,11 +193,9 @@ def test_a_scheduler_on_a_rate_that_another_has_changed_is_refused() -> None:
 
 
 def test_lengths_of_zero_are_reproduced_and_warned_about() -> None:
-    with pytest.warns(
-        UserWarning, match=r"never takes its factor back; the clean schedule is constant\(0.1\)"
-    ):
+    with pytest.warns(UserWarning, match=r"never takes its factor back; to avoid that, use constant\(0.1\)"):
         assert from_torch(theirs.ConstantLR, peak=0.1, factor=0.5, total_iters=0) == ss.constant(0.05)
-    with pytest.warns(UserWarning, match=r"stays at its start_factor; the clean schedule is constant\(0.1\)"):
+    with pytest.warns(UserWarning, match=r"stays at its start_factor; to avoid that, use constant\(0.1\)"):
         assert from_torch(theirs.LinearLR, peak=0.1, start_factor=0.5, total_iters=0) == ss.constant(0.05)
 
 
@@ -254,7 +299,9 @@ def test_times_that_pytorch_never_reaches_are_refused(build: Any) -> None:
 def test_a_cycle_may_turn_between_updates() -> None:
     owner = optimizer(0.1)
     cycle = theirs.CyclicLR(owner, 0.01, 0.1, step_size_up=2.5, step_size_down=4)
-    ours, momentum = from_torch(cycle).plan(updates=20), momentum_from_torch(cycle).plan(updates=20)
+    with pytest.warns(UserWarning, match="CyclicLR also cycles the momentum"):
+        rate = from_torch(cycle)
+    ours, momentum = rate.plan(updates=20), momentum_from_torch(cycle).plan(updates=20)
     for update in range(20):
         group = owner.param_groups[0]
         assert group["lr"] == pytest.approx(ours(update))

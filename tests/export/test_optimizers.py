@@ -9,7 +9,7 @@ import pytest
 
 from stepsize.export import export
 from stepsize.export.optimizers import optimizer_code
-from stepsize.schedules import cosine
+from stepsize.schedules import cosine, one_cycle
 from tests.support.exported_code import run
 
 PLAN = cosine(0.1).plan(epochs=5, updates_per_epoch=4)
@@ -83,8 +83,8 @@ def test_what_is_no_argument_of_an_optimizer_becomes_a_comment() -> None:
     )
     for comment in (
         "# Train in batches of 64 rows.",
-        "# The study multiplied the rates of layers: dense by 0.1.",
-        "# The study scheduled the momentum, too: linear(0.9).",
+        "# The study multiplied the rates of layers, and this code does not: dense by 0.1.",
+        "# The study scheduled the momentum, too, and this code does not: linear(0.9).",
         "# clipnorm=1 of the study has no equal argument here.",
     ):
         assert comment in text
@@ -98,6 +98,36 @@ def test_clipping_is_a_call_beside_the_optimizer() -> None:
     assert "# The study clipped its gradients: clip_grad_norm=1." in code(
         "keras", "SGD", "torch", clip_grad_norm=1.0
     )
+
+
+GROUPS = [
+    {"parameters": ["weight"], "multiplier": 1.0, "settings": {"weight_decay": 0.05}},
+    {"parameters": ["bias"], "multiplier": 0.5, "settings": {"weight_decay": 0.0, "betas": [0.8, 0.9]}},
+]
+
+
+@pytest.mark.parametrize("to", ["torch", "transformers"])
+def test_groups_keep_their_settings_and_the_ratio_of_their_rates(to: str) -> None:
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Linear(2, 1)
+    plan = one_cycle(0.1).plan(updates=20)  # PyTorch's own class would set one rate for all groups
+    names: dict[str, Any] = {"model": model}
+    exec(export(plan, to, {"name": "AdamW", "groups": GROUPS, "amsgrad": True}), names)
+    optimizer = names["optimizer"]
+    if to == "transformers":
+        names["make_scheduler"](optimizer)
+    first, second = optimizer.param_groups
+    assert first["params"][0] is model.weight
+    assert second["params"][0] is model.bias
+    assert (first["weight_decay"], first["betas"], first["amsgrad"]) == (0.05, (0.9, 0.999), True)
+    assert (second["weight_decay"], second["betas"], second["amsgrad"]) == (0, (0.8, 0.9), True)
+    assert (first["lr"], second["lr"]) == pytest.approx((plan(0), plan(0) / 2))
+
+
+def test_another_library_gets_groups_in_words() -> None:
+    text = code("keras", "AdamW", "torch", groups=GROUPS, weight_decay=0.1)
+    assert "# The study used AdamW(weight_decay=0.1) with 2 groups of parameters: 1 parameter with" in text
+    assert "\noptimizer = " not in text
 
 
 def test_an_optimizer_without_an_equal_is_named_and_not_guessed() -> None:

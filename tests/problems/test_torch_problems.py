@@ -22,8 +22,11 @@ from torch.utils.data import (
 from stepsize.errors import InputError
 from stepsize.problems.problem import Problem, problem
 from stepsize.problems.torch.torch_model import TargetForm
+from stepsize.report.recipe import recipe_of
+from stepsize.schedules import cosine
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import make_study
+from tests.support.answers import recorded_answer
 from tests.support.torch_problems import IDS, LABELS, Layer, TwoInputs, X, Y, first_output, mlp, toy
 
 SIGNS = 2 * (Y % 2) - 1
@@ -119,6 +122,43 @@ def test_logits_of_several_classes_are_recognised_by_shifts() -> None:
 
     sources = [toy(loss=each).torch_source for each in (own, squares)]
     assert [None if each is None else each.model.are_logits for each in sources] == [True, False]
+
+
+def decayed(model: nn.Module) -> torch.optim.Optimizer:
+    biases = [each for each in model.parameters() if each.ndim == 1]
+    weights = [each for each in model.parameters() if each.ndim > 1]
+    groups = [{"params": weights, "weight_decay": 0.05}, {"params": biases, "weight_decay": 0, "lr": 0.01}]
+    return torch.optim.AdamW(groups, lr=0.1, betas=(0.8, 0.9))
+
+
+def test_the_groups_of_an_optimizer_reach_the_code() -> None:
+    made = toy(optimizer=decayed)
+    assert "AdamW(betas=[0.8, 0.9], 2 groups of parameters)" in repr(made)
+    answer = recorded_answer()
+    protocol = made.facts()["protocol"]
+    keys = ("optimizer", "optimizer_groups", "model")
+    answer["study"]["protocol"].update({key: protocol[key] for key in keys})
+    recipe = recipe_of(answer, {**answer["candidates"][0], "settings": {"weight_decay": 0.2}})
+    names: dict[str, Any] = {"model": mlp()}
+    exec(recipe.code("torch"), names)
+    optimizer = names["optimizer"]
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0]
+    assert optimizer.defaults["weight_decay"] == 0.2
+    assert "--optimizer" not in recipe.export_command
+
+
+def test_an_optimizer_of_a_part_of_the_model_is_written_with_its_parameters() -> None:
+    made = toy(optimizer=lambda model: torch.optim.SGD(list(model.parameters())[-1:], lr=0.1))
+    (group,) = made.facts()["protocol"]["optimizer_groups"]
+    assert group["parameters"] == [[*dict(mlp().named_parameters())][-1]]
+
+
+def test_a_scheduler_as_a_candidate_is_refused_with_what_to_write() -> None:
+    scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD(mlp().parameters(), lr=0.1), 3)
+    with pytest.raises(InputError, match=r"got StepLR; write from_torch\(...\) of stepsize.dialects"):
+        make_study(toy(), [scheduler], 2)  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"got Plan; write plan.schedule"):
+        Candidate(cosine(0.1).plan(updates=3))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import re
 
+import numpy as np
 import pytest
 
-from stepsize.problems.problem import problem
+from stepsize.problems.problem import Problem, problem
 from stepsize.study.candidates import Candidate, built_in_candidates
 from stepsize.study.study import make_study
 from stepsize.verdict.summary import summarise_study
@@ -110,3 +111,13 @@ def test_the_advice_on_splits_can_be_run_as_it_stands(command, advice):
     study = make_study(problem("lesson-ionosphere"), ["constant(0.1)"], 3, command=command)
     answer = summarise_study(study, finish(study, lambda name, seed: 0.9), COST)
     assert any(note.endswith(f"each seed draws: {advice}") for note in answer["notes"])
+
+
+def test_parts_of_your_own_are_the_same_for_tuning_and_verdict() -> None:
+    x, y = np.arange(80, dtype=np.float32).reshape(40, 2), np.arange(40) % 2
+    own = Problem("logistic", {"train": (x[:20], y[:20]), "valid": (x[20:], y[20:])})
+    said = "Rates were chosen and are judged on the same rows: your own validation part"
+    for candidate, expected in (("constant(lr)", True), ("constant(0.1)", False)):
+        study = make_study(own, [candidate], 3)
+        answer = summarise_study(study, finish(study, lambda name, seed: 0.9), COST)
+        assert any(note.startswith(said) for note in answer["notes"]) == expected

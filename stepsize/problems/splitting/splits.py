@@ -110,7 +110,7 @@ class Split:
             "test": "the data's own test part for validation",
             "groups": f"whole groups drawn by seed, about {share} of the rows for validation",
             "time": f"the last {share} by time for validation",
-            "column": "as the part column names them",
+            "column": "your own parts",
             "kfold": f"{self.folds}-fold cross-validation, a repeat for each {self.folds} seeds",
             "given": f"given rows: {counts[0]} to train on, {counts[1]} for validation",
         }[self.kind] + fewer

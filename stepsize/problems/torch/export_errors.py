@@ -16,7 +16,8 @@ from stepsize.errors import ProblemError, first_line
 
 PYTORCH = Path(torch.__file__).parent
 PACKAGE = Path(__file__).parents[2]
-IN_SERIES = "or train the model with a training function (docs/pytorch.md)"
+PAGE = "https://github.com/stepsize/stepsize/blob/main/docs/pytorch.md"
+IN_SERIES = f"or train the model with a training function ({PAGE})"
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,3 +50,34 @@ class Optimizer:
     groups: tuple[Group, ...]
     clip_norm: float | None = None
     clip_value: float | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the groups that have none of their own; without those that every group has."""
+        shared: dict[str, Any] = {}
+        for group in self.groups:
+            shared |= {name: value for name, value in group.settings.items() if name not in group.own}
+        return shared
+
+    def group_facts(self, trained: Collection[str]) -> list[dict[str, Any]] | None:
+        """Return the groups as JSON values, None if `model.parameters()` and the settings say the same.
+
+        Each has the names of its `parameters`, its rate as a multiple of the schedule, `multiplier`, and its
+        own `settings`. `trained` are the parameters that have gradients.
+        """
+        is_plain = all(not group.own and group.scale == 1 for group in self.groups)
+        if is_plain and {name for group in self.groups for name in group.names} == set(trained):
+            return None
+        return [
+            {
+                "parameters": list(group.names),
+                "multiplier": group.scale,
+                "settings": {name: json_value(group.settings[name]) for name in group.own},
+            }
+            for group in self.groups
+        ]
+
+
+def json_value(value: Any) -> Any:
+    """Return a setting as a JSON value."""
+    return list(value) if isinstance(value, tuple) else value

@@ -17,6 +17,7 @@ from torch import nn
 from stepsize.errors import ProblemError, first_line
 from stepsize.problems.data import Data
 from stepsize.problems.model_notes import has_signs, renumbered
+from stepsize.problems.model_operations import Operations
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.data import input_names
 from stepsize.problems.torch.export import Training, export_metric, export_model
@@ -26,7 +27,8 @@ from stepsize.problems.torch.initial_weights import initial_weights, loss_buffer
 from stepsize.problems.torch.loss_facts import check_cross_entropy, mismatch_note, takes_logits
 from stepsize.problems.torch.loss_probes import ignores_shifts, is_sum, takes_margins, takes_signs
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
-from stepsize.problems.torch.optimizer_groups import Optimizer
+from stepsize.problems.torch.operation_counts import count_operations
+from stepsize.problems.torch.optimizer_groups import Optimizer, json_value
 from stepsize.problems.torch.optimizer_settings import read_optimizer
 from stepsize.problems.torch.torch_model import TargetForm, TorchModel, weights_digest
 
@@ -51,6 +53,7 @@ class Source:
     settings: Mapping[str, Any]
     example: nn.Module
     model: TorchModel
+    operations: Operations | None
     label_note: str | None = None
     _drawn: dict[int, Weights] = field(default_factory=dict, repr=False)
 
@@ -92,13 +95,18 @@ class Source:
         chosen = {*getattr(self.optimizer, "keywords", ()), *self.settings} - {"lr", "initial_lr"}
         usual = inspect.signature(getattr(torch.optim, optimizer.name)).parameters
         settings = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in optimizer.groups[0].settings.items()
+            name: json_value(value)
+            for name, value in optimizer.settings.items()
             if name in chosen or (name in usual and name != "lr" and value != usual[name].default)
         }
         clipping = {"clip_grad_norm": optimizer.clip_norm, "clip_grad_value": optimizer.clip_value}
         clipping = {name: bound for name, bound in clipping.items() if bound is not None}
         return {"name": optimizer.name, **settings, **clipping}
+
+    @property
+    def group_facts(self) -> list[dict[str, Any]] | None:
+        """The groups of parameters as JSON values; None if all parameters are trained alike."""
+        return self.model.optimizer.group_facts(self.model.exported.parameters)
 
     @property
     def notes(self) -> list[str]:
@@ -166,7 +174,8 @@ def read_model(
         output_shape=tuple(judged.shape[1:]),
         metric=None if metric is None else export_metric(metric, judged, target),
     )
-    return Source(factory, loss, optimizer, settings, model, travelling, _label_note(data, target_form))
+    work = count_operations(model, inputs)
+    return Source(factory, loss, optimizer, settings, model, travelling, work, _label_note(data, target_form))
 
 
 def _names(model: nn.Module, data: Data) -> tuple[str, ...]:

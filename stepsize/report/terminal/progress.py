@@ -88,7 +88,9 @@ def describe_cost(cost: ExpectedCost) -> str:
     parts = [f"{counted(cost.verdict, 'run')} for the verdict"]
     if cost.tuning:
         parts.insert(0, f"{counted(cost.tuning, 'run')} for tuning")
-    time = "" if cost.seconds is None else f", about {rough_duration(cost.seconds)} on this machine"
+    if cost.seconds is None:
+        return f"{' and '.join(parts)}; the time left is shown after the first of them"
+    time = f", about {rough_duration(cost.seconds)} on this machine"
     return f"{' and '.join(parts)}{time}"
 
 
