@@ -22,7 +22,7 @@ from stepsize.adapters.torch_clock import Clock, release_forgotten  # noqa: E402
 from stepsize.adapters.torch_compiled import in_compiled_code  # noqa: E402
 from stepsize.adapters.torch_groups import Hyperparameter  # noqa: E402
 from stepsize.adapters.torch_multipliers import by_name, of_added_group  # noqa: E402
-from stepsize.adapters.torch_optimizers import require_unscheduled, wrapped  # noqa: E402
+from stepsize.adapters.torch_optimizers import has_updated, require_unscheduled, wrapped  # noqa: E402
 
 Plans = Plan | Sequence[Plan | None]
 
@@ -284,7 +284,7 @@ class TorchScheduler(LRScheduler):
         self._stepping = chain[-1]
         earlier = release_forgotten(self._stepping)
         self._clock.attach(chain, self)
-        return earlier > 0 or bool(self._stepping.state)
+        return earlier > 0 or has_updated(self._stepping)
 
     def _require_attached(self) -> None:
         if not self._clock.handles:

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from stepsize.adapters.plain import warn_caller
 from stepsize.adapters.torch_compiled import hook_outside
 from stepsize.adapters.torch_groups import Hyperparameter
-from stepsize.adapters.torch_optimizers import is_averaged, is_capturing, is_on_trial
+from stepsize.adapters.torch_optimizers import has_updated, is_averaged, is_capturing, is_on_trial
 from stepsize.errors import ScheduleError
 
 IDLE = 10  # calls of step() without any update so far that deserve a warning
@@ -164,7 +164,7 @@ class Clock:
         saved = [rates.number(group, index) for index, group in enumerate(optimizer.param_groups)]
         pairs = list(zip(rates.schedules, saved, rates.written, strict=True))
         differs = any(one and not math.isclose(held, value, rel_tol=1e-6) for one, held, value in pairs)
-        if not self._is_placed and (differs or (self.update == 0 and optimizer.state)):
+        if not self._is_placed and (differs or (self.update == 0 and has_updated(optimizer))):
             self.forgotten = f"the optimizer's state was loaded (with lr={saved[0]:g} in group 0)"
         self.adopt(optimizer)
 

@@ -57,6 +57,22 @@ def _inside(optimizer: Optimizer, chain: list[Optimizer]) -> list[Optimizer]:
     ]
 
 
+def has_updated(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer has made updates, as far as its state shows.
+
+    Where the state counts them, 0 is none: Adagrad makes its state when it is built.
+    """
+    return any(_is_used(state) for state in optimizer.state.values())
+
+
+def _is_used(state: Any) -> bool:
+    if not isinstance(state, dict):
+        return True
+    if "step" in state:
+        return bool(state["step"] > 0)
+    return any(value is not None for value in state.values())
+
+
 def has_pytorch_scheduler(optimizers: list[Optimizer]) -> bool:
     """Return whether a scheduler of PyTorch was built on one of them."""
     return any(hasattr(optimizer.step, "_wrapped_by_lr_sched") for optimizer in optimizers)

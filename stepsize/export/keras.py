@@ -88,7 +88,7 @@ def _call(plan: Plan) -> str:
     if type(schedule).__name__ not in CALLS:
         raise Unfit
     call = CALLS[type(schedule).__name__](schedule, piece(schedule, clock))
-    return f"keras.optimizers.schedules.{call}"
+    return f"keras.optimizers.schedules.{call}" if "(" in call else call
 
 
 def _warmup_cosine(climb: Any, falls: Any, plan: Plan) -> str:
@@ -153,12 +153,15 @@ def _piecewise_constant(s: Any, at: Piece) -> str:
 def _regular_stairs(s: Any, at: Piece) -> str:
     """Return drops at regular times; a compiled staircase=True can be late."""
     times = regular_times(s, at)
+    require_exact(bool(times) or at.clock.period("every", s.every) > at.clock.horizon)
     return _stairs(at, times, _powers(s, len(times)))
 
 
 def _stairs(at: Piece, times: list[float], rates: list[str]) -> str:
-    """Return a class whose boundaries are the last steps of the rates before them."""
+    """Return a class whose boundaries are the last steps of the rates before them; the rate if it has none."""
     at.require_unbounded()
+    if not times:
+        return rates[0]  # the class cannot be called without boundaries
     boundaries = [integer(time) - 1 for time in times]
     return f"PiecewiseConstantDecay(boundaries={boundaries}, values=[{', '.join(rates)}])"
 

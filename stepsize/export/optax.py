@@ -143,6 +143,8 @@ def _stairs(s: Any, at: Piece, times: list[float]) -> str:
     """Return drops at these times; a compiled staircase=True can be late."""
     at.require_unbounded()
     require_exact(len(set(times)) == len(times) <= FEW)
+    if not times:
+        return f"constant_schedule({decimal(s.peak)})"
     factors = ", ".join(f"{integer(time)}: {decimal(s.factor)}" for time in times)
     return f"piecewise_constant_schedule({decimal(s.peak)}, {{{factors}}})"
 

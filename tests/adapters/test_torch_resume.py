@@ -180,6 +180,34 @@ def test_a_scheduler_of_an_optimizer_that_has_made_updates_expects_a_state_or_an
     assert scheduler.update == 10
 
 
+STATELESS = {"SGD": {"momentum": 0.9}}  # with these options it keeps a state
+OPTIMIZERS = sorted(
+    {name for name, each in vars(torch.optim).items() if isinstance(each, type)} - {"Optimizer"}
+)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_an_optimizer_keeps_before_its_first_update_is_no_update(name: str) -> None:
+    """Adagrad makes its state when it is built."""
+
+    def build() -> torch.optim.Optimizer:
+        matrix = torch.nn.Parameter(torch.ones(2, 2))
+        matrix.grad = torch.ones(2, 2).to_sparse() if name == "SparseAdam" else torch.ones(2, 2)
+        return getattr(torch.optim, name)([matrix], lr=0.1, **STATELESS.get(name, {}))
+
+    plan = ss.cosine(0.1).plan(updates=UPDATES)
+    fresh, loaded = build(), build()
+    scheduler = TorchScheduler(loaded, plan, strict=True)
+    loaded.load_state_dict(fresh.state_dict())
+    loaded.step(lambda: torch.tensor(1.0))
+    assert scheduler.update == 1
+    used = build()
+    used.load_state_dict(loaded.state_dict())
+    scheduler = TorchScheduler(used, plan, strict=True)
+    with pytest.raises(ScheduleError, match="has made updates before"):
+        used.step(lambda: torch.tensor(1.0))
+
+
 def test_a_state_that_is_loaded_back_is_not_a_forgotten_one() -> None:
     optimizer, scheduler = trained(9, strict=True)
     optimizer.load_state_dict(optimizer.state_dict())

@@ -95,6 +95,21 @@ def test_a_schedule_with_other_rates_is_not(to: str, spec: str) -> None:
     assert "def learning_rate" in code
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "step_decay(0.1, every=30*epochs)",
+        "exponential(0.1, factor=0.5, every=11*updates, staircase=True)",
+        "step_decay(0.1, every=10*updates)",  # once the run is over
+        "multistep(0.1, at=[30*epochs])",
+        "piecewise_constant([0.1, 0.01], at=[30*epochs])",
+    ],
+)
+@pytest.mark.parametrize("to", ["keras", "optax", "torch", "transformers"])
+def test_stairs_without_a_drop_in_the_run_are_constant(to: str, spec: str) -> None:
+    assert_same_rates(parse(spec).plan(updates=10, updates_per_epoch=2), to)
+
+
 @pytest.mark.parametrize("every", [41, 47, 97])
 @pytest.mark.parametrize("to", ["keras", "optax"])
 def test_compiled_staircases_drop_in_time(every: int, to: str) -> None:
