@@ -16,6 +16,7 @@ import pytest
 import stepsize as ss
 from stepsize.comparison import stored_result
 from stepsize.errors import OutputError, ProblemError, StudyError
+from stepsize.problems.loading.arrays import DEEP_DIVIDED
 from stepsize.report.prediction import prediction_code
 from stepsize.study.stores.store import Store
 from stepsize.trained_model import trained_model
@@ -219,6 +220,10 @@ def test_rows_are_read_as_the_data_were_and_rows_with_gaps_are_refused() -> None
     trained = trained_model(problem, model, 0.5, 0)
     pixels = np.asarray(problem.data.x)
     np.testing.assert_allclose(trained.probabilities(images), trained.probabilities(pixels), rtol=1e-6)
+    deep = replace(problem.data, notes=(f"x: {DEEP_DIVIDED}",))
+    of_16_bits = trained_model(ss.Problem("logistic", deep), model, 0.5, 0)
+    for same in (images, images.astype(np.uint16) * 257):
+        np.testing.assert_allclose(of_16_bits.probabilities(same), trained.probabilities(images), rtol=1e-6)
     for value in (np.nan, np.inf):
         pixels[3, 0, 0] = value
         with pytest.raises(ProblemError, match="x, row 4: a value is missing or not finite"):

@@ -158,7 +158,7 @@ def _regular_stairs(s: Any, at: Piece) -> str:
 
 
 def _stairs(at: Piece, times: list[float], rates: list[str]) -> str:
-    """Return a class whose boundaries are the last steps of the rates before them; the rate if it has none."""
+    """Return a class whose boundaries are the last steps before its drops; without any, the rate."""
     at.require_unbounded()
     if not times:
         return rates[0]  # the class cannot be called without boundaries

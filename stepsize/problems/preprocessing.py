@@ -10,7 +10,7 @@ import numpy as np
 
 from stepsize.errors import require
 from stepsize.problems.data import Data
-from stepsize.problems.loading.arrays import DIVIDED, KEPT
+from stepsize.problems.loading.arrays import DEEP_DIVIDED, DIVIDED, KEPT
 from stepsize.problems.precision import narrowed
 
 
@@ -66,15 +66,16 @@ def _fit(x: np.ndarray, missing: bool) -> Prepared:
     return Prepared(row(np.asarray(imputer.statistics_)) if missing else None, row(scaler.mean_), row(scale))
 
 
-def are_divided(data: Data) -> bool:
-    """Return whether an input holds pixels that were divided by 255."""
-    return any(DIVIDED in note for note in data.notes)
+def largest_pixel(data: Data) -> int | None:
+    """Return the number that the pixels of an input were divided by; None if there are no such pixels."""
+    largest = {DIVIDED: 255, DEEP_DIVIDED: 65_535}
+    return next((largest[text] for text in largest if any(text in note for note in data.notes)), None)
 
 
 def is_scaled(data: Data) -> bool:
     """Return whether the model gets other numbers than the source of the data holds."""
     floats = any(array.dtype.kind == "f" for array in data.inputs.values())
-    return (data.prepare and floats) or are_divided(data)
+    return (data.prepare and floats) or largest_pixel(data) is not None
 
 
 def scale_whole_numbers(data: Data) -> Data:
@@ -110,8 +111,8 @@ def scaling_advice(data: Data, scales_target: bool) -> str:
     'to use these rates elsewhere, scale as follows: inputs by StandardScaler(), fitted on the training rows'
     """
     steps = []
-    if are_divided(data):
-        steps.append("pixels by 1/255")
+    if largest := largest_pixel(data):
+        steps.append(f"pixels by 1/{largest}")
     if preparation_notes(data):
         steps.append(f"inputs by {_pipeline(data)}, fitted on the training rows")
     if scales_target:

@@ -14,7 +14,7 @@ from stepsize.problems.built_in import BUILT_IN, usual_problem
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.models.text_models import SIZES, changed_model
 from stepsize.problems.own_models import OwnModel, with_objects
-from stepsize.problems.preprocessing import are_divided
+from stepsize.problems.preprocessing import largest_pixel
 from stepsize.problems.problem_facts import protocol_facts
 from stepsize.problems.splitting.changes import SPLIT_KEYS
 from stepsize.problems.torch.factories import is_torch_model
@@ -172,8 +172,8 @@ def _preparation(problem: Any, changes: Mapping[str, Any]) -> bool:
     prepare = changes.get("prepare", data.prepare)
     if not isinstance(prepare, bool):
         raise StudyError(f"prepare={shown(prepare)} must be True or False")
-    if "prepare" in changes and (are_divided(data) or any(map(_is_whole, data.inputs.values()))):
-        what = "pixels" if are_divided(data) else "whole numbers"
+    if "prepare" in changes and (largest_pixel(data) or any(map(_is_whole, data.inputs.values()))):
+        what = "pixels" if largest_pixel(data) else "whole numbers"
         raise StudyError(
             f"prepare={prepare} cannot differ between the candidates of a study of {what}, which are read in "
             "one way for all of them; make one study for each"

@@ -14,7 +14,7 @@ from stepsize.number_format import counted
 from stepsize.problems.data import Data
 from stepsize.problems.loading.files import read_table
 from stepsize.problems.loading.table_columns import TableColumns
-from stepsize.problems.preprocessing import are_divided
+from stepsize.problems.preprocessing import largest_pixel
 
 SHOWN_COLUMNS = 12  # a message names so many columns of a table
 
@@ -29,7 +29,7 @@ class InputForm:
     shape: tuple[int, ...]
     whole: bool
     missing: bool
-    divided: bool
+    largest: int | None  # pixel, which pixels were divided by
     centre: Any = None
 
 
@@ -102,8 +102,8 @@ class RowForm:
                 values == np.floor(values), "is not a whole number, and the model takes whole numbers"
             )
             return values.astype(np.int32)
-        if array.dtype == np.uint8 and array.ndim > 2 and form.divided:
-            values = values / 255
+        if array.ndim > 2 and form.largest and array.dtype in (np.uint8, np.min_scalar_type(form.largest)):
+            values = values / np.iinfo(array.dtype).max
         known = np.isfinite(values) | (np.isnan(values) & form.missing)
         self._check(known, "is missing or not finite, and the model was trained without such values")
         return (values - (0 if form.centre is None else form.centre)).astype(np.float32)
@@ -119,10 +119,10 @@ class RowForm:
 
 def row_form(data: Data) -> RowForm:
     """Return the rows that a model takes that was trained on `data`."""
-    divided = are_divided(data)
+    largest = largest_pixel(data)
     forms = {
         name: InputForm(
-            tuple(array.shape[1:]), array.dtype.kind in "iu", name in data.missing, divided,
+            tuple(array.shape[1:]), array.dtype.kind in "iu", name in data.missing, largest,
             data.centres.get(name),
         )
         for name, array in data.inputs.items()

@@ -17,6 +17,7 @@ from stepsize.problems.loading.targets import recognise
 from stepsize.problems.precision import check_whole, narrowed
 
 DIVIDED = "pixels, divided by 255"
+DEEP_DIVIDED = "pixels of 16 bits, divided by 65,535"
 KEPT = "whole numbers, kept as they are"
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
@@ -39,11 +40,13 @@ def from_rows(
     kind: str | None = None,
     roles: Roles = Roles(),  # noqa: B008, a frozen value
     prepare: bool | None = None,
+    notes: Sequence[str] = (),
 ) -> Data:
     """Make data from arrays, or from a mapping of "train", "valid" and "test" to the arrays of each part.
 
     Bytes with three axes or more are taken for pixels and divided by 255. Other whole numbers stay as they
     are, for embeddings, unless `prepare` is true. Floats are filled and scaled if a row is a list of numbers.
+    `notes` are on how the arrays were read.
 
     Raises: ProblemError for arrays that do not hold numbers or differ in length.
 
@@ -54,9 +57,9 @@ def from_rows(
     if isinstance(rows, Mapping):
         rows, part = _join(rows)
         roles = roles.with_part(part)
-    notes: list[str] = []
+    found: list[str] = []
     arrays = rows.x if isinstance(rows.x, Mapping) else {"": rows.x}
-    inputs = {key: _input(key, array, prepare, notes) for key, array in arrays.items()}
+    inputs = {key: _input(key, array, prepare, found) for key, array in arrays.items()}
     check_fits(f"data {name!r}", COPIES * sum(array.nbytes for array in inputs.values()))
     _check_one_output(rows.y, len(next(iter(inputs.values()), ())))
     y = _array("y", rows.y)
@@ -69,7 +72,7 @@ def from_rows(
         name, inputs[""] if list(inputs) == [""] else inputs, target.y, target.classes, source, target.kind,
         prepare=prepare, test=test, one_hot=target.one_hot, **columns,
         flat=tuple(key for key, array in arrays.items() if np.ndim(array) == 1), target_shape=y.shape[1:],
-        notes=(target.note, *notes),
+        notes=(target.note, *found, *notes),
     )  # fmt: skip
 
 

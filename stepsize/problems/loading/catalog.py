@@ -183,6 +183,7 @@ def _from_path(
         return openml(text.removeprefix(OPENML), target, kind, roles, prepare)
     path = Path(text)
     ending = path.suffix.lower()
+    notes: Sequence[str] = ()
     if ending == ".parquet":
         return files.from_parquet(path, target, kind, roles, prepare)
     if ending in (".npz", ".npy"):
@@ -195,7 +196,7 @@ def _from_path(
             frame, target, name=name, source=source, kind=kind, roles=roles, prepare=prepare, labels=labels
         )
     elif _exists(path) and path.is_dir():
-        rows = images.read_folder(path)
+        rows, notes = images.read_folder(path, prepare)
     elif ending or _exists(path):
         raise ProblemError(
             f"file {text!r}: ending {ending!r} is not known; use one of: {', '.join(FILE_ENDINGS)}"
@@ -203,7 +204,8 @@ def _from_path(
     else:
         raise ProblemError(unknown("data", text, (*NAMES, f"{OPENML}ID", "a path")))
     source = f"folder {path.name}" if path.is_dir() else f"file {path.name}"
-    return from_rows(rows, name=name or path.stem, source=source, kind=kind, roles=roles, prepare=prepare)
+    name = name or path.stem
+    return from_rows(rows, name=name, source=source, kind=kind, roles=roles, prepare=prepare, notes=notes)
 
 
 def ionosphere() -> Data:
