@@ -20,6 +20,7 @@ from stepsize.scaling.answer import BothAnswer, ScalingAnswer, ValueAnswer
 from stepsize.scaling.axes import adds_up, check_axis, variant
 from stepsize.scaling.summary import law_answer, law_of, notes_of, sentence
 from stepsize.scaling_results import ScalingLaw, ScalingLaws
+from stepsize.study.candidate_settings import large_batch_note
 from stepsize.study.gradient_noise import NoiseTrainer
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import StudyKeys
@@ -75,9 +76,9 @@ def scale(
     `along` has the name of what to vary and three or more values: `batch_size`, `epochs`, `rows` (of the
     training part), `width` or `depth` (of the hidden layers of a text model), or a number of the optimizer,
     such as `momentum`. With `hold="updates"`, larger batches and fewer rows get more epochs, so that the
-    number of updates stays the same; `hold="both"` returns both laws, as `ScalingLaws`. `settings` are those
-    of every run, such as `{"loss_reduction": "sum"}`. Along the batch size, the gradient noise scale is
-    measured as well.
+    number of updates stays the same, as near as whole epochs are to it; `hold="both"` returns both laws, as
+    `ScalingLaws`. `settings` are those of every run, such as `{"loss_reduction": "sum"}`. Along the batch
+    size, the gradient noise scale is measured as well.
 
     The other arguments are those of `find`, which makes the map of each value and keeps its runs.
 
@@ -155,6 +156,7 @@ class Maps:
         return ValueAnswer(
             value=value,
             epochs=problem.epochs,
+            updates=problem.epochs * problem.updates_per_epoch,
             status=found["status"],
             rate=None if best is None else best["rate"],
             range=None if best is None else list(best["range"]),
@@ -177,7 +179,11 @@ def _law(
     rows = [maps.of(*each) for each in variants]
     law = law_of(along, rows)
     summary = None if law is None else law_answer(along, law, summed)
-    notes = notes_of(along, rows, law)
+    sizes = [(problem.batch_size, len(problem.parts(0).train)) for _, problem, _ in variants]
+    notes = [
+        *notes_of(along, hold, rows, law),
+        *dict.fromkeys(large_batch_note(size, count) for size, count in sizes if size > count),
+    ]
     noise = None
     if noises is not None:
         noise, note = noises.beside(summary, rows)

@@ -22,7 +22,7 @@ def laws(engine, tmp_path_factory):
     return ss.scale("ionosphere", sizes, hold="both", store=store, engine=engine, **QUICK)
 
 
-@pytest.mark.parametrize(("hold", "epochs"), [("epochs", [10, 10, 10]), ("updates", [2, 10, 40])])
+@pytest.mark.parametrize(("hold", "epochs"), [("epochs", [10, 10, 10]), ("updates", [3, 10, 30])])
 def test_the_answer_is_complete(laws, hold, epochs):
     law = getattr(laws, hold)
     assert law.ci95[0] < law.exponent < law.ci95[1]
@@ -42,7 +42,9 @@ def test_both_laws_stand_side_by_side(laws):
     assert laws.epochs.answer["values"][1] is laws.updates.answer["values"][1]  # trained once
     assert answer["cost"]["runs"] == sum(each["cost"]["runs"] for each in answer["laws"])
     text = " ".join(str(laws).split())
-    assert "batch_size at equal epochs at equal updates" in text
+    assert "batch_size at equal epochs at 90 to 102 updates" in text
+    assert "From batch_size 7 to 112, at 90 to 102 updates, " in laws.updates.answer["sentence"]
+    assert "not equal along batch_size: 102 at 7, 90 at 28, 90 at 112." in text
     for each in answer["laws"]:
         assert each["sentence"] in text
         assert each["sentence"] in laws.plot().words

@@ -14,7 +14,7 @@ from stepsize.rate_map.reasons import Context, reason, sentence
 from stepsize.rate_map.rounds import MapOfRates, finished_maps
 from stepsize.stats import by_repeat, summarise
 from stepsize.stats.interval import Summary
-from stepsize.study.candidate_settings import other_optimizer_notes
+from stepsize.study.candidate_settings import large_batch_notes, other_optimizer_notes
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 
@@ -30,6 +30,7 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         "reported).",
         "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
         *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
+        *large_batch_notes(study.facts, [each["settings"] for each in maps]),
     ]
     return RateMapAnswer(
         study={

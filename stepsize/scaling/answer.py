@@ -10,6 +10,7 @@ class ValueAnswer(TypedDict):
 
     value: Annotated[float, "the value"]
     epochs: Annotated[int, "of every run"]
+    updates: Annotated[int, "of every run"]
     status: Annotated[str, "of the map of rates, as in `find`"]
     rate: Annotated[float | None, "the middle of the good rates; null if every run diverged"]
     range: Annotated[list[float] | None, "the good rates"]

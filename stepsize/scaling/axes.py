@@ -50,19 +50,28 @@ def variant(problem: Problem, name: str, value: float, hold: str) -> tuple[Probl
     Raises: ProblemError or StudyError for a value that the problem cannot have.
     """
     if name == "batch_size":
-        share = value / problem.batch_size if hold == "updates" else 1.0
-        epochs = max(round(problem.epochs * share), 1)
-        return replace(problem, batch_size=int(value), epochs=epochs), {}
+        rows = len(problem.parts(0).train)
+        if value > rows:
+            raise StudyError(
+                f"along batch_size={value:g} needs {value:g} training rows, and there are {rows}"
+            )
+        return _held(replace(problem, batch_size=int(value)), problem, hold), {}
     if name == "rows":
         fewer = replace(problem, split=replace(problem.split, train_rows=int(value)))
-        share = problem.updates_per_epoch / fewer.updates_per_epoch  # raises if there are not so many rows
-        share = share if hold == "updates" else 1.0
-        return replace(fewer, epochs=max(round(problem.epochs * share), 1)), {}
+        return _held(fewer, problem, hold), {}
     if name == "epochs":
         return replace(problem, epochs=int(value)), {}
     if name in ("width", "depth"):
         return replace(problem, model=_resized(problem.model, name, int(value))), {}
     return problem, {name: value}
+
+
+def _held(changed: Problem, problem: Problem, hold: str) -> Problem:
+    """Return the changed problem with as many updates as it had, as near as whole epochs are to them."""
+    per_epoch = changed.updates_per_epoch  # raises if there are not so many rows
+    if hold != "updates":
+        return changed
+    return replace(changed, epochs=max(round(problem.epochs * problem.updates_per_epoch / per_epoch), 1))
 
 
 def adds_up(problem: Problem, settings: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from stepsize.scaling.axes import HELD
 from stepsize.stats.power_law import PowerLaw, fit_power_law
 
 FEWEST = 3  # values with a rate
+UNEQUAL = 1.05  # times as many updates in the longest run as in the shortest
 RULES = {
     "batch_size": (("linear rule", 1.0), ("square-root rule", 0.5)),
     "momentum": (("rule of 1 - momentum", 1.0),),
@@ -44,18 +45,32 @@ def law_answer(along: str, law: PowerLaw, summed: bool = False) -> LawAnswer:
     )
 
 
+def held_text(hold: str, values: Sequence[ValueAnswer]) -> str:
+    """Return what the runs of all values have in common.
+
+    >>> held_text("updates", [{"updates": 400}, {"updates": 404}])
+    'at equal updates'
+    >>> held_text("updates", [{"updates": 400}, {"updates": 450}])
+    'at 400 to 450 updates'
+    """
+    updates = [each["updates"] for each in values]
+    if hold == "updates" and max(updates) > UNEQUAL * min(updates):
+        return f"at {min(updates):,} to {max(updates):,} updates"
+    return f"at equal {hold}"
+
+
 def sentence(along: str, hold: str, values: Sequence[ValueAnswer], law: LawAnswer | None) -> str:
     """Return the answer in words.
 
     >>> law = LawAnswer(exponent=0.97, ci95=[0.9, 1.04], bend=None, rules=[])
-    >>> ends = [{"value": 8, "rate": 0.01}, {"value": 64, "rate": 0.08}]
+    >>> ends = [{"value": 8, "updates": 80, "rate": 0.01}, {"value": 64, "updates": 10, "rate": 0.08}]
     >>> sentence("batch_size", "epochs", ends, law)
     'From batch_size 8 to 64, at equal epochs, the best rate grows as batch_size^(0.97 ± 0.07).'
     """
     rated = [each for each in values if each["rate"] is not None]
     if law is None:
         return f"No law: {len(rated)} of {len(values)} values have a rate, and three are needed."
-    equal = f"at equal {hold}, " if along in HELD else ""
+    equal = f"{held_text(hold, values)}, " if along in HELD else ""
     span = f"From {along} {rated[0]['value']:g} to {rated[-1]['value']:g}, {equal}"
     low, high = law["ci95"]
     power = f"{law['exponent']:.2f} ± {(high - low) / 2:.2f}"
@@ -77,12 +92,15 @@ def sentence(along: str, hold: str, values: Sequence[ValueAnswer], law: LawAnswe
     return text
 
 
-def notes_of(along: str, values: Sequence[ValueAnswer], law: PowerLaw | None) -> list[str]:
+def notes_of(along: str, hold: str, values: Sequence[ValueAnswer], law: PowerLaw | None) -> list[str]:
     """Return what to know about the numbers."""
     notes = [
         "The rate of a value is the middle of its good rates, held constant. The ± of the exponent reflects "
         "how far the values lie from a straight line through the logarithms."
     ]
+    if held_text(hold, values) != f"at equal {hold}":
+        numbers = ", ".join(f"{each['updates']:,} at {each['value']:g}" for each in values)
+        notes.append(f"A run has whole epochs, so the updates are not equal along {along}: {numbers}.")
     for each in values:
         if each["rate"] is None:
             notes.append(f"{along}={each['value']:g}: every run diverged, so this value is left out.")

@@ -114,6 +114,21 @@ def other_optimizer_notes(every: Iterable[tuple[Mapping[str, Any], Mapping[str, 
     return list(notes)
 
 
+def large_batch_notes(facts: Mapping[str, Any], every: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note for each batch size, of the problem or of a candidate, that no batch can have."""
+    parts, usual = facts["data"]["parts"], facts["protocol"]["batch_size"]
+    sizes = {settings.get("batch_size", usual) for settings in every}
+    if not parts:
+        return []
+    rows = parts["train"]["rows"]
+    return [large_batch_note(size, rows) for size in sorted(sizes) if size > rows]
+
+
+def large_batch_note(size: int, rows: int) -> str:
+    """Return a note on a batch size above the number of training rows."""
+    return f"batch_size={size} is more than the {rows} training rows, so each update takes all of them."
+
+
 def _same(value: Any) -> Any:
     is_scalar = hasattr(value, "item") and getattr(value, "size", 1) == 1
     return value.item() if is_scalar else value  # NumPy numbers become Python numbers

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from stepsize.stats import Decision, summarise
-from stepsize.study.candidate_settings import other_optimizer_notes
+from stepsize.study.candidate_settings import large_batch_notes, other_optimizer_notes
 from stepsize.study.candidates import Candidate
 from stepsize.study.knobs.knob_ranges import plain_ranges
 from stepsize.study.knobs.proposals import BATCH, SAMPLER
@@ -77,6 +77,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
         *equal_schedules.notes(study),
         *variant_notes.notes(answer),
         *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
+        *large_batch_notes(study.facts, [each["settings"] for each in answer["candidates"]]),
         *function_checks.notes(study, runs),
     ]
     answer["warnings"] = [

@@ -41,12 +41,15 @@ def test_values_are_in_rising_order():
 
 
 def test_a_larger_batch_gets_more_epochs_if_the_updates_are_held(ionosphere):
-    usual = ionosphere.updates_per_epoch * ionosphere.epochs
-    for size in (14, 28, 56):
+    usual = ionosphere.updates_per_epoch * ionosphere.epochs  # 9 * 12
+    for size, epochs in ((1, 1), (14, 6), (28, 12), (56, 22), (128, 54), (235, 108)):
         larger, settings = variant(ionosphere, "batch_size", size, "updates")
-        assert (larger.batch_size, settings) == (size, {})
-        assert larger.updates_per_epoch * larger.epochs == pytest.approx(usual, rel=0.12)
+        assert (larger.batch_size, settings, larger.epochs) == (size, {}, epochs)
+        assert larger.updates_per_epoch * epochs == (235 if size == 1 else pytest.approx(usual, rel=0.06))
     assert variant(ionosphere, "batch_size", 56, "epochs")[0].epochs == 12
+    for hold in ("epochs", "updates"):
+        with pytest.raises(StudyError, match="batch_size=256 needs 256 training rows, and there are 235"):
+            variant(ionosphere, "batch_size", 256, hold)
 
 
 def test_the_other_axes(ionosphere):

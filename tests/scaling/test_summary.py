@@ -12,6 +12,7 @@ def values(pairs, status="ok"):
         {
             "value": value,
             "epochs": 5,
+            "updates": 50,
             "status": status if rate else "all_diverged",
             "rate": rate,
             "range": rate and [rate / 3, rate * 3],
@@ -72,7 +73,7 @@ def test_a_bend_is_told():
 
 def test_notes_name_values_that_mean_little():
     rows = values([(8, 0.1), (16, None)]) + values([(32, 0.2)], "open_above") + values([(64, 0.2)], "flat")
-    text = " ".join(notes_of("batch_size", rows, None))
+    text = " ".join(notes_of("batch_size", "epochs", rows, None))
     assert "batch_size=16: every run diverged" in text
     assert "batch_size=32: higher rates may be as good" in text
     assert "batch_size=64: no rate is shown to be worse" in text

@@ -10,7 +10,7 @@ from stepsize.report.pictures import svg
 from stepsize.report.pictures.charts import Frame
 from stepsize.report.pictures.picture import Picture
 from stepsize.scaling.answer import BothAnswer, ScalingAnswer, ValueAnswer
-from stepsize.scaling.summary import base_of, law_of, laws_of, rate_text
+from stepsize.scaling.summary import base_of, held_text, law_of, laws_of, rate_text
 
 Law = Callable[[float], tuple[float, tuple[float, float]]]
 """The rate of a value, with its 95 % interval."""
@@ -55,7 +55,11 @@ def fragment(answer: ScalingAnswer | BothAnswer) -> str:
         + "</tr>"
         for each in zip(*(law["values"] for law in laws), strict=True)
     )
-    titles = ["best rate (good rates)"] if len(laws) == 1 else [f"at equal {law['hold']}" for law in laws]
+    titles = (
+        ["best rate (good rates)"]
+        if len(laws) == 1
+        else [held_text(law["hold"], law["values"]) for law in laws]
+    )
     head = "".join(f"<th>{escape(title)}</th>" for title in (answer["along"], *titles))
     sentences = dict.fromkeys(law["noise_scale"]["sentence"] for law in laws if law["noise_scale"])
     notes = dict.fromkeys(note for law in laws for note in law["notes"])
@@ -94,7 +98,7 @@ def _panel(answer: ScalingAnswer, width: int, rates: tuple[float, float], named:
         )
     parts += [_point(frame, base_of(along, each["value"]), each) for each in rated]
     name = "1 − momentum" if along == "momentum" else along
-    name += f", at equal {answer['hold']}" if named else ""
+    name += f", {held_text(answer['hold'], answer['values'])}" if named else ""
     parts.append(svg.tag("text", "lr", x=LEFT - 5, y=18, text_anchor="end", class_="name"))
     parts.append(svg.tag("text", name, x=width - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="name"))
     return parts

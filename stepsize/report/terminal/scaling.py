@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from stepsize.number_format import counted, duration
 from stepsize.report.terminal_text import ascii_only, safe, wrap
 from stepsize.scaling.answer import BothAnswer, ScalingAnswer
-from stepsize.scaling.summary import laws_of, rate_text
+from stepsize.scaling.axes import HELD
+from stepsize.scaling.summary import held_text, laws_of, rate_text
 
 CELLS = 32  # of the picture: the rate on a logarithmic scale
 
@@ -17,7 +18,7 @@ def render(answer: ScalingAnswer | BothAnswer, width: int = 80, ascii: bool = Fa
     """Write the values, their rates and the law, or both laws, for a terminal `width` cells wide."""
     laws = laws_of(answer)
     along, hold = answer["along"], answer["hold"]
-    equal = "" if along != "batch_size" or hold == "both" else f", at equal {hold}"
+    equal = f", {held_text(hold, laws[0]['values'])}" if along in HELD and len(laws) == 1 else ""
     lines = wrap(safe(f"Best constant rates of {answer['name']} along {along}{equal}"), width)
     lines += [f"{counted(answer['seeds'], 'seed')} for each rate", ""]
     lines += _one(laws[0], width) if len(laws) == 1 else _side_by_side(laws, along)
@@ -55,7 +56,7 @@ def _one(answer: ScalingAnswer, width: int) -> list[str]:
 def _side_by_side(laws: Sequence[ScalingAnswer], along: str) -> list[str]:
     """Return a line for each value, with its rates under both laws."""
     columns = [[along, *(f"{each['value']:g}" for each in laws[0]["values"])]]
-    columns += [[f"at equal {law['hold']}", *map(rate_text, law["values"])] for law in laws]
+    columns += [[held_text(law["hold"], law["values"]), *map(rate_text, law["values"])] for law in laws]
     sizes = [max(map(len, column)) for column in columns]
     return [
         "  ".join([cells[0].rjust(sizes[0]), *map(str.ljust, cells[1:], sizes[1:])]).rstrip()

@@ -16,7 +16,13 @@ from stepsize.scaling.summary import law_answer, law_of
 def answer_of(along: str, rates: dict[float, float | None]) -> ScalingAnswer:
     values = [
         ValueAnswer(
-            value=value, epochs=5, status="ok", rate=rate, range=rate and [rate / 2, rate * 3], mean=90.0
+            value=value,
+            epochs=5,
+            updates=50,
+            status="ok",
+            rate=rate,
+            range=rate and [rate / 2, rate * 3],
+            mean=90.0,
         )  # type: ignore[typeddict-item]
         for value, rate in rates.items()
     ]
