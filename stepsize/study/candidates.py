@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -92,6 +93,10 @@ class Candidate:
         object.__setattr__(self, "_keys", {})
         object.__setattr__(self, "_refusals", {})
         object.__setattr__(self, "_bound", {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make a copy; the settings, which nobody can change, cannot be pickled as they are."""
+        return partial(Candidate, self.schedule, self.name, **self.settings), ()
 
     @classmethod
     def of(cls, schedule: Schedule | Candidate | str) -> Candidate:
