@@ -50,9 +50,9 @@ schedule = LearningRate()'''
 def module(plan: Plan) -> Module:
     """Return the file of a plan."""
     if plan.metric_factor is not None:
-        rate, arguments = keras_plateau(plan)
+        rate, arguments, known = keras_plateau(plan)
         callback = laid_out(f"keras.callbacks.ReduceLROnPlateau({arguments})", "")
-        return Module(ON_METRIC, "import keras", f"rate = {rate}\ncallback = {callback}")
+        return Module(ON_METRIC + known, "import keras", f"rate = {rate}\ncallback = {callback}")
     with suppress(Unfit):
         return _of_call(_call(plan))
     return _of_function(plan)

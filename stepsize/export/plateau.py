@@ -13,6 +13,10 @@ NEVER_NEGATIVE = (
     "\n(its threshold is a share of the best {metric} with its sign: for one that is never negative)"
 )
 
+FIRST_NAN = (
+    "\n(if the first {metric} is NaN, it takes no later one for better and keeps cutting; the plan does not)"
+)
+
 
 def refusal(plan: Plan, target: str, reason: str, adapter: str) -> ScheduleError:
     """Return the error of a plan that a target cannot express, with the reason and the adapter that can."""
@@ -37,8 +41,8 @@ def torch_plateau(plan: Plan, target: str) -> tuple[float, str, str]:
     return rate, arguments, "" if signed else NEVER_NEGATIVE.format(metric=rule.metric)
 
 
-def keras_plateau(plan: Plan) -> tuple[float, str]:
-    """Return the rate, and the arguments of Keras' ReduceLROnPlateau.
+def keras_plateau(plan: Plan) -> tuple[float, str, str]:
+    """Return the rate, the arguments of Keras' ReduceLROnPlateau, and a note on them.
 
     Raises: ScheduleError if its rule is not the same.
     """
@@ -47,11 +51,12 @@ def keras_plateau(plan: Plan) -> tuple[float, str]:
         reason = "Keras' threshold is absolute: write relative=False, or threshold=0"
         raise refusal(plan, "keras", reason, "keras.ScheduleCallback")
     cooldown = rule.cooldown + 1 if rule.cooldown else 0  # Keras also counts the check of the cut
-    return rate, (
+    arguments = (
         f"monitor={quoted(rule.metric)}, mode={quoted(_mode(rule))}, factor={spell(rule.factor)}, "
         f"patience={rule.patience + 1}, min_delta={spell(rule.threshold)}, cooldown={cooldown}, "
         f"min_lr={spell(rule.floor * rate)}"
     )
+    return rate, arguments, FIRST_NAN.format(metric=rule.metric)
 
 
 def _on_constant(plan: Plan, target: str, adapter: str) -> tuple[float, plateau]:

@@ -102,6 +102,16 @@ def test_a_signed_threshold_is_the_same_rule_below_0_too() -> None:
     assert_same_cuts(rule, [-1, -1.01, -0.99, -1.2, -1.2, -1.2], "torch")
 
 
+def test_a_first_metric_that_is_nan_is_said_to_differ_in_keras() -> None:
+    plan = (constant(0.1) * plateau(patience=0, relative=False)).plan(updates=100)
+    code = export(plan, "keras")
+    assert "# (if the first val_loss is NaN, it takes no later one for better" in " ".join(code.split())
+    seen = [float("nan"), 1.0, 0.9, 0.8]
+    found = of_keras(run(code), seen)
+    assert found == pytest.approx([0.1, 0.01, 0.001, 0.0001])
+    assert ours(plan, seen) == pytest.approx([0.01] * 4)
+
+
 def test_the_comparison_can_fail() -> None:
     plan = (constant(0.1) * plateau(patience=1)).plan(updates=100)
     other = (constant(0.1) * plateau(patience=2)).plan(updates=100)

@@ -36,6 +36,7 @@ KERAS_SETS: dict[str, tuple[str, str, tuple[str, ...]]] = {  # Keras' module, th
 TEXT_ENDINGS = (".csv", ".tsv", ".data", ".txt")
 FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".npz", ".npy")
 OPENML = "openml:"
+FASHION = "fashion-mnist"
 
 
 def load(
@@ -82,12 +83,15 @@ def load(
     roles = Roles(groups, order, part, weights, drop)
     if header is not None and not _is_text_file(source):
         raise ProblemError(f"header={header!r} is for text files ({', '.join(TEXT_ENDINGS)}); leave it out")
+    if folder is not None and not (isinstance(source, str) and canonical_name(source) == FASHION):
+        raise ProblemError(f"folder={str(folder)!r} is for {FASHION!r}; leave it out")
     if _is_text_file(source):
         return files.from_text(source, target, kind, roles, prepare, header)
     if isinstance(source, str | Path):
         return _from_path(str(source), target, kind, name, roles, prepare, folder)
     require("train", "pandas")
     if datasets.is_torch(source) or datasets.is_tf(source):
+        _check_no_columns(f"a {type(source).__name__}", target, drop)
         rows_of = datasets.from_torch if datasets.is_torch(source) else datasets.from_tf
         name = name or type(source).__name__
         return from_rows(rows_of(source), name=name, source=name, kind=kind, roles=roles, prepare=prepare)
@@ -95,7 +99,15 @@ def load(
     if tables and all(hasattr(each, "to_pandas") or hasattr(each, "iloc") for each in tables):
         return _from_tables(source, target, kind, name, roles, prepare)
     rows = _rows(source)
+    _check_no_columns("(x, y)", target, drop)
     return from_rows(rows, name=name or "arrays", source="arrays", kind=kind, roles=roles, prepare=prepare)
+
+
+def _check_no_columns(what: str, target: Any, drop: Sequence[Reference]) -> None:
+    """Raise ProblemError if a column is named where there are none."""
+    given = {"target": target} if target is not None else {"drop": drop[0]} if drop else {}
+    for name, value in given.items():
+        raise ProblemError(f"{name}={value!r} is for tables, and {what} has no columns; leave it out")
 
 
 def _is_text_file(source: Any) -> bool:
@@ -178,7 +190,7 @@ def _from_path(
     if known in NAMES:
         if target is not None or kind is not None or roles != Roles():
             raise ProblemError(f"data {known!r} has a target: target, kind and column names are for tables")
-        return fashion_mnist(folder) if known == "fashion-mnist" else NAMES[known]()
+        return fashion_mnist(folder) if known == FASHION else NAMES[known]()
     if text.startswith(OPENML):
         return openml(text.removeprefix(OPENML), target, kind, roles, prepare)
     path = Path(text)
@@ -196,6 +208,7 @@ def _from_path(
             frame, target, name=name, source=source, kind=kind, roles=roles, prepare=prepare, labels=labels
         )
     elif _exists(path) and path.is_dir():
+        _check_no_columns("a folder of images", target, roles.drop)
         rows, notes = images.read_folder(path, prepare)
     elif ending or _exists(path):
         raise ProblemError(
@@ -273,7 +286,7 @@ def openml(
 
 NAMES: dict[str, Callable[[], Data]] = {
     "ionosphere": ionosphere,
-    "fashion-mnist": fashion_mnist,
+    FASHION: fashion_mnist,
     "rare-features": rare_features,
     **{name: partial(bundled, name) for name in SKLEARN_SETS},
     **{name: partial(keras_set, name) for name in KERAS_SETS},

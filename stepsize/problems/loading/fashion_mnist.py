@@ -21,6 +21,7 @@ FASHION_FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+BYTES = b"\0\0\x08"  # the start of a file of bytes; its third number is another one for other types
 FASHION_FOLDERS = ("/usr/share/datasets/fashion-mnist",)
 
 
@@ -64,6 +65,8 @@ def _read_idx(path: Path) -> np.ndarray:
     """Read an IDX file of bytes: magic number, one big-endian size per axis, then the values."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if raw[:3] != BYTES:
+            raise ValueError(f"it begins with {raw[:3].hex(' ')}, not {BYTES.hex(' ')}")
         axes = raw[3]
         shape = struct.unpack(f">{axes}I", raw[4 : 4 + 4 * axes])
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)

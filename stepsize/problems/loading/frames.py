@@ -67,6 +67,8 @@ def from_frame(
     is_part = [name == PART_COLUMN for name in columns]  # made by `join_parts`; it has no number
     named = not are_numbers(frame.columns[np.invert(is_part)])
     index = [repr(str(each)) for each in frame.index.names if each is not None]
+    if not index and frame.index.dtype.kind not in "iu":
+        index = ["without a name"]
     frame = frame.set_axis(columns, axis=1).reset_index(drop=True)
     columns = [name for name in columns if name != PART_COLUMN]
     targets = find_targets(target, columns, named, place.what)

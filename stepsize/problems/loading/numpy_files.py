@@ -60,6 +60,8 @@ def read_rows(path: Path, target: Reference | None, roles: Roles) -> tuple[Rows 
     if path.suffix.lower() == ".npy":
         if target is None or not target.lower().endswith(".npy"):
             raise ProblemError(f"name the file with the targets of {str(path)!r}, such as target='y.npy'")
+        if roles.drop:
+            raise ProblemError(f"drop={roles.drop[0]!r} is for tables; leave out its column in {str(path)!r}")
         beside = path.parent / target
         return Rows(read_npy(path), read_npy(beside if beside.exists() else Path(target))), roles
     arrays = read_npz(path)
@@ -67,10 +69,18 @@ def read_rows(path: Path, target: Reference | None, roles: Roles) -> tuple[Rows 
     for role, key in named.items():
         if isinstance(key, str):
             named[role] = arrays.pop(_key(arrays, key, (), f"{role} array"))
+    for key in roles.drop:
+        del arrays[_key(arrays, str(key), (), "array to drop")]
     if target is None and any(key.endswith("_train") for key in arrays):
         return _parts(arrays, path), Roles(**named)
-    y = arrays.pop(_key(arrays, target, TARGETS, "target array"))
-    inputs = {key: array for key, array in arrays.items() if key not in roles.drop}
+    likely = [key for key in TARGETS if key in arrays]
+    if target is None and len(likely) > 1:
+        raise ProblemError(
+            f"file {str(path)!r} holds {' and '.join(map(repr, likely))}; name the target, and drop what is "
+            "not an input"
+        )
+    inputs = dict(arrays)
+    y = inputs.pop(_key(arrays, target, TARGETS, "target array"))
     if not inputs:
         raise ProblemError(f"file {str(path)!r} holds no array besides the target; add x")
     return Rows(next(iter(inputs.values())) if len(inputs) == 1 else inputs, y), Roles(**named)

@@ -149,6 +149,7 @@ def test_numpy_files_refused(tmp_path):
     np.savez(tmp_path / "d.npz", features=X, outcome=Y)
     np.savez(tmp_path / "only.npz", y=Y)
     np.savez(tmp_path / "parts.npz", x_train=X, y_train=Y, z_test=X)
+    np.savez(tmp_path / "two.npz", x=X, y=Y, labels=Y)
     np.savez(tmp_path / "objects.npz", x=np.array([{}] * 4, object), y=Y[:4])
     np.save(tmp_path / "x.npy", X)
     (tmp_path / "bad.npz").write_text("no")
@@ -156,6 +157,7 @@ def test_numpy_files_refused(tmp_path):
     for name, target, words in (
         ("d.npz", None, "the array to predict, one of features, outcome, such as target='y'"),
         ("d.npz", "outcom", "unknown target array 'outcom'; did you mean 'outcome'"),
+        ("two.npz", None, "holds 'y' and 'labels'; name the target, and drop what is not an input"),
         ("only.npz", None, "no array besides the target"),
         ("parts.npz", None, "each part needs two, x_test and y_test"),
         ("objects.npz", None, "Python objects"),
@@ -167,6 +169,26 @@ def test_numpy_files_refused(tmp_path):
     ):
         with pytest.raises(ProblemError, match=words):
             load(tmp_path / name, target)
+
+
+def test_what_names_a_column_is_refused_where_there_are_none(tmp_path):
+    draw(tmp_path / "images" / "a", PIXELS)
+    np.savez(tmp_path / "d.npz", x=X, y=Y)
+    np.save(tmp_path / "x.npy", X)
+    for source, options, words in (
+        ((X, Y), {"target": "kind"}, r"target='kind' is for tables, and \(x, y\) has no columns"),
+        ((X, Y), {"drop": 2}, "drop=2 is for tables"),
+        (
+            tmp_path / "images",
+            {"target": -1},
+            "target=-1 is for tables, and a folder of images has no columns",
+        ),
+        (tmp_path / "d.npz", {"drop": "z"}, "unknown array to drop 'z'"),
+        (tmp_path / "x.npy", {"target": "x.npy", "drop": "z"}, "drop='z' is for tables"),
+        ("iris", {"folder": "flowers"}, "folder='flowers' is for 'fashion-mnist'; leave it out"),
+    ):
+        with pytest.raises(ProblemError, match=words):
+            load(source, **options)
 
 
 def draw(folder: Path, images, mode="L"):

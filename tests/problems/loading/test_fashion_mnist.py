@@ -40,10 +40,14 @@ def test_fashion_mnist_from_idx_files(tmp_path, zipped):
 def test_fashion_mnist_absent_or_broken(tmp_path, monkeypatch):
     with pytest.raises(ProblemError, match="does not hold the four IDX files"):
         load_fashion_mnist(tmp_path)
-    for name in FASHION_FILES:
-        (tmp_path / name).write_bytes(b"no")
-    with pytest.raises(ProblemError, match="is not an IDX file"):
-        load_fashion_mnist(tmp_path)
+    signed = bytes([0, 0, 9]) + idx(np.zeros((2, 28, 28), np.int8))[3:]
+    for content, words in ((b"no", "6e 6f"), (signed, "00 00 09")):
+        for name in FASHION_FILES:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(
+            ProblemError, match=f"is not an IDX file of bytes: it begins with {words}, not 00"
+        ):
+            load_fashion_mnist(tmp_path)
     monkeypatch.setattr(fashion_mnist, "FASHION_FOLDERS", ())
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("no_proxy", "*")

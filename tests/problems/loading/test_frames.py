@@ -260,6 +260,8 @@ def test_an_index_with_a_name_is_no_feature_and_a_note_says_so():
     note = "the index ('age') is not a feature; reset_index() makes it one"
     assert note in load(frame.set_index("age"), "y").notes
     assert not any("the index" in each for each in load(frame, "y").notes)
+    named = frame.set_axis([f"row {i}" for i in range(len(frame))])
+    assert "the index (without a name) is not a feature; reset_index() makes it one" in load(named, "y").notes
 
 
 def test_codes_for_missing_values_and_groups_written_in_two_ways_are_noted():
