@@ -14,7 +14,7 @@ from stepsize.comparison import stored_result
 from stepsize.errors import InputError, ProblemError, StudyError
 from stepsize.problems.problem import problem
 from stepsize.result import Result
-from stepsize.study.candidate_settings import split_settings
+from stepsize.study.candidate_settings import large_batch_notes, split_settings
 from stepsize.study.candidates import Candidate
 from stepsize.study.stores.store import Store
 from stepsize.study.study import Study, make_study
@@ -303,3 +303,13 @@ def test_a_momentum_of_zero_is_a_number_of_any_type(engine):
 def test_a_setting_that_cannot_be_stored_is_refused_at_once(value):
     with pytest.raises(StudyError, match="cannot be stored; a setting is a number"):
         ss.Candidate("constant(0.1)", width=value)
+
+
+def test_a_batch_of_more_rows_than_there_are_is_named():
+    facts = {"data": {"parts": {"train": {"rows": 100}}}, "protocol": {"batch_size": 101}}
+    settings = [{}, {"batch_size": 100}, {"batch_size": 200}, {"batch_size": 200, "momentum": 0.5}]
+    assert large_batch_notes(facts, settings) == [
+        f"batch_size={size} is more than the 100 training rows, so each update takes all of them."
+        for size in (101, 200)
+    ]
+    assert large_batch_notes({"data": {"parts": {}}, "protocol": {"batch_size": None}}, [{}]) == []
