@@ -116,11 +116,10 @@ def other_optimizer_notes(every: Iterable[tuple[Mapping[str, Any], Mapping[str, 
 
 def large_batch_notes(facts: Mapping[str, Any], every: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note for each batch size, of the problem or of a candidate, that no batch can have."""
-    parts, usual = facts["data"]["parts"], facts["protocol"]["batch_size"]
+    if not facts["data"].get("parts"):
+        return []  # of a training function
+    rows, usual = facts["data"]["parts"]["train"]["rows"], facts["protocol"]["batch_size"]
     sizes = {settings.get("batch_size", usual) for settings in every}
-    if not parts:
-        return []
-    rows = parts["train"]["rows"]
     return [large_batch_note(size, rows) for size in sorted(sizes) if size > rows]
 
 

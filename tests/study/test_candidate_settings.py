@@ -312,4 +312,4 @@ def test_a_batch_of_more_rows_than_there_are_is_named():
         f"batch_size={size} is more than the 100 training rows, so each update takes all of them."
         for size in (101, 200)
     ]
-    assert large_batch_notes({"data": {"parts": {}}, "protocol": {"batch_size": None}}, [{}]) == []
+    assert large_batch_notes({"data": {}, "protocol": {}}, [{}]) == []
