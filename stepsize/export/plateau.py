@@ -14,7 +14,7 @@ NEVER_NEGATIVE = (
 )
 
 FIRST_NAN = (
-    "\n(if the first {metric} is NaN, it takes no later one for better and keeps cutting; the plan does not)"
+    "\n(if the first {metric} is NaN, it sees no improvement ever after and keeps cutting; the plan does not)"
 )
 
 

@@ -71,7 +71,7 @@ def split_text(problem: Any) -> str:
     return f"{problem.split}: {len(parts.train):,} train, {len(parts.valid):,} valid"
 
 
-USUAL = {  # values of Keras' optimizers that need not be told
+USUAL = {  # values of Keras' optimizers that need no mention
     "beta_1": 0.9, "beta_2": 0.999, "ema_momentum": 0.99, "epsilon": 1e-7, "momentum": 0.0, "rho": 0.9,
 }  # fmt: skip
 OWN_USUAL: dict[str, dict[str, Any]] = {  # of those whose values are others
@@ -92,12 +92,12 @@ def compiled_optimizer(form: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     name, arguments, *_ = form.get("optimizer") or (None, {})
     usual = {**USUAL, **OWN_USUAL.get(str(name).lower(), {})}
-    told = {
+    fields = {
         key: value
         for key, value in arguments.items()
         if key != "name" and value is not None and usual.get(key, False if value is False else None) != value
     }
-    return None if name is None else {"name": name, **told}
+    return None if name is None else {"name": name, **fields}
 
 
 def problem_digest(problem: Any, form: Mapping[str, Any]) -> str:

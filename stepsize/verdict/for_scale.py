@@ -55,11 +55,11 @@ def _score(answer: Answer, best: CandidateAnswer, scale: Scale) -> str:
         text = f"{subject}the root mean squared error is {rounded(best['error'], 3)} ({score})"
         return _sentence(f"{text}; {otherwise} has {spread}.")
     score = f"{scale.number(best['mean'])} {scale.unit}".strip()
-    said = f"{score} of the answers are right" if metric == "accuracy" else f"{scale.name} {score}"
+    result = f"{score} of the answers are right" if metric == "accuracy" else f"{scale.name} {score}"
     if constant is None:
-        return _sentence(f"{subject}{said}.")
+        return _sentence(f"{subject}{result}.")
     theirs = f"{scale.number(constant)} {scale.unit}".strip()
-    return _sentence(f"{subject}{said}; {otherwise} scores {theirs}.")
+    return _sentence(f"{subject}{result}; {otherwise} scores {theirs}.")
 
 
 def _sentence(text: str) -> str:
@@ -97,12 +97,12 @@ def _reference(answer: Answer, best: CandidateAnswer, reference: Reference, scal
         return f"A {reference['name']} scores {score} {seeds}."
     sign = 1 if scale.higher_is_better else -1
     gap = difference(scale, sign * lead.mean, sorted((sign * lead.low, sign * lead.high)))
-    told = f"{score} {seeds}; the difference is {gap}"
+    comparison = f"{score} {seeds}; the difference is {gap}"
     if lead.high > margin:
-        return f"A {reference['name']} scores {told}."
+        return f"A {reference['name']} scores {comparison}."
     word = "as good" if lead.low >= -margin else "at least as good"
     needed = "" if model.startswith(LINEAR_MODELS) else "; you may not need this network"
-    return f"A {reference['name']} is {word} ({told}){needed}."
+    return f"A {reference['name']} is {word} ({comparison}){needed}."
 
 
 def lead_of(answer: Answer, candidate: CandidateAnswer, reference: Reference) -> Lead | None:

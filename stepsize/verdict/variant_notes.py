@@ -16,10 +16,10 @@ def notes(answer: Answer) -> Iterator[str]:
     known = set(answer["study"]["protocol"]["model_notes"])
     for candidate in answer["candidates"]:
         own = candidate["protocol"]
-        told = list(own.get("model_notes", []))
+        sentences = list(own.get("model_notes", []))
         if "optimizer" in own and "optimizer" not in candidate["settings"]:
-            told.append(f"the optimizer is {_optimizer(own)}")
-        for note in told:
+            sentences.append(f"the optimizer is {_optimizer(own)}")
+        for note in sentences:
             if note not in known:
                 known.add(note)
                 yield f"With model={own.get('model')}: {note}."

@@ -105,7 +105,7 @@ def test_a_signed_threshold_is_the_same_rule_below_0_too() -> None:
 def test_a_first_metric_that_is_nan_is_said_to_differ_in_keras() -> None:
     plan = (constant(0.1) * plateau(patience=0, relative=False)).plan(updates=100)
     code = export(plan, "keras")
-    assert "# (if the first val_loss is NaN, it takes no later one for better" in " ".join(code.split())
+    assert "# (if the first val_loss is NaN, it sees no improvement ever after" in " ".join(code.split())
     seen = [float("nan"), 1.0, 0.9, 0.8]
     found = of_keras(run(code), seen)
     assert found == pytest.approx([0.1, 0.01, 0.001, 0.0001])
