@@ -278,8 +278,12 @@ def _unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _compile(lowered: Any) -> Any:
-    """Compile with our options on a CPU, and without them where XLA does not know them any more."""
-    if jax.default_backend() != "cpu":
+    """Compile with our options on a CPU, and without them where XLA does not know them any more.
+
+    A program with convolutions is compiled without them as well: XLA then leaves products and long sums to a
+    library, which saves 10 to 30 % of an update. Short sums would take up to twice as long.
+    """
+    if jax.default_backend() != "cpu" or "stablehlo.convolution" in lowered.as_text():
         return lowered.compile()
     try:
         return lowered.compile(OPTIONS)

@@ -12,7 +12,7 @@ import pytest
 
 from stepsize.engine.member import State
 from stepsize.engine.planner import Machine, Sizes, plan_layout
-from stepsize.engine.population import with_fused_sums
+from stepsize.engine.population import _compile, with_fused_sums
 from stepsize.engine.task import Task
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.model_transport import travel_form
@@ -227,6 +227,17 @@ def test_layout_covers_the_run(epochs, weights):
     assert epochs % layout.segment == 0
     assert layout.blocks % layout.devices == 0
     assert jax.device_count() == 2
+
+
+def test_long_sums_beside_convolutions_are_left_to_the_library_of_xla():
+    def convolved(images):
+        return jax.lax.conv(images, jnp.ones((8, 4, 3, 3)), (1, 1), "SAME").sum((0, 2, 3))
+
+    def added(images):
+        return jnp.square(images).sum((0, 2, 3))
+
+    programs = [_compile(jax.jit(each).lower(jnp.ones((32, 4, 16, 16)))) for each in (convolved, added)]
+    assert ["ynn" in program.as_text() for program in programs] == [True, False]
 
 
 @pytest.mark.usefixtures("optimized_compilation")
