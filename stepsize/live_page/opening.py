@@ -27,8 +27,14 @@ TARGETS = {"keras": "Keras", "torch": "PyTorch", "optax": "optax", "transformers
 USUAL_RATES = {True: 0.1, False: 0.001}  # of SGD, and of other optimizers
 PEAK = 2.0  # of the first cosine, in units of the constant rate beside it: both have the same mean
 MAP_RUNS = 280  # about: a map has 14 rates and 20 seeds
+SETTINGS = (*MOMENTA, "batch_size")  # that the page can change
 BATCHES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 Confirm = Callable[[Candidate, Candidate], str | None]
+
+
+def can_show(candidate: Candidate) -> bool:
+    """Return whether the page can train a candidate: it can change its schedule, momentum and batch size."""
+    return set(candidate.settings) <= set(SETTINGS)
 
 
 def open_desk(
@@ -62,7 +68,7 @@ def open_desk(
     usual = built_in_study(name) if name in BUILT_IN else {}
     every = read_candidates({**usual, **description}.get("candidates", ()))
     ranges = description.get("knobs", {})
-    own = [each for each in every if not is_joint(each, ranges)]  # a schedule of the page has numbers
+    own = [each for each in every if not is_joint(each, ranges) and can_show(each)]
     shared = {key: value for key, value in options.items() if key not in (*PROTOCOL_KEYS, "seeds")}
 
     def command(chosen: Candidate, baseline: Candidate) -> str:
@@ -73,6 +79,8 @@ def open_desk(
     baseline = {**usual, **description}.get("baseline")
     is_left_out = baseline in {each.name for each in every} - {each.name for each in own}
     first = opening(session, own, None if is_left_out else baseline)
+    if hidden := [each.name for each in every if not can_show(each)]:
+        first["subtitle"] += f"; not on this page, which trains one model and optimizer: {', '.join(hidden)}"
     return Desk(session, first, command)
 
 
@@ -122,9 +130,6 @@ def _state(candidate: Candidate, rate: float) -> dict[str, Any]:
         "spec": str(schedule.bind(lr=rate) if schedule.knobs else schedule),
         "settings": {key: value for key, value in candidate.settings.items() if key in SETTINGS},
     }
-
-
-SETTINGS = (*MOMENTA, "batch_size")  # that the page can change
 
 
 def settings_of(problem: Problem) -> list[dict[str, Any]]:

@@ -29,5 +29,5 @@ def _preset(candidate: Candidate) -> dict[str, Any]:
     return {
         "name": candidate.name,
         "spec": str(candidate.schedule),
-        "settings": {name: value for name, value in candidate.settings.items() if name == "momentum"},
+        "settings": dict(candidate.settings),
     }

@@ -24,9 +24,9 @@ from stepsize.number_format import (
     rounded,
     share,
 )
-from stepsize.report.recipe import optimizer_text
 from stepsize.report.reference_lines import reference_lines
 from stepsize.report.selection import left_out, shown_candidates
+from stepsize.report.subtitle import subtitle
 from stepsize.verdict.answer import (
     Answer,
     CandidateAnswer,
@@ -118,7 +118,7 @@ def view(answer: Answer, details: Details) -> View:
     rows = [_row(i, c, answer, details, scale) for i, c in enumerate(shown_candidates(answer))]
     return View(
         title=study["name"],
-        subtitle=_subtitle(answer),
+        subtitle=subtitle(answer),
         scale=scale,
         baseline=protocol["baseline"],
         margin=protocol["margin"],
@@ -194,21 +194,6 @@ def _settings(settings: Mapping[str, Any]) -> str:
 def _names_settings(name: str, settings: Mapping[str, Any]) -> bool:
     """Return whether the name of a candidate has its settings in it, as its default name does."""
     return settings_text(settings) in name or _settings(settings) in name
-
-
-def _subtitle(answer: Answer) -> str:
-    protocol, seeds = answer["study"]["protocol"], len(answer["study"]["seeds"])
-    each = [{**protocol, **candidate["protocol"]} for candidate in answer["candidates"]]
-    models, lengths = ({one[key] for one in each} for key in ("model", "epochs"))
-    model = models.pop() if len(models) == 1 else counted(len(models), "model")
-    least = f"{min(lengths):,} to " if len(lengths) > 1 else ""
-    epochs = f"{least}{counted(max(lengths), 'epoch')}"
-    updates = counted(protocol["updates_per_epoch"], "update")
-    optimizers = {optimizer_text(one["optimizer"]) for one in each if one["optimizer"]}
-    optimizer = optimizers.pop() if len(optimizers) == 1 else counted(len(optimizers), "optimizer")
-    parts = [model, optimizer] if any(one["optimizer"] for one in each) else [model]
-    parts += [f"batches of {protocol['batch_size']:,}"] if protocol["batch_size"] else []
-    return " · ".join([*parts, f"{epochs} × {updates}", counted(seeds, "seed")])
 
 
 def _cost(cost: Cost) -> str:

@@ -140,20 +140,33 @@ def _knobs(study: Study) -> KnobsPart | None:
     )
 
 
+def _own_protocol(study: Study, candidate: Candidate) -> dict[str, Any]:
+    """Return what a candidate has in place of fields of the study's protocol."""
+    own, shared = study.own_facts(candidate), study.facts["protocol"]
+    updates = study.updates_per_epoch(candidate)
+    lengths = {
+        "batch_size": candidate.settings.get("batch_size", shared.get("batch_size")),
+        "updates_per_epoch": updates,
+        "horizon": study.epochs_of(candidate) * updates,
+    }
+    lengths = {key: value for key, value in lengths.items() if value != shared.get(key)}
+    return {key: own[key] for key in own if key not in ("digest", "weights", "horizon")} | lengths
+
+
 def _candidate(
     study: Study, candidate: Candidate, scores: Scores, decision: Decision, is_last: bool
 ) -> CandidateAnswer:
     """Return a candidate with its scores, its comparison and its place, at the last step that ran it."""
     name = candidate.name
     rates, by_run = scores.rates[name], scores.by_run[name]
-    chosen, found, own = rates.candidate, rates.knobs, study.own_facts(candidate)
+    chosen, found = rates.candidate, rates.knobs
     whole = summarise(study.sign * scores.replicates[name], sample_value=study.facts["data"]["sample_value"])
     comparison = decision.vs_baseline.get(name)
     return CandidateAnswer(
         name=name,
         spec=str(chosen.at(rates.chosen)),
         settings=dict(chosen.settings),
-        protocol={key: own[key] for key in own if key not in ("digest", "weights")},
+        protocol=_own_protocol(study, chosen),
         lr=rates.chosen if found is None else found.values.get("lr"),
         lr_range=rates.within(decision.margin),
         lr_at_edge=rates.at_edge,

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from stepsize.live_page.opening import open_desk
 from stepsize.schedules import parse
 from stepsize.study.candidates import Candidate
 
@@ -21,6 +22,15 @@ def test_the_page_begins_with_a_schedule_and_a_baseline(ask):
     assert (momentum["name"], momentum["usual"]) == ("momentum", 0.8)
     assert (size["usual"], 28 in size["values"]) == (28, True)
     assert ", sgd; 10 epochs" in opened["subtitle"]  # what a slider shows does not stand there as well
+
+
+def test_candidates_that_the_page_cannot_train_are_named_and_left_out():
+    candidates = [Candidate("constant(0.1)"), Candidate("cosine(0.2)", model="logistic", name="logistic")]
+    candidates.append(Candidate("linear(0.3)", batch_size=60, name="large"))
+    opened = open_desk("iris", None, candidates).opening  # nothing is trained
+    assert [each["name"] for each in opened["presets"][0]["schedules"]] == ["constant(0.1)", "large"]
+    assert opened["chosen"] == {"spec": "linear(0.3)", "settings": {"batch_size": 60}}
+    assert opened["subtitle"].endswith("; not on this page, which trains one model and optimizer: logistic")
 
 
 def test_a_dragged_handle_changes_the_spec_and_the_curve(ask):

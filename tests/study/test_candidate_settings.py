@@ -139,12 +139,14 @@ def test_what_is_trained_may_differ_and_stays_paired(engine, tmp_path):
     quick = {"quiet": True, "engine": engine}
     candidates = [
         ss.Candidate("constant(0.1)"),
-        ss.Candidate("constant(0.1)", width=8, activation="tanh", name="small"),
+        ss.Candidate("constant(0.1)", width=8, activation="tanh", batch_size=60, name="small"),
         ss.Candidate("linear(0.1)", epochs=5, prepare=False, name="longer"),
     ]
     result = ss.compare("iris", candidates, 6, epochs=3, store=tmp_path / "iris.sqlite", **quick)
     own = [each["protocol"] for each in result.answer["candidates"]]
-    assert own == [{}, {"model": 'mlp(8, activation="tanh")'}, {"epochs": 5, "horizon": 35, "scaled": []}]
+    sizes = {"batch_size": 60, "updates_per_epoch": 2, "horizon": 6}
+    small = {"model": 'mlp(8, activation="tanh")', **sizes}
+    assert own == [{}, small, {"epochs": 5, "horizon": 35, "scaled": []}]
     other = ss.problem("iris", epochs=5, prepare=False)
     (alone,) = ss.compare(other, ["linear(0.1)"], 6, store=":memory:", **quick).answer["candidates"]
     assert result.answer["candidates"][2]["scores"] == alone["scores"]
