@@ -19,7 +19,8 @@ from stepsize.report.terminal import answer as terminal
 from stepsize.schedules import Plan, Schedule
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study
-from stepsize.verdict.answer import Answer, Details, Verdict
+from stepsize.verdict.answer import Answer, Verdict
+from stepsize.verdict.series import Details
 
 if TYPE_CHECKING:
     import pandas

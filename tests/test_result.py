@@ -189,28 +189,6 @@ def test_a_pytorch_model_comes_back_as_a_module(tmp_path: Path, engine: Any) -> 
     assert "torch.optim.AdamW(model.parameters(), lr=BASE_RATE" in result.code("torch")
 
 
-def test_the_code_has_the_optimizer_that_a_model_is_compiled_with() -> None:
-    import keras
-
-    from stepsize.report.recipe import recipe_of
-    from tests.support.answers import recorded_answer
-
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.7, nesterov=True), "mse")
-    x = np.random.default_rng(0).normal(size=(40, 4))
-    protocol = ss.Problem(model, (x, x[:, 0]), name="own").facts()["protocol"]
-    answer = recorded_answer()
-    answer["study"]["protocol"].update(
-        optimizer=protocol["optimizer"], compiled_optimizer=protocol["compiled_optimizer"]
-    )
-    candidate = {**answer["candidates"][0], "settings": {}}
-    assert "SGD(learning_rate=schedule, momentum=0.7, nesterov=True)" in recipe_of(answer, candidate).code(
-        "keras"
-    )
-    candidate["settings"] = {"momentum": 0.2}
-    assert "momentum=0.2, nesterov=True)" in recipe_of(answer, candidate).code("torch")
-
-
 def test_rows_are_read_as_the_data_were_and_rows_with_gaps_are_refused() -> None:
     import keras
 
@@ -233,37 +211,6 @@ def test_rows_are_read_as_the_data_were_and_rows_with_gaps_are_refused() -> None
     whole = trained_model(numbers, model, 0.5, 0)
     with pytest.raises(ProblemError, match="x, row 1: a value is not a whole number"):
         whole.predict(images / 255)
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("AdamW", {"weight_decay": 0.0}),
-        ("Adadelta", {"rho": 0.9}),
-        ("Lion", {"beta_2": 0.999}),
-        ("Adafactor", {"relative_step": False}),
-        ("Muon", {"momentum": 0.0, "nesterov": False}),
-    ],
-)
-def test_the_code_makes_the_optimizer_that_the_model_is_compiled_with(name, settings):
-    import keras
-
-    from stepsize.report.recipe import recipe_of
-    from tests.support.answers import recorded_answer
-
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    kind = getattr(keras.optimizers, name)
-    model.compile(kind(0.1, **settings), "mse")
-    protocol = ss.Problem(model, (np.eye(8, 4), np.arange(8) / 7), name="own").facts()["protocol"]
-    answer = recorded_answer()
-    answer["study"]["protocol"].update(
-        optimizer=protocol["optimizer"], compiled_optimizer=protocol["compiled_optimizer"]
-    )
-    names: dict[str, Any] = {}
-    exec(recipe_of(answer, {**answer["candidates"][0], "settings": {}}).code("keras"), names)
-    ours, expected = (each.get_config() for each in (names["optimizer"], kind(0.1, **settings)))
-    others = {"learning_rate": 0, "name": ""}
-    assert ours | others == expected | others
 
 
 def test_what_has_no_data_or_no_model_refuses_to_train(iris: Any) -> None:

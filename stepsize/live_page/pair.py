@@ -11,9 +11,10 @@ from stepsize.number_format import Interval
 from stepsize.stats import summarise
 from stepsize.study.stores.store import Run
 from stepsize.study.study import Study
-from stepsize.verdict.answer import CurveSeries, VersusBaseline
+from stepsize.verdict.answer import VersusBaseline
 from stepsize.verdict.picture_data import learning_curves
 from stepsize.verdict.recommendation import judge_step, versus
+from stepsize.verdict.series import CurveSeries
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from stepsize.number_format import Scale, counted, half_width, plain, rate, scal
 from stepsize.rate_map.answer import MapAnswer, RateMapAnswer
 from stepsize.report.rate_map_page import ZONES
 from stepsize.report.terminal.rate_map import scale_of as scale_of_map
-from stepsize.verdict.answer import Band
 from stepsize.verdict.formatting import difference, score
+from stepsize.verdict.series import Band
 
 CHANCE = 0.025  # of "better" in one comparison of equals, at most
 TITLES = {"metric": "", "val_loss": "Validation loss", "train_loss": "Training loss"}

@@ -21,7 +21,8 @@ from stepsize.report.pictures.differences import differences
 from stepsize.report.prediction import prediction_code
 from stepsize.report.recipe import FRAMEWORKS, Recipe, readable_recipe
 from stepsize.report.view_model import View, view
-from stepsize.verdict.answer import Answer, DataFacts, Details
+from stepsize.verdict.answer import Answer, DataFacts
+from stepsize.verdict.series import Details
 
 PANELS = 12  # more would not help a reader; the tables still hold every candidate
 CLASSES = 20

@@ -11,7 +11,8 @@ from typing import Any
 from stepsize.number_format import MISSING, plain
 from stepsize.report.terminal_text import safe
 from stepsize.report.view_model import Row, View, view
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 
 
 def render(answer: Answer, details: Details) -> str:

@@ -27,19 +27,9 @@ from stepsize.number_format import (
 from stepsize.report.reference_lines import reference_lines
 from stepsize.report.selection import left_out, shown_candidates
 from stepsize.report.subtitle import subtitle
-from stepsize.verdict.answer import (
-    Answer,
-    CandidateAnswer,
-    Cost,
-    CurveSeries,
-    DataFacts,
-    Details,
-    KnobsPart,
-    Protocol,
-    RatePoint,
-    Tuning,
-)
+from stepsize.verdict.answer import Answer, CandidateAnswer, Cost, DataFacts, KnobsPart, Protocol, Tuning
 from stepsize.verdict.formatting import scale_of, settings_text, written
+from stepsize.verdict.series import CurveSeries, Details, RatePoint
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from stepsize.study.candidate_settings import usual_settings
 from stepsize.study.search.rate_search import tuned
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
-from stepsize.verdict.answer import Answer, CandidateAnswer, CurveSeries, PlanSeries
+from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import written
 from stepsize.verdict.picture_data import picture_data
+from stepsize.verdict.series import CurveSeries, PlanSeries
 
 Value = str | int | float | bool
 

@@ -1,4 +1,4 @@
-"""The types of a study's results: the answer that `compare --json` prints, and the series of its pictures.
+"""The type of a study's answer, which `compare --json` prints.
 
 Every field of the answer carries its description, from which `docs/make_answer.py` writes the table of the
 docs. A field that does not apply is `None` (null in the JSON); only a part's `counts` and `shares`, or `mean`
@@ -7,7 +7,6 @@ and `sd`, depend on the target.
 
 # No `from __future__ import annotations`: as text, a NotRequired field would count as required at run time.
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from stepsize.stats.decision import Word
@@ -261,44 +260,3 @@ class Answer(TypedDict):
     notes: Annotated[list[str], "sentences that help to read the verdict"]
     warnings: Annotated[list[str], "sentences about what may make the verdict wrong or weak"]
     cost: Annotated[Cost, "what this process trained"]
-
-
-class PlanSeries(TypedDict):
-    """The learning rate of one candidate against time."""
-
-    epoch: list[float]
-    lr: list[float]
-
-
-class Band(TypedDict):
-    """Mean and 10-90 % band over seeds, by epoch; None where every run had diverged."""
-
-    mean: list[float | None]
-    low: list[float | None]
-    high: list[float | None]
-
-
-class CurveSeries(TypedDict):
-    """The learning curves of one candidate."""
-
-    epoch: list[int]
-    train_loss: Band
-    val_loss: Band
-    metric: Band
-
-
-class RatePoint(TypedDict):
-    """One rate that was tried in tuning: a score per tuning seed, None for a diverged run."""
-
-    lr: float
-    scores: list[float | None]
-    mean: float | None
-    chosen: bool
-
-
-class Details(TypedDict):
-    """The series that only pictures need, by candidate name."""
-
-    plans: Mapping[str, PlanSeries]
-    curves: Mapping[str, CurveSeries]
-    sweep: Mapping[str, list[RatePoint]]

@@ -11,8 +11,8 @@ from stepsize.study.jobs import Job
 from stepsize.study.search.rate_search import Tuned, tuned
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
-from stepsize.verdict.answer import Band, CurveSeries, Details, PlanSeries, RatePoint
 from stepsize.verdict.scores import final_runs, run_scores
+from stepsize.verdict.series import Band, CurveSeries, Details, PlanSeries, RatePoint
 
 POINTS = 400  # of a schedule's picture
 

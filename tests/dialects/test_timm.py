@@ -14,16 +14,12 @@ from stepsize.dialects import from_timm
 from stepsize.errors import ScheduleError
 
 torch = pytest.importorskip("torch")
+from tests.support.torch_optimizers import optimizer  # noqa: E402
 
 DRAWS = 200
 TICKS = 130
 Draw = np.random.Generator
 Case = tuple[str, dict[str, Any]]  # the class, and its arguments
-
-
-def optimizer(*rates: float, **group: Any) -> Any:
-    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": rate, **group} for rate in rates]
-    return torch.optim.SGD(groups, momentum=0.9)
 
 
 def stepped(scheduler: Any, ticks: int) -> list[float]:

@@ -8,16 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stepsize.verdict.answer import (
-    Answer,
-    Band,
-    CandidateAnswer,
-    CurveSeries,
-    Details,
-    PlanSeries,
-    RatePoint,
-    VersusBaseline,
-)
+from stepsize.verdict.answer import Answer, CandidateAnswer, VersusBaseline
+from stepsize.verdict.series import Band, CurveSeries, Details, PlanSeries, RatePoint
 from tests.support.answers import recorded_answer
 
 Study = tuple[Answer, Details]

@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("jinja2")
 
 from stepsize.report import html
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 from tests.support.axe import SERIOUS, violations
 from tests.support.browser import CHROMIUM, Browser
 

@@ -15,7 +15,8 @@ pytest.importorskip("jinja2")
 
 from stepsize.report import html
 from stepsize.report.view_model import view
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 
 Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from stepsize.report import markdown
 from stepsize.report.view_model import view
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 
 Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]

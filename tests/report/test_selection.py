@@ -15,8 +15,9 @@ from stepsize.report.terminal import answer as terminal
 from stepsize.report.view_model import view
 from stepsize.stats import decide
 from stepsize.verdict import findings
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
 from stepsize.verdict.scores import Divergence
+from stepsize.verdict.series import Details
 
 Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stepsize.report.view_model import view
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 from tests.support.answers import assert_declared
 
 Study = tuple[Answer, Details]

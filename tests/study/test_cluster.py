@@ -1,16 +1,14 @@
-"""Studies on a Ray cluster: lost nodes, late calls, clusters that cannot be used, and nothing left behind."""
+"""Studies on a Ray cluster: lost nodes, late calls, too little memory, and nothing left behind."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,16 @@ import pytest
 import stepsize as ss
 from stepsize.comparison import complete
 from stepsize.engine.client import Engine
-from stepsize.errors import EngineError, MissingExtra, StudyError
-from stepsize.problems.models.model_transport import travel_form
-from stepsize.process import Notice
+from stepsize.errors import EngineError, StudyError
 from stepsize.study.cluster import pool
-from stepsize.study.cluster.actors import Actor, FunctionCall, FunctionTrainer, check_code
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
-from stepsize.study.jobs import Job
 from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.runner import Progress
 from stepsize.study.stores.store import Store
 from stepsize.study.study import Study, make_study
-from stepsize.study.user_functions.executor import FunctionExecutor, run_request
+from stepsize.study.user_functions.executor import FunctionExecutor
+from tests.support.cluster_functions import TWO, training
 from tests.support.executor_checks import check_claims, check_runs
 from tests.support.ray_nodes import RayNodes, descendants, is_alive, listening, needs_ray
 
@@ -42,23 +37,6 @@ from torch import nn
 def make_model():
     return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
 """
-FUNCTION = """
-import os
-import time
-from pathlib import Path
-
-def train(schedule, seed, report):
-    if seed == 3 and Path("hang").exists():
-        Path("hang").unlink()
-        time.sleep(600)
-    if Path("die").exists():
-        os.kill(os.getppid(), 9)
-        time.sleep(600)
-    for epoch in range(2):
-        time.sleep(0.03)
-        report(0.5 + 0.01 * (seed % 5) + 0.1 * min(schedule(epoch), 1))
-"""
-TWO = ("constant(0.1)", "linear(0.1)")
 
 
 class Recorder(Store):
@@ -94,20 +72,6 @@ def both_members(executor: Any) -> list[Any]:
         crew.welcome(pool._wait(crew.arrivals))
     assert len(crew.nodes) == 2
     return crew.present  # another one may wait for a node whose death Ray has not noticed yet
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Return the name of a module with training functions in the working folder."""
-    name = f"functions_{tmp_path.name}"
-    (tmp_path / f"{name}.py").write_text(FUNCTION)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield name
-    sys.modules.pop(name, None)
-
-
-def training(module: str) -> ss.Training:
-    return ss.Training(f"{module}:train", epochs=2, updates_per_epoch=1)
 
 
 def finish_while_a_node_dies(study: Study, executor: Any, nodes: RayNodes) -> tuple[Any, Any, Counter[Any]]:
@@ -207,47 +171,6 @@ def test_nodes_with_too_little_memory_are_an_error_of_one_line(
     )
 
 
-def test_a_node_with_other_code_and_messages_for_people(module: str, tmp_path: Path) -> None:
-    """An actor answers with the reason in one line, and passes on messages while it trains."""
-
-    class Teller:
-        compile_seconds = 0.0
-
-        def start(self) -> None: ...
-
-        def train(self, call: Any, on_progress: Callable[[float | Notice], None]) -> str:
-            on_progress(Notice("The disk is full."))
-            return call
-
-    function = training(module)
-    (job, *_) = make_study(function, TWO, seeds=2).candidates
-    other = FunctionTrainer(f"{module}:train", "train", 2, "the digest of the command")
-    call = FunctionCall(run_request(function, Job(job, None, 0)), job.name)
-    assert list(Actor(other, str(tmp_path)).train([call], every=9)) == [
-        (
-            "failed",
-            f"'{module}:train' is not there or differs from that of the command; copy the same files to "
-            "every node",
-        )
-    ]
-    notice, (kind, (results, *_)) = Actor(Teller(), str(tmp_path)).train(["a"], every=9)
-    assert (notice, kind, results) == (("notice", "The disk is full."), "answer", ["a"])
-
-
-def test_code_of_models_that_differs(module: str, tmp_path: Path) -> None:
-    factory = travel_form(f"{module}:train", 3)
-    custom = {"custom": [[module, "Layer", "Layer", factory["source"]]]}
-    file = {"file": str(tmp_path / "model.keras"), "content": "e3b0c44298fc1c14"}  # of an empty file
-    (tmp_path / "model.keras").touch()
-    for form in (factory, custom, file, {"text": "mlp(2)"}):
-        check_code(form)
-    (tmp_path / f"{module}.py").write_text(FUNCTION + "# edited")
-    (tmp_path / "model.keras").write_text("another one")
-    for form in (factory, custom, file):
-        with pytest.raises(EngineError, match="is not there or differs from that of the command; copy"):
-            check_code(form)
-
-
 @needs_ray
 def test_another_version_of_ray_is_an_error_of_one_line(
     ray_nodes: RayNodes, module: str, monkeypatch: pytest.MonkeyPatch
@@ -263,42 +186,12 @@ def test_another_version_of_ray_is_an_error_of_one_line(
 
 
 @needs_ray
-@pytest.mark.parametrize("address", ["nowhere", "ray://127.0.0.1:1", "127.0.0.1:x", "127.0.0.1:99999"])
-def test_an_address_that_cannot_be_used(address: str) -> None:
-    with pytest.raises(StudyError, match="address=") as caught:
-        ss.compare("iris", TWO, 2, executor="ray", address=address)
-    assert "\n" not in str(caught.value)
-
-
-@needs_ray
 def test_that_there_are_no_checkpoints_is_said_once(ray_nodes: RayNodes) -> None:
     function = ss.Training("tests.support.training_functions:resumes", epochs=4, updates_per_epoch=2)
     study, messages = make_study(function, TWO, seeds=2), list[str]()
     with cluster_executor(function, study, ray_nodes.address, messages.append):
         pass
     assert messages == ["Checkpoints are not kept on a Ray cluster: a run whose node is lost starts again."]
-
-
-@needs_ray
-def test_an_address_where_nothing_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(StudyError, match=f"address='127.0.0.1:{port}' does not answer"):
-        ss.compare("iris", TWO, 2, executor="ray", address=f"127.0.0.1:{port}")
-
-
-def test_arguments_that_do_not_fit() -> None:
-    with pytest.raises(StudyError, match=r"unknown executor 'rai'; did you mean 'ray'\?"):
-        ss.compare("iris", executor="rai")
-    with pytest.raises(StudyError, match='add executor="ray"'):
-        ss.compare("iris", address="auto")
-
-
-def test_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ray" else installed(name))
-    with pytest.raises(MissingExtra, match=r'ray is not installed: pip install "stepsize\[ray\]"'):
-        ss.compare("iris", TWO, 2, executor="ray")
 
 
 @needs_ray

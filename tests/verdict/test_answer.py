@@ -19,8 +19,9 @@ from stepsize.study.protocol import rounds
 from stepsize.study.runner import Cost
 from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
 from stepsize.verdict.picture_data import picture_data
+from stepsize.verdict.series import Details
 from stepsize.verdict.summary import summarise_study
 from tests.support.answers import assert_declared, recorded_answer
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stepsize.number_format import finite
 from stepsize.report.view_model import Row, View
-from stepsize.verdict.answer import RatePoint
+from stepsize.verdict.series import RatePoint
 
 POINTS = 100  # of a curve: one drawn 250 pixels wide shows no more
 ALL_POINTS = 1500  # of all curves together, so that many candidates still make a small file

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from stepsize.number_format import rate, rounded
 from stepsize.report.pictures import chart_data, svg
 from stepsize.report.view_model import Row, View
-from stepsize.verdict.answer import RatePoint
+from stepsize.verdict.series import RatePoint
 
 
 @dataclass(frozen=True)

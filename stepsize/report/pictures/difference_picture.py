@@ -9,7 +9,8 @@ from stepsize.report.pictures.picture import Picture
 from stepsize.report.pictures.svg import tag
 from stepsize.report.terminal_text import safe, shorten
 from stepsize.report.view_model import View, view
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 
 WIDTH, ROW, EDGE = 900, 26, 12
 LEFT, RIGHT, GAP = 300, 190, 14  # for the names, and for the numbers, beside the plot

@@ -11,7 +11,8 @@ from stepsize.report.prediction import short_code
 from stepsize.report.recipe import next_words
 from stepsize.report.terminal_text import ascii_only, cell_width, pad, safe, shorten, wrap
 from stepsize.report.view_model import Row, View, view
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-:=+*#"

@@ -17,7 +17,8 @@ from stepsize.report.pictures.difference_picture import difference_picture
 from stepsize.report.pictures.differences import differences
 from stepsize.report.pictures.score_rows import notes, scores
 from stepsize.report.view_model import view
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 
 Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from stepsize.report.terminal.answer import render, schedule_sparkline
 from stepsize.report.terminal_text import cell_width
-from stepsize.verdict.answer import Answer, Details
+from stepsize.verdict.answer import Answer
+from stepsize.verdict.series import Details
 
 Study = tuple[Answer, Details]
 Studies = dict[str, Callable[[], Study]]
