@@ -9,7 +9,7 @@ import pytest
 from stepsize import dialects
 
 ROOT = Path(__file__).parents[1]
-SHARED = {"__init__", "building_blocks", "torch_momentum", "torch_parts"}
+SHARED = {"__init__", "building_blocks", "epochs", "torch_cycles", "torch_momentum", "torch_parts"}
 DIALECTS = sorted({path.stem for path in (ROOT / "stepsize" / "dialects").glob("*.py")} - SHARED)
 
 

@@ -96,7 +96,6 @@ def test_updates_past_the_end_are_reported_once_by_the_fit_that_makes_them(host)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("optimized_compilation")
 def test_a_killed_process_goes_on_from_what_it_had_saved(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
@@ -112,7 +111,5 @@ def test_a_killed_process_goes_on_from_what_it_had_saved(tmp_path):
 def killed_after(batches, folder):
     """Train in a process that is killed after so many batches; return its exit status."""
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(ss.__file__).parents[1])}
-    for name in ("JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"):  # so that its bits are those of this process
-        del environment[name]
     command = [sys.executable, keras_host.__file__, str(folder), str(batches)]
     return subprocess.run(command, env=environment, capture_output=True).returncode

@@ -43,11 +43,11 @@ def test_inputs_are_scaled_for_a_text_model_and_the_answer_says_so():
     facts = problem((X, Y)).facts()
     assert facts["data"]["scaled"] == ["inputs"]
     assert facts["protocol"]["model_notes"] == []
-    assert scaling(facts["data"]) == " on scaled inputs"
+    assert scaling(facts["data"]["scaled"]) == " on scaled inputs"
     quantities = problem((X, X[:, 0])).facts()["data"]
     assert quantities["scaled"] == ["inputs", "target"]
     assert "target: standardised by the training rows, for the loss" in quantities["notes"]
-    assert scaling(problem("ionosphere").facts()["data"]) == ""
+    assert scaling(problem("ionosphere").facts()["data"]["scaled"]) == ""
     assert not any("scale as follows" in note for note in problem("ionosphere").facts()["data"]["notes"])
     for source, steps in (
         ((X, Y), "inputs by StandardScaler(), fitted on the training rows"),
