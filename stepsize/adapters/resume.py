@@ -40,7 +40,7 @@ def resume(state: Any, plan: Plan, policy: Policy = "exact") -> Continuation:
     - "branch": another schedule, such as a cooldown, begins here, scaled to begin at the present rate.
     - "restart": a schedule begins here at its own rates, such as in a run that is over and gets more updates.
 
-    The horizon of `plan` counts from the first update of the run, and so do lengths in `run`. The plan that is
+    The horizon of `plan`, and lengths in `run`, count from the first update of the run. The plan that is
     returned includes the past, so its updates keep their numbers. Load `.state` into an adapter of `.plan`.
 
     Warns if a run gets more updates and continues at less than a hundredth of the rates it had: few updates

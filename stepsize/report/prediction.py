@@ -22,6 +22,8 @@ def prediction_code(answer: Answer) -> str | None:
     target = [each.strip() for each in (answer["data"]["target"] or "").split(", ")]
     column = repr(target[0] if len(target) == 1 else target)
     file = f"{answer['study']['name']}.keras"
+    classes = answer["data"]["classes"] if answer["data"]["kind"] == "binary" and len(target) == 1 else []
+    chance = f"new[{f'chance of {classes[1]}'!r}] = trained.probabilities(new)[:, 1]\n" if classes else ""
     return (
         "import pandas\n"
         "import stepsize as ss\n"
@@ -32,6 +34,7 @@ def prediction_code(answer: Answer) -> str | None:
         "\n"
         "new = pandas.read_csv('new.csv')  # the same columns, with or without the target\n"
         f"new[{column}] = trained.predict(new)\n"
+        f"{chance}"
         "new.to_csv('predicted.csv', index=False)\n"
     )
 
