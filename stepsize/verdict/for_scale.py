@@ -55,7 +55,7 @@ def _score(answer: Answer, best: CandidateAnswer, scale: Scale) -> str:
         text = f"{subject}the root mean squared error is {rounded(best['error'], 3)} ({score})"
         return _sentence(f"{text}; {otherwise} has {spread}.")
     score = f"{scale.number(best['mean'])} {scale.unit}".strip()
-    result = f"{score} of the answers are right" if metric == "accuracy" else f"{scale.name} {score}"
+    result = f"{score} of the answers are right" if metric == "accuracy" else f"the {scale.name} is {score}"
     if constant is None:
         return _sentence(f"{subject}{result}.")
     theirs = f"{scale.number(constant)} {scale.unit}".strip()
