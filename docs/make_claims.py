@@ -86,7 +86,7 @@ def page(document: Document) -> str:
     """Return the text of claims.md."""
     table = ["| claim | so, otherwise, cannot tell | verdict |", "| --- | --- | --- |"]
     for number, each in enumerate(CLAIMS, 1):
-        outcomes = [said.outcome for said in each.said(document)]
+        outcomes = [result.outcome for result in each.outcomes(document)]
         counted = ", ".join(str(outcomes.count(kind)) for kind in ("so", "otherwise", "cannot tell"))
         title = f"{number}. {each.title}"
         table.append(f"| [{title}](#{_anchor(title)}) | {counted} | {each.verdict(document)} |")
@@ -111,7 +111,7 @@ def page(document: Document) -> str:
 
 
 def _section(number: int, claim: Claim, document: Document) -> str:
-    verdict, tally = claim.verdict(document), counts.tally(claim.said(document))
+    verdict, tally = claim.verdict(document), counts.tally(claim.outcomes(document))
     paragraphs = [
         f"## {number}. {claim.title}",
         claim.experiment,

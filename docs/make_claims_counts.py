@@ -33,7 +33,7 @@ RARE: Mapping[str, Words] = {
 SUMMED: Mapping[str, Words] = {"sum, 0.1": WORSE, "sum, 0.1/32": AS_GOOD}
 
 
-class Said(NamedTuple):
+class Result(NamedTuple):
     """What a comparison says about a claim, and the word of its answer if it has one."""
 
     outcome: Outcome
@@ -48,10 +48,10 @@ class Compared(NamedTuple):
     says_so: Words = ()
 
     @property
-    def said(self) -> Said:
+    def result(self) -> Result:
         """What the comparison says about the claim."""
         word = self.row["word"]
-        return Said(
+        return Result(
             "so" if word in self.says_so else "cannot tell" if word == "not shown" else "otherwise", word
         )
 
@@ -72,24 +72,26 @@ def verdict(outcomes: Iterable[Outcome], always: bool = False) -> Verdict:
     return "Shown in part" if "so" in kinds and not always else "Not shown"
 
 
-def tally(said: Sequence[Said]) -> str:
+def tally(results: Sequence[Result]) -> str:
     """Return how many comparisons say what, and with which words.
 
-    >>> tally([Said("so", "better"), Said("cannot tell"), Said("otherwise", "worse")])
+    >>> tally([Result("so", "better"), Result("cannot tell"), Result("otherwise", "worse")])
     '1 of 3 says so (better), 1 says otherwise (worse) and 1 cannot tell'
     """
-    counted = Counter(each.outcome for each in said)
+    counted = Counter(each.outcome for each in results)
     so, otherwise, cannot = counted["so"], counted["otherwise"], counted["cannot tell"]
-    parts = [f"{so or 'none'} of {len(said)} {'say' if so > 1 else 'says'} so{_words(said, 'so')}"]
+    parts = [f"{so or 'none'} of {len(results)} {'say' if so > 1 else 'says'} so{_words(results, 'so')}"]
     if otherwise:
-        parts.append(f"{otherwise} {'say' if otherwise > 1 else 'says'} otherwise{_words(said, 'otherwise')}")
+        parts.append(
+            f"{otherwise} {'say' if otherwise > 1 else 'says'} otherwise{_words(results, 'otherwise')}"
+        )
     if cannot:
         parts.append(f"{cannot} cannot tell")
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _words(said: Iterable[Said], outcome: Outcome) -> str:
-    words = Counter(each.word for each in said if each.outcome == outcome and each.word)
+def _words(results: Iterable[Result], outcome: Outcome) -> str:
+    words = Counter(each.word for each in results if each.outcome == outcome and each.word)
     if not words:
         return ""
     numbers = [f"{number} {word}" for word, number in words.most_common()] if len(words) > 1 else list(words)
@@ -128,10 +130,10 @@ def moved(answers: Sequence[Answer]) -> list[Compared]:
     ]
 
 
-def larger_starts(answers: Iterable[Answer]) -> list[Said]:
+def larger_starts(answers: Iterable[Answer]) -> list[Result]:
     """Return, for every decaying schedule, whether the best constant rate is too small for its first rate."""
     return [
-        Said("so" if is_above(row, each["candidates"][0]["lr"]) else "otherwise")
+        Result("so" if is_above(row, each["candidates"][0]["lr"]) else "otherwise")
         for each in answers
         for row in each["candidates"][1:]
     ]
@@ -157,8 +159,8 @@ def moves(law: Answer) -> bool:
     return not low <= 0 <= high
 
 
-def best_rates(document: Answer) -> list[Said]:
+def best_rates(document: Answer) -> list[Result]:
     """Return what the maps say about the data, and the laws about width, depth and epochs."""
     shown = [bool(apart(document["maps"]))]
     shown += [moves(document["laws"][name]) for name in ("width", "depth", "epochs")]
-    return [Said("so" if each else "cannot tell") for each in shown]
+    return [Result("so" if each else "cannot tell") for each in shown]

@@ -9,7 +9,7 @@ from typing import Any
 import make_claims_counts as counts
 import make_claims_pictures as pictures
 import make_claims_words as words
-from make_claims_counts import Answer, Compared, Said
+from make_claims_counts import Answer, Compared, Result
 from make_claims_pictures import Bar, Group
 
 from stepsize.problems.built_in import built_in_study
@@ -25,7 +25,7 @@ class Claim:
     key: str
     title: str
     experiment: str
-    said: Callable[[Document], list[Said]]
+    outcomes: Callable[[Document], list[Result]]
     results: Callable[[Document], str]
     counted: Callable[[Document], str]
     says_so: str
@@ -36,7 +36,7 @@ class Claim:
 
     def verdict(self, document: Document) -> counts.Verdict:
         """Return the verdict that the rule of the page gives."""
-        return counts.verdict((each.outcome for each in self.said(document)), self.always)
+        return counts.verdict((each.outcome for each in self.outcomes(document)), self.always)
 
 
 def compared(
@@ -65,7 +65,7 @@ def compared(
         key=study.removeprefix("claim-"),
         title=built_in_study(study)["about"].rstrip("."),
         experiment=experiment,
-        said=lambda document: [each.said for each in count(_of(document, study))],
+        outcomes=lambda document: [each.result for each in count(_of(document, study))],
         results=lambda document: results(_of(document, study), count(_of(document, study))),
         counted=counted,
         says_so=says_so,

@@ -59,7 +59,7 @@ def test_the_answers_are_those_of_the_studies(document: Mapping[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "always", "verdict"),
+    ("words", "always", "verdict"),
     [
         ("so so", False, "Shown"),
         ("so otherwise", False, "Shown in part"),
@@ -71,8 +71,8 @@ def test_the_answers_are_those_of_the_studies(document: Mapping[str, Any]) -> No
         ("so open", True, "Not shown"),
     ],
 )
-def test_a_verdict_needs_all_that_counts(said: str, always: bool, verdict: str) -> None:
-    outcomes = [{"open": "cannot tell"}.get(each, each) for each in said.split()]
+def test_a_verdict_needs_all_that_counts(words: str, always: bool, verdict: str) -> None:
+    outcomes = [{"open": "cannot tell"}.get(each, each) for each in words.split()]
     assert claims.counts.verdict(outcomes, always) == verdict
 
 
@@ -102,7 +102,7 @@ def test_a_verdict_follows_its_answers(document: dict[str, Any], key: str, verdi
 
 def test_what_does_not_count_is_pale_and_changes_no_verdict(document: dict[str, Any]) -> None:
     claim = next(each for each in claims.CLAIMS if each.key == "accuracy")
-    assert len(claim.said(document)) == 6
+    assert len(claim.outcomes(document)) == 6
     assert claim.picture(document).count('<g class="pale">') == 6
     for each in document["comparisons"]:
         for row in each["candidates"]:
