@@ -26,7 +26,7 @@ def with_each(description: Mapping[str, Any]) -> dict[str, Any]:
 
     Without schedules of its own, each model or optimizer has a constant rate, the best one.
 
-    Raises: StudyError for a list that is empty or has the same twice.
+    Raises: StudyError for a list that is empty or has the same value twice.
 
     >>> study = with_each({"data": "iris", "model": ["mlp(64)", "logistic"], "candidates": ["cosine(lr)"]})
     >>> study["model"], [each.name for each in study["candidates"]]
@@ -58,7 +58,7 @@ def _first(key: str, values: Sequence[Any]) -> Any:
 def _settings(key: str, values: Sequence[Any]) -> list[dict[str, Any]]:
     """Return the settings of a candidate for each of several values."""
     if not values or any(value in values[:number] for number, value in enumerate(values)):
-        what = "is empty" if not values else "has the same twice"
+        what = "is empty" if not values else "has the same value twice"
         raise StudyError(f"{key}={shown(values)} {what}; give one {key}, or a list of different ones")
     if key == "model":
         return [{"model": value} for value in values]

@@ -47,7 +47,7 @@ def test_an_optimizer_gets_nothing_from_another():
     ("keys", "message"),
     [
         ({"model": []}, r"model=\[\] is empty"),
-        ({"model": ["logistic", "logistic"]}, "has the same twice"),
+        ({"model": ["logistic", "logistic"]}, "has the same value twice"),
         ({"optimizer": ["sgd", "adam"]}, "optimizer='sgd' is not a table"),
     ],
 )
