@@ -175,3 +175,14 @@ def test_every_operation_is_one_of_pytorchs() -> None:
     python = {"getitem", "truediv", "floordiv", "mod", "sym_size", "sym_numel"}
     names = {name.partition(".")[0] for name in (*OPERATIONS, *RANDOM_OPERATIONS)} - python
     assert [name for name in sorted(names) if not hasattr(torch.ops.aten, name)] == []
+
+
+def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = [numbers(3, 4)]
+    compare("relu", tensors)
+    monkeypatch.setitem(OPERATIONS, "relu", lambda x: x)
+    with pytest.raises(AssertionError):
+        compare("relu", tensors)
+    monkeypatch.setitem(OPERATIONS, "relu", lambda x: jax.lax.stop_gradient(jnp.maximum(x, 0)))
+    with pytest.raises(AssertionError):  # the gradients are compared, too
+        compare("relu", tensors)
