@@ -212,8 +212,9 @@ def test_ctrl_c_ends_all_of_ray_which_listened_on_loopback_alone(module: str) ->
         assert sockets
         assert {address for address, _ in sockets} <= {"0100007F", "0000000000000000FFFF00000100007F"}
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        assert process.wait(timeout=30) == 130
-        assert "To resume, run the same command again: stepsize compare" in process.stderr.read()
+        code, messages = process.wait(timeout=30), process.stderr.read()
+        assert code == 130, messages
+        assert "To resume, run the same command again: stepsize compare" in messages
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and any(map(is_alive, started)):
         time.sleep(0.1)

@@ -8,7 +8,7 @@ import secrets
 import socket
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -57,8 +57,11 @@ def connected(address: str | None) -> Iterator[None]:
         _start(ray) if target is None else _join(ray, target)
         try:
             yield
-        finally:
-            ray.shutdown()
+        except BaseException:
+            with suppress(Exception):  # it must not hide what ended the block
+                ray.shutdown()
+            raise
+        ray.shutdown()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
 from typing import Any
@@ -52,7 +53,8 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for member in list(self.crew.members):
-            self.crew.dismiss(member)
+            with suppress(Exception):  # what ended the study matters more; actors end with the connection
+                self.crew.dismiss(member)
 
     def open(self, reference: Any, runs: int) -> Layout:
         """Open a population on one actor, the first of those for so many runs; return its layout."""
