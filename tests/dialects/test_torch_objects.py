@@ -59,10 +59,21 @@ BY_EPOCHS: dict[str, Callable[[Any], Any]] = {
     "ChainedScheduler": lambda o: theirs.ChainedScheduler(
         [theirs.LinearLR(o, 0.1, total_iters=3), theirs.StepLR(o, 6)]
     ),
+    "OneCycleLR": lambda o: theirs.OneCycleLR(o, 0.5, total_steps=15),
+    "OneCycleLR, three phases": lambda o: theirs.OneCycleLR(
+        o, 0.5, total_steps=15, three_phase=True, anneal_strategy="linear"
+    ),
+    "CyclicLR, exp_range": lambda o: theirs.CyclicLR(o, 0.01, 0.5, 3, mode="exp_range", gamma=0.9),
+    "CyclicLR, cycles between epochs": lambda o: theirs.CyclicLR(o, 0.01, 0.5, 2.3, 1.9),
+    "CosineAnnealingLR, an end between epochs": lambda o: theirs.CosineAnnealingLR(o, T_max=7.3),
+    "SequentialLR with CyclicLR": lambda o: theirs.SequentialLR(
+        o, [theirs.ConstantLR(o, 0.1, 3), theirs.CyclicLR(o, 0.01, 0.5, 2, mode="exp_range", gamma=0.9)], [3]
+    ),
 }
 
 
 @pytest.mark.filterwarnings("ignore:CosineAnnealingLR rises again:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*also cycles the momentum:UserWarning")
 @pytest.mark.parametrize("name", BY_EPOCHS)
 def test_a_scheduler_that_is_stepped_once_an_epoch(name: str) -> None:
     owner = optimizer(0.1)

@@ -36,6 +36,7 @@ EXAMPLES = {
     "timm_wsd": 'timm_wsd(0.1, t_initial=9*updates, decay_t=3*updates, decay_fn="exp")',
     "torch_chained": "torch_chained([torch_cosine(1, t_max=9*updates), linear(1, length=5*updates)], base=1)",
     "torch_cosine": "torch_cosine(0.1, t_max=9*updates, eta_min=0.01, offset=1*updates)",
+    "torch_epochs": "torch_epochs(cosine(0.1, length=7.5*updates))",
     "torch_momentum": "torch_momentum(triangular2(0.1, up=4*updates), high=0.9)",
     "torch_one_cycle": "torch_one_cycle(0.1, pct_start=0.25, three_phase=True, length=20*updates)",
     "transformers_restarts": "transformers_restarts(0.1, cycles=3, length=20*updates)",
@@ -56,10 +57,10 @@ def test_an_example_is_a_schedule_like_any_other(spec: str) -> None:
     for copy in (from_json(schedule.to_json()), pickle.loads(pickle.dumps(schedule))):
         assert copy == schedule
         assert hash(copy) == hash(schedule)
-    plan = schedule.plan(updates=30)
+    plan = schedule.plan(updates=30, updates_per_epoch=3)
     assert np.ptp(plan.values) > 0
     assert [plan(t) for t in range(31)] == plan(np.arange(31)).tolist()
-    joined = (constant(0.2, length=4 * updates) >> schedule).plan(updates=34)
+    joined = (constant(0.2, length=4 * updates) >> schedule).plan(updates=34, updates_per_epoch=3)
     np.testing.assert_allclose(joined.values[4:], plan.values)
 
 
