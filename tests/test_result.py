@@ -201,11 +201,11 @@ def test_rows_are_read_as_the_data_were_and_rows_with_gaps_are_refused() -> None
     images = rng.integers(0, 256, (20, 4, 4)).astype(np.uint8)
     model = keras.Sequential([keras.Input((4, 4)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
     problem = ss.Problem("logistic", (images, np.arange(20) % 2), name="images")
-    trained = trained_model(problem, model, 0.5, 0)
+    trained = trained_model(problem, model, 0.5, 0, {})
     pixels = np.asarray(problem.data.x)
     np.testing.assert_allclose(trained.probabilities(images), trained.probabilities(pixels), rtol=1e-6)
     deep = replace(problem.data, notes=(f"x: {DEEP_DIVIDED}",))
-    of_16_bits = trained_model(ss.Problem("logistic", deep), model, 0.5, 0)
+    of_16_bits = trained_model(ss.Problem("logistic", deep), model, 0.5, 0, {})
     for same in (images, images.astype(np.uint16) * 257):
         np.testing.assert_allclose(of_16_bits.probabilities(same), trained.probabilities(images), rtol=1e-6)
     for value in (np.nan, np.inf):
@@ -213,7 +213,7 @@ def test_rows_are_read_as_the_data_were_and_rows_with_gaps_are_refused() -> None
         with pytest.raises(ProblemError, match="x, row 4: a value is missing or not finite"):
             trained.predict(pixels)
     numbers = ss.Problem("logistic", (images, np.arange(20) % 2), prepare=False)
-    whole = trained_model(numbers, model, 0.5, 0)
+    whole = trained_model(numbers, model, 0.5, 0, {})
     with pytest.raises(ProblemError, match="x, row 1: a value is not a whole number"):
         whole.predict(images / 255)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -38,6 +38,7 @@ class Data:
       get them.
     - `flat`: the inputs that came as one number a row, without an axis for it, and `target_shape`: the shape
       of a row's target as it came; models of PyTorch get them so.
+    - `names`: the names of the columns of each input that came as a frame with names.
     - `columns`: how the columns of a table became numbers (`loading.table_columns.TableColumns`), or None.
     - `notes`: how the data was read, for the report.
 
@@ -64,6 +65,7 @@ class Data:
     one_hot: bool = False
     flat: tuple[str, ...] = ()
     target_shape: tuple[int, ...] = ()
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     columns: Any = None
     notes: tuple[str, ...] = ()
 

@@ -14,6 +14,8 @@ from stepsize.problems.models.model_transport import identity, is_text
 from stepsize.problems.preprocessing import scaling_advice
 from stepsize.problems.references import constant_score
 
+NO_R2 = 0.05  # the R2 of the training rows' mean is 0, or a little below it where the rows are drawn
+
 
 def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model."""
@@ -22,8 +24,11 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     )  # all seeds share its shares
     data["scaled"] = problem.scaled
     metric = problem.scored_by
-    if metric.name != data["baseline_metric"] and (constant := constant_score(problem)) is not None:
-        data |= {"majority_baseline": constant, "baseline_metric": metric.name}
+    if data["kind"] == "regression" or metric.name != data["baseline_metric"]:
+        constant = constant_score(problem)
+        is_zero = metric.name == "r2" and constant is not None and constant > -NO_R2
+        if constant is not None and not is_zero:
+            data |= {"majority_baseline": constant, "baseline_metric": metric.name}
     if problem.scales_target:
         data["notes"].append("target: standardised by the training rows, for the loss")
     if problem.scaled:

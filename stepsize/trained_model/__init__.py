@@ -86,7 +86,7 @@ class TrainedModel:
     def outputs(self, x: Any) -> np.ndarray:
         """Return what the model returns for rows, as an array [rows, outputs].
 
-        Raises: ProblemError for rows that `predict` refuses.
+        Raises: ProblemError for rows that `predict` refuses, or if an output is not a finite number.
         """
         inputs = self.rows.read(x)
         count = len(next(iter(inputs.values())))
@@ -95,7 +95,14 @@ class TrainedModel:
             for start in range(0, count, ROWS)
         ]
         outputs = np.concatenate(parts) if parts else np.zeros((0, self.width))
-        return outputs.reshape(count, -1)
+        outputs = outputs.reshape(count, -1)
+        lost = ~np.isfinite(outputs).all(axis=1)
+        if lost.any():
+            raise ProblemError(
+                f"x, row {int(lost.argmax()) + 1}: the model returns a value that is not a finite number "
+                f"({lost.sum():,} of {counted(count, 'row')}); look at the numbers of this row"
+            )
+        return outputs
 
     def save(self, path: str | Path) -> Path:
         """Save everything that `predict` needs as one file, which `load_trained` reads; return its path.
@@ -194,14 +201,21 @@ def train_model(
             f"seed={seed}: this run of {name} diverged at update {final.run.diverged_at}; use another seed"
         )
     problem = problem.variant(candidate.settings)
+    entries: Mapping[str, int] = {}
     if problem.torch_source is None:
         from stepsize.trained_model.keras_model import rebuild
-    else:
-        from stepsize.trained_model.torch_model import rebuild
-    return trained_model(problem, rebuild(problem, final, seed), final.run.score, seed)
+
+        model, entries = rebuild(problem, final, seed)
+    else:  # PyTorch itself refuses a number without an entry
+        from stepsize.trained_model.torch_model import rebuild as rebuild_torch
+
+        model = rebuild_torch(problem, final, seed)
+    return trained_model(problem, model, final.run.score, seed, entries)
 
 
-def trained_model(problem: Problem, model: Any, score: float, seed: int) -> TrainedModel:
+def trained_model(
+    problem: Problem, model: Any, score: float, seed: int, entries: Mapping[str, int]
+) -> TrainedModel:
     """Return a model that was trained on a seed of a problem, with what predicting needs."""
     data, parts, torch = problem.data, problem.parts(seed), None
     if problem.torch_source is not None:
@@ -220,7 +234,7 @@ def trained_model(problem: Problem, model: Any, score: float, seed: int) -> Trai
         width=data.outputs,
         trained_rows=len(parts.train),
         table_rows=data.rows,
-        rows=row_form(data),
+        rows=row_form(data, entries),
         torch=torch,
         problem=problem,
     )

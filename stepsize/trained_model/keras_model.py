@@ -10,12 +10,13 @@ import numpy as np
 from stepsize.engine.keras.initial_weights import is_generator_state
 from stepsize.errors import require_keras
 from stepsize.problems.models.keras_models import Built, DataShape, build
+from stepsize.problems.models.model_checks import embeddings_of
 from stepsize.problems.problem import Problem
 from stepsize.study.final_run import FinalRun
 
 
-def rebuild(problem: Problem, final: FinalRun, seed: int) -> Any:
-    """Return the Keras model of a run, in the caller's Keras, whatever its backend."""
+def rebuild(problem: Problem, final: FinalRun, seed: int) -> tuple[Any, dict[str, int]]:
+    """Return the Keras model of a run, in the caller's Keras, and the entries of embeddings, by input."""
     require_keras()
     task = final.task
     shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
@@ -26,7 +27,10 @@ def rebuild(problem: Problem, final: FinalRun, seed: int) -> Any:
     others = [each for each in built.model.non_trainable_variables if not is_generator_state(each)]
     for variable, value in zip([*built.model.trainable_variables, *others], final.weights, strict=True):
         variable.assign(value)
-    return _with_preprocessing(built, problem, final)
+    entries: dict[str, int] = {}
+    for layer, name in embeddings_of(built.model, problem.data.inputs):
+        entries[name] = min(layer.input_dim, entries.get(name, layer.input_dim))
+    return _with_preprocessing(built, problem, final), entries
 
 
 def _with_preprocessing(built: Built, problem: Problem, final: FinalRun) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from stepsize.errors import ProblemError
 from stepsize.number_format import counted
 from stepsize.problems.data import Data
+from stepsize.problems.loading.column_names import column_texts
 from stepsize.problems.loading.files import read_table
 from stepsize.problems.loading.table_columns import TableColumns
 from stepsize.problems.preprocessing import largest_pixel
@@ -23,7 +25,8 @@ SHOWN_COLUMNS = 12  # a message names so many columns of a table
 class InputForm:
     """One input: the shape of a row, whether it takes whole numbers, or missing ones, or pixels as bytes.
 
-    `centre` is subtracted in float64, in data with numbers such as times that float32 would round.
+    `centre` is subtracted in float64, in data with numbers such as times that float32 would round. `names`
+    are those of the columns of a frame, and `entries` counts those of an `Embedding` that reads the input.
     """
 
     shape: tuple[int, ...]
@@ -31,6 +34,8 @@ class InputForm:
     missing: bool
     largest: int | None  # pixel, which pixels were divided by
     centre: Any = None
+    names: tuple[str, ...] | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +83,8 @@ class RowForm:
         return read_table(path, self.columns.columns, self.columns.mark)
 
     def _input(self, name: str, values: Any) -> np.ndarray:
-        form, array = self.inputs[name], np.asarray(values)
+        form = self.inputs[name]
+        array = np.asarray(_in_order(form.names, values))
         if array.ndim != 1 + len(form.shape) or array.shape[1:] != form.shape:
             if self.columns is not None:
                 raise ProblemError(
@@ -98,9 +104,16 @@ class RowForm:
         except (TypeError, ValueError):
             raise ProblemError(f"x holds {array.dtype} values, and the model takes numbers") from None
         if form.whole:
+            limits = np.iinfo(np.int32)
             self._check(
-                values == np.floor(values), "is not a whole number, and the model takes whole numbers"
+                (values == np.floor(values)) & (values >= limits.min) & (values <= limits.max),
+                "is not a whole number of at most 32 bits, and the model takes whole numbers",
             )
+            if form.entries is not None:
+                self._check(
+                    (values >= 0) & (values < form.entries),
+                    f"is outside of 0 to {form.entries - 1}, for which the model has entries",
+                )
             return values.astype(np.int32)
         if array.ndim > 2 and form.largest and array.dtype in (np.uint8, np.min_scalar_type(form.largest)):
             values = values / np.iinfo(array.dtype).max
@@ -117,13 +130,31 @@ class RowForm:
         raise ProblemError(f"x, row {row + 1}{column}: a value {problem}; correct it, or remove the row")
 
 
-def row_form(data: Data) -> RowForm:
-    """Return the rows that a model takes that was trained on `data`."""
+def _in_order(names: tuple[str, ...] | None, values: Any) -> Any:
+    """Return rows whose columns have the names of those that a model was trained with as an array of these.
+
+    Raises: ProblemError if one of them is missing.
+    """
+    if names is None or not hasattr(values, "columns"):
+        return values
+    frame = values.to_pandas() if hasattr(values, "to_pandas") else values
+    columns = column_texts(frame.columns)
+    absent = [name for name in names if name not in columns]
+    if absent:
+        raise ProblemError(
+            f"x has no column {absent[0]!r}; the model was trained with {', '.join(map(repr, names))}: pass "
+            "a frame with these columns, or an array in this order"
+        )
+    return frame.set_axis(columns, axis=1)[list(names)]
+
+
+def row_form(data: Data, entries: Mapping[str, int] = MappingProxyType({})) -> RowForm:
+    """Return the rows that a model takes that was trained on `data`; `entries` are those of embeddings."""
     largest = largest_pixel(data)
     forms = {
         name: InputForm(
             tuple(array.shape[1:]), array.dtype.kind in "iu", name in data.missing, largest,
-            data.centres.get(name),
+            data.centres.get(name), data.names.get(name), entries.get(name),
         )
         for name, array in data.inputs.items()
     }  # fmt: skip
@@ -144,7 +175,9 @@ def from_json(values: Mapping[str, Any]) -> RowForm:
     inputs = {}
     for name, each in values["inputs"].items():
         centre = None if each["centre"] is None else np.array(each["centre"], np.float64)
-        inputs[name] = InputForm(**{**each, "shape": tuple(each["shape"]), "centre": centre})
+        names = None if each.get("names") is None else tuple(each["names"])
+        known = {**each, "shape": tuple(each["shape"]), "centre": centre, "names": names}
+        inputs[name] = InputForm(**known)
     if values["columns"] is None:
         return RowForm(inputs)
     columns = {

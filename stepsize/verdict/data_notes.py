@@ -36,10 +36,12 @@ def validation_note(data: DataFacts, protocol: Protocol) -> str:
     part = _validation_part(data, protocol)
     constant, step = constant_baseline(data, protocol), data["sample_value"]
     if data["kind"] == "regression":
-        return part + (
-            ": always predicting the mean of the training rows scores about 0, and a perfect model scores 1."
-            if protocol["metric"] == "r2"
-            else "."
+        if protocol["metric"] != "r2" or constant is None:
+            return f"{part}."
+        theirs = "about 0" if constant == 0 else rounded(constant, 3)
+        return (
+            f"{part}: always predicting the mean of the training rows scores {theirs}, and a perfect model "
+            "scores 1."
         )
     worth = f"worth {points(100 * (step or 0.0))}"
     if data["kind"] == "multilabel":

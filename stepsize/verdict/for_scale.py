@@ -50,10 +50,10 @@ def _score(answer: Answer, best: CandidateAnswer, scale: Scale) -> str:
     constant = constant_baseline(data, answer["study"]["protocol"])
     otherwise = constant_answer(data, metric)
     if best["error"] is not None and data["target_spreads"]:
-        spread = rounded(float(np.mean(data["target_spreads"])), 3)
+        error = float(np.mean(data["target_spreads"])) * (1 - (constant or 0.0)) ** 0.5
         score = f"{scale.name} {scale.number(best['mean'])}"
         text = f"{subject}the root mean squared error is {rounded(best['error'], 3)} ({score})"
-        return _sentence(f"{text}; {otherwise} has {spread}.")
+        return _sentence(f"{text}; {otherwise} has {rounded(error, 3)}.")
     score = f"{scale.number(best['mean'])} {scale.unit}".strip()
     result = f"{score} of the answers are right" if metric == "accuracy" else f"the {scale.name} is {score}"
     if constant is None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import r2_score
 
 import stepsize as ss
+from stepsize.number_format import rounded
+from stepsize.problems.loading.catalog import load
 from stepsize.problems.metrics import make_metric, metric_of
 from stepsize.problems.reference_scores import CLASSES, QUANTITIES, score_by
 from stepsize.problems.references import WORK, references, target_spreads
@@ -123,3 +126,20 @@ def test_a_small_gain_over_the_commonest_class_is_said():
     assert for_scale(answer)[1].endswith("; for rare classes, try metric='auc'.")
     answer["data"]["majority_baseline"] = 0.5
     assert len(for_scale(answer)) == 1
+
+
+def test_the_mean_is_far_from_the_rows_that_a_split_by_time_judges(engine):
+    times = np.arange(120.0)
+    y = 0.5 * times + X[:, 0]
+    toy = ss.Problem("mlp(4)", load((X, y), order=times), name="trend", epochs=1)
+    train, valid = np.arange(90), np.arange(90, 120)
+    r2 = r2_score(y[valid], np.full(30, y[train].mean()))
+    facts = toy.facts()
+    assert facts["data"]["majority_baseline"] == pytest.approx(r2)
+    assert f"the mean of the training rows scores {rounded(r2, 3)}, and" in validation_note(
+        facts["data"], facts["protocol"]
+    )
+    assert beats_constant(facts["data"], facts["protocol"], r2 / 2)
+    error = np.sqrt(((y[valid] - y[train].mean()) ** 2).mean())
+    result = ss.compare(toy, ["constant(0.01)"], 2, quiet=True, store=":memory:", engine=engine)
+    assert f"always predicting the mean has {rounded(error, 3)}." in " ".join(for_scale(result.answer))

@@ -10,6 +10,7 @@ import numpy as np
 from stepsize.errors import ProblemError
 from stepsize.number_format import counted
 from stepsize.problems.data import PARTS, Data
+from stepsize.problems.loading.column_names import are_numbers, column_texts
 from stepsize.problems.loading.doubtful_numbers import array_notes
 from stepsize.problems.loading.memory import COPIES, check_fits
 from stepsize.problems.loading.special_columns import Roles, part_names, read_roles, test_rows
@@ -54,6 +55,7 @@ def from_rows(
     >>> data.kind, data.prepare, data.notes
     ('binary', True, ("y: two classes, '0' and '1'",))
     """
+    named = _names(next(iter(rows.values())) if isinstance(rows, Mapping) else rows)
     if isinstance(rows, Mapping):
         rows, part = _join(rows)
         roles = roles.with_part(part)
@@ -72,8 +74,19 @@ def from_rows(
         name, inputs[""] if list(inputs) == [""] else inputs, target.y, target.classes, source, target.kind,
         prepare=prepare, test=test, one_hot=target.one_hot, **columns,
         flat=tuple(key for key, array in arrays.items() if np.ndim(array) == 1), target_shape=y.shape[1:],
-        notes=(target.note, *found, *notes),
+        names=named, notes=(target.note, *found, *notes),
     )  # fmt: skip
+
+
+def _names(rows: Rows) -> dict[str, tuple[str, ...]]:
+    """Return the names of the columns of each input that is a frame whose columns have names."""
+    inputs = rows.x if isinstance(rows.x, Mapping) else {"": rows.x}
+    columns = {name: getattr(each, "columns", None) for name, each in inputs.items()}
+    return {
+        name: tuple(column_texts(each))
+        for name, each in columns.items()
+        if each is not None and not are_numbers(each)
+    }
 
 
 def _check_one_output(y: Any, rows: int) -> None:
@@ -145,6 +158,7 @@ def _as_ids(what: str, array: np.ndarray) -> np.ndarray:
 def _join(parts: Mapping[str, Rows]) -> tuple[Rows, np.ndarray]:
     part_of = dict(zip(parts, part_names(list(parts)).tolist(), strict=True))
     names = sorted(parts, key=lambda name: PARTS.index(part_of[name]))
+    _check_names({name: parts[name] for name in names})
     pieces = {name: _part(name, parts[name]) for name in names}
     first = pieces[names[0]]
     keys = {name: sorted(piece.x) for name, piece in pieces.items()}
@@ -161,6 +175,20 @@ def _join(parts: Mapping[str, Rows]) -> tuple[Rows, np.ndarray]:
         weights = np.concatenate([_weights(piece) for piece in pieces.values()])
     part = np.repeat([part_of[name] for name in names], [len(piece.y) for piece in pieces.values()])
     return Rows(x if isinstance(parts[names[0]].x, Mapping) else x[""], y, weights, first.classes), part
+
+
+def _check_names(parts: Mapping[str, Rows]) -> None:
+    """Raise ProblemError for frames with other columns, or with the same ones in another order."""
+    (first, names), *others = ((part, _names(rows)) for part, rows in parts.items())
+    for part, each in others:
+        for key in each.keys() & names.keys():
+            if each[key] != names[key]:
+                what = f"x[{key!r}]" if key else "x"
+                order = " in another order" if sorted(each[key]) == sorted(names[key]) else ""
+                raise ProblemError(
+                    f"{what} has other columns in part {part!r} than in part {first!r}{order}; use "
+                    f"those of one for both: {what}[list(columns)]"
+                )
 
 
 def _part(name: str, rows: Rows) -> Rows:

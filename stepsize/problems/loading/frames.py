@@ -104,7 +104,8 @@ def from_frame(
     return Data(
         name, x, target_data.y, target_data.classes, source, target_data.kind, prepare=prepare is not False,
         test=test_rows(special), one_hot=target_data.one_hot,
-        columns=replace(table_columns, target=tuple(targets)), **special,
+        columns=replace(table_columns, target=tuple(targets), width=None if named else len(columns)),
+        **special,
         notes=(target_data.note, *notes, *feature_notes, *role_notes(columns_of, drop, frame)),
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from stepsize.errors import ProblemError
-from stepsize.problems.loading.column_names import column_texts
+from stepsize.number_format import counted
+from stepsize.problems.loading.column_names import are_numbers, column_texts
 from stepsize.problems.loading.columns import Place, encode_column, texts_of
 from stepsize.problems.loading.number_texts import listed
 
@@ -23,25 +24,28 @@ class TableColumns:
     """The features of a table: its columns by name, with the numbers of their texts, None for numbers.
 
     `mark` is the decimal mark of texts that are numbers, if it is known, and `target` the columns to predict.
+    `width` is the number of all columns of a table whose columns have no names but numbers, else None.
     """
 
     columns: Mapping[str, Numbers | None]
     mark: str | None = None
     target: tuple[str, ...] = ()
+    width: int | None = None
 
     def encode(self, frame: Any) -> np.ndarray:
         """Return the features [rows, features] of new rows: a pandas frame with the columns of the table.
 
         Other columns are ignored.
 
-        Raises: ProblemError for a column that is missing, and for texts that the table does not have.
+        Raises: ProblemError for a column that is missing, for texts that the table does not have, and for
+        columns without names whose numbers may be other ones than those of the table.
 
         >>> import pandas
         >>> columns = TableColumns({"size": None, "kind": {"a": (1.0, 0.0), "b": (0.0, 1.0)}})
         >>> columns.encode(pandas.DataFrame({"kind": ["b"], "size": [2.5], "id": [7]}))
         array([[2.5, 0. , 1. ]])
         """
-        names = column_texts(frame.columns)
+        labels, names = frame.columns, column_texts(frame.columns)
         frame = frame.set_axis(names, axis=1).reset_index(drop=True)
         absent = [name for name in self.columns if name not in names]
         if absent:
@@ -50,6 +54,8 @@ class TableColumns:
                 + (f", and {len(absent) - 1} more are missing" if len(absent) > 1 else "")
                 + f"; the model was trained with {', '.join(map(repr, self.columns))}"
             )
+        if are_numbers(labels):
+            self._check_numbers(len(names))
         encoded = [self._column(name, frame[name]) for name in self.columns]
         return np.concatenate(encoded, axis=1)
 
@@ -61,6 +67,21 @@ class TableColumns:
         """
         widths = [1 if each is None else len(next(iter(each.values()))) for each in self.columns.values()]
         return [name for name, width in zip(self.columns, widths, strict=True) for _ in range(width)][feature]
+
+    def _check_numbers(self, count: int) -> None:
+        """Raise ProblemError unless `count` columns without names have the numbers of those of the table.
+
+        Where the target is left out, or a column that was dropped, those after it have other numbers.
+        """
+        are_first = [*map(str, range(len(self.columns)))] == list(self.columns)
+        if self.width is None or count == self.width or (are_first and count < self.width):
+            return
+        others = [str(number) for number in range(self.width) if str(number) not in self.columns]
+        raise ProblemError(
+            f"x has {counted(count, 'column')} without names, and the table had {self.width}, so their "
+            f"numbers may mean other columns; pass all {self.width} in the order of the table"
+            + (f" (what {listed(others)} hold{'s' * (len(others) == 1)} is ignored)" if others else "")
+        )
 
     def _column(self, name: str, column: Any) -> np.ndarray:
         """Return the features of one column [rows, features]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,15 +49,20 @@ def check_ids(model: Any, inputs: Mapping[str, np.ndarray]) -> None:
 
     JAX reads such an entry as NaN, or a negative one from the end, without a word.
     """
+    for layer, name in embeddings_of(model, inputs):
+        _check_range(layer.name, layer.input_dim, inputs[name])
+
+
+def embeddings_of(model: Any, inputs: Container[str]) -> Iterator[tuple[Any, str]]:
+    """Yield each `Embedding` that reads one of the inputs of a model, with the name of that input."""
     import keras
 
     names = {id(tensor): name for name, tensor in inputs_of(model).items()}
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Embedding):
             name = names.get(id(_input_of(layer)))
-            values = inputs.get("" if "" in inputs else name or "")
-            if name is not None and values is not None:
-                _check_range(layer.name, layer.input_dim, values)
+            if name is not None and ("" in inputs or name in inputs):
+                yield layer, "" if "" in inputs else name
 
 
 def _input_of(layer: Any) -> Any:

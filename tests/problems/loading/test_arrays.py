@@ -71,3 +71,21 @@ def test_parts_that_do_not_match_are_refused(train, test, message):
 def test_weights_of_one_part_are_kept():
     data = load({"train": (X[:4], Y[:4], WEIGHTS[:4]), "test": (X[4:], Y[4:])})
     assert data.weights.tolist() == [0, 1, 2, 3, 1, 1]
+
+
+def test_frames_of_parts_whose_columns_differ_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["a", "b"])
+    good = load({"train": (frame[:4], Y[:4]), "test": (frame[4:], Y[4:])})
+    assert good.names == {"": ("a", "b")}
+    with pytest.raises(ProblemError, match=r"in part 'test' than in part 'train' in another order"):
+        load({"train": (frame[:4], Y[:4]), "test": (frame[["b", "a"]][4:], Y[4:])})
+    with pytest.raises(
+        ProblemError, match=r"^x\['m'\] has other columns in part 'test' than in part 'train';"
+    ):
+        load(
+            {
+                "train": ({"m": frame[:4]}, Y[:4]),
+                "test": ({"m": frame[4:].rename(columns={"a": "c"})}, Y[4:]),
+            }
+        )

@@ -7,6 +7,7 @@ import pytest
 
 from stepsize.errors import ProblemError
 from stepsize.problems.loading.catalog import load
+from stepsize.problems.loading.files import read_table
 
 pandas = pytest.importorskip("pandas")
 
@@ -65,6 +66,25 @@ def test_a_column_that_is_missing_or_of_another_kind_is_refused():
         data.columns.encode(FRAME.drop(columns="age"))
     with pytest.raises(ProblemError, match="trained with numbers, and here are texts"):
         data.columns.encode(FRAME.assign(age="old"))
+
+
+def test_columns_without_names_are_taken_by_their_numbers_only_where_these_are_sure(tmp_path):
+    numbers = pandas.DataFrame(np.random.default_rng(0).normal(size=(6, 3)))
+    table = numbers.assign(kind=list("xyxyxy"))[[0, "kind", 1, 2]]
+    table.to_csv(tmp_path / "table.data", index=False, header=False)
+    data = load(str(tmp_path / "table.data"), 1, drop=[3])
+    whole = read_table(tmp_path / "table.data", data.columns.columns, None)
+    np.testing.assert_allclose(data.columns.encode(whole), data.x)
+    numbers.to_csv(tmp_path / "new.data", index=False, header=False)
+    new = read_table(tmp_path / "new.data", data.columns.columns, None)
+    with pytest.raises(
+        ProblemError, match=r"x has 3 columns without names, and the table had 4.*'1' and '3'"
+    ):
+        data.columns.encode(new)
+    last = load(pandas.DataFrame(table.to_numpy()[:, [0, 2, 3, 1]]).infer_objects())
+    np.testing.assert_allclose(last.columns.encode(numbers), last.x)  # the target was the last one
+    with pytest.raises(ProblemError, match=r"x has 5 columns without names"):
+        last.columns.encode(pandas.concat([numbers, numbers[[0, 1]]], axis=1).set_axis(range(5), axis=1))
 
 
 def test_arrays_have_no_columns():

@@ -1,0 +1,59 @@
+"""Rows that a trained model reads as it was trained, and rows that it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stepsize as ss
+from stepsize.errors import ProblemError
+from stepsize.trained_model import trained_model
+
+
+def test_columns_of_a_frame_are_taken_by_their_names(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    import keras
+
+    frame = pandas.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["a", "b"])
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    problem = ss.Problem("linear", (frame, frame["a"] - 7 * frame["b"]), name="named")
+    trained = trained_model(problem, model, 0.5, 0, {})
+    expected = trained.predict(frame.to_numpy())
+    loaded = ss.load_trained(trained.save(tmp_path / "named.keras"))
+    for rows in (frame, frame[["b", "a"]], frame.assign(c="other")[["c", "b", "a"]]):
+        np.testing.assert_array_equal(loaded.predict(rows), expected)
+    with pytest.raises(ProblemError, match="x has no column 'b'; the model was trained with 'a', 'b'"):
+        loaded.predict(frame[["a"]])
+
+
+def test_numbers_that_an_embedding_lacks_and_lost_predictions_are_refused(engine: Any) -> None:
+    import keras
+
+    def make_model() -> Any:
+        embedding, output = keras.layers.Embedding(4, 2), keras.layers.Dense(1, "sigmoid")
+        model = keras.Sequential(
+            [keras.Input((1,), dtype="int32"), embedding, keras.layers.Flatten(), output]
+        )
+        model.compile("sgd", "binary_crossentropy")
+        return model
+
+    ids = np.arange(40)[:, None] % 4
+    problem = ss.Problem(make_model, (ids, ids[:, 0] > 1), epochs=1, name="ids")
+    trained = ss.compare(problem, ["constant(0.1)"], 2, quiet=True, store=":memory:", engine=engine).train(
+        engine=engine
+    )
+    assert len(trained.predict(ids)) == 40
+    for value in (-1, 4):
+        with pytest.raises(ProblemError, match="x, row 2: a value is outside of 0 to 3, for which the model"):
+            trained.predict([[0], [value]])
+    for value in (np.inf, 3e9):
+        with pytest.raises(ProblemError, match="row 1: a value is not a whole number of at most 32 bits"):
+            trained.predict([[value]])
+    trained.model.layers[-1].set_weights([np.full((2, 1), np.nan), np.zeros(1)])
+    with pytest.raises(
+        ProblemError, match=r"row 1: the model returns a value that is not a finite number \(40"
+    ):
+        trained.predict(ids)
