@@ -57,3 +57,17 @@ def test_numbers_that_an_embedding_lacks_and_lost_predictions_are_refused(engine
         ProblemError, match=r"row 1: the model returns a value that is not a finite number \(40"
     ):
         trained.predict(ids)
+
+
+def test_margins_are_not_probabilities() -> None:
+    import keras
+
+    x = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    for width, y in ((1, np.arange(20) % 2), (3, np.arange(20) % 3)):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(width, kernel_initializer="ones")])
+        trained = trained_model(ss.Problem("mlp(2)", (x, y), name="margins"), model, 0.5, 0, {})
+        assert len(trained.predict(x)) == 20
+        with pytest.raises(
+            ProblemError, match="the model does not return probabilities: end it in a sigmoid"
+        ):
+            trained.probabilities(x)

@@ -24,6 +24,7 @@ from stepsize.trained_model.row_form import RowForm, from_json, row_form, to_jso
 
 ROWS = 4096  # predicted at once
 SHOWN_CLASSES = 6
+ROUNDING = 1e-3  # of float32, in probabilities
 FACTS = (
     "score", "seed", "classes", "name", "kind", "metric", "width", "trained_rows", "table_rows",
 )  # fmt: skip # of a trained model, as they are written
@@ -77,11 +78,19 @@ class TrainedModel:
     def probabilities(self, x: Any) -> np.ndarray:
         """Return the probability of each class [rows, classes], in the order of `classes`, or of each label.
 
-        Raises: ProblemError for rows that `predict` refuses, or if the target is a quantity.
+        Raises: ProblemError for rows that `predict` refuses, if the target is a quantity, or if the model
+        returns numbers that are no probabilities, such as the margins of a hinge loss.
         """
         if self.kind == "regression":
             raise ProblemError("the target is a quantity, which has no probabilities; call predict")
-        return self._probabilities(self.outputs(x))
+        shares = self._probabilities(self.outputs(x))
+        is_whole = self.kind == "multilabel" or np.allclose(shares.sum(axis=1), 1, atol=ROUNDING)
+        if not is_whole or ((shares < -ROUNDING) | (shares > 1 + ROUNDING)).any():
+            raise ProblemError(
+                "the model does not return probabilities: end it in a sigmoid or a softmax, or train it with a "
+                "loss of logits; `predict` gives its classes, and `outputs` its numbers"
+            )
+        return shares
 
     def outputs(self, x: Any) -> np.ndarray:
         """Return what the model returns for rows, as an array [rows, outputs].
