@@ -87,8 +87,8 @@ class TrainedModel:
         is_whole = self.kind == "multilabel" or np.allclose(shares.sum(axis=1), 1, atol=ROUNDING)
         if not is_whole or ((shares < -ROUNDING) | (shares > 1 + ROUNDING)).any():
             raise ProblemError(
-                "the model does not return probabilities: end it in a sigmoid or a softmax, or train it with a "
-                "loss of logits; `predict` gives its classes, and `outputs` its numbers"
+                "the model does not return probabilities: end it in a sigmoid or a softmax, or train it with "
+                "a loss of logits; `predict` gives its classes, and `outputs` its numbers"
             )
         return shares
 
