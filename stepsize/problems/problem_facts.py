@@ -12,7 +12,7 @@ from stepsize.problems.data_facts import describe
 from stepsize.problems.model_notes import model_notes
 from stepsize.problems.models.model_transport import identity, is_text
 from stepsize.problems.preprocessing import scaling_advice
-from stepsize.problems.references import constant_score
+from stepsize.problems.references import constant_score, most_common_class
 
 NO_R2 = 0.05  # the R2 of the training rows' mean is 0, or a little below it where the rows are drawn
 
@@ -29,6 +29,8 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         is_zero = metric.name == "r2" and constant is not None and constant > -NO_R2
         if constant is not None and not is_zero:
             data |= {"majority_baseline": constant, "baseline_metric": metric.name}
+    elif (common := most_common_class(problem)) is not None:
+        data["majority_class"], data["majority_baseline"] = common
     if problem.scales_target:
         data["notes"].append("target: standardised by the training rows, for the loss")
     if problem.scaled:

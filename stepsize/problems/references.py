@@ -64,6 +64,22 @@ def constant_score(problem: Any) -> float | None:
     return float(np.mean(scores)) if np.isfinite(scores).all() else None
 
 
+def most_common_class(problem: Any) -> tuple[str, float] | None:
+    """Return the class whose share of the validation rows is largest over seeds, and that share.
+
+    None where all seeds have the shares of seed 0: only parts of whole groups may have very different ones.
+    """
+    data, split = problem.data, problem.split
+    seeds = split.folds if split.kind == "kfold" else CONSTANT_SEEDS
+    if data.groups is None or split.kind not in ("groups", "kfold") or data.test is not None:
+        return None
+    if data.kind not in ("binary", "multiclass"):
+        return None
+    rows = [data.y[problem.parts(seed).valid] for seed in range(seeds)]
+    shares = np.mean([np.bincount(each, minlength=len(data.classes)) / len(each) for each in rows], axis=0)
+    return data.classes[int(shares.argmax())], float(shares.max())
+
+
 def _score_of(problem: Any) -> Score | None:
     """Return how to score predictions by the metric of a problem, None if that is not known.
 

@@ -130,6 +130,9 @@ class DataFacts(TypedDict):
         "than the accuracy, of always giving the shares of the classes",
     ]
     baseline_metric: Annotated[str | None, "the metric of `majority_baseline`"]
+    majority_class: NotRequired[
+        Annotated[str, "the most common class over seeds, where the seeds' parts are whole groups"]
+    ]
     sample_value: Annotated[float | None, "how much one more correct answer adds to a score"]
     held_out: Annotated[bool, "whether the verdict uses a test part that tuning never sees"]
     copies: Annotated[

@@ -54,6 +54,11 @@ def validation_note(data: DataFacts, protocol: Protocol) -> str:
     name, count = _largest_class(data["parts"]["validation"])
     if protocol["metric"] != "accuracy" or constant is None:
         return f"{part}, {count}."
+    if "majority_class" in data:
+        return (
+            f"{part}, {count} with the first seed: always answering {data['majority_class']!r} scores "
+            f"{100 * constant:.1f} % on average over seeds, and one row is {worth}."
+        )
     return (
         f"{part}, {count}: always answering {name!r} scores {100 * constant:.1f} %, and one row is {worth}."
     )
@@ -73,7 +78,7 @@ def constant_answer(data: DataFacts, metric: str) -> str:
     if data["kind"] == "multilabel":
         return "always giving the more common answer"
     name, _ = _largest_class(data["parts"]["validation"])
-    return f"always answering {name!r}"
+    return f"always answering {data.get('majority_class', name)!r}"
 
 
 def _validation_part(data: DataFacts, protocol: Protocol) -> str:

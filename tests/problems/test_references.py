@@ -12,6 +12,7 @@ from stepsize.problems.loading.catalog import load
 from stepsize.problems.metrics import make_metric, metric_of
 from stepsize.problems.reference_scores import CLASSES, QUANTITIES, score_by
 from stepsize.problems.references import WORK, references, target_spreads
+from stepsize.problems.splitting.splits import Split
 from stepsize.problems.target_encoding import takes_class_numbers
 from stepsize.verdict import references as words
 from stepsize.verdict.data_notes import beats_constant, validation_note
@@ -143,3 +144,21 @@ def test_the_mean_is_far_from_the_rows_that_a_split_by_time_judges(engine):
     error = np.sqrt(((y[valid] - y[train].mean()) ** 2).mean())
     result = ss.compare(toy, ["constant(0.01)"], 2, quiet=True, store=":memory:", engine=engine)
     assert f"always predicting the mean has {rounded(error, 3)}." in " ".join(for_scale(result.answer))
+
+
+@pytest.mark.parametrize("options", [{}, {"split": Split("kfold", folds=4)}])
+def test_the_most_common_class_is_that_of_all_seeds_where_parts_are_whole_groups(options):
+    groups = np.repeat(np.arange(8), 15)
+    y = (np.arange(120) % (groups + 1) == 0).astype(int)
+    toy = ss.Problem("mlp(4)", load((X, y), groups=groups), name="grouped", **options)
+    seeds = 4 if options else 10
+    shares = [y[toy.parts(seed).valid].mean() for seed in range(seeds)]
+    facts = toy.facts()
+    data = facts["data"]
+    assert data["parts"]["validation"]["shares"]["1"] != pytest.approx(np.mean(shares))
+    common = "1" if np.mean(shares) > 0.5 else "0"
+    assert data["majority_class"] == common
+    assert data["majority_baseline"] == pytest.approx(max(np.mean(shares), 1 - np.mean(shares)))
+    note = validation_note(data, facts["protocol"])
+    share = f"{100 * data['majority_baseline']:.1f} %"
+    assert f"with the first seed: always answering '{common}' scores {share} on average over seeds" in note
