@@ -7,15 +7,26 @@ from collections.abc import Callable
 from typing import Any
 
 from stepsize.dialects.building_blocks import warn_caller
-from stepsize.errors import ScheduleError
+from stepsize.errors import ScheduleError, unknown
 from stepsize.schedules import Schedule, parse, per_epoch
 from stepsize.schedules.base import parameters
+from stepsize.schedules.families.one_cycle import one_cycle_momentum
 from stepsize.schedules.families.triangular import exp_range
 from stepsize.schedules.foreign.epochs import torch_epochs
 from stepsize.schedules.foreign.torch import torch_chained, torch_one_cycle
 from stepsize.units import Length
 
-COUNTING = (exp_range, torch_one_cycle)  # single updates, whatever their lengths are
+COUNTING = (exp_range, one_cycle_momentum, torch_one_cycle)  # single updates, whatever their lengths are
+
+
+STEPS = ("update", "epoch")
+
+
+def by_step(step: str, read: Callable[[], Schedule]) -> Schedule:
+    """Return the schedule that `read` returns, for a scheduler that is stepped after each update or epoch."""
+    if step not in STEPS:
+        raise ScheduleError(unknown("step", str(step), STEPS))
+    return by_epochs(read) if step == "epoch" else read()
 
 
 def by_epochs(read: Callable[[], Schedule]) -> Schedule:

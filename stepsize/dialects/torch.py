@@ -21,7 +21,7 @@ from stepsize.dialects.building_blocks import (
     values_at,
     warn,
 )
-from stepsize.dialects.epochs import by_epochs
+from stepsize.dialects.epochs import by_step
 from stepsize.dialects.torch_momentum import warn_of_momentum
 from stepsize.dialects.torch_parts import (
     clean,
@@ -87,8 +87,6 @@ def from_torch(
     >>> from_torch(StepLR, peak=0.1, step_size=30, step="epoch")
     per_epoch(step_decay(0.1, factor=0.1, every=30*epochs))
     """
-    if step not in ("update", "epoch"):
-        raise ScheduleError(unknown("step", str(step), ("update", "epoch")))
     if isinstance(scheduler, type):
         scheduler = _built(scheduler, peak, settings)
     elif peak is not None or settings:
@@ -99,8 +97,8 @@ def from_torch(
     def read() -> Schedule:
         return of_groups(lambda index: _checked(scheduler, index), len(groups), group)
 
-    schedule = by_epochs(read) if step == "epoch" else read()
-    warn_of_momentum(scheduler)
+    schedule = by_step(step, read)
+    warn_of_momentum(scheduler, step)
     return schedule
 
 

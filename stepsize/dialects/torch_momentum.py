@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from stepsize.dialects.building_blocks import of_groups, warn_caller
+from stepsize.dialects.epochs import by_step
 from stepsize.errors import ScheduleError
 from stepsize.schedules import Schedule, constant
 from stepsize.schedules.families.one_cycle import one_cycle_momentum
@@ -13,11 +14,14 @@ from stepsize.schedules.foreign.torch import torch_momentum
 from stepsize.units import updates
 
 
-def momentum_from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
+def momentum_from_torch(
+    scheduler: Any, *, group: int | None = None, step: Literal["update", "epoch"] = "update"
+) -> Schedule:
     """Return the momentum of a OneCycleLR or CyclicLR of PyTorch, with the same value at every update.
 
     `TorchScheduler(optimizer, plan, momentum=...)` follows its plan beside that of the rate. Parameter groups
-    must agree, or `group` chooses one.
+    must agree, or `group` chooses one. `step="epoch"` is for a loop that calls `scheduler.step()` once an
+    epoch, as in `from_torch`.
 
     Raises: ScheduleError for a scheduler that does not cycle the momentum.
 
@@ -35,17 +39,22 @@ def momentum_from_torch(scheduler: Any, *, group: int | None = None) -> Schedule
             f"this {type(scheduler).__name__} does not cycle the momentum; pass a OneCycleLR or a CyclicLR "
             "with cycle_momentum=True"
         )
-    return of_groups(lambda index: reader(scheduler, index), len(scheduler.optimizer.param_groups), group)
+
+    def read() -> Schedule:
+        return of_groups(lambda index: reader(scheduler, index), len(scheduler.optimizer.param_groups), group)
+
+    return by_step(step, read)
 
 
-def warn_of_momentum(scheduler: Any) -> None:
+def warn_of_momentum(scheduler: Any, step: str) -> None:
     """Warn that a scheduler drives the momentum too, which is not part of the schedule of its rate."""
     for child in (scheduler, *getattr(scheduler, "_schedulers", ())):
         if getattr(child, "cycle_momentum", False):
+            more = "" if step == "update" else f", step={step!r}"
             what = "betas[0]" if getattr(child, "use_beta1", False) else "the momentum"
             warn_caller(
                 f"{type(child).__name__} also cycles {what}, which is not part of this schedule; "
-                "momentum_from_torch(scheduler) reads it, and Candidate(schedule, momentum=...) and "
+                f"momentum_from_torch(scheduler{more}) reads it, and Candidate(schedule, momentum=...) and "
                 "TorchScheduler(optimizer, plan, momentum=...) take it; cycle_momentum=False leaves it alone"
             )
 

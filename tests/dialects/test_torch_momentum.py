@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import stepsize.schedules as ss
-from stepsize.dialects import momentum_from_torch
+from stepsize.dialects import from_torch, momentum_from_torch
 from stepsize.errors import ScheduleError
 from stepsize.units import updates
 
 torch = pytest.importorskip("torch")
 from torch.optim import lr_scheduler as theirs  # noqa: E402
+
+from tests.support.torch_optimizers import optimizer  # noqa: E402
 
 DRAWS = 200
 
@@ -107,3 +109,27 @@ def test_a_scheduler_that_does_not_cycle_it_says_so() -> None:
             ScheduleError, match="does not cycle the momentum; pass a OneCycleLR or a CyclicLR"
         ):
             momentum_from_torch(scheduler)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: theirs.OneCycleLR(o, 0.5, total_steps=15),
+        lambda o: theirs.OneCycleLR(o, 0.5, total_steps=15, three_phase=True),
+        lambda o: theirs.CyclicLR(o, 0.01, 0.5, 4),
+        lambda o: theirs.CyclicLR(o, 0.01, 0.5, 2.3, mode="exp_range", gamma=0.9),
+    ],
+)
+def test_the_momentum_of_a_scheduler_that_is_stepped_once_an_epoch(make: Any) -> None:
+    owner = optimizer(0.1)
+    scheduler = make(owner)
+    with pytest.warns(UserWarning, match=r"momentum_from_torch\(scheduler, step='epoch'\) reads it"):
+        from_torch(scheduler, step="epoch")
+    plan = momentum_from_torch(scheduler, step="epoch").plan(epochs=15, updates_per_epoch=4)
+    used = []
+    for _ in range(15):
+        for _ in range(4):
+            used.append(owner.param_groups[0]["momentum"])
+            owner.step()
+        scheduler.step()
+    assert plan.values == pytest.approx(used)
