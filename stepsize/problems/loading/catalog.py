@@ -277,7 +277,7 @@ def openml(
         bunch: Any = fetch_openml(data_id=int(number), as_frame=True, parser="auto")
     except Exception as error:  # scikit-learn passes on whatever the network raises
         raise ProblemError(f"OpenML data {number} could not be fetched: {first_line(error)[:100]}") from None
-    target = ",".join(bunch.target_names) if target is None else target
+    target = (",".join(bunch.target_names) or None) if target is None else target  # some name none
     source = f"OpenML {number}, {bunch.details.get('name', 'without a name')}"
     return from_frame(
         bunch.frame, target, name=f"openml-{number}", source=source, kind=kind, roles=roles, prepare=prepare

@@ -227,6 +227,9 @@ def test_openml_tables_bring_their_target(monkeypatch):
     data = load("openml:61")
     assert (data.kind, data.x.shape, data.source) == ("multiclass", (150, 4), "OpenML 61, iris")
     assert load("openml:61", "petal width (cm)").kind == "regression"
+    fetched.update(target_names=[])
+    with pytest.raises(ProblemError, match="name the column of .* to predict, such as target='target'"):
+        load("openml:61")
 
 
 def test_an_array_that_says_it_is_larger_than_it_is_takes_no_memory(tmp_path):
