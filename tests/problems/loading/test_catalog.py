@@ -228,7 +228,7 @@ def test_openml_tables_bring_their_target(monkeypatch):
     assert (data.kind, data.x.shape, data.source) == ("multiclass", (150, 4), "OpenML 61, iris")
     assert load("openml:61", "petal width (cm)").kind == "regression"
     fetched.update(target_names=[])
-    with pytest.raises(ProblemError, match="name the column of .* to predict, such as target='target'"):
+    with pytest.raises(ProblemError, match=r"name the column of .* to predict, such as target='target'"):
         load("openml:61")
 
 
