@@ -58,7 +58,9 @@ def replay(study: Study, population: Population, trainer: Trainer, earlier: Sequ
     choices = [tuned(study, candidate, runs) for candidate in study.candidates]
     rates = np.array([choice.chosen for choice in choices])
     errors = [
-        TuningError(choice.curve.regret_sd**2, choice.curve.regret) for choice in choices if choice.curve
+        TuningError(curve.regret_sd**2, curve.regret, slopes=tuple(curve.slopes))
+        for curve in (choice.curve for choice in choices)
+        if curve
     ]
     return _judged(study, population, trainer, rates, errors, earlier, tuning / len(SCHEDULES))
 

@@ -70,6 +70,22 @@ def _hastie() -> Problem:
     return ss.problem((x, y), name="hastie", model="mlp(16)", epochs=20, settings=settings)
 
 
+def _quantiles() -> Problem:
+    from sklearn.datasets import make_gaussian_quantiles
+
+    x, y = make_gaussian_quantiles(n_samples=400, n_features=6, n_classes=3, random_state=0)
+    return ss.problem((x, y), name="quantiles", model="mlp(32)", epochs=20)
+
+
+def _hidden_factors() -> Problem:
+    from sklearn.datasets import make_low_rank_matrix
+
+    x = make_low_rank_matrix(300, 20, effective_rank=5, random_state=0) * 10
+    noise = np.random.default_rng(0).standard_normal(300)
+    y = np.sin(x[:, :5].sum(axis=1)) + 0.3 * noise
+    return ss.problem((x, y), name="hidden factors", model="mlp(16)", epochs=30)
+
+
 def _moons() -> Problem:
     from sklearn.datasets import make_moons
 
@@ -81,14 +97,16 @@ TABLES: dict[str, Table] = {
     "ionosphere": Table(lambda: ss.problem("ionosphere"), seeds=400),
     "wine": Table(lambda: ss.problem("wine"), seeds=1000),
     "breast-cancer": Table(lambda: ss.problem("breast-cancer"), seeds=600),
-    "diabetes": Table(_diabetes, seeds=240, low=-4.5, high=-0.5),
+    "diabetes": Table(_diabetes, seeds=600, low=-4.5, high=-0.5),
     "digits": Table(lambda: ss.problem("digits", epochs=10), seeds=200),
-    "iris": Table(lambda: ss.problem("iris"), seeds=300),
-    "friedman1": Table(_friedman, seeds=240, low=-4.5, high=-0.5),
-    "moons": Table(_moons, seeds=300),
-    "circles": Table(_circles, seeds=300, held_out=True),
-    "blobs": Table(_blobs, seeds=300, held_out=True),
-    "hastie": Table(_hastie, seeds=300, low=-4.5, held_out=True),
+    "iris": Table(lambda: ss.problem("iris"), seeds=600),
+    "friedman1": Table(_friedman, seeds=600, low=-4.5, high=-0.5),
+    "moons": Table(_moons, seeds=1500),
+    "circles": Table(_circles, seeds=1000),
+    "blobs": Table(_blobs, seeds=1500),
+    "hastie": Table(_hastie, seeds=600, low=-4.5, held_out=True),
+    "quantiles": Table(_quantiles, seeds=600, held_out=True),
+    "hidden factors": Table(_hidden_factors, seeds=600, held_out=True),
 }
 
 

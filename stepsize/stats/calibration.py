@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from stepsize.stats.decision import Decision, decide
-from stepsize.stats.pairs import TuningError
 from stepsize.stats.scores import Floats
 from stepsize.stats.simulated import (
     NOISE_SD,
@@ -25,6 +24,7 @@ from stepsize.stats.simulated import (
     skewed_but_one,
     steadier,
 )
+from stepsize.stats.tuning_error import TuningError
 
 LOOKS = (30, 60, 120, 240)
 MARGIN = 0.4 * 2**0.5 * NOISE_SD  # 0.4 sd of a paired difference, as one row of Ionosphere's validation part

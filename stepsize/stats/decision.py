@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,9 +19,10 @@ from stepsize.errors import StudyError
 from stepsize.stats.holm import holm
 from stepsize.stats.interval import LEVEL, Interval, as_step
 from stepsize.stats.looks import look_alpha
-from stepsize.stats.pairs import Pairs, TuningError, compare_pairs, tuning_columns
+from stepsize.stats.pairs import Pairs, compare_pairs
 from stepsize.stats.recommendation import Field, Reason, recommend
 from stepsize.stats.scores import Floats, as_scores
+from stepsize.stats.tuning_error import TuningError, tuning_columns, tuning_covariance
 
 Word = Literal["better", "equivalent", "worse", "not shown"]
 PAIRS_AT_ONCE = 1024  # their scores stay in the cache
@@ -151,12 +152,19 @@ class Decision:
         return self.names.index(name)
 
 
+class _TuningErrors(NamedTuple):
+    """What tuning leaves: `tuning_columns` and `tuning_covariance` of all candidates."""
+
+    columns: Floats
+    covariance: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class _Family:
     """All pairs: `ahead` and `equal` are [k, k], `p_holm` lists the pairs i < j row by row."""
 
     scores: Floats
-    tuning: Floats
+    tuning: _TuningErrors
     step: float
     p_holm: Floats
     ahead: np.ndarray
@@ -218,9 +226,8 @@ def decide(
     _check(k, names, baseline, margin, simplicity, dropped)
     comparisons = max(1, (k + dropped) * (k + dropped - 1) // 2)
     alpha = look_alpha(seeds, earlier, comparisons)
-    family = _judge(
-        values, tuning_columns(tuning, k), as_step(sample_value), margin, alpha, comparisons, (seeds, earlier)
-    )
+    errors = _TuningErrors(tuning_columns(tuning, k), tuning_covariance(tuning, k))
+    family = _judge(values, errors, as_step(sample_value), margin, alpha, comparisons, (seeds, earlier))
     finished = (~np.isnan(values)).sum(axis=1)
     means = np.nansum(values, axis=1) / np.maximum(finished, 1)
     ranks = [0] * k if simplicity is None else list(simplicity)
@@ -245,7 +252,7 @@ def decide(
 
 def _judge(
     scores: Floats,
-    tuning: Floats,
+    tuning: _TuningErrors,
     step: float,
     margin: float,
     alpha: float,
@@ -270,8 +277,9 @@ def _judge(
     return _Family(scores, tuning, step, p_holm, ahead, same)
 
 
-def _rows(scores: Floats, tuning: Floats, first: Any, second: Any) -> Pairs:
-    return compare_pairs(scores[first], scores[second], tuning[first], tuning[second])
+def _rows(scores: Floats, tuning: _TuningErrors, first: Any, second: Any) -> Pairs:
+    own, common = tuning
+    return compare_pairs(scores[first], scores[second], own[first], own[second], common[first, second])
 
 
 def _check(

@@ -6,47 +6,16 @@ no score: it ranks below every finished run, and no number takes its place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stepsize.errors import StudyError
 from stepsize.stats.interval import bounds
 from stepsize.stats.looks import LEAST_SEEDS
 from stepsize.stats.scores import NOISE, Floats
 
 Bools = np.ndarray
 LARGE = 1e9  # a t beyond it is as certain as this one
-
-
-@dataclass(frozen=True)
-class TuningError:
-    """What the choice of a learning rate leaves in a candidate's mean.
-
-    `variance` is that of the mean at the chosen rate about the mean at the best rate, `df` are its degrees of
-    freedom, and `bias` is the expected loss: the score at the best rate is about mean + bias.
-    """
-
-    variance: float = 0.0
-    bias: float = 0.0
-    df: float = np.inf
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.variance < np.inf and np.isfinite(self.bias) and self.df > 0):
-            raise StudyError(
-                f"TuningError(variance={self.variance!r}, bias={self.bias!r}, df={self.df!r}): the variance "
-                "must be finite and 0 or more, the bias finite, the degrees of freedom positive"
-            )
-
-
-def tuning_columns(tuning: Sequence[TuningError | None] | None, candidates: int) -> Floats:
-    """Return variance, bias and degrees of freedom of each candidate, [candidates, 3]; None: not tuned."""
-    errors = [None] * candidates if tuning is None else tuning
-    if len(errors) != candidates:
-        raise StudyError(f"tuning has {len(errors)} entries for {candidates} candidates; give one for each")
-    plain = TuningError()
-    return np.array([(e.variance, e.bias, e.df) for e in (each or plain for each in errors)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +60,21 @@ class Pairs:
         return (self.n >= LEAST_SEEDS) & same_seeds & (-reach <= low) & (high <= reach)
 
 
-def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_second: Floats) -> Pairs:
+def compare_pairs(
+    first: Floats,
+    second: Floats,
+    tuning_first: Floats,
+    tuning_second: Floats,
+    common: Floats | float = 0.0,
+) -> Pairs:
     """Compare row by row, [m, n_seeds] each, with rows of `tuning_columns`; nan is a lost run.
 
-    **Scores.** With d the differences over the n seeds that both finished, s their standard deviation and
-    v_1, v_2 what tuning leaves in each mean,
+    `common` [m] is the covariance of what tuning leaves in both, as in `tuning_covariance`.
 
-        t = (|mean(d) + bias_1 - bias_2| - c / n) / sqrt(s^2 / n + v_1 + v_2)
+    **Scores.** With d the differences over the n seeds that both finished, s their standard deviation, v_1
+    and v_2 what tuning leaves in each mean, and v_12 what it leaves in both,
+
+        t = (|mean(d) + bias_1 - bias_2| - c / n) / sqrt(s^2 / n + v_1 + v_2 - 2 v_12)
 
     with Student's distribution, whose degrees of freedom combine those of the three variances (Welch,
     Biometrika 34, 1947). Student's distribution is that of t for normal differences; with a tail on one side,
@@ -126,7 +103,7 @@ def compare_pairs(first: Floats, second: Floats, tuning_first: Floats, tuning_se
     mean = d.sum(axis=1) / np.maximum(n, 1)
     around = np.where(finished, d - mean[:, None], 0.0)
     sd = np.sqrt((around**2).sum(axis=1) / np.maximum(n - 1, 1))
-    estimate, se, df = _with_tuning(mean, sd, n, tuning_first, tuning_second)
+    estimate, se, df = _with_tuning(mean, sd, n, tuning_first, tuning_second, common)
     lost_first = (np.isnan(first) & ~np.isnan(second)).sum(axis=1)
     lost_second = (np.isnan(second) & ~np.isnan(first)).sum(axis=1)
     direction = np.where(lost_first == lost_second, np.sign(estimate), np.sign(lost_second - lost_first))
@@ -162,12 +139,13 @@ def typical_size(scores: Floats) -> Floats:
 
 
 def _with_tuning(
-    mean: Floats, sd: Floats, n: np.ndarray, first: Floats, second: Floats
+    mean: Floats, sd: Floats, n: np.ndarray, first: Floats, second: Floats, common: Floats | float
 ) -> tuple[Floats, Floats, Floats]:
     """Return estimate, standard error and degrees of freedom with what tuning leaves."""
     seeds, free = sd**2 / np.maximum(n, 1), np.maximum(n - 1.0, 1.0)
     (variance_1, bias_1, df_1), (variance_2, bias_2, df_2) = first.T, second.T
-    total = seeds + (variance_1 + variance_2)  # exactly the same for the two in either order
+    # Exactly the same for the two in either order.
+    total = seeds + np.maximum(variance_1 + variance_2 - 2 * common, 0.0)
     spread = seeds**2 / free + (variance_1**2 / df_1 + variance_2**2 / df_2)
     known = (variance_1 + variance_2 > 0) & (spread > 0)
     df = np.divide(total**2, spread, out=free, where=known)

@@ -85,4 +85,4 @@ def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
     grid = SGD_GRID if problem.optimizer_name in ("sgd", None) else ADAPTIVE_GRID
     if problem.expensive:
         return Tuning.of(grid, 6, 3, round(1.5 * root))
-    return Tuning.of(grid, 6, 8, round(7 * root))
+    return Tuning.of(grid, 6, 8, round(10 * root))

@@ -52,7 +52,9 @@ def _tuning_error(scores: Scores, name: str) -> TuningError | None:
     What a search of several knobs leaves open is not known: the intervals are those of its chosen settings.
     """
     curve = scores.rates[name].curve
-    return None if curve is None else TuningError(variance=curve.regret_sd**2, bias=curve.regret)
+    if curve is None:
+        return None
+    return TuningError(curve.regret_sd**2, curve.regret, slopes=tuple(curve.slopes.tolist()))
 
 
 def verdict_of(study: Study, decision: Decision) -> Verdict:

@@ -15,8 +15,9 @@ import pytest
 from stepsize.stats import TuningError
 from stepsize.stats.calibration import LOOKS, MARGIN, Calibration, calibrate
 from stepsize.stats.looks import look_alpha
-from stepsize.stats.pairs import compare_pairs, tuning_columns
+from stepsize.stats.pairs import compare_pairs
 from stepsize.stats.simulated import STEP, crowded, grainy, normal, skewed, skewed_but_one, steadier
+from stepsize.stats.tuning_error import tuning_columns
 
 STUDIES = 250
 CELLS = [

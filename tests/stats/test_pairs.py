@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from stepsize.stats.pairs import TuningError, compare_pairs, tuning_columns
+from stepsize.stats.pairs import compare_pairs
+from stepsize.stats.tuning_error import TuningError, tuning_columns
 
 
 def compare(first, second, tuning_first=None, tuning_second=None):

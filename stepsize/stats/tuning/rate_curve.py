@@ -16,11 +16,14 @@ from numpy.typing import ArrayLike
 from stepsize.errors import StudyError
 from stepsize.stats.scores import Floats
 from stepsize.stats.tuning.rate_deviation import CurvePosterior
-from stepsize.stats.tuning.rate_means import RateMeans, rate_means, steady_rates
+from stepsize.stats.tuning.rate_means import RateMeans, rate_means, seed_slopes, steady_rates
 from stepsize.stats.tuning.rate_walls import BEYOND, likely_curves
 
 POINTS = 481  # of the mean curve
 DISTANCE = 0.05  # decades between the points at which a draw may have its peak
+SEEN = (
+    0.975  # share of the draws that an interval of 95 % must hold on one side: rarer losses count as this one
+)
 PARTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way to the first rate that loses runs
 
 
@@ -30,7 +33,9 @@ class RateCurve:
 
     `rate` is the chosen one. `regret` is what it is expected to lose to the best rate and `regret_sd` the
     standard deviation of that loss, both in units of the score; nan if they were not asked for. `rates` and
-    `scores` are the points of the curve, over the rates tried at which runs do not diverge.
+    `scores` are the points of the curve, over the rates tried at which runs do not diverge. `slopes` is, for
+    each seed, how much more than on average its scores rise with the log rate near the chosen one, nan if
+    that is not known.
     """
 
     rate: float
@@ -38,6 +43,7 @@ class RateCurve:
     regret_sd: float
     rates: Floats
     scores: Floats
+    slopes: Floats
 
     def at(self, rate: ArrayLike) -> Floats:
         """Return the score of the curve at a rate; beyond the rates tried, the score of its end."""
@@ -82,14 +88,17 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) 
     x = np.log10(tried)
     rounds = rate_means(x, values)
     if not rounds:  # a single rate does not diverge, or all do: then the lowest is the least wrong
-        return RateCurve(float(tried[0]), 0.0, 0.0, tried, np.zeros(len(tried)))
+        return RateCurve(
+            float(tried[0]), 0.0, 0.0, tried, np.zeros(len(tried)), np.full(values.shape[1], np.nan)
+        )
     posterior = CurvePosterior(rounds, likely_curves(rounds, x[0], x[-1]))
     points = np.linspace(x[0], x[-1], POINTS)
     costs = posterior.costs(points)
     best = _lowest(points, costs)
     lost = _regret(posterior, best, limits) if regret else (np.nan, np.nan)
     level = _level(rounds[-1], posterior)
-    return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs)
+    slopes = seed_slopes(x, values, best)
+    return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs, slopes)
 
 
 def _regret(posterior: CurvePosterior, best: float, limits: list[tuple[float, float]]) -> tuple[float, float]:
@@ -102,7 +111,8 @@ def _regret(posterior: CurvePosterior, best: float, limits: list[tuple[float, fl
     for low, high in limits:
         inside = np.append((low - 1e-9 <= points) & (points <= high + 1e-9), True)
         losses.append(np.minimum(draws[:, -1] - draws[:, inside].min(axis=1), highest))
-    return float(np.mean(losses)), float(np.std(losses))
+    losses = np.minimum(losses, np.quantile(losses, SEEN))
+    return float(losses.mean()), float(losses.std())
 
 
 def _level(means: RateMeans, posterior: CurvePosterior) -> float:

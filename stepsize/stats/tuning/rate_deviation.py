@@ -18,7 +18,7 @@ from stepsize.stats.scores import Floats
 from stepsize.stats.tuning.rate_means import RateMeans
 from stepsize.stats.tuning.rate_walls import Curves
 
-LENGTH = 0.4  # decades over which a deviation changes
+LENGTH = 0.25  # decades over which a deviation changes
 SIZES = np.array([0.05, 0.3, 1.0])  # of deviations, in u
 CHANCES = np.array([1.0, 1.0, 0.6])  # of the sizes, before the fit
 DRAWS = 512

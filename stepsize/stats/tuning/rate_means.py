@@ -6,6 +6,7 @@ the same seeds, so what a seed does to all of them cancels. Rounds share only th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from stepsize.stats.scores import Floats
 MANY_LOST = 0.02  # share of diverged runs above the fewest: a rate that loses more is not chosen
 ROUGH = 0.02  # share of the typical drop by which no curve is exact, however steady the scores
 PRIOR = 4.0  # seeds that the typical variance, and no correlation, count for beside what the seeds show
+NEAR = 0.8  # decades around the best rate in which scores show whether it is too high or too low
 FAR = 20.0  # typical differences below the best: scores are cut there, diverged runs lie as far again
 
 
@@ -30,15 +32,37 @@ class RateMeans(NamedTuple):
 
 def rate_means(x: Floats, scores: Floats) -> list[RateMeans]:
     """Return the rounds of scores [rates, seeds], the steadiest last; nan was not run, -inf diverged."""
-    made = ~np.isnan(scores)
     rounds = []
-    for pattern in np.unique(made.T, axis=0):
-        seeds = (made == pattern[:, None]).all(axis=0)
+    for pattern, seeds in _patterns(scores):
         block = scores[np.ix_(pattern, seeds)]
         if len(block) > 1 and np.isfinite(block).any():
             rounds.append(_means(x[pattern], _bounded(block)))
     rounds.sort(key=lambda each: float(each.variance.min()), reverse=True)
     return [_no_steadier(each, [other for other in rounds if other is not each]) for each in rounds]
+
+
+def seed_slopes(x: Floats, scores: Floats, best: float) -> Floats:
+    """Return how much more the scores of each seed rise with the log rate near the best one than on average.
+
+    Each seed is compared with the others of its round; nan where a round shows nothing. The rates chosen from
+    two schedules' scores err alike as far as these agree.
+    """
+    slopes = np.full(scores.shape[1], np.nan)
+    for pattern, seeds in _patterns(scores):
+        near = pattern & (np.abs(x - best) <= NEAR)
+        block = scores[np.ix_(pattern, seeds)]
+        if near.sum() > 1 and seeds.sum() > 1 and np.isfinite(block).any():
+            away = x[near] - x[near].mean()
+            slope = away @ _bounded(block)[near[pattern]] / (away @ away)
+            slopes[seeds] = slope - slope.mean()
+    return slopes
+
+
+def _patterns(scores: Floats) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the rates and the seeds of each round, as masks."""
+    made = ~np.isnan(scores)
+    for pattern in np.unique(made.T, axis=0):
+        yield pattern, (made == pattern[:, None]).all(axis=0)
 
 
 def _no_steadier(means: RateMeans, others: list[RateMeans]) -> RateMeans:
@@ -77,32 +101,40 @@ def steady_rates(scores: Floats) -> int:
 def _bounded(scores: Floats) -> Floats:
     """Return scores that end somewhere below the best: a blow-up is bad, how bad does not matter.
 
-    What a seed does to all of its runs is not a blow-up, so the end lies as much lower for a bad seed.
+    What a seed does to all of its runs is not a blow-up, so it is taken out first.
     """
     finite = np.isfinite(scores)
-    seeds = _seed_effects(scores, finite)
+    effects = _seed_effects(scores, finite)
+    scores = scores - effects
     rows = [row[ok] for row, ok in zip(scores, finite, strict=True) if ok.any()]
     best = sorted(rows, key=lambda row: (np.median(row), len(row)), reverse=True)[:3]
     top = np.median(best[0])
     away = [np.abs(row - np.median(row)) for row in best]
-    # In most seeds, scores near a ceiling are the same; so the mean counts as well as the median.
+    # Scores near a ceiling are mostly the same; so the mean counts beside the median, and how seeds differ.
     typical = max(
         float(np.median(away[0])),
         float(np.median([each.mean() for each in away])),
         float(top - np.median(best[-1])),
+        float(np.quantile(np.abs(effects - np.median(effects)), 0.75)),
     )
     far = FAR * typical or float(np.ptp(scores[finite])) or 1.0
-    return np.where(np.isneginf(scores), top - 2 * far + seeds, np.maximum(scores, top - far + seeds))
+    return np.where(finite, np.maximum(scores, top - far), top - 2 * far)
 
 
 def _seed_effects(scores: Floats, finite: np.ndarray) -> Floats:
-    """Return how far each seed lies from the others, at the median over the three best rates."""
+    """Return how far each seed lies from the others: at the median over the rates that all of them finished.
+
+    If there are none, over the three best rates, each seed at those that it finished.
+    """
+    common = finite.all(axis=1)
+    if common.any():
+        middle = np.median(scores[common], axis=0)
+        return middle - middle.mean()
     known = np.flatnonzero(finite.any(axis=1))
     middles = np.array([np.median(scores[rate, finite[rate]]) for rate in known])
     best = np.argsort(-middles, kind="stable")[:3]
     around = np.where(finite[known[best]], scores[known[best]] - middles[best, None], np.nan)
-    lost = np.isnan(around).all(axis=0)
-    around[:, lost] = 0.0
+    around[:, np.isnan(around).all(axis=0)] = 0.0
     return np.nanmedian(around, axis=0)
 
 
