@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +22,7 @@ from stepsize.stats.looks import look_alpha
 from stepsize.stats.pairs import Pairs, compare_pairs
 from stepsize.stats.recommendation import Field, Reason, recommend
 from stepsize.stats.scores import Floats, as_scores
-from stepsize.stats.tuning_error import TuningError, tuning_columns, tuning_covariance
+from stepsize.stats.tuning_error import TuningError, TuningErrors
 
 Word = Literal["better", "equivalent", "worse", "not shown"]
 PAIRS_AT_ONCE = 1024  # their scores stay in the cache
@@ -152,19 +152,12 @@ class Decision:
         return self.names.index(name)
 
 
-class _TuningErrors(NamedTuple):
-    """What tuning leaves: `tuning_columns` and `tuning_covariance` of all candidates."""
-
-    columns: Floats
-    covariance: Floats
-
-
 @dataclass(frozen=True, eq=False)
 class _Family:
     """All pairs: `ahead` and `equal` are [k, k], `p_holm` lists the pairs i < j row by row."""
 
     scores: Floats
-    tuning: _TuningErrors
+    tuning: TuningErrors
     step: float
     p_holm: Floats
     ahead: np.ndarray
@@ -226,7 +219,7 @@ def decide(
     _check(k, names, baseline, margin, simplicity, dropped)
     comparisons = max(1, (k + dropped) * (k + dropped - 1) // 2)
     alpha = look_alpha(seeds, earlier, comparisons)
-    errors = _TuningErrors(tuning_columns(tuning, k), tuning_covariance(tuning, k))
+    errors = TuningErrors.of(tuning, k)
     family = _judge(values, errors, as_step(sample_value), margin, alpha, comparisons, (seeds, earlier))
     finished = (~np.isnan(values)).sum(axis=1)
     means = np.nansum(values, axis=1) / np.maximum(finished, 1)
@@ -252,7 +245,7 @@ def decide(
 
 def _judge(
     scores: Floats,
-    tuning: _TuningErrors,
+    tuning: TuningErrors,
     step: float,
     margin: float,
     alpha: float,
@@ -277,7 +270,7 @@ def _judge(
     return _Family(scores, tuning, step, p_holm, ahead, same)
 
 
-def _rows(scores: Floats, tuning: _TuningErrors, first: Any, second: Any) -> Pairs:
+def _rows(scores: Floats, tuning: TuningErrors, first: Any, second: Any) -> Pairs:
     own, common = tuning
     return compare_pairs(scores[first], scores[second], own[first], own[second], common[first, second])
 

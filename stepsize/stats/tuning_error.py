@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,18 @@ class TuningError:
                 f"TuningError(variance={self.variance!r}, bias={self.bias!r}, df={self.df!r}): the variance "
                 "must be finite and 0 or more, the bias finite, the degrees of freedom positive"
             )
+
+
+class TuningErrors(NamedTuple):
+    """What tuning leaves in all candidates: see `tuning_columns` and `tuning_covariance`."""
+
+    columns: Floats
+    covariance: Floats
+
+    @classmethod
+    def of(cls, tuning: Sequence[TuningError | None] | None, candidates: int) -> TuningErrors:
+        """Return what tuning leaves in each candidate and in each two of them; None: not tuned."""
+        return cls(tuning_columns(tuning, candidates), tuning_covariance(tuning, candidates))
 
 
 def tuning_columns(tuning: Sequence[TuningError | None] | None, candidates: int) -> Floats:
