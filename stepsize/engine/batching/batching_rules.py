@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from math import prod
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import JaxprEqn
@@ -37,6 +39,7 @@ REDUCTIONS = (
 )
 # fmt: on
 NO_SCALARS = ("add_any", "clamp", "select_n")  # do not accept a scalar beside arrays
+FEW_TERMS = 4  # of a product, up to which it is faster added up term by term
 LONG_ROW = 1024  # numbers: one page of memory, so that summing down a column touches a new page at each step
 
 
@@ -99,9 +102,14 @@ def _compute_once(value: Value, leading: tuple[int, ...], trailing: tuple[int, .
     if not {*leading} & {*value.axes}:  # one row shared by all leading axes: repeated once
         value = Value(to_axes(value, trailing, members), trailing, value.shape)
     array = value.array.astype(jnp.float32) if value.array.dtype == bool else value.array
-    with_zero = jnp.pad(array[..., None], [(0, 0)] * array.ndim + [(0, 1)])
-    array = lax.reduce_sum(with_zero, (array.ndim,))
+    array = _computed(array)
     return value._replace(array=array > 0 if value.array.dtype == bool else array)
+
+
+def _computed(array: Any) -> Any:
+    """Return the array as a sum of itself and zero."""
+    with_zero = jnp.pad(array[..., None], [(0, 0)] * array.ndim + [(0, 1)])
+    return lax.reduce_sum(with_zero, (array.ndim,))
 
 
 # -- axes ----------------------------------------------------------------------------------------------
@@ -170,7 +178,8 @@ def reshape(equation: JaxprEqn, values: list[Value], members: int) -> Value:
 def dot_general(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     """Multiply: one matrix product for all members if they share a factor, else one for each.
 
-    A product with a single row, column or term is computed elementwise and summed, which is faster.
+    A product with a single row, column or term is computed elementwise and summed, which is faster, and so
+    is one with few terms.
     """
     sums, batches = equation.params["dimension_numbers"]
     free = [
@@ -180,8 +189,11 @@ def dot_general(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     lengths = [
         prod(values[i].shape[axis] for axis in axes) for i, axes in ((0, free[0]), (0, sums[0]), (1, free[1]))
     ]
-    if all(value.is_per_member for value in values) and 1 in lengths and not batches[0]:
-        return _elementwise_product(equation, values, free, members)
+    if all(value.is_per_member for value in values) and not batches[0]:
+        if 1 in lengths:
+            return _elementwise_product(equation, values, free, members)
+        if lengths[1] <= FEW_TERMS and len(free[1]) == 1:
+            return _sum_of_products(equation, values, free, members)
     return _matrix_product(equation, values, free, members)
 
 
@@ -200,9 +212,69 @@ def _elementwise_product(
         names.update({axis: len(shape) + place for place, axis in enumerate(summed)})
         factor = squeeze(value).rename_axes([names[i] for i in range(len(names))], terms)
         factors.append(factor._replace(array=factor.array.astype(dtype)))
-    product = _combine(lax.mul, factors, terms, members)
-    total = _reduce(_sum, product, tuple(range(len(shape), len(terms))), members)
+    products = _combine(lax.mul, factors, terms, members)
+    total = _reduce(_sum, products, tuple(range(len(shape), len(terms))), members)
     return total._replace(array=total.array.astype(result.dtype))
+
+
+def _sum_of_products(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
+    """Add up the products of few terms, in a loop that leaves the members beside each other.
+
+    A product of matrices has the members in front, and bringing the result of one with few terms back into
+    its place takes many times as long as the product.
+    """
+    sums, _ = equation.params["dimension_numbers"]
+    result = _result_type(equation)
+    shape, dtype = result.shape, jnp.promote_types(result.dtype, jnp.float32)
+    order = (*range(len(shape) - 1), MEMBERS, len(shape) - 1)
+    factors: list[list[Value]] = []
+    for value, unsummed, start, summed in zip(values, free, (0, len(free[0])), sums, strict=True):
+        names = {axis: start + place for place, axis in enumerate(unsummed)}
+        places = product(*(range(value.shape[axis]) for axis in summed))
+        terms = [_at(value, summed, place) for place in places]
+        terms = [term.rename_axes([names.get(i) for i in range(len(value.shape))], shape) for term in terms]
+        factors.append([_in_order(term, order, members, dtype) for term in terms])
+
+    def total(*arrays: Any) -> Any:
+        whole = [
+            to_axes(term._replace(array=array), order, members)
+            for term, array in zip((*factors[0], *factors[1]), arrays, strict=True)
+        ]
+        pairs = zip(whole[: len(whole) // 2], whole[len(whole) // 2 :], strict=True)
+        return sum(x * y for x, y in pairs).astype(result.dtype)
+
+    array = _apart(total, *(term.array for term in (*factors[0], *factors[1])))
+    return from_rows(array, order, shape, members)
+
+
+def _at(value: Value, axes: Sequence[int], places: Sequence[int]) -> Value:
+    """Return the value at one place of some axes, which have length 1 then."""
+    array, shape = value.array, list(value.shape)
+    for axis, place in zip(axes, places, strict=True):
+        shape[axis] = 1
+        if axis in value.axes:
+            array = lax.slice_in_dim(array, place, place + 1, axis=value.axes.index(axis))
+    return Value(array, value.axes, tuple(shape))
+
+
+def _in_order(value: Value, order: tuple[int, ...], members: int, dtype: Any) -> Value:
+    """Return the value with its axes in an order, as an array of its own."""
+    axes = tuple(name for name in order if name in value.axes)
+    return Value(_computed(to_axes(value, axes, members).astype(dtype)), axes, value.shape)
+
+
+def _apart(function: Callable[..., Any], *arrays: Any) -> Any:
+    """Return `function(*arrays)`, which XLA then computes in a loop over the axes of the result.
+
+    Otherwise it joins the function with the reshaping that follows, and computes each number's place by a
+    division. A branch is compiled by itself, and XLA does not see that it is always taken. On a GPU a branch
+    would be slow.
+    """
+    if jax.default_backend() != "cpu":
+        return function(*arrays)
+    like = jax.eval_shape(function, *arrays)
+    always = ~(arrays[0].ravel()[0] < -jnp.inf)
+    return lax.cond(always, function, lambda *_: jnp.zeros(like.shape, like.dtype), *arrays)
 
 
 def _matrix_product(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
@@ -221,14 +293,14 @@ def _matrix_product(equation: JaxprEqn, values: list[Value], free: list[list[int
         batched.append([axes.index(axis) for axis in (*member_axis, *batches[i])])
         kept = [axis for axis in axes if axis not in (*sums[i], *batches[i], *member_axis)]
         names += [axis if axis == MEMBERS else starts[i] + free[i].index(axis) for axis in kept]
-    product = lax.dot_general(
+    array = lax.dot_general(
         arrays[0],
         arrays[1],
         (tuple(summed), tuple(batched)),
         precision=equation.params["precision"],
         preferred_element_type=equation.params["preferred_element_type"],
     )
-    return Value(product, tuple(names), _result_type(equation).shape)
+    return Value(array, tuple(names), _result_type(equation).shape)
 
 
 RULES: dict[str, Rule] = {
