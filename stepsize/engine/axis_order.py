@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.extend.core import JaxprEqn
@@ -77,6 +78,17 @@ def _array(value: Any) -> Any:
 def _reduced(equation: JaxprEqn, value: Ordered) -> Ordered:
     axes = equation.params["axes"]
     places = tuple(value.order.index(axis) for axis in axes)
-    array = equation.primitive.bind(value.array, **{**equation.params, "axes": places})
+    if equation.primitive.name == "reduce_sum" and sorted(places) == list(range(value.array.ndim))[-len(places):]:
+        array = _row_sums(value.array, len(places))
+    else:
+        array = equation.primitive.bind(value.array, **{**equation.params, "axes": places})
     left = [axis for axis in range(len(value.order)) if axis not in axes]
     return Ordered(array, tuple(left.index(axis) for axis in value.order if axis not in axes))
+
+
+def _row_sums(array: Array, count: int) -> Array:
+    """Return sums along the last axes, by a product with ones: XLA would compute their terms once more."""
+    rows = array.reshape(*array.shape[:-count], -1)
+    if array.dtype != jnp.float32:
+        return rows.sum(-1)
+    return jax.lax.dot(rows, jnp.ones(rows.shape[-1], array.dtype), precision=jax.lax.Precision.HIGHEST)

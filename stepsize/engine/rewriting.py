@@ -138,6 +138,8 @@ def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
     has_order = any(isinstance(each, Ordered) for each in operands)
     if name == CALL and (has_order or _looks_up(params["jaxpr"].jaxpr)):
         return _replay(params["jaxpr"], operands)
+    if name == "custom_jvp_call" and has_order:
+        return _replay(params["call_jaxpr"], operands)
     if name == CONVOLUTION and _suits_batch_last(equation):
         return [batch_last.convolution(_convolution(equation), *operands)]
     if has_order and _is_replaced(equation) and name == POOLING_GRADIENT and isinstance(operands[1], Ordered):

@@ -92,9 +92,9 @@ def _kernel_gradient(conv: Convolution, x: Any, kernel: Any) -> Any:
     x = _padded(there, x)
     columns = _beside([_window_at(there, x, place) for place in conv.places], 0)
     over = tuple(range(1, count + 2))
-    result = _dot(kernel, columns, (over, over), conv)
-    result = result.reshape(len(kernel), *conv.positions, -1)
-    return in_place(Ordered(result, (conv.result[1], *conv.result[2:], conv.result[0])))
+    result = _dot(columns, kernel, (over, over), conv)  # XLA transposes the second of them
+    result = result.reshape(*conv.positions, -1, len(kernel))
+    return in_place(Ordered(result, (*conv.result[2:], conv.result[0], conv.result[1])))
 
 
 def _padded(conv: Convolution, x: Any) -> Any:
