@@ -289,7 +289,7 @@ def _compile(lowered: Any, options: dict[str, Any]) -> Any:
     """
     if jax.default_backend() != "cpu":
         return lowered.compile()
-    if "stablehlo.convolution" not in lowered.as_text():
+    if "convolution" not in lowered.as_text():
         options = OPTIONS | options
     try:
         return lowered.compile(options)

@@ -14,12 +14,13 @@ from itertools import product
 from math import prod
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from stepsize.engine.axis_order import Ordered, in_order, in_place
 from stepsize.engine.windows import poolings
-from stepsize.engine.windows.convolutions import Convolution, _beside, _dot, _under, _window_at
+from stepsize.engine.windows.convolutions import Convolution, beside, under, window_at
 from stepsize.engine.windows.slicing import slices
 
 FEWEST_ROWS = 16  # of a batch
@@ -62,7 +63,7 @@ def _last(conv: Convolution) -> Convolution:
 
 def _gathered(conv: Convolution, x: Any, kernel: Any) -> Any:
     x = _padded(conv, x)
-    columns = _beside([_under(conv, x, tap) for tap in conv.taps], 0)
+    columns = beside([under(conv, x, tap) for tap in conv.taps], 0)
     matrix = kernel.reshape(len(kernel), -1)
     return _dot(matrix, columns, ((1,), (0,)), conv)
 
@@ -90,11 +91,20 @@ def _kernel_gradient(conv: Convolution, x: Any, kernel: Any) -> Any:
     count = len(conv.spatial)
     there = conv._replace(batch=0, channels=count + 1, spatial=tuple(range(1, count + 1)))
     x = _padded(there, x)
-    columns = _beside([_window_at(there, x, place) for place in conv.places], 0)
+    columns = beside([window_at(there, x, place) for place in conv.places], 0)
     over = tuple(range(1, count + 2))
     result = _dot(columns, kernel, (over, over), conv)  # XLA transposes the second of them
     result = result.reshape(*conv.positions, -1, len(kernel))
     return in_place(Ordered(result, (*conv.result[2:], conv.result[0], conv.result[1])))
+
+
+def _dot(a: Any, b: Any, over: Any, conv: Convolution) -> Any:
+    """Return a product; its name tells that a program has convolutions."""
+
+    def convolution(a: Any, b: Any) -> Any:
+        return lax.dot_general(a, b, (over, ((), ())), **conv.options)
+
+    return jax.jit(convolution)(a, b)
 
 
 def _padded(conv: Convolution, x: Any) -> Any:
