@@ -62,7 +62,7 @@ def in_same_order(equation: JaxprEqn, operands: Sequence[Any]) -> Ordered | None
     name, params = equation.primitive.name, equation.params
     first = max(ordered, key=lambda each: each.size)
     if name in ELEMENTWISE:
-        arrays = [in_order(each, first.order) if len(each.shape) else each for each in map(_array, operands)]
+        arrays = [in_order(each, first.order) if getattr(each, "shape", ()) else each for each in operands]
         return Ordered(equation.primitive.bind(*arrays, **params), first.order)
     if name == "transpose":
         return Ordered(first.array, tuple(params["permutation"].index(axis) for axis in first.order))
@@ -71,14 +71,11 @@ def in_same_order(equation: JaxprEqn, operands: Sequence[Any]) -> Ordered | None
     return None
 
 
-def _array(value: Any) -> Any:
-    return value if isinstance(value, Ordered) else jnp.asarray(value)
-
-
 def _reduced(equation: JaxprEqn, value: Ordered) -> Ordered:
     axes = equation.params["axes"]
     places = tuple(value.order.index(axis) for axis in axes)
-    if equation.primitive.name == "reduce_sum" and sorted(places) == list(range(value.array.ndim))[-len(places):]:
+    rest = value.array.ndim - len(places)
+    if equation.primitive.name == "reduce_sum" and min(places) == rest:
         array = _row_sums(value.array, len(places))
     else:
         array = equation.primitive.bind(value.array, **{**equation.params, "axes": places})

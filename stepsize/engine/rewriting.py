@@ -21,7 +21,8 @@ from stepsize.engine.look_ups import combined, row_sum, row_sums_in, whole
 from stepsize.engine.random_bits import MANY, drawn_once
 from stepsize.engine.windows import batch_last, convolutions, poolings
 
-CALL, RANDOM_BITS = "jit", "random_bits"
+CALLS = {"jit": "jaxpr", "custom_jvp_call": "call_jaxpr"}
+RANDOM_BITS = "random_bits"
 CONVOLUTION, POOLING_GRADIENT = "conv_general_dilated", "select_and_scatter_add"
 WINDOWS = (CONVOLUTION, POOLING_GRADIENT, *poolings.OPERATIONS)
 
@@ -129,6 +130,18 @@ def _shape(equation: JaxprEqn) -> tuple[int, ...]:
     return result.shape
 
 
+def _in_order(equation: JaxprEqn, operands: list[Any]) -> Any:
+    """Return the result of an operation with its axes in another order; None if it needs its own."""
+    name, params = equation.primitive.name, equation.params
+    if name == CONVOLUTION and _suits_batch_last(equation):
+        return batch_last.convolution(_convolution(equation), operands[0], operands[1])
+    if name == POOLING_GRADIENT and isinstance(operands[1], Ordered) and _is_replaced(equation):
+        return batch_last.pooling_gradient(params, operands[0], operands[1])
+    if name in poolings.OPERATIONS and isinstance(operands[0], Ordered) and _is_replaced(equation):
+        return batch_last.pooling(name, params, operands[0], _shape(equation))
+    return in_same_order(equation, operands)
+
+
 def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
     name, params = equation.primitive.name, equation.params
     sum_of_rows = combined(name, operands)
@@ -136,17 +149,9 @@ def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
         return [sum_of_rows]
     operands = [whole(each) for each in operands]
     has_order = any(isinstance(each, Ordered) for each in operands)
-    if name == CALL and (has_order or _looks_up(params["jaxpr"].jaxpr)):
-        return _replay(params["jaxpr"], operands)
-    if name == "custom_jvp_call" and has_order:
-        return _replay(params["call_jaxpr"], operands)
-    if name == CONVOLUTION and _suits_batch_last(equation):
-        return [batch_last.convolution(_convolution(equation), *operands)]
-    if has_order and _is_replaced(equation) and name == POOLING_GRADIENT and isinstance(operands[1], Ordered):
-        return [batch_last.pooling_gradient(params, *operands)]
-    if has_order and _is_replaced(equation) and name in poolings.OPERATIONS:
-        return [batch_last.pooling(name, params, operands[0], _shape(equation))]
-    if (result := in_same_order(equation, operands)) is not None:
+    if name in CALLS and (has_order or _looks_up(params[CALLS[name]].jaxpr)):
+        return _replay(params[CALLS[name]], operands)
+    if (result := _in_order(equation, operands)) is not None:
         return [result]
     operands = [in_place(each) for each in operands]
     if _is_replaced(equation):

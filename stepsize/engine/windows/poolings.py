@@ -71,23 +71,30 @@ def pooling_gradient(params: dict[str, Any], source: Any, x: Any) -> Any:
         free = free & ~here
         parts[tap] = jnp.where(here, source, nothing)
     if window == strides:
-        total = _interleaved(parts, window)
-        missing = [
-            (0, length - count, 0) for length, count in zip(padded.shape, total.shape, strict=True)
-        ]
-        return slices(lax.pad(total, nothing, missing), axes, [low for low, _ in params["padding"]], ones, x.shape)
-    total: Any = nothing
-    for tap, part in parts.items():
-        placed = [
-            (start, length - start - (count - 1) * step - 1, step - 1)
-            for start, length, count, step in zip(tap, padded.shape, source.shape, strides, strict=True)
-        ]
-        total = lax.pad(part, nothing, placed) + total
+        inside = _interleaved(parts, window)
+        edges = [(0, n - count, 0) for n, count in zip(padded.shape, inside.shape, strict=True)]
+        total = lax.pad(inside, nothing, edges)
+    else:
+        total = _added(parts, strides, padded.shape, nothing)
     return slices(total, axes, [low for low, _ in params["padding"]], ones, x.shape)
 
 
+def _added(
+    parts: dict[tuple[int, ...], Any], strides: Sequence[int], shape: Sequence[int], nothing: Any
+) -> Any:
+    """Return the sum of the parts of windows that overlap, or that leave gaps."""
+    total = nothing
+    for tap, part in parts.items():
+        placed = [
+            (start, length - start - (count - 1) * step - 1, step - 1)
+            for start, length, count, step in zip(tap, shape, part.shape, strides, strict=True)
+        ]
+        total = lax.pad(part, nothing, placed) + total
+    return total
+
+
 def _interleaved(parts: dict[tuple[int, ...], Any], window: Sequence[int], tap: tuple[int, ...] = ()) -> Any:
-    """Return the array whose windows, side by side, have a part of each pixel."""
+    """Return the pixels of windows side by side, whose places in the window begin with `tap`."""
     axis = len(tap)
     if axis == len(window):
         return parts[tap]
