@@ -88,13 +88,13 @@ def test_the_check_above_can_fail() -> None:
     assert [path.name for path in named_files("`engine/absent.py`")] == ["absent.py"]
 
 
-def test_xla_knows_our_compile_option() -> None:
+def test_xla_knows_our_compile_options() -> None:
     import jax
 
-    from stepsize.engine.population import OPTIONS
+    from stepsize.engine.population import OPTIONS, OWN_CORE
 
     lowered = jax.jit(lambda x: x + 1).lower(np.float32(1))
-    assert lowered.compile({**OPTIONS})(np.float32(1)) == 2
+    assert lowered.compile(OPTIONS | OWN_CORE)(np.float32(1)) == 2
     with pytest.raises(jax.errors.JaxRuntimeError, match="No such compile option"):
         lowered.compile({"xla_no_such_option": True})
 

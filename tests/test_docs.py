@@ -49,6 +49,17 @@ def test_the_python_reference_has_every_public_name() -> None:
     assert not set(ss.__all__) - documented
 
 
+def test_the_table_of_pytorch_layers_is_up_to_date() -> None:
+    """All families are there, and the rows of those that are quick to export are right."""
+    layers = script("make_torch_layers")
+    _, _, written = layers.PAGE.read_text(encoding="utf-8").partition(layers.BEGIN)
+    rows = dict(re.findall(r"^(?=\| (\w+) \|)(.*)$", written.partition(layers.END)[0], re.M))
+    families = layers.families()
+    assert rows.keys() == families.keys(), "run: python docs/make_torch_layers.py"
+    for family in ("distance", "fold", "sparse"):
+        assert rows[family] == layers.row(family, families[family]), "run: python docs/make_torch_layers.py"
+
+
 def test_the_gallery_is_up_to_date_and_has_every_family() -> None:
     assert set(gallery.EXAMPLES) == set(gallery.OURS)
     assert (DOCS / "gallery.md").read_text(encoding="utf-8") == gallery.page()

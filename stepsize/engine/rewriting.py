@@ -16,11 +16,13 @@ from typing import Any, cast
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
+from stepsize.engine.axis_order import Ordered, in_place, in_same_order
 from stepsize.engine.look_ups import combined, row_sum, row_sums_in, whole
 from stepsize.engine.random_bits import MANY, drawn_once
-from stepsize.engine.windows import convolutions, poolings
+from stepsize.engine.windows import batch_last, convolutions, poolings
 
-CALL, RANDOM_BITS = "jit", "random_bits"
+CALLS = {"jit": "jaxpr", "custom_jvp_call": "call_jaxpr"}
+RANDOM_BITS = "random_bits"
 CONVOLUTION, POOLING_GRADIENT = "conv_general_dilated", "select_and_scatter_add"
 WINDOWS = (CONVOLUTION, POOLING_GRADIENT, *poolings.OPERATIONS)
 
@@ -63,8 +65,18 @@ def _is_replaced(equation: JaxprEqn) -> bool:
         return False
     if name == CONVOLUTION:
         x, kernel = (cast(Any, operand.aval) for operand in equation.invars)
-        return convolutions.is_rewritten(params, x, kernel, _shape(equation))
+        return _suits_batch_last(equation) or convolutions.is_rewritten(params, x, kernel, _shape(equation))
     return poolings.is_few_slices(params)
+
+
+def _convolution(equation: JaxprEqn) -> convolutions.Convolution:
+    x, kernel = (cast(Any, operand.aval) for operand in equation.invars)
+    return convolutions.read_convolution(equation.params, x, kernel, _shape(equation))
+
+
+def _suits_batch_last(equation: JaxprEqn) -> bool:
+    x, kernel = (cast(Any, operand.aval) for operand in equation.invars)
+    return batch_last.suits(_convolution(equation), x.shape, kernel.shape)
 
 
 def _inner(equation: JaxprEqn) -> list[ClosedJaxpr]:
@@ -82,7 +94,7 @@ def _rewritten(closed: ClosedJaxpr) -> ClosedJaxpr:
         return closed
 
     def replayed(*args: Any) -> list[Any]:
-        return [whole(each) for each in _replay(closed, args)]
+        return [in_place(whole(each)) for each in _replay(closed, args)]
 
     return jax.make_jaxpr(replayed)(*closed.in_avals)
 
@@ -118,14 +130,30 @@ def _shape(equation: JaxprEqn) -> tuple[int, ...]:
     return result.shape
 
 
+def _in_order(equation: JaxprEqn, operands: list[Any]) -> Any:
+    """Return the result of an operation with its axes in another order; None if it needs its own."""
+    name, params = equation.primitive.name, equation.params
+    if name == CONVOLUTION and _suits_batch_last(equation):
+        return batch_last.convolution(_convolution(equation), operands[0], operands[1])
+    if name == POOLING_GRADIENT and isinstance(operands[1], Ordered) and _is_replaced(equation):
+        return batch_last.pooling_gradient(params, operands[0], operands[1])
+    if name in poolings.OPERATIONS and isinstance(operands[0], Ordered) and _is_replaced(equation):
+        return batch_last.pooling(name, params, operands[0], _shape(equation))
+    return in_same_order(equation, operands)
+
+
 def _results(equation: JaxprEqn, operands: list[Any]) -> list[Any]:
     name, params = equation.primitive.name, equation.params
     sum_of_rows = combined(name, operands)
     if sum_of_rows is not None:
         return [sum_of_rows]
     operands = [whole(each) for each in operands]
-    if name == CALL and _looks_up(params["jaxpr"].jaxpr):
-        return _replay(params["jaxpr"], operands)
+    has_order = any(isinstance(each, Ordered) for each in operands)
+    if name in CALLS and (has_order or _looks_up(params[CALLS[name]].jaxpr)):
+        return _replay(params[CALLS[name]], operands)
+    if (result := _in_order(equation, operands)) is not None:
+        return [result]
+    operands = [in_place(each) for each in operands]
     if _is_replaced(equation):
         shape = _shape(equation)
         if name == RANDOM_BITS:

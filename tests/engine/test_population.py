@@ -236,7 +236,7 @@ def test_long_sums_beside_convolutions_are_left_to_the_library_of_xla():
     def added(images):
         return jnp.square(images).sum((0, 2, 3))
 
-    programs = [_compile(jax.jit(each).lower(jnp.ones((32, 4, 16, 16)))) for each in (convolved, added)]
+    programs = [_compile(jax.jit(each).lower(jnp.ones((32, 4, 16, 16))), {}) for each in (convolved, added)]
     assert ["ynn" in program.as_text() for program in programs] == [True, False]
 
 

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
-import jax.numpy as jnp
-from jax import lax
 from jax.extend.core import JaxprEqn
 
-from stepsize.engine.batching.batched_value import (
-    MEMBERS,
-    Value,
-    from_rows,
-    squeeze,
-    to_axes,
-    to_members_first,
-    to_rows,
-)
+from stepsize.engine.batching.batched_value import MEMBERS, Value, squeeze, to_members_first
+from stepsize.engine.batching.combining import add_up, combine, reduced, result_type
+from stepsize.engine.batching.products import dot_general
 
 Rule = Callable[[JaxprEqn, list[Value], int], Value]
 
@@ -37,12 +28,6 @@ REDUCTIONS = (
 )
 # fmt: on
 NO_SCALARS = ("add_any", "clamp", "select_n")  # do not accept a scalar beside arrays
-LONG_ROW = 1024  # numbers: one page of memory, so that summing down a column touches a new page at each step
-
-
-def _result_type(equation: JaxprEqn) -> Any:
-    """Return shape and dtype of one member's result."""
-    return equation.outvars[0].aval
 
 
 # -- elementwise ---------------------------------------------------------------------------------------
@@ -55,53 +40,8 @@ def elementwise(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     def operation(*arrays: Any) -> Any:
         return primitive.bind(*arrays, **equation.params)
 
-    shape = _result_type(equation).shape
-    return _combine(operation, values, shape, members, allow_scalars=primitive.name not in NO_SCALARS)
-
-
-def _combine(
-    operation: Callable[..., Any],
-    values: list[Value],
-    shape: tuple[int, ...],
-    members: int,
-    allow_scalars: bool = True,
-) -> Value:
-    """Bring values into one order and combine them; with `allow_scalars` a single number may stay one."""
-    values = [squeeze(value)._replace(shape=shape) for value in values]
-    order = _common_order(values)
-    at = order.index(MEMBERS)
-    values = [_compute_once(value, order[:at], order[at:], members) for value in values]
-    repeated = any(value.is_per_member and not {*order[at:]} <= {*value.axes} for value in values)
-    to_array = to_axes if repeated else to_rows
-    arrays = [
-        value.array if allow_scalars and not value.axes else to_array(value, order, members)
-        for value in values
-    ]
-    return from_rows(operation(*arrays), order, shape, members)
-
-
-def _common_order(values: list[Value]) -> tuple[int, ...]:
-    """Order the axes of all values as in the largest; members before the last axis if it has no other."""
-    largest = max((value for value in values if value.is_per_member), key=lambda value: value.array.size)
-    missing = sorted({name for value in values for name in value.axes} - {*largest.axes})
-    if largest.axes == (MEMBERS,) and missing:
-        return (*missing[:-1], MEMBERS, missing[-1])
-    return (*missing, *largest.axes)
-
-
-def _compute_once(value: Value, leading: tuple[int, ...], trailing: tuple[int, ...], members: int) -> Value:
-    """Make the compiler compute a value once before repeating it along a row, not at every place of the row.
-
-    The compiler fuses all elementwise operations but computes a sum once: here that of the value and zero.
-    """
-    if not value.is_per_member or {*trailing} <= {*value.axes}:
-        return value
-    if not {*leading} & {*value.axes}:  # one row shared by all leading axes: repeated once
-        value = Value(to_axes(value, trailing, members), trailing, value.shape)
-    array = value.array.astype(jnp.float32) if value.array.dtype == bool else value.array
-    with_zero = jnp.pad(array[..., None], [(0, 0)] * array.ndim + [(0, 1)])
-    array = lax.reduce_sum(with_zero, (array.ndim,))
-    return value._replace(array=array > 0 if value.array.dtype == bool else array)
+    shape = result_type(equation).shape
+    return combine(operation, values, shape, members, allow_scalars=primitive.name not in NO_SCALARS)
 
 
 # -- axes ----------------------------------------------------------------------------------------------
@@ -114,27 +54,7 @@ def reduction(equation: JaxprEqn, values: list[Value], members: int) -> Value:
         return equation.primitive.bind(array, **{**equation.params, "axes": axes})
 
     is_sum = equation.primitive.name == "reduce_sum"
-    return _reduce(_sum if is_sum else operation, values[0], equation.params["axes"], members)
-
-
-def _reduce(
-    operation: Callable[[Any, tuple[int, ...]], Any], value: Value, axes: tuple[int, ...], members: int
-) -> Value:
-    order = (*(axis for axis in axes if axis not in value.axes), *value.axes)
-    leading = all(axis in order[: order.index(MEMBERS)] for axis in axes)
-    array = (to_rows if leading else to_axes)(value, order, members)
-    result = operation(array, tuple(order.index(axis) for axis in axes))
-    remaining = [i for i in range(len(value.shape)) if i not in axes]
-    names = [name for name in order if name not in axes]
-    order = tuple(name if name == MEMBERS else remaining.index(name) for name in names)
-    return from_rows(result, order, tuple(value.shape[i] for i in remaining), members)
-
-
-def _sum(array: Any, axes: tuple[int, ...]) -> Any:
-    """Sum along axes; columns of long rows by a product with ones, which reads the array row by row."""
-    if axes == (0,) and array.ndim == 2 and array.dtype == jnp.float32 and array.shape[1] >= LONG_ROW:
-        return lax.dot(jnp.ones(len(array), array.dtype), array, precision=lax.Precision.HIGHEST)
-    return lax.reduce_sum(array, axes)
+    return reduced(add_up if is_sum else operation, values[0], equation.params["axes"], members)
 
 
 def broadcast_in_dim(equation: JaxprEqn, values: list[Value], members: int) -> Value:
@@ -153,7 +73,7 @@ def _permute(value: Value, places: tuple[int, ...]) -> Value:
 
 def reshape(equation: JaxprEqn, values: list[Value], members: int) -> Value:
     """Rename the axes if only axes of length 1 are added or removed; else reshape with members first."""
-    (value,), shape = values, _result_type(equation).shape
+    (value,), shape = values, result_type(equation).shape
     if equation.params.get("dimensions") is not None and equation.primitive.name == "reshape":
         value = _permute(value, equation.params["dimensions"])
     before = [i for i, n in enumerate(value.shape) if n != 1]
@@ -162,73 +82,6 @@ def reshape(equation: JaxprEqn, values: list[Value], members: int) -> Value:
         return Value(to_members_first(value).reshape(members, *shape), (MEMBERS, *range(len(shape))), shape)
     names = dict(zip(before, after, strict=True))
     return value.rename_axes([names.get(i) for i in range(len(value.shape))], shape)
-
-
-# -- products ------------------------------------------------------------------------------------------
-
-
-def dot_general(equation: JaxprEqn, values: list[Value], members: int) -> Value:
-    """Multiply: one matrix product for all members if they share a factor, else one for each.
-
-    A product with a single row, column or term is computed elementwise and summed, which is faster.
-    """
-    sums, batches = equation.params["dimension_numbers"]
-    free = [
-        [i for i in range(len(value.shape)) if i not in (*summed, *batch)]
-        for value, summed, batch in zip(values, sums, batches, strict=True)
-    ]
-    lengths = [
-        prod(values[i].shape[axis] for axis in axes) for i, axes in ((0, free[0]), (0, sums[0]), (1, free[1]))
-    ]
-    if all(value.is_per_member for value in values) and 1 in lengths and not batches[0]:
-        return _elementwise_product(equation, values, free, members)
-    return _matrix_product(equation, values, free, members)
-
-
-def _elementwise_product(
-    equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int
-) -> Value:
-    sums, _ = equation.params["dimension_numbers"]
-    result = _result_type(equation)
-    shape, dtype = result.shape, result.dtype
-    if jnp.issubdtype(dtype, jnp.floating):  # add in single precision at least, as a matrix product does
-        dtype = jnp.promote_types(dtype, jnp.float32)
-    terms = (*shape, *(values[0].shape[axis] for axis in sums[0]))
-    factors = []
-    for value, unsummed, start, summed in zip(values, free, (0, len(free[0])), sums, strict=True):
-        names = {axis: start + place for place, axis in enumerate(unsummed)}
-        names.update({axis: len(shape) + place for place, axis in enumerate(summed)})
-        factor = squeeze(value).rename_axes([names[i] for i in range(len(names))], terms)
-        factors.append(factor._replace(array=factor.array.astype(dtype)))
-    product = _combine(lax.mul, factors, terms, members)
-    total = _reduce(_sum, product, tuple(range(len(shape), len(terms))), members)
-    return total._replace(array=total.array.astype(result.dtype))
-
-
-def _matrix_product(equation: JaxprEqn, values: list[Value], free: list[list[int]], members: int) -> Value:
-    sums, batches = equation.params["dimension_numbers"]
-    both = all(value.is_per_member for value in values)
-    member_axis = (MEMBERS,) if both else ()
-    starts = (len(batches[0]), len(batches[0]) + len(free[0]))
-    arrays, summed, batched = [], [], []
-    names = [*member_axis, *range(len(batches[0]))]
-    shared_first = (0, 1) if values[1].is_per_member else (1, 0)  # so that rows of members stay whole
-    for i in shared_first:
-        axes = values[i].axes
-        axes = (*(axis for axis in range(len(values[i].shape)) if axis not in axes), *axes)
-        arrays.append(to_axes(values[i], axes, members))
-        summed.append([axes.index(axis) for axis in sums[i]])
-        batched.append([axes.index(axis) for axis in (*member_axis, *batches[i])])
-        kept = [axis for axis in axes if axis not in (*sums[i], *batches[i], *member_axis)]
-        names += [axis if axis == MEMBERS else starts[i] + free[i].index(axis) for axis in kept]
-    product = lax.dot_general(
-        arrays[0],
-        arrays[1],
-        (tuple(summed), tuple(batched)),
-        precision=equation.params["precision"],
-        preferred_element_type=equation.params["preferred_element_type"],
-    )
-    return Value(product, tuple(names), _result_type(equation).shape)
 
 
 RULES: dict[str, Rule] = {

@@ -148,8 +148,8 @@ def _gather(conv: Convolution, x: Any, kernel: Any) -> Named:
     matrix = matrix.reshape(-1, conv.groups, kernel.shape[conv.outputs] // conv.groups).swapaxes(0, 1)
 
     def multiplied(x: Any) -> Any:
-        parts = [_split(_under(conv, x, tap), conv.channels, conv.groups) for tap in conv.taps]
-        columns = _beside(parts, conv.channels + 1)
+        parts = [_split(under(conv, x, tap), conv.channels, conv.groups) for tap in conv.taps]
+        columns = beside(parts, conv.channels + 1)
         if conv.groups == 1:
             return _dot(columns.squeeze(conv.channels), matrix[0], ((conv.channels,), (0,)), conv)
         batched = ((conv.channels,), (0,))
@@ -197,8 +197,8 @@ def _correlate(conv: Convolution, x: Any, kernel: Any) -> Named:
 
     def multiplied(arrays: tuple[Any, Any]) -> Any:
         x, kernel = arrays
-        parts = [_split(_window_at(conv, x, place), grouped, groups) for place in conv.places]
-        columns, matrix = _beside(parts, after[conv.batch]), _split(kernel, conv.outputs, groups)
+        parts = [_split(window_at(conv, x, place), grouped, groups) for place in conv.places]
+        columns, matrix = beside(parts, after[conv.batch]), _split(kernel, conv.outputs, groups)
         over = tuple(after[axis] for axis in summed), tuple(order[1:])
         if groups > 1:
             return _dot(columns, matrix, over, conv, ((grouped,), (conv.outputs,)))
@@ -223,7 +223,7 @@ def _depthwise(conv: Convolution, x: Any, kernel: Any) -> Named:
     factors = factors.reshape(len(conv.taps), conv.groups, -1)
     total: Any = 0
     for tap, factor in zip(conv.taps, factors, strict=True):
-        part = jnp.moveaxis(_under(conv, x, tap), conv.channels, -1)
+        part = jnp.moveaxis(under(conv, x, tap), conv.channels, -1)
         total = part[..., None] * factor + total
     return total, [*names, "group", "feature"]
 
@@ -235,7 +235,7 @@ def _correlate_depthwise(conv: Convolution, x: Any, kernel: Any) -> Named:
     )
     order = (conv.channels, *conv.spatial, conv.batch)
     parts = [
-        (_window_at(conv, x, place).transpose(order)[..., None] * factor).sum(tuple(range(x.ndim - 1)))
+        (window_at(conv, x, place).transpose(order)[..., None] * factor).sum(tuple(range(x.ndim - 1)))
         for place in conv.places
     ]
     return jnp.stack(parts)[:, None], ["at", "batch", "group", "feature"]
@@ -251,13 +251,13 @@ def _padded(conv: Convolution, x: Any) -> Any:
     return lax.pad(x, jnp.zeros((), x.dtype), edges) if any(map(any, edges)) else x
 
 
-def _under(conv: Convolution, x: Any, tap: Axes) -> Any:
+def under(conv: Convolution, x: Any, tap: Axes) -> Any:
     """Return the pixels that one place of the window meets at all positions."""
     starts = [at * gap for at, gap in zip(tap, conv.gaps, strict=True)]
     return slices(x, conv.spatial, starts, conv.strides, conv.positions)
 
 
-def _window_at(conv: Convolution, x: Any, place: Axes) -> Any:
+def window_at(conv: Convolution, x: Any, place: Axes) -> Any:
     """Return the pixels that the whole window meets at one position."""
     starts = [at * stride for at, stride in zip(place, conv.strides, strict=True)]
     return slices(x, conv.spatial, starts, conv.gaps, conv.lengths)
@@ -268,7 +268,7 @@ def _split(x: Any, axis: int, groups: int) -> Any:
     return x.reshape(*x.shape[:axis], groups, -1, *x.shape[axis + 1 :])
 
 
-def _beside(parts: list[Any], axis: int) -> Any:
+def beside(parts: list[Any], axis: int) -> Any:
     return parts[0] if len(parts) == 1 else lax.concatenate(parts, axis)
 
 

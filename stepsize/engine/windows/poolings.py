@@ -64,17 +64,45 @@ def pooling_gradient(params: dict[str, Any], source: Any, x: Any) -> Any:
     ones = (1,) * x.ndim
     every = {"window_dimensions": window, "window_strides": strides, "padding": ((0, 0),) * x.ndim}
     chosen = pooling(name, {**every, "base_dilation": ones, "window_dilation": ones}, padded, source.shape)
-    free, total = jnp.ones(source.shape, bool), jnp.zeros((), source.dtype)
+    free, nothing = jnp.ones(source.shape, bool), jnp.zeros((), source.dtype)
+    parts: dict[tuple[int, ...], Any] = {}
     for tap in product(*map(range, window)):
         here = free & (slices(padded, axes, tap, strides, source.shape) == chosen)
         free = free & ~here
+        parts[tap] = jnp.where(here, source, nothing)
+    if window == strides:
+        inside = _interleaved(parts, window)
+        edges = [(0, n - count, 0) for n, count in zip(padded.shape, inside.shape, strict=True)]
+        total = lax.pad(inside, nothing, edges)
+    else:
+        total = _added(parts, strides, padded.shape, nothing)
+    return slices(total, axes, [low for low, _ in params["padding"]], ones, x.shape)
+
+
+def _added(
+    parts: dict[tuple[int, ...], Any], strides: Sequence[int], shape: Sequence[int], nothing: Any
+) -> Any:
+    """Return the sum of the parts of windows that overlap, or that leave gaps."""
+    total = nothing
+    for tap, part in parts.items():
         placed = [
             (start, length - start - (count - 1) * step - 1, step - 1)
-            for start, length, count, step in zip(tap, padded.shape, source.shape, strides, strict=True)
+            for start, length, count, step in zip(tap, shape, part.shape, strides, strict=True)
         ]
-        nothing = jnp.zeros((), source.dtype)
-        total = lax.pad(jnp.where(here, source, nothing), nothing, placed) + total
-    return slices(total, axes, [low for low, _ in params["padding"]], ones, x.shape)
+        total = lax.pad(part, nothing, placed) + total
+    return total
+
+
+def _interleaved(parts: dict[tuple[int, ...], Any], window: Sequence[int], tap: tuple[int, ...] = ()) -> Any:
+    """Return the pixels of windows side by side, whose places in the window begin with `tap`."""
+    axis = len(tap)
+    if axis == len(window):
+        return parts[tap]
+    beside = [_interleaved(parts, window, (*tap, i)) for i in range(window[axis])]
+    if len(beside) == 1:
+        return beside[0]
+    stacked = jnp.stack(beside, axis + 1)
+    return stacked.reshape(*stacked.shape[:axis], -1, *stacked.shape[axis + 2 :])
 
 
 def _start(name: str, dtype: Any) -> Any:

@@ -57,6 +57,14 @@ PROGRAMS: dict[str, tuple[Function, Any]] = {
         gradient(lambda o, x: jnp.mean(jax.nn.sigmoid(jax.nn.relu(x @ o[0] + o[1]) @ o[2]) ** 2)),
         (KERNEL, BIAS, SINGLE),
     ),
+    "gradients, two outputs": (
+        gradient(lambda o, x: jnp.mean(jax.nn.sigmoid(jax.nn.relu(x @ o[0] + o[1]) @ o[2]) ** 2)),
+        (KERNEL, BIAS, numbers(4, 2)),
+    ),
+    "products of few terms": (
+        own(lambda o, x: (o @ o.T, jnp.einsum("abc,dcb->ad", o.reshape(7, 2, 2), o.reshape(7, 2, 2)))),
+        KERNEL,
+    ),
     "gradient of an input": (
         own(lambda o, x: jax.grad(lambda x: jnp.sum(jnp.tanh(x @ o)))(x)),
         KERNEL,
@@ -212,13 +220,15 @@ def test_half_precision_stays_half() -> None:
         (jnp.bfloat16, jnp.float32, jnp.float32),
     ],
 )
-def test_products_are_of_the_kind_asked_for(left: Any, right: Any, out: Any) -> None:
+@pytest.mark.parametrize("columns", [1, 5])
+def test_products_are_of_the_kind_asked_for(left: Any, right: Any, out: Any, columns: int) -> None:
     def product(o: Any) -> Any:
         over = (((0,), (0,)), ((), ()))
         return lax.dot_general(*o, over, preferred_element_type=out)
 
-    whole = np.random.default_rng(2).integers(-100, 101, size=(2, 3, 7))
-    assert_as_vmap(own(product), (jnp.asarray(whole[0], left), jnp.asarray(whole[1, ..., None], right)))
+    whole = np.random.default_rng(2).integers(-100, 101, size=(3, 3, 7 + columns))
+    left_factor, right_factor = jnp.asarray(whole[..., :7], left), jnp.asarray(whole[..., 7:], right)
+    assert_as_vmap(own(product), (left_factor, right_factor))
 
 
 # -- the comparison itself -----------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import pytest
 from jax import lax
 from keras import layers
 
-from stepsize.engine.rewriting import CONVOLUTION, rewritten, slow_operations_in
-from stepsize.engine.windows import slicing
+from stepsize.engine.rewriting import CONVOLUTION, operations_in, rewritten, slow_operations_in
+from stepsize.engine.windows import batch_last, slicing
 from stepsize.engine.windows.convolutions import ORDER
 
 RNG = np.random.default_rng(3)
@@ -73,12 +73,22 @@ def gradients(make: Any, x: Any) -> tuple[Any, tuple[Any, ...]]:
     return jax.grad(loss, (0, 1), has_aux=True), (weights, jnp.asarray(x))
 
 
-@pytest.fixture(params=[slicing.PIECE, 2000], ids=["whole", "in pieces"])
-def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slicing, "PIECE", request.param)
+@pytest.fixture
+def batch_last_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have convolutions of any size computed with the batch in the last axis."""
+    monkeypatch.setattr(batch_last, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(batch_last, "FEW_CHANNELS", 99)
 
 
-@pytest.mark.usefixtures("piece")
+@pytest.fixture(params=["whole", "in pieces", "batch last"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "in pieces":
+        monkeypatch.setattr(slicing, "PIECE", 2000)
+    elif request.param == "batch last":
+        request.getfixturevalue("batch_last_everywhere")
+
+
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name: str) -> None:
     if name == "adaptive" and not hasattr(layers, "AdaptiveMaxPooling2D"):
@@ -91,11 +101,12 @@ def test_layers(name: str) -> None:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
 
 
+@pytest.mark.parametrize("step", [1, 2])
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_equal_pixels_pass_the_gradient_on_as_in_xla(padding: str) -> None:
+def test_equal_pixels_pass_the_gradient_on_as_in_xla(padding: str, step: int) -> None:
     """Of several largest pixels the first gets it, which is common behind a ReLU."""
     x = RNG.integers(0, 2, size=(3, 7, 7, 2)).astype(np.float32)
-    function, arguments = gradients(lambda: layers.MaxPooling2D(2, 1, padding=padding), x)
+    function, arguments = gradients(lambda: layers.MaxPooling2D(2, step, padding=padding), x)
     replaced = rewritten(function)
     assert not slow_operations_in(jax.make_jaxpr(replaced)(*arguments).jaxpr)
     np.testing.assert_array_equal(replaced(*arguments)[0][1], function(*arguments)[0][1])
@@ -136,3 +147,56 @@ def test_keras_and_jax_stay_as_they_are() -> None:
     rewritten(function)(*arguments)
     assert "conv_general_dilated" in str(jax.make_jaxpr(function)(*arguments))
     assert keras.ops.conv(jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))).shape == (1, 2, 2, 1)
+
+
+def network(turn: tuple[int, ...]) -> Any:
+    """Return convolutions, poolings, batch normalization and a residual sum; `turn` moves axes in between."""
+    return keras.Sequential(
+        [
+            layers.Conv2D(4, 3, activation="relu", padding="same"),
+            layers.Permute(turn),
+            layers.MaxPooling2D(2),
+            layers.BatchNormalization(),
+            Residual(layers.Conv2D(9 if turn[2] == 2 else 4, (3, 2), padding="same", activation="gelu")),
+            layers.AveragePooling2D(2),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+
+
+@keras.saving.register_keras_serializable()
+class Residual(layers.Layer):
+    """A layer's result added to what it is called with."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def call(self, x: Any) -> Any:
+        return x + self.layer(x)
+
+
+@pytest.mark.usefixtures("batch_last_everywhere")
+@pytest.mark.parametrize("turn", [(1, 2, 3), (2, 1, 3), (3, 1, 2)], ids=str)
+def test_a_network_with_the_batch_last(turn: tuple[int, ...]) -> None:
+    x = RNG.integers(0, 3, size=(batch_last.FEWEST_ROWS, 8, 9, 1)).astype(np.float32)
+    function, arguments = gradients(lambda: network(turn), x)
+    replaced = rewritten(function)
+    assert "conv_general_dilated" not in str(jax.make_jaxpr(replaced)(*arguments))
+    ours, theirs = jax.jit(replaced)(*arguments), jax.jit(function)(*arguments)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, theirs)
+
+
+def test_images_keep_the_batch_last_from_layer_to_layer() -> None:
+    x = RNG.normal(size=(64, 20, 20, 1)).astype(np.float32)
+
+    def make() -> Any:
+        first, second = layers.Conv2D(4, 3, activation="relu"), layers.Conv2D(5, 3)
+        return keras.Sequential([first, layers.MaxPooling2D(2), second])
+
+    function, arguments = gradients(make, x)
+    operations = operations_in(jax.make_jaxpr(rewritten(function))(*arguments).jaxpr)
+    moved = {each.invars[0].aval.size for each in operations if each.primitive.name == "transpose"}
+    assert x.size in moved
+    assert 64 * 9 * 9 * 4 not in moved  # what the pooling hands to the second convolution, and back
