@@ -14,6 +14,7 @@ from stepsize.rate_map.reasons import Context, reason, sentence
 from stepsize.rate_map.rounds import MapOfRates, finished_maps
 from stepsize.stats import by_repeat, summarise
 from stepsize.stats.interval import Summary
+from stepsize.stats.looks import LEAST_SEEDS
 from stepsize.study.candidate_settings import large_batch_notes, other_optimizer_notes
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
@@ -29,6 +30,7 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         '"The way" is how far the best rate lowers the training loss (or raises the score, if no loss is '
         "reported).",
         "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
+        *_few_seeds(len(seeds)),
         *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
         *large_batch_notes(study.facts, [each["settings"] for each in maps]),
     ]
@@ -51,6 +53,15 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         notes=notes,
         cost=dict(cost),
     )
+
+
+def _few_seeds(seeds: int) -> list[str]:
+    if seeds >= LEAST_SEEDS:
+        return []
+    return [
+        f"Fewer than {LEAST_SEEDS} seeds cannot show that a rate is worse: the range of good rates is that of "
+        "a smooth curve, and a mean inside it may lie well below the best one by luck, or be worse."
+    ]
 
 
 def _map(each: MapOfRates, runs: Runs) -> MapAnswer:

@@ -20,6 +20,8 @@ from stepsize.stats.tuning.rate_means import RateMeans, rate_means, seed_slopes,
 from stepsize.stats.tuning.rate_walls import BEYOND, likely_curves
 
 POINTS = 481  # of the mean curve
+FLAT = 1e-4  # u: costs that differ by less are the same
+STRETCH = 10.0  # FLAT: the depth of what is averaged around the lowest point
 DISTANCE = 0.05  # decades between the points at which a draw may have its peak
 SEEN = (
     0.975  # share of the draws that an interval of 95 % must hold on one side: rarer losses count as this one
@@ -94,7 +96,7 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) 
     posterior = CurvePosterior(rounds, likely_curves(rounds, x[0], x[-1]))
     points = np.linspace(x[0], x[-1], POINTS)
     costs = posterior.costs(points)
-    best = _lowest(points, costs)
+    best = _lowest(points, costs, posterior.curves.unit)
     lost = _regret(posterior, best, limits) if regret else (np.nan, np.nan)
     level = _level(rounds[-1], posterior)
     slopes = seed_slopes(x, values, best)
@@ -151,12 +153,12 @@ def _limits(x: Floats, steady: int) -> list[tuple[float, float]]:
     return [(low, high + part * (x[steady] - high)) for part in PARTS]
 
 
-def _lowest(points: Floats, cost: Floats) -> float:
-    """Return where the cost is lowest: between points, the bottom of the parabola through three of them."""
-    at = int(cost.argmin())
-    if not 0 < at < len(points) - 1:
-        return float(points[at])
-    before, here, after = cost[at - 1 : at + 2]
-    bend = before - 2 * here + after
-    moved = 0.5 * (before - after) / bend if bend > 0 else 0.0
-    return float(points[at] + moved * (points[1] - points[0]))
+def _lowest(points: Floats, costs: Floats, unit: float) -> float:
+    """Return where the cost is lowest; where it hardly changes around there, the middle of that stretch."""
+    above = (costs - costs.min()) / (FLAT * unit)
+    at = int(above.argmin())
+    higher = np.flatnonzero(above > STRETCH)
+    place = int(np.searchsorted(higher, at))
+    low = higher[place - 1] + 1 if place else 0
+    high = higher[place] if place < len(higher) else len(points)
+    return float(np.average(points[low:high], weights=np.exp(-above[low:high])))
