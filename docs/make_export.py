@@ -53,6 +53,8 @@ them; the tests run the code of every family in every library and compare every 
   translated for another: of SGD, Adam, AdamW and RMSprop, with the defaults that differ written out. A
   comment names what the other library lacks.
 - PyTorch's `SequentialLR` is never used: it cannot climb from 0, and it warns at each join.
+- With `gradient_accumulation_steps=4`, Keras counts batches, not updates, so any schedule but a constant rate
+  is refused: use `KerasSchedule(plan, accumulate=4)`.
 - Knobs must be numbers: `--lr` sets a free `lr`. `noise` is a random stream of NumPy, so it needs NumPy.
 
 ## Every family

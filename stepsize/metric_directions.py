@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal
 
@@ -18,6 +19,10 @@ LOWER = (
     "sparse_categorical_crossentropy", "squared_hinge",
 )  # fmt: skip
 """The metrics of Keras that are better low."""
+SIGNED = (
+    "concordance_correlation", "cosine_similarity", "kl_divergence", "pearson_correlation", "poisson", "r2",
+)  # fmt: skip
+"""The metrics of Keras that may be below 0."""
 ALIASES = {"acc": "accuracy", "f1": "f1_score", "r2_score": "r2", "rmse": "root_mean_squared_error"}
 """Other names of these metrics."""
 
@@ -46,6 +51,17 @@ def direction(name: str) -> Literal["max", "min"] | None:
         return "min"
     named = [word.rstrip("0123456789") for word in words]
     return "max" if "f1" in words or any(word.endswith(HIGHER_WORDS) for word in named) else None
+
+
+def possible_values(name: str) -> tuple[float, float]:
+    """Return the lowest and the highest value that the metric called `name` can have; infinite if unknown.
+
+    >>> possible_values("auc"), possible_values("mse"), possible_values("r2"), possible_values("reward")
+    ((0.0, 1.0), (0.0, inf), (-inf, 1.0), (-inf, inf))
+    """
+    name = canonical_name(name)
+    low = 0.0 if name in (*HIGHER, *LOWER) and name not in SIGNED else -math.inf
+    return low, 1.0 if name in HIGHER else math.inf
 
 
 def contradicts(name: str, mode: str | None) -> bool:

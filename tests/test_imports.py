@@ -29,7 +29,7 @@ ALLOWED = {
     "engine": {"errors", "cores", "hangs", "process", "schedules", "problems"},
     "study": {"errors", "checks", "units", "hangs", "process", "schedules", "problems", "engine", "stats"}
     | {"cores", "metric_directions", "output_files", "user_modules"},
-    "verdict": {"number_format", "stats", "study"},
+    "verdict": {"metric_directions", "number_format", "stats", "study"},
     "rate_map": {"number_format", "stats", "study"},
     "range_test": {"errors", "checks", "number_format"},
     "scaling": {"errors", "checks", "number_format", "stats", "problems"},

@@ -77,6 +77,8 @@ def export(
         raise ScheduleError(unknown("target", to if isinstance(to, str) else shown(to), sorted(TARGETS)))
     groups = (optimizer or {}).get("groups") or ()
     module = SCALED[to](plan) if to in SCALED and are_scaled(groups) else TARGETS[to](plan)
+    if optimizer is not None and to == "keras" and library in (None, "keras"):
+        keras.check_accumulation(plan, optimizer)
     if optimizer is not None and to in LIBRARIES:
         name = str(optimizer["name"])
         others = ("name", "learning_rate", "groups")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
 from stepsize.checks import spell
 from stepsize.export.module import (
@@ -32,8 +33,9 @@ TABLE = '''
 RATES = np.array([learning_rate(update) for update in range({count})], "float32")
 
 
+# A saved model finds this class by its name, so that of another schedule has another one.
 @keras.saving.register_keras_serializable(package="exported")
-class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+class {name}(keras.optimizers.schedules.LearningRateSchedule):
     """Look up the rate of each step: computed in float32, it would be less exact."""
 
     def __call__(self, step):
@@ -44,7 +46,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         return {{}}
 
 
-schedule = LearningRate()'''
+schedule = {name}()'''
 
 
 def module(plan: Plan) -> Module:
@@ -56,6 +58,17 @@ def module(plan: Plan) -> Module:
     with suppress(Unfit):
         return _of_call(_call(plan))
     return _of_function(plan)
+
+
+def check_accumulation(plan: Plan, optimizer: Mapping[str, Any]) -> None:
+    """Raise ScheduleError if an optimizer accumulates gradients, unless the rate is constant.
+
+    Keras then passes the batches to a schedule, not the updates.
+    """
+    steps = optimizer.get("gradient_accumulation_steps")
+    if steps not in (None, 1) and plan.metric_factor is None and (plan.values != plan.end).any():
+        reason = f"with gradient_accumulation_steps={steps} Keras counts batches, not updates"
+        raise refusal(plan, "keras", reason, f"keras.KerasSchedule(plan, accumulate={steps})")
 
 
 def _of_call(call: str) -> Module:
@@ -72,7 +85,8 @@ def _of_function(plan: Plan) -> Module:
     count, index = plan.horizon + 1, f"keras.ops.minimum({step}, {plan.horizon})"
     if plan.after == "repeat":
         count, index = plan.horizon, f"keras.ops.mod({step}, {plan.horizon})"
-    code = f"{code}\n\n{TABLE.format(count=count, index=index)}"
+    name = f"LearningRate_{crc32(f'{code}{index}'.encode()):08x}"
+    code = f"{code}\n\n{TABLE.format(count=count, index=index, name=name)}"
     return Module(USE, imports(code, "import keras"), code)
 
 

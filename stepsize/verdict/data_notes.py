@@ -164,17 +164,17 @@ def _copies(data: DataFacts) -> Iterator[str]:
         )
 
 
-def beats_constant(data: DataFacts, protocol: Protocol, best: float) -> bool:
-    """Return whether a mean score is better than a constant answer; true where that is not known."""
+def beats_constant(data: DataFacts, protocol: Protocol, means: Sequence[float]) -> bool:
+    """Return whether one of the means is better than a constant answer; true where that is not known."""
     constant = constant_baseline(data, protocol)
     sign = 1 if protocol["higher_is_better"] else -1
-    return constant is None or sign * best > sign * constant
+    return constant is None or any(sign * mean > sign * constant for mean in means)
 
 
-def no_better_than_constant(data: DataFacts, protocol: Protocol, best: float) -> str | None:
-    """Return a warning if the best mean is no better than a constant answer."""
+def no_better_than_constant(data: DataFacts, protocol: Protocol, means: Sequence[float]) -> str | None:
+    """Return a warning if none of the mean scores is better than a constant answer."""
     constant = constant_baseline(data, protocol)
-    if constant is None or beats_constant(data, protocol, best):
+    if constant is None or beats_constant(data, protocol, means):
         return None
     if data["kind"] == "regression":
         return f"No candidate beats always predicting the mean of the training rows ({rounded(constant, 3)})."

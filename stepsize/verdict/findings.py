@@ -261,7 +261,7 @@ def _useless_scores(answer: Answer) -> Iterator[str]:
             f"The {scale_of(answer).name} is the same for every {' and '.join(several)}: check the model and "
             "the data first."
         )
-    elif means and (warning := data_notes.no_better_than_constant(data, protocol, max(means))):
+    elif means and (warning := data_notes.no_better_than_constant(data, protocol, means)):
         yield warning
 
 

@@ -70,7 +70,7 @@ def _small_gain(answer: Answer, best: CandidateAnswer) -> Iterator[str]:
     """Yield that little is gained over a constant answer, if that is so, and what else to measure."""
     data, protocol = answer["data"], answer["study"]["protocol"]
     constant, mean = constant_baseline(data, protocol), best["mean"]
-    if constant is None or mean is None or not beats_constant(data, protocol, mean):
+    if constant is None or mean is None or not beats_constant(data, protocol, [mean]):
         return
     errors = 1 - constant if protocol["share"] else constant
     avoided = abs(mean - constant) / errors if errors > 0 else 1.0

@@ -24,7 +24,7 @@ def headline(answer: Answer, decision: Decision) -> str:
     best = candidate_named(candidates, name)
     use = full_spec(best)
     means = [each["mean"] for each in candidates if each["mean"] is not None]
-    if not beats_constant(answer["data"], answer["study"]["protocol"], max(means)):
+    if not beats_constant(answer["data"], answer["study"]["protocol"], means):
         return "No candidate beats a constant answer; look at the model and the data first."
     if len(candidates) == 1:
         return f"Use {use}; it was the only candidate."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stepsize.metric_directions import possible_values
 from stepsize.stats import new_rows_interval
 from stepsize.stats.new_rows import distinct_rows
 from stepsize.study.study import Study
@@ -36,4 +37,9 @@ def new_rows(study: Study, scores: np.ndarray) -> list[float] | None:
         rows_per_seed=judged,
         table_rows=table,
     )
-    return None if interval is None else list(interval)
+    if interval is None:
+        return None
+    low, high = possible_values(protocol["metric"])
+    if np.nanmin(scores) < low or np.nanmax(scores) > high:  # another metric of that name
+        return list(interval)
+    return [max(interval[0], low), min(interval[1], high)]

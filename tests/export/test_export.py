@@ -141,6 +141,16 @@ def test_keras_trains_with_the_exported_rates(backend: str, keras_processes: Ker
     np.testing.assert_allclose(rates, plan.values, rtol=1e-6)
 
 
+def test_a_saved_schedule_of_keras_is_not_taken_for_another() -> None:
+    keras = pytest.importorskip("keras")
+    first, second = (parse(spec).plan(updates=9) for spec in ("rex(0.1)", "tanh(5)"))
+    optimizer = keras.optimizers.SGD(run(export(first, "keras"))["schedule"])
+    run(export(second, "keras"))
+    restored = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    rates = [float(restored._learning_rate(update)) for update in range(9)]
+    np.testing.assert_allclose(rates, first.values, rtol=1e-6)
+
+
 def test_optax_trains_with_the_exported_rates() -> None:
     import jax
     import jax.numpy as jnp

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stepsize.errors import ScheduleError
 from stepsize.export import export
 from stepsize.export.optimizers import optimizer_code
-from stepsize.schedules import cosine, one_cycle
+from stepsize.schedules import constant, cosine, one_cycle
 from tests.support.exported_code import run
 
 PLAN = cosine(0.1).plan(epochs=5, updates_per_epoch=4)
@@ -187,3 +188,14 @@ def test_rmsprop_of_pytorch_makes_the_same_steps_in_optax_at_a_constant_rate() -
         step, state = theirs.update(np.full(1, gradient, np.float32), state, x)
         x = x + np.asarray(step)
     np.testing.assert_allclose(x, weight.detach(), rtol=1e-5)
+
+
+def test_a_schedule_of_keras_is_refused_where_it_would_count_accumulated_batches() -> None:
+    with pytest.raises(
+        ScheduleError, match=r"accumulation_steps=3 .*use .*KerasSchedule\(plan, accumulate=3\)"
+    ):
+        code("keras", "sgd", gradient_accumulation_steps=3)
+    assert "CosineDecay" in code("keras", "sgd", gradient_accumulation_steps=None)
+    steady = constant(0.1).plan(updates=9)
+    optimizer = {"name": "sgd", "gradient_accumulation_steps": 3}
+    assert "gradient_accumulation_steps=3" in export(steady, "keras", optimizer)

@@ -96,8 +96,8 @@ def test_another_metric_has_its_own_constant_answer_and_keeps_the_shares():
     assert min(reference["scores"]) > 0.5
     mae = problem(50 * X[:, 0], metric="mae").facts()
     assert mae["data"]["majority_baseline"] > 10
-    assert not beats_constant(mae["data"], mae["protocol"], 1e3)
-    assert beats_constant(mae["data"], mae["protocol"], 1.0)
+    assert not beats_constant(mae["data"], mae["protocol"], [1e3])
+    assert beats_constant(mae["data"], mae["protocol"], [1.0])
 
 
 @pytest.mark.parametrize(("lead", "warned", "word"), [(-0.08, 1, "at least as good"), (0.0, 0, "as good")])
@@ -140,7 +140,7 @@ def test_the_mean_is_far_from_the_rows_that_a_split_by_time_judges(engine):
     assert f"the mean of the training rows scores {rounded(r2, 3)}, and" in validation_note(
         facts["data"], facts["protocol"]
     )
-    assert beats_constant(facts["data"], facts["protocol"], r2 / 2)
+    assert beats_constant(facts["data"], facts["protocol"], [r2 / 2])
     error = np.sqrt(((y[valid] - y[train].mean()) ** 2).mean())
     result = ss.compare(toy, ["constant(0.01)"], 2, quiet=True, store=":memory:", engine=engine)
     assert f"always predicting the mean has {rounded(error, 3)}." in " ".join(for_scale(result.answer))

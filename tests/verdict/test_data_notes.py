@@ -135,6 +135,28 @@ def test_no_better_than_knowing_nothing():
     assert not any("No candidate beats" in each for each in answer["warnings"])
 
 
+@pytest.mark.parametrize("metric", ["mae", "r2"])
+def test_one_candidate_that_beats_a_constant_answer_is_enough(metric):
+    chosen = Problem("mlp(3)", (X, X[:, 0]), metric=metric)
+    constant = chosen.facts()["data"]["majority_baseline"]
+    good, bad = (constant - 0.1, constant + 0.1) if metric == "mae" else (constant + 0.1, constant - 0.1)
+    for first, second in ((good, bad), (bad, good), (bad, bad)):
+        scores = {"constant(0.1)": first, "cosine(0.1)": second}
+        answer = answer_of(chosen, lambda name, seed, by=scores: by[name] + 1e-4 * seed, 6)
+        texts = [answer["verdict"]["headline"], *answer["warnings"]]
+        assert any("No candidate beats" in text for text in texts) == (first == second)
+
+
+@pytest.mark.parametrize(("metric", "mean", "ends"), [("mae", 0.1, (0, None)), ("r2", 0.9, (None, 1))])
+def test_new_rows_are_expected_to_score_what_is_possible(metric, mean, ends):
+    scores = {seed: mean + 0.1 * (-1) ** seed for seed in range(100)}
+    answer = answer_of(Problem("mlp(3)", (X, X[:, 0]), metric=metric), lambda _, seed: scores[seed % 100], 2)
+    for candidate in answer["candidates"]:
+        low, high = candidate["ci95_new_rows"]
+        assert (low, high) == (low if ends[0] is None else ends[0], high if ends[1] is None else ends[1])
+        assert low < mean < high
+
+
 def test_the_report_says_how_the_data_were_read():
     answer = answer_of(Problem("mlp(3)", (X, np.arange(200) % 2)), noisy, 6)
     assert "Data: y: two classes, '0' and '1'." in answer["notes"]

@@ -35,9 +35,10 @@ def fashion_mnist(folder: str | Path | None = None) -> Data:
     """
     folders = [Path(folder)] if folder is not None else [Path(place) for place in FASHION_FOLDERS]
     for place in folders:
-        files = [_idx_file(place, name) for name in FASHION_FILES]
-        if all(files):
-            images, labels, test_images, test_labels = (_read_idx(file) for file in files if file)
+        files = [file for name in FASHION_FILES if (file := _idx_file(place, name)) is not None]
+        if len(files) == len(FASHION_FILES):
+            images, labels = _read_pair(*files[:2])
+            test_images, test_labels = _read_pair(*files[2:])
             break
     else:
         if folder is not None:
@@ -59,6 +60,20 @@ def fashion_mnist(folder: str | Path | None = None) -> Data:
 def _idx_file(folder: Path, name: str) -> Path | None:
     candidates = (folder / name, folder / f"{name}.gz")
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _read_pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the images and the labels of one part.
+
+    Raises: ProblemError unless there is one label for each image.
+    """
+    x, y = _read_idx(images), _read_idx(labels)
+    if x.ndim != 3 or y.shape != x.shape[:1]:
+        raise ProblemError(
+            f"{str(images)!r} has shape {x.shape} and {str(labels)!r} has shape {y.shape}; one label is "
+            "needed for each image, so replace both by files of one download"
+        )
+    return x, y
 
 
 def _read_idx(path: Path) -> np.ndarray:

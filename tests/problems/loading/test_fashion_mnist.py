@@ -37,6 +37,15 @@ def test_fashion_mnist_from_idx_files(tmp_path, zipped):
     np.testing.assert_array_equal(data.y[6:], arrays[3])
 
 
+@pytest.mark.parametrize("sizes", [(6, 4, 4, 6), (6, 5, 4, 5)])
+def test_images_and_labels_that_do_not_belong_together_are_refused(tmp_path, sizes):
+    shapes = [(sizes[0], 28, 28), (sizes[1],), (sizes[2], 28, 28), (sizes[3],)]  # as many labels as images
+    for name, shape in zip(FASHION_FILES, shapes, strict=True):
+        (tmp_path / name).write_bytes(idx(np.zeros(shape, np.uint8)))
+    with pytest.raises(ProblemError, match=r"'.*train-labels-idx1-ubyte' has shape .*; one label is needed"):
+        load("fashion_mnist", folder=tmp_path)
+
+
 def test_fashion_mnist_absent_or_broken(tmp_path, monkeypatch):
     with pytest.raises(ProblemError, match="does not hold the four IDX files"):
         load_fashion_mnist(tmp_path)
