@@ -59,8 +59,8 @@ def _few_seeds(seeds: int) -> list[str]:
     if seeds >= LEAST_SEEDS:
         return []
     return [
-        f"Fewer than {LEAST_SEEDS} seeds cannot show that a rate is worse: the range of good rates is that of "
-        "a smooth curve, and a mean inside it may lie well below the best one by luck, or be worse."
+        f"Fewer than {LEAST_SEEDS} seeds cannot show that a rate is worse. The range of good rates is where "
+        "a smooth curve lies close to its peak; a rate in it whose mean is well below the best may be worse."
     ]
 
 
