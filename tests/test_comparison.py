@@ -154,7 +154,7 @@ def test_tuning_and_plateau_end_to_end(engine):
         quiet=True,
         engine=engine,
     )
-    beyond_the_edge = result.answer["cost"]["runs"] - 2 * (7 * 8 + 5 * 24 + 6)
+    beyond_the_edge = result.answer["cost"]["runs"] - 2 * (7 * 8 + 5 * 20 + 6)
     assert beyond_the_edge in range(
         0, 2 * 6 * 2 * 8 + 1, 2 * 8
     )  # two rates on eight seeds, six times at most

@@ -30,7 +30,7 @@ class Tuning:
     rates: tuple[float, ...] = SGD_GRID
     rounds: int = 6
     seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 8))
-    fine_seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS + 8, TUNING_SEEDS + 46))
+    fine_seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS + 8, TUNING_SEEDS + 52))
 
     def __post_init__(self) -> None:
         if len(set(self.rates)) < max(2, len(self.rates)) or not all(
@@ -85,4 +85,4 @@ def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
     grid = SGD_GRID if problem.optimizer_name in ("sgd", None) else ADAPTIVE_GRID
     if problem.expensive:
         return Tuning.of(grid, 6, 3, round(1.5 * root))
-    return Tuning.of(grid, 6, 8, round(10 * root))
+    return Tuning.of(grid, 6, 8, round(8 * root))

@@ -61,7 +61,7 @@ class TuningCalibration:
 
 
 def calibrate_tuning(
-    first: ScoreCurve, second: ScoreCurve, seeds: int, *, coarse: int = 8, fine: int = 55, studies: int = 500
+    first: ScoreCurve, second: ScoreCurve, seeds: int, *, coarse: int = 8, fine: int = 44, studies: int = 500
 ) -> TuningCalibration:
     """Measure studies that tune two schedules on `coarse` and `fine` seeds and judge them on `seeds`.
 

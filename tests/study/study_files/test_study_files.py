@@ -34,7 +34,7 @@ def test_a_file_says_everything(file):
     assert study.baseline == "fast"
     assert study.margin(0.5) == 0.03
     assert study.tuning.rates == (0.01, 0.1)
-    assert len(study.tuning.fine_seeds) == 24  # as usual for six seeds
+    assert len(study.tuning.fine_seeds) == 20  # as usual for six seeds
     assert study.tuning.seeds == (1_000_000, 1_000_001)
 
 
