@@ -23,9 +23,7 @@ POINTS = 481  # of the mean curve
 FLAT = 1e-4  # u: costs that differ by less are the same
 STRETCH = 10.0  # FLAT: the depth of what is averaged around the lowest point
 DISTANCE = 0.05  # decades between the points at which a draw may have its peak
-SEEN = (
-    0.975  # share of the draws that an interval of 95 % must hold on one side: rarer losses count as this one
-)
+SEEN = 0.95  # share of the draws that a 95 % interval must hold: rarer losses count as the largest of them
 PARTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way to the first rate that loses runs
 
 
