@@ -193,6 +193,10 @@ def measure(rounds: int) -> list[dict[str, Any]]:
     ]
 
 
+def _shown(speed: float) -> str:
+    return f"{speed:,.0f}" if speed >= 100 else f"{speed:.3g}"
+
+
 def markdown(rows: list[dict[str, Any]], where: str) -> str:
     """Return the table: runs a second, and how many times those of PyTorch's loop."""
     lines = [
@@ -208,7 +212,8 @@ def markdown(rows: list[dict[str, Any]], where: str) -> str:
             compiling = [r["compile_seconds"] for r in rows if r["contender"] == name and r["kind"] == kind
                          and "compile_seconds" in r]  # fmt: skip
             text = f"{median(compiling):.1f}" if compiling else "–"
-            lines.append(f"| {kind} | {name} | {speed:.3g} | {speed / speeds['PyTorch loop']:.3g} | {text} |")
+            times = _shown(speed / speeds["PyTorch loop"])
+            lines.append(f"| {kind} | {name} | {_shown(speed)} | {times} | {text} |")
     return f"{where}\n\n" + "\n".join(lines) + "\n"
 
 
