@@ -49,7 +49,7 @@ def knob_budget(tuning: Tuning) -> KnobBudget:
 
     >>> [(each.batches, len(each.seeds), len(each.more_seeds), each.runs)
     ...  for each in (knob_budget(Tuning()), knob_budget(Tuning.of((0.01, 0.1, 1), 6, 3, 8)))]
-    [(6, 3, 20, 244), (1, 2, 6, 46)]
+    [(6, 3, 26, 274), (1, 2, 6, 46)]
     """
     total = len(tuning.rates) * len(tuning.seeds) + FINE_RATES * len(tuning.fine_seeds)
     seeds = (*tuning.seeds, *tuning.fine_seeds)
