@@ -23,6 +23,7 @@ SIZES = np.array([0.05, 0.3, 1.0])  # of deviations, in u
 CHANCES = np.array([1.0, 1.0, 0.6])  # of the sizes, before the fit
 DRAWS = 512
 FREE = 1e4  # u: how far the height of one round may lie from that of another
+LEAST_NOISE = 1e-3  # u: beside much larger numbers, less would be lost to rounding
 JITTER = 1e-6
 
 
@@ -37,7 +38,8 @@ class CurvePosterior:
         self.x = np.concatenate([each.x for each in rounds])
         copies = len(SIZES)
         self.size = np.repeat(SIZES, len(curves.drops)) * curves.unit
-        self.noise = _joined(rounds) + np.tile(curves.misfit, (copies, 1))[..., None] * np.eye(len(self.x))
+        misfit = np.tile(curves.misfit, (copies, 1)) + (LEAST_NOISE * curves.unit) ** 2
+        self.noise = _joined(rounds) + misfit[..., None] * np.eye(len(self.x))
         free = (FREE * curves.unit) ** 2 * _same_round(rounds)
         self.covariance = self.size[:, None, None] ** 2 * _likeness(self.x, self.x) + free + self.noise
         means = np.concatenate([each.mean - each.mean.max() for each in rounds])

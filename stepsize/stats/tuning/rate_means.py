@@ -122,14 +122,16 @@ def _bounded(scores: Floats) -> Floats:
 
 
 def _seed_effects(scores: Floats, finite: np.ndarray) -> Floats:
-    """Return how far each seed lies from the others: at the median over the rates that all of them finished.
+    """Return how far each seed lies from the others: at the median over the three best rates.
 
-    If there are none, over the three best rates, each seed at those that it finished.
+    They are taken from those that all seeds finished; if there are none, each seed counts at those of the
+    best three that it finished. At the other rates some seeds may blow up, which is no effect of the seed.
     """
-    common = finite.all(axis=1)
-    if common.any():
-        middle = np.median(scores[common], axis=0)
-        return middle - middle.mean()
+    common = np.flatnonzero(finite.all(axis=1))
+    if len(common):
+        best = common[np.argsort(-np.median(scores[common], axis=1), kind="stable")[:3]]
+        middle = np.median(scores[best], axis=0)
+        return middle - np.median(middle)
     known = np.flatnonzero(finite.any(axis=1))
     middles = np.array([np.median(scores[rate, finite[rate]]) for rate in known])
     best = np.argsort(-middles, kind="stable")[:3]

@@ -67,3 +67,14 @@ def test_lucky_seeds_are_no_steadier_than_those_of_lower_rates(few_are_steadiest
     assert spread[3:].min() > 0.001
     assert by_seeds[8].variance[-1] * 8 >= spread.max() * 0.999
     assert by_seeds[8].variance[:3].max() * 8 < 0.0005
+
+
+def test_seeds_that_blow_up_at_most_rates_do_not_raise_the_others():
+    """A seed whose median over all rates is a blow-up is not a bad seed: its good rates count as they are."""
+    scores = np.full((5, 8), 0.5) + np.array([0.0, 0.05, 0.04, -0.3, -0.6])[:, None]
+    scores += 0.001 * np.arange(8)
+    scores[2:, 7] = [-1e5, -2e5, -3e5]
+    (means,) = rate_means(np.log10([0.001, 0.003, 0.01, 0.03, 0.1]), scores)
+    assert means.mean.argmax() == 1
+    assert means.mean.max() < 0.6
+    assert (np.sqrt(means.variance[:2]) < 0.1).all()
