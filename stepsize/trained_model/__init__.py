@@ -79,7 +79,7 @@ class TrainedModel:
         """Return the probability of each class [rows, classes], in the order of `classes`, or of each label.
 
         Raises: ProblemError for rows that `predict` refuses, if the target is a quantity, or if the model
-        returns numbers that are no probabilities, such as the margins of a hinge loss.
+        returns numbers that are not probabilities, such as the margins of a hinge loss.
         """
         if self.kind == "regression":
             raise ProblemError("the target is a quantity, which has no probabilities; call predict")

@@ -125,7 +125,7 @@ def _seed_effects(scores: Floats, finite: np.ndarray) -> Floats:
     """Return how far each seed lies from the others: at the median over the three best rates.
 
     They are taken from those that all seeds finished; if there are none, each seed counts at those of the
-    best three that it finished. At the other rates some seeds may blow up, which is no effect of the seed.
+    best three that it finished. At other rates some seeds may blow up, which is not an effect of the seed.
     """
     common = np.flatnonzero(finite.all(axis=1))
     if len(common):

@@ -15,10 +15,10 @@ PAIRS = {
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_intervals_cover_the_difference_at_best_rates(name):
-    found = calibrate_tuning(*PAIRS[name], seeds=30, studies=60)
+    found = calibrate_tuning(*PAIRS[name], seeds=30, studies=120)
     assert found.regret < 0.0005
     assert 0.2 * found.regret < found.stated < 0.0005
-    assert found.coverage > 0.88
+    assert 0.91 < found.coverage < 0.995
 
 
 def test_without_enough_tuning_the_plain_interval_fails_and_the_other_holds():
