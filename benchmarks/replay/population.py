@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -56,7 +57,9 @@ class Recorded:
     """A bank as a population: its seeds, drawn with replacement, and the smoothed means as the truth.
 
     The scores of a rate are shifted by what smoothing changes in their mean, so that the truth is exact.
-    Between two recorded rates a seed takes one or the other, so that the mean is linear between them.
+    Between two recorded rates a seed takes one or the other, and is shifted again: the true mean runs
+    smoothly from rate to rate (a monotone cubic), while the mean of the draws would have a kink at each.
+    Where a shift would be larger than the margin, runs blow up, and scores stay as they are.
     """
 
     bank: Bank
@@ -68,11 +71,20 @@ class Recorded:
         x = np.log10(self.bank.rates)
         means = [_smoothed(x, scores) for scores in self.bank.scores]
         truth = np.array([smooth for smooth, _ in means])
-        shift = np.array([smooth - plain for smooth, plain in means])
+        plain = np.array([plain for _, plain in means])
+        truth = np.where(np.abs(truth - plain) <= self.bank.margin, truth, plain)
+        shift = truth - plain
         lost = np.isnan(self.bank.scores).any(axis=2)
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "truth", np.where(lost, np.nanmin(truth), truth))
         object.__setattr__(self, "scores", self.bank.scores + shift[..., None])
+
+    @cached_property
+    def curves(self) -> list[Callable[[float], np.ndarray]]:
+        """The true mean of each schedule over the log rate."""
+        from scipy.interpolate import PchipInterpolator
+
+        return [PchipInterpolator(self.x, truth) for truth in self.truth]
 
     @property
     def name(self) -> str:
@@ -91,7 +103,9 @@ class Recorded:
 
     def mean(self, schedule: int, rate: float) -> float:
         """Return the true mean score of a schedule at a rate."""
-        return float(np.interp(np.log10(rate), self.x, self.truth[schedule]))
+        x = np.clip(np.log10(rate), self.x[0], self.x[-1])
+        straight, smooth = np.interp(x, self.x, self.truth[schedule]), self.curves[schedule](x)
+        return float(smooth if abs(smooth - straight) <= self.margin else straight)
 
     def best(self, schedule: int) -> float:
         """Return the best rate of a schedule."""
@@ -116,11 +130,12 @@ class _FromBank:
             generator = np.random.default_rng([self.key, seed])
             self._drawn[seed] = int(generator.integers(self.population.scores.shape[2])), generator.random()
         column, toss = self._drawn[seed]
-        x = self.population.x
+        x, truth = self.population.x, self.population.truth[schedule]
         place = np.clip((np.log10(rate) - x[0]) / (x[1] - x[0]), 0, len(x) - 1)
         row = min(int(place + toss), len(x) - 1)
         value = self.population.scores[schedule, row, column]
-        return float(value) if np.isfinite(value) else None
+        drawn = np.interp(place, np.arange(len(x)), truth)
+        return float(value + self.population.mean(schedule, rate) - drawn) if np.isfinite(value) else None
 
 
 def _smoothed(x: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

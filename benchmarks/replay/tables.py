@@ -93,20 +93,45 @@ def _moons() -> Problem:
     return ss.problem((x, y), name="moons", model="mlp(16)", epochs=30)
 
 
+def _hypercube() -> Problem:
+    from sklearn.datasets import make_classification
+
+    x, y = make_classification(500, 20, n_informative=6, n_classes=4, random_state=0)
+    return ss.problem((x, y), name="hypercube", model="mlp(32)", epochs=15)
+
+
+def _swiss_roll() -> Problem:
+    from sklearn.datasets import make_swiss_roll
+
+    x, y = make_swiss_roll(400, noise=0.5, random_state=0)
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="swiss roll", model="mlp(32)", epochs=30, settings=settings)
+
+
+def _friedman3() -> Problem:
+    from sklearn.datasets import make_friedman3
+
+    x, y = make_friedman3(300, noise=0.1, random_state=0)
+    return ss.problem((x, y), name="friedman3", model="mlp(16)", epochs=30)
+
+
 TABLES: dict[str, Table] = {
     "ionosphere": Table(lambda: ss.problem("ionosphere"), seeds=400),
     "wine": Table(lambda: ss.problem("wine"), seeds=1000),
     "breast-cancer": Table(lambda: ss.problem("breast-cancer"), seeds=600),
-    "diabetes": Table(_diabetes, seeds=600, low=-4.5, high=-0.5),
+    "diabetes": Table(_diabetes, seeds=1000, low=-4.5, high=-0.5),
     "digits": Table(lambda: ss.problem("digits", epochs=10), seeds=200),
-    "iris": Table(lambda: ss.problem("iris"), seeds=600),
-    "friedman1": Table(_friedman, seeds=600, low=-4.5, high=-0.5),
+    "iris": Table(lambda: ss.problem("iris"), seeds=1000),
+    "friedman1": Table(_friedman, seeds=1200, low=-4.5, high=-0.5),
     "moons": Table(_moons, seeds=1500),
     "circles": Table(_circles, seeds=1000),
     "blobs": Table(_blobs, seeds=1500),
-    "hastie": Table(_hastie, seeds=600, low=-4.5, held_out=True),
-    "quantiles": Table(_quantiles, seeds=600, held_out=True),
-    "hidden factors": Table(_hidden_factors, seeds=600, held_out=True),
+    "hastie": Table(_hastie, seeds=2400, low=-4.5),
+    "quantiles": Table(_quantiles, seeds=1500),
+    "hidden factors": Table(_hidden_factors, seeds=1500),
+    "hypercube": Table(_hypercube, seeds=1200, held_out=True),
+    "swiss roll": Table(_swiss_roll, seeds=1200, low=-4.5, high=-0.5, held_out=True),
+    "friedman3": Table(_friedman3, seeds=1200, held_out=True),
 }
 
 

@@ -137,7 +137,7 @@ def _rate_rounds(study: Study, runs: Runs) -> Iterator[Round]:
         yield latest
         for name, search in searches.items():
             search.add(wider[name])
-    first, second = tuning.fine_halves
+    first, second = tuning.fine_parts
     for name, seeds in (("fine search", first), ("finer search", second)):
         if not seeds or not _is_finished(latest, runs):
             return

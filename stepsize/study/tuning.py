@@ -14,7 +14,7 @@ from stepsize.study.trainable import Trainable
 
 TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
-FEWEST_HALVED = 16
+FEWEST_PARTED = 16
 ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
 
 
@@ -23,8 +23,8 @@ class Tuning:
     """How each candidate's free `lr` is chosen.
 
     In a coarse search `rates` run on `seeds`, and, at most `rounds` times, two more while the best one lies
-    at the edge. In a fine search five rates around the best run on the first half of `fine_seeds`, in a finer
-    one five that lie closer to the best on the other half.
+    at the edge. In a fine search five rates around the best run on the first third of `fine_seeds`, in a
+    finer one five that lie closer to the best on the others.
     """
 
     rates: tuple[float, ...] = SGD_GRID
@@ -48,10 +48,10 @@ class Tuning:
             raise StudyError("tuning seeds and fine_seeds must have no seed in common")
 
     @property
-    def fine_halves(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The seeds of the fine and of the finer search; a half of few seeds would show too little."""
-        half = (len(self.fine_seeds) + 1) // 2 if len(self.fine_seeds) >= FEWEST_HALVED else None
-        return self.fine_seeds[:half], self.fine_seeds[half:] if half else ()
+    def fine_parts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The seeds of the fine and of the finer search."""
+        fine, _ = fine_parts(len(self.fine_seeds))
+        return self.fine_seeds[:fine], self.fine_seeds[fine:]
 
     @classmethod
     def of(cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int) -> Tuning:
@@ -72,6 +72,18 @@ class Tuning:
         first = range(TUNING_SEEDS, TUNING_SEEDS + seeds)
         fine = range(TUNING_SEEDS + seeds, TUNING_SEEDS + seeds + fine_seeds)
         return cls(tuple(sorted(map(python_number, rates))), rounds, tuple(first), tuple(fine))
+
+
+def fine_parts(seeds: int) -> tuple[int, int]:
+    """Return how many of the fine seeds are those of the fine and of the finer search.
+
+    A part of few seeds would show too little, so few seeds are not parted.
+
+    >>> fine_parts(44), fine_parts(8)
+    ((15, 29), (8, 0))
+    """
+    fine = round(seeds / 3) if seeds >= FEWEST_PARTED else seeds
+    return fine, seeds - fine
 
 
 def usual_tuning(problem: Trainable, seeds: int) -> Tuning:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision, least_seeds
 from stepsize.stats.seeds import MOST_SEEDS
-from stepsize.study.tuning import FEWEST_HALVED
+from stepsize.study.tuning import fine_parts
 from stepsize.verdict import data_notes, references
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import attribution_notes, credit
@@ -132,14 +132,14 @@ def _tuning_notes(protocol: Protocol) -> Iterator[str]:
     tuning = protocol["tuning"]
     if tuning:
         rates = tuning["fine_rates"]
-        finer = tuning["fine_seeds"] // 2 if tuning["fine_seeds"] >= FEWEST_HALVED else 0
-        fine = f", {rates} rates around the best on {tuning['fine_seeds'] - finer} more"
-        closer = f", and {rates} closer to it on another {finer}"
+        fine_seeds, finer_seeds = fine_parts(tuning["fine_seeds"])
+        fine = f", {rates} rates around the best on {fine_seeds} more"
+        closer = f", and {rates} closer to it on another {finer_seeds}"
         which = "Each free lr" if protocol["knobs"] is None else "Each lr that is free alone"
         yield (
             f"{which} is the peak of a smooth curve through {len(tuning['first_rates'])} rates on "
-            f"{counted(tuning['first_seeds'], 'tuning seed')}{fine if tuning['fine_seeds'] else ''}"
-            f"{closer if finer else ''}; the verdict uses fresh seeds."
+            f"{counted(tuning['first_seeds'], 'tuning seed')}{fine if fine_seeds else ''}"
+            f"{closer if finer_seeds else ''}; the verdict uses fresh seeds."
         )
 
 

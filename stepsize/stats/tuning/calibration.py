@@ -16,7 +16,7 @@ from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
 
 COARSE = np.logspace(-3, 0, 7)
 AROUND = (np.logspace(-0.75, 0.75, 5), np.logspace(-0.5, 0.5, 5))  # times the best rate so far
-FEWEST_HALVED = 16  # fine seeds; fewer all run at the first of these rates
+FEWEST_PARTED = 16  # fine seeds; fewer all run at the first of these rates
 SEED_SD, NOISE_SD = 0.02, 0.01
 
 
@@ -94,8 +94,8 @@ def calibrate_tuning(
 
 def _tuned(generator: np.random.Generator, schedule: ScoreCurve, coarse: Floats, fine: Floats) -> RateCurve:
     rates, scores = COARSE, schedule.draw(generator, COARSE, coarse)
-    halves = np.array_split(fine, 2) if len(fine) >= FEWEST_HALVED else [fine]
-    for factors, seeds in zip(AROUND, halves, strict=False):
+    parts = np.split(fine, [round(len(fine) / 3)]) if len(fine) >= FEWEST_PARTED else [fine]
+    for factors, seeds in zip(AROUND, parts, strict=False):
         best = fit_rate_curve(rates, scores, regret=False).rate
         around = np.setdiff1d(np.round(np.clip(best * factors, COARSE[0], COARSE[-1] * 10), 12), rates)
         more = np.full((len(rates) + len(around), scores.shape[1] + len(seeds)), np.nan)

@@ -1,17 +1,21 @@
 """Curves between two walls: the shapes that a mean score may have over the learning rate.
 
-Below its best rate a schedule has not trained enough, above it training is unstable, and both cost about a
-power of the rate. Over x = log10(rate) they cost
+Below its best rate a schedule has not trained enough, above it training is unstable. Mostly each costs about
+a power of the rate. Over x = log10(rate) they cost
 
     u 10^(p (a - x)) + u 10^(q (x - b))
 
 The left wall costs u at x = a, the right one at x = b, and p and q say how steep they are. Such a curve has
-one peak, and fits plateaus, cliffs and edges alike.
+one peak, and fits plateaus, cliffs and edges alike. More rarely a score falls by a number of points a decade,
+so that the curve has a kink at its peak. Such a wall is a line with a rounded corner at x = b; it costs
+
+    u r w log(1 + e^((x - b) / w))
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +24,9 @@ from stepsize.stats.scores import Floats
 from stepsize.stats.tuning.rate_means import RateMeans
 
 POWERS = (0.5, 1.0, 2.0, 4.0, 8.0)  # p and q
+RISES = (4.0, 16.0)  # r, in u a decade
+CORNER = 0.15  # w, in decades
+RARE = 0.03  # what a line counts for beside a power, before the fit
 SPACING = 0.15  # decades between the walls of the grid
 BEYOND = 1.0  # decades that a wall or the best rate may lie outside the rates tried
 UNIT = 2.0  # u, in standard errors of a good rate's mean
@@ -30,32 +37,33 @@ UNSEEN = 2.0  # u by which a peak may rise above all rates tried
 UNEVEN = 0.35  # u by which a mean may lie off a curve that is kept
 KEPT = 200  # curves that are kept, the likeliest
 STEEP = 30.0  # log of the most that a wall costs, in u
+POINT = 0.05  # decades between the points at which a curve may have its peak
 
 
 class _Walls(NamedTuple):
-    """Where each wall costs u, and its power times ln 10."""
+    """Walls at a `place`: powers p, or, where `is_line`, lines that rise by so many u a decade."""
 
     place: Floats
-    slope: Floats
+    rise: Floats
+    is_line: np.ndarray
 
     def left(self, x: Floats) -> Floats:
         """Return what each wall costs on the left of a curve, in u: [walls, len(x)]."""
-        return np.exp(np.minimum(self.slope[:, None] * (self.place[:, None] - x), STEEP))
+        return self._costs(self.place[:, None] - x)
 
     def right(self, x: Floats) -> Floats:
         """Return what each wall costs on the right of a curve."""
-        return np.exp(np.minimum(self.slope[:, None] * (x - self.place[:, None]), STEEP))
-
-    def least(self, low: float, high: float) -> Floats:
-        """Return what the curve of each left and right wall costs at its peak between two ends, in u."""
-        p, q = self.slope[:, None], self.slope
-        peaks = np.clip((p * self.place[:, None] + q * self.place + np.log(p / q)) / (p + q), low, high)
-        left = np.exp(np.minimum(p * (self.place[:, None] - peaks), STEEP))
-        return left + np.exp(np.minimum(q * (peaks - self.place), STEEP))
+        return self._costs(x - self.place[:, None])
 
     def of(self, index: np.ndarray) -> _Walls:
         """Return some of the walls."""
-        return _Walls(self.place[index], self.slope[index])
+        return _Walls(self.place[index], self.rise[index], self.is_line[index])
+
+    def _costs(self, beyond: Floats) -> Floats:
+        rise = self.rise[:, None]
+        line = rise * CORNER * np.logaddexp(0.0, beyond / CORNER)
+        power = np.exp(np.minimum(rise * np.log(10) * beyond, STEEP))
+        return np.where(self.is_line[:, None], line, power)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +91,11 @@ class Curves:
 def likely_curves(rounds: list[RateMeans], low: float, high: float) -> Curves:
     """Return the curves of a grid of walls that fit the rounds best, with a peak between two log rates."""
     unit, cap = _scales(rounds)
-    walls = _grid(low, high)
-    least = walls.least(low, high)
-    fits = np.where(walls.least(-np.inf, np.inf) > OVERLAP, -np.inf, 0.0)
-    nearest = np.full_like(least, np.inf)
+    walls, least, chances = _grid(float(low), float(high))
+    fits, nearest = np.zeros_like(least), np.full_like(least, np.inf)
     for each in rounds:
         fits += _fit(each, walls, least, nearest, unit, cap)
-    prior = -0.5 * (nearest / UNSEEN) ** 2
+    prior = chances - 0.5 * (nearest / UNSEEN) ** 2
     order = _likeliest(fits + prior)
     at_left, at_right = np.unravel_index(order, fits.shape)
     left, right = walls.of(at_left), walls.of(at_right)
@@ -133,11 +139,30 @@ def _likeliest(fits: Floats) -> np.ndarray:
     return highest[np.argsort(-fits.flat[highest], kind="stable")]
 
 
-def _grid(low: float, high: float) -> _Walls:
+@lru_cache(16)  # the candidates of a study have mostly the same rates
+def _grid(low: float, high: float) -> tuple[_Walls, Floats, Floats]:
+    """Return walls, what each left and right one cost at their peak, and the log of their chance.
+
+    The peak lies between two log rates.
+    """
     count = round((high - low + 2 * BEYOND) / SPACING) + 1
     places = np.linspace(low - BEYOND, high + BEYOND, count)
-    place, power = (axis.ravel() for axis in np.meshgrid(places, POWERS, indexing="ij"))
-    return _Walls(place, power * np.log(10))
+    rises = np.array([*POWERS, *RISES])
+    place, kind = (axis.ravel() for axis in np.meshgrid(places, np.arange(len(rises)), indexing="ij"))
+    walls = _Walls(place, rises[kind], kind >= len(POWERS))
+    rare = np.where(walls.is_line, np.log(RARE), 0.0)
+    overlap = _least(walls, low - 2 * BEYOND, high + 2 * BEYOND)
+    return walls, _least(walls, low, high), np.where(overlap > OVERLAP, -np.inf, rare[:, None] + rare)
+
+
+def _least(walls: _Walls, low: float, high: float) -> Floats:
+    """Return what each left and right wall cost at their peak between two ends, in u."""
+    points = np.linspace(low, high, round((high - low) / POINT) + 1)
+    left, right = walls.left(points), walls.right(points)
+    least = np.full((len(left), len(right)), np.inf)
+    for point in range(len(points)):
+        np.minimum(least, left[:, point, None] + right[:, point], out=least)
+    return least
 
 
 def _scales(rounds: list[RateMeans]) -> tuple[float, float]:

@@ -69,7 +69,7 @@ class Search:
         Whether a rate loses a few of its runs takes many seeds to see.
         """
         fine = self.fine(runs)
-        curve = self._curve(runs, [self._coarse, (fine, self.study.tuning.fine_halves[0])])
+        curve = self._curve(runs, [self._coarse, (fine, self.study.tuning.fine_parts[0])])
         steady = float(curve.rates[-1])
         if steady < max(*self.tried, *fine) / NEXT and math.log10(steady / curve.rate) < FINE / LATTICE:
             return fine
@@ -80,7 +80,7 @@ class Search:
         for _ in range(self.study.tuning.rounds):
             self.add(self.wider(runs))
         searches = [self._coarse]
-        first, second = self.study.tuning.fine_halves
+        first, second = self.study.tuning.fine_parts
         if first:
             searches.append((self.fine(runs), first))
         if second:

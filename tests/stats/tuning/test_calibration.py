@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepsize.stats.tuning.calibration import FEWEST_HALVED, ScoreCurve, calibrate_tuning
+from stepsize.stats.tuning.calibration import FEWEST_PARTED, ScoreCurve, calibrate_tuning
 from stepsize.study import tuning
 
 PAIRS = {
@@ -36,4 +36,4 @@ def test_more_tuning_leaves_less():
 
 
 def test_simulated_tunings_split_their_seeds_as_studies_do():
-    assert FEWEST_HALVED == tuning.FEWEST_HALVED
+    assert FEWEST_PARTED == tuning.FEWEST_PARTED
