@@ -63,6 +63,11 @@ def open_desk(
             f"explore trains many runs in one program, and {trainable.name!r} is a training function, "
             "whose runs are made one by one; use compare"
         )
+    if trainable.series is not None:
+        raise StudyError(
+            "explore trains many runs in one program, and the runs of this model are made one by one, in "
+            f"PyTorch, because {trainable.series}; use compare"
+        )
     session = Session(trainable, trainer, description.get("seeds"), description.get("margin"))
     name = description.get("problem")
     usual = built_in_study(name) if name in BUILT_IN else {}

@@ -47,7 +47,7 @@ def rounds(study: Study, runs: Runs) -> Iterator[Round]:
     """
     checked, stage = checked_jobs(study), None
     if checked:
-        stage = Round("checking the function", checked, judge=checked[0].seed < TUNING_SEEDS)
+        stage = Round("checking that a seed repeats", checked, judge=checked[0].seed < TUNING_SEEDS)
         yield stage
         if not _is_finished(stage, runs):
             return

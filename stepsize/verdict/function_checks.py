@@ -43,10 +43,16 @@ def notes(study: Study, runs: Runs) -> Iterator[str]:
 
 def _different_runs(first: Run, again: Run, answer: Answer, margin: float) -> Iterator[str]:
     """Yield a warning if two runs of one seed have different scores, so that seeds do not pair runs."""
-    scale, seed = scale_of(answer), first.seed
+    scale, seed, is_model = scale_of(answer), first.seed, bool(answer["data"]["parts"])
     advice = (
         "so the candidates of a seed share nothing, and differences between them take many more seeds to "
-        "show; derive everything random from seed: split, initial weights and batches, as in "
+        "show; "
+    )
+    advice += (
+        "draw everything random with PyTorch's own generator, as torch.rand does, or with that of Python or "
+        "NumPy"
+        if is_model
+        else "derive everything random from seed: split, initial weights and batches, as in "
         "torch.manual_seed(seed) or keras.utils.set_random_seed(seed)"
     )
     if (first.diverged_at is None) != (again.diverged_at is None):
@@ -61,7 +67,7 @@ def _different_runs(first: Run, again: Run, answer: Answer, margin: float) -> It
         )
         after = f"after {counted(epoch + 1, 'epoch')}"
         yield (
-            f"The function, run twice with seed {seed}, gave {scale.name} {scores} {scale.unit}".rstrip()
+            f"The {'model' if is_model else 'function'}, run twice with seed {seed}, gave {scale.name} {scores} {scale.unit}".rstrip()
             + (f" {after}, {advice}.")
         )
 

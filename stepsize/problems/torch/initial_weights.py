@@ -40,8 +40,15 @@ def loss_buffers(loss: Any) -> Weights:
     return {f"loss:{name}": array for name, array in _arrays(loss.named_buffers()).items()}
 
 
+def array_of(tensor: torch.Tensor) -> np.ndarray:
+    """Return a tensor as an array; whole numbers in the type that JAX uses, int32."""
+    tensor = tensor.detach()
+    array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array.astype(np.int32) if array.dtype == np.int64 else array
+
+
 def _arrays(tensors: Any) -> Weights:
-    return {name: tensor.detach().numpy() for name, tensor in tensors}
+    return {name: array_of(tensor) for name, tensor in tensors}
 
 
 def _stacked(weights: Sequence[Weights], seeds: Sequence[int]) -> Weights:
