@@ -26,7 +26,6 @@ from stepsize.resources import (
     on_its_road,
     open_executor,
     print_message,
-    road_note,
     stored_runs,
     with_updates,
 )
@@ -39,6 +38,7 @@ from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
 from stepsize.study.populations.executor import check_candidates
 from stepsize.study.protocol import finished_runs, rounds
+from stepsize.study.road import road_note
 from stepsize.study.runner import Cost, Progress, run_candidates
 from stepsize.study.stores.saved_study import study_id
 from stepsize.study.stores.store import Store

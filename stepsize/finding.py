@@ -39,10 +39,10 @@ from stepsize.resources import (
     on_its_road,
     open_executor,
     print_message,
-    road_note,
     with_updates,
 )
 from stepsize.study.candidates import Candidate
+from stepsize.study.road import road_note
 from stepsize.study.runner import run_study
 from stepsize.study.stores.store import Store
 from stepsize.study.study import Study, make_study

@@ -79,12 +79,6 @@ def on_its_road(
     return problem, plan(problem)
 
 
-def road_note(problem: Trainable) -> str | None:
-    """Return why the runs of a problem are made in PyTorch, in series; None for any other road."""
-    reason = problem.series if isinstance(problem, Problem) else None
-    return reason and f"it trains in PyTorch, one run at a time, because {reason}"
-
-
 EXECUTORS = ("local", "ray")
 
 

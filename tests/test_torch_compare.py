@@ -146,14 +146,18 @@ def test_the_answer_of_a_model_in_series_can_be_used(series: dict[str, Any]) -> 
     scores = {each["name"]: each["scores"] for each in result.answer["candidates"]}
     assert trained.score == pytest.approx(scores["constant(0.01)"][1])
     data = ss.problem("iris").data
-    right = trained.predict(data.x[trained.validation]) == [data.classes[k] for k in data.y[trained.validation]]
+    right = trained.predict(data.x[trained.validation]) == [
+        data.classes[k] for k in data.y[trained.validation]
+    ]
     assert right.mean() == pytest.approx(trained.score)
     assert "trained in PyTorch" in Path(result.report("report.html")).read_text()
     assert "trained in PyTorch" in repr(result)
 
 
 def test_models_of_both_kinds_take_one_road(series: dict[str, Any]) -> None:
-    result = ss.compare("iris", ["constant(0.01)"], **{**series, "model": ["nets:make_model", "branching:Net"]})
+    result = ss.compare(
+        "iris", ["constant(0.01)"], **{**series, "model": ["nets:make_model", "branching:Net"]}
+    )
     assert [len(each["scores"]) for each in result.answer["candidates"]] == [4, 4]
     assert len(road_of(result, REASON)) == 1
 
@@ -176,7 +180,9 @@ def test_a_model_in_series_on_the_command_line(series: dict[str, Any], command: 
         "--epochs", "2", "--seeds", "4", "-s", FIXED[0], "-s", FIXED[1],
     )  # fmt: skip
     dry = command(*arguments, "--dry-run")
-    assert re.search(f"8 runs for the verdict; .*; it trains in PyTorch, one run at a time, .*{REASON}", dry.stdout)
+    assert re.search(
+        f"8 runs for the verdict; .*; it trains in PyTorch, one run at a time, .*{REASON}", dry.stdout
+    )
     assert re.search(REASON, json.loads(command(*arguments, "--dry-run", "--json").stdout)["road"])
     done = command(*arguments, "--json")
     assert done.returncode == 0

@@ -178,8 +178,8 @@ def one_or_several(values: Sequence[Any] | None) -> Any:
 def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
     """Print what a study will cost."""
     from stepsize.report.terminal.progress import describe_cost
-    from stepsize.resources import road_note
     from stepsize.study.expected_cost import expected_cost
+    from stepsize.study.road import road_note
 
     cost, road = expected_cost(problem, study), road_note(problem)
     if as_json:

@@ -12,6 +12,7 @@ from stepsize.study.populations.calls import Group
 from stepsize.study.populations.executor import opened_groups
 from stepsize.study.protocol import Round
 from stepsize.study.study import Study
+from stepsize.study.trainable import Trainable
 
 
 def population_refusal(problem: Problem, study: Study, trainer: Trainer) -> str | None:
@@ -37,3 +38,9 @@ def population_refusal(problem: Problem, study: Study, trainer: Trainer) -> str 
     except NoPopulation as error:
         return str(error)
     return None
+
+
+def road_note(problem: Trainable) -> str | None:
+    """Return why the runs of a problem are made in PyTorch, in series; None for any other road."""
+    reason = problem.series if isinstance(problem, Problem) else None
+    return reason and f"it trains in PyTorch, one run at a time, because {reason}"

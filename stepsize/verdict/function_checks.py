@@ -66,10 +66,8 @@ def _different_runs(first: Run, again: Run, answer: Answer, margin: float) -> It
             scale.number(float(run.curves[2, epoch]), decimals=decimals) for run in (first, again)
         )
         after = f"after {counted(epoch + 1, 'epoch')}"
-        yield (
-            f"The {'model' if is_model else 'function'}, run twice with seed {seed}, gave {scale.name} {scores} {scale.unit}".rstrip()
-            + (f" {after}, {advice}.")
-        )
+        what = f"The {'model' if is_model else 'function'}, run twice with seed {seed},"
+        yield f"{what} gave {scale.name} {scores} {scale.unit}".rstrip() + f" {after}, {advice}."
 
 
 def _other_updates(again: Run, answer: Answer) -> Iterator[str]:

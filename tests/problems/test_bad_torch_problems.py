@@ -48,7 +48,10 @@ def pruned() -> nn.Module:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "double precision": ({"model": lambda: mlp().double()}, r"'0.weight' is float64 and the data are float32: call .float\(\)"),
+    "double precision": (
+        {"model": lambda: mlp().double()},
+        r"'0.weight' is float64 and the data are float32: call .float\(\)",
+    ),
     "half precision": ({"model": lambda: mlp().half()}, r"float16 and the data are float32: call .float\(\)"),
     "eval mode": ({"model": lambda: mlp().eval()}, r"is in eval mode; call .train\(\)"),
     "a loss for each row": ({"loss": nn.CrossEntropyLoss(reduction="none")}, "must return one number"),

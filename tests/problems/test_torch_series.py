@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -129,7 +130,9 @@ def test_what_the_loss_takes_is_read_as_from_a_graph() -> None:
         first, second = one.torch_source.model, other.torch_source.model
         assert (first.are_logits, first.sums, first.target) == (second.are_logits, second.sums, second.target)
         theirs, ours = (each.facts()["protocol"]["model_notes"] for each in (one, other))
-        assert {note for note in ours if "ends with" in note} == {note for note in theirs if "ends with" in note}
+        assert {note for note in ours if "ends with" in note} == {
+            note for note in theirs if "ends with" in note
+        }
 
 
 def in_series(source: str, **changes: Any) -> Problem:
@@ -168,6 +171,20 @@ def test_the_digest_is_the_same_in_another_process() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == in_series(NET).digest
+
+
+def drawn_by_numpy() -> nn.Module:
+    model = mlp()
+    model[0].weight.data.copy_(torch.from_numpy(np.random.normal(size=(8, 5))))
+    return model
+
+
+def test_weights_that_a_factory_draws_with_numpy_follow_from_the_seed() -> None:
+    """Else no call of the same study would find its runs again."""
+    state = np.random.get_state()[1].copy()
+    assert toy(drawn_by_numpy).digest == toy(drawn_by_numpy).digest
+    assert toy(drawn_by_numpy).in_series("-").digest == toy(drawn_by_numpy).in_series("-").digest
+    assert (np.random.get_state()[1] == state).all()
 
 
 def test_a_variant_of_a_problem_in_series_is_in_series() -> None:

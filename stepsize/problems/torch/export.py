@@ -88,7 +88,7 @@ def training_graph(
 def export_metric(metric: Callable[..., torch.Tensor], outputs: torch.Tensor, target: torch.Tensor) -> Graph:
     """Return the graph of a metric, a function of outputs and targets with one number for each row.
 
-    Raises: NoPopulation for a metric that cannot be exported, ProblemError for one that returns anything else.
+    Raises: NoPopulation for a metric that cannot be exported, ProblemError if it returns anything else.
     """
     module, batch = Training(nn.Identity(), metric), (outputs, target)
     try:

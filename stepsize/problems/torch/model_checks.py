@@ -192,7 +192,7 @@ def place_of(node: fx.Node) -> str:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Refuse, as NoPopulation, while a model is traced, everything that a graph of the forward pass silently leaves out."""
+    """Raise NoPopulation, while a model is traced, for what a graph of the forward pass leaves out."""
 
     def refuse(what: str) -> Any:
         def call(*_: Any, **__: Any) -> Any:

@@ -20,7 +20,7 @@ from stepsize.problems.torch.data import input_names
 from stepsize.problems.torch.export import export_metric, export_model
 from stepsize.problems.torch.factories import Factory
 from stepsize.problems.torch.graph import ExportedModel, Graph, first_output
-from stepsize.problems.torch.initial_weights import array_of, loss_buffers
+from stepsize.problems.torch.initial_weights import array_of, loss_buffers, seeded
 from stepsize.problems.torch.loss_facts import check_cross_entropy, takes_logits
 from stepsize.problems.torch.loss_probes import ignores_shifts, is_sum, takes_margins, takes_signs
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module, precision_advice
@@ -57,8 +57,7 @@ def read_model(
     Raises: ProblemError, in one sentence, for what cannot be trained in a population or in PyTorch.
     """
     check_loss(loss)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with seeded(0):
         model = factory()
     check_module(model)
     names = _names(model, data)

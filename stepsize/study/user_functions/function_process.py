@@ -1,4 +1,4 @@
-"""The process that makes the runs of a training function, from the caller's side: started, asked, replaced."""
+"""The caller's side of a process that makes the runs of a training function: start, ask, replace it."""
 
 from __future__ import annotations
 

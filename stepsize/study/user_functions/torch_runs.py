@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +22,7 @@ from stepsize.problems.preprocessing import prepare
 from stepsize.problems.problem import Problem
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.graph import first_output
-from stepsize.problems.torch.initial_weights import array_of, loss_buffers
+from stepsize.problems.torch.initial_weights import array_of, loss_buffers, seed_generators
 from stepsize.problems.torch.source import Source
 from stepsize.problems.torch.torch_model import TorchModel
 from stepsize.problems.torch.training_module import Training
@@ -114,10 +113,8 @@ class _Run:
 
     def _fresh(self) -> Training:
         """Return the model with its loss at the initial weights of the seed, and the generators after it."""
-        seed, source = self.request.seed, self.training.source
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+        source = self.training.source
+        seed_generators(self.request.seed)
         return Training(source.factory(), copy.deepcopy(source.loss))
 
     def curves(self, on_epoch: OnEpoch) -> tuple[Curves, int | None]:

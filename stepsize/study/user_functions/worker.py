@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from stepsize.problems.code_identity import code_digest
 from stepsize.process import Notice, Progress, serve
 from stepsize.schedules import Schedule, parse
-from stepsize.problems.code_identity import code_digest
 from stepsize.study.user_functions.functions import Function, takes_checkpoint, unpack
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace, RunCheckpoint
 from stepsize.study.user_functions.training_api import Counted, Diverged, LivePlan, Report

@@ -38,7 +38,8 @@ CANDIDATES = (
 
 
 def mlp() -> nn.Module:
-    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+    """Make a network without parameters that have no gradient but rounding, which Adam would amplify."""
+    return nn.Sequential(nn.Linear(4, 8, bias=False), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
 
 
 class Branching(nn.Module):
@@ -75,7 +76,7 @@ def regression() -> nn.Module:
 
 def quantities(**changes: Any) -> Problem:
     x = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
-    data = (x, np.float32(500 + x.sum(1)))
+    data = (x, np.float32(5 + x.sum(1)))
     usual = {"loss": nn.MSELoss(reduction="sum"), "optimizer": torch.optim.AdamW, "epochs": 4}
     return Problem(regression, data, **{**usual, **changes})
 
@@ -118,7 +119,7 @@ def test_both_roads_make_the_same_runs(case: str, engine: Any) -> None:
         expected = theirs[key]
         assert run.diverged_at is expected.diverged_at is None
         np.testing.assert_allclose(run.curves[[0, 1, 3]], expected.curves[[0, 1, 3]], rtol=1e-4)
-        np.testing.assert_allclose(run.curves[2], expected.curves[2], atol=1e-4)
+        np.testing.assert_allclose(run.curves[2], expected.curves[2], rtol=1e-5, atol=1e-4)
     for name in {name for name, _ in ours}:
         keys = [key for key in ours if key[0] == name]
         means = [np.mean([made[key].curves[2, -1] for key in keys]) for made in (ours, theirs)]
@@ -145,7 +146,7 @@ def test_a_run_diverges_at_the_same_update(engine: Any) -> None:
 
 
 def probable() -> nn.Module:
-    return nn.Sequential(nn.Linear(4, 3), nn.Sigmoid())
+    return nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3), nn.Sigmoid())
 
 
 def one_hot(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -155,7 +156,7 @@ def one_hot(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def test_a_loss_that_refuses_the_outputs_of_lost_weights_is_a_divergence() -> None:
     """PyTorch's cross-entropy of probabilities raises for those that are not finite."""
     problem = iris(probable, loss=one_hot, optimizer=torch.optim.SGD).in_series("-")
-    study = make_study(problem, ["constant(1e38)"], seeds=1)
+    study = make_study(problem, ["constant(1e30)"], seeds=1)
     (run,) = in_series(problem, study).values()
     assert run.diverged_at is not None
 
