@@ -13,6 +13,7 @@ import pytest
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
 from stepsize.errors import InputError
+from stepsize.live_page.opening import open_desk
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
 FIXED = ["constant(0.01)", "cosine(0.02)"]
@@ -170,8 +171,13 @@ def test_other_calls_of_a_model_in_series(series: dict[str, Any]) -> None:
     assert [note for note in law.answer["notes"] if re.search(REASON, note)]
     assert law.answer["noise_scale"] is None
     assert law.answer["seeds"] == 2
-    with pytest.raises(InputError, match=f"made one by one, in PyTorch, because {REASON}.*; use compare"):
-        ss.explore("iris", **keys)
+
+
+@pytest.mark.parametrize(("model", "reason"), [("Net", REASON), ("Unfolding", UNFOLDED)])
+def test_a_model_in_series_has_no_live_page(series: dict[str, Any], model: str, reason: str) -> None:
+    keys = {"model": f"branching:{model}", "loss": "CrossEntropyLoss", "optimizer": {"name": "sgd"}}
+    with pytest.raises(InputError, match=f"made one by one, in PyTorch, because {reason}.*; use compare"):
+        open_desk("iris", series["engine"], epochs=2, **keys)
 
 
 def test_a_model_in_series_on_the_command_line(series: dict[str, Any], command: Any) -> None:

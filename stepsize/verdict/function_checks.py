@@ -1,4 +1,4 @@
-"""What a training function did: whether its seeds pair runs, whether it learned, and the updates it made."""
+"""What user code that trains did: whether its seeds pair runs, whether it learned, and its updates."""
 
 from __future__ import annotations
 

@@ -62,8 +62,9 @@ def cluster_executor(
             packed = packed_form(made)
             if packed.takes_checkpoint:
                 on_message(NO_CHECKPOINTS)
-            is_path = isinstance(made, Training) and isinstance(packed.code, str)
-            digest = code_digest(made.function) if is_path else None
+            digest = None
+            if isinstance(made, Training) and isinstance(packed.code, str):
+                digest = code_digest(made.function)
             trainer = FunctionTrainer(packed.code, made.name, made.epochs, digest, packed.environment)
             with Pool(trainer, packages, memory, on_message) as pool:
                 yield RayFunctionExecutor(pool, made)

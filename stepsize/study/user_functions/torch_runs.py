@@ -108,8 +108,9 @@ class _Run:
         )
         self.momenta = None
         if request.momentum is not None:
-            lengths = {"epochs": request.epochs, "updates_per_epoch": request.updates_per_epoch}
-            self.momenta = parse(request.momentum).plan(**lengths).values
+            momentum, epochs = parse(request.momentum), request.epochs
+            plan = momentum.plan(epochs=epochs, updates_per_epoch=request.updates_per_epoch)
+            self.momenta = plan.values
 
     def _fresh(self) -> Training:
         """Return the model with its loss at the initial weights of the seed, and the generators after it."""
@@ -121,7 +122,6 @@ class _Run:
         """Train; return the curves and the update at which the run diverged, or None."""
         request, update = self.request, 0
         curves = np.full((4, request.epochs), np.nan, np.float32)
-        rates = np.full(request.epochs, np.nan, np.float32)
         for epoch, order in enumerate(batch_order(self.parts.train, request.seed, request.epochs)):
             losses = []
             for rows in _pieces(order, request.batch_size):
@@ -132,7 +132,7 @@ class _Run:
                     return self._counted(curves), update
                 losses.append(loss * len(rows))
                 update += 1
-            rates[epoch] = rate = self.plan.rate(update - 1)
+            rate = self.plan.rate(update - 1)
             valid_loss, score = self._judge()
             loss = sum(losses) / len(order)
             curves[:, epoch] = loss, valid_loss, score, rate

@@ -87,7 +87,7 @@ def jobs_of(study: Study) -> Round:
 
 
 def in_series(problem: Problem, study: Study) -> Made:
-    with FunctionExecutor(TorchSeries.of(problem, study), count=2) as executor:
+    with FunctionExecutor(TorchSeries.of(problem, study), count=1) as executor:
         made = executor.execute(jobs_of(study), {}, lambda done: None)
         return {(run.candidate, run.seed): run for runs in made for run in runs}
 
@@ -99,10 +99,10 @@ def in_populations(problem: Problem, study: Study, engine: Any) -> Made:
 
 CASES: dict[str, Callable[[], Problem]] = {
     "SGD": iris,
-    "AdamW": lambda: iris(optimizer=partial(torch.optim.AdamW, weight_decay=0.1)),
-    "groups": lambda: iris(optimizer=grouped),
-    "a metric by name": lambda: iris(metric="auc"),
-    "a metric of the user's": lambda: iris(metric=right, mode="max"),
+    "AdamW and a metric of the user's": lambda: iris(
+        optimizer=partial(torch.optim.AdamW, weight_decay=0.1), metric=right, mode="max"
+    ),
+    "groups and a metric by name": lambda: iris(optimizer=grouped, metric="auc"),
     "quantities and a summed loss": quantities,
 }
 
