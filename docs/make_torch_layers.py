@@ -163,7 +163,7 @@ def families() -> dict[str, dict[str, type[nn.Module]]]:
 
 
 def row(family: str, members: Mapping[str, type[nn.Module]]) -> str:
-    """Return the row of a family: which of its layers train in a population, and which do not."""
+    """Return the row of a family: which of its layers train in a population, and which in series."""
     with warnings.catch_warnings(action="ignore"):
         parts = [(loss if family == "loss" else layer)(name, each) for name, each in members.items()]
     known = trained(parts)
@@ -173,7 +173,7 @@ def row(family: str, members: Mapping[str, type[nn.Module]]) -> str:
 
 def table() -> str:
     """Return the table."""
-    head = ["| `torch.nn.modules` | train as populations | not |", "| --- | --- | --- |"]
+    head = ["| `torch.nn.modules` | train as populations | train in series |", "| --- | --- | --- |"]
     return "\n".join([*head, *(row(*each) for each in families().items())]) + "\n"
 
 

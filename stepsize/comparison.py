@@ -23,6 +23,7 @@ from stepsize.resources import (
     checked_store,
     default_store,
     kept_store,
+    on_its_road,
     open_executor,
     print_message,
     stored_runs,
@@ -37,6 +38,7 @@ from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
 from stepsize.study.populations.executor import check_candidates
 from stepsize.study.protocol import finished_runs, rounds
+from stepsize.study.road import road_note
 from stepsize.study.runner import Cost, Progress, run_candidates
 from stepsize.study.stores.saved_study import study_id
 from stepsize.study.stores.store import Store
@@ -51,6 +53,7 @@ from stepsize.study.study_files.keys import StudyKeys
 from stepsize.study.study_files.options import call_text, study_options
 from stepsize.study.study_files.several import with_each
 from stepsize.study.trainable import Trainable, is_trainable
+from stepsize.study.user_functions.torch_series import TorchSeries
 from stepsize.study.user_functions.training import Training
 from stepsize.trackers.destinations import log_study, read_destinations
 from stepsize.trackers.study_log import StudyLog, study_log
@@ -125,11 +128,17 @@ def compare(
                 on_message(f"Function {trainable.name}: updates_per_epoch={count}, as counted.")
         other = None if executor == "local" else executor
         call = call_text(problem, options, store=store, executor=other, address=address)
-        study = plan_study(description, trainable, command or call)
-        study = replace(study, facts={**study.facts, "call": call})
+
+        def plan(problem: Trainable) -> Study:
+            planned = plan_study(description, problem, command or call)
+            return replace(planned, facts={**planned.facts, "call": call})
+
+        trainable, study = on_its_road(trainable, plan, engine, store)
         if not quiet:
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
+            if note := road_note(trainable):
+                on_message(f"Model: {note}.")
         on_start(trainable, study, engine)
         study = _with_references(study, trainable)
         file = checked_store(store or default_store(study.name))
@@ -169,7 +178,9 @@ def check_study(
             pass
     else:
         require_folder("store", file)
-    if trainer is not None and isinstance(problem, Problem):
+    if isinstance(problem, Problem) and problem.series is not None:
+        TorchSeries.of(problem, study)
+    elif trainer is not None and isinstance(problem, Problem):
         check_candidates(trainer, problem, study)
 
 

@@ -7,6 +7,7 @@ StepsizeError
 │   ├── SpecError                the text or JSON of a schedule
 │   ├── StateError               the state of a run, or how to resume from it
 │   ├── ProblemError             data, model, split
+│   │   └── NoPopulation         a PyTorch model that no population trains, and PyTorch does
 │   ├── StudyError               candidates, seeds, protocol
 │   ├── StoreError               the file that keeps the runs
 │   └── OutputError              a report, a picture or another file to write
@@ -48,6 +49,10 @@ class StateError(InputError):
 
 class ProblemError(InputError):
     """The data, the model or the split cannot be trained on."""
+
+
+class NoPopulation(ProblemError):
+    """A PyTorch model cannot be a population; studies train it in PyTorch instead, one run at a time."""
 
 
 class StudyError(InputError):

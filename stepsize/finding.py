@@ -36,11 +36,13 @@ from stepsize.resources import (
     checked_store,
     default_store,
     kept_store,
+    on_its_road,
     open_executor,
     print_message,
     with_updates,
 )
 from stepsize.study.candidates import Candidate
+from stepsize.study.road import road_note
 from stepsize.study.runner import run_study
 from stepsize.study.stores.store import Store
 from stepsize.study.study import Study, make_study
@@ -179,10 +181,16 @@ def map_rates(
         text = command or call_text(
             problem, options, "find", seeds=seeds, settings=settings, rates=grid, store=store
         )
-        study = plan_maps(trainable, seeds, settings, grid, text, description.get("margin"))
+
+        def plan(problem: Trainable) -> Study:
+            return plan_maps(problem, seeds, settings, grid, text, description.get("margin"))
+
+        trainable, study = on_its_road(trainable, plan, engine, store)
         if not quiet:
             for note in trainable.notes:
                 on_message(f"Data: {note}.")
+            if note := road_note(trainable):
+                on_message(f"Model: {note}.")
         file = checked_store(store or default_store(study.name))
         line = ProgressLine(progress_stream(), quiet)
         executor = stack.enter_context(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepsize.engine.task import NOISE_BATCHES, Noise
-from stepsize.errors import EngineError, first_line
+from stepsize.errors import EngineError, NoPopulation, first_line
 from stepsize.finding import plan_maps
 from stepsize.problems.problem import Problem
 from stepsize.scaling.answer import LawAnswer, NoiseAnswer, ValueAnswer
@@ -51,6 +51,8 @@ class NoiseScale:
 
     def _measure(self, size: int, epochs: int, rate: float) -> Measured | str:
         """Return the noise of each seed at each moment, or why it cannot be measured."""
+        if self.problem.series is not None:
+            return "the model trains in PyTorch, one run at a time"
         problem = replace(self.problem, batch_size=size, epochs=epochs)
         rows = len(problem.parts(0).train)
         if rows < FEWEST_ROWS:
@@ -61,7 +63,7 @@ class NoiseScale:
         moments = moments_of(epochs)
         try:
             noises = measured_noise(self.trainer, problem, study, jobs, list(moments.values()))
-        except EngineError as error:
+        except (EngineError, NoPopulation) as error:
             return first_line(error)
         return moments, noises, size, rate
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from stepsize.engine.client import Engine
 from stepsize.engine.trainer import Trainer
 from stepsize.errors import StoreError, StudyError, unknown
 from stepsize.notebook_output import message_stream
@@ -16,11 +17,13 @@ from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
 from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import finished_runs, total_runs
+from stepsize.study.road import population_refusal
 from stepsize.study.stores.store import Store
 from stepsize.study.study import Study
 from stepsize.study.trainable import Trainable, check_name
 from stepsize.study.user_functions.counting import with_counted_updates
 from stepsize.study.user_functions.executor import FunctionExecutor
+from stepsize.study.user_functions.torch_series import TorchSeries
 from stepsize.study.user_functions.training import Training
 
 
@@ -53,6 +56,29 @@ def checked_store(store: str | Path) -> str | Path:
     return store
 
 
+def on_its_road(
+    problem: Trainable, plan: Callable[[Trainable], Study], engine: Trainer | None, store: str | Path | None
+) -> tuple[Trainable, Study]:
+    """Return a problem with its study; a PyTorch model that cannot be a population is one in series.
+
+    `plan` makes the study. A study with runs in the store has trained in populations already.
+    """
+    study = plan(problem)
+    if not isinstance(problem, Problem) or problem.torch_source is None or problem.series is not None:
+        return problem, study
+    file = checked_store(store or default_store(study.name))
+    if Path(file).is_file():
+        with Store(file) as opened:
+            if opened.runs(study.fingerprint):
+                return problem, study
+    with Engine() if engine is None else nullcontext(engine) as trainer:
+        reason = population_refusal(problem, study, trainer)
+    if reason is None:
+        return problem, study
+    problem = problem.in_series(reason)
+    return problem, plan(problem)
+
+
 EXECUTORS = ("local", "ray")
 
 
@@ -73,7 +99,9 @@ def open_executor(
     address: str | None = None,
     on_message: Callable[[str], None] = print_message,
 ) -> AbstractContextManager[Executor]:
-    """Return what makes the runs: processes for a training function, populations for a problem.
+    """Return what makes the runs: populations for a problem, processes for a training function.
+
+    A PyTorch model that cannot be a population has processes, too.
 
     They are on this machine, where the state of runs that take long is kept in a folder beside the store; or,
     with the executor "ray", on the Ray cluster at `address`. `on_message` is called with messages for people,
@@ -88,6 +116,8 @@ def open_executor(
             problem, checkpoints=checkpoints, fingerprint=study.fingerprint, on_message=on_message
         )
     assert isinstance(problem, Problem)
+    if problem.series is not None:
+        return FunctionExecutor(TorchSeries.of(problem, study), on_message=on_message)
     assert engine is not None
     return nullcontext(PopulationExecutor(engine, problem, study, checkpoints, on_message))
 

@@ -131,6 +131,8 @@ class Maps:
     on_message: Callable[[str], None]
     runs: int = 0
     seconds: float = 0.0
+    used: int = SEEDS
+    model_notes: dict[str, None] = field(default_factory=dict)  # each once, in order
     _known: dict[tuple[float, int], ValueAnswer] = field(default_factory=dict)
 
     def of(self, value: float, problem: Problem, changes: Mapping[str, Any]) -> ValueAnswer:
@@ -152,6 +154,8 @@ class Maps:
         ).answer
         self.runs += found["cost"]["runs"]
         self.seconds += found["cost"]["seconds"]
+        self.used = len(found["study"]["seeds"])
+        self.model_notes |= dict.fromkeys(note for note in found["notes"] if note.startswith("Model: "))
         best = found["best"]
         return ValueAnswer(
             value=value,
@@ -182,6 +186,7 @@ def _law(
     sizes = [(problem.batch_size, len(problem.parts(0).train)) for _, problem, _ in variants]
     notes = [
         *notes_of(along, hold, rows, law),
+        *maps.model_notes,
         *dict.fromkeys(large_batch_note(size, count) for size, count in sizes if size > count),
     ]
     noise = None
@@ -192,7 +197,7 @@ def _law(
         name=name,
         along=along,
         hold="updates" if hold == "updates" else "epochs",
-        seeds=SEEDS if maps.seeds is None else maps.seeds,
+        seeds=maps.used,
         values=rows,
         law=summary,
         noise_scale=noise,

@@ -12,6 +12,8 @@ import pytest
 
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
+from stepsize.errors import InputError
+from stepsize.live_page.opening import open_desk
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
 FIXED = ["constant(0.01)", "cosine(0.02)"]
@@ -79,3 +81,116 @@ def test_on_the_command_line(study: dict[str, Any], command: Any) -> None:
     optimizer = answer["study"]["protocol"]["optimizer"]
     assert (optimizer["name"], optimizer["momentum"]) == ("SGD", 0.9)
     assert "torch" in answer["study"]["versions"]
+
+
+BRANCHING = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.last = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = torch.tanh(self.hidden(x))
+        if x.sum() > 0:
+            x = 1.1 * x
+        return self.last(x)
+
+class Unfolding(Net):
+    def forward(self, x):
+        x = torch.tanh(self.hidden(x))[:, None, :, None]
+        return self.last(nn.functional.unfold(x, (8, 1)).flatten(1))
+"""
+REASON = r"branching.py, line 12, 'if x.sum\(\) > 0:': the graph depends on its data"
+UNFOLDED = r"branching.py, line 19, .*: PyTorch's operation 'im2col' is not supported in a population"
+
+
+@pytest.fixture
+def series(study: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """Return the keys of a study of a model that trains in series."""
+    (tmp_path / "branching.py").write_text(BRANCHING)
+    keys = {"model": "branching:Net", "loss": "CrossEntropyLoss", "tuning": {"rounds": 0}}
+    return {**study, **keys}
+
+
+def road_of(result: Any, reason: str) -> list[str]:
+    pattern = f"Model: trained in PyTorch, one run at a time in a process for each core, because .*{reason}"
+    return [note for note in result.answer["notes"] if re.match(pattern, note)]
+
+
+@pytest.mark.parametrize(("model", "reason"), [("Net", REASON), ("Unfolding", UNFOLDED)])
+def test_a_model_that_cannot_be_a_population_trains_in_series(
+    series: dict[str, Any], model: str, reason: str
+) -> None:
+    """Export refuses the first, and the training process an operation of the second."""
+    keys = {**series, "model": f"branching:{model}", "store": "a.sqlite"}
+    whole = ss.compare("iris", FIXED, **keys)
+    assert len(road_of(whole, reason)) == 1
+    assert whole.answer["cost"]["layout"].endswith("of one thread")
+    assert whole.answer["data"]["references"]
+    assert whole.answer["warnings"] == ss.compare("iris", FIXED, **keys).answer["warnings"]
+    with sqlite3.connect("a.sqlite") as store:
+        store.execute("delete from run where seed > 1")
+    resumed = ss.compare("iris", FIXED, **keys)
+    assert answers(resumed) == answers(whole)
+    assert resumed.answer["cost"] != whole.answer["cost"]
+    from_file = ss.compare("a.toml", store="a.sqlite", engine=series["engine"], quiet=True)
+    assert from_file.answer["study"]["fingerprint"] == whole.answer["study"]["fingerprint"]
+
+
+def test_the_answer_of_a_model_in_series_can_be_used(series: dict[str, Any]) -> None:
+    result = ss.compare("iris", ["constant(0.01)", "cosine(lr)"], **series)
+    assert "torch.optim.AdamW" in result.code("torch")
+    trained = result.train(seed=1, candidate="constant(0.01)")
+    scores = {each["name"]: each["scores"] for each in result.answer["candidates"]}
+    assert trained.score == pytest.approx(scores["constant(0.01)"][1])
+    data = ss.problem("iris").data
+    right = trained.predict(data.x[trained.validation]) == [
+        data.classes[k] for k in data.y[trained.validation]
+    ]
+    assert right.mean() == pytest.approx(trained.score)
+    assert "trained in PyTorch" in Path(result.report("report.html")).read_text()
+    assert "trained in PyTorch" in repr(result)
+
+
+def test_models_of_both_kinds_take_one_road(series: dict[str, Any]) -> None:
+    result = ss.compare(
+        "iris", ["constant(0.01)"], **{**series, "model": ["nets:make_model", "branching:Net"]}
+    )
+    assert [len(each["scores"]) for each in result.answer["candidates"]] == [4, 4]
+    assert len(road_of(result, REASON)) == 1
+
+
+def test_other_calls_of_a_model_in_series(series: dict[str, Any]) -> None:
+    keys = {key: series[key] for key in ("engine", "quiet", "epochs", "optimizer", "model", "loss")}
+    found = ss.find("iris", rates=[0.01, 0.1], seeds=2, **keys)
+    assert [note for note in found.answer["notes"] if re.search(REASON, note)]
+    law = ss.scale("iris", {"batch_size": [16, 32, 64]}, seeds=2, **keys)
+    assert [note for note in law.answer["notes"] if re.search(REASON, note)]
+    assert law.answer["noise_scale"] is None
+    assert law.answer["seeds"] == 2
+
+
+@pytest.mark.parametrize(("model", "reason"), [("Net", REASON), ("Unfolding", UNFOLDED)])
+def test_a_model_in_series_has_no_live_page(series: dict[str, Any], model: str, reason: str) -> None:
+    keys = {"model": f"branching:{model}", "loss": "CrossEntropyLoss", "optimizer": {"name": "sgd"}}
+    with pytest.raises(InputError, match=f"made one by one, in PyTorch, because {reason}.*; use compare"):
+        open_desk("iris", series["engine"], epochs=2, **keys)
+
+
+def test_a_model_in_series_on_the_command_line(series: dict[str, Any], command: Any) -> None:
+    arguments = (
+        "compare", "iris", "--model", "branching:Net", "--loss", "CrossEntropyLoss", "--optimizer", "SGD",
+        "--epochs", "2", "--seeds", "4", "-s", FIXED[0], "-s", FIXED[1],
+    )  # fmt: skip
+    dry = command(*arguments, "--dry-run")
+    assert re.search(
+        f"8 runs for the verdict; .*; it trains in PyTorch, one run at a time, .*{REASON}", dry.stdout
+    )
+    assert re.search(REASON, json.loads(command(*arguments, "--dry-run", "--json").stdout)["road"])
+    done = command(*arguments, "--json")
+    assert done.returncode == 0
+    assert re.search(f"Model: it trains in PyTorch, one run at a time, because {REASON}", done.stderr)
+    assert any(re.search(REASON, note) for note in json.loads(done.stdout)["notes"])

@@ -179,12 +179,14 @@ def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
     """Print what a study will cost."""
     from stepsize.report.terminal.progress import describe_cost
     from stepsize.study.expected_cost import expected_cost
+    from stepsize.study.road import road_note
 
-    cost = expected_cost(problem, study)
+    cost, road = expected_cost(problem, study), road_note(problem)
     if as_json:
-        typer.echo(json.dumps({"runs": cost.runs, **asdict(cost)}, indent=1))
+        facts = {"runs": cost.runs, **asdict(cost)}
+        typer.echo(json.dumps(facts if road is None else {**facts, "road": road}, indent=1))
     else:
-        typer.echo(f"{study.name}: {describe_cost(cost)}.")
+        typer.echo(f"{study.name}: {describe_cost(cost)}{'' if road is None else f'; {road}'}.")
 
 
 def _own_page(page: Path, result: Result) -> Path:

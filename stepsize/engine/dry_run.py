@@ -14,7 +14,7 @@ from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.population import Population
 from stepsize.engine.rewriting import CONVOLUTION, operations_in
 from stepsize.engine.task import Block
-from stepsize.errors import InputError, ProblemError, first_line, save_traceback
+from stepsize.errors import InputError, NoPopulation, ProblemError, first_line, save_traceback
 
 
 def reason_for_series(population: Population) -> str | None:
@@ -43,7 +43,8 @@ def reason_for_series(population: Population) -> str | None:
     except InputError:
         raise
     except Exception as error:  # a user's layer may raise anything
-        raise ProblemError(
+        refusal = NoPopulation if "torch" in task.model else ProblemError
+        raise refusal(
             f"the model cannot be trained on JAX: {type(error).__name__}: {first_line(error)}; the whole "
             f"message is in {save_traceback()}"
         ) from error

@@ -10,11 +10,9 @@ import numpy as np
 
 from stepsize.engine.batches import Batch, Rows, take_rows
 from stepsize.engine.member import Member
+from stepsize.engine.row_check import CHUNK, refuse
 from stepsize.engine.task import Block, Curves
-from stepsize.errors import ProblemError
 from stepsize.schedules.plateau_rule import NEUTRAL
-
-CHUNK = 256  # rows of one evaluation
 
 
 def lost_together(curves: Curves, per_epoch: int) -> bool:
@@ -39,12 +37,7 @@ def require_finite_losses(member: Member, data: Rows, block: Block) -> None:
         for row in chunk:
             loss, output = evaluate(np.full(CHUNK, row))
             if not (loss and output):
-                target = np.asarray(data.y[row]).tolist()
-                cause = f"the loss for its target, {target}," if output else "the output of the model for it"
-                raise ProblemError(
-                    f"row {row + 1} of the data: {cause} is not finite before the first update, so no "
-                    "learning rate can help; correct or remove the row, or change the model or the loss"
-                )
+                refuse(int(row), np.asarray(data.y[row]).tolist(), output)
 
 
 def _evaluator(member: Member, data: Rows, block: Block) -> Callable[[np.ndarray], tuple[bool, bool]]:

@@ -13,7 +13,7 @@ from stepsize.engine.batches import Batch, Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
 from stepsize.engine.member import Member, Shared, State
 from stepsize.engine.task import Array, Block, Task
-from stepsize.problems.metrics import metric_of
+from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.scorers import Scorer
 
 CHUNK = 512  # validation rows evaluated at once, or a batch's if those are more
@@ -39,7 +39,8 @@ class Scoring:
     def __init__(self, member: Member, task: Task, predict: Callable[..., Any]) -> None:
         scorer = member.scorer
         self._member = member
-        self._metric = KerasMetric(scorer, origin(task)) if isinstance(scorer, Scorer) else scorer
+        start = origin(task.metric, task.kind, task.y)
+        self._metric = KerasMetric(scorer, start) if isinstance(scorer, Scorer) else scorer
         self._predict = predict
         self._chunk = max(task.batch_size, CHUNK)
 
@@ -95,15 +96,15 @@ class Scoring:
         return result((totals, states))[0]
 
 
-def origin(task: Task) -> np.ndarray | None:
+def origin(metric: Metric | None, kind: str, y: np.ndarray) -> np.ndarray | None:
     """Return the mean of the quantities if the metric may count from there; None if it may not.
 
     R2 is a difference of sums of squares: in float32 it is wrong where the mean is large beside the spread.
     """
-    metric = task.metric or metric_of(None, None, task.kind)
-    if task.kind != "regression" or not metric.of_differences:
+    metric = metric or metric_of(None, None, kind)
+    if kind != "regression" or not metric.of_differences:
         return None
-    return task.y.reshape(len(task.y), -1).mean(axis=0, dtype=np.float64).astype(np.float32)
+    return y.reshape(len(y), -1).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 class KerasMetric:

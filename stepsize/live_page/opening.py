@@ -17,6 +17,7 @@ from stepsize.problems.problem import Problem
 from stepsize.report.terminal.rate_map import optimizer_text
 from stepsize.study.candidates import Candidate, read_candidates
 from stepsize.study.knobs.free_knobs import is_joint
+from stepsize.study.road import population_refusal
 from stepsize.study.study_files.description import describe_study, make_problem
 from stepsize.study.study_files.keys import PROTOCOL_KEYS
 from stepsize.study.study_files.options import call_text, study_options
@@ -64,6 +65,12 @@ def open_desk(
             "whose runs are made one by one; use compare"
         )
     session = Session(trainable, trainer, description.get("seeds"), description.get("margin"))
+    is_torch = trainable.torch_source is not None
+    if reason := population_refusal(trainable, session.study, trainer) if is_torch else None:
+        raise StudyError(
+            "explore trains many runs in one program, and the runs of this model are made one by one, in "
+            f"PyTorch, because {reason}; use compare"
+        )
     name = description.get("problem")
     usual = built_in_study(name) if name in BUILT_IN else {}
     every = read_candidates({**usual, **description}.get("candidates", ()))

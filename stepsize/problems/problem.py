@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import metadata
@@ -16,9 +17,8 @@ from stepsize.problems.built_in import BUILT_IN, built_in_study, canonical_name,
 from stepsize.problems.data import Data
 from stepsize.problems.loading.catalog import is_source, load
 from stepsize.problems.metrics import Metric, metric_of
-from stepsize.problems.model_data import load_for, preparation
-from stepsize.problems.model_notes import has_signs
-from stepsize.problems.models.model_transport import is_text, travel_form
+from stepsize.problems.model_data import form_of, load_for, preparation
+from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.problem_facts import problem_digest, problem_facts
 from stepsize.problems.splitting.changes import SPLIT_KEYS, with_split
@@ -29,7 +29,7 @@ from stepsize.problems.torch.user_problem import is_own_metric, own_metric, read
 from stepsize.problems.variants import check_settings, variant_facts, variant_of
 
 if TYPE_CHECKING:
-    from stepsize.problems.torch.reading import Source
+    from stepsize.problems.torch.source import Source
 
 
 @checks.checked_names
@@ -99,25 +99,25 @@ class Problem(Summarised):
             self, "settings", checks.settings_of_problem(self.settings, is_text(self.model), is_torch)
         )
         object.__setattr__(self, "name", self.name or self.data.name)
-        object.__setattr__(self, "_form", {} if is_torch else self._made_form())
+        object.__setattr__(self, "_form", {} if is_torch else form_of(self.model, data, self.from_weights))
         if is_torch:
-            arguments = (
-                self.loss, self.optimizer, self.settings or {}, self.data, self.from_weights, self.metric
-            )  # fmt: skip
-            object.__setattr__(self, "torch_source", read_source(self.model, *arguments))
+            object.__setattr__(self, "torch_source", read_source(self))
         own = is_torch and is_own_metric(self.metric)
         metric = own_metric(self.metric, self.mode) if own else metric_of(self.metric, self.mode, data.kind)
         object.__setattr__(self, "scored_by", metric)
         self.row_weights()
         self.trained_y  # noqa: B018, raises for targets that cannot be trained on
 
-    def _made_form(self) -> dict[str, Any]:
-        form = travel_form(self.model, self.data.outputs, self.from_weights)
-        if is_scaled(self.data) and not is_text(self.model):
-            form["scaled"] = True
-        if has_signs(self.data) and not is_text(self.model):
-            form["signs"] = True
-        return form
+    @property
+    def series(self) -> str | None:
+        """Why a PyTorch model cannot be a population and trains run by run, in PyTorch; None otherwise."""
+        return None if self.torch_source is None else self.torch_source.series
+
+    def in_series(self, reason: str) -> Problem:
+        """Return the problem with a PyTorch model that trains run by run, in PyTorch, for this reason."""
+        changed = copy(self)
+        object.__setattr__(changed, "torch_source", read_source(self, reason))
+        return changed
 
     def variant(self, settings: Mapping[str, Any]) -> Problem:
         """Return the problem as a candidate with `settings` trains it: itself unless they change it."""
@@ -180,8 +180,8 @@ class Problem(Summarised):
 
     @property
     def expensive(self) -> bool:
-        """False: its runs are trained together."""
-        return False
+        """Whether its runs are trained one by one, not together."""
+        return self.series is not None
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -250,7 +250,8 @@ class Problem(Summarised):
     def software(self) -> dict[str, str]:
         """Return the versions of the packages that train."""
         names = ("jax", "keras", "numpy", *([] if self.torch_source is None else ["torch"]))
-        return {name: metadata.version(name) for name in names}
+        own = {} if self.torch_source is None else self.torch_source.versions
+        return own | {name: metadata.version(name) for name in names}
 
 
 def problem(

@@ -35,7 +35,8 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         data["notes"].append("target: standardised by the training rows, for the loss")
     if problem.scaled:
         data["notes"].append(scaling_advice(problem.data, problem.scales_target))
-    return {"protocol": protocol_facts(problem, form), "data": data}
+    facts = {"protocol": protocol_facts(problem, form), "data": data}
+    return facts if problem.series is None else {"repeats_first_run": True, **facts}
 
 
 def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:

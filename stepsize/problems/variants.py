@@ -123,7 +123,7 @@ def _variant(problem: Any, changes: Mapping[str, Any]) -> Any:
             f"loss={shown(changes['loss'])} is for PyTorch models; the loss of a text model follows the kind "
             "of the data, and a Keras model is compiled with its own"
         )
-    return replace(
+    variant = replace(
         problem,
         model=model,
         loss=changes.get("loss", problem.loss),
@@ -131,6 +131,7 @@ def _variant(problem: Any, changes: Mapping[str, Any]) -> Any:
         prepare=_preparation(problem, changes),
         settings=_settings(problem, model),
     )
+    return variant if problem.series is None else variant.in_series(problem.series)
 
 
 def _changed_model(problem: Any, changes: Mapping[str, Any]) -> Any:

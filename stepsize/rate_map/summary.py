@@ -31,6 +31,7 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         "reported).",
         "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
         *_few_seeds(len(seeds)),
+        *_series(study),
         *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
         *large_batch_notes(study.facts, [each["settings"] for each in maps]),
     ]
@@ -53,6 +54,12 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         notes=notes,
         cost=dict(cost),
     )
+
+
+def _series(study: Study) -> list[str]:
+    """Return that the runs of a PyTorch model are made one at a time, and why, if they are."""
+    notes = study.facts["protocol"].get("model_notes", [])
+    return [f"Model: {note}." for note in notes[:1]] if study.facts.get("repeats_first_run") else []
 
 
 def _few_seeds(seeds: int) -> list[str]:

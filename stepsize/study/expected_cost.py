@@ -35,12 +35,13 @@ def expected_cost(problem: Any, study: Study) -> ExpectedCost:
     """Return the cost of a study that has no runs yet; tuning may add a few runs beyond the edge.
 
     The time is that of compiling, and of the products and the numbers that an update computes. It is not
-    known for a training function, nor for a model whose operations only the training process knows.
+    known for a training function or a model in series, nor for a model whose operations only the training
+    process knows.
     """
     verdict = len(study.candidates) * len(study.seeds)
     runs = total_runs(study)
     seconds = None
-    if isinstance(problem, Problem):
+    if isinstance(problem, Problem) and problem.series is None:
         each = [_seconds(problem.variant(candidate.settings)) for candidate in study.candidates]
         known = [one for one in each if one is not None]
         if len(known) == len(each):

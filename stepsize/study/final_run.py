@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
+from stepsize.problems.preprocessing import prepare
 from stepsize.problems.problem import Problem
 from stepsize.study.jobs import Job
 from stepsize.study.populations.calls import Call
@@ -17,6 +19,8 @@ from stepsize.study.populations.executor import opened_groups
 from stepsize.study.protocol import Round
 from stepsize.study.stores.store import Run
 from stepsize.study.study import Study
+from stepsize.study.user_functions.function_process import FunctionProcess
+from stepsize.study.user_functions.torch_series import ENVIRONMENT, TorchSeries
 
 
 class WeightTrainer(Protocol):
@@ -33,11 +37,14 @@ class WeightTrainer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FinalRun:
-    """A run with its final weights, the task it belongs to, and how its inputs and target are scaled."""
+    """A run with its final weights, the task it belongs to, and how its inputs and target are scaled.
+
+    A run that was made in PyTorch belongs to no task.
+    """
 
     run: Run
     weights: Any
-    task: Task
+    task: Task | None
     prepared: Mapping[str, Any]
     target: tuple[np.ndarray, np.ndarray] | None
 
@@ -66,3 +73,13 @@ def make_final_run(
                 run = group.runs(alone, [curves])[member]
                 return FinalRun(run, weights, group.task, prepared.prepared, prepared.target)
     raise AssertionError(f"{job.name} is not a job of the study")
+
+
+def make_series_run(problem: Problem, study: Study, job: Job) -> FinalRun:
+    """Make a run of the verdict once more in PyTorch, as the study made it, so to the same numbers."""
+    series = TorchSeries(problem, study.candidates)
+    with closing(FunctionProcess(series.packed(), series.name, ENVIRONMENT)) as process:
+        curves, diverged_at, weights = process.final_weights(series.request(job))
+    variant = problem.variant(job.candidate.settings)
+    prepared = prepare(variant.data, variant.parts(job.seed).train)
+    return FinalRun(Run(job.name, job.seed, job.rate, diverged_at, curves), weights, None, prepared, None)

@@ -47,7 +47,7 @@ def rounds(study: Study, runs: Runs) -> Iterator[Round]:
     """
     checked, stage = checked_jobs(study), None
     if checked:
-        stage = Round("checking the function", checked, judge=checked[0].seed < TUNING_SEEDS)
+        stage = Round("checking that a seed repeats", checked, judge=checked[0].seed < TUNING_SEEDS)
         yield stage
         if not _is_finished(stage, runs):
             return
@@ -61,7 +61,7 @@ def rounds(study: Study, runs: Runs) -> Iterator[Round]:
 
 
 def checked_jobs(study: Study) -> tuple[Job, ...]:
-    """Return the run that is made twice to check a training function, and its repetition; else none.
+    """Return the run that is made twice to check user code that trains, and its repetition; else none.
 
     It is a run that the study makes anyway: of the first schedule that is not constant, at its lowest rate.
     """

@@ -16,7 +16,7 @@ from stepsize.errors import ProblemError, StudyError, require
 from stepsize.number_format import counted, rounded
 from stepsize.problems.loading.number_texts import listed
 from stepsize.problems.problem import Problem
-from stepsize.study.final_run import WeightTrainer, make_final_run
+from stepsize.study.final_run import WeightTrainer, make_final_run, make_series_run
 from stepsize.study.jobs import Job
 from stepsize.study.study import Study
 from stepsize.trained_model import file
@@ -203,8 +203,12 @@ def train_model(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise StudyError(f"seed={shown(seed)} must be a whole number of at least 0, such as seed=0")
     candidate = next(each for each in study.candidates if each.name == name)
-    with Engine() if engine is None else nullcontext(engine) as trainer:
-        final = make_final_run(trainer, problem, study, rates, Job(candidate, rates[name], seed))
+    job = Job(candidate, rates[name], seed)
+    if problem.series is not None:
+        final = make_series_run(problem, study, job)
+    else:
+        with Engine() if engine is None else nullcontext(engine) as trainer:
+            final = make_final_run(trainer, problem, study, rates, job)
     if final.run.score is None:
         raise StudyError(
             f"seed={seed}: this run of {name} diverged at update {final.run.diverged_at}; use another seed"

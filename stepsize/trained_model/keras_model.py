@@ -19,6 +19,7 @@ def rebuild(problem: Problem, final: FinalRun, seed: int) -> tuple[Any, dict[str
     """Return the Keras model of a run, in the caller's Keras, and the entries of embeddings, by input."""
     require_keras()
     task = final.task
+    assert task is not None
     shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
     python, numpy = random.getstate(), np.random.get_state()
     built = build(task.model, task.settings, shape, task.metric)  # seeds both

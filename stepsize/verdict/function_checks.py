@@ -1,4 +1,4 @@
-"""What a training function did: whether its seeds pair runs, whether it learned, and the updates it made."""
+"""What user code that trains did: whether its seeds pair runs, whether it learned, and its updates."""
 
 from __future__ import annotations
 
@@ -43,10 +43,16 @@ def notes(study: Study, runs: Runs) -> Iterator[str]:
 
 def _different_runs(first: Run, again: Run, answer: Answer, margin: float) -> Iterator[str]:
     """Yield a warning if two runs of one seed have different scores, so that seeds do not pair runs."""
-    scale, seed = scale_of(answer), first.seed
+    scale, seed, is_model = scale_of(answer), first.seed, bool(answer["data"]["parts"])
     advice = (
         "so the candidates of a seed share nothing, and differences between them take many more seeds to "
-        "show; derive everything random from seed: split, initial weights and batches, as in "
+        "show; "
+    )
+    advice += (
+        "draw everything random with PyTorch's own generator, as torch.rand does, or with that of Python or "
+        "NumPy"
+        if is_model
+        else "derive everything random from seed: split, initial weights and batches, as in "
         "torch.manual_seed(seed) or keras.utils.set_random_seed(seed)"
     )
     if (first.diverged_at is None) != (again.diverged_at is None):
@@ -60,10 +66,8 @@ def _different_runs(first: Run, again: Run, answer: Answer, margin: float) -> It
             scale.number(float(run.curves[2, epoch]), decimals=decimals) for run in (first, again)
         )
         after = f"after {counted(epoch + 1, 'epoch')}"
-        yield (
-            f"The function, run twice with seed {seed}, gave {scale.name} {scores} {scale.unit}".rstrip()
-            + (f" {after}, {advice}.")
-        )
+        what = f"The {'model' if is_model else 'function'}, run twice with seed {seed},"
+        yield f"{what} gave {scale.name} {scores} {scale.unit}".rstrip() + f" {after}, {advice}."
 
 
 def _other_updates(again: Run, answer: Answer) -> Iterator[str]:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from stepsize.engine.torch.operations import OPERATIONS, RANDOM_OPERATIONS
-from stepsize.errors import ProblemError, first_line
+from stepsize.errors import NoPopulation, ProblemError, first_line
 from stepsize.problems.torch.graph import DType, Graph, Node, Ref, map_refs
 
 DTYPES = {
@@ -33,8 +33,8 @@ def run(
     `batch` has the model's inputs and then the target. Draw number i of the graph, such as a dropout mask,
     uses the key `fold_in(key, i)`.
 
-    Raises: ProblemError for an operation that is not supported or cannot be done, with its place in the
-    user's model.
+    Raises: NoPopulation for an operation that is not supported, with its place in the user's model, and
+    ProblemError for one that PyTorch refuses, too.
     """
     values: dict[str, Any] = {name: jnp.asarray(array) for name, array in graph.constants.items()}
     values |= {name: parameters[target] for name, target in graph.parameters.items()}
@@ -51,11 +51,13 @@ def run(
             arguments = (jax.random.fold_in(key, draws), *arguments)
             draws += 1
         elif (function := _implementation(OPERATIONS, node.operation)) is None:
-            raise ProblemError(_unsupported(node))
+            raise NoPopulation(_unsupported(node))
         try:
             values[node.name] = function(*arguments, **keywords)
+        except ProblemError as error:  # PyTorch refuses it, too
+            raise ProblemError(f"{node.place}: {error}") from error
         except (ValueError, TypeError, IndexError, NotImplementedError) as error:
-            raise ProblemError(f"{node.place}: {node.operation}: {first_line(error)}") from error
+            raise NoPopulation(f"{node.place}: {node.operation}: {first_line(error)}") from error
     loss, outputs, mutated = map_refs(resolve, (graph.loss, graph.outputs, dict(graph.mutated)))
     return loss, outputs, {**buffers, **mutated}
 

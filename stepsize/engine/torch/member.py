@@ -21,12 +21,12 @@ from stepsize.engine.torch.graph_metric import GraphMetric
 from stepsize.engine.torch.interpreter import draws, run, unsupported_operations
 from stepsize.engine.torch.layer_rates import split_groups
 from stepsize.engine.torch.optimizers import start, update
-from stepsize.errors import ProblemError, StudyError
+from stepsize.errors import NoPopulation
 from stepsize.problems.metrics import metric_of
 from stepsize.problems.models.scorers import Scorer, scorer_of_outputs
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.graph import Graph, Ref, first_output
-from stepsize.problems.torch.optimizer_groups import Group
+from stepsize.problems.torch.optimizer_groups import Group, require_momentum
 from stepsize.problems.torch.torch_model import TorchModel
 from stepsize.schedules import plateau_rule
 
@@ -47,7 +47,7 @@ class TorchMember:
         self._graphs = model.exported
         for graph in (self._graphs.training, self._graphs.evaluation, model.metric):
             for sentence in unsupported_operations(graph) if graph is not None else ():
-                raise ProblemError(f"{sentence}; train the model with a training function")
+                raise NoPopulation(sentence)
         self.scorer: Scorer | RunningMetric = self._scorer()
         self.optimizer = split_groups(model.optimizer, task.multipliers)
         if task.scheduled_momentum:
@@ -192,12 +192,3 @@ def _references(argument: Any) -> list[Ref]:
     if isinstance(argument, Ref):
         return [argument]
     return [each for item in argument for each in _references(item)] if isinstance(argument, list) else []
-
-
-def require_momentum(name: str, settings: Mapping[str, Any]) -> None:
-    """Raise StudyError for an optimizer whose momentum no schedule can set."""
-    if "momentum" not in settings and "betas" not in settings:
-        raise StudyError(
-            f"optimizer {name!r} has no momentum that a schedule could set; leave momentum out, or use "
-            "another optimizer"
-        )

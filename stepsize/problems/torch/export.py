@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.errors import ProblemError, first_line, require
+from stepsize.errors import NoPopulation, ProblemError, first_line, require
 from stepsize.problems.torch.graph import DType, ExportedModel, Graph, Node, Ref
 
 require("torch", "torch")
@@ -26,29 +26,18 @@ from stepsize.problems.torch.export_errors import explained  # noqa: E402
 from stepsize.problems.torch.model_checks import (  # noqa: E402
     check_batch,
     check_forward,
+    check_graph,
     check_loss,
     check_module,
     place_of,
     require_float32,
     watched,
 )
+from stepsize.problems.torch.training_module import Training  # noqa: E402
 
 MODEL, LOSS = "model.", "loss."
 DROPPED = ("_assert", "sym_constrain")  # nodes that check and compute nothing
 UNUSED = ("device", "layout", "memory_format", "pin_memory", "generator", "non_blocking")
-
-
-class Training(nn.Module):
-    """A model with its loss, as one module."""
-
-    def __init__(self, model: nn.Module, loss: Callable[..., torch.Tensor]) -> None:
-        super().__init__()
-        self.model, self.loss = model, loss
-
-    def forward(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        """Return the loss and the model's outputs."""
-        outputs = self.model(*inputs)
-        return self.loss(outputs, target), outputs
 
 
 @released()
@@ -63,8 +52,8 @@ def export_model(
     `loss(outputs, target)` returns a scalar. `inputs` and `target` are an example of a batch. The model
     itself is not changed.
 
-    Raises: ProblemError, in one sentence, for a model that cannot be exported or that JAX would not train as
-    PyTorch does.
+    Raises: NoPopulation, in one sentence, for a model that cannot be exported or that JAX would not train as
+    PyTorch does, ProblemError for one that PyTorch does not train either.
     """
     module, batch = _prepared(model, loss, inputs, target)
     names = parameter_names(module)
@@ -99,7 +88,7 @@ def training_graph(
 def export_metric(metric: Callable[..., torch.Tensor], outputs: torch.Tensor, target: torch.Tensor) -> Graph:
     """Return the graph of a metric, a function of outputs and targets with one number for each row.
 
-    Raises: ProblemError for a metric that cannot be exported, or that returns anything else.
+    Raises: NoPopulation for a metric that cannot be exported, ProblemError if it returns anything else.
     """
     module, batch = Training(nn.Identity(), metric), (outputs, target)
     try:
@@ -123,6 +112,7 @@ def _prepared(
 ) -> tuple[Training, tuple[torch.Tensor, ...]]:
     """Return a copy of the model with its loss, and an example batch, both checked."""
     check_module(model)
+    check_graph(model)
     check_loss(loss)
     module, batch = Training(copy.deepcopy(model), copy.deepcopy(loss)), check_batch(inputs, target)
     check_forward(module, batch)
@@ -217,10 +207,7 @@ def _plain(program: torch.export.ExportedProgram, names: Mapping[str, str]) -> G
     signature = program.graph_signature
     if mutated := getattr(signature, "parameters_to_mutate", {}):
         name = public_name(next(iter(mutated.values())))
-        raise ProblemError(
-            f"the model changes its parameter {name!r} in place while it computes; make it a buffer, or "
-            "leave the change to the optimizer"
-        )
+        raise NoPopulation(f"the model changes its parameter {name!r} in place while it computes")
     parameters = {name: names[target] for name, target in signature.inputs_to_parameters.items()}
     buffers = {name: names[target] for name, target in signature.inputs_to_buffers.items()}
     constants = {
@@ -287,6 +274,6 @@ def _plain_outputs(value: Any) -> Any:
         return tuple(_plain_outputs(item) for item in value)
     if isinstance(value, Ref) or value is None:
         return value
-    raise ProblemError(
-        f"the model returns a {type(value).__name__}; return a tensor, or a tuple, list or dict of them"
+    raise NoPopulation(
+        f"the model returns a {type(value).__name__}, not a tensor, or a tuple, list or dict of them"
     )

@@ -12,12 +12,10 @@ from pathlib import Path
 
 import torch
 
-from stepsize.errors import ProblemError, first_line
+from stepsize.errors import NoPopulation, ProblemError, first_line
 
 PYTORCH = Path(torch.__file__).parent
 PACKAGE = Path(__file__).parents[2]
-PAGE = "https://github.com/stepsize/stepsize/blob/main/docs/pytorch.md"
-IN_SERIES = f"or train the model with a training function ({PAGE})"
 
 
 @contextmanager
@@ -29,10 +27,12 @@ def explained() -> Iterator[None]:
         with warnings.catch_warnings(), redirect_stderr(StringIO()), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
             yield
+    except NoPopulation as error:
+        raise NoPopulation(f"{line_of(error)}{error}") from error
     except ProblemError:
         raise
     except Exception as error:
-        raise ProblemError(_sentence(error)) from error
+        raise NoPopulation(_sentence(error)) from error
     finally:
         logging.disable(disabled)
 
@@ -54,15 +54,12 @@ def _sentence(error: Exception) -> str:
     names = ("GuardOnDataDependentSymNode", "UserError")
     if type(error).__name__ in names and "data-dependent" in text.lower():
         return (
-            f"{place}the graph depends on its data, as an `if` on a tensor's value or `.item()` does; use "
-            f"torch.where instead, {IN_SERIES}"
+            f"{place}the graph depends on its data, as an `if` on a tensor's value or `.item()` does "
+            "(torch.where would not)"
         )
     if "onstraints violated" in text or "specialized" in text:
         return (
-            f"{place}the model works for one batch size only; use x.shape[0] instead of a number, or -1 in "
-            "view and reshape"
+            f"{place}the graph is of one batch size only (x.shape[0] instead of a number, or -1 in view and "
+            "reshape, would do for all)"
         )
-    return (
-        f"{place}PyTorch cannot export the model: {type(error).__name__}: {first_line(error)}; change that "
-        f"line, {IN_SERIES}"
-    )
+    return f"{place}PyTorch cannot export the model: {type(error).__name__}: {first_line(error)}"

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from stepsize.errors import ProblemError, first_line, require
@@ -18,11 +19,15 @@ RESET = ("reset_parameters", "_reset_parameters")  # the second of attention and
 
 @dataclass(frozen=True, eq=False)
 class Factory:
-    """A function that makes the model of a run, the model's name, and a note on its weights."""
+    """A function that makes the model of a run, the model's name, and a note on its weights.
+
+    `code` is the function or class that the user wrote; None for a module, whose own classes say everything.
+    """
 
     make: Callable[[], Any]
     name: str
     note: str = ""
+    code: Any = None
 
     def __call__(self) -> Any:
         """Return a model.
@@ -82,7 +87,7 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
         kept = copy.deepcopy(model)  # as it is now, whatever happens to it later
         name = type(model).__name__
         if from_weights:
-            return Factory(lambda: copy.deepcopy(kept), name)
+            return Factory(partial(copy.deepcopy, kept), name)
         if names := list(unset_parameters(kept)):
             raise ProblemError(
                 f"model {name}: parameter {names[0]!r} is drawn by no reset_parameters() of a layer, so no "
@@ -94,9 +99,9 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
             "from_weights=True starts from the module's own weights, and a factory can draw them in another "
             "way"
         )
-        return Factory(lambda: fresh(kept), name, note)
+        return Factory(partial(fresh, kept), name, note)
     if callable(model):
-        return Factory(model, getattr(model, "__name__", type(model).__name__))
+        return Factory(model, getattr(model, "__name__", type(model).__name__), code=model)
     raise ProblemError(
         f"model must be an nn.Module, a class of one, a function that makes one, or its path "
         f"'package.module:function'; got {type(model).__name__}"

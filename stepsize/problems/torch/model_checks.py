@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from stepsize.errors import ProblemError, first_line
+from stepsize.errors import NoPopulation, ProblemError, first_line
 
 OLDEST = (2, 9)
 NUMBERS = (torch.float32, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
@@ -33,7 +33,7 @@ HOOKS = ("_backward_hooks", "_backward_pre_hooks")
 
 
 def check_module(model: nn.Module) -> None:
-    """Raise ProblemError for a module that cannot be trained as it is."""
+    """Raise ProblemError for a module that cannot be trained as it is, in a population or in PyTorch."""
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
     if version < OLDEST:
         raise ProblemError(f"PyTorch {torch.__version__} is too old to export a model: install torch>=2.9")
@@ -46,28 +46,36 @@ def check_module(model: nn.Module) -> None:
             raise ProblemError(
                 f"{shown} is in eval mode; call .train() before you pass it or return it from a factory"
             )
-        if any(getattr(module, hooks, None) for hooks in HOOKS):
-            raise ProblemError(
-                f"{shown} has a backward hook, which a population cannot call; remove the hook"
-            )
-        if isinstance(module, _BatchNorm) and module.momentum is None and module.track_running_stats:
-            raise ProblemError(
-                f"{shown} has momentum=None, the mean of all batches so far, which depends on their count; "
-                "give it a number, such as momentum=0.1"
-            )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ProblemError(f"parameter {name!r} has no shape yet; use a layer that is not lazy")
-        if tensor.dtype not in NUMBERS:
-            raise ProblemError(
-                f"{name!r} is {type_name(tensor)}; a population trains in float32: call .float()"
-            )
-        if getattr(tensor, "_backward_hooks", None):
-            raise ProblemError(
-                f"parameter {name!r} has a hook, which a population cannot call; remove the hook"
-            )
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ProblemError("the model has no parameter with requires_grad=True, so there is nothing to train")
+
+
+def check_graph(model: nn.Module) -> None:
+    """Raise NoPopulation for a module that PyTorch trains, and whose graph would train in another way."""
+    for name, module in model.named_modules():
+        shown = _shown(name, module)
+        if any(getattr(module, hooks, None) for hooks in HOOKS):
+            raise NoPopulation(f"{shown} has a backward hook, which a population cannot call")
+        if isinstance(module, _BatchNorm) and module.momentum is None and module.track_running_stats:
+            raise NoPopulation(
+                f"{shown} has momentum=None, the mean of all batches so far, which depends on their count"
+            )
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.dtype not in NUMBERS:
+            raise NoPopulation(f"{name!r} is {type_name(tensor)}, and a population trains in float32")
+        if getattr(tensor, "_backward_hooks", None):
+            raise NoPopulation(f"parameter {name!r} has a hook, which a population cannot call")
+
+
+def precision_advice(model: nn.Module) -> str:
+    """Return what to do if a tensor of the model is of another precision than the data; empty if none is."""
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.dtype not in NUMBERS:
+            return f"; {name!r} is {type_name(tensor)} and the data are float32: call .float()"
+    return ""
 
 
 def check_weights(model: nn.Module) -> None:
@@ -149,13 +157,13 @@ def check_forward(module: nn.Module, batch: Sequence[torch.Tensor]) -> None:
 
 
 def require_float32(node: fx.Node) -> None:
-    """Raise ProblemError for a value in double precision, half precision or complex numbers."""
+    """Raise NoPopulation for a value in double precision, half precision or complex numbers."""
     values = node.meta.get("val")
     for value in values if isinstance(values, list | tuple) else [values]:
         if isinstance(value, torch.Tensor) and value.dtype not in NUMBERS:
-            raise ProblemError(
-                f"{place_of(node)}: a value is {type_name(value)}; a population trains in float32, so remove "
-                "autocast and conversions to other types"
+            raise NoPopulation(
+                f"{place_of(node)}: a value is {type_name(value)}, and a population trains in float32, "
+                "without autocast and conversions to other types"
             )
 
 
@@ -184,22 +192,18 @@ def place_of(node: fx.Node) -> str:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Refuse, while a model is traced, everything that a graph of the forward pass silently leaves out."""
+    """Raise NoPopulation, while a model is traced, for what a graph of the forward pass leaves out."""
 
     def refuse(what: str) -> Any:
         def call(*_: Any, **__: Any) -> Any:
-            raise ProblemError(what)
+            raise NoPopulation(what)
 
         return call
 
-    function = (
-        "the model uses {}, whose own backward pass a population would not call; write it with PyTorch's "
-        "operations, or train the model with a training function"
+    refuse_function = refuse(
+        "the model uses a torch.autograd.Function, whose own backward pass a population would not call"
     )
-    refuse_function = refuse(function.format("a torch.autograd.Function"))
-    refuse_hook = refuse(
-        "the model registers a hook on a tensor, which a population cannot call; remove the hook"
-    )
+    refuse_hook = refuse("the model registers a hook on a tensor, which a population cannot call")
     python, numpy = random.getstate(), np.random.get_state()
     with (
         patch.object(torch.autograd.Function, "apply", refuse_function),
@@ -210,9 +214,9 @@ def watched() -> Iterator[None]:
     if random.getstate() != python or _differ(np.random.get_state(), numpy):
         random.setstate(python)
         np.random.set_state(numpy)
-        raise ProblemError(
+        raise NoPopulation(
             "the model draws random numbers from Python or NumPy, and a graph would repeat the same ones at "
-            "every update; draw them with torch.rand"
+            "every update (those of torch.rand would be new each time)"
         )
 
 

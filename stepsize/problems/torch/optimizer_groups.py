@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepsize.errors import StudyError
+
 NAMES = (
     "ASGD",
     "Adadelta",
@@ -76,6 +78,15 @@ class Optimizer:
             }
             for group in self.groups
         ]
+
+
+def require_momentum(name: str, settings: Mapping[str, Any]) -> None:
+    """Raise StudyError for an optimizer whose momentum no schedule can set."""
+    if "momentum" not in settings and "betas" not in settings:
+        raise StudyError(
+            f"optimizer {name!r} has no momentum that a schedule could set; leave momentum out, or use "
+            "another optimizer"
+        )
 
 
 def json_value(value: Any) -> Any:

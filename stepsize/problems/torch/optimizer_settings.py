@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,43 @@ def read_optimizer(
 
     Raises: ProblemError for an optimizer that does not train in populations.
     """
-    settings = dict(settings or {})
+    clipping = {"clip_norm": clip_norm, "clip_value": clip_value} | clipping_of(settings or {})
+    return plain_form(made_optimizer(make, model, settings or {}), model, trained, clipping)
+
+
+def plain_form(
+    optimizer: torch.optim.Optimizer,
+    model: nn.Module,
+    trained: Collection[str],
+    clipping: Mapping[str, float | None],
+) -> Optimizer:
+    """Return an optimizer as plain data, with the parameters of its groups that are trained."""
+    groups = tuple(_groups(optimizer, model, trained))
+    return Optimizer(type(optimizer).__name__, groups, **clipping)
+
+
+def _groups(optimizer: torch.optim.Optimizer, model: nn.Module, trained: Collection[str]) -> Iterator[Group]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for group in optimizer.param_groups:
+        if any(id(parameter) not in names for parameter in group["params"]):
+            raise ProblemError(
+                "the optimizer has a parameter that does not belong to the model; pass only parameters of "
+                "the model"
+            )
+        members = [names[id(parameter)] for parameter in group["params"]]
+        values = {name: _plain(value) for name, value in group.items() if name not in LEFT_OUT}
+        yield Group(
+            tuple(name for name in members if name in trained),
+            values,
+            tuple(own_settings(optimizer, group)),
+            _scale(optimizer, group),
+        )
+
+
+def made_optimizer(
+    make: Callable[..., torch.optim.Optimizer] | None, model: nn.Module, settings: Mapping[str, Any]
+) -> torch.optim.Optimizer:
+    """Return the optimizer that `make` makes for a model, with `settings`; see `read_optimizer`."""
     if "lr" in settings:
         raise ProblemError(
             f"lr={settings['lr']!r} has no effect, because the schedules set the rate; leave lr out of the "
@@ -47,35 +83,19 @@ def read_optimizer(
             f"loss_reduction={settings['loss_reduction']!r} is for Keras models; give a PyTorch model a loss "
             "that adds up, such as nn.CrossEntropyLoss(reduction='sum')"
         )
-    clipping = {"clip_norm": clip_norm, "clip_value": clip_value}
-    clipping |= {
-        field: _bound(name, settings.pop(name)) for name, field in CLIPPING.items() if name in settings
-    }
+    settings = {name: value for name, value in settings.items() if name not in CLIPPING}
     chosen = settings.pop("optimizer", None)
     if make is None and chosen is None:
         raise ProblemError("optimizer=None: a PyTorch model needs an optimizer, such as AdamW of torch.optim")
     optimizer = _made(make if make is not None else class_called(chosen), model)
     if settings or (chosen is not None and make is not None):
         optimizer = _changed(optimizer, None if chosen is None else class_called(chosen), settings)
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = []
-    for group in optimizer.param_groups:
-        if any(id(parameter) not in names for parameter in group["params"]):
-            raise ProblemError(
-                "the optimizer has a parameter that does not belong to the model; pass only parameters of "
-                "the model"
-            )
-        members = [names[id(parameter)] for parameter in group["params"]]
-        values = {name: _plain(value) for name, value in group.items() if name not in LEFT_OUT}
-        groups.append(
-            Group(
-                tuple(name for name in members if name in trained),
-                values,
-                tuple(own_settings(optimizer, group)),
-                _scale(optimizer, group),
-            )
-        )
-    return Optimizer(type(optimizer).__name__, tuple(groups), **clipping)
+    return optimizer
+
+
+def clipping_of(settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the bounds of gradients that settings have, by the names of the fields of `Optimizer`."""
+    return {field: _bound(name, settings[name]) for name, field in CLIPPING.items() if name in settings}
 
 
 def class_called(name: Any) -> type[torch.optim.Optimizer]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -14,25 +12,25 @@ import numpy as np
 import torch
 from torch import nn
 
-from stepsize.errors import ProblemError, first_line
+from stepsize.errors import NoPopulation, ProblemError, first_line
 from stepsize.problems.data import Data
 from stepsize.problems.model_notes import has_signs, renumbered
-from stepsize.problems.model_operations import Operations
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.data import input_names
-from stepsize.problems.torch.export import Training, export_metric, export_model
+from stepsize.problems.torch.export import export_metric, export_model
 from stepsize.problems.torch.factories import Factory
-from stepsize.problems.torch.graph import first_output
-from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
-from stepsize.problems.torch.loss_facts import check_cross_entropy, mismatch_note, takes_logits
+from stepsize.problems.torch.graph import ExportedModel, Graph, first_output
+from stepsize.problems.torch.initial_weights import array_of, loss_buffers, seeded
+from stepsize.problems.torch.loss_facts import check_cross_entropy, takes_logits
 from stepsize.problems.torch.loss_probes import ignores_shifts, is_sum, takes_margins, takes_signs
-from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module
+from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module, precision_advice
 from stepsize.problems.torch.operation_counts import count_operations
-from stepsize.problems.torch.optimizer_groups import Optimizer, json_value
 from stepsize.problems.torch.optimizer_settings import read_optimizer
-from stepsize.problems.torch.torch_model import TargetForm, TorchModel, weights_digest
+from stepsize.problems.torch.recorded_graph import recorded_model
+from stepsize.problems.torch.source import Source
+from stepsize.problems.torch.torch_model import TargetForm, TorchModel
+from stepsize.problems.torch.training_module import Training
 
-KEPT = 64  # seeds whose weights are kept, for tuning uses the same seeds for many rates
 OUTPUTS_NEEDED = {  # by kind of data
     "binary": "one output, or one for each of the 2 classes: end it with nn.Linear(..., 1) or (..., 2)",
     "multiclass": "one output for each of the {0} classes: end it with nn.Linear(..., {0})",
@@ -40,96 +38,7 @@ OUTPUTS_NEEDED = {  # by kind of data
     "regression": "one output for each of the {0} quantities: end it with nn.Linear(..., {0})",
 }
 
-Weights = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A PyTorch model that has been read: its travel form, and what makes weights and optimizers."""
-
-    factory: Factory
-    loss: Any
-    optimizer: Any
-    settings: Mapping[str, Any]
-    example: nn.Module
-    model: TorchModel
-    operations: Operations | None
-    label_note: str | None = None
-    _drawn: dict[int, Weights] = field(default_factory=dict, repr=False)
-
-    def weights(self, seed: int) -> Weights:
-        """Return the initial weights of a seed, those of `torch.manual_seed(seed); make()`."""
-        if seed not in self._drawn:
-            if len(self._drawn) >= KEPT:
-                self._drawn.pop(next(iter(self._drawn)))
-            parts = initial_weights(self.factory, [seed])
-            self._drawn[seed] = {
-                **{name: _narrow(array[0]) for part in parts for name, array in part.items()},
-                **{name: _narrow(array) for name, array in loss_buffers(self.loss).items()},
-            }
-        return self._drawn[seed]
-
-    def optimizer_with(self, settings: Mapping[str, Any]) -> Optimizer:
-        """Return the optimizer with other settings.
-
-        Raises: ProblemError for settings that it does not take.
-        """
-        trained = self.model.exported.parameters
-        return read_optimizer(self.optimizer, self.example, trained, settings=settings)
-
-    def check_settings(self, usual: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        """Raise ProblemError for settings of a candidate that the optimizer does not take."""
-        ours = {name for name in ("batch_size", "multipliers") if name in settings}
-        ours |= {"momentum"} if isinstance(settings.get("momentum"), str) else set()  # by schedule
-        settings = {name: value for name, value in settings.items() if name not in ours}
-        self.optimizer_with(settings if "optimizer" in settings else {**usual, **settings})
-
-    def form(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the travel form with the optimizer's settings."""
-        return {"torch": replace(self.model, optimizer=self.optimizer_with(settings))}
-
-    @property
-    def optimizer_facts(self) -> dict[str, Any]:
-        """The optimizer's name, and the settings that the user chose, as JSON values."""
-        optimizer = self.model.optimizer
-        chosen = {*getattr(self.optimizer, "keywords", ()), *self.settings} - {"lr", "initial_lr"}
-        usual = inspect.signature(getattr(torch.optim, optimizer.name)).parameters
-        settings = {
-            name: json_value(value)
-            for name, value in optimizer.settings.items()
-            if name in chosen or (name in usual and name != "lr" and value != usual[name].default)
-        }
-        clipping = {"clip_grad_norm": optimizer.clip_norm, "clip_grad_value": optimizer.clip_value}
-        clipping = {name: bound for name, bound in clipping.items() if bound is not None}
-        return {"name": optimizer.name, **settings, **clipping}
-
-    @property
-    def group_facts(self) -> list[dict[str, Any]] | None:
-        """The groups of parameters as JSON values; None if all parameters are trained alike."""
-        return self.model.optimizer.group_facts(self.model.exported.parameters)
-
-    @property
-    def notes(self) -> list[str]:
-        """What a user may want to know about how the model is trained."""
-        notes = [
-            "trained by JAX; the graph, the initial weights of each seed and the updates are those of "
-            "PyTorch, and the dropout masks are drawn by JAX"
-        ]
-        if mismatch := mismatch_note(self.model.exported.training):
-            notes.insert(0, mismatch)
-        if self.label_note:
-            notes.append(self.label_note)
-        if self.factory.note:
-            notes.append(self.factory.note)
-        if self.model.exported.frozen:
-            count = len(self.model.exported.frozen)
-            notes.append(f"{count} of its parameters are frozen or unused, and stay as they are")
-        return notes
-
-    @cached_property
-    def identity(self) -> list[str]:
-        """What affects results: the graphs, the optimizer and the weights that two seeds start from."""
-        return [self.model.identity, weights_digest(self.weights(0), self.weights(1))]
+Metric = Callable[..., torch.Tensor]
 
 
 def read_model(
@@ -138,15 +47,17 @@ def read_model(
     optimizer: Any,
     settings: Mapping[str, Any],
     data: Data,
-    metric: Callable[..., torch.Tensor] | None = None,
+    metric: Metric | None = None,
+    series: str | None = None,
 ) -> Source:
     """Read a model with its loss and its optimizer for some data.
 
-    Raises: ProblemError, in one sentence, for what cannot be trained in a population.
+    `series` is why it is to train in PyTorch, one run at a time; None to do so only if it must.
+
+    Raises: ProblemError, in one sentence, for what cannot be trained in a population or in PyTorch.
     """
     check_loss(loss)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with seeded(0):
         model = factory()
     check_module(model)
     names = _names(model, data)
@@ -155,15 +66,15 @@ def read_model(
     judged = first_output(outputs)
     width = _width(judged, data)
     target_form, target = _target(model, loss, inputs, outputs, width, data)
-    exported = export_model(model, loss, inputs, target)
-    buffers = {name: buffer.detach().numpy() for name, buffer in model.named_buffers()}
-    parameters = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
+    exported, judge, series = _graphs(model, loss, inputs, target, metric, judged, series)
+    buffers = {name: array_of(buffer) for name, buffer in model.named_buffers()}
+    parameters = {name: array_of(parameter) for name, parameter in model.named_parameters()}
     weights = {**parameters, **buffers, **loss_buffers(loss)}
     check_cross_entropy(exported.training, width)
     travelling = TorchModel(
         exported=exported,
         optimizer=read_optimizer(optimizer, model, exported.parameters, settings=settings),
-        weights={name: np.zeros_like(_narrow(array)) for name, array in weights.items()},
+        weights={name: np.zeros_like(array) for name, array in weights.items()},
         inputs=names,
         flat=data.flat,
         target=target_form,
@@ -172,10 +83,30 @@ def read_model(
         or _are_unbounded(loss, outputs, target, target_form, width, data),
         sums=is_sum(loss, copy.deepcopy(model).eval(), inputs, target),
         output_shape=tuple(judged.shape[1:]),
-        metric=None if metric is None else export_metric(metric, judged, target),
+        metric=judge,
     )
-    work = count_operations(model, inputs)
-    return Source(factory, loss, optimizer, settings, model, travelling, work, _label_note(data, target_form))
+    work, note = count_operations(model, inputs), _label_note(data, target_form)
+    return Source(factory, loss, optimizer, settings, model, travelling, work, note, metric, series)
+
+
+def _graphs(
+    model: nn.Module,
+    loss: Any,
+    inputs: list[torch.Tensor],
+    target: torch.Tensor,
+    metric: Metric | None,
+    judged: torch.Tensor,
+    series: str | None,
+) -> tuple[ExportedModel, Graph | None, str | None]:
+    """Return the graphs of a model and a metric, and why they cannot be a population, None if they can."""
+    if series is None:
+        try:
+            judge = None if metric is None else export_metric(metric, judged, target)
+            return export_model(model, loss, inputs, target), judge, None
+        except NoPopulation as error:
+            series = str(error)
+    batch = (*inputs, target)
+    return recorded_model(Training(copy.deepcopy(model), copy.deepcopy(loss)), batch), None, series
 
 
 def _names(model: nn.Module, data: Data) -> tuple[str, ...]:
@@ -213,6 +144,7 @@ def _outputs(model: nn.Module, inputs: list[torch.Tensor]) -> Any:
         shapes = ", ".join(f"{tuple(each.shape[1:])} of {each.dtype}" for each in inputs)
         raise ProblemError(
             f"the model does not take rows of shape {shapes}: {type(error).__name__}: {first_line(error)}"
+            f"{precision_advice(model)}"
         ) from error
     first = first_output(outputs)
     if not isinstance(first, torch.Tensor) or first.ndim == 0 or len(first) != len(inputs[0]):
@@ -286,8 +218,3 @@ def _forms(shape: tuple[int, ...], width: int, data: Data) -> list[TargetForm]:
         return [alike, TargetForm(False, () if shape else (1,))]
     classes, columns = TargetForm(True, ()), TargetForm(False, (width,))
     return [columns, classes] if data.one_hot else [classes, columns]
-
-
-def _narrow(array: np.ndarray) -> np.ndarray:
-    """Return an array with whole numbers in the type that JAX uses, int32."""
-    return array.astype(np.int32) if array.dtype == np.int64 else array

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepsize.errors import ProblemError, require, unknown
@@ -14,7 +13,7 @@ from stepsize.problems.torch.data import torch_data
 from stepsize.problems.torch.factories import factory_of, imported, is_torch_model
 
 if TYPE_CHECKING:
-    from stepsize.problems.torch.reading import Source
+    from stepsize.problems.torch.source import Source
 
 
 def trains_in_torch(model: Any, loss: Any) -> bool:
@@ -62,24 +61,20 @@ def loss_of(loss: Any) -> Any:
     return value() if inspect.isclass(value) else value
 
 
-def read_source(
-    model: Any,
-    loss: Any,
-    optimizer: Any,
-    settings: Mapping[str, Any],
-    data: Data,
-    from_weights: bool,
-    metric: Any,
-) -> Source:
-    """Read a PyTorch model with its loss and its optimizer for some data.
+def read_source(problem: Any, series: str | None = None) -> Source:
+    """Read the PyTorch model of a `Problem` with its loss and its optimizer, for its data.
 
-    Raises: ProblemError, in one sentence, for what cannot be trained in a population.
+    `series` is why it is to train in PyTorch, one run at a time; None to do so only if it must.
+
+    Raises: ProblemError, in one sentence, for what cannot be trained in a population or in PyTorch.
     """
     from stepsize.problems.torch.reading import read_model
 
-    factory = factory_of(model, from_weights)
+    factory, metric = factory_of(problem.model, problem.from_weights), problem.metric
     user_metric = metric if is_own_metric(metric) else None
-    return read_model(factory, loss_of(loss), optimizer, settings, data, user_metric)
+    settings = problem.settings or {}
+    loss = loss_of(problem.loss)
+    return read_model(factory, loss, problem.optimizer, settings, problem.data, user_metric, series)
 
 
 def is_own_metric(metric: Any) -> bool:

@@ -27,7 +27,7 @@ from stepsize.errors import EngineError, InputError, StepsizeError, first_line
 from stepsize.problems.problem import Problem
 from stepsize.process import Notice
 from stepsize.study.populations.calls import Call, Group
-from stepsize.study.user_functions.executor import FunctionProcess
+from stepsize.study.user_functions.function_process import FunctionProcess
 from stepsize.study.user_functions.worker import RunRequest
 from stepsize.user_modules import source_of
 
@@ -161,8 +161,16 @@ class FunctionTrainer:
 
     compile_seconds = 0.0
 
-    def __init__(self, packed: str | bytes, name: str, epochs: int, digest: str | None) -> None:
+    def __init__(
+        self,
+        packed: str | bytes,
+        name: str,
+        epochs: int,
+        digest: str | None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._packed, self._name, self._epochs, self._digest = packed, name, epochs, digest
+        self._environment = environment
         self._process: FunctionProcess | None = None
 
     def start(self) -> None:
@@ -180,7 +188,7 @@ class FunctionTrainer:
 
     def _started(self) -> FunctionProcess:
         """Return the process of the function, whose code must be that of the command."""
-        process = FunctionProcess(self._packed, self._name)
+        process = FunctionProcess(self._packed, self._name, self._environment)
         if self._digest not in (None, process.digest()):
             process.close()
             raise _other_code(self._packed)

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -18,6 +17,8 @@ from stepsize.checks import shown
 from stepsize.engine.checkpoints import warn
 from stepsize.engine.planner import Layout
 from stepsize.errors import StudyError
+from stepsize.problems.bare_problem import without_model
+from stepsize.problems.code_identity import code_digest
 from stepsize.problems.problem import Problem
 from stepsize.study.cluster.actors import (
     FunctionCall,
@@ -35,9 +36,8 @@ from stepsize.study.populations.executor import opened_groups
 from stepsize.study.protocol import Round
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
-from stepsize.study.user_functions.code_identity import code_digest
-from stepsize.study.user_functions.executor import run_request
-from stepsize.study.user_functions.functions import pack, takes_checkpoint
+from stepsize.study.user_functions.executor import packed_form, run_request
+from stepsize.study.user_functions.torch_series import TorchSeries
 from stepsize.study.user_functions.training import Training
 
 PROCESS_MEMORY = 700 * 2**20  # bytes of an actor with a training process, without data
@@ -57,14 +57,17 @@ def cluster_executor(
     """
     with connected(address):
         packages, memory = shared_versions(problem.software()), PROCESS_MEMORY
-        if isinstance(problem, Training):
-            if takes_checkpoint(problem.function):
+        if isinstance(problem, Training) or problem.series is not None:
+            made = problem if isinstance(problem, Training) else TorchSeries.of(problem, study)
+            packed = packed_form(made)
+            if packed.takes_checkpoint:
                 on_message(NO_CHECKPOINTS)
-            packed = pack(problem.function)
-            digest = code_digest(problem.function) if isinstance(packed, str) else None
-            trainer = FunctionTrainer(packed, problem.name, problem.epochs, digest)
+            digest = None
+            if isinstance(made, Training) and isinstance(packed.code, str):
+                digest = code_digest(made.function)
+            trainer = FunctionTrainer(packed.code, made.name, made.epochs, digest, packed.environment)
             with Pool(trainer, packages, memory, on_message) as pool:
-                yield RayFunctionExecutor(pool, problem)
+                yield RayFunctionExecutor(pool, made)
             return
         _check_platform()
         arrays = [*_arrays(problem.data.trained_x), problem.trained_y]
@@ -158,9 +161,9 @@ class RayPopulationExecutor(_RayExecutor):
 
 
 class RayFunctionExecutor(_RayExecutor):
-    """An `Executor` that makes the runs of a training function on a cluster."""
+    """An `Executor` that makes the runs of a training function, or a model in series, on a cluster."""
 
-    def __init__(self, pool: Pool, training: Training) -> None:
+    def __init__(self, pool: Pool, training: Training | TorchSeries) -> None:
         super().__init__(pool)
         self.training = training
 
@@ -180,18 +183,6 @@ class RayFunctionExecutor(_RayExecutor):
 
     def _payload(self, job: Job) -> FunctionCall:
         return FunctionCall(run_request(self.training, job), job.candidate.key(job.rate))
-
-
-def without_model(problem: Problem) -> Problem:
-    """Return a problem as plain data: it draws splits and prepares rows, but has no model.
-
-    PyTorch's initial weights are those of the model, so the result has none of them.
-    """
-    problem.trained_y  # noqa: B018, it depends on the model, and is copied
-    bare = copy(problem)
-    for name in ("model", "loss", "optimizer", "metric", "torch_source"):
-        object.__setattr__(bare, name, None)
-    return bare
 
 
 def _arrays(x: Any) -> list[Any]:

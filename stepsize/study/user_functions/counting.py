@@ -9,7 +9,7 @@ import numpy as np
 
 from stepsize.errors import StudyError
 from stepsize.study.stores.store import Run, Store
-from stepsize.study.user_functions.executor import FunctionProcess
+from stepsize.study.user_functions.function_process import FunctionProcess
 from stepsize.study.user_functions.functions import pack
 from stepsize.study.user_functions.training import Training
 from stepsize.study.user_functions.worker import CountRequest

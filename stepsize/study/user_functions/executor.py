@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,22 +16,21 @@ from typing import Any, NamedTuple
 
 from stepsize.cores import cores
 from stepsize.engine.checkpoints import warn
-from stepsize.errors import EngineError, InputError, require
+from stepsize.errors import require
 from stepsize.hangs import Patience
 from stepsize.problems.own_models import with_objects
-from stepsize.process import BROKEN, Child, Notice, ProcessDied, Progress, WorkerError
+from stepsize.process import Notice, ProcessDied
 from stepsize.study.executor import Claim, Listener, LostRuns, once, unshared
 from stepsize.study.jobs import Job
 from stepsize.study.protocol import Round
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.user_functions import run_checkpoint
+from stepsize.study.user_functions.function_process import FunctionProcess
 from stepsize.study.user_functions.functions import pack, takes_checkpoint
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace
+from stepsize.study.user_functions.torch_series import ENVIRONMENT, TorchSeries
 from stepsize.study.user_functions.training import Training
-from stepsize.study.user_functions.worker import CountRequest, RunRequest
-
-ATTEMPTS = 3  # for one run, if the process dies
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+from stepsize.study.user_functions.worker import RunRequest
 
 
 class Made(NamedTuple):
@@ -41,8 +40,16 @@ class Made(NamedTuple):
     run: Run
 
 
+class Packed(NamedTuple):
+    """What makes runs, for their processes: its code or path, and variables of their environment."""
+
+    code: str | bytes
+    takes_checkpoint: bool
+    environment: Mapping[str, str]
+
+
 class FunctionExecutor:
-    """An `Executor` for one training function; use it as a context manager.
+    """An `Executor` for a training function, or a PyTorch model in series; use it as a context manager.
 
     Every run has one thread, since the runs share the cores. If a process dies or hangs, its run is made
     again in a new one; if it dies each time, once more at the end, when no other run is made. `on_message` is
@@ -54,7 +61,7 @@ class FunctionExecutor:
 
     def __init__(
         self,
-        training: Training,
+        training: Training | TorchSeries,
         count: int | None = None,
         checkpoints: Path | None = None,
         fingerprint: str = "",
@@ -63,10 +70,12 @@ class FunctionExecutor:
         require("train", "scipy", "sklearn")
         self.training = training
         self._on_message = once(on_message)
-        self._checkpoints = checkpoints if takes_checkpoint(training.function) else None
+        packed = packed_form(training)
+        self._checkpoints = checkpoints if packed.takes_checkpoint else None
         self._fingerprint = fingerprint
-        packed = pack(training.function)
-        self._workers = [FunctionProcess(packed, training.name) for _ in range(count or cores())]
+        self._workers = [
+            FunctionProcess(packed.code, training.name, packed.environment) for _ in range(count or cores())
+        ]
         self._patience: dict[str, Patience] = defaultdict(Patience)  # by the settings of a candidate
 
     def __enter__(self) -> FunctionExecutor:
@@ -202,8 +211,17 @@ class FunctionExecutor:
             worker.close()
 
 
-def run_request(training: Training, job: Job) -> RunRequest:
+def packed_form(training: Training | TorchSeries) -> Packed:
+    """Return what makes the runs in the form for their processes."""
+    if isinstance(training, TorchSeries):
+        return Packed(training.packed(), False, ENVIRONMENT)
+    return Packed(pack(training.function), takes_checkpoint(training.function), {})
+
+
+def run_request(training: Training | TorchSeries, job: Job) -> RunRequest:
     """Return what a process needs to make a run."""
+    if isinstance(training, TorchSeries):
+        return training.request(job)
     settings = with_objects(job.candidate.settings)
     if job.candidate.momentum is not None:
         settings["momentum"] = job.candidate.momentum
@@ -211,80 +229,3 @@ def run_request(training: Training, job: Job) -> RunRequest:
         str(job.candidate.at(job.rate)), settings, job.seed, training.epochs,
         training.updates_per_epoch_with(settings), training.metric, training.is_share, counts=job.again,
     )  # fmt: skip
-
-
-class FunctionProcess:
-    """One process that runs the function; it starts with its first run."""
-
-    def __init__(self, packed: str | bytes, name: str) -> None:
-        self._packed, self._name = packed, name
-        self._child: Child | None = None
-        self._closed = False
-
-    def run(
-        self,
-        request: RunRequest,
-        on_epoch: Callable[[int | Notice], None],
-        candidate: str,
-        patience: Patience | None = None,
-    ) -> tuple[Any, int | None]:
-        """Make one run; return its curves and the update at which it diverged, or None.
-
-        `on_epoch` is called with the number of each epoch, and with messages for people.
-
-        Raises: ProcessDied if the process dies each time, EngineError if the function fails.
-        """
-        return self._ask(("run", request), f"{candidate}, seed {request.seed}", on_epoch, patience)
-
-    def count(self, request: CountRequest) -> tuple[int | None, int]:
-        """Count the updates of an epoch, as `worker.count_updates` does."""
-        return self._ask(("count", request), "counting its updates")
-
-    def digest(self) -> str:
-        """Return the digest of the function's code as the process has it."""
-        return self._ask(("digest", None), "reading its code")
-
-    def _ask(
-        self,
-        request: Any,
-        run: str,
-        on_progress: Progress = lambda value: None,
-        patience: Patience | None = None,
-    ) -> Any:
-        """Ask the process, or a new one if it died; `run` names the request in errors."""
-        last_output = ""
-        for _ in range(ATTEMPTS):
-            child = self._child
-            try:
-                if child is None:
-                    child = self._start()
-                    child.ask(("function", self._packed))
-                return child.ask(request, on_progress, patience)
-            except BROKEN:
-                assert child is not None
-                self._child, last_output = None, child.reap()
-            except InputError as error:
-                raise type(error)(f"{self._name}, {run}: {error}") from None
-            except WorkerError as error:
-                raise EngineError(
-                    f"{self._name} raised {error.summary} ({run}); its traceback is in {error.traceback_path}"
-                ) from None
-        raise ProcessDied(f"the process that trains {self._name!r} died {ATTEMPTS} times {last_output}")
-
-    def close(self) -> None:
-        """End the process for good."""
-        self._closed = True
-        self.end()
-
-    def end(self) -> None:
-        """End the process; the next run starts a new one."""
-        if self._child is not None:
-            self._child.end()
-            self._child = None
-
-    def _start(self) -> Child:
-        if self._closed:
-            raise EngineError("training was stopped")
-        child = Child("stepsize.study.user_functions.worker", **dict.fromkeys(ONE_THREAD, "1"))
-        self._child = child
-        return child

@@ -6,7 +6,6 @@ import inspect
 import pickle
 import sys
 from collections.abc import Callable
-from types import MethodType, ModuleType
 from typing import Any
 
 from stepsize.errors import ProblemError, first_line, require, save_traceback, unknown
@@ -44,15 +43,20 @@ def pack(function: Function) -> str | bytes:
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     if module not in (None, "__main__") and getattr(sys.modules.get(module), name, None) is function:
         return f"{module}:{name}"
+    return pickled(function, f"function {name!r}")
+
+
+def pickled(value: Any, what: str) -> bytes:
+    """Return a value that holds code of the user in a form for another process; `what` names it in errors."""
     require("train", "cloudpickle")
     import cloudpickle
 
     try:
-        return cloudpickle.dumps(function)
+        return cloudpickle.dumps(value)
     except (pickle.PicklingError, TypeError) as error:
         raise ProblemError(
-            f"function {name!r} cannot be sent to another process: {error}; create inside the function what "
-            "cannot be sent, such as open files"
+            f"{what} cannot be sent to another process: {error}; create inside the function what cannot be "
+            "sent, such as open files"
         ) from None
 
 
@@ -71,15 +75,3 @@ def takes_checkpoint(function: Function) -> bool:
     """
     parameter = inspect.signature(function).parameters.get("checkpoint")
     return parameter is not None and parameter.default in (None, parameter.empty)
-
-
-def versions_of(function: Function) -> dict[str, str]:
-    """Return the versions of the packages that the function's module has imported by name."""
-    globals_ = getattr(_plain(function), "__globals__", {})
-    tops = {value.__name__.partition(".")[0] for value in globals_.values() if isinstance(value, ModuleType)}
-    versions = {top: getattr(sys.modules.get(top), "__version__", None) for top in sorted(tops)}
-    return {top: version for top, version in versions.items() if isinstance(version, str)}
-
-
-def _plain(function: Function) -> Any:
-    return function.__func__ if isinstance(function, MethodType) else function

@@ -13,14 +13,13 @@ from typing import Any
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction
 from stepsize.problems.arguments import positive_whole
+from stepsize.problems.code_identity import code_digest, versions_of
 from stepsize.problems.own_models import with_objects
 from stepsize.study.trainable import check_margin
-from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import (
     Function,
     find_function,
     takes_checkpoint,
-    versions_of,
 )
 
 

@@ -2,7 +2,8 @@
 
 `executor.FunctionExecutor` starts it through `process.Child`. The first request is `("function", packed)`,
 as `functions.pack` packs it; the others are `("run", RunRequest(...))`, `("count", CountRequest(...))` and
-`("digest", None)`.
+`("digest", None)`. In place of a function, it may get what makes the runs of a PyTorch model
+(`torch_runs.TorchRuns`), with `("run", TorchRunRequest(...))` and `("weights", TorchRunRequest(...))`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from stepsize.problems.code_identity import code_digest
 from stepsize.process import Notice, Progress, serve
 from stepsize.schedules import Schedule, parse
-from stepsize.study.user_functions.code_identity import code_digest
 from stepsize.study.user_functions.functions import Function, takes_checkpoint, unpack
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace, RunCheckpoint
 from stepsize.study.user_functions.training_api import Counted, Diverged, LivePlan, Report
@@ -40,6 +41,20 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
+class TorchRunRequest(RunRequest):
+    """One run of a PyTorch model to make, by `torch_runs.TorchRuns`.
+
+    `variant` is the key of the variant of the problem that it trains. `settings` are those of its optimizer,
+    and `momentum` is the spec of one that is scheduled, or None.
+    """
+
+    variant: str = ""
+    batch_size: int = 1
+    multipliers: Mapping[str, float] = field(default_factory=dict)
+    momentum: str | None = None
+
+
+@dataclass(frozen=True)
 class CountRequest:
     """Count the updates of an epoch of a function, in the first epochs of a run of so many epochs."""
 
@@ -49,7 +64,7 @@ class CountRequest:
 
 def main() -> None:
     """Serve one caller until it is gone."""
-    functions: list[Function] = []
+    functions: list[Any] = []
 
     def answer(request: tuple[str, Any], progress: Progress) -> Any:
         kind, value = request
@@ -60,6 +75,10 @@ def main() -> None:
             return count_updates(functions[0], value)
         if kind == "digest":
             return code_digest(functions[0])
+        if kind == "weights":
+            return functions[0].final_weights(value)
+        if isinstance(value, TorchRunRequest):
+            return functions[0].run(value, progress)
         return make_run(functions[0], value, progress)
 
     serve(answer)

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from stepsize.errors import ProblemError
+
 
 def over_channels(values: Array, x: Array) -> Array:
     """Return one number a channel, in the shape that fits x [rows, channels, ...]."""
@@ -50,7 +52,7 @@ def batch_norm(
     axes = (0, *range(2, x.ndim))
     count = prod(x.shape[i] for i in axes)
     if count == 1:
-        raise ValueError(
+        raise ProblemError(
             "batch normalisation needs more than one value a channel, and this batch has one row; choose a "
             "batch_size whose last batch has at least two"
         )

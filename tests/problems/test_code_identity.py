@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from stepsize.study.user_functions.code_identity import code_digest
+from stepsize.problems.code_identity import code_digest
 
 EDITED = {  # what a function uses, before and after an edit from 4 to 8
     "dict": "USED = {'width': 4}",
@@ -49,8 +49,7 @@ def test_an_edit_is_another_digest(source):
 
 def test_digests_are_the_same_in_another_process():
     code = (
-        "from tests.study.user_functions.test_code_identity import EDITED, digest\n"
-        "print(*map(digest, EDITED.values()))"
+        "from tests.problems.test_code_identity import EDITED, digest\nprint(*map(digest, EDITED.values()))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.split() == list(map(digest, EDITED.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType, SimpleNamespace
@@ -21,15 +22,16 @@ UNCOUNTED = (  # attributes of a class that do not affect what it does, or diffe
 DEEPEST = 100  # levels of objects inside objects that are followed
 
 
-def code_digest(function: Callable[..., Any]) -> str:
+def code_digest(value: Any, home: str | None = None) -> str:
     """Return sixteen hexadecimal digits that change with a function's code and with what it uses.
 
-    From its own module, these are the functions, classes, objects and constants that it names, and those that
-    they name in turn; from other modules of the user, the whole modules. Arguments of a `partial` and the
-    object of a method are included; files that the function reads and installed packages are not.
+    The value may be any other object, too. From its own module, or the one called `home`, these are the
+    functions, classes, objects and constants that it names, and those that they name in turn; from other
+    modules of the user, the whole modules. Arguments of a `partial` and the object of a method are included;
+    files that the function reads and installed packages are not.
     """
-    target = function.func if isinstance(function, partial) else function
-    text = repr(list(_parts(function, _Walk(_module_of(target)))))
+    target = value.func if isinstance(value, partial) else value
+    text = repr(list(_parts(value, _Walk(home or _module_of(target)))))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -193,3 +195,14 @@ def _constant(value: Any) -> str:
     if isinstance(value, CodeType):
         return _code(value)
     return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
+
+
+def versions_of(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the versions of the packages that the function's module has imported by name."""
+    plain: Any = function.__func__ if isinstance(function, MethodType) else function
+    globals_ = getattr(plain, "__globals__", None) or getattr(
+        sys.modules.get(_module_of(plain)), "__dict__", {}
+    )
+    tops = {value.__name__.partition(".")[0] for value in globals_.values() if isinstance(value, ModuleType)}
+    versions = {top: getattr(sys.modules.get(top), "__version__", None) for top in sorted(tops)}
+    return {top: version for top, version in versions.items() if isinstance(version, str)}

@@ -1,0 +1,149 @@
+"""A user's PyTorch model as a study knows it, once it has been read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from stepsize.problems.code_identity import code_digest, versions_of
+from stepsize.problems.model_operations import Operations
+from stepsize.problems.torch.factories import Factory
+from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
+from stepsize.problems.torch.loss_facts import mismatch_note
+from stepsize.problems.torch.optimizer_groups import Optimizer, json_value
+from stepsize.problems.torch.optimizer_settings import read_optimizer
+from stepsize.problems.torch.torch_model import TorchModel, weights_digest
+
+KEPT = 64  # seeds whose weights are kept, for tuning uses the same seeds for many rates
+CONTENTS = ("_parameters", "_buffers", "_modules")  # attributes of a module
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A PyTorch model that has been read: its travel form, and what makes weights and optimizers.
+
+    `metric` is the user's own, a function of outputs and targets. `series` is why the model cannot be a
+    population and trains in PyTorch, one run at a time; None for a population. The graph in its travel form
+    is then one that no population can run (`recorded_graph`).
+    """
+
+    factory: Factory
+    loss: Any
+    optimizer: Any
+    settings: Mapping[str, Any]
+    example: nn.Module
+    model: TorchModel
+    operations: Operations | None
+    label_note: str | None = None
+    metric: Callable[..., torch.Tensor] | None = None
+    series: str | None = None
+    _drawn: dict[int, Weights] = field(default_factory=dict, repr=False)
+
+    def weights(self, seed: int) -> Weights:
+        """Return the initial weights of a seed, those of `torch.manual_seed(seed); make()`."""
+        if seed not in self._drawn:
+            if len(self._drawn) >= KEPT:
+                self._drawn.pop(next(iter(self._drawn)))
+            parts = initial_weights(self.factory, [seed])
+            self._drawn[seed] = {
+                **{name: array[0] for part in parts for name, array in part.items()},
+                **{name: array for name, array in loss_buffers(self.loss).items()},
+            }
+        return self._drawn[seed]
+
+    def optimizer_with(self, settings: Mapping[str, Any]) -> Optimizer:
+        """Return the optimizer with other settings.
+
+        Raises: ProblemError for settings that it does not take.
+        """
+        trained = self.model.exported.parameters
+        return read_optimizer(self.optimizer, self.example, trained, settings=settings)
+
+    def check_settings(self, usual: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        """Raise ProblemError for settings of a candidate that the optimizer does not take."""
+        ours = {name for name in ("batch_size", "multipliers") if name in settings}
+        ours |= {"momentum"} if isinstance(settings.get("momentum"), str) else set()  # by schedule
+        settings = {name: value for name, value in settings.items() if name not in ours}
+        self.optimizer_with(settings if "optimizer" in settings else {**usual, **settings})
+
+    def form(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the travel form with the optimizer's settings."""
+        return {"torch": replace(self.model, optimizer=self.optimizer_with(settings))}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of the packages of which a model that is not a graph may be made."""
+        makers = () if self.series is None else (self.factory.code, type(self.example), self.loss)
+        return {name: version for each in makers for name, version in versions_of(each).items()}
+
+    @property
+    def optimizer_facts(self) -> dict[str, Any]:
+        """The optimizer's name, and the settings that the user chose, as JSON values."""
+        optimizer = self.model.optimizer
+        chosen = {*getattr(self.optimizer, "keywords", ()), *self.settings} - {"lr", "initial_lr"}
+        usual = inspect.signature(getattr(torch.optim, optimizer.name)).parameters
+        settings = {
+            name: json_value(value)
+            for name, value in optimizer.settings.items()
+            if name in chosen or (name in usual and name != "lr" and value != usual[name].default)
+        }
+        clipping = {"clip_grad_norm": optimizer.clip_norm, "clip_grad_value": optimizer.clip_value}
+        clipping = {name: bound for name, bound in clipping.items() if bound is not None}
+        return {"name": optimizer.name, **settings, **clipping}
+
+    @property
+    def group_facts(self) -> list[dict[str, Any]] | None:
+        """The groups of parameters as JSON values; None if all parameters are trained alike."""
+        return self.model.optimizer.group_facts(self.model.exported.parameters)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user may want to know about how the model is trained."""
+        notes = [
+            "trained by JAX; the graph, the initial weights of each seed and the updates are those of "
+            "PyTorch, and the dropout masks are drawn by JAX"
+            if self.series is None
+            else f"trained in PyTorch, one run at a time in a process for each core, because {self.series}; "
+            "that is slower than a population, so tuning makes about a quarter of the runs; the dropout "
+            "masks of a seed are drawn by PyTorch, and its candidates share them"
+        ]
+        if mismatch := mismatch_note(self.model.exported.training):
+            notes.insert(0 if self.series is None else 1, mismatch)
+        if self.label_note:
+            notes.append(self.label_note)
+        if self.factory.note:
+            notes.append(self.factory.note)
+        if self.model.exported.frozen:
+            count = len(self.model.exported.frozen)
+            notes.append(f"{count} of its parameters are frozen or unused, and stay as they are")
+        return notes
+
+    @cached_property
+    def identity(self) -> list[str]:
+        """What affects results: the graphs, the optimizer and the weights that two seeds start from.
+
+        For a model without a graph, it is the code of everything that the user wrote in place of the graphs.
+        """
+        drawn = weights_digest(self.weights(0), self.weights(1))
+        if self.series is None:
+            return [self.model.identity, drawn]
+        code = [code_digest(each) for each in (self.factory.code, self.loss, self.metric)]
+        return [self.model.identity, drawn, *code, *map(_digest, self.example.modules())]
+
+
+def _digest(module: nn.Module) -> str:
+    """Return a digest of a module's class and attributes, apart from its tensors and the modules in it."""
+    attributes = {name: value for name, value in vars(module).items() if name not in CONTENTS}
+    attributes |= {
+        name: list(value.values()) for name, value in attributes.items() if name.endswith("hooks") and value
+    }  # without their keys, which count the hooks of a process
+    return code_digest([type(module), attributes], type(module).__module__)

@@ -1,0 +1,22 @@
+"""A model with its loss, as one module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Training(nn.Module):
+    """A model and its loss, which is in training or evaluation mode with it."""
+
+    def __init__(self, model: nn.Module, loss: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """Return the loss and the model's outputs."""
+        outputs = self.model(*inputs)
+        return self.loss(outputs, target), outputs
