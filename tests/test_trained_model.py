@@ -71,3 +71,17 @@ def test_margins_are_not_probabilities() -> None:
             ProblemError, match="the model does not return probabilities: end it in a sigmoid"
         ):
             trained.probabilities(x)
+
+
+def test_pixels_that_were_not_divided_are_refused() -> None:
+    import keras
+
+    pixels = np.random.default_rng(0).integers(0, 256, size=(20, 3, 3, 1)).astype(np.uint8)
+    model = keras.Sequential([keras.Input((3, 3, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    problem = ss.Problem("linear", (pixels, np.linspace(0.5, 9.3, 20)), name="pixels")
+    trained = trained_model(problem, model, 0.5, 0, {})
+    expected = trained.predict(pixels)
+    np.testing.assert_allclose(trained.predict(pixels / 255), expected, rtol=1e-5)
+    for kind in (np.int64, np.float32, np.uint16):
+        with pytest.raises(ProblemError, match="beyond 1, .* divided by 255; pass pixels as uint8"):
+            trained.predict(pixels.astype(kind))

@@ -159,6 +159,13 @@ def test_only_looks_that_share_two_candidates_and_a_seed_count():
     assert earlier_looks(study, looks) == (6, 9)
 
 
+def test_looks_at_as_many_but_other_seeds_count():
+    study = study_of(12)
+    keys = frozenset(each.key(None) for each in study.candidates)
+    looks = [Look(keys, frozenset(range(start, start + 12))) for start in (2, 1, 2, 0, 5)]
+    assert earlier_looks(study, looks) == (12, 12)
+
+
 def test_repeats_are_what_a_cross_validation_counts():
     chosen = problem("ionosphere", epochs=2, split="kfold", folds=3)
     study = make_study(chosen, CANDIDATES, 36)

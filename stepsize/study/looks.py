@@ -30,17 +30,16 @@ def earlier_looks(study: Study, looks: Iterable[Look]) -> tuple[int, ...]:
     """Return the numbers of seeds (or repeats of a cross-validation) at which a study was judged before.
 
     `looks` are those of the study's fingerprint, in their order. A look counts if it judged at least two of
-    the study's candidates on at least one of its seeds. The first look at as many seeds as this study has is
-    this study itself, and what came after it does not count: a study that is shown again says the same.
+    the study's candidates on at least one of its seeds. The first look at the seeds of this study is this
+    study itself, and what came after it does not count: a study that is shown again says the same. Looks at
+    as many seeds, but not at the same, all count.
     """
     this, folds = look_of(study), study.facts["protocol"].get("folds") or 1
-    numbers: list[int] = []
+    numbers: dict[frozenset[int], int] = {}
     for look in looks:
         if len(look.candidates & this.candidates) < 2 or not look.seeds & this.seeds:
             continue
-        if len(look.seeds) == len(this.seeds):
+        if look.seeds == this.seeds:
             break
-        number = len(look.seeds) // folds
-        if number not in numbers:
-            numbers.append(number)
-    return tuple(numbers)
+        numbers[look.seeds] = len(look.seeds) // folds
+    return tuple(numbers.values())

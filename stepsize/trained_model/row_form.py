@@ -115,8 +115,14 @@ class RowForm:
                     f"is outside of 0 to {form.entries - 1}, for which the model has entries",
                 )
             return values.astype(np.int32)
-        if array.ndim > 2 and form.largest and array.dtype in (np.uint8, np.min_scalar_type(form.largest)):
-            values = values / np.iinfo(array.dtype).max
+        if array.ndim > 2 and form.largest:
+            if array.dtype in (np.uint8, np.min_scalar_type(form.largest)):
+                values = values / np.iinfo(array.dtype).max
+            self._check(
+                ~(np.abs(values) > 1),
+                f"is beyond 1, and the model was trained on pixels from 0 to {form.largest} that were divided "
+                f"by {form.largest}; pass pixels as {np.min_scalar_type(form.largest)}, or divide them",
+            )
         known = np.isfinite(values) | (np.isnan(values) & form.missing)
         self._check(known, "is missing or not finite, and the model was trained without such values")
         return (values - (0 if form.centre is None else form.centre)).astype(np.float32)

@@ -68,10 +68,19 @@ def test_what_comes_later_changes_no_earlier_look(numbers):
 
 @given(looks)
 @settings(max_examples=40, deadline=None)
-def test_the_same_number_again_is_the_same_look_and_few_seeds_are_none(numbers):
+def test_few_seeds_are_no_look(numbers):
     large = [seeds for seeds in numbers if seeds >= 6]
     for seeds in large:
         assert look_alpha(seeds, numbers) == look_alpha(seeds, large)
+
+
+def test_looks_at_other_seeds_spend_what_is_left_even_if_none_is_shared():
+    looks = [30] * 40
+    assert sum(alphas(looks)) == pytest.approx(ALPHA)
+    z = np.abs(np.random.default_rng(0).standard_normal((100_000, len(looks))))
+    bounds = scipy_stats.norm.isf(np.maximum(alphas(looks), 1e-12) / 2)
+    assert (z >= bounds).any(axis=1).mean() < ALPHA
+    assert alphas([30, 30, 60])[2] < alphas([30, 60])[1]
 
 
 @pytest.mark.parametrize("wrong", [(0, (), 1), (30, (0,), 1), (30, (), 0)])
