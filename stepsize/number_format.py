@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 MISSING = "–"
-NOT_IN_PERCENT = ("r2", "concordance_correlation", "cosine_similarity", "pearson_correlation")  # may be < 0
+NOT_IN_PERCENT = re.compile(  # may be below 0
+    r"(.*[^a-z])?(r2|r2_?score|concordance_?correlation|cosine_?similarity|pearson_?correlation)([^a-z].*)?"
+)
 Interval = Sequence[float] | None
 
 
@@ -168,8 +171,10 @@ def scale_for(
     1
     >>> scale_for("val_loss", False, None, [0.0021, None]).decimals
     4
+    >>> scale_for("val_r2", True, True, []).percent
+    False
     """
-    percent = "acc" in metric.lower() if percent is None else percent and metric not in NOT_IN_PERCENT
+    percent = "acc" in metric.lower() if percent is None else percent and not NOT_IN_PERCENT.fullmatch(metric.lower())
     known = sorted(h * (100 if percent else 1) for h in halves if h is not None and h > 0)
     if not known:
         return Scale(metric, higher_is_better, percent, 1 if percent else 4)
