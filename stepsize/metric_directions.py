@@ -34,32 +34,32 @@ HIGHER_WORDS = ("acc", "accuracy", "auc", "precision", "recall")
 GLUED = ("bal", "bce", "ce", "eval", "log", "n", "nll", "nr", "pr", "r", "roc", "test", "train", "val", "w")
 
 AFTER = (
-    "at", "avg", "average", "best", "binary", "cv", "dev", "ema", "epoch", "eval", "final", "holdout", "k", "last",
-    "macro", "max", "mean", "micro", "min", "oof", "ovo", "ovr", "pr", "roc", "samples", "score", "step", "test",
-    "testing", "train", "training", "val", "valid", "validation", "weighted",
+    "at", "avg", "average", "best", "binary", "cv", "dev", "ema", "epoch", "eval", "final", "holdout",
+    "k", "last", "macro", "max", "mean", "micro", "min", "oof", "ovo", "ovr", "pr", "roc", "samples",
+    "score", "step", "test", "testing", "train", "training", "val", "valid", "validation", "weighted",
 )  # fmt: skip
 """Words that may follow the name of a metric; any other word makes something else of it."""
 NEGATIONS = ("neg", "negative", "negated")
 REVERSING = (
     *NEGATIONS, "anti", "complement", "decrease", "deviation", "delta", "drop", "fewer", "flipped", "gain",
     "improvement", "inv", "inverse", "inverted", "less", "minus", "no", "non", "not", "one", "opposite",
-    "reciprocal", "reduction", "reverse", "reversed", "saved", "sd", "sem", "std", "stddev", "stdev", "un", "var",
-    "variance", "without",
+    "reciprocal", "reduction", "reverse", "reversed", "saved", "sd", "sem", "std", "stddev", "stdev", "un",
+    "var", "variance", "without",
 )  # fmt: skip
 """Words in front of a metric that make something else of it: its opposite, its change, its spread."""
 COSTS = (
-    "bad", "cost", "deficit", "degradation", "diff", "difference", "distance", "epochs", "false", "forgetting",
-    "gap", "log", "lost", "missed", "missing", "penalty", "regret", "shortfall", "spread", "steps", "time", "to",
-    "uncertainty", "updates", "wrong", *LOWER_WORDS,
+    "bad", "cost", "deficit", "degradation", "diff", "difference", "distance", "epochs", "false",
+    "forgetting", "gap", "log", "lost", "missed", "missing", "penalty", "regret", "shortfall", "spread",
+    "steps", "time", "to", "uncertainty", "updates", "wrong", *LOWER_WORDS,
 )  # fmt: skip
 """Words in front of a metric that is better high that make something else of it."""
 DESCRIPTIVE = (
-    "absolute", "log", "logarithmic", "max", "mean", "median", "percentage", "relative", "root", "squared",
-    "weighted",
+    "absolute", "log", "logarithmic", "max", "mean", "median", "percentage", "relative", "root",
+    "squared", "weighted",
 )  # fmt: skip
 PARTS = ("cv", "dev", "eval", "test", "train", "training", "val", "valid", "validation")
-WRITTEN = re.compile(r"[a-z][a-z0-9_ .:/@()\[\]-]*")  # nothing that may mean "not" or "minus"
-ARITHMETIC = re.compile(r"(?<!top)[^a-z0-9](\d[\d.]*)?\s*-|[^a-z0-9@]1\s*/")  # "val_1-auc", but not "top-5-acc"
+OPERATORS = re.compile(r"^\d|[+*^%=!~¬−–—≠∂Δ∆√|]")  # a name with one is a formula
+SUBTRACTION = re.compile(r"(^|(?<!top)[^a-z0-9])(\d[\d.]*)?\s*-|[^a-z0-9@]1\s*/")  # not that of "top-5-acc"
 
 
 class Named(NamedTuple):
@@ -78,8 +78,8 @@ def direction(name: str) -> Literal["max", "min"] | None:
     """Return "max" if the metric called `name` is better high, "min" if it is better low, None if unknown.
 
     A prefix such as "val_" does not matter, nor does a number at the end, which Keras adds to the second
-    metric of a kind. The opposite of a metric, its spread, or a cost in terms of it is another quantity, whose
-    direction is not known; an error or a loss with "neg_" in front, as in scikit-learn, is better high.
+    metric of a kind. The opposite of a metric, its spread, or a cost in terms of it is another quantity,
+    whose direction is not known; an error or a loss with "neg_" in front, as in scikit-learn, is better high.
 
     >>> direction("val_r2"), direction("MeanSquaredError"), direction("head_auc_1"), direction("reward")
     ('max', 'min', 'max', None)
@@ -102,6 +102,16 @@ def is_share(name: str) -> bool:
     return named is not None and named.is_high
 
 
+def is_accuracy(name: str) -> bool:
+    """Return whether the metric called `name` is a share of right answers.
+
+    >>> is_accuracy("val_acc"), is_accuracy("sparse_top_k_categorical_accuracy"), is_accuracy("auc")
+    (True, True, False)
+    """
+    named = _named(name)
+    return named is not None and (named.metric == "acc" or named.metric.endswith("accuracy"))
+
+
 def lowest_share(name: str) -> float:
     """Return the lowest value of a metric in which 1 is perfect.
 
@@ -114,7 +124,7 @@ def lowest_share(name: str) -> float:
 
 def _named(name: str) -> Named | None:
     text = snake_case(name.strip(" _"))
-    if not WRITTEN.fullmatch(text) or ARITHMETIC.search(text):
+    if OPERATORS.search(text) or SUBTRACTION.search(text):
         return None
     words = re.findall(r"[a-z]+\d*", text)
     if "at" in words[1:]:

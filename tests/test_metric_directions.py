@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keras
 import pytest
-
 from sklearn.metrics import get_scorer_names
 
 from stepsize.errors import ScheduleError
@@ -120,7 +119,8 @@ def test_what_is_made_of_a_metric_has_no_known_direction(name: str, made: str) -
 def test_the_sign_in_front_of_an_error_is_read(name: str) -> None:
     assert direction(f"neg_{name}") == direction(f"val_neg_{name}") == ("max" if name in LOWER else None)
     assert contradicts(f"neg_{name}", "min") == (name in LOWER)
-    assert not is_share(f"neg_{name}") and is_share(f"val_{name}") == (name in HIGHER)
+    assert not is_share(f"neg_{name}")
+    assert is_share(f"val_{name}") == (name in HIGHER)
 
 
 def test_a_plateau_knows_the_direction_of_every_metric_of_a_study() -> None:
