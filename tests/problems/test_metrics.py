@@ -6,10 +6,10 @@ import pytest
 
 from stepsize.errors import ProblemError
 from stepsize.metric_directions import HIGHER, LOWER
-from stepsize.problems.metrics import make_metric, metric_of
+from stepsize.problems.metrics import check_share, make_metric, metric_of
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.scorers import make_scorer
-from tests.support.user_models import Matthews, Unregistered, one_hot_mse
+from tests.support.user_models import Accuracy, Matthews, Unregistered, one_hot_mse
 
 
 @pytest.mark.parametrize("name", sorted({*HIGHER, *LOWER} - {"accuracy"}))
@@ -119,6 +119,24 @@ def test_metrics_that_cannot_tell_right_from_wrong(metric, kind, outputs, classe
 def test_a_mode_that_turns_a_metric_around_is_refused():
     with pytest.raises(ProblemError, match="alike"):
         scorer(keras.metrics.FalsePositives(), "binary", 1, 2, mode="max")
+
+
+def test_a_subclass_of_a_metric_of_keras_is_no_share():
+    with pytest.raises(ProblemError, match="add mode='max' or mode='min'"):
+        metric_of(Accuracy(name="percent"), None, "binary")
+    metric = metric_of(Accuracy(name="percent"), "max", "binary")
+    assert (metric.share, metric.of_keras) == (False, None)
+    assert metric_of(keras.metrics.BinaryAccuracy(), None, "binary").share
+
+
+def test_a_share_that_is_none_is_refused():
+    check_share(metric_of("r2", None, "regression"), -3.0)
+    for metric, value in (
+        (metric_of("auc", None, "binary"), 82.0),
+        (metric_of("r2", None, "regression"), 2.0),
+    ):
+        with pytest.raises(ProblemError, match="which is not a share; return a number"):
+            check_share(metric, value)
 
 
 def test_metrics_of_the_users_own():

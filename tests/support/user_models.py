@@ -89,6 +89,14 @@ def one_hot_mse(y, predicted):
 
 
 @keras.saving.register_keras_serializable("mine")
+class Accuracy(keras.metrics.BinaryAccuracy):
+    """An accuracy in percent, with the name of a metric of Keras."""
+
+    def result(self):
+        return 100 * super().result()
+
+
+@keras.saving.register_keras_serializable("mine")
 class Matthews(keras.metrics.Metric):
     """A metric of one's own: the correlation of two classes."""
 
