@@ -194,7 +194,8 @@ def make_metric(metric: Metric, kind: str, width: int) -> Any:
     if metric.name != "accuracy":
         name = KERAS_NAMES.get(metric.name, metric.name)
         if name in ("F1Score", "FBetaScore"):  # a score must be one number
-            threshold = 0.5 if one_by_one else None  # None: the largest output of a row is its answer
+            is_one = one_by_one or kind == "binary"  # None: the largest output of a row is its answer
+            threshold = 0.5 if is_one else None
             return getattr(keras.metrics, name)(average="macro", threshold=threshold)
         return keras.metrics.get(name)
     return keras.metrics.BinaryAccuracy() if one_by_one else keras.metrics.SparseCategoricalAccuracy()

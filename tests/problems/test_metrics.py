@@ -8,8 +8,12 @@ from stepsize.errors import ProblemError
 from stepsize.metric_directions import HIGHER, LOWER
 from stepsize.problems.metrics import check_share, make_metric, metric_of
 from stepsize.problems.models.keras_models import DataShape, build
-from stepsize.problems.models.scorers import make_scorer
+from stepsize.problems.models.scorers import make_scorer, scorer_of_outputs
+from stepsize.problems.models.second_class import OfSecondClass
+from stepsize.problems.reference_scores import score_by
 from tests.support.user_models import Accuracy, Matthews, Unregistered, one_hot_mse
+
+RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("name", sorted({*HIGHER, *LOWER} - {"accuracy"}))
@@ -88,7 +92,41 @@ def test_a_threshold_for_answers_that_stand_alone():
     assert score(scorer("fbeta_score", "binary", 1, 2), y, predicted) == pytest.approx(0.5)
     labels = scorer("f1_score", "multilabel", 2, 2)
     assert score(labels, [[1, 1], [1, 0]], [[0.9, 0.8], [0.6, 0.4]]) == pytest.approx(1)
-    assert scorer("f1_score", "binary", 2, 2).metric.threshold is None
+    assert scorer(keras.metrics.F1Score(average="macro"), "binary", 2, 2).metric.threshold is None
+
+
+@pytest.mark.parametrize("name", ["auc", "f1_score", "fbeta_score", "precision", "recall"])
+def test_two_outputs_score_as_one_output_does(name):
+    """By name and as an object; the two outputs of a row would otherwise count as two rows."""
+    y = (RNG.random(60) < 0.3).astype(int)
+    p = np.clip(0.3 * y + 0.7 * RNG.random(60), 0.01, 0.99)
+    both = np.stack([1 - p, p], axis=1)
+    objects = {
+        "auc": keras.metrics.AUC(),
+        "precision": keras.metrics.Precision(),
+        "recall": keras.metrics.Recall(),
+    }
+    for metric in [name, *([objects[name]] if name in objects else [])]:
+        one = score(scorer(metric, "binary", 1, 2), y[:, None], p[:, None])
+        two = score(scorer(metric, "binary", 2, 2), np.eye(2)[y], both)
+        assert two == pytest.approx(one, abs=1e-6)
+        assert abs(two - (y == (p > 0.5)).mean()) > 0.02
+        assert one == pytest.approx(score_by(name, "binary")(y[:, None], p[:, None]), abs=2e-3)
+    logits = scorer_of_outputs(metric_of(name, None, "binary"), "binary", 2, 2, False, are_logits=True)
+    assert logits.link == "softmax"
+    assert isinstance(logits.metric, OfSecondClass)
+
+
+def test_a_metric_that_names_its_class_keeps_both_outputs():
+    y, both = np.eye(2)[[0, 0, 0, 1]], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8]]
+    first = scorer(keras.metrics.Recall(class_id=0), "binary", 2, 2)
+    assert score(first, y, both) == pytest.approx(2 / 3)
+    for metric, words in (
+        (keras.metrics.Precision(top_k=1), r"name one as class_id=1"),
+        (keras.metrics.AUC(from_logits=True), r"from_logits=True reads each of the two outputs by itself"),
+    ):
+        with pytest.raises(ProblemError, match=words):
+            scorer(metric, "binary", 2, 2)
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")
