@@ -11,7 +11,14 @@ from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.scorers import make_scorer, scorer_of_outputs
 from stepsize.problems.models.second_class import OfSecondClass
 from stepsize.problems.reference_scores import score_by
-from tests.support.user_models import Accuracy, Matthews, Unregistered, one_hot_mse
+from tests.support.user_models import (
+    Accuracy,
+    Matthews,
+    Unregistered,
+    one_hot_mse,
+    one_number,
+    scaled_by_the_batch,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -175,6 +182,14 @@ def test_a_share_that_is_none_is_refused():
     ):
         with pytest.raises(ProblemError, match="which is not a share; return a number"):
             check_share(metric, value)
+
+
+@pytest.mark.parametrize("function", [one_number, scaled_by_the_batch])
+def test_a_metric_must_not_depend_on_the_batches(function):
+    wrapped = keras.metrics.MeanMetricWrapper(function, name="own")
+    for kind, outputs in (("binary", 1), ("regression", 2)):
+        with pytest.raises(ProblemError, match="let its function return one number for each row"):
+            scorer(wrapped, kind, outputs, 2, mode="min")
 
 
 def test_metrics_of_the_users_own():

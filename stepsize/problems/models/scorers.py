@@ -79,6 +79,8 @@ def _fitting_metric(
     scorer = of_second_class(plain) if kind == "binary" and width == 2 else plain
     if not isinstance(plain, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
         _check(plain, scorer, metric, kind, classes, width, numbers)
+    if metric.custom:
+        _check_batches(scorer, metric, kind, classes, width, numbers)
     return plain, scorer, numbers
 
 
@@ -150,6 +152,24 @@ def _score(scorer: Any, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.
         score = np.asarray(scorer.result())
     scorer.reset_state()
     return score
+
+
+def _check_batches(scorer: Any, metric: Metric, kind: str, classes: int, width: int, numbers: bool) -> None:
+    """Raise ProblemError if a metric of the user's own depends on how the rows are divided into batches."""
+    (y, right), (_, wrong) = _answers(kind, classes, width)
+    places = 5 * np.arange(len(y)) % len(y)  # so that batches have answers of all kinds, but not the same
+    mix = (places / np.float32(len(y)))[:, None]
+    targets = encode(y, kind, classes, width, numbers)
+    predicted = right.reshape(len(y), -1) * (1 - mix) + wrong.reshape(len(y), -1) * mix
+    whole = float(_score(scorer, [(targets, predicted)]))
+    parts = [(targets[rows], predicted[rows]) for rows in (slice(3), slice(3, None))]
+    divided = float(_score(scorer, parts))
+    if not np.isclose(whole, divided, rtol=1e-4, atol=1e-6, equal_nan=True):
+        raise ProblemError(
+            f"metric {metric.name!r} depends on how the rows are divided into batches: the same rows score "
+            f"{whole:.3g} at once and {divided:.3g} in two; let its function return one number for each row, "
+            "or keep sums over all rows in a keras.metrics.Metric of your own"
+        )
 
 
 def _answers(kind: str, classes: int, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
