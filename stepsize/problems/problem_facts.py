@@ -20,7 +20,7 @@ NO_R2 = 0.05  # the R2 of the training rows' mean is 0, or a little below it whe
 def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model."""
     data: dict[str, Any] = describe(
-        problem.data, problem.parts(0), problem.split
+        problem.data, problem.parts(0), problem.split, problem.scored_by
     )  # all seeds share its shares
     data["scaled"] = problem.scaled
     metric = problem.scored_by
