@@ -113,7 +113,7 @@ class Report:
     def __init__(
         self, plan: LivePlan, epochs: int, metric: str, share: bool, on_epoch: Callable[[int], None]
     ) -> None:
-        self.curves = np.full((4, epochs), np.nan, np.float32)
+        self.curves = np.full((4, epochs), np.nan)  # in float64, as the function reports them
         self._counts = np.full((2, epochs), np.nan, np.float32)
         self.count = 0
         self.is_diverged = False
