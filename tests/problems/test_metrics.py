@@ -10,7 +10,7 @@ from stepsize.problems.metrics import check_share, make_metric, metric_of
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.models.scorers import make_scorer, scorer_of_outputs
 from stepsize.problems.models.second_class import OfSecondClass
-from stepsize.problems.reference_scores import score_by
+from stepsize.problems.reference_scores import CLASSES
 from tests.support.user_models import (
     Accuracy,
     Matthews,
@@ -118,7 +118,7 @@ def test_two_outputs_score_as_one_output_does(name):
         two = score(scorer(metric, "binary", 2, 2), np.eye(2)[y], both)
         assert two == pytest.approx(one, abs=1e-6)
         assert abs(two - (y == (p > 0.5)).mean()) > 0.02
-        assert one == pytest.approx(score_by(name, "binary")(y[:, None], p[:, None]), abs=2e-3)
+        assert one == pytest.approx(CLASSES[name](y[:, None], p[:, None]), abs=2e-3)
     logits = scorer_of_outputs(metric_of(name, None, "binary"), "binary", 2, 2, False, are_logits=True)
     assert logits.link == "softmax"
     assert isinstance(logits.metric, OfSecondClass)
