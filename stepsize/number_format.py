@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 MISSING = "–"
-NOT_IN_PERCENT = ("r2", "concordance_correlation", "cosine_similarity", "pearson_correlation")  # may be < 0
+NOT_IN_PERCENT = re.compile(r"(.*_)?(r2|r2_?score|\w+_correlation|cosine_similarity)(_.*)?")  # may be < 0
 Interval = Sequence[float] | None
 
 
@@ -125,7 +126,7 @@ class Scale:
             return MISSING
         decimals = self.decimals if decimals is None else decimals
         fixed = abs(shown) < 1e6 and decimals <= 6
-        text = f"{abs(shown):.{decimals}f}" if fixed else rounded(abs(shown), 3)
+        text = f"{abs(shown):.{decimals}f}" if fixed else rounded(abs(shown), _significant(shown, decimals))
         if fixed and float(text) == 0:
             return text  # it has no sign
         return ("−" if shown < 0 else "+" if signed else "") + text
@@ -144,8 +145,8 @@ class Scale:
         where a mean without an interval, or with one of no width, would seem to be 0.
 
         >>> loss = Scale("loss", higher_is_better=False, percent=False, decimals=0)
-        >>> loss.plus_minus(0.301, [0.3, 0.302]), loss.plus_minus(1.5e-7, None)
-        ('0.3010 ± 0.0010', '1.5e-07')
+        >>> loss.plus_minus(1e9 + 0.5, [1e9, 1e9 + 1]), loss.plus_minus(1.5e-7, None)
+        ('1000000000.5 ± 0.5', '1.5e-07')
         """
         half = half_width(interval)
         drawn, decimals = self.shown(half) or 0.0, self.decimals
@@ -169,7 +170,11 @@ def scale_for(
     >>> scale_for("val_loss", False, None, [0.0021, None]).decimals
     4
     """
-    percent = "acc" in metric.lower() if percent is None else percent and metric not in NOT_IN_PERCENT
+    percent = (
+        "acc" in metric.lower()
+        if percent is None
+        else percent and not NOT_IN_PERCENT.fullmatch(metric.lower())
+    )
     known = sorted(h * (100 if percent else 1) for h in halves if h is not None and h > 0)
     if not known:
         return Scale(metric, higher_is_better, percent, 1 if percent else 4)
@@ -184,6 +189,11 @@ def digits(half: float) -> int:
     (1, 3, 0)
     """
     return max(0, math.ceil(-math.log10(half / 3) - 1e-9))
+
+
+def _significant(shown: float, decimals: int) -> int:
+    """Return how many digits reach so many decimals, three at least and no more than a float has."""
+    return min(15, max(3, math.floor(math.log10(abs(shown) or 1)) + 1 + decimals)) if decimals else 3
 
 
 def rate(value: float | None) -> str:

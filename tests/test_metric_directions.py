@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import keras
 import pytest
+from sklearn.metrics import get_scorer_names
 
-from stepsize.metric_directions import ALIASES, HIGHER, LOWER, direction
+from stepsize.errors import ScheduleError
+from stepsize.metric_directions import ALIASES, HIGHER, LOWER, contradicts, direction, is_share
 from stepsize.schedules import constant, plateau
 
 
@@ -39,6 +41,32 @@ from stepsize.schedules import constant, plateau
         ("lossless", None),
         ("accumulated_cost", None),
         ("r2_penalty", None),
+        ("neg_log_loss", "max"),
+        ("test_neg_mean_squared_error", "max"),
+        ("negative_mae", "max"),
+        ("top-5-acc", "max"),
+        ("val_dense_1_accuracy", "max"),
+        ("recall_at_precision", "max"),
+        ("train_loss_epoch", "min"),
+        ("loss/val", "min"),
+        ("neg_loss", None),
+        ("negative_sampling_loss", None),
+        ("neg_accuracy", None),
+        ("minus_loss", None),
+        ("loss_drop", None),
+        ("inaccuracy", None),
+        ("accuracy_gap", None),
+        ("one_minus_auc", None),
+        ("1-auc", None),
+        ("val_1-auc", None),
+        ("-loss", None),
+        ("acc_std", None),
+        ("std_acc", None),
+        ("auc_drop", None),
+        ("recall_regret", None),
+        ("val_accuracy_variance", None),
+        ("accuracy_cost", None),
+        ("time_to_accuracy", None),
         ("", None),
         ("2", None),
     ],
@@ -69,6 +97,30 @@ def test_every_metric_of_keras_has_its_own_direction() -> None:
             assert direction(f"val_{metric.name}") == known, metric.name
             checked += 1
     assert checked > 20
+
+
+def test_no_scorer_of_scikit_learn_is_read_the_wrong_way() -> None:
+    """All of them are better high, those of errors by the sign in front of them."""
+    known = {name: direction(name) for name in get_scorer_names()}
+    assert set(known.values()) == {"max", None}
+    assert all(known[name] == "max" for name in known if name.endswith(("_error", "log_loss")))
+    assert known["roc_auc_ovr_weighted"] == known["average_precision"] == "max"
+
+
+@pytest.mark.parametrize("name", [*HIGHER, *LOWER])
+@pytest.mark.parametrize("made", ["{}_std", "{}_gap", "{}_variance", "std_{}", "minus_{}", "1-{}", "not_{}"])
+def test_what_is_made_of_a_metric_has_no_known_direction(name: str, made: str) -> None:
+    assert direction(made.format(name)) is None
+    with pytest.raises(ScheduleError, match=r'write mode="min" or mode="max"'):
+        plateau(metric=made.format(name))
+
+
+@pytest.mark.parametrize("name", [*HIGHER, *LOWER])
+def test_the_sign_in_front_of_an_error_is_read(name: str) -> None:
+    assert direction(f"neg_{name}") == direction(f"val_neg_{name}") == ("max" if name in LOWER else None)
+    assert contradicts(f"neg_{name}", "min") == (name in LOWER)
+    assert not is_share(f"neg_{name}")
+    assert is_share(f"val_{name}") == (name in HIGHER)
 
 
 def test_a_plateau_knows_the_direction_of_every_metric_of_a_study() -> None:

@@ -8,7 +8,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import stepsize as ss
 from stepsize.adapters.torch import TorchScheduler
@@ -194,3 +197,25 @@ def test_a_model_in_series_on_the_command_line(series: dict[str, Any], command: 
     assert done.returncode == 0
     assert re.search(f"Model: it trains in PyTorch, one run at a time, because {REASON}", done.stderr)
     assert any(re.search(REASON, note) for note in json.loads(done.stdout)["notes"])
+
+
+def test_two_outputs_are_scored_on_the_second_class(engine: Any) -> None:
+    """A recall over both outputs of a row would be the accuracy."""
+    draws = np.random.default_rng(0)
+    x = draws.normal(size=(240, 4)).astype(np.float32)
+    y = (x[:, 0] + draws.normal(size=240) > 1).astype(int)
+
+    def make_model() -> nn.Module:
+        return nn.Linear(4, 2)
+
+    problem = ss.Problem(
+        make_model, (x, y), loss=nn.CrossEntropyLoss(), optimizer=torch.optim.SGD, metric="recall", epochs=3
+    )
+    result = ss.compare(problem, ["constant(0.3)"], 2, store=":memory:", engine=engine, quiet=True)
+    trained = result.train(0, "constant(0.3)")
+    said = trained.probabilities(x[trained.validation])[:, 1] > 0.5
+    right = y[trained.validation] == 1
+    assert trained.score == pytest.approx(said[right].mean())
+    assert abs(trained.score - (said == right).mean()) > 0.1
+    assert result.answer["data"]["sample_value"] == 1 / right.sum()
+    assert [each["name"] for each in result.answer["data"]["references"]] == ["logistic regression"]

@@ -5,21 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from stepsize.problems.data import Data
+from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.preprocessing import preparation_notes
+from stepsize.problems.score_steps import class_counts, score_step
 from stepsize.problems.splitting.splits import Parts, Split
 
 COMPARED = 2**26  # bytes of inputs up to which rows are compared with each other
 
 
-def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, object]:
+def describe(
+    data: Data, parts: Parts, split: Split | None = None, metric: Metric | None = None
+) -> dict[str, object]:
     """Return what data and one split of it can tell, as the `data` of an answer.
 
     - `target`: the column to predict, or several with commas between; None if the data was no table.
     - `parts`: rows, and class counts and shares (or mean and sd of a quantity), of each part.
     - `majority_baseline`: the accuracy of always answering the validation part's most frequent class (for
       labels, of each label apart); for quantities the R2 of always answering the mean, 0.
-    - `sample_value`: what one more right answer adds to a score; None for quantities, whose score has no
-      steps. A cross-validation judges each row once, so all rows count.
+    - `sample_value`: how much one row can change a score by `metric`, by default the accuracy; None if it has
+      no steps, see `score_step`. A cross-validation judges each row once, so all rows count.
     - `held_out`: whether a test part of the data judges.
     - `copies`: the validation rows whose inputs also occur in a training row; None if the data is too large
       to compare.
@@ -29,9 +33,9 @@ def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, 
     >>> round(facts["majority_baseline"], 3), round(facts["sample_value"], 4)
     (0.922, 0.0086)
     """
-    judged = len(parts.valid)
+    judged = parts.valid
     if split is not None and split.kind == "kfold" and data.test is None:
-        judged = data.rows
+        judged = np.arange(data.rows)
     return {
         "name": data.name,
         "kind": data.kind,
@@ -42,7 +46,7 @@ def describe(data: Data, parts: Parts, split: Split | None = None) -> dict[str, 
         "parts": {"train": _part(data, parts.train), "validation": _part(data, parts.valid)},
         "majority_baseline": _baseline(data, parts.valid),
         "baseline_metric": "r2" if data.kind == "regression" else "accuracy",
-        "sample_value": None if data.kind == "regression" else 1 / (judged * _answers(data)),
+        "sample_value": score_step(metric or metric_of(None, None, data.kind), data, judged),
         "held_out": data.test is not None and (split is None or split.kind not in ("lesson", "test")),
         "copies": _copies(data, parts),
         "notes": [*data.notes, *preparation_notes(data)],
@@ -54,7 +58,7 @@ def _part(data: Data, rows: np.ndarray) -> dict[str, object]:
     if data.kind == "regression":
         values = data.y[rows]
         return {"rows": len(rows), "mean": float(values.mean()), "sd": float(values.std())}
-    counts = _counts(data, rows)
+    counts = class_counts(data, rows)
     return {
         "rows": len(rows),
         "counts": {name: int(n) for name, n in zip(data.classes, counts, strict=True)},
@@ -62,23 +66,11 @@ def _part(data: Data, rows: np.ndarray) -> dict[str, object]:
     }
 
 
-def _counts(data: Data, rows: np.ndarray) -> np.ndarray:
-    """Count the rows of each class, or with each label."""
-    if data.kind == "multilabel":
-        return data.y[rows].sum(axis=0)
-    return np.bincount(data.y[rows], minlength=len(data.classes))
-
-
 def _baseline(data: Data, valid: np.ndarray) -> float:
     if data.kind == "regression":
         return 0.0
-    shares = _counts(data, valid) / len(valid)
+    shares = class_counts(data, valid) / len(valid)
     return float(np.maximum(shares, 1 - shares).mean() if data.kind == "multilabel" else shares.max())
-
-
-def _answers(data: Data) -> int:
-    """Return the number of answers on one row that can be right or wrong."""
-    return len(data.classes) if data.kind == "multilabel" else 1
 
 
 def _copies(data: Data, parts: Parts) -> int | None:

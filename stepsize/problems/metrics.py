@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsize.errors import ProblemError, first_line, unknown
-from stepsize.metric_directions import HIGHER, LOWER, canonical_name, contradicts
+from stepsize.metric_directions import HIGHER, LOWER, canonical_name, contradicts, lowest_share
 from stepsize.problems.custom_objects import REGISTER, custom_objects, import_objects
 
 KERAS_NAMES = {  # of metrics that Keras does not find by our name
     "f1_score": "F1Score", "fbeta_score": "FBetaScore", "logcosh": "LogCoshError", "r2": "R2Score",
 }  # fmt: skip
 MODES = ("max", "min")
+ROUNDING = 1e-4  # by which a share in float32 may miss 0 or 1
 OF_DIFFERENCES = (  # the metrics that depend on target and prediction by their difference alone
     "log_cosh_error", "logcosh", "mae", "mean_absolute_error", "mean_squared_error", "mse", "r2",
     "root_mean_squared_error",
@@ -51,10 +52,16 @@ class Metric:
     custom: Sequence[Sequence[str]] = ()
 
     @property
+    def of_keras(self) -> str | None:
+        """The name that Keras has for the metric, whatever the user calls it; None for one of the user's."""
+        if self.custom:
+            return None
+        return self.name if self.form is None else canonical_name(str(self.form.get("class_name")))
+
+    @property
     def of_differences(self) -> bool:
         """Whether target and prediction may both be shifted without a change of the metric."""
-        name = self.name if self.form is None else canonical_name(str(self.form.get("class_name")))
-        return name in OF_DIFFERENCES and not self.custom
+        return self.of_keras in OF_DIFFERENCES
 
 
 def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
@@ -90,21 +97,35 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
             f"metric={metric!r} must be the name of a Keras metric, such as 'auc', or a Keras metric object; "
             "wrap a function as keras.metrics.MeanMetricWrapper(function)"
         )
-    known = getattr(metric, "_direction", None)
+    import keras
+
+    is_keras = getattr(keras.metrics, type(metric).__name__, None) is type(metric)
+    known = getattr(metric, "_direction", None) if is_keras else None  # a subclass may turn it around
     direction = {"max": "up", "min": "down"}.get(mode or "", known)
-    if known not in (None, direction) and type(metric).__module__.split(".")[0] == "keras":
+    if known not in (None, direction):
         raise ProblemError(_contradiction(metric.name, known == "up", mode))
     if direction is None:
         raise ProblemError(
             f"metric {metric.name!r}: Keras does not know whether higher is better; add mode='max' or "
             "mode='min'"
         )
-    import keras
-
-    share = canonical_name(type(metric).__name__) in HIGHER
+    share = is_keras and canonical_name(type(metric).__name__) in HIGHER
     form: Any = keras.saving.serialize_keras_object(metric)
     custom = custom_objects(f"metric {metric.name!r}", form, getattr(metric, "_fn", None))
     return Metric(metric.name, direction == "up", share, form, custom)
+
+
+def check_share(metric: Metric, score: float) -> None:
+    """Raise ProblemError for the score of a share that is none, such as a percentage.
+
+    >>> check_share(Metric("accuracy", True, share=True), 0.9)
+    """
+    lowest = lowest_share(metric.of_keras or metric.name)
+    if metric.share and not lowest - ROUNDING <= score <= 1 + ROUNDING:
+        where = "at most 1" if lowest < 0 else "from 0 to 1"
+        raise ProblemError(
+            f"metric {metric.name!r} returned {score:g}, which is not a share; return a number {where}"
+        )
 
 
 def _unknown_metric(name: str, kind: str) -> str:
@@ -173,7 +194,8 @@ def make_metric(metric: Metric, kind: str, width: int) -> Any:
     if metric.name != "accuracy":
         name = KERAS_NAMES.get(metric.name, metric.name)
         if name in ("F1Score", "FBetaScore"):  # a score must be one number
-            threshold = 0.5 if one_by_one else None  # None: the largest output of a row is its answer
+            is_one = one_by_one or kind == "binary"  # None: the largest output of a row is its answer
+            threshold = 0.5 if is_one else None
             return getattr(keras.metrics, name)(average="macro", threshold=threshold)
         return keras.metrics.get(name)
     return keras.metrics.BinaryAccuracy() if one_by_one else keras.metrics.SparseCategoricalAccuracy()

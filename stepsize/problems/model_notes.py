@@ -91,6 +91,22 @@ def metric_notes(form: Mapping[str, Any], scored_by: Metric) -> Iterator[str]:
         )
 
 
+def averaging_notes(scored_by: Metric, data: Data) -> Iterator[str]:
+    """Yield what an F1 of two classes measures if it is one of both, not of the second class.
+
+    One without a threshold compares the outputs of a row, so the model must have two.
+    """
+    form = scored_by.form or {}
+    if data.kind != "binary" or scored_by.custom or form.get("class_name") not in ("F1Score", "FBetaScore"):
+        return
+    average = form["config"].get("average")
+    if form["config"].get("threshold") is None:
+        what = "counts the answers of both, which makes it the accuracy"
+        if average != "micro":
+            what = "is a mean over both classes"
+        yield (f"{scored_by.name} {what}; metric='f1_score' is that of class {data.classes[1]!r}")
+
+
 def _is_same(name: str, scored_by: str) -> bool:
     """Return whether a metric is the one that scores; the accuracy has a name for each form of targets."""
     return name == scored_by or (scored_by == "accuracy" and name.endswith(("acc", "accuracy")))

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stepsize.problems.data_facts import describe
-from stepsize.problems.model_notes import model_notes
+from stepsize.problems.model_notes import averaging_notes, model_notes
 from stepsize.problems.models.model_transport import identity, is_text
 from stepsize.problems.preprocessing import scaling_advice
 from stepsize.problems.references import constant_score, most_common_class
@@ -20,7 +20,7 @@ NO_R2 = 0.05  # the R2 of the training rows' mean is 0, or a little below it whe
 def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model."""
     data: dict[str, Any] = describe(
-        problem.data, problem.parts(0), problem.split
+        problem.data, problem.parts(0), problem.split, problem.scored_by
     )  # all seeds share its shares
     data["scaled"] = problem.scaled
     metric = problem.scored_by
@@ -58,7 +58,7 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         "updates_per_epoch": problem.updates_per_epoch,
         "horizon": problem.epochs * problem.updates_per_epoch,
         "model": model,
-        "model_notes": notes,
+        "model_notes": [*notes, *averaging_notes(metric, problem.data)],
         "optimizer": optimizer,
         "optimizer_groups": groups,
         "compiled_optimizer": compiled_optimizer(form),
@@ -119,4 +119,6 @@ def problem_digest(problem: Any, form: Mapping[str, Any]) -> str:
         weights = problem.class_weight or {}
         by_class = weights if isinstance(weights, str) else {str(k): float(v) for k, v in weights.items()}
         parts += (asdict(problem.scored_by), by_class)
+    if problem.data.kind == "binary" and not is_text(problem.model) and problem.metric is not None:
+        parts += ("second class",)  # two outputs were once scored as if each were a row
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

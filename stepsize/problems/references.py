@@ -12,6 +12,7 @@ from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.reference_scores import Score, score_by
 from stepsize.problems.splitting.splits import Parts
 from stepsize.problems.target_encoding import encode
+from stepsize.problems.torch.user_problem import is_own_metric
 
 MOST_SEEDS = 30
 WORK = 8_000_000  # rows by features by outputs: so much takes scikit-learn about a second
@@ -83,11 +84,13 @@ def most_common_class(problem: Any) -> tuple[str, float] | None:
 def _score_of(problem: Any) -> Score | None:
     """Return how to score predictions by the metric of a problem, None if that is not known.
 
-    A model of the user's own may have two outputs for two classes, of which most metrics say something else.
+    The loss of a model of the user's own may get its classes in another form.
     """
     metric, kind = problem.scored_by, problem.data.kind
-    usual = metric.name == "accuracy" or kind == "regression" or is_text(problem.model)
-    return score_by(metric.name, kind) if metric.form is None and usual else None
+    if metric.form is not None or is_own_metric(problem.metric):
+        return None
+    usual = metric.share or kind == "regression" or is_text(problem.model)
+    return score_by(metric.name, kind) if usual else None
 
 
 def _targets(problem: Any) -> np.ndarray:

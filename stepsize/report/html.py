@@ -22,6 +22,7 @@ from stepsize.report.prediction import prediction_code
 from stepsize.report.recipe import FRAMEWORKS, Recipe, readable_recipe
 from stepsize.report.view_model import View, view
 from stepsize.verdict.answer import Answer, DataFacts
+from stepsize.verdict.data_notes import is_worth
 from stepsize.verdict.series import Details
 
 PANELS = 12  # more would not help a reader; the tables still hold every candidate
@@ -141,7 +142,7 @@ def _data_pairs(shown: View) -> list[tuple[str, str]]:
     pairs += [(part, f"{about['rows']:,} rows") for part, about in data["parts"].items()]
     pairs += [(name, text) for name, text, _ in shown.references]
     if (step := finite(data["sample_value"])) is not None:
-        pairs.append(("one validation row is worth", shown.scale.step(step)))
+        pairs.append((f"one validation row {is_worth(shown.scale.metric)}", shown.scale.step(step)))
     return [*pairs, ("source", data["source"])] if data["source"] else pairs
 
 

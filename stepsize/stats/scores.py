@@ -16,6 +16,25 @@ Floats = NDArray[np.float64]
 NOISE = 2.0**-22  # relative; two units in the last place of a float32
 
 
+def from_the_middle(scores: Floats) -> Floats:
+    """Return scores counted from their median if float32 would not keep them apart; else as they are.
+
+    That is for scores measured in float64, such as 1e9 + 0.126: what is small beside them is no rounding.
+
+    >>> from_the_middle(np.array([1e9, 1e9 + 0.25, 1e9 + 0.75])).tolist()
+    [-0.25, 0.0, 0.5]
+    >>> from_the_middle(np.array([0.25, 0.5])).tolist()
+    [0.25, 0.5]
+    """
+    finished = scores[~np.isnan(scores)]
+    if not len(finished):
+        return scores
+    middle = np.median(finished)
+    spread, lost = np.ptp(finished), np.abs(finished - finished.astype(np.float32)).max()
+    is_rounding = spread <= 8 * np.finfo(np.float64).eps * abs(middle)
+    return scores if is_rounding or lost <= 1e-3 * spread else scores - middle
+
+
 def as_scores(name: str, values: ArrayLike, shape: str, *, lost: bool = False) -> Floats:
     """Return `values` as a float64 array whose axes are those named in `shape`, none of them empty.
 

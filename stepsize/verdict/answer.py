@@ -133,7 +133,10 @@ class DataFacts(TypedDict):
     majority_class: NotRequired[
         Annotated[str, "the most common class over seeds, where the seeds' parts are whole groups"]
     ]
-    sample_value: Annotated[float | None, "how much one more correct answer adds to a score"]
+    sample_value: Annotated[
+        float | None,
+        "how much one more correct answer can add to a score; null for a score without steps, such as a loss",
+    ]
     held_out: Annotated[bool, "whether the verdict uses a test part that tuning never sees"]
     copies: Annotated[
         int | None, "validation rows with the same inputs as a training row; null if not counted"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from stepsize.metric_directions import is_accuracy
 from stepsize.number_format import counted, points, rounded
 from stepsize.stats.margins import HALF_A_POINT
 from stepsize.verdict.answer import DataFacts, PartFacts, Protocol
@@ -138,21 +139,45 @@ def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
     if step is not None and step > HALF_A_POINT:
         rows = data["rows"] if protocol["folds"] else data["parts"]["validation"]["rows"]
         unit = f"one of its {rows} rows"
-        if data["kind"] == "multilabel":
+        if data["kind"] == "multilabel" and is_accuracy(protocol["metric"]):
             unit = f"one correct answer on its {rows} rows"
         more = "more rows"
         if protocol["split_kind"] in ("random", "stratified") and not data["held_out"]:
             more += ", or a cross-validation (folds=10), which judges every row,"
-        if "accuracy" not in protocol["metric"]:
+        worth = f"{is_worth(protocol['metric'])} {points(100 * step)}"
+        small = (
+            "small"
+            if is_accuracy(protocol["metric"])
+            else f"small for the {protocol['metric'].replace('_', ' ')}"
+        )
+        if protocol["margin"] < step * (1 - 1e-9):
             yield (
-                f"The validation part is small, {counted(rows or 0, 'row')}: differences below "
-                f"{points(100 * step)} do not count; {more} would show smaller ones."
+                f"The validation part is {small}: {unit} {worth}, more than the margin of "
+                f"{points(100 * protocol['margin'])}; {more} would show smaller differences."
             )
             return
         yield (
-            f"The validation part is small: {unit} is worth {points(100 * step)}, so smaller "
+            f"The validation part is {small}: {unit} {worth}, so smaller "
             f"differences do not count; {more} would show them."
         )
+
+
+def is_worth(metric: str) -> str:
+    """Return whether every row counts as much in a score, as in an accuracy, or some of them less.
+
+    >>> is_worth("accuracy"), is_worth("recall")
+    ('is worth', 'can be worth')
+    """
+    return "is worth" if is_accuracy(metric) else "can be worth"
+
+
+def has_equal_steps(metric: str) -> bool:
+    """Return whether all steps of a score by this metric are `sample_value`, not only the largest ones.
+
+    >>> has_equal_steps("accuracy"), has_equal_steps("recall"), has_equal_steps("precision")
+    (True, True, False)
+    """
+    return is_accuracy(metric) or metric == "recall"
 
 
 def _copies(data: DataFacts) -> Iterator[str]:

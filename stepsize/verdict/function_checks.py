@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stepsize.number_format import counted, digits
+from stepsize.number_format import Scale, counted, digits
 from stepsize.stats import Decision
 from stepsize.study.protocol import checked_jobs, is_constant
 from stepsize.study.stores.store import Run, Runs
@@ -106,8 +106,12 @@ def learned_nothing(runs: Sequence[Run], answer: Answer, decision: Decision) -> 
     if sign * (last - first) < decision.margin:
         scale = scale_of(answer)
         yield (
-            f"{decision.recommended} has hardly learned: its {scale.name} is {scale.number(first)} after the "
-            f"first epoch and {scale.number(last)} {scale.unit}".rstrip()
-            + f" after the last, which is not better by the margin of {scale.step(decision.margin)}; make "
-            "sure that the training works, and train longer, before you choose a schedule."
+            f"{decision.recommended} has hardly learned: its {scale.name} is {_with_unit(scale, first)} "
+            f"after the first epoch and {_with_unit(scale, last)} after the last, which is not "
+            f"better by the margin of {scale.step(decision.margin)}; make sure that the training works, and "
+            "train longer, before you choose a schedule."
         )
+
+
+def _with_unit(scale: Scale, value: float) -> str:
+    return f"{scale.number(value)} {scale.unit}".rstrip()

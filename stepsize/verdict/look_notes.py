@@ -20,12 +20,17 @@ def look_notes(answer: Answer, decision: Decision) -> Iterator[str]:
     unit = "repeat" if answer["study"]["protocol"]["folds"] else "seed"
     looks = answer["study"]["looks"]
     if len(looks) > 1:
-        yield (
+        which = (
             f"This is the {_ordinal(len(looks))} verdict on these candidates: at {_listed(looks)} {unit}s. "
-            f"At this one, p (Holm) must be at most {decision.alpha:.2g}, so that the chance of a false "
-            "statement at any of them stays within 5 %."
         )
-    elif near := _nearly_shown(decision):
+        if not decision.alpha:
+            yield f"{which}At this one, there are too few for any difference to be shown."
+        else:
+            yield (
+                f"{which}At this one, p (Holm) must be at most {decision.alpha:.2g}, so that the chance of a "
+                "false statement at any of them stays within 5 %."
+            )
+    elif decision.alpha and (near := _nearly_shown(decision)):
         yield (
             f"Not shown, although the interval does not contain 0: {_names(near)}. With "
             f"{counted(decision.comparisons, 'comparison')}, p (Holm) must be at most {decision.alpha:.2g}; "

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from stepsize.stats import Comparison, Decision, TuningError, decide, seeds_note
+from stepsize.stats.scores import from_the_middle
 from stepsize.study.looks import Look, earlier_looks
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
@@ -32,8 +33,11 @@ def judge_step(study: Study, runs: Runs, looks: Iterable[Look]) -> tuple[Scores,
     """
     scores = scores_of(study, runs)
     margin = study.margin(study.sign * scores.replicates[study.baseline])
+    values = np.array(list(scores.replicates.values()))
+    if any(run.curves.dtype == np.float64 for each in scores.runs.values() for run in each):
+        values = from_the_middle(values)
     decision = decide(
-        np.array(list(scores.replicates.values())),
+        values,
         names=list(scores.replicates),
         baseline=study.baseline,
         margin=margin,

@@ -1,12 +1,15 @@
 """Facts about data and its parts, for each kind of target."""
 
+import keras
 import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
 
 from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import ionosphere, load
+from stepsize.problems.metrics import metric_of
 from stepsize.problems.splitting.splits import Parts, Split
+from tests.support.user_models import Accuracy
 
 X = np.arange(40.0)[:, None]
 
@@ -38,6 +41,33 @@ def test_labels_count_each_answer():
     assert facts["parts"]["validation"]["shares"] == {"0": 0.25, "1": 0.75}
     assert facts["majority_baseline"] == 0.75
     assert facts["sample_value"] == 1 / 40
+
+
+@pytest.mark.parametrize(
+    ("metric", "y", "step"),
+    [
+        ("accuracy", [0, 0, 0, 1], 1 / 20),
+        ("binary_accuracy", [0, 0, 0, 1], 1 / 20),
+        ("recall", [0, 0, 0, 1], 1 / 5),
+        (keras.metrics.Recall(name="found"), [0, 0, 0, 1], 1 / 5),
+        (keras.metrics.Recall(class_id=0), [0, 0, 0, 1], 1 / 15),
+        ("precision", [0, 0, 0, 1], 1 / 5),
+        ("f1_score", [0, 0, 0, 1], 1 / 5),
+        ("auc", [0, 0, 0, 1], None),
+        ("binary_crossentropy", [0, 0, 0, 1], None),
+        ("mae", [0, 0, 0, 1], None),
+        (Accuracy(), [0, 0, 0, 1], None),
+        ("top_k_categorical_accuracy", [0, 1, 2, 2], 1 / 20),
+        ("recall", [0, 1, 2, 2], 1 / 20),
+        ("f1_score", [0, 1, 2, 2], 1 / 15),
+        ("categorical_crossentropy", [0, 1, 2, 2], None),
+    ],
+)
+def test_the_step_of_a_score_is_that_of_its_metric(metric, y, step):
+    data = load((X, np.array(y * 10)))
+    scored_by = metric_of(metric, "max" if isinstance(metric, Accuracy) else None, data.kind)
+    facts = describe(data, Parts(np.arange(20), np.arange(20, 40)), metric=scored_by)
+    assert facts["sample_value"] == step
 
 
 def test_a_cross_validation_judges_the_whole_table():

@@ -6,10 +6,21 @@ import pytest
 
 from stepsize.errors import ProblemError
 from stepsize.metric_directions import HIGHER, LOWER
-from stepsize.problems.metrics import make_metric, metric_of
+from stepsize.problems.metrics import check_share, make_metric, metric_of
 from stepsize.problems.models.keras_models import DataShape, build
-from stepsize.problems.models.scorers import make_scorer
-from tests.support.user_models import Matthews, Unregistered, one_hot_mse
+from stepsize.problems.models.scorers import make_scorer, scorer_of_outputs
+from stepsize.problems.models.second_class import OfSecondClass
+from stepsize.problems.reference_scores import CLASSES
+from tests.support.user_models import (
+    Accuracy,
+    Matthews,
+    Unregistered,
+    one_hot_mse,
+    one_number,
+    scaled_by_the_batch,
+)
+
+RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("name", sorted({*HIGHER, *LOWER} - {"accuracy"}))
@@ -88,7 +99,41 @@ def test_a_threshold_for_answers_that_stand_alone():
     assert score(scorer("fbeta_score", "binary", 1, 2), y, predicted) == pytest.approx(0.5)
     labels = scorer("f1_score", "multilabel", 2, 2)
     assert score(labels, [[1, 1], [1, 0]], [[0.9, 0.8], [0.6, 0.4]]) == pytest.approx(1)
-    assert scorer("f1_score", "binary", 2, 2).metric.threshold is None
+    assert scorer(keras.metrics.F1Score(average="macro"), "binary", 2, 2).metric.threshold is None
+
+
+@pytest.mark.parametrize("name", ["auc", "f1_score", "fbeta_score", "precision", "recall"])
+def test_two_outputs_score_as_one_output_does(name):
+    """By name and as an object; the two outputs of a row would otherwise count as two rows."""
+    y = (RNG.random(60) < 0.3).astype(int)
+    p = np.clip(0.3 * y + 0.7 * RNG.random(60), 0.01, 0.99)
+    both = np.stack([1 - p, p], axis=1)
+    objects = {
+        "auc": keras.metrics.AUC(),
+        "precision": keras.metrics.Precision(),
+        "recall": keras.metrics.Recall(),
+    }
+    for metric in [name, *([objects[name]] if name in objects else [])]:
+        one = score(scorer(metric, "binary", 1, 2), y[:, None], p[:, None])
+        two = score(scorer(metric, "binary", 2, 2), np.eye(2)[y], both)
+        assert two == pytest.approx(one, abs=1e-6)
+        assert abs(two - (y == (p > 0.5)).mean()) > 0.02
+        assert one == pytest.approx(CLASSES[name](y[:, None], p[:, None]), abs=2e-3)
+    logits = scorer_of_outputs(metric_of(name, None, "binary"), "binary", 2, 2, False, are_logits=True)
+    assert logits.link == "softmax"
+    assert isinstance(logits.metric, OfSecondClass)
+
+
+def test_a_metric_that_names_its_class_keeps_both_outputs():
+    y, both = np.eye(2)[[0, 0, 0, 1]], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8]]
+    first = scorer(keras.metrics.Recall(class_id=0), "binary", 2, 2)
+    assert score(first, y, both) == pytest.approx(2 / 3)
+    for metric, words in (
+        (keras.metrics.Precision(top_k=1), r"name one as class_id=1"),
+        (keras.metrics.AUC(from_logits=True), r"from_logits=True reads each of the two outputs by itself"),
+    ):
+        with pytest.raises(ProblemError, match=words):
+            scorer(metric, "binary", 2, 2)
 
 
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")
@@ -119,6 +164,32 @@ def test_metrics_that_cannot_tell_right_from_wrong(metric, kind, outputs, classe
 def test_a_mode_that_turns_a_metric_around_is_refused():
     with pytest.raises(ProblemError, match="alike"):
         scorer(keras.metrics.FalsePositives(), "binary", 1, 2, mode="max")
+
+
+def test_a_subclass_of_a_metric_of_keras_is_no_share():
+    with pytest.raises(ProblemError, match="add mode='max' or mode='min'"):
+        metric_of(Accuracy(name="percent"), None, "binary")
+    metric = metric_of(Accuracy(name="percent"), "max", "binary")
+    assert (metric.share, metric.of_keras) == (False, None)
+    assert metric_of(keras.metrics.BinaryAccuracy(), None, "binary").share
+
+
+def test_a_share_that_is_none_is_refused():
+    check_share(metric_of("r2", None, "regression"), -3.0)
+    for metric, value in (
+        (metric_of("auc", None, "binary"), 82.0),
+        (metric_of("r2", None, "regression"), 2.0),
+    ):
+        with pytest.raises(ProblemError, match="which is not a share; return a number"):
+            check_share(metric, value)
+
+
+@pytest.mark.parametrize("function", [one_number, scaled_by_the_batch])
+def test_a_metric_must_not_depend_on_the_batches(function):
+    wrapped = keras.metrics.MeanMetricWrapper(function, name="own")
+    for kind, outputs in (("binary", 1), ("regression", 2)):
+        with pytest.raises(ProblemError, match="let its function return one number for each row"):
+            scorer(wrapped, kind, outputs, 2, mode="min")
 
 
 def test_metrics_of_the_users_own():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from sklearn.metrics import r2_score
@@ -19,6 +20,7 @@ from stepsize.verdict.data_notes import beats_constant, validation_note
 from stepsize.verdict.for_scale import for_scale
 from stepsize.verdict.formatting import candidate_named
 from tests.support.answers import recorded_answer
+from tests.support.user_models import compiled
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))
@@ -98,6 +100,26 @@ def test_another_metric_has_its_own_constant_answer_and_keeps_the_shares():
     assert mae["data"]["majority_baseline"] > 10
     assert not beats_constant(mae["data"], mae["protocol"], [1e3])
     assert beats_constant(mae["data"], mae["protocol"], [1.0])
+
+
+@pytest.mark.parametrize("metric", ["auc", "recall", "f1_score"])
+def test_a_model_of_ones_own_is_set_beside_the_same_scores(metric):
+    """With two outputs for two classes, too: a metric is that of the second class."""
+    y = (X[:, 0] + RNG.normal(size=120) > 0.8).astype(int)
+    own = problem(y, metric=metric, model=compiled(outputs=2))
+    text = problem(y, metric=metric)
+    assert references(own, range(2)) == references(text, range(2)) != []
+    assert own.facts()["data"]["majority_baseline"] == text.facts()["data"]["majority_baseline"]
+
+
+@pytest.mark.parametrize(
+    ("average", "words"), [("macro", "is a mean over both"), ("micro", "it the accuracy")]
+)
+def test_a_note_says_that_an_f1_is_one_of_both_classes(average, words):
+    metric = keras.metrics.F1Score(average=average)
+    own = problem(np.arange(120) % 2, metric=metric, model=compiled(outputs=2))
+    (note,) = [each for each in own.facts()["protocol"]["model_notes"] if words in each]
+    assert note.endswith("metric='f1_score' is that of class '1'")
 
 
 @pytest.mark.parametrize(("lead", "warned", "word"), [(-0.08, 1, "at least as good"), (0.0, 0, "as good")])

@@ -17,6 +17,24 @@ def quick(schedule, seed, report, slope=1.0):
         report(0.9 - slope * abs(rate - 0.1) + 0.001 * (seed % 7), loss=1 / (1 + epoch), val_loss=rate)
 
 
+def far_from_zero(schedule, seed, report):
+    """Report numbers that float32 would round to the same one."""
+    for epoch in range(EPOCHS):
+        report(1e9 + abs(schedule(2 * epoch) - 0.1) + 0.001 * (seed % 5))
+
+
+def tiny(schedule, seed, report):
+    """Report numbers near 0."""
+    for epoch in range(EPOCHS):
+        report(1e-12 * (1 + abs(schedule(2 * epoch) - 0.1) + 0.01 * (seed % 5)))
+
+
+def below_zero(schedule, seed, report):
+    """Report an R2 that is worse than that of the mean."""
+    for epoch in range(EPOCHS):
+        report(-3 - abs(schedule(2 * epoch) - 0.1) + 0.01 * (seed % 5))
+
+
 def loses(schedule, seed, report):
     """Report a loss, which is better when lower."""
     for epoch in range(EPOCHS):

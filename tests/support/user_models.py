@@ -89,6 +89,29 @@ def one_hot_mse(y, predicted):
 
 
 @keras.saving.register_keras_serializable("mine")
+def one_number(y, predicted):
+    """A metric that returns one number for a batch: the root mean squared error of its rows."""
+    errors = keras.ops.reshape(y, keras.ops.shape(predicted)) - predicted
+    return keras.ops.sqrt(keras.ops.mean(keras.ops.square(errors)))
+
+
+@keras.saving.register_keras_serializable("mine")
+def scaled_by_the_batch(y, predicted):
+    """A metric with a number for each row, which depends on the other rows of the batch."""
+    errors = keras.ops.reshape(y, keras.ops.shape(predicted)) - predicted
+    squares = keras.ops.mean(keras.ops.square(errors), axis=-1)
+    return squares * (1 + keras.ops.max(squares))
+
+
+@keras.saving.register_keras_serializable("mine")
+class Accuracy(keras.metrics.BinaryAccuracy):
+    """An accuracy in percent, with the name of a metric of Keras."""
+
+    def result(self):
+        return 100 * super().result()
+
+
+@keras.saving.register_keras_serializable("mine")
 class Matthews(keras.metrics.Metric):
     """A metric of one's own: the correlation of two classes."""
 

@@ -5,6 +5,7 @@ import pytest
 
 from stepsize.problems.data_facts import describe
 from stepsize.problems.loading.catalog import load
+from stepsize.problems.metrics import metric_of
 from stepsize.problems.problem import Problem, problem
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.stats import summarise
@@ -19,12 +20,14 @@ COST = {"runs": 0, "seconds": 0.0, "runs_per_second": 0.0, "compile_seconds": 0.
 METRICS = {"regression": "r2"}
 
 
-def judge(data, parts, folds=None, metric=None):
+def judge(data, parts, folds=None, metric=None, margin=None):
     """Return the note and the warnings on data with parts."""
-    facts = describe(data, parts, None if folds is None else Split("kfold", folds=folds))
+    split = None if folds is None else Split("kfold", folds=folds)
+    facts = describe(data, parts, split, metric_of(metric, None, data.kind))
     protocol = {
         "metric": metric or METRICS.get(data.kind, "accuracy"), "folds": folds, "share": True,
         "split_kind": "kfold" if folds else "stratified",
+        "margin": margin or max(0.005, facts["sample_value"] or 0.0),
     }  # fmt: skip
     return data_notes.validation_note(facts, protocol), list(data_notes.warnings(facts, protocol))
 
@@ -59,6 +62,21 @@ def test_small_parts():
     labels = np.random.default_rng(0).integers(0, 2, (40, 2))
     _, warnings = judge(load((X[:40], labels)), halves(40))
     assert any("one correct answer on its 20 rows is worth 2.5 points" in warning for warning in warnings)
+
+
+def test_small_parts_in_other_metrics():
+    y = np.arange(40) % 4 == 3
+    _, warnings = judge(load((X[:40], y.astype(int))), halves(40), metric="recall")
+    assert "is small for the recall: one of its 20 rows can be worth 20 points, so smaller" in warnings[0]
+    for metric in ("auc", "binary_crossentropy"):
+        assert judge(load((X[:40], y.astype(int))), halves(40), metric=metric)[1] == []
+
+
+def test_a_margin_below_one_row():
+    """Differences below one row's worth do count then."""
+    _, (warning,) = judge(load((X[:40], np.arange(40) % 2)), halves(40), margin=0.001)
+    assert "is worth 5 points, more than the margin of 0.1 points; more rows" in warning
+    assert warning.endswith("would show smaller differences.")
 
 
 def test_copied_rows():

@@ -61,7 +61,9 @@ def encode_column(name: str, column: Any, place: Place, mark: str | None = None)
     [[False, True, False], [False, False, True], [True, False, False]]
     """
     kind = column.dtype.kind
-    if kind in "mM" or str(column.dtype).startswith("period"):
+    if kind == "m":
+        _raise_for_duration(name, column[column.notna()].iloc[0] if column.notna().any() else "", place)
+    if kind == "M" or str(column.dtype).startswith("period"):
         _raise_for_date(name, column[column.notna()].iloc[0] if column.notna().any() else "", place)
     if kind == "b" and not column.isna().any():
         return [column.to_numpy(bool)]
@@ -145,6 +147,13 @@ def _check_finite(name: str, values: np.ndarray, column: Any, place: Place) -> n
             f"{place.at(row)}, column {name!r}: {column.iloc[row]!s} is not finite; fill it or remove the row"
         )
     return values
+
+
+def _raise_for_duration(name: str, example: Any, place: Place) -> None:
+    raise ProblemError(
+        f"{place.what}, column {name!r} holds lengths of time ({str(example)[:SHOWN]!r}); convert it to "
+        f"numbers (such as seconds, with .dt.total_seconds()), or leave it out (drop={name!r})"
+    )
 
 
 def _raise_for_date(name: str, example: Any, place: Place, are_times: bool = True) -> None:

@@ -168,6 +168,11 @@ def _read_target(
                 f"remove the rows without one ({missing.sum()} of {len(frame)})"
                 + (hint if column.dtype.kind == "O" and place.unit == "row" else "")
             )
+        if column.dtype.kind == "m" and kind != "multiclass":
+            raise ProblemError(
+                f"target {name!r} holds lengths of time ({str(column.iloc[0])!r}); convert them to numbers, "
+                "such as hours; if they are classes after all, use kind='multiclass'"
+            )
     where = f"target {', '.join(map(repr, targets))}"
     values = [_values(name, column, place, mark) for name, column in zip(targets, columns, strict=True)]
     if len(columns) == 1:

@@ -99,6 +99,8 @@ def _times(column: Any, place: Place) -> np.ndarray:
 
     if column.dtype.kind in "iuf":
         return column.to_numpy(np.float64)
+    if column.dtype.kind == "m":
+        return column.dt.total_seconds().to_numpy(np.float64)
     if column.dtype.kind == "M":
         return pandas.to_datetime(column, utc=True).astype("int64").to_numpy(np.float64)
     texts = [str(each).strip() for each in column]

@@ -57,7 +57,11 @@ def recognise(
         values = values.reshape(len(values))
     if values.ndim > 1:
         return _table(values.reshape(len(values), -1), kind, labels, where)
-    if values.dtype.kind in "mM":
+    if values.dtype.kind == "m":
+        raise ProblemError(
+            f"{where} holds lengths of time ({values[0]}); convert them to numbers, such as hours"
+        )
+    if values.dtype.kind == "M":
         raise ProblemError(
             f"{where} holds dates or times ({values[0]}); convert them to numbers, such as days since "
             "the first one"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,9 +49,9 @@ def make_scorer(
     Raises: ProblemError if the metric does not fit the data, returns several numbers, or does not tell right
     answers from wrong ones.
     """
-    scorer, numbers = _fitting_metric(metric, kind, classes, width, one_hot)
-    link = _link(scorer, metric, kind, width, model, loss, signs)
-    return Scorer(scorer, numbers, link, signs and not _is_share(scorer, metric))
+    plain, scorer, numbers = _fitting_metric(metric, kind, classes, width, one_hot)
+    link = _link(plain, metric, kind, width, model, loss, signs)
+    return Scorer(scorer, numbers, link, signs and not _is_share(plain, metric))
 
 
 def scorer_of_outputs(
@@ -61,20 +61,27 @@ def scorer_of_outputs(
 
     Raises: ProblemError as `make_scorer` does.
     """
-    scorer, numbers = _fitting_metric(metric, kind, classes, width, one_hot)
-    needs_link = are_logits and kind != "regression" and not _from_logits(scorer)
+    plain, scorer, numbers = _fitting_metric(metric, kind, classes, width, one_hot)
+    needs_link = are_logits and kind != "regression" and not _from_logits(plain)
     return Scorer(scorer, numbers, _link_of(kind, width) if needs_link else None)
 
 
-def _fitting_metric(metric: Metric, kind: str, classes: int, width: int, one_hot: bool) -> tuple[Any, bool]:
-    """Return the Keras metric, checked, and whether it takes class numbers."""
+def _fitting_metric(
+    metric: Metric, kind: str, classes: int, width: int, one_hot: bool
+) -> tuple[Any, Any, bool]:
+    """Return the Keras metric, the same as it scores, checked, and whether it takes class numbers."""
     import keras
 
-    scorer = make_metric(metric, kind, width)
-    numbers = takes_class_numbers(scorer, one_hot)
-    if not isinstance(scorer, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
-        _check(scorer, metric, kind, classes, width, numbers)
-    return scorer, numbers
+    from stepsize.problems.models.second_class import of_second_class
+
+    plain = make_metric(metric, kind, width)
+    numbers = takes_class_numbers(plain, one_hot)
+    scorer = of_second_class(plain) if kind == "binary" and width == 2 else plain
+    if not isinstance(plain, keras.metrics.Mean) or metric.form is not None or metric.name not in DEFAULTS:
+        _check(plain, scorer, metric, kind, classes, width, numbers)
+    if metric.custom:
+        _check_batches(scorer, metric, kind, classes, width, numbers)
+    return plain, scorer, numbers
 
 
 def _link_of(kind: str, width: int) -> str:
@@ -111,15 +118,15 @@ def loss_name(loss: Any) -> str:
     return canonical_name(loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__))
 
 
-def _check(scorer: Any, metric: Metric, kind: str, classes: int, width: int, numbers: bool) -> None:
+def _check(
+    plain: Any, scorer: Any, metric: Metric, kind: str, classes: int, width: int, numbers: bool
+) -> None:
     """Score right answers and wrong ones; this also creates the variables that need the shape of targets."""
     scores = []
     for y, predicted in _answers(kind, classes, width):
+        targets = encode(y, kind, classes, width, numbers)
         try:
-            scorer.reset_state()
-            with warnings.catch_warnings(action="ignore"):  # Keras asks for int64, which JAX does not have
-                scorer.update_state(encode(y, kind, classes, width, numbers), predicted)
-                score = np.asarray(scorer.result())
+            score = _score(scorer, [(targets, predicted)])
         except Exception as error:  # a user's metric may raise anything
             raise ProblemError(
                 f"metric {metric.name!r} does not fit {kind} data: {first_line(error)}"
@@ -127,13 +134,41 @@ def _check(scorer: Any, metric: Metric, kind: str, classes: int, width: int, num
         if score.ndim:
             raise ProblemError(f"metric {metric.name!r} returns several numbers; pass average='macro' to it")
         scores.append(float(score))
-    scorer.reset_state()
     own = bool(metric.custom)  # in units that only its author knows
     right, wrong = scores if metric.higher_is_better else [-score for score in scores]
     if not right > wrong and not (own and kind == "regression"):
         raise ProblemError(
             f"metric {metric.name!r} scores right and wrong answers of a model with {_outputs(width)} alike, "
-            f"{scores[0]:.3g} and {scores[1]:.3g}; {_advice(scorer, width)}"
+            f"{scores[0]:.3g} and {scores[1]:.3g}; {_advice(plain, width)}"
+        )
+
+
+def _score(scorer: Any, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Return what a metric makes of some batches of targets and predictions, and clear it again."""
+    scorer.reset_state()
+    with warnings.catch_warnings(action="ignore"):  # Keras asks for int64, which JAX does not have
+        for targets, predicted in batches:
+            scorer.update_state(targets, predicted)
+        score = np.asarray(scorer.result())
+    scorer.reset_state()
+    return score
+
+
+def _check_batches(scorer: Any, metric: Metric, kind: str, classes: int, width: int, numbers: bool) -> None:
+    """Raise ProblemError if a metric of the user's own depends on how the rows are divided into batches."""
+    (y, right), (_, wrong) = _answers(kind, classes, width)
+    places = 5 * np.arange(len(y)) % len(y)  # so that batches have answers of all kinds, but not the same
+    mix = (places / np.float32(len(y)))[:, None]
+    targets = encode(y, kind, classes, width, numbers)
+    predicted = right.reshape(len(y), -1) * (1 - mix) + wrong.reshape(len(y), -1) * mix
+    whole = float(_score(scorer, [(targets, predicted)]))
+    parts = [(targets[rows], predicted[rows]) for rows in (slice(3), slice(3, None))]
+    divided = float(_score(scorer, parts))
+    if not np.isclose(whole, divided, rtol=1e-4, atol=1e-6, equal_nan=True):
+        raise ProblemError(
+            f"metric {metric.name!r} depends on how the rows are divided into batches: the same rows score "
+            f"{whole:.3g} at once and {divided:.3g} in two; let its function return one number for each row, "
+            "or keep sums over all rows in a keras.metrics.Metric of your own"
         )
 
 

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from stepsize.errors import ProblemError, require, unknown
-from stepsize.metric_directions import direction
+from stepsize.metric_directions import direction, is_share
 from stepsize.problems.data import Data
 from stepsize.problems.metrics import Metric
 from stepsize.problems.torch.data import torch_data
@@ -95,4 +95,4 @@ def own_metric(metric: Any, mode: str | None) -> Metric:
         )
     if mode not in (None, "max", "min"):
         raise ProblemError(unknown("mode", str(mode), ("max", "min")))
-    return Metric(name, (mode or known) == "max", known == "max" and mode != "min")
+    return Metric(name, (mode or known) == "max", is_share(name) and mode != "min")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsize.number_format import MISSING, rounded
+from stepsize.number_format import MISSING, digits, rounded
 from stepsize.report.pictures.chart_data import padded
 from stepsize.report.pictures.svg import nice_steps
 from stepsize.report.view_model import Row, View
@@ -97,13 +97,17 @@ def _domain(ends: Sequence[Sequence[float]], margin: float) -> tuple[float, floa
 
     >>> _domain([[0.1, -0.2, 0.4]] * 3 + [[-80.0, -81.0, -79.0]], margin=0.5)
     (-2.0825, 0.8325)
+    >>> _domain([[1e-9, -1e-9, 3e-9]], margin=1e-9)
+    (-1.635e-09, 3.135e-09)
     """
     farthest = sorted(max(map(abs, each)) for each in ends)
     reach = max(4 * margin, 3 * farthest[(len(farthest) - 1) * 3 // 4])
     values = [value for each in ends for value in each]
     low, high = min([-1.5 * margin, *values]), max([1.5 * margin, *values])
     low, high = max(low, -reach), min(high, reach)
-    return tuple(round(end, 6) for end in padded((low, high), 0.03))  # type: ignore[return-value]
+    low, high = padded((low, high), 0.03)
+    decimals = max(6, digits(high - low) + 6)
+    return round(low, decimals), round(high, decimals)
 
 
 def _signed(value: float) -> str:

@@ -14,6 +14,7 @@ from stepsize.number_format import counted, finite, rounded
 from stepsize.report.pictures.chart_data import limits, padded
 from stepsize.report.pictures.svg import nice_steps
 from stepsize.report.view_model import Row, View
+from stepsize.verdict.data_notes import has_equal_steps
 
 MOST_DOTS = 2000  # of a picture; more runs than that are counted in bars
 BINS = 80  # dots closer than an eightieth of the picture are stacked
@@ -128,7 +129,8 @@ def _bars(
 def _bin_size(view: View, low: float, high: float) -> float:
     """Return the width of a bar: whole steps of the score, so that none holds a step more than another."""
     size = (high - low) / BINS
-    step = view.scale.shown(finite(view.data["sample_value"])) or 0.0
+    value = view.data["sample_value"] if has_equal_steps(view.scale.metric) else None
+    step = view.scale.shown(finite(value)) or 0.0
     return step * math.ceil(size / step) if step else size
 
 

@@ -19,6 +19,7 @@ from stepsize.engine.batch_order import batch_order
 from stepsize.engine.numeric_settings import in_single_precision
 from stepsize.engine.planner import Layout
 from stepsize.engine.task import Block, Curves, Task
+from stepsize.problems.metrics import check_share
 from stepsize.problems.preprocessing import prepare
 from stepsize.problems.problem import Problem
 from stepsize.problems.splitting.splits import Parts
@@ -228,6 +229,8 @@ class Group:
         diverged_at = int(curves.diverged_at[member])
         if diverged_at < 0 and not np.isfinite(series[2, -1]):
             diverged_at = self.task.epochs * self.task.updates_per_epoch
+        if diverged_at < 0:
+            check_share(self.problem.scored_by, float(series[2, -1]))
         return Run(
             job.candidate.key(job.rate), job.seed, job.rate, None if diverged_at < 0 else diverged_at, series
         )

@@ -9,10 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from stepsize.errors import StoreError
 from stepsize.study.stores.check import check_store
+from stepsize.study.stores.curves import unpacked
 from stepsize.study.stores.rows import LOOK, RUN, STUDY, insertion
 from stepsize.study.stores.store import FORMAT, Store
 
@@ -92,14 +91,15 @@ def _load(database: sqlite3.Connection, other: Path) -> None:
 def _add(database: sqlite3.Connection, target: Path, other: Path) -> None:
     """Add the rows of the other store."""
     differing = database.execute(
-        "SELECT one.candidate, one.seed, one.curves, other.curves FROM run AS one JOIN other_run AS other "
-        "USING (fingerprint, candidate, seed) WHERE one.curves IS NOT other.curves "
+        "SELECT one.candidate, one.seed, one.epochs, one.curves, other.curves FROM run AS one "
+        "JOIN other_run AS other USING (fingerprint, candidate, seed) WHERE one.curves IS NOT other.curves "
         "OR one.rate IS NOT other.rate OR one.diverged_at IS NOT other.diverged_at"
     ).fetchall()
     if differing:
         lines = [
-            f"{candidate} with seed {seed} ends at {_last(one)} in {target}, but at {_last(two)} in {other}"
-            for candidate, seed, one, two in differing[:SHOWN]
+            f"{candidate} with seed {seed} ends at {_last(one, epochs)} in {target}, but at "
+            f"{_last(two, epochs)} in {other}"
+            for candidate, seed, epochs, one, two in differing[:SHOWN]
         ]
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise StoreError(f"nothing was merged, because runs differ: {'; '.join(lines)}{more}")
@@ -115,6 +115,6 @@ def _count(database: sqlite3.Connection) -> int:
     return database.execute("SELECT count(*) FROM run").fetchone()[0]
 
 
-def _last(curves: bytes) -> float:
+def _last(curves: bytes, epochs: int) -> float:
     """Return the score after the last epoch."""
-    return round(float(np.frombuffer(curves, "<f4").reshape(4, -1)[2, -1]), 6)
+    return round(float(unpacked(curves, epochs)[2, -1]), 6)

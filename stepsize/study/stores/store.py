@@ -4,9 +4,8 @@
 study   definition TEXT PRIMARY KEY, the study as JSON; name; fingerprint; saved (UTC); cost, JSON;
         checksum
 run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the update, or NULL;
-        epochs; curves BLOB, little-endian float32 [4, epochs]: training loss, validation loss,
-        metric and the rate of each epoch's last update; seconds, its share of the time of training;
-        checksum
+        epochs; curves BLOB, float32 or float64 [4, epochs]: training loss, validation loss, metric
+        and the rate of each epoch's last update; seconds, its share of the time of training; checksum
 look    fingerprint, candidates and seeds as JSON: every verdict, in the order in which they were reached;
         checksum
 process, claim: who is making which runs at the moment (`stepsize.study.stores.claims`)
@@ -15,7 +14,8 @@ process, claim: who is making which runs at the moment (`stepsize.study.stores.c
 `fingerprint` identifies everything about problem and software that changes a run; `candidate` is the bound
 schedule with its optimizer settings. `checksum` is the CRC-32 of the other columns: a run that was damaged
 counts as missing, and a study or a look is an error. SQLite's `application_id` and `user_version` mark the
-file; format 1 had no checksums, and format 2 none of looks: opening an older file adds them.
+file; format 1 had no checksums, and format 2 none of looks: opening an older file adds them. Format 3 had
+no float64.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ import numpy as np
 
 from stepsize.errors import OutputError, StoreError, first_line
 from stepsize.output_files import require_folder
+from stepsize.study.stores.curves import packed, unpacked
 from stepsize.study.stores.file import file_at, is_on_network
 from stepsize.study.stores.rows import LOOK, RUN, SCHEMA, STUDY, add_checksums, checksum, insertion
 from stepsize.study.stores.saved_study import SavedStudy
 
 APPLICATION = 0x57E95123
-FORMAT = 3
+FORMAT = 4
 BUSY = 30.0  # seconds to wait for another process that writes
 ONE = "WHERE fingerprint = ? AND candidate = ? AND seed = ?"
 DAMAGED = (sqlite3.Error, UnicodeDecodeError)  # what SQLite raises for a damaged file
@@ -205,7 +206,7 @@ class Store:
                 if stored != checksum(*row):
                     damaged.add((candidate, seed))
                     continue
-                series = np.ndarray((4, epochs), "<f4", curves)
+                series = unpacked(curves, epochs)
                 name = sys.intern(candidate)  # shared by the runs of a candidate, to save memory
                 runs[name, seed] = Run(name, seed, rate, diverged_at, series, seconds)
         self._damaged[fingerprint] = damaged if keys is None else self._damaged[fingerprint] | damaged
@@ -292,7 +293,7 @@ class Store:
 
 def _row(fingerprint: str, run: Run) -> tuple[Any, ...]:
     rate = None if run.rate is None else float(run.rate)
-    curves = run.curves.astype("<f4").tobytes()
+    curves = packed(run.curves)
     epochs = run.curves.shape[1]
     row = (fingerprint, run.candidate, run.seed, rate, run.diverged_at, epochs, float(run.seconds), curves)
     return (*row, checksum(*row))

@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from stepsize.errors import ProblemError, StudyError, unknown
-from stepsize.metric_directions import contradicts, direction
+from stepsize.metric_directions import contradicts, direction, is_share
 from stepsize.problems.arguments import positive_whole
 from stepsize.problems.code_identity import code_digest, versions_of
 from stepsize.problems.own_models import with_objects
@@ -97,8 +97,8 @@ class Training:
 
     @property
     def is_share(self) -> bool:
-        """Whether the metric lies between 0 and 1, judging by its name."""
-        return direction(self.metric) == "max" and bool(self.higher_is_better)
+        """Whether 1 is perfect in the metric, judging by its name."""
+        return is_share(self.metric) and bool(self.higher_is_better)
 
     @property
     def optimizer_name(self) -> None:

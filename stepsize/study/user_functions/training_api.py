@@ -10,6 +10,7 @@ import numpy as np
 
 from stepsize.checks import is_number, shown
 from stepsize.errors import ScheduleError, StudyError
+from stepsize.metric_directions import lowest_share
 from stepsize.schedules import Plan, Schedule
 from stepsize.study.user_functions.update_count import UpdateCount
 
@@ -112,7 +113,7 @@ class Report:
     def __init__(
         self, plan: LivePlan, epochs: int, metric: str, share: bool, on_epoch: Callable[[int], None]
     ) -> None:
-        self.curves = np.full((4, epochs), np.nan, np.float32)
+        self.curves = np.full((4, epochs), np.nan)  # in float64, as the function reports them
         self._counts = np.full((2, epochs), np.nan, np.float32)
         self.count = 0
         self.is_diverged = False
@@ -135,10 +136,8 @@ class Report:
             )
         losses = {name: each for name, each in (("loss", loss), ("val_loss", val_loss)) if each is not None}
         numbers = {name: _number(name, each) for name, each in {**losses, self._metric: value}.items()}
-        if self._share and math.isfinite(numbers[self._metric]) and not 0 <= numbers[self._metric] <= 1:
-            raise StudyError(
-                f"{self._metric}={numbers[self._metric]:g} is not a share; report a number from 0 to 1"
-            )
+        if self._share and math.isfinite(numbers[self._metric]):
+            self._check_share(numbers[self._metric])
         per_epoch = self._plan.updates_per_epoch or 1
         last = float(self._plan.rate((self.count + 1) * per_epoch - 1))
         row = (numbers.get("loss", np.nan), numbers.get("val_loss", np.nan), numbers[self._metric], last)
@@ -168,6 +167,13 @@ class Report:
     def counts(self) -> np.ndarray:
         """The curves with the updates made so far, and with those asked for, in place of the losses."""
         return np.concatenate([self._counts, self.curves[2:]])
+
+    def _check_share(self, value: float) -> None:
+        """Raise StudyError for a percentage, and for a negative number of a metric that has none."""
+        lowest = lowest_share(self._metric)
+        if value > 1 or value < lowest:
+            where = "at most 1" if lowest < 0 else "from 0 to 1"
+            raise StudyError(f"{self._metric}={value:g} is not a share; report a number {where}")
 
     def _check_updates(self, per_epoch: int) -> None:
         """Raise StudyError if the function shows other updates than the schedule is planned for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas
 import pytest
 
@@ -58,3 +59,17 @@ def test_the_advice_of_a_column_of_dates_works() -> None:
     frame["sold_on"] = [f"{day % 12 + 1:02}/02/2023" for day in range(20)]
     with pytest.raises(ProblemError, match=r"days since the first one\), or leave it out"):
         load(frame, "kind")
+
+
+def test_lengths_of_time_order_rows() -> None:
+    hours = np.array([5, 1, 4, 2, 3] * 4) + np.arange(20) / 100
+    frame = pandas.DataFrame(
+        {"x": np.arange(20.0), "t": pandas.to_timedelta(hours, unit="h"), "y": [0, 1] * 10}
+    )
+    data = load(frame, target="y", order="t")
+    assert data.order is not None
+    assert data.order.argsort().tolist() == hours.argsort().tolist()
+    with pytest.raises(
+        ProblemError, match=r"holds lengths of time \(.*convert them to numbers, such as hours"
+    ):
+        load(frame, target="t")

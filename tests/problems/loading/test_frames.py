@@ -73,7 +73,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
         ([f"{i}/5/2024" for i in ROWS], "holds dates"),
         ([f"{i}:30" for i in ROWS], "holds dates"),
         (["7:0.5", "7:-1e-3"] * 6, r"holds pairs of index and value \('7:-1e-3'\)"),
-        (pandas.to_timedelta(list(ROWS), unit="h"), "holds dates"),
+        (pandas.to_timedelta(list(ROWS), unit="h"), r"holds lengths of time .*total_seconds\(\)"),
         ([[1, 2]] * 12, "holds list values; leave it out"),
         ([{"bytes": b""}] * 12, "holds dict values"),
     ],

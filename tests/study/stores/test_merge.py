@@ -112,7 +112,7 @@ def test_a_store_of_an_older_format_is_opened_first(tmp_path):
     one = make_store(tmp_path / "one", [make_run()])
     change(one, "ALTER TABLE look DROP COLUMN checksum")
     change(one, "PRAGMA user_version = 2")
-    with pytest.raises(StoreError, match=r"one' has format 2, and merging needs format 3; open it once with"):
+    with pytest.raises(StoreError, match=r"one' has format 2, and merging needs format 4; open it once with"):
         merge_stores(tmp_path / "all", [one])
     with Store(one):
         pass

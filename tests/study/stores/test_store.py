@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,16 @@ def test_round_trip(tmp_path):
         assert runs["cosine(0.1)", 1].diverged_at == 7
         np.testing.assert_array_equal(runs["cosine(0.1)", 0].curves, make_run().curves)
         assert store.runs("g")["cosine(0.1)", 0].score == 0.25
+
+
+def test_curves_keep_their_precision(tmp_path):
+    """The engine's are in float32, those of a training function in float64."""
+    fine = np.full((4, 3), 1e9 + 0.126)
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add("f", [replace(make_run(seed=0), curves=fine), make_run(seed=1)])
+        runs = store.runs("f")
+    np.testing.assert_array_equal(runs["cosine(0.1)", 0].curves, fine)
+    assert runs["cosine(0.1)", 1].curves.dtype == np.float32
 
 
 def test_a_finished_run_is_never_replaced(tmp_path):

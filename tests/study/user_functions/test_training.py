@@ -85,6 +85,51 @@ def test_a_diverged_run_ranks_below_every_finished_run_for_every_metric():
     assert any("each ranks below every finished run" in warning for warning in result.answer["warnings"])
 
 
+def test_scores_keep_the_digits_that_float32_would_round(tmp_path):
+    for _ in range(2):  # the second time, from the store
+        result = compare(
+            "far_from_zero", ["constant(0.1)", "constant(0.5)"], metric="val_loss", margin=0.01,
+            store=tmp_path / "far.sqlite",
+        )  # fmt: skip
+        near, far = result.answer["candidates"]
+        assert near["scores"] == [1e9 + 0.001 * (seed % 5) for seed in range(7)]
+        assert far["vs_baseline"]["mean"] == pytest.approx(0.4, abs=1e-6)
+        assert far["vs_baseline"]["verdict"] == "worse"
+        assert not any("is the same for every" in text for text in result.answer["warnings"])
+    assert "1000000000.0016 ±" in str(result)
+
+
+def test_a_report_of_numbers_near_zero(tmp_path):
+    result = compare("tiny", ["constant(0.1)", "constant(0.5)"], metric="mae")
+    assert result.answer["candidates"][1]["vs_baseline"]["verdict"] == "worse"
+    result.report(tmp_path / "tiny.html")
+
+
+@pytest.mark.parametrize("metric", ["r2", "val_r2", "r2_score", "pearson_correlation"])
+def test_a_metric_that_may_be_below_zero(metric):
+    result = compare("below_zero", ["constant(0.1)"], metric=metric)
+    (candidate,) = result.answer["candidates"]
+    assert candidate["mean"] == pytest.approx(-3 + 0.01 * 11 / 7)
+    assert "%" not in result.verdict["sentence"].replace("(95 %)", "")
+    with pytest.raises(StudyError, match=f"{metric}=1.4 is not a share; report a number at most 1"):
+        compare("loses", ["constant(0.5)"], metric=metric)
+
+
+def test_the_sign_of_a_metric_is_read():
+    result = compare("below_zero", ["constant(0.5)", "constant(0.1)"], metric="neg_mean_squared_error")
+    assert result.verdict["recommended"] == "constant(0.1)"
+    with pytest.raises(ProblemError, match="metric='accuracy_gap' does not imply which way is better"):
+        compare("quick", metric="accuracy_gap")
+
+
+def test_too_few_seeds_need_no_p():
+    result = compare("quick", ["constant(0.1)", "constant(0.5)"], seeds=3)
+    assert not any("at most 0" in note for note in result.answer["notes"])
+    assert any(
+        "no difference between 2 candidates can be shown" in text for text in result.answer["warnings"]
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
