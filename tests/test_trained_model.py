@@ -83,5 +83,5 @@ def test_pixels_that_were_not_divided_are_refused() -> None:
     expected = trained.predict(pixels)
     np.testing.assert_allclose(trained.predict(pixels / 255), expected, rtol=1e-5)
     for kind in (np.int64, np.float32, np.uint16):
-        with pytest.raises(ProblemError, match=r"beyond 1, .* divided by 255; pass pixels as uint8"):
+        with pytest.raises(ProblemError, match=r"beyond 1, .* divided by 255; pass uint8"):
             trained.predict(pixels.astype(kind))

@@ -121,7 +121,7 @@ class RowForm:
             self._check(
                 ~(np.abs(values) > 1),
                 f"is beyond 1, and the model was trained on pixels from 0 to {form.largest} that were "
-                f"divided by {form.largest}; pass pixels as {np.min_scalar_type(form.largest)}, or divide them",
+                f"divided by {form.largest}; pass {np.min_scalar_type(form.largest)}, or divide them",
             )
         known = np.isfinite(values) | (np.isnan(values) & form.missing)
         self._check(known, "is missing or not finite, and the model was trained without such values")

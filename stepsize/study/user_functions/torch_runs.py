@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from stepsize.engine.batch_order import batch_order
-from stepsize.problems.metrics import metric_of
+from stepsize.problems.metrics import check_share, metric_of
 from stepsize.problems.preprocessing import prepare
 from stepsize.problems.problem import Problem
 from stepsize.problems.target_encoding import encode
@@ -144,6 +144,8 @@ class _Run:
                 self.plan.observe({"loss": loss, "val_loss": valid_loss, name: score}[factor.metric])
             on_epoch(epoch + 1)
         is_lost = not np.isfinite(curves[2, -1])
+        if not is_lost:
+            check_share(self.training.problem.scored_by, float(curves[2, -1]))
         return self._counted(curves), update if is_lost else None
 
     def weights(self) -> dict[str, np.ndarray]:
