@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from replay.bank import Bank
 
+DEPTH = 200.0  # margins
 SMOOTH = 0.15  # decades: bandwidth of the curve that is taken for the truth
 
 
@@ -59,7 +60,8 @@ class Recorded:
     The scores of a rate are shifted by what smoothing changes in their mean, so that the truth is exact.
     Between two recorded rates a seed takes one or the other, and is shifted again: the true mean runs
     smoothly from rate to rate (a monotone cubic), while the mean of the draws would have a kink at each.
-    Where a shift would be larger than the margin, runs blow up, and scores stay as they are.
+    Where a shift would be larger than the margin, runs blow up, and scores stay as they are. A score counts
+    as at most `DEPTH` margins below the best rate's, and in the truth a diverged run counts as that.
     """
 
     bank: Bank
@@ -69,15 +71,17 @@ class Recorded:
 
     def __post_init__(self) -> None:
         x = np.log10(self.bank.rates)
-        means = [_smoothed(x, scores) for scores in self.bank.scores]
+        middle = np.nanmean(np.where(np.isnan(self.bank.scores), -np.inf, self.bank.scores), axis=2).max()
+        lowest = middle - DEPTH * self.bank.margin
+        bounded = np.maximum(self.bank.scores, lowest)  # a NaN stays
+        means = [_smoothed(x, np.where(np.isnan(scores), lowest, scores)) for scores in bounded]
         truth = np.array([smooth for smooth, _ in means])
         plain = np.array([plain for _, plain in means])
         truth = np.where(np.abs(truth - plain) <= self.bank.margin, truth, plain)
         shift = truth - plain
-        lost = np.isnan(self.bank.scores).any(axis=2)
         object.__setattr__(self, "x", x)
-        object.__setattr__(self, "truth", np.where(lost, np.nanmin(truth), truth))
-        object.__setattr__(self, "scores", self.bank.scores + shift[..., None])
+        object.__setattr__(self, "truth", truth)
+        object.__setattr__(self, "scores", bounded + shift[..., None])
 
     @cached_property
     def curves(self) -> list[Callable[[float], np.ndarray]]:
@@ -140,18 +144,14 @@ class _FromBank:
 
 def _smoothed(x: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return smoothed and plain means of scores [rates, seeds]: a local quadratic, weighted by steadiness."""
-    finite = np.isfinite(scores)
-    count = finite.sum(axis=1)
-    known = count > 0
-    plain = np.where(known, np.where(finite, scores, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
-    around = scores - np.nanmean(np.where(known[:, None], scores, np.nan), axis=0)
-    spread = np.array([row[ok].std() if ok.any() else 1.0 for row, ok in zip(around, finite, strict=True)])
-    steady = 1 / np.maximum(spread, 0.03 * np.median(spread[known])) ** 2
+    plain = scores.mean(axis=1)
+    spread = (scores - scores.mean(axis=0)).std(axis=1)
+    steady = 1 / np.maximum(spread, 0.03 * np.median(spread)) ** 2
     smooth = plain.copy()
-    for i in np.flatnonzero(known):
-        weight = np.exp(-0.5 * ((x - x[i]) / SMOOTH) ** 2) * steady * known
+    for i in range(len(x)):
+        weight = np.exp(-0.5 * ((x - x[i]) / SMOOTH) ** 2) * steady
         if (weight > 1e-4 * weight.max()).sum() > 3:
-            powers = np.vander(x - x[i], 3)[known]
-            normal = powers.T @ (weight[known, None] * powers) + 1e-12 * np.eye(3)
-            smooth[i] = np.linalg.solve(normal, powers.T @ (weight[known] * plain[known]))[2]
+            powers = np.vander(x - x[i], 3)
+            normal = powers.T @ (weight[:, None] * powers) + 1e-12 * np.eye(3)
+            smooth[i] = np.linalg.solve(normal, powers.T @ (weight * plain))[2]
     return smooth, plain
