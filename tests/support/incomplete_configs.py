@@ -72,7 +72,7 @@ class Penalty(keras.regularizers.Regularizer):
     def __init__(self, factor=0.0):
         self.factor = factor
 
-    def __call__(self, x):
+    def __call__(self, x):  # pyright: ignore
         return self.factor * ops.sum(ops.square(x))
 
     def get_config(self):

@@ -102,8 +102,8 @@ def check_sample(model: Any, sample: Sequence[Any]) -> None:
         k = int(np.argmax(~np.isclose(results, expected, rtol=TOLERANCE, equal_nan=True)))
         raise ProblemError(
             "the model computes something else when it is rebuilt from its config: at equal weights, its "
-            f"outputs, loss or constraints give {expected[k]:.6g}, and {results[k]:.6g} when rebuilt, as if it "
-            "used a variable of a module, or an attribute of a class, that was changed after the import; "
+            f"outputs, loss or constraints give {expected[k]:.6g}, and {results[k]:.6g} when rebuilt, as if "
+            "it used a variable of a module, or an attribute of a class, that was changed after the import; "
             f"{WAY_OUT}, which sets it"
         )
 

@@ -10,6 +10,7 @@ from stepsize.problems.metrics import metric_of
 from stepsize.problems.models.keras_models import DataShape, build
 from stepsize.problems.problem import Problem
 from tests.support import incomplete_configs as own
+from tests.support.user_models import Bins
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 Y = 3 * X[:, 0] + 1
@@ -27,6 +28,12 @@ def changed(thing, **attributes):
     for name, value in attributes.items():
         setattr(thing, name, value)
     return thing
+
+
+def adapted(layer):
+    """Return a layer that has learnt from data."""
+    layer.adapt(X)
+    return layer
 
 
 def with_weight(name, **attributes):
@@ -112,6 +119,7 @@ def test_code_that_was_changed_after_the_import_is_refused_by_the_training_proce
     [
         lambda: regression(own.ScaledLoss(), own.Scale(), kernel_constraint=own.Bound()),
         lambda: regression("mse", own.Noisy()),
+        lambda: regression("mse", adapted(Bins())),
         lambda: regression(
             "mse", layers.Dropout(0.5), layers.BatchNormalization(), layers.Activation("gelu")
         ),
