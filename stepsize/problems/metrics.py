@@ -14,6 +14,7 @@ from typing import Any
 from stepsize.errors import ProblemError, first_line, unknown
 from stepsize.metric_directions import HIGHER, LOWER, canonical_name, contradicts, lowest_share
 from stepsize.problems.custom_objects import REGISTER, custom_objects, import_objects
+from stepsize.problems.models.differences import differences, refusal
 
 KERAS_NAMES = {  # of metrics that Keras does not find by our name
     "f1_score": "F1Score", "fbeta_score": "FBetaScore", "logcosh": "LogCoshError", "r2": "R2Score",
@@ -112,7 +113,11 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
     share = is_keras and canonical_name(type(metric).__name__) in HIGHER
     form: Any = keras.saving.serialize_keras_object(metric)
     custom = custom_objects(f"metric {metric.name!r}", form, getattr(metric, "_fn", None))
-    return Metric(metric.name, direction == "up", share, form, custom)
+    found = Metric(metric.name, direction == "up", share, form, custom)
+    for difference in differences(metric, make_metric(found, "binary", 1)):
+        way_out = "pass an object of a class of your own, in a module, whose get_config() holds it"
+        raise refusal(f"metric {metric.name!r}", difference, way_out)
+    return found
 
 
 def check_share(metric: Metric, score: float) -> None:

@@ -27,7 +27,7 @@ def preparation(prepare: bool | None, model: Any) -> bool | None:
 
 def form_of(model: Any, data: Data, from_weights: bool) -> dict[str, Any]:
     """Return a model that is not PyTorch's as plain data, with what its inputs and targets are like."""
-    form = travel_form(model, data.outputs, from_weights)
+    form = travel_form(model, data.outputs, from_weights, data)
     if is_scaled(data) and not is_text(model):
         form["scaled"] = True
     if has_signs(data) and not is_text(model):

@@ -88,8 +88,8 @@ def kept_places(model: Any, twin: Any = None, initialisers: Initialisers | None 
     pretrained = {id(layer) for layer in pretrained_layers(model)} if fresh else set()
     return [
         (i, k)
-        for i, (layer, other) in enumerate(zip(_layers(model), _layers(twin), strict=False))
-        for k, (weight, origin) in enumerate(zip(_weights(layer), _weights(other), strict=False))
+        for i, (layer, other) in enumerate(zip(layers_of(model), layers_of(twin), strict=False))
+        for k, (weight, origin) in enumerate(zip(weights_of(layer), weights_of(other), strict=False))
         if _is_fixed(layer, k, id(weight) in trained)
         or id(layer) in pretrained
         or (initialisers is not None and id(origin) not in initialisers)
@@ -102,8 +102,8 @@ def kept_values(model: Any, places: Sequence[Place]) -> list[list[Any]]:
     trained = {id(variable) for variable in model.trainable_variables}
     kept = []
     for i, k in places:
-        layer = _layers(model)[i]
-        weight = _weights(layer)[k]
+        layer = layers_of(model)[i]
+        weight = weights_of(layer)[k]
         frozen = k < len(layer._trainable_variables) and id(weight) not in trained
         kept.append([i, k, _values(weight), frozen])
     return kept
@@ -114,9 +114,9 @@ def restore(model: Any, kept: Sequence[Sequence[Any]]) -> None:
 
     Raises: ProblemError if the rebuilt model has other layers or weights.
     """
-    layers = _layers(model)
+    layers = layers_of(model)
     for i, k, value, frozen in kept:
-        weights = _weights(layers[i]) if i < len(layers) else []
+        weights = weights_of(layers[i]) if i < len(layers) else []
         if k >= len(weights) or tuple(weights[k].shape) != value.shape:
             raise ProblemError(
                 f"the model has other weights when it is rebuilt from its config (a weight of shape "
@@ -133,15 +133,15 @@ def finalize(model: Any) -> None:
 
     Those without weights, such as `Discretization`, have what they learnt in their config.
     """
-    for layer in _layers(model):
-        if hasattr(layer, "finalize_state") and _weights(layer):
+    for layer in layers_of(model):
+        if hasattr(layer, "finalize_state") and weights_of(layer):
             layer.finalize_state()
 
 
 def kept_variables(model: Any, initialisers: Initialisers) -> frozenset[int]:
     """Return the ids of the variables that no seed draws afresh, in a model that has its values."""
-    layers = _layers(model)
-    return frozenset(id(_weights(layers[i])[k]) for i, k in kept_places(model, None, initialisers))
+    layers = layers_of(model)
+    return frozenset(id(weights_of(layers[i])[k]) for i, k in kept_places(model, None, initialisers))
 
 
 def is_trained(model: Any) -> bool:
@@ -155,14 +155,14 @@ def has_loaded_weights(model: Any) -> bool:
 
     If only some layers have, they are pretrained, and no seed draws them.
     """
-    known = [is_set(layer) for layer in _layers(model)]
+    known = [is_set(layer) for layer in layers_of(model)]
     return is_trained(model) or (True in known and False not in known)
 
 
 def model_notes(model: Any, kept: Sequence[Sequence[Any]]) -> list[str]:
     """Return notes on the weights that the runs of a compiled model start from."""
     notes = []
-    layers = _layers(model)
+    layers = layers_of(model)
     changed = [] if pretrained_layers(model) else [layer.name for layer in layers if is_set(layer)]
     if is_trained(model):
         notes.append(
@@ -185,15 +185,15 @@ def model_notes(model: Any, kept: Sequence[Sequence[Any]]) -> list[str]:
 
 def has_custom_layers(model: Any) -> bool:
     """Return whether a layer of the model, or its own class, is not part of Keras."""
-    return any(not _is_keras(type(layer)) for layer in _layers(model))
+    return any(not _is_keras(type(layer)) for layer in layers_of(model))
 
 
-def _layers(model: Any) -> list[Any]:
+def layers_of(model: Any) -> list[Any]:
     """Return the model and all its layers, in an order that survives rebuilding it."""
     return [layer for layer in model._flatten_layers() if type(layer).__name__ != "InputLayer"]
 
 
-def _weights(layer: Any) -> list[Any]:
+def weights_of(layer: Any) -> list[Any]:
     """Return the weights of a layer itself, those that it made trainable first."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
@@ -219,7 +219,7 @@ def pretrained_layers(model: Any) -> list[Any]:
 
     None are returned if all were set: then the model as a whole was trained before.
     """
-    layers = [layer for layer in _layers(model) if layer.trainable]
+    layers = [layer for layer in layers_of(model) if layer.trainable]
     known = [is_set(layer) for layer in layers]
     if all(each is not False for each in known):
         return []

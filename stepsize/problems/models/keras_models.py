@@ -17,6 +17,7 @@ from stepsize.problems.models.model_checks import (
     check_takes_scaled,
 )
 from stepsize.problems.models.optimizers import make_optimizer, travel_optimizer
+from stepsize.problems.models.rebuilt_checks import check_sample
 from stepsize.problems.models.rebuilt_models import inputs_of, rebuild, seed_generators
 from stepsize.problems.models.scorers import Scorer, loss_name, make_scorer
 from stepsize.problems.models.text_models import named_model
@@ -104,6 +105,8 @@ def build(
         arguments = settings if name else {**compiled_arguments, **settings}
         built = make_optimizer(name or compiled_name, arguments, model, *exclusions)
         model.compile(built, loss, loss_weights=loss_weights)
+        if "sample" in form:
+            check_sample(model, form["sample"])
     metric = metric or metrics.metric_of(None, None, data.kind)
     signs = bool(form.get("signs")) and width == 1 and _takes_signs(loss)
     scorer = make_scorer(metric, data.kind, data.classes, width, model, loss, data.one_hot, signs)

@@ -18,6 +18,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError, first_line
 from stepsize.problems.custom_objects import REGISTER, custom_objects, mappings
+from stepsize.problems.data import Data
 from stepsize.problems.metrics import metric_names
 from stepsize.problems.models.kept_weights import (
     has_custom_layers,
@@ -27,11 +28,19 @@ from stepsize.problems.models.kept_weights import (
     recorded_initialisers,
 )
 from stepsize.problems.models.optimizers import check_class, schedule_notes, travel_optimizer
+from stepsize.problems.models.rebuilt_checks import (
+    check_attributes,
+    check_sample,
+    missing_arguments,
+    sample_of,
+)
 from stepsize.problems.models.rebuilt_models import (
+    Rebuilt,
     call_factory,
     check_precision,
     inputs_of,
     rebuild,
+    rebuild_loss,
 )
 from stepsize.problems.models.text_models import parse_model
 from stepsize.user_modules import source_of
@@ -42,6 +51,7 @@ PRIVATE = (
     "kept",
     "notes",
     "metrics",
+    "sample",
 )  # keys of a travel form that are not part of its identity
 
 FRESH = (
@@ -78,10 +88,13 @@ def name_inputs(data: Any, model: Any) -> Any:
     return (dict(zip(names, arrays, strict=True)), *data[1:])
 
 
-def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[str, Any]:
+def travel_form(
+    model: Any, outputs: int, from_weights: bool = False, data: Data | None = None
+) -> dict[str, Any]:
     """Return a model as plain data; `outputs` is the number of outputs that the data needs.
 
-    With `from_weights` every run starts from the weights that the model has now.
+    With `from_weights` every run starts from the weights that the model has now. With `data`, a compiled
+    model is compared with what it is once it is rebuilt.
 
     Raises: ProblemError for models that cannot be rebuilt in another process, with what to do.
     """
@@ -97,9 +110,9 @@ def travel_form(model: Any, outputs: int, from_weights: bool = False) -> dict[st
     if callable(model) and not hasattr(model, "get_compile_config"):
         path = importable_path(model)
         if path is not None:
-            return travel_form(path, outputs, from_weights)
+            return travel_form(path, outputs, from_weights, data)
         model = call_factory(model, model.__name__)
-    return _config_form(model, from_weights)
+    return _config_form(model, from_weights, data)
 
 
 def identity(form: Mapping[str, Any]) -> Any:
@@ -196,7 +209,7 @@ def _file_form(path: Path, from_weights: bool) -> dict[str, Any]:
     }
 
 
-def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
+def _config_form(model: Any, from_weights: bool, data: Data | None) -> dict[str, Any]:
     if not hasattr(model, "get_compile_config"):
         raise ProblemError(
             f"model must be text such as 'mlp(34)' or 'package.module:function', or a compiled Keras model; "
@@ -230,11 +243,22 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
     custom = custom_objects("the model", [config, loss], model.loss)
     if custom:
         form["custom"] = custom
+    missing = missing_arguments(model.loss, rebuild_loss(form))
+    if missing:
+        form["loss_arguments"] = missing
     if from_weights:
         if not model.built:
             raise ProblemError("from_weights=True: the model has no weights yet; add an Input layer")
         form |= {"weights": model.get_weights(), "from_weights": True}
-    kept = _kept(model, form)
+    own = has_custom_layers(model)
+    kept = [] if own else kept_values(model, kept_places(model))
+    if own or data is not None:
+        with recorded_initialisers(draw=own) as initialisers:
+            rebuilt = rebuild(form)
+        if own:
+            kept = kept_values(model, kept_places(model, rebuilt.model, initialisers))
+        if data is not None:
+            form |= _checked(model, rebuilt, data, bool(custom))
     if kept:
         form["kept"] = kept
     compiled = getattr(model, "_compile_metrics", None)
@@ -244,10 +268,21 @@ def _config_form(model: Any, from_weights: bool) -> dict[str, Any]:
     return {**form, "metrics": metric_names(metrics), "notes": notes}
 
 
-def _kept(model: Any, form: Mapping[str, Any]) -> list[list[Any]]:
-    """Return the weights that are not drawn afresh; which they are takes a twin if layers are not Keras'."""
-    if not has_custom_layers(model):
-        return kept_values(model, kept_places(model))
-    with recorded_initialisers() as initialisers:
-        twin = rebuild(form).model
-    return kept_values(model, kept_places(model, twin, initialisers))
+def _checked(model: Any, rebuilt: Rebuilt, data: Data, own: bool) -> dict[str, Any]:
+    """Return a sample by which the training process can check the model, after it was checked here.
+
+    Code of Keras reads nothing but attributes and weights; only that of the user's `own` takes a sample.
+
+    Raises: ProblemError for a model that its config does not describe.
+    """
+    sample = sample_of(model, data) if own else None
+    if sample is None:
+        check_attributes(model, rebuilt.model)
+        return {}
+    twin, _, loss, loss_weights = rebuilt
+    if not twin.built:
+        twin(sample.x)
+    twin.compile("sgd", loss, loss_weights=loss_weights)
+    check_attributes(model, twin)
+    check_sample(twin, sample)
+    return {"sample": list(sample)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from stepsize.errors import ProblemError, first_line, save_traceback
 from stepsize.problems.custom_objects import REGISTER, import_objects
 from stepsize.problems.models.kept_weights import has_loaded_weights
+from stepsize.problems.models.rebuilt_checks import set_arguments
 from stepsize.user_modules import import_user_module
 
 
@@ -41,14 +43,33 @@ def rebuild(form: Mapping[str, Any]) -> Rebuilt:
                 "out what sets them"
             )
         return _compiled(model)
+    with _rebuilding(form):
+        if "file" in form:
+            with warnings.catch_warnings(action="ignore"):  # about the optimizer's state
+                return _compiled(keras.saving.load_model(form["file"], safe_mode=True))
+        # a copy, because Keras modifies its argument
+        model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))
+    loss = rebuild_loss(form)
+    set_arguments(loss, form.get("loss_arguments", ()))
+    return Rebuilt(model, form["optimizer"], loss, form.get("loss_weights"))
+
+
+def rebuild_loss(form: Mapping[str, Any]) -> Any:
+    """Return the loss of a compiled model from its travel form, as its config has it."""
+    import keras
+
+    with _rebuilding(form):
+        return keras.saving.deserialize_keras_object(deepcopy(form["loss"]))
+
+
+@contextmanager
+def _rebuilding(form: Mapping[str, Any]) -> Iterator[None]:
+    """Make the custom objects of a travel form known; raise ProblemError if Keras cannot rebuild one."""
+    import keras
+
     try:
         with keras.saving.custom_object_scope(import_objects(form.get("custom", ()))):
-            if "file" in form:
-                with warnings.catch_warnings(action="ignore"):  # about the optimizer's state
-                    return _compiled(keras.saving.load_model(form["file"], safe_mode=True))
-            # copies, because Keras modifies its argument
-            model = keras.saving.deserialize_keras_object(deepcopy(form["config"]))
-            loss = keras.saving.deserialize_keras_object(deepcopy(form["loss"]))
+            yield
     except (TypeError, ValueError, ImportError, AttributeError) as error:
         if isinstance(error, ProblemError):
             raise
@@ -56,7 +77,6 @@ def rebuild(form: Mapping[str, Any]) -> Rebuilt:
             f"the model cannot be rebuilt: {first_line(error)[:160]}; your own layer classes need "
             f"get_config() and {REGISTER}, in a module that can be imported"
         ) from error
-    return Rebuilt(model, form["optimizer"], loss, form.get("loss_weights"))
 
 
 def call_factory(factory: Any, name: str) -> Any:
