@@ -137,6 +137,7 @@ class Source:
         if self.series is None:
             return [self.model.identity, drawn]
         code = [code_digest(each) for each in (self.factory.code, self.loss, self.metric)]
+        code += [code_digest(self.optimizer)] if inspect.isfunction(self.optimizer) else []
         return [self.model.identity, drawn, *code, *map(_digest, self.example.modules())]
 
 
