@@ -233,10 +233,33 @@ def test_what_no_run_begins_anew_is_refused_in_one_sentence(case: str) -> None:
 def test_a_hook_on_everything_is_refused(register: Any) -> None:
     handle = register(lambda *_: None)
     try:
-        with pytest.raises(ProblemError, match="hook is registered for all (modules|optimizers)"):
+        with pytest.raises(ProblemError, match=r"hook is registered for all (modules|optimizers)"):
             toy()
     finally:
         handle.remove()
+
+
+def test_a_scheduler_does_not_replace_the_step() -> None:
+    def scheduled(model: nn.Module) -> torch.optim.Optimizer:
+        optimizer = torch.optim.SGD(model.parameters())
+        torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        return optimizer
+
+    assert toy(optimizer=scheduled).series is None
+
+
+def test_the_code_of_a_hook_identifies_a_model() -> None:
+    def bounded(by: float) -> Callable[[Any], torch.optim.Optimizer]:
+        def make(model: nn.Module) -> torch.optim.Optimizer:
+            optimizer = torch.optim.SGD(model.parameters())
+            optimizer.register_step_post_hook(lambda *_: [p.data.clamp_(-by, by) for p in model.parameters()])
+            return optimizer
+
+        return make
+
+    sources = [toy(optimizer=bounded(by)).torch_source for by in (1.0, 1.0, 2.0)]
+    first, same, other = (source.identity for source in sources if source is not None)
+    assert first == same != other
 
 
 def test_what_the_graph_has_stays_a_population() -> None:

@@ -10,12 +10,12 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules import module as modules
-from torch.optim import optimizer as optimizers
 
 from stepsize.errors import NoPopulation, ProblemError
 from stepsize.problems.torch.initial_weights import seeded
@@ -31,6 +31,7 @@ GLOBAL_HOOKS = (
     "_global_forward_hooks",
     "_global_forward_pre_hooks",
 )
+optimizers = import_module("torch.optim.optimizer")  # torch.optim hides the module's name
 GLOBAL_UPDATE_HOOKS = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
 REPLACED = ("step", "zero_grad")
 """Methods of an optimizer that a user may replace in one object."""
@@ -59,8 +60,8 @@ def check_copied(model: nn.Module) -> None:
     for name, parameter in model.named_parameters():
         if any(getattr(parameter, hooks, None) for hooks in PARAMETER_HOOKS):
             raise ProblemError(
-                f"parameter {name!r} has a hook, which no copy of the model has; pass the function that makes "
-                "the model and registers the hook"
+                f"parameter {name!r} has a hook, which no copy of the model has; pass the function that "
+                "makes the model and registers the hook"
             )
 
 
@@ -98,8 +99,8 @@ def check_updates(make: Callable[[nn.Module], torch.optim.Optimizer], training: 
         for hook in getattr(optimizer, hooks, {}).values():
             when = "before" if "_pre_" in hooks else "after"
             raise NoPopulation(
-                f"the optimizer has a hook that it calls {when} every update{_line(hook)}, which a population "
-                "cannot call"
+                f"the optimizer has a hook that it calls {when} every update{_line(hook)}, which a "
+                "population cannot call"
             )
     for owner, name in differing(before, state_of(training)):
         raise NoPopulation(f"the function that makes the optimizer changes {name} of {owner}")

@@ -1,6 +1,6 @@
-"""What a model and its loss keep in Python from one batch to the next, and which no graph has: counters, modes.
+"""What a model and its loss keep in Python from one batch to the next: counters, modes, caches.
 
-The state is plain data, by owner and name, so that two of them can be compared.
+No graph has it. The state is plain data, by owner and name, so that two of them can be compared.
 """
 
 from __future__ import annotations
@@ -128,7 +128,10 @@ def _variable(name: str, value: Any, seen: dict[int, Any]) -> Iterator[tuple[str
 
 
 def _plain(value: Any, seen: dict[int, Any]) -> Any:
-    """Return a value as plain data; one that was seen before, or is neither data nor the user's, as its type."""
+    """Return a value as plain data.
+
+    What was seen before, or is neither data nor the user's own, is its type.
+    """
     if isinstance(value, PLAIN):
         return type(value).__name__, repr(value)
     if id(value) in seen:
