@@ -33,6 +33,7 @@ from stepsize.problems.torch.model_checks import (  # noqa: E402
     require_float32,
     watched,
 )
+from stepsize.problems.torch.outside_graph import check_hooks, check_state  # noqa: E402
 from stepsize.problems.torch.training_module import Training  # noqa: E402
 
 MODEL, LOSS = "model.", "loss."
@@ -113,9 +114,14 @@ def _prepared(
     """Return a copy of the model with its loss, and an example batch, both checked."""
     check_module(model)
     check_graph(model)
+    if isinstance(loss, nn.Module):
+        check_hooks(loss, "loss")
     check_loss(loss)
     module, batch = Training(copy.deepcopy(model), copy.deepcopy(loss)), check_batch(inputs, target)
-    check_forward(module, batch)
+    module.train()
+    check_forward(copy.deepcopy(module), batch)
+    with explained(), watched():
+        check_state(module, batch)
     return module, batch
 
 

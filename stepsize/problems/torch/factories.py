@@ -82,8 +82,10 @@ def factory_of(model: Any, from_weights: bool = False) -> Factory:
         )
     if isinstance(model, nn.Module):
         from stepsize.problems.torch.model_checks import check_weights
+        from stepsize.problems.torch.outside_graph import check_copied
 
         check_weights(model)
+        check_copied(model)
         kept = copy.deepcopy(model)  # as it is now, whatever happens to it later
         name = type(model).__name__
         if from_weights:

@@ -1,4 +1,7 @@
-"""What a loss makes of chosen outputs and targets, where its graph does not show what it takes."""
+"""What a loss makes of chosen outputs and targets, where its graph does not show what it takes.
+
+Every call is of a copy, because a loss may count its calls.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,9 @@ def ignores_shifts(loss: Loss, outputs: Any, target: torch.Tensor) -> bool:
 def is_sum(loss: Loss, model: Any, inputs: Sequence[torch.Tensor], target: torch.Tensor) -> bool:
     """Return whether the loss of a batch that holds every row twice is twice as large."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        once = float(loss(model(*inputs), target))
-        twice = float(loss(model(*(torch.cat([x, x]) for x in inputs)), torch.cat([target, target])))
+        once = float(copy.deepcopy(loss)(model(*inputs), target))
+        outputs = model(*(torch.cat([x, x]) for x in inputs))
+        twice = float(copy.deepcopy(loss)(outputs, torch.cat([target, target])))
     return math.isclose(twice, 2 * once, rel_tol=1e-3) and not math.isclose(twice, once, rel_tol=1e-3)
 
 
@@ -62,6 +66,6 @@ def _value(loss: Loss, outputs: Any, first: torch.Tensor, target: torch.Tensor) 
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             first_output(changed).copy_(first)
-            return float(loss(changed, target))
+            return float(copy.deepcopy(loss)(changed, target))
     except Exception:  # a user's loss may raise anything outside its domain
         return math.nan

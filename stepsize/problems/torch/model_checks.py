@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 import re
@@ -18,6 +19,7 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stepsize.errors import NoPopulation, ProblemError, first_line
+from stepsize.problems.torch.outside_graph import check_global_hooks, check_hooks, shown_module
 
 OLDEST = (2, 9)
 NUMBERS = (torch.float32, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
@@ -29,7 +31,6 @@ HOOKED = {  # modules of torch.nn.utils whose hooks keep a weight, and what to w
     "spectral_norm": "use torch.nn.utils.parametrizations.spectral_norm",
     "prune": "call prune.remove(module, name) first, or train the model with a training function",
 }
-HOOKS = ("_backward_hooks", "_backward_pre_hooks")
 
 
 def check_module(model: nn.Module) -> None:
@@ -39,13 +40,13 @@ def check_module(model: nn.Module) -> None:
         raise ProblemError(f"PyTorch {torch.__version__} is too old to export a model: install torch>=2.9")
     if not isinstance(model, nn.Module):
         raise ProblemError(f"model must be an nn.Module, not {type(model).__name__}")
+    check_global_hooks()
     check_weights(model)
-    for name, module in model.named_modules():
-        shown = _shown(name, module)
-        if not module.training:
-            raise ProblemError(
-                f"{shown} is in eval mode; call .train() before you pass it or return it from a factory"
-            )
+    for name, module in _waking(model):
+        raise ProblemError(
+            f"{shown_module(name, module)} is in eval mode; call .train() before you pass it or return it "
+            "from a factory"
+        )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise ProblemError(f"parameter {name!r} has no shape yet; use a layer that is not lazy")
@@ -53,12 +54,19 @@ def check_module(model: nn.Module) -> None:
         raise ProblemError("the model has no parameter with requires_grad=True, so there is nothing to train")
 
 
+def _waking(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the modules in evaluation mode that the model's `train()` would put in training mode."""
+    if all(module.training for module in model.modules()):
+        return []
+    ready = dict(copy.deepcopy(model).train().named_modules())
+    return [(name, each) for name, each in model.named_modules() if ready[name].training > each.training]
+
+
 def check_graph(model: nn.Module) -> None:
     """Raise NoPopulation for a module that PyTorch trains, and whose graph would train in another way."""
+    check_hooks(model)
     for name, module in model.named_modules():
-        shown = _shown(name, module)
-        if any(getattr(module, hooks, None) for hooks in HOOKS):
-            raise NoPopulation(f"{shown} has a backward hook, which a population cannot call")
+        shown = shown_module(name, module)
         if isinstance(module, _BatchNorm) and module.momentum is None and module.track_running_stats:
             raise NoPopulation(
                 f"{shown} has momentum=None, the mean of all batches so far, which depends on their count"
@@ -66,8 +74,6 @@ def check_graph(model: nn.Module) -> None:
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if tensor.dtype not in NUMBERS:
             raise NoPopulation(f"{name!r} is {type_name(tensor)}, and a population trains in float32")
-        if getattr(tensor, "_backward_hooks", None):
-            raise NoPopulation(f"parameter {name!r} has a hook, which a population cannot call")
 
 
 def precision_advice(model: nn.Module) -> str:
@@ -85,19 +91,15 @@ def check_weights(model: nn.Module) -> None:
             kind = type(hook).__module__.removeprefix("torch.nn.utils.")
             if kind in HOOKED:
                 raise ProblemError(
-                    f"{_shown(name, module)} uses torch.nn.utils.{kind}, whose hook keeps the weight that it "
-                    f"computes, so the model cannot be copied; {HOOKED[kind]}"
+                    f"{shown_module(name, module)} uses torch.nn.utils.{kind}, whose hook keeps the weight "
+                    f"that it computes, so the model cannot be copied; {HOOKED[kind]}"
                 )
         for attribute, value in vars(module).items():
             if isinstance(value, torch.Tensor) and value.grad_fn is not None:
                 raise ProblemError(
-                    f"{_shown(name, module)} keeps {attribute!r}, computed from its parameters when it was "
-                    "made, which no update would change; compute it in forward()"
+                    f"{shown_module(name, module)} keeps {attribute!r}, computed from its parameters when "
+                    "it was made, which no update would change; compute it in forward()"
                 )
-
-
-def _shown(name: str, module: nn.Module) -> str:
-    return f"module {name!r} ({type(module).__name__})" if name else f"the model ({type(module).__name__})"
 
 
 def check_loss(loss: Any) -> None:
@@ -204,10 +206,14 @@ def watched() -> Iterator[None]:
         "the model uses a torch.autograd.Function, whose own backward pass a population would not call"
     )
     refuse_hook = refuse("the model registers a hook on a tensor, which a population cannot call")
+    refuse_seed = refuse("the model seeds PyTorch's generator, which a population does not use")
     python, numpy = random.getstate(), np.random.get_state()
     with (
         patch.object(torch.autograd.Function, "apply", refuse_function),
         patch.object(torch.Tensor, "register_hook", refuse_hook),
+        patch.object(torch.Tensor, "register_post_accumulate_grad_hook", refuse_hook),
+        patch.object(torch.autograd.graph, "register_multi_grad_hook", refuse_hook),
+        patch.object(torch, "manual_seed", refuse_seed),
         patch.object(nn.functional, "gaussian_nll_loss", _gaussian_nll_loss),
     ):
         yield

@@ -12,6 +12,7 @@ from torch import nn
 
 from stepsize.errors import ProblemError, first_line, unknown
 from stepsize.problems.torch.optimizer_groups import NAMES, Group, Optimizer
+from stepsize.problems.torch.outside_graph import carry_hooks, check_own_step
 
 LEFT_OUT = ("params", "param_names", "foreach", "fused", "capturable", "differentiable")
 """Settings that change how PyTorch computes an update, not the update itself."""
@@ -141,6 +142,7 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
     kind = type(optimizer)
     if getattr(torch.optim, kind.__name__, None) is not kind or kind.__name__ not in NAMES:
         raise ProblemError(unknown("optimizer for a population", kind.__name__, NAMES))
+    check_own_step(optimizer)
     return optimizer
 
 
@@ -161,11 +163,13 @@ def _changed(
     arguments = {name: value for name, value in usual.items() if name in takes}
     arguments |= {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     try:
-        return kind(groups, **arguments)
+        changed = kind(groups, **arguments)
     except (ValueError, TypeError) as error:
         raise ProblemError(
             f"optimizer {kind.__name__} does not take {settings}: {first_line(error)}"
         ) from error
+    carry_hooks(optimizer, changed)
+    return changed
 
 
 def own_values(

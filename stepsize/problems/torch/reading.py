@@ -25,7 +25,8 @@ from stepsize.problems.torch.loss_facts import check_cross_entropy, takes_logits
 from stepsize.problems.torch.loss_probes import ignores_shifts, is_sum, takes_margins, takes_signs
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module, precision_advice
 from stepsize.problems.torch.operation_counts import count_operations
-from stepsize.problems.torch.optimizer_settings import read_optimizer
+from stepsize.problems.torch.optimizer_settings import made_optimizer, read_optimizer
+from stepsize.problems.torch.outside_graph import check_renewed, check_updates
 from stepsize.problems.torch.recorded_graph import recorded_model
 from stepsize.problems.torch.source import Source
 from stepsize.problems.torch.torch_model import TargetForm, TorchModel
@@ -57,6 +58,7 @@ def read_model(
     Raises: ProblemError, in one sentence, for what cannot be trained in a population or in PyTorch.
     """
     check_loss(loss)
+    loss = copy.deepcopy(loss)  # as it is now, whatever happens to it later
     with seeded(0):
         model = factory()
     check_module(model)
@@ -66,7 +68,10 @@ def read_model(
     judged = first_output(outputs)
     width = _width(judged, data)
     target_form, target = _target(model, loss, inputs, outputs, width, data)
+    series = series or _outside_reason(factory, loss, optimizer, settings)
     exported, judge, series = _graphs(model, loss, inputs, target, metric, judged, series)
+    if series is not None:
+        check_renewed(lambda: Training(factory(), copy.deepcopy(loss)), (*inputs, target))
     buffers = {name: array_of(buffer) for name, buffer in model.named_buffers()}
     parameters = {name: array_of(parameter) for name, parameter in model.named_parameters()}
     weights = {**parameters, **buffers, **loss_buffers(loss)}
@@ -107,6 +112,17 @@ def _graphs(
             series = str(error)
     batch = (*inputs, target)
     return recorded_model(Training(copy.deepcopy(model), copy.deepcopy(loss)), batch), None, series
+
+
+def _outside_reason(factory: Factory, loss: Any, optimizer: Any, settings: Mapping[str, Any]) -> str | None:
+    """Return why the optimizer cannot be that of a population; None if it can."""
+    with seeded(0):
+        training = Training(factory(), copy.deepcopy(loss))
+    try:
+        check_updates(lambda model: made_optimizer(optimizer, model, settings), training)
+    except NoPopulation as error:
+        return str(error)
+    return None
 
 
 def _names(model: nn.Module, data: Data) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,9 @@ class Source:
         if self.series is None:
             return [self.model.identity, drawn]
         code = [code_digest(each) for each in (self.factory.code, self.loss, self.metric)]
+        maker = self.optimizer.func if isinstance(self.optimizer, partial) else self.optimizer
+        if maker is not None and not inspect.isclass(maker):  # a function, which may register hooks
+            code.append(code_digest(self.optimizer))
         return [self.model.identity, drawn, *code, *map(_digest, self.example.modules())]
 
 

@@ -16,6 +16,16 @@ class Training(nn.Module):
         super().__init__()
         self.model, self.loss = model, loss
 
+    def train(self, mode: bool = True) -> Training:
+        """Put the model and the loss in training mode or not, by the methods that a user's loop calls."""
+        self.training = mode
+        for each in self.children():
+            if mode:
+                each.train()
+            else:
+                each.eval()
+        return self
+
     def forward(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> tuple[torch.Tensor, Any]:
         """Return the loss and the model's outputs."""
         outputs = self.model(*inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -16,28 +16,28 @@ from stepsize.problems.torch.optimizer_settings import clipping_of, made_optimiz
 class DrivenOptimizer:
     """The optimizer that `make` makes for a model with some settings, and the clipping in front of it.
 
-    `multipliers` are those of the rate by the beginning of a parameter's name. `trained` are the parameters
-    that may have gradients.
+    `multipliers` are those of the rate by the beginning of a parameter's name. Without them, the groups stay
+    as the user made them, for hooks and for parameters that get their first gradient later.
     """
 
     def __init__(
         self,
         make: Any,
         model: nn.Module,
-        trained: Collection[str],
         settings: Mapping[str, Any],
         multipliers: Mapping[str, float],
     ) -> None:
         self._optimizer = made_optimizer(make, model, settings)
-        plain = plain_form(self._optimizer, model, trained, clipping_of(settings))
-        self._plain: Optimizer = split_groups(plain, list(multipliers))
         parameters = dict(model.named_parameters())
+        plain = plain_form(self._optimizer, model, parameters, clipping_of(settings))
+        self._plain: Optimizer = split_groups(plain, list(multipliers))
         groups = {id(each): group for group in self._optimizer.param_groups for each in group["params"]}
-        split = [group for group in self._plain.groups if group.names]
-        self._optimizer.param_groups[:] = [
-            {**groups[id(parameters[each.names[0]])], "params": [parameters[name] for name in each.names]}
-            for each in split
-        ]
+        split = [group for group in self._plain.groups if group.names or not multipliers]
+        if multipliers:
+            self._optimizer.param_groups[:] = [
+                {**groups[id(parameters[each.names[0]])], "params": [parameters[name] for name in each.names]}
+                for each in split
+            ]
         self._factors = [
             each.scale * (1.0 if each.multiplier is None else multipliers[each.multiplier]) for each in split
         ]

@@ -102,9 +102,8 @@ class _Run:
         self.inputs, self.targets = training.inputs(self.parts.train), training.targets
         self.plan = LivePlan(parse(request.spec), request.epochs, request.updates_per_epoch)
         self.module = self._fresh()
-        trained = {name for name, each in self.module.model.named_parameters() if each.requires_grad}
         self.optimizer = DrivenOptimizer(
-            training.source.optimizer, self.module.model, trained, request.settings, request.multipliers or {}
+            training.source.optimizer, self.module.model, request.settings, request.multipliers or {}
         )
         self.momenta = None
         if request.momentum is not None:
@@ -124,6 +123,7 @@ class _Run:
         curves = np.full((4, request.epochs), np.nan, np.float32)
         for epoch, order in enumerate(batch_order(self.parts.train, request.seed, request.epochs)):
             losses = []
+            self.module.train()
             for rows in _pieces(order, request.batch_size):
                 loss = self._update(rows, update)
                 if not math.isfinite(loss):
@@ -179,7 +179,6 @@ class _Run:
                 total += self._mean(loss, some) * len(some)
                 is_finite = is_finite and bool(outputs.isfinite().all())
                 state = scorer.add(state, some, outputs)
-        self.module.train()
         return total / len(rows), float(scorer.result(state)) if is_finite else math.nan
 
     def _loss(self, rows: np.ndarray) -> tuple[torch.Tensor | None, torch.Tensor]:
