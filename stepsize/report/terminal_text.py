@@ -17,6 +17,8 @@ def safe(text: str) -> str:
     >>> safe("a\\x1b[31mb")
     'a�[31mb'
     """
+    if text.isprintable():  # as nearly every text is
+        return text
     return "".join("�" if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs") else c for c in text)
 
 
@@ -35,7 +37,7 @@ def cell_width(text: str) -> int:
     >>> cell_width("abc"), cell_width("学習")
     (3, 4)
     """
-    return sum(_cell(c) for c in text)
+    return len(text) if text.isascii() else sum(_cell(c) for c in text)
 
 
 def _cell(char: str) -> int:

@@ -122,10 +122,15 @@ class Study:
         previous = None if self.previous is None else self.previous.with_chosen(chosen)
         return replace(self, candidates=candidates, previous=previous)
 
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        """The weights of the model of each candidate, by name; empty unless all are known."""
+        sizes = {each.name: self.own_facts(each).get("weights") for each in self.candidates}
+        return {} if None in sizes.values() else sizes
+
     def simplicity(self, candidate: Candidate) -> tuple[int, ...]:
         """Return a key that sorts candidates by the size of their model, their epochs and their schedule."""
-        sizes: dict[str, Any] = {each.name: self.own_facts(each).get("weights") for each in self.candidates}
-        size = [] if None in sizes.values() else [sizes[candidate.name]]  # if all models have a known one
+        size = [self._sizes[candidate.name]] if self._sizes else []
         return *size, self.epochs_of(candidate), *candidate.simplicity(self.extra_knobs(candidate))
 
     def extra_knobs(self, candidate: Candidate) -> int:

@@ -20,10 +20,10 @@ from tests.support.populations import make_block, make_population
 SPECS = ["constant(0.1)", "cosine(0.1)", "constant(0.1) * plateau(factor=0.5, patience=0)"]
 
 
-def make_task(rows=20, epochs=6):
+def make_task(rows=20, epochs=6, model="mlp(40, dropout=0.2)"):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows + 10, 3)).astype(np.float32)
-    form, y = {"text": "mlp(40, dropout=0.2)", "outputs": 1}, (x[:, 0] > 0).astype(np.int32)
+    form, y = {"text": model, "outputs": 1}, (x[:, 0] > 0).astype(np.int32)
     return Task(form, {"optimizer": "adam"}, x, y, "binary", 2, 1, rows, 8, epochs)
 
 
@@ -124,7 +124,7 @@ def test_where_nothing_can_be_written_a_warning_says_so(tmp_path):
 
 def test_on_a_full_disk_training_continues_and_messages_say_so(engine, tmp_path, monkeypatch):
     """Neither checkpoints nor the compiled programs have room; the curves are the same."""
-    task = make_task(rows=2_000, epochs=220)
+    task = make_task(rows=2_000, epochs=220, model="mlp(40)")
     layout = engine.open("full", task, 3, 1)
     blocks = [make_block(task, 3, SPECS[: layout.members])]
     path = tmp_path / "folder" / "call.npz"
@@ -143,7 +143,7 @@ def test_a_killed_training_process_continues_its_call(tmp_path, monkeypatch):
     """The new process replaces a compiled program that the kill of another one has cut off."""
     monkeypatch.setattr(checkpoints, "EVERY", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    task = make_task(rows=2_000, epochs=200)
+    task = make_task(rows=2_000, epochs=200, model="mlp(40)")
     path = tmp_path / "call.npz"
     with Engine() as engine:
         layout = engine.open("a", task, 3, 1)

@@ -70,18 +70,17 @@ def test_a_process_that_cannot_start_is_an_error(monkeypatch):
         Engine()
 
 
-def test_refusals_arrive_as_they_are_and_the_process_lives_on():
-    with Engine() as engine:
-        pid = engine.pid
-        with pytest.raises(ProblemError, match="did you mean 'adam'"):
-            engine.open("wrong", make_task(optimizer="adamm"), 3, 2)
-        layout = engine.open("right", make_task(), 3, 2)
-        (before,) = engine.train("right", [block_of(layout.members)])
-        with pytest.raises(EngineError, match="training failed with"):
-            engine.train("right", [block_of(layout.members + 1)])
-        (after,) = engine.train("right", [block_of(layout.members)])
-        assert np.array_equal(before.valid_loss, after.valid_loss)
-        assert engine.pid == pid
+def test_refusals_arrive_as_they_are_and_the_process_lives_on(engine):
+    layout = engine.open("a", make_task(), 3, 2)
+    (before,) = engine.train("a", [block_of(layout.members)])
+    pid = engine.pid
+    with pytest.raises(ProblemError, match="did you mean 'adam'"):
+        engine.open("wrong", make_task(optimizer="adamm"), 3, 2)
+    with pytest.raises(EngineError, match="training failed with"):
+        engine.train("a", [block_of(layout.members + 1)])
+    (after,) = engine.train("a", [block_of(layout.members)])
+    assert np.array_equal(before.valid_loss, after.valid_loss)
+    assert engine.pid == pid
 
 
 def test_the_process_ends_with_its_caller():
@@ -92,29 +91,26 @@ def test_the_process_ends_with_its_caller():
         os.kill(pid, 0)
 
 
-def test_what_cannot_sit_side_by_side_trains_in_series():
+def test_what_cannot_sit_side_by_side_trains_in_series(engine):
     x = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     y = (np.arange(30) % 3).astype(np.int32)
     form = {"factory": "tests.support.user_models:lonely"}
     task = Task(form, {}, x, y, "multiclass", 3, 3, 20, 8, 2)
-    with Engine() as engine:
-        layout = engine.open("lonely", task, 3, 2)
-        assert layout.members == 1
-        assert "in series (not side by side: " in str(layout)
-        (curves,) = engine.train("lonely", [block_of(1)])
-        assert np.isfinite(curves.valid_loss).all()
-        together = engine.open(
-            "good", dataclasses.replace(task, model={"factory": "tests.support.user_models:good"}), 3, 2
-        )
-        assert together.members == 3
+    layout = engine.open("lonely", task, 3, 2)
+    assert layout.members == 1
+    assert "in series (not side by side: " in str(layout)
+    (curves,) = engine.train("lonely", [block_of(1)])
+    assert np.isfinite(curves.valid_loss).all()
+    good = dataclasses.replace(task, model={"factory": "tests.support.user_models:good"})
+    assert engine.open("good", good, 3, 2).members == 3
 
 
-def test_what_cannot_be_traced_says_where_the_whole_message_is():
+def test_what_cannot_be_traced_says_where_the_whole_message_is(engine):
     task = dataclasses.replace(
         make_task(), model={"factory": "tests.support.user_models:untraceable"}, settings={}
     )
     task = dataclasses.replace(task, x=np.zeros((30, 4), np.float32))
-    with Engine() as engine, pytest.raises(ProblemError, match="cannot be trained on JAX") as caught:
+    with pytest.raises(ProblemError, match="cannot be trained on JAX") as caught:
         engine.open("untraceable", task, 3, 2)
     with open(str(caught.value).split()[-1]) as file:
         assert "Traceback" in file.read()

@@ -11,7 +11,7 @@ from stepsize.problems.metrics import metric_of
 from stepsize.problems.models.model_transport import travel_form
 from tests.support.populations import make_block, make_population
 
-ROWS, VALID, EPOCHS, BATCH = 40, 25, 3, 16
+ROWS, VALID, EPOCHS, BATCH = 48, 25, 3, 16
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(ROWS + VALID, 4)).astype(np.float32)
 SIGNALS = X @ RNG.normal(size=(4, 3)).astype(np.float32)

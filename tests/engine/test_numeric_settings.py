@@ -34,7 +34,7 @@ KINDS = sorted(
 COMPILED_IN = {"learning_rate", "initial_accumulator_value", "ns_steps"}
 SWITCHES = ("nesterov", "centered", "amsgrad", "use_ema", "relative_step")
 SHAPES = ((5, 3), (3,))
-ROWS, VALID, EPOCHS, BATCH = 40, 20, 2, 16
+ROWS, VALID, EPOCHS, BATCH = 48, 20, 2, 16
 
 
 def draw(rng: np.random.Generator, name: str, usual: float) -> float:

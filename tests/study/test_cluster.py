@@ -100,7 +100,7 @@ def test_populations_on_a_cluster(ray_nodes: RayNodes, engine: Engine, module: s
     (tmp_path / "nets.py").write_text(NETS)
     model = {"model": "nets:make_model", "loss": "CrossEntropyLoss", "settings": {"optimizer": "SGD"}}
     network = ss.problem("iris", epochs=20, **model)
-    study = make_study(network, TWO, seeds=400)
+    study = make_study(network, TWO, seeds=200)
     with cluster_executor(network, study, ray_nodes.address) as executor:
         check_runs(executor, study)
         check_claims(executor, study)

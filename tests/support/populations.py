@@ -99,8 +99,9 @@ def fit(model: Any, population: Population, seed: int, spec: str, metric: Any = 
 
 
 def _start_as(model: Any, population: Population, seed: int) -> None:
-    """Give a model the weights that a seed starts with, once it has been built by its first call."""
-    model(_rows(population.task.x, slice(2)))
+    """Give a model the weights that a seed starts with; one without an input is built by its first call."""
+    if not model.built:
+        model(_rows(population.task.x, slice(2)))
     weights, others = population.member.initial(seed)
     variables = [*model.trainable_variables, *model.non_trainable_variables]
     for variable, value in zip(variables, [*weights, *others], strict=True):

@@ -12,7 +12,17 @@ from torch import nn
 from stepsize.engine.batch_order import batch_order
 from stepsize.problems.problem import Problem
 from tests.engine.torch.models import mlp
-from tests.engine.torch.problems import BATCH, EPOCHS, ROWS, SEED, SPECS, VALID, problem_of, task_of
+from tests.engine.torch.problems import (
+    BATCH,
+    EPOCHS,
+    ROWS,
+    SEED,
+    SHORTER,
+    SPECS,
+    VALID,
+    problem_of,
+    task_of,
+)
 from tests.support.populations import make_block, make_population
 
 SGD = partial(torch.optim.SGD, momentum=0.9, weight_decay=0.01)
@@ -40,7 +50,7 @@ def test_a_loss_that_is_a_sum_is_reported_by_row() -> None:
     mean = problem_of(mlp, torch.optim.SGD, 5)
     curves = []
     for each in (problem, mean):
-        population = make_population(task_of(each), 1)
+        population = make_population(task_of(each, rows=SHORTER), 1)
         block = make_block(population.task, SEED, ["constant(1e-12)"], initial=each.initial_weights(SEED))
         curves += population.train([block])
     assert problem.torch_source is not None
