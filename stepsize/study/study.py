@@ -126,7 +126,8 @@ class Study:
     def _sizes(self) -> dict[str, int]:
         """The weights of the model of each candidate, by name; empty unless all are known."""
         sizes = {each.name: self.own_facts(each).get("weights") for each in self.candidates}
-        return {} if None in sizes.values() else sizes
+        known = {name: size for name, size in sizes.items() if size is not None}
+        return known if len(known) == len(sizes) else {}
 
     def simplicity(self, candidate: Candidate) -> tuple[int, ...]:
         """Return a key that sorts candidates by the size of their model, their epochs and their schedule."""

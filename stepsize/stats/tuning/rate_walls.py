@@ -148,8 +148,8 @@ def _grid(low: float, high: float) -> tuple[_Walls, Floats, Floats]:
     count = round((high - low + 2 * BEYOND) / SPACING) + 1
     places = np.linspace(low - BEYOND, high + BEYOND, count)
     rises = np.array([*POWERS, *RISES])
-    place, kind = (axis.ravel() for axis in np.meshgrid(places, np.arange(len(rises)), indexing="ij"))
-    walls = _Walls(place, rises[kind], kind >= len(POWERS))
+    kind = np.tile(np.arange(len(rises)), count)
+    walls = _Walls(np.repeat(places, len(rises)), rises[kind], kind >= len(POWERS))
     rare = np.where(walls.is_line, np.log(RARE), 0.0)
     overlap = _least(walls, low - 2 * BEYOND, high + 2 * BEYOND)
     return walls, _least(walls, low, high), np.where(overlap > OVERLAP, -np.inf, rare[:, None] + rare)

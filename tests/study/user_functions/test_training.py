@@ -96,7 +96,7 @@ def test_scores_keep_the_digits_that_float32_would_round(tmp_path):
         assert far["vs_baseline"]["mean"] == pytest.approx(0.4, abs=1e-6)
         assert far["vs_baseline"]["verdict"] == "worse"
         assert not any("is the same for every" in text for text in result.answer["warnings"])
-    assert "1000000000.0016 ±" in str(result)
+        assert "1000000000.0016 ±" in str(result)
 
 
 def test_a_report_of_numbers_near_zero(tmp_path):
