@@ -124,7 +124,7 @@ def test_where_nothing_can_be_written_a_warning_says_so(tmp_path):
 
 def test_on_a_full_disk_training_continues_and_messages_say_so(engine, tmp_path, monkeypatch):
     """Neither checkpoints nor the compiled programs have room; the curves are the same."""
-    task = make_task(rows=2_000, epochs=220, model="mlp(40)")
+    task = make_task(rows=2_000, epochs=80, model="mlp(9, 9, 9, 9, 9, 9, 9, 9, dropout=0.2)")
     layout = engine.open("full", task, 3, 1)
     blocks = [make_block(task, 3, SPECS[: layout.members])]
     path = tmp_path / "folder" / "call.npz"
@@ -143,7 +143,7 @@ def test_a_killed_training_process_continues_its_call(tmp_path, monkeypatch):
     """The new process replaces a compiled program that the kill of another one has cut off."""
     monkeypatch.setattr(checkpoints, "EVERY", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    task = make_task(rows=2_000, epochs=200, model="mlp(40)")
+    task = make_task(rows=2_000, epochs=80, model="mlp(9, 9, 9, 9, 9, 9, 9, 9, dropout=0.2)")
     path = tmp_path / "call.npz"
     with Engine() as engine:
         layout = engine.open("a", task, 3, 1)

@@ -33,6 +33,8 @@ GLOBAL_HOOKS = (
 )
 optimizers = import_module("torch.optim.optimizer")  # torch.optim hides the module's name
 GLOBAL_UPDATE_HOOKS = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
+PASSIVE = ("stepsize.", "torch.")
+"""Packages whose hooks on all optimizers only count or measure."""
 REPLACED = ("step", "zero_grad")
 """Methods of an optimizer that a user may replace in one object."""
 PASSES = (True, True, False, True)  # in training mode or not: an epoch, its validation, and the next
@@ -72,7 +74,8 @@ def check_global_hooks() -> None:
             "a hook is registered for all modules (torch.nn.modules.module.register_module_...), which the "
             "processes of a study do not have; register it on a module, in the function that makes the model"
         )
-    if any(getattr(optimizers, hooks) for hooks in GLOBAL_UPDATE_HOOKS):
+    update_hooks = [each for hooks in GLOBAL_UPDATE_HOOKS for each in getattr(optimizers, hooks).values()]
+    if not all(each.__module__.startswith(PASSIVE) for each in update_hooks):
         raise ProblemError(
             "a hook is registered for all optimizers (register_optimizer_step_...), which the processes of a "
             "study do not have; register it on the optimizer, in the function that makes it"
