@@ -20,15 +20,24 @@ from tests.support.populations import make_block, make_population
 SPECS = ["constant(0.1)", "cosine(0.1)", "constant(0.1) * plateau(factor=0.5, patience=0)"]
 
 
-def make_task(rows=20, epochs=6, model="mlp(40, dropout=0.2)"):
+def make_task(rows=20, epochs=6):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows + 10, 3)).astype(np.float32)
-    form, y = {"text": model, "outputs": 1}, (x[:, 0] > 0).astype(np.int32)
+    form, y = {"text": "mlp(40, dropout=0.2)", "outputs": 1}, (x[:, 0] > 0).astype(np.int32)
     return Task(form, {"optimizer": "adam"}, x, y, "binary", 2, 1, rows, 8, epochs)
 
 
 class Stopped(Exception):
     """What ends a call in the middle."""
+
+
+@pytest.fixture
+def slow_engine(monkeypatch):
+    """Start a training process that takes long enough to compile a program that the program is kept."""
+    for name in ("JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"):
+        monkeypatch.delenv(name)
+    with Engine() as engine:
+        yield engine
 
 
 def stop_at(share):
@@ -122,28 +131,30 @@ def test_where_nothing_can_be_written_a_warning_says_so(tmp_path):
     saved.remove()
 
 
-def test_on_a_full_disk_training_continues_and_messages_say_so(engine, tmp_path, monkeypatch):
+def test_on_a_full_disk_training_continues_and_messages_say_so(slow_engine, tmp_path, monkeypatch):
     """Neither checkpoints nor the compiled programs have room; the curves are the same."""
-    task = make_task(rows=2_000, epochs=80, model="mlp(9, 9, 9, 9, 9, 9, 9, 9, dropout=0.2)")
-    layout = engine.open("full", task, 3, 1)
+    task = make_task(rows=2_000, epochs=200)
+    layout = slow_engine.open("full", task, 3, 1)
     blocks = [make_block(task, 3, SPECS[: layout.members])]
     path = tmp_path / "folder" / "call.npz"
     reports = []
     monkeypatch.setattr(checkpoints, "EVERY", 0)
-    with file_size_limit(1_000, engine.pid):
-        curves = engine.train("full", blocks, reports.append, path)
+    with file_size_limit(1_000, slow_engine.pid):
+        curves = slow_engine.train("full", blocks, reports.append, path)
     first, *_, last = [each.text for each in reports if isinstance(each, Notice)]
     assert first.startswith(f"Checkpoints cannot be written to {path.parent}: File too large. Training conti")
     assert re.match(r"Compiled programs cannot be kept in .*/stepsize/compiled: File too large\. Trai", last)
     assert list(path.parent.iterdir()) == []
-    assert same(curves, engine.train("full", blocks))
+    assert same(curves, slow_engine.train("full", blocks))
 
 
 def test_a_killed_training_process_continues_its_call(tmp_path, monkeypatch):
     """The new process replaces a compiled program that the kill of another one has cut off."""
     monkeypatch.setattr(checkpoints, "EVERY", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    task = make_task(rows=2_000, epochs=80, model="mlp(9, 9, 9, 9, 9, 9, 9, 9, dropout=0.2)")
+    for name in ("JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"):  # what compiles in no time is not kept
+        monkeypatch.delenv(name)
+    task = make_task(rows=2_000, epochs=200)
     path = tmp_path / "call.npz"
     with Engine() as engine:
         layout = engine.open("a", task, 3, 1)
