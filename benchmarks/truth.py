@@ -110,7 +110,7 @@ def markdown(results: dict[str, Any]) -> str:
         "# Is what a study says true?",
         "",
         f"{results['date']}, {results['machine']}. Percent unless said; regret is in points (100 R2 on "
-        "diabetes and friedman1).",
+        "diabetes, friedman1, friedman3 and swiss roll).",
     ]
     for title, rows in (("Tables and synthetic trainers", known), ("Looked at once, at the end", held_out)):
         if rows:
