@@ -14,7 +14,7 @@ from typing import Any
 from stepsize.errors import ProblemError, first_line, unknown
 from stepsize.metric_directions import HIGHER, LOWER, canonical_name, contradicts, lowest_share
 from stepsize.problems.custom_objects import REGISTER, custom_objects, import_objects
-from stepsize.problems.models.differences import differences, refusal
+from stepsize.problems.differences import differences, refusal
 
 KERAS_NAMES = {  # of metrics that Keras does not find by our name
     "f1_score": "F1Score", "fbeta_score": "FBetaScore", "logcosh": "LogCoshError", "r2": "R2Score",

@@ -119,7 +119,7 @@ class RowForm:
             if array.dtype in (np.uint8, np.min_scalar_type(form.largest)):
                 values = values / np.iinfo(array.dtype).max
             self._check(
-                ~(np.abs(values) > 1),
+                ~(np.abs(values) > 1) | np.isinf(values),
                 f"is beyond 1, and the model was trained on pixels from 0 to {form.largest} that were "
                 f"divided by {form.largest}; pass {np.min_scalar_type(form.largest)}, or divide them",
             )

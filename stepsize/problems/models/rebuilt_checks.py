@@ -9,7 +9,7 @@ import numpy as np
 
 from stepsize.errors import ProblemError
 from stepsize.problems.data import Data
-from stepsize.problems.models.differences import (
+from stepsize.problems.differences import (
     Difference,
     compared,
     differences,
