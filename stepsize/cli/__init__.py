@@ -42,7 +42,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line and exit with its code; bad input is one line on standard error."""
-    gc.set_threshold(50_000, 20, 100)  # what is imported is no garbage: saves a tenth of a short command
+    gc.set_threshold(50_000, 20, 100)  # imported modules are not garbage: a tenth of a short command
     try:
         code = app(standalone_mode=False) or ANSWERED  # typer turns Ctrl-C into 130
         sys.stdout.flush()
