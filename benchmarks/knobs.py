@@ -30,7 +30,7 @@ from stepsize.study.jobs import Job
 from stepsize.study.knobs import proposals
 from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import Round, rounds
-from stepsize.study.search.rate_search import tuned
+from stepsize.study.search.rate_search import tuned_candidates
 from stepsize.study.study import Study, make_study
 from stepsize.study.tuning import TUNING_SEEDS, Tuning
 from stepsize.verdict.recommendation import judge_step
@@ -103,7 +103,7 @@ def compare_samplers(names: list[str], repetitions: int) -> list[dict[str, Any]]
             began, regrets, gaps = time.perf_counter(), [], []
             for number in range(repetitions):
                 study = planned(problem, [FOUR], KNOBS, number)
-                outcome = tuned(study, FOUR, simulated(study, surface, number)).knobs
+                outcome = tuned_candidates(study, simulated(study, surface, number))[FOUR.name].knobs
                 assert outcome is not None
                 assert outcome.promised is not None
                 regrets.append(best(surface) - mean(surface, outcome.candidate))
@@ -128,7 +128,10 @@ def coverage(studies: int) -> list[dict[str, Any]]:
         for number in range(studies):
             study = planned(problem, [ALONE, TWO, FOUR], KNOBS, number)
             runs = simulated(study, surface, number)
-            truth = {name: mean(surface, tuned(study, each, runs).candidate) for name, each in _JOINT.items()}
+            truth = {
+                name: mean(surface, tuned_candidates(study, runs)[each.name].candidate)
+                for name, each in _JOINT.items()
+            }
             truth["alone"] = best_rate(surface)  # a rate that is searched alone is judged at its best
             decision = judge_step(study, runs, ())[1]
             words = []
@@ -145,7 +148,7 @@ def coverage(studies: int) -> list[dict[str, Any]]:
                 if pair == "four - alone":
                     led.append(difference)
             false.append(any(words))
-            outcome = tuned(study, FOUR, runs).knobs
+            outcome = tuned_candidates(study, runs)[FOUR.name].knobs
             assert outcome is not None
             assert outcome.promised is not None
             gaps.append(outcome.promised - truth["four"])
@@ -176,7 +179,7 @@ def train(name: str, repetitions: int) -> dict[str, Any]:
                     counts[job.candidate.name == "four knobs"] += 1
                 for fresh in executor.execute(stage, runs, lambda done: None):
                     runs |= {(each.candidate, each.seed): each for each in fresh}
-            pair = [tuned(study, each, runs) for each in study.candidates]
+            pair = [tuned_candidates(study, runs)[each.name] for each in study.candidates]
             jobs = tuple(each.job(seed) for seed in range(TRUTH_SEEDS) for each in pair)
             scores: dict[tuple[str, int], float | None] = {}
             for fresh in executor.execute(Round("truth", jobs, judge=True), {}, lambda done: None):

@@ -21,7 +21,7 @@ from stepsize.output_files import require_folder
 from stepsize.study.knobs.proposals import quiet
 from stepsize.study.protocol import rounds
 from stepsize.study.search.knob_search import KnobSearch
-from stepsize.study.search.rate_search import tuned
+from stepsize.study.search.rate_search import last_tuned
 from stepsize.study.stores.store import Run, Runs, Store
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, CandidateAnswer
@@ -152,7 +152,7 @@ def _distributions(optuna: Any, trials: Sequence[dict[str, Any]]) -> dict[str, A
 def _verdict_trials(study: Study, runs: Runs, answer: Answer) -> list[dict[str, Any]]:
     """Return what is known of each candidate on the seeds of the verdict."""
     answers: dict[str, CandidateAnswer] = {each["name"]: each for each in answer["candidates"]}
-    trials = []
+    trials, tuned = [], last_tuned(study, runs)
     for step, candidate in study.last_steps:
         found = answers[candidate.name]
         facts = {
@@ -161,7 +161,7 @@ def _verdict_trials(study: Study, runs: Runs, answer: Answer) -> list[dict[str, 
         facts |= {"recommended": candidate.name == answer["verdict"]["recommended"]}
         values = found["knobs"] or ({} if found["lr"] is None else {"lr": found["lr"]})
         params = {CANDIDATE: candidate.name, **values}
-        final = final_runs(step, tuned(step, candidate, runs), runs)
+        final = final_runs(step, tuned[candidate.name], runs)
         trials.append({"params": params, "runs": final, "facts": facts})
     return trials
 

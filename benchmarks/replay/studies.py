@@ -13,7 +13,7 @@ from replay.tables import SCHEDULES
 
 from stepsize.stats import Decision, TuningError, decide
 from stepsize.study.protocol import rounds
-from stepsize.study.search.rate_search import tuned
+from stepsize.study.search.rate_search import tuned_candidates
 from stepsize.study.study import Study, make_study
 from stepsize.study.tuning import Tuning, usual_tuning
 
@@ -55,10 +55,10 @@ def replay(study: Study, population: Population, trainer: Trainer, earlier: Sequ
             runs[job.key] = Score(trainer.score(place[job.candidate.name], job.rate, job.seed))
         verdict += len(stage.jobs) * stage.judge
         tuning += len(stage.jobs) * (not stage.judge)
-    choices = [tuned(study, candidate, runs) for candidate in study.candidates]
+    choices = tuned_candidates(study, runs).values()
     rates = np.array([choice.chosen for choice in choices])
     errors = [
-        TuningError(curve.regret_sd**2, curve.regret, slopes=tuple(curve.slopes))
+        TuningError(curve.regret_sd**2, curve.regret, sources=curve.sources)
         for curve in (choice.curve for choice in choices)
         if curve
     ]

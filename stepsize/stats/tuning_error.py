@@ -11,24 +11,21 @@ import numpy as np
 from stepsize.errors import StudyError
 from stepsize.stats.scores import Floats
 
-LEAST_COMMON = 6  # tuning seeds of two candidates; fewer show nothing that they have in common
-
 
 @dataclass(frozen=True)
 class TuningError:
     """What the choice of a learning rate leaves in a candidate's mean.
 
     `variance` is that of the mean at the chosen rate about the mean at the best rate, `df` are its degrees of
-    freedom, and `bias` is the expected loss: the score at the best rate is about mean + bias. `slopes` is,
-    for each tuning seed of the study, how much more than on average the scores rise with the rate near the
-    chosen one, nan if not known: what they show in common with those of another candidate, the errors of the
-    two have in common.
+    freedom, and `bias` is the expected loss: the score at the best rate is about mean + bias. `sources` is by
+    how much each of several independent causes moves the chosen rate; two candidates that are moved by the
+    same ones err alike. It is empty if that is not known.
     """
 
     variance: float = 0.0
     bias: float = 0.0
     df: float = np.inf
-    slopes: tuple[float, ...] = ()
+    sources: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not (0 <= self.variance < np.inf and np.isfinite(self.bias) and self.df > 0):
@@ -58,40 +55,24 @@ def tuning_columns(tuning: Sequence[TuningError | None] | None, candidates: int)
 def tuning_covariance(tuning: Sequence[TuningError | None] | None, candidates: int) -> Floats:
     """Return the covariance of what tuning leaves in each two candidates, [candidates, candidates].
 
-    A rate is chosen too high or too low as far as the slopes of its tuning seeds err, and what it loses grows
-    with the square of that. So the losses of two candidates, whose slopes have the correlation r over their
-    common tuning seeds, have the correlation r^2, as the squares of two normal variables have:
+    What a rate loses grows with the square of how far it is chosen too high or too low. So if the errors of
+    two rates have the correlation r, their losses have the correlation r^2, as the squares of two normal
+    variables have:
 
         covariance = r^2 sqrt(v_1 v_2)
 
-    r^2 is corrected for chance (adjusted R^2), and 0 if r is negative or six seeds are not in common.
+    r is that of the `sources` of the two; it is 0 where they are not known.
     """
     errors = _errors(tuning, candidates)
-    lengths = {len(each.slopes) for each in errors if each.slopes}
-    if len(lengths) != 1:
-        return np.zeros((candidates, candidates))
-    slopes = np.full((candidates, lengths.pop()), np.nan)
-    for row, each in zip(slopes, errors, strict=True):
-        if each.slopes:
-            row[:] = each.slopes
+    longest = max((len(each.sources) for each in errors), default=0)
+    sources = np.zeros((candidates, longest))
+    for row, each in zip(sources, errors, strict=True):
+        row[: len(each.sources)] = each.sources
+    length = np.sqrt((sources**2).sum(axis=1))
+    shared = np.outer(length, length)
+    r = np.divide(sources @ sources.T, shared, out=np.zeros_like(shared), where=shared > 0)
     deviations = np.sqrt([each.variance for each in errors])
-    return _adjusted_squares(slopes) * np.outer(deviations, deviations)
-
-
-def _adjusted_squares(slopes: Floats) -> Floats:
-    """Return the adjusted square of the correlation of each two rows over the columns that both have."""
-    known = ~np.isnan(slopes)
-    values, counted = np.where(known, slopes, 0.0), known.astype(float)
-    n = counted @ counted.T
-    sums = values @ counted.T  # of a row over the columns that the other one has too
-    squares = values**2 @ counted.T
-    size = np.maximum(n, 1)
-    covariance = values @ values.T - sums * sums.T / size
-    spread = (squares - sums**2 / size) * (squares.T - sums.T**2 / size)
-    enough = (n >= LEAST_COMMON) & (covariance > 0) & (spread > 0)
-    square = np.divide(covariance**2, spread, out=np.zeros_like(n), where=enough)
-    adjusted = 1 - (1 - np.minimum(square, 1.0)) * (n - 1) / np.maximum(n - 2, 1)
-    return np.where(enough, np.maximum(adjusted, 0.0), 0.0)
+    return r**2 * np.outer(deviations, deviations)
 
 
 def _errors(tuning: Sequence[TuningError | None] | None, candidates: int) -> list[TuningError]:

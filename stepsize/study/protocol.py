@@ -18,7 +18,7 @@ from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.search.knob_search import KnobSearch, knob_budget
-from stepsize.study.search.rate_search import Search, tuned
+from stepsize.study.search.rate_search import Search, tuned_candidates
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS
@@ -55,7 +55,7 @@ def rounds(study: Study, runs: Runs) -> Iterator[Round]:
         yield stage.without(checked)
     if stage is not None and not _is_finished(stage, runs):
         return
-    chosen = [tuned(study, candidate, runs) for candidate in study.candidates]
+    chosen = tuned_candidates(study, runs).values()
     jobs = tuple(each.job(seed) for seed in study.seeds for each in chosen)
     yield Round("comparing on fresh seeds", jobs, judge=True).without(checked)
 

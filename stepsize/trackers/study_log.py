@@ -12,7 +12,7 @@ from typing import Any
 
 from stepsize.number_format import counted, finite
 from stepsize.study.candidate_settings import usual_settings
-from stepsize.study.search.rate_search import tuned
+from stepsize.study.search.rate_search import last_tuned
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, CandidateAnswer
@@ -105,10 +105,10 @@ def study_log(study: Study, runs: Runs, answer: Answer, study_id: str) -> StudyL
     answers = {each["name"]: each for each in answer["candidates"]}
     details = picture_data(study, runs, answers.keys())
     seeds = answer["study"]["seeds"]
-    logs = []
-    for step, candidate in study.last_steps:
+    logs, tuned = [], last_tuned(study, runs)
+    for _, candidate in study.last_steps:
         name = candidate.name
-        per_epoch = study.updates_per_epoch(tuned(step, candidate, runs).candidate)
+        per_epoch = study.updates_per_epoch(tuned[name].candidate)
         logs.append(
             CandidateLog(
                 name,

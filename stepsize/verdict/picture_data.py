@@ -8,7 +8,7 @@ import numpy as np
 
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
-from stepsize.study.search.rate_search import Tuned, tuned
+from stepsize.study.search.rate_search import Tuned, last_tuned
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.scores import final_runs, run_scores
@@ -22,11 +22,12 @@ def picture_data(study: Study, runs: Runs, names: Collection[str]) -> Details:
     plans: dict[str, PlanSeries] = {}
     curves: dict[str, CurveSeries] = {}
     sweep: dict[str, list[RatePoint]] = {}
+    tuned = last_tuned(study, runs)
     for step, candidate in study.last_steps:
         name = candidate.name
         if name not in names:
             continue
-        rates = tuned(step, candidate, runs)
+        rates = tuned[name]
         final = final_runs(step, rates, runs)
         plans[name] = _plan(step, rates.candidate, rates.chosen, final)
         curves[name] = learning_curves(final)

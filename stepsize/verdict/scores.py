@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stepsize.stats import by_repeat
-from stepsize.study.search.rate_search import Tuned, tuned
+from stepsize.study.search.rate_search import Tuned, tuned_candidates
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 
@@ -49,7 +49,7 @@ class Scores:
 
 def scores_of(study: Study, runs: Runs) -> Scores:
     """Return the scores of a finished study."""
-    rates = {candidate.name: tuned(study, candidate, runs) for candidate in study.candidates}
+    rates = tuned_candidates(study, runs)
     final = {name: final_runs(study, chosen, runs) for name, chosen in rates.items()}
     folds = study.facts["protocol"].get("folds")
     by_run = {name: run_scores(each) for name, each in final.items()}

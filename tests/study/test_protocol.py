@@ -15,7 +15,7 @@ from stepsize.study.protocol import (
     finished_runs,
     rounds,
     total_runs,
-    tuned,
+    tuned_candidates,
 )
 from stepsize.study.stores.store import Run
 from stepsize.study.study import Study, make_study
@@ -91,7 +91,7 @@ def test_tuning_finds_the_best_rate_also_beyond_the_grid(study, exponent):
     best = 10**exponent
     runs, _ = train(study, near(best))
     for candidate in study.tuned:
-        found = tuned(study, candidate, runs)
+        found = tuned_candidates(study, runs)[candidate.name]
         assert abs(np.log10(found.chosen / best)) < 0.2
         assert not found.at_edge or not 1e-8 < best < 1e5
         low, high = found.within(0.05)
@@ -100,7 +100,7 @@ def test_tuning_finds_the_best_rate_also_beyond_the_grid(study, exponent):
 
 def test_the_edge_is_reported_when_widening_did_not_help(study):
     runs, _ = train(study, near(1e9))
-    found = tuned(study, study.candidates[0], runs)
+    found = tuned_candidates(study, runs)[study.candidates[0].name]
     assert 4e5 < found.chosen <= 1e6
     assert found.at_edge
 
@@ -110,12 +110,12 @@ def test_a_rate_that_diverged_loses_to_one_that_never_did(study):
         return None if job.rate and job.rate > 0.5 and job.seed % 5 == 0 else near(1.0)(job)
 
     runs, _ = train(study, score)
-    assert tuned(study, study.candidates[0], runs).chosen <= 0.5
+    assert tuned_candidates(study, runs)[study.candidates[0].name].chosen <= 0.5
 
 
 def test_when_every_rate_diverges_lower_ones_are_tried(study):
     runs, _ = train(study, lambda job: None if job.rate else 0.9)
-    assert min(tuned(study, study.candidates[0], runs).tried) < 1e-4
+    assert min(tuned_candidates(study, runs)[study.candidates[0].name].tried) < 1e-4
 
 
 def test_a_candidate_more_changes_no_rate(study):
@@ -123,7 +123,10 @@ def test_a_candidate_more_changes_no_rate(study):
     wide = make_study(problem("ionosphere"), ["wsd(lr)", *reversed(SCHEDULES)], seeds=6)
     many, _ = train(wide, near(0.03))
     for candidate in study.tuned:
-        assert tuned(study, candidate, few).chosen == tuned(wide, candidate, many).chosen
+        assert (
+            tuned_candidates(study, few)[candidate.name].chosen
+            == tuned_candidates(wide, many)[candidate.name].chosen
+        )
 
 
 @given(st.data())

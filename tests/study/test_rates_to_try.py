@@ -9,7 +9,7 @@ from stepsize.errors import ScheduleError, StudyError
 from stepsize.problems.problem import problem
 from stepsize.study.protocol import rounds, total_runs
 from stepsize.study.rates_to_try import FINE_RATES, fine_rates, first_rates, furthest
-from stepsize.study.search.rate_search import tuned
+from stepsize.study.search.rate_search import tuned_candidates
 from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.study.tuning import ADAPTIVE_GRID, SGD_GRID, Tuning
@@ -37,7 +37,7 @@ def test_a_floor_bounds_the_rates(floor, exponent):
     runs = train(study, 10**exponent)
     assert len(runs) == total_runs(study, runs)
     for candidate, lowest in zip(study.tuned, (0, floor), strict=True):
-        found = tuned(study, candidate, runs)
+        found = tuned_candidates(study, runs)[candidate.name]
         assert len(found.tried) == len(set(found.tried))
         assert found.tried[0] >= lowest
         assert found.tried[0] <= found.chosen <= found.tried[-1]
@@ -46,7 +46,7 @@ def test_a_floor_bounds_the_rates(floor, exponent):
 def test_the_lowest_rate_allowed_is_found_and_reported():
     study = study_of("cosine(lr, floor=0.0047)", "cosine(lr, floor=0.001)", "constant(lr)")
     runs = train(study, 1e-6)
-    first, second, free = (tuned(study, candidate, runs) for candidate in study.candidates)
+    first, second, free = (tuned_candidates(study, runs)[candidate.name] for candidate in study.candidates)
     assert (first.tried[0], first.at_edge, first.at_limit) == (0.0047, True, True)
     assert (second.tried[0], second.at_edge, second.at_limit) == (0.001, True, True)
     assert (free.tried[0], free.at_edge, free.at_limit) == (1e-7, False, False)
@@ -57,7 +57,7 @@ def test_the_lowest_rate_allowed_is_found_and_reported():
 
 def test_a_best_rate_inside_is_at_no_limit():
     study = study_of("cosine(lr, floor=0.0047)")
-    found = tuned(study, study.candidates[0], train(study, 0.1))
+    found = tuned_candidates(study, train(study, 0.1))[study.candidates[0].name]
     assert 0.07 < found.chosen < 0.14
     assert not found.at_edge
     assert not found.at_limit
@@ -65,7 +65,7 @@ def test_a_best_rate_inside_is_at_no_limit():
 
 def test_the_highest_rate_allowed_is_found_too():
     study = study_of("cosine(0.25, floor=lr)")
-    found = tuned(study, study.candidates[0], train(study, 1e3))
+    found = tuned_candidates(study, train(study, 1e3))[study.candidates[0].name]
     assert found.tried[-1] == 0.25
     assert 0.18 < found.chosen <= 0.25
     assert found.at_limit
@@ -73,7 +73,7 @@ def test_the_highest_rate_allowed_is_found_too():
 
 def test_widening_goes_as_far_as_the_schedule():
     study = study_of("cosine(lr, floor=0.0005)", tuning=Tuning(SGD_GRID, rounds=1))
-    found = tuned(study, study.candidates[0], train(study, 1e-6))
+    found = tuned_candidates(study, train(study, 1e-6))[study.candidates[0].name]
     assert found.tried[0] == 0.0005
     assert {0.000707, 0.001} < set(found.tried)
 

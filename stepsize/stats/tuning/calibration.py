@@ -1,8 +1,8 @@
 """How much does tuning leave open, and do the intervals cover it? Simulated tunings whose truth is known.
 
 Two schedules are tuned on a coarse grid, then on a few rates around the best and on a few closer ones, as a
-study does. Their scores at the chosen rates are then compared on fresh seeds. Whole studies, with the words
-that they say, are replayed by `benchmarks/truth.py`.
+study does, and their rates are chosen together. Their scores at these rates are then compared on fresh seeds.
+Whole studies, with the words that they say, are replayed by `benchmarks/truth.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stepsize.stats.scores import Floats
+from stepsize.stats.tuning.common_peaks import Relative, with_common_peaks
 from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
+from stepsize.stats.tuning_error import TuningError, tuning_covariance
 
 COARSE = np.logspace(-3, 0, 7)
 AROUND = (np.logspace(-0.75, 0.75, 5), np.logspace(-0.5, 0.5, 5))  # times the best rate so far
@@ -22,13 +24,17 @@ SEED_SD, NOISE_SD = 0.02, 0.01
 
 @dataclass(frozen=True)
 class ScoreCurve:
-    """The mean score 0.9 - left 10^(p (peak - x)) - right 10^(q (x - peak)) over x = log10(rate)."""
+    """The mean score 0.9 - left 10^(p (peak - x)) - right 10^(q (x - peak)) over x = log10(rate).
+
+    `average` is the mean rate of the schedule over its highest one.
+    """
 
     peak: float = -1.0
     p: float = 1.5
     q: float = 2.5
     left: float = 0.01
     right: float = 0.006
+    average: float = 1.0
 
     def mean(self, rates: Floats) -> Floats:
         """Return the mean score at rates; below 0.3 it does not fall."""
@@ -76,7 +82,8 @@ def calibrate_tuning(
     regrets, stated, inside, plain = [], [], [], []
     for _ in range(studies):
         effects = [generator.standard_normal(count) for count in (coarse, fine, seeds)]
-        curves = [_tuned(generator, each, effects[0], effects[1]) for each in (first, second)]
+        alone = [_tuned(generator, each, effects[0], effects[1]) for each in (first, second)]
+        curves = with_common_peaks(alone, [Relative(mean=each.average) for each in (first, second)])
         scores = [
             each.draw(generator, np.array([curve.rate]), effects[2])[0]
             for each, curve in zip((first, second), curves, strict=True)
@@ -85,9 +92,7 @@ def calibrate_tuning(
             regrets.append(each.best() - float(each.mean(np.array(curve.rate))))
             stated.append(curve.regret)
         difference = scores[0] - scores[1]
-        left_open = [curve.regret_sd**2 for curve in curves]
-        bias = curves[0].regret - curves[1].regret
-        inside.append(_covers(difference, bias, sum(left_open), truth))
+        inside.append(_covers(difference, curves[0].regret - curves[1].regret, _left_open(curves), truth))
         plain.append(_covers(difference, 0.0, 0.0, truth))
     return TuningCalibration(*(float(np.mean(each)) for each in (regrets, stated, inside, plain)))
 
@@ -103,6 +108,13 @@ def _tuned(generator: np.random.Generator, schedule: ScoreCurve, coarse: Floats,
         more[len(rates) :, scores.shape[1] :] = schedule.draw(generator, around, seeds)
         rates, scores = np.concatenate([rates, around]), more
     return fit_rate_curve(rates, scores)
+
+
+def _left_open(curves: list[RateCurve]) -> float:
+    """Return the variance that tuning adds to the difference of two candidates."""
+    errors = [TuningError(each.regret_sd**2, each.regret, sources=each.sources) for each in curves]
+    common = tuning_covariance(errors, 2)[0, 1]
+    return max(sum(each.variance for each in errors) - 2 * common, 0.0)
 
 
 def _covers(difference: Floats, bias: float, variance: float, truth: float) -> bool:

@@ -16,14 +16,11 @@ from numpy.typing import ArrayLike
 from stepsize.errors import StudyError
 from stepsize.stats.scores import Floats
 from stepsize.stats.tuning.rate_deviation import CurvePosterior
+from stepsize.stats.tuning.rate_draws import CurveDraws, Limits, Regret, draw_curves, lowest
 from stepsize.stats.tuning.rate_means import RateMeans, rate_means, seed_slopes, steady_rates
 from stepsize.stats.tuning.rate_walls import BEYOND, likely_curves
 
 POINTS = 481  # of the mean curve
-FLAT = 1e-4  # u: costs that differ by less are the same
-STRETCH = 10.0  # FLAT: the depth of what is averaged around the lowest point
-DISTANCE = 0.05  # decades between the points at which a draw may have its peak
-SEEN = 0.95  # share of the draws that a 95 % interval must hold: rarer losses count as the largest of them
 PARTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way to the first rate that loses runs
 
 
@@ -35,7 +32,8 @@ class RateCurve:
     standard deviation of that loss, both in units of the score; nan if they were not asked for. `rates` and
     `scores` are the points of the curve, over the rates tried at which runs do not diverge. `slopes` is, for
     each seed, how much more than on average its scores rise with the log rate near the chosen one, nan if
-    that is not known.
+    that is not known. `draws` are curves that may lie behind the scores, None if no regret was asked for.
+    `sources` is by how much each of several causes moves the chosen rate, once those of a study are known.
     """
 
     rate: float
@@ -44,6 +42,8 @@ class RateCurve:
     rates: Floats
     scores: Floats
     slopes: Floats
+    draws: CurveDraws | None = None
+    sources: tuple[float, ...] = ()
 
     def at(self, rate: ArrayLike) -> Floats:
         """Return the score of the curve at a rate; beyond the rates tried, the score of its end."""
@@ -94,25 +94,11 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) 
     posterior = CurvePosterior(rounds, likely_curves(rounds, x[0], x[-1]))
     points = np.linspace(x[0], x[-1], POINTS)
     costs = posterior.costs(points)
-    best = _lowest(points, costs, posterior.curves.unit)
-    lost = _regret(posterior, best, limits) if regret else (np.nan, np.nan)
+    best = lowest(points, costs, posterior.curves.unit)
+    draws, lost = draw_curves(posterior, limits, x, best) if regret else (None, Regret(np.nan, np.nan))
     level = _level(rounds[-1], posterior)
     slopes = seed_slopes(x, values, best)
-    return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs, slopes)
-
-
-def _regret(posterior: CurvePosterior, best: float, limits: list[tuple[float, float]]) -> tuple[float, float]:
-    """Return mean and standard deviation of what a log rate loses to the best one, which lies in limits."""
-    low, high = min(limits)[0], max(end for _, end in limits)
-    points = np.linspace(low, high, round((high - low) / DISTANCE) + 1)
-    draws = posterior.draws(np.append(points, best))
-    highest = posterior.curves.unit * posterior.curves.cap
-    losses = []
-    for low, high in limits:
-        inside = np.append((low - 1e-9 <= points) & (points <= high + 1e-9), True)
-        losses.append(np.minimum(draws[:, -1] - draws[:, inside].min(axis=1), highest))
-    losses = np.minimum(losses, np.quantile(losses, SEEN))
-    return float(losses.mean()), float(losses.std())
+    return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs, slopes, draws)
 
 
 def _level(means: RateMeans, posterior: CurvePosterior) -> float:
@@ -138,7 +124,7 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     return tried, values
 
 
-def _limits(x: Floats, steady: int) -> list[tuple[float, float]]:
+def _limits(x: Floats, steady: int) -> Limits:
     """Return the ends of where the best rate may lie, each pair as likely as the others.
 
     Where runs diverge, it ends anywhere between the last steady rate and the first that loses runs. Elsewhere
@@ -147,16 +133,5 @@ def _limits(x: Floats, steady: int) -> list[tuple[float, float]]:
     """
     low, high = x[0] - BEYOND, x[steady - 1]
     if steady == len(x):
-        return [(low, high + BEYOND)]
-    return [(low, high + part * (x[steady] - high)) for part in PARTS]
-
-
-def _lowest(points: Floats, costs: Floats, unit: float) -> float:
-    """Return where the cost is lowest; where it hardly changes around there, the middle of that stretch."""
-    above = (costs - costs.min()) / (FLAT * unit)
-    at = int(above.argmin())
-    higher = np.flatnonzero(above > STRETCH)
-    place = int(np.searchsorted(higher, at))
-    low = higher[place - 1] + 1 if place else 0
-    high = higher[place] if place < len(higher) else len(points)
-    return float(np.average(points[low:high], weights=np.exp(-above[low:high])))
+        return ((low, high + BEYOND),)
+    return tuple((low, high + part * (x[steady] - high)) for part in PARTS)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
+from stepsize.schedules import Schedule
+from stepsize.schedules.operators import planned_part
+from stepsize.stats.tuning.common_peaks import Relative, with_common_peaks
 from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
@@ -87,10 +90,8 @@ class Search:
             searches.append((self.finer(runs), second))
         curve = self._curve(runs, searches, regret=True)
         rates = sorted({rate for tried, _ in searches for rate in tried})
-        edge = edge_at(curve.rate, rates)
-        at_limit = edge is not None and not beyond(self.allows, edge, rates)
-        chosen = short(curve.rate, rates[0], rates[-1])
-        return Tuned(self.candidate, chosen, rates, curve, edge is not None, at_limit)
+        ends = {edge for edge in (rates[0], rates[-1]) if not beyond(self.allows, edge, rates)}
+        return Tuned(self.candidate, None, rates, None, frozenset(ends)).moved(curve)
 
     @property
     def _coarse(self) -> Tried:
@@ -128,17 +129,34 @@ class Tuned:
 
     `tried` are the rates of the search, rising, and `curve` goes through their scores. `chosen` and `curve`
     are None where no rate was searched alone: then several `knobs` were, and the candidate has their values,
-    or nothing is free. `at_edge` says that the chosen rate lies nearest to the lowest or the highest one
-    tried, `at_limit` that the schedule allows no rate beyond that one.
+    or nothing is free. `limits` are the rates tried beyond which the schedule allows none.
     """
 
     candidate: Candidate
     chosen: float | None = None
     tried: Sequence[float] = ()
     curve: RateCurve | None = None
-    at_edge: bool = False
-    at_limit: bool = False
+    limits: frozenset[float] = frozenset()
     knobs: ChosenKnobs | None = None
+
+    def moved(self, curve: RateCurve) -> Tuned:
+        """Return the choice of another curve through the same scores."""
+        return replace(self, chosen=short(curve.rate, self.tried[0], self.tried[-1]), curve=curve)
+
+    @property
+    def edge(self) -> float | None:
+        """The lowest or the highest rate tried if the chosen one lies near it."""
+        return edge_at(self.curve.rate, self.tried) if self.curve else None
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the chosen rate lies nearest to the lowest or the highest one tried."""
+        return self.edge is not None
+
+    @property
+    def at_limit(self) -> bool:
+        """Whether the schedule allows no rate beyond the edge at which the chosen one lies."""
+        return self.edge in self.limits
 
     def job(self, seed: int) -> Job:
         """Return the run of what was chosen on a seed."""
@@ -151,9 +169,48 @@ class Tuned:
         return [short(end, self.tried[0], self.tried[-1]) for end in self.curve.within(margin)]
 
 
-def tuned(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
-    """Return what is chosen for a candidate from the finished runs; itself if nothing is free."""
+def tuned_candidates(study: Study, runs: Runs) -> dict[str, Tuned]:
+    """Return what is chosen for every candidate from the finished runs, by name; itself if nothing is free.
+
+    Free rates are chosen together: see `stepsize.stats.tuning.common_peaks`.
+    """
+    chosen = {each.name: _tuned_alone(study, each, runs) for each in study.candidates}
+    searched = {name: each.curve for name, each in chosen.items() if each.curve is not None}
+    relatives = tuple(_relative(study, chosen[name]) for name in searched)
+    for name, curve in zip(searched, _together(tuple(searched.values()), relatives), strict=True):
+        chosen[name] = chosen[name].moved(curve)
+    return chosen
+
+
+def last_tuned(study: Study, runs: Runs) -> dict[str, Tuned]:
+    """Return what is chosen for every candidate, by name, in the last step of a study that ran it."""
+    return {name: each for step in study.steps for name, each in tuned_candidates(step, runs).items()}
+
+
+def _tuned_alone(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
     if candidate in study.joint:
         found = KnobSearch(study, candidate).finish(runs)
         return Tuned(found.candidate, knobs=found)
     return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned(candidate)
+
+
+def _relative(study: Study, alone: Tuned) -> Relative:
+    """Return how the rates of a candidate relate to the one that was chosen for it alone."""
+    candidate, rate = alone.candidate, alone.chosen
+    assert rate is not None
+    plan = planned_part(candidate.schedule).bind(lr=rate)
+    highest, mean = _heights(plan, study.epochs_of(candidate), study.updates_per_epoch(candidate))
+    is_planned = candidate.schedule.metric_factor is None
+    return Relative(candidate.settings_text, highest / rate, mean / highest if is_planned else None)
+
+
+@lru_cache(1024)  # a plan of many updates is slow
+def _heights(schedule: Schedule, epochs: int, updates_per_epoch: int) -> tuple[float, float]:
+    """Return the highest rate of a schedule, and the mean rate."""
+    values = schedule.plan(epochs=epochs, updates_per_epoch=updates_per_epoch).values
+    return float(values.max()), float(values.mean())
+
+
+@lru_cache(64)  # a study asks for it again and again
+def _together(curves: tuple[RateCurve, ...], relatives: tuple[Relative, ...]) -> tuple[RateCurve, ...]:
+    return tuple(with_common_peaks(curves, relatives))

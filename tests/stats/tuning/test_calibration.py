@@ -9,7 +9,8 @@ from stepsize.study import tuning
 
 PAIRS = {
     "alike": (ScoreCurve(), ScoreCurve()),
-    "apart in their best rates": (ScoreCurve(), ScoreCurve(peak=-1.8)),
+    "apart in their best rates": (ScoreCurve(), ScoreCurve(peak=-1.8)),  # which their schedules do not tell
+    "as far apart as their schedules tell": (ScoreCurve(), ScoreCurve(peak=-0.75, average=0.5)),
     "a cliff, and at the edge": (ScoreCurve(q=8, right=0.0005, left=0.003, p=0.8), ScoreCurve(peak=0.1)),
 }
 

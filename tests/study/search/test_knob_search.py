@@ -15,7 +15,7 @@ from stepsize.study.knobs.proposals import BATCH, proposals
 from stepsize.study.more_seeds import with_more_seeds
 from stepsize.study.protocol import finished_runs, rounds, total_runs
 from stepsize.study.search.knob_search import LEADING, KnobSearch, knob_budget
-from stepsize.study.search.rate_search import tuned
+from stepsize.study.search.rate_search import tuned_candidates
 from stepsize.study.stores.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.verdict.recommendation import judge_step
@@ -98,7 +98,7 @@ def test_the_leading_proposals_run_on_other_seeds_and_the_verdict_on_fresh_ones(
 
 
 def test_it_finds_good_values_and_binds_the_candidate_to_them(study, finished):
-    found = tuned(study, BOTH, finished[0])
+    found = tuned_candidates(study, finished[0])[BOTH.name]
     assert found.knobs is not None
     assert found.candidate.settings["momentum"] == found.knobs.values["m"]
     assert found.candidate.schedule.knobs == frozenset()
@@ -107,7 +107,7 @@ def test_it_finds_good_values_and_binds_the_candidate_to_them(study, finished):
     drawn = next(KnobSearch(study, BOTH).batches({}))
     assert 0.9 - bowl(job) < 0.3 * np.median([0.9 - bowl(job._replace(candidate=each)) for each in drawn])
     assert found.knobs.promised == pytest.approx(bowl(job), abs=0.005)
-    assert tuned(study, ALONE, finished[0]).knobs is None
+    assert tuned_candidates(study, finished[0])[ALONE.name].knobs is None
 
 
 def test_a_study_that_was_stopped_anywhere_resumes_to_the_same_answer(study):
@@ -125,7 +125,9 @@ def test_the_order_of_candidates_changes_nothing(study):
     first, second = train(study, noisy)[0], train(turned, noisy)[0]
     assert first.keys() == second.keys()
     for each in (ALONE, BOTH, ONE):
-        assert tuned(study, each, first).job(0) == tuned(turned, each, second).job(0)
+        assert tuned_candidates(study, first)[each.name].job(0) == tuned_candidates(turned, second)[
+            each.name
+        ].job(0)
     assert train(study_of((BOTH,)), noisy)[0].keys() <= first.keys()  # nor do other candidates
 
 
@@ -141,7 +143,8 @@ def test_the_lucky_scores_of_the_search_do_not_choose(study):
     leading, chosen = search.leading(runs), search.finish(runs)
     assert len(leading) == LEADING
     scores = {
-        each.key(None): bowl(tuned(study, BOTH, runs).job(0)._replace(candidate=each)) for each in leading
+        each.key(None): bowl(tuned_candidates(study, runs)[BOTH.name].job(0)._replace(candidate=each))
+        for each in leading
     }
     assert chosen.candidate.key(None) == max(scores, key=lambda key: scores[key])
     assert chosen.candidate is not leading[0]
@@ -151,14 +154,14 @@ def test_the_lucky_scores_of_the_search_do_not_choose(study):
 
 def test_values_at_which_runs_diverge_are_not_chosen(study):
     runs, _ = train(study, lambda job: None if job.candidate.settings.get("momentum", 0) > 0.5 else bowl(job))
-    found = tuned(study, BOTH, runs).knobs
+    found = tuned_candidates(study, runs)[BOTH.name].knobs
     assert found is not None
     assert found.values["m"] <= 0.5
 
 
 def test_a_value_at_the_end_of_its_range_is_said(study):
     runs, _ = train(study, lambda job: 0.9 - 0.3 * (0.95 - job.candidate.settings.get("momentum", 0)))
-    found = tuned(study, BOTH, runs).knobs
+    found = tuned_candidates(study, runs)[BOTH.name].knobs
     assert found is not None
     assert "m" in found.at_edge
 
@@ -195,4 +198,4 @@ def test_equal_proposals_run_once():
     runs, stages = train(study, lambda job: 0.9 - 0.01 * abs(job.candidate.settings["batch_size"] - 16))
     assert all(len({job.key for job in stage.jobs}) == len(stage.jobs) for stage in stages)
     assert {key[0] for key in runs} == {f"constant(0.1), batch_size={size}" for size in (8, 16, 32)}
-    assert tuned(study, sizes, runs).candidate.settings == {"batch_size": 16}
+    assert tuned_candidates(study, runs)[sizes.name].candidate.settings == {"batch_size": 16}
