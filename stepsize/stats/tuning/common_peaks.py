@@ -1,0 +1,123 @@
+"""The best rates of a study's schedules, estimated together: what some show helps to find the others.
+
+A schedule that spends most of a run far below its highest rate needs a higher one. If that is h times `lr`,
+and the mean of its rates is m times the highest one, its best `lr` b is close to
+
+    log10(b) = a - log10(h) - p log10(m)
+
+with one a for all candidates that differ in the schedule alone, and one p for the whole study: 1 where the
+sum of all rates is what matters, less where their height matters, too. A best rate may lie off that law, and
+how far is estimated with it (an empirical Bayes regression: Raudenbush and Bryk, Journal of Educational
+Statistics 10, 1985). So the law counts for little where schedules do not follow it, or are few.
+
+What the scores of each schedule show (`rate_draws`) and what the law says of it are then joined: the draws of
+its curve are weighted. The seeds of tuning are the same for all schedules, so their errors have something in
+common, which cancels when two of them are compared. `sources` keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from stepsize.stats.scores import Floats
+from stepsize.stats.tuning.common_slopes import slope_correlations
+from stepsize.stats.tuning.rate_curve import RateCurve
+from stepsize.stats.tuning.rate_draws import CurveDraws
+
+POWER, POWER_SD = 0.7, 0.3  # p before the fit
+DEVIATIONS = (0.01, 0.03, 0.1, 0.3, 1.0)  # decades off the law, each as likely before the fit
+ANYWHERE = 10.0  # decades: how far a may be from anything, before the fit
+CENTRAL = (0.16, 0.84)  # quantiles of a best rate, one standard deviation from the middle
+LEAST = 1e-3  # decades: no best rate is known better
+
+
+class Relative(NamedTuple):
+    """How the rates of a candidate relate to its `lr`.
+
+    Candidates with the same `others` differ in the schedule alone. `highest` is the highest rate over `lr`,
+    and `mean` is the mean rate over the highest one, None if it is not known before the run.
+    """
+
+    others: Hashable = None
+    highest: float = 1.0
+    mean: float | None = None
+
+
+def with_common_peaks(curves: Sequence[RateCurve], relatives: Sequence[Relative]) -> list[RateCurve]:
+    """Return the curves of a study, each with the rate, regret and sources that all of them show.
+
+    Neither the order of the curves nor a factor to all rates changes a choice. A curve without draws is
+    returned unchanged.
+    """
+    drawn = [(curve, relative, curve.draws) for curve, relative in zip(curves, relatives, strict=True)]
+    known = [(curve, relative, draws) for curve, relative, draws in drawn if draws is not None]
+    together = iter(_joined(*map(list, zip(*known, strict=True))) if known else [])
+    return [curve if draws is None else next(together) for curve, _, draws in drawn]
+
+
+def _joined(
+    curves: Sequence[RateCurve], relatives: Sequence[Relative], draws: Sequence[CurveDraws]
+) -> list[RateCurve]:
+    close = [each.interpolated() for each in draws]
+    peaks = [each.peaks() for each in close]
+    middle = np.array([np.median(each) for each in peaks])
+    spread = np.array([max(np.ptp(np.quantile(each, CENTRAL)) / 2, LEAST) for each in peaks])
+    noise = slope_correlations([curve.slopes for curve in curves]) * np.outer(spread, spread)
+    best, covariance = _best_rates(middle, noise, relatives)
+    sources = np.linalg.cholesky(covariance + LEAST**2 * np.eye(len(best)))
+    joined = []
+    for k, curve in enumerate(curves):
+        weight = _weight(peaks[k], middle[k], spread[k], best[k], covariance[k, k] ** 0.5)
+        rate = close[k].best(weight)
+        regret = close[k].regret(rate, weight)
+        joined.append(
+            replace(
+                curve,
+                rate=10.0**rate,
+                regret=regret.mean,
+                regret_sd=regret.sd,
+                sources=tuple(sources[k].tolist()),
+            )
+        )
+    return joined
+
+
+def _weight(peaks: Floats, middle: float, spread: float, best: float, sd: float) -> Floats:
+    """Return weights of draws with a mean and a spread that give them another mean and a smaller one."""
+    if sd >= spread:
+        return np.ones(len(peaks))
+    log = ((peaks - middle) / spread) ** 2 - ((peaks - best) / sd) ** 2
+    return np.exp((log - log.max()) / 2)
+
+
+def _best_rates(middle: Floats, noise: Floats, relatives: Sequence[Relative]) -> tuple[Floats, Floats]:
+    """Return mean and covariance of the best log rates, given each for itself with what it errs by.
+
+    For one deviation from the law all is normal; the deviations are weighted by how well they explain the
+    rates.
+    """
+    expected = -np.log10([each.highest for each in relatives])
+    means = np.log10([each.mean or 1.0 for each in relatives])
+    groups = [k if each.mean is None else (each.others,) for k, each in enumerate(relatives)]
+    same = np.array([[one == other for other in groups] for one in groups], float)
+    law = ANYWHERE**2 * same + POWER_SD**2 * np.outer(means, means)
+    expected = expected - POWER * means
+    expected += (middle - expected).mean()
+    gaps = middle - expected
+    fits, shifts, covariances = [], [], []
+    for deviation in DEVIATIONS:
+        prior = law + deviation**2 * np.eye(len(middle))
+        gain = np.linalg.solve(prior + noise, prior).T
+        fits.append(-gaps @ np.linalg.solve(prior + noise, gaps) - np.linalg.slogdet(prior + noise)[1])
+        shifts.append(gain @ gaps)
+        covariances.append(prior - gain @ prior)
+    weight = np.exp((np.array(fits) - max(fits)) / 2)
+    weight /= weight.sum()
+    shift = weight @ np.array(shifts)
+    around = np.array(shifts) - shift
+    spread = np.einsum("t,ti,tj->ij", weight, around, around)
+    return expected + shift, np.einsum("t,tij->ij", weight, np.array(covariances)) + spread
