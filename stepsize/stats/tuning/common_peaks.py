@@ -1,14 +1,15 @@
 """The best rates of a study's schedules, estimated together: what some show helps to find the others.
 
-A schedule that spends most of a run far below its highest rate needs a higher one. If that is h times `lr`,
-and the mean of its rates is m times the highest one, its best `lr` b is close to
+A schedule that spends most of a run far below its highest rate needs a higher one. One that is still high at
+the end, where noise is not averaged out any more, needs a lower one. If the highest rate is h times `lr`, and
+the mean rate and that of the last tenth of the run are m and e times the highest, its best `lr` b is close to
 
-    log10(b) = a - log10(h) - p log10(m)
+    log10(b) = a - log10(h) - p log10(m) - q e
 
-with one a for all candidates that differ in the schedule alone, and one p for the whole study: 1 where the
-sum of all rates is what matters, less where their height matters, too. A best rate may lie off that law, and
-how far is estimated with it (an empirical Bayes regression: Raudenbush and Bryk, Journal of Educational
-Statistics 10, 1985). So the law counts for little where schedules do not follow it, or are few.
+with one a for all candidates that differ in the schedule alone, and one p and q for the whole study: p is 1
+where the sum of all rates is what matters, and less where their height matters, too. A best rate may lie off
+that law, and how far is estimated with it (an empirical Bayes regression: Raudenbush and Bryk, Journal of
+Educational Statistics 10, 1985). So the law counts for little where schedules do not follow it, or are few.
 
 What the scores of each schedule show (`rate_draws`) and what the law says of it are then joined: the draws of
 its curve are weighted. The seeds of tuning are the same for all schedules, so their errors have something in
@@ -29,6 +30,7 @@ from stepsize.stats.tuning.rate_curve import RateCurve
 from stepsize.stats.tuning.rate_draws import CurveDraws
 
 POWER, POWER_SD = 0.7, 0.3  # p before the fit
+END, END_SD = 0.2, 0.3  # q before the fit
 DEVIATIONS = (0.01, 0.03, 0.1, 0.3, 1.0)  # decades off the law, each as likely before the fit
 ANYWHERE = 10.0  # decades: how far a may be from anything, before the fit
 CENTRAL = (0.16, 0.84)  # quantiles of a best rate, one standard deviation from the middle
@@ -39,12 +41,15 @@ class Relative(NamedTuple):
     """How the rates of a candidate relate to its `lr`.
 
     Candidates with the same `others` differ in the schedule alone. `highest` is the highest rate over `lr`,
-    and `mean` is the mean rate over the highest one, None if it is not known before the run.
+    `mean` and `end` are the mean rate and that of the last tenth of the run over the highest one, and
+    `is_planned` says whether these are known before the run.
     """
 
     others: Hashable = None
     highest: float = 1.0
-    mean: float | None = None
+    mean: float = 1.0
+    end: float = 1.0
+    is_planned: bool = True
 
 
 def with_common_peaks(curves: Sequence[RateCurve], relatives: Sequence[Relative]) -> list[RateCurve]:
@@ -101,11 +106,11 @@ def _best_rates(middle: Floats, noise: Floats, relatives: Sequence[Relative]) ->
     rates.
     """
     expected = -np.log10([each.highest for each in relatives])
-    means = np.log10([each.mean or 1.0 for each in relatives])
-    groups = [k if each.mean is None else (each.others,) for k, each in enumerate(relatives)]
+    means, ends = np.log10([each.mean for each in relatives]), np.array([each.end for each in relatives])
+    groups = [(each.others,) if each.is_planned else k for k, each in enumerate(relatives)]
     same = np.array([[one == other for other in groups] for one in groups], float)
-    law = ANYWHERE**2 * same + POWER_SD**2 * np.outer(means, means)
-    expected = expected - POWER * means
+    law = ANYWHERE**2 * same + POWER_SD**2 * np.outer(means, means) + END_SD**2 * np.outer(ends, ends)
+    expected = expected - POWER * means - END * ends
     expected += (middle - expected).mean()
     gaps = middle - expected
     fits, shifts, covariances = [], [], []

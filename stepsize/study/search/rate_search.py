@@ -199,16 +199,17 @@ def _relative(study: Study, alone: Tuned) -> Relative:
     candidate, rate = alone.candidate, alone.chosen
     assert rate is not None
     plan = planned_part(candidate.schedule).bind(lr=rate)
-    highest, mean = _heights(plan, study.epochs_of(candidate), study.updates_per_epoch(candidate))
+    highest, mean, end = _heights(plan, study.epochs_of(candidate), study.updates_per_epoch(candidate))
     is_planned = candidate.schedule.metric_factor is None
-    return Relative(candidate.settings_text, highest / rate, mean / highest if is_planned else None)
+    return Relative(candidate.settings_text, highest / rate, mean / highest, end / highest, is_planned)
 
 
 @lru_cache(1024)  # a plan of many updates is slow
-def _heights(schedule: Schedule, epochs: int, updates_per_epoch: int) -> tuple[float, float]:
-    """Return the highest rate of a schedule, and the mean rate."""
+def _heights(schedule: Schedule, epochs: int, updates_per_epoch: int) -> tuple[float, float, float]:
+    """Return the highest rate of a schedule, the mean rate, and that of the last tenth of the run."""
     values = schedule.plan(epochs=epochs, updates_per_epoch=updates_per_epoch).values
-    return float(values.max()), float(values.mean())
+    last = values[-max(1, len(values) // 10) :]
+    return float(values.max()), float(values.mean()), float(last.mean())
 
 
 @lru_cache(64)  # a study asks for it again and again
