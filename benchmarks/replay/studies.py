@@ -58,7 +58,7 @@ def replay(study: Study, population: Population, trainer: Trainer, earlier: Sequ
     choices = tuned_candidates(study, runs).values()
     rates = np.array([choice.chosen for choice in choices])
     errors = [
-        TuningError(curve.regret_sd**2, curve.regret, sources=curve.sources)
+        TuningError(curve.regret_sd**2, curve.regret, slopes=tuple(curve.slopes))
         for curve in (choice.curve for choice in choices)
         if curve
     ]

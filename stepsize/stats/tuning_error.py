@@ -10,6 +10,7 @@ import numpy as np
 
 from stepsize.errors import StudyError
 from stepsize.stats.scores import Floats
+from stepsize.stats.tuning.common_slopes import slope_correlations
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,16 @@ class TuningError:
     """What the choice of a learning rate leaves in a candidate's mean.
 
     `variance` is that of the mean at the chosen rate about the mean at the best rate, `df` are its degrees of
-    freedom, and `bias` is the expected loss: the score at the best rate is about mean + bias. `sources` is by
-    how much each of several independent causes moves the chosen rate; two candidates that are moved by the
-    same ones err alike. It is empty if that is not known.
+    freedom, and `bias` is the expected loss: the score at the best rate is about mean + bias. `slopes` is,
+    for each tuning seed of the study, how much more than on average the scores rise with the rate near the
+    chosen one, nan if not known: what they show in common with those of another candidate, the errors of the
+    two have in common.
     """
 
     variance: float = 0.0
     bias: float = 0.0
     df: float = np.inf
-    sources: tuple[float, ...] = ()
+    slopes: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not (0 <= self.variance < np.inf and np.isfinite(self.bias) and self.df > 0):
@@ -55,22 +57,19 @@ def tuning_columns(tuning: Sequence[TuningError | None] | None, candidates: int)
 def tuning_covariance(tuning: Sequence[TuningError | None] | None, candidates: int) -> Floats:
     """Return the covariance of what tuning leaves in each two candidates, [candidates, candidates].
 
-    What a rate loses grows with the square of how far it is chosen too high or too low. So if the errors of
-    two rates have the correlation r, their losses have the correlation r^2, as the squares of two normal
-    variables have:
+    A rate is chosen too high or too low as far as the slopes of its tuning seeds err, and what it loses grows
+    with the square of that. So the losses of two candidates, whose slopes have the correlation r over their
+    common tuning seeds, have the correlation r^2, as the squares of two normal variables have:
 
         covariance = r^2 sqrt(v_1 v_2)
 
-    r is that of the `sources` of the two; it is 0 where they are not known.
+    r is corrected for chance: see `slope_correlations`.
     """
     errors = _errors(tuning, candidates)
-    longest = max((len(each.sources) for each in errors), default=0)
-    sources = np.zeros((candidates, longest))
-    for row, each in zip(sources, errors, strict=True):
-        row[: len(each.sources)] = each.sources
-    length = np.sqrt((sources**2).sum(axis=1))
-    shared = np.outer(length, length)
-    r = np.divide(sources @ sources.T, shared, out=np.zeros_like(shared), where=shared > 0)
+    known = [k for k, each in enumerate(errors) if each.slopes]
+    r = np.eye(candidates)
+    if known:
+        r[np.ix_(known, known)] = slope_correlations([np.array(errors[k].slopes) for k in known])
     deviations = np.sqrt([each.variance for each in errors])
     return r**2 * np.outer(deviations, deviations)
 

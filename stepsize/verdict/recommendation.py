@@ -58,7 +58,7 @@ def _tuning_error(scores: Scores, name: str) -> TuningError | None:
     curve = scores.rates[name].curve
     if curve is None:
         return None
-    return TuningError(curve.regret_sd**2, curve.regret, sources=curve.sources)
+    return TuningError(curve.regret_sd**2, curve.regret, slopes=tuple(curve.slopes.tolist()))
 
 
 def verdict_of(study: Study, decision: Decision) -> Verdict:

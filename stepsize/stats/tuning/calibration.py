@@ -112,7 +112,7 @@ def _tuned(generator: np.random.Generator, schedule: ScoreCurve, coarse: Floats,
 
 def _left_open(curves: list[RateCurve]) -> float:
     """Return the variance that tuning adds to the difference of two candidates."""
-    errors = [TuningError(each.regret_sd**2, each.regret, sources=each.sources) for each in curves]
+    errors = [TuningError(each.regret_sd**2, each.regret, slopes=tuple(each.slopes)) for each in curves]
     common = tuning_covariance(errors, 2)[0, 1]
     return max(sum(each.variance for each in errors) - 2 * common, 0.0)
 

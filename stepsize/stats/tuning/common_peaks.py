@@ -12,8 +12,8 @@ that law, and how far is estimated with it (an empirical Bayes regression: Raude
 Educational Statistics 10, 1985). So the law counts for little where schedules do not follow it, or are few.
 
 What the scores of each schedule show (`rate_draws`) and what the law says of it are then joined: the draws of
-its curve are weighted. The seeds of tuning are the same for all schedules, so their errors have something in
-common, which cancels when two of them are compared. `sources` keeps it.
+its curve are weighted. The seeds of tuning are the same for all schedules, so their rates err alike as far as
+`common_slopes` says.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Relative(NamedTuple):
 
 
 def with_common_peaks(curves: Sequence[RateCurve], relatives: Sequence[Relative]) -> list[RateCurve]:
-    """Return the curves of a study, each with the rate, regret and sources that all of them show.
+    """Return the curves of a study, each with the rate and the regret that all of them show.
 
     Neither the order of the curves nor a factor to all rates changes a choice. A curve without draws is
     returned unchanged.
@@ -73,21 +73,12 @@ def _joined(
     spread = np.array([max(np.ptp(np.quantile(each, CENTRAL)) / 2, LEAST) for each in peaks])
     noise = slope_correlations([curve.slopes for curve in curves]) * np.outer(spread, spread)
     best, covariance = _best_rates(middle, noise, relatives)
-    sources = np.linalg.cholesky(covariance + LEAST**2 * np.eye(len(best)))
     joined = []
     for k, curve in enumerate(curves):
         weight = _weight(peaks[k], middle[k], spread[k], best[k], covariance[k, k] ** 0.5)
         rate = close[k].best(weight)
         regret = close[k].regret(rate, weight)
-        joined.append(
-            replace(
-                curve,
-                rate=10.0**rate,
-                regret=regret.mean,
-                regret_sd=regret.sd,
-                sources=tuple(sources[k].tolist()),
-            )
-        )
+        joined.append(replace(curve, rate=10.0**rate, regret=regret.mean, regret_sd=regret.sd))
     return joined
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from stepsize.stats.scores import Floats
 
 LEAST_COMMON = 6  # tuning seeds of two candidates; fewer show nothing that they have in common
-LEAST = 1e-6  # eigenvalue of the correlations
 
 
 def slope_correlations(slopes: Sequence[Floats]) -> Floats:
@@ -22,7 +21,7 @@ def slope_correlations(slopes: Sequence[Floats]) -> Floats:
     if len({len(each) for each in slopes}) != 1:
         return np.eye(len(slopes))
     values, vectors = np.linalg.eigh(_adjusted(np.array(slopes)))
-    correlations = (vectors * np.maximum(values, LEAST)) @ vectors.T
+    correlations = (vectors * np.maximum(values, 0.0)) @ vectors.T
     scale = np.sqrt(np.diag(correlations))
     return correlations / np.outer(scale, scale)
 

@@ -33,7 +33,6 @@ class RateCurve:
     `scores` are the points of the curve, over the rates tried at which runs do not diverge. `slopes` is, for
     each seed, how much more than on average its scores rise with the log rate near the chosen one, nan if
     that is not known. `draws` are curves that may lie behind the scores, None if no regret was asked for.
-    `sources` is by how much each of several causes moves the chosen rate, once those of a study are known.
     """
 
     rate: float
@@ -43,7 +42,6 @@ class RateCurve:
     scores: Floats
     slopes: Floats
     draws: CurveDraws | None = None
-    sources: tuple[float, ...] = ()
 
     def at(self, rate: ArrayLike) -> Floats:
         """Return the score of the curve at a rate; beyond the rates tried, the score of its end."""
