@@ -25,7 +25,7 @@ class Command(TyperCommand):
         extra = super().parse_args(ctx, args)
         if extra and not ctx.resilient_parsing:
             takes_schedules = any("--schedule" in parameter.opts for parameter in self.params)
-            raise InputError(_unexpected(extra, f"{ctx.command_path} --help", takes_schedules))
+            raise InputError(_unexpected(extra, f"stepsize {self.name} --help", takes_schedules))
         return extra
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -44,6 +44,9 @@ def test_groups_with_rates_of_their_own_need_multipliers() -> None:
         TorchScheduler(optimizer, PLAN)
     assert [group["lr"] for group in optimizer.param_groups] == [0.2, 0.05]
     TorchScheduler(optimizer, PLAN, multipliers=[1, 0.25])
+    groups = [{"params": [weight()], "lr": 0.1}, {"params": [weight()], "lr": 0.01}]
+    with pytest.raises(ScheduleError, match=r"write multipliers=\[1, 0\.1\] to keep"):
+        TorchScheduler(torch.optim.SGD(groups), PLAN)
 
 
 def test_a_group_added_later_joins_where_the_run_is() -> None:

@@ -187,6 +187,16 @@ def test_dropout_masks_are_noted_where_there_is_dropout(last: nn.Module, drops: 
         assert any("dropout masks" in note for note in road.torch_source.notes) == drops
 
 
+def test_a_factory_with_the_same_weights_for_every_seed_is_noted() -> None:
+    kept = mlp()
+    for model, is_noted in ((lambda: copy.deepcopy(kept), True), (mlp, False)):
+        made = toy(model)
+        for road in (made, made.in_series("-")):
+            assert road.torch_source is not None
+            notes = [each for each in road.torch_source.notes if "starts from the same weights" in each]
+            assert len(notes) == is_noted
+
+
 def test_numbers_of_many_classes_are_classes_and_floats_are_quantities() -> None:
     many = torch.arange(40) % 25
     assert toy(partial(mlp, 25), data=(X, many)).data.kind == "multiclass"

@@ -112,10 +112,21 @@ class Source:
         notes = [self._road, *self.label_notes]
         if self.factory.note:
             notes.append(self.factory.note)
+        if self._is_fixed:
+            notes.append(
+                "every seed starts from the same weights, so seeds differ in their rows, the order of the "
+                "batches and the dropout masks alone"
+            )
         if self.model.exported.frozen:
             count = len(self.model.exported.frozen)
             notes.append(f"{count} of its parameters are frozen or unused, and stay as they are")
         return notes
+
+    @property
+    def _is_fixed(self) -> bool:
+        """Whether two seeds start from the same weights."""
+        one, other = self.weights(0), self.weights(1)
+        return all(np.array_equal(one[name], other[name]) for name in self.model.exported.parameters)
 
     @property
     def _road(self) -> str:
