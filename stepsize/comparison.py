@@ -34,6 +34,7 @@ from stepsize.schedules import Schedule
 from stepsize.study.candidates import Candidate
 from stepsize.study.executor import Executor
 from stepsize.study.expected_cost import expected_cost
+from stepsize.study.few_seeds import few_seeds_of
 from stepsize.study.looks import look_of, looks_from
 from stepsize.study.more_seeds import Budget, next_step, read_budget
 from stepsize.study.populations.executor import check_candidates
@@ -139,6 +140,8 @@ def compare(
                 on_message(f"Data: {note}.")
             if note := road_note(trainable):
                 on_message(f"Model: {note}.")
+            for warning in study.facts["protocol"].get("model_warnings", []):
+                on_message(f"Model: {warning}.")
         on_start(trainable, study, engine)
         study = _with_references(study, trainable)
         file = checked_store(store or default_store(study.name))
@@ -155,6 +158,8 @@ def compare(
             on_message(message)
         if not quiet and not finished_runs(study, opened.runs(study.fingerprint)):
             on_message(f"{study.name}: {describe_cost(expected_cost(trainable, study))}.")
+            if few := few_seeds_of(study):
+                on_message(few)
         with line:
             result = complete(study, opened, trains, line.show)
         if destinations:

@@ -191,6 +191,8 @@ def map_rates(
                 on_message(f"Data: {note}.")
             if note := road_note(trainable):
                 on_message(f"Model: {note}.")
+            for warning in study.facts["protocol"].get("model_warnings", []):
+                on_message(f"Model: {warning}.")
         file = checked_store(store or default_store(study.name))
         line = ProgressLine(progress_stream(), quiet)
         executor = stack.enter_context(

@@ -118,6 +118,8 @@ def test_a_dry_run_tells_the_cost_and_trains_nothing(command):
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"iris: 12 runs for the verdict, about \d+ s on this machine\.\n", done.stdout)
     assert not list(Path("stepsize-results").glob("*.sqlite"))
+    few = command("compare", "iris", "--seeds", "12", "--dry-run").stdout
+    assert "\nWith fewer than 13 seeds, no difference between 16 candidates can be shown" in few
     cost = json.loads(command("compare", "iris", "--dry-run", "--json").stdout)
     assert cost["runs"] == cost["tuning"] + cost["verdict"]
     assert cost["verdict"] == 16 * 30

@@ -41,7 +41,7 @@ def answers(result: Any) -> Any:
 
 
 def test_the_page_runs_as_it_stands(study: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    first, today, back = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    first, today, both, back, groups = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     compare = ss.compare
 
     def quick(problem: Any, schedules: Any, seeds: int, baseline: str | None = None) -> Any:
@@ -55,12 +55,38 @@ def test_the_page_runs_as_it_stands(study: dict[str, Any], monkeypatch: pytest.M
     assert names["result"].answer["candidates"][0]["name"] == "constant(0.01)"
     exec(today, names)
     assert names["result"].answer["study"]["protocol"]["baseline"] == "today"
+    with pytest.warns(UserWarning, match=r"also cycles betas\[0\]"):
+        exec(both, names)
+    assert names["one_cycle"].momentum is not None
     exec(back, names)
     assert names["plan"].horizon == 20 * 29
     assert names["result"].answer["study"]["protocol"]["model"] == "make_model (PyTorch)"
     assert names["result"].answer["study"]["protocol"]["optimizer"]["weight_decay"] == 0.01
     assert isinstance(names["scheduler"], TorchScheduler)
+    exec(groups, names)
+    body, head = names["scheduler"].get_last_lr()
+    assert body == pytest.approx(0.1 * head)
     assert min(c["mean"] for c in names["result"].answer["candidates"]) > 0.5
+
+
+def test_a_last_layer_that_does_not_suit_the_loss_is_warned_of_before_and_after(
+    study: dict[str, Any],
+) -> None:
+    def make_model() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 3), nn.Softmax(1))
+
+    messages: list[str] = []
+    problem = ss.Problem(
+        make_model, "iris", loss=nn.CrossEntropyLoss(), optimizer=torch.optim.AdamW, epochs=2, name="squashed"
+    )
+    result = ss.compare(problem, FIXED, 4, engine=study["engine"], on_message=messages.append)
+    words = "Model: it ends with softmax, and its loss takes raw outputs"
+    assert [text.startswith(words) for text in result.answer["warnings"]].count(True) == 1
+    assert not any(text.startswith(words) for text in result.answer["notes"])
+    assert any(text.startswith(words) for text in messages)
+    assert any(text.startswith("With fewer than 6 seeds, no difference") for text in messages)
+    found = ss.find(problem, rates=[0.01, 0.1], seeds=2, engine=study["engine"], quiet=True)
+    assert any(text.startswith(words) for text in found.answer["notes"])
 
 
 def test_a_stopped_study_ends_with_the_same_answer(study: dict[str, Any]) -> None:

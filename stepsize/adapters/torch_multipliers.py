@@ -71,7 +71,7 @@ def _require_agreement(name: str, groups: list[dict[str, Any]], values: list[flo
 
 
 def _argument(name: str, multipliers: list[float]) -> str:
-    text = f"[{', '.join(map(spell, multipliers))}]"
+    text = f"[{', '.join(spell(float(f'{each:.12g}')) for each in multipliers)}]"  # 0.1, not 0.01 / 0.1
     return f"multipliers={text}" if name == "lr" else f'multipliers={{"{name}": {text}}}'
 
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
+
+from stepsize.errors import InputError
 
 OTHERS = "Options"
 
 
 class Command(TyperCommand):
     """A command whose help lists its options by their panel."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; say how to write arguments that are one too many.
+
+        Raises: InputError for such arguments.
+        """
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            takes_schedules = any("--schedule" in parameter.opts for parameter in self.params)
+            raise InputError(_unexpected(extra, f"stepsize {self.name} --help", takes_schedules))
+        return extra
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, and then the options of each panel; those without one come last."""
@@ -29,6 +44,26 @@ class Command(TyperCommand):
             else:
                 records.setdefault(panel, []).append(record)
         _write({**records, OTHERS: others}, formatter)
+
+
+def _unexpected(extra: Sequence[str], manual: str, takes_schedules: bool) -> str:
+    """Return what to write instead of arguments that are one too many."""
+    words = shlex.join(extra)
+    if takes_schedules and all(map(_is_schedule, extra)):
+        options = " ".join(f"-s {shlex.quote(text)}" for text in extra)
+        return f"unexpected {words}; write a schedule as an option: {options}"
+    return f"unexpected {words}; only options may follow, see {manual}"
+
+
+def _is_schedule(text: str) -> bool:
+    """Return whether a text is a schedule."""
+    from stepsize.schedules import parse
+
+    try:
+        parse(text)
+    except InputError:
+        return False
+    return True
 
 
 class Group(TyperGroup):

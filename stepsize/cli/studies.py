@@ -179,6 +179,7 @@ def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
     """Print what a study will cost."""
     from stepsize.report.terminal.progress import describe_cost
     from stepsize.study.expected_cost import expected_cost
+    from stepsize.study.few_seeds import few_seeds_of
     from stepsize.study.road import road_note
 
     cost, road = expected_cost(problem, study), road_note(problem)
@@ -187,6 +188,8 @@ def _show_cost(problem: Trainable, study: Study, as_json: bool) -> None:
         typer.echo(json.dumps(facts if road is None else {**facts, "road": road}, indent=1))
     else:
         typer.echo(f"{study.name}: {describe_cost(cost)}{'' if road is None else f'; {road}'}.")
+        if few := few_seeds_of(study):
+            typer.echo(few)
 
 
 def _own_page(page: Path, result: Result) -> Path:

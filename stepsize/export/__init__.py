@@ -38,8 +38,8 @@ def export(
 ) -> str:
     """Return Python code with the rates of a plan, for "keras", "torch", "optax", "transformers" or "plain".
 
-    The rates are those of the plan, rounded to float32 by Keras and optax. After the run, a schedule of the
-    library follows its own rule.
+    The rates are those of the plan, rounded to float32 by Keras and optax. Past the end of
+    the run, a schedule of the library sets rates that are not those of the plan.
 
     With an `optimizer`, its `name` and settings, the code makes that optimizer, and needs only a `model`.
     `library`, "keras" or "torch", is the one whose names the settings have, by default the target's own; a
@@ -52,7 +52,7 @@ def export(
     >>> print(export(cosine(0.1).plan(updates=450), to="torch"))
     # cosine(0.1)
     # The run has 450 updates (steps of the optimizer), counted from 0.
-    # After the run, CosineAnnealingLR follows a rule of its own.
+    # Past its end, CosineAnnealingLR sets rates that are not part of this schedule.
     #
     # Use:
     #     optimizer = torch.optim.SGD(model.parameters(), lr=BASE_RATE)

@@ -38,7 +38,11 @@ class Module:
         """Return the file, which begins with what it is and how to use it."""
         epochs = f", {plan.updates_per_epoch} an epoch" if plan.updates_per_epoch else ""
         run = f"# The run has {plan.horizon} updates (steps of the optimizer){epochs}, counted from 0."
-        after = [f"# After the run, {self.call} follows a rule of its own."] if self.call else []
+        after = (
+            [f"# Past its end, {self.call} sets rates that are not part of this schedule."]
+            if self.call
+            else []
+        )
         use = ["#", "# Use:", *(f"#     {line}" for line in self.use.splitlines())] if self.use else []
         head = "\n".join([comment(plan.schedule), run, *after, *use])
         gap = "\n\n\n" if self.code.startswith(("def ", "# ")) else "\n\n"

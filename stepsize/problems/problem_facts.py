@@ -43,6 +43,7 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """Return what all runs of a `Problem` share, as JSON values."""
     metric, settings = problem.scored_by, dict(problem.settings or {})
     default = metric if problem.metric is None else None
+    warnings: list[str] = []
     if problem.torch_source is None:
         model = str(form.get("text") or form.get("factory") or "Keras model")
         notes = [] if is_text(problem.model) else list(model_notes(form, problem.data, default))
@@ -51,6 +52,7 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     else:
         groups = problem.torch_source.group_facts
         model, notes = f"{problem.torch_source.factory.name} (PyTorch)", problem.torch_source.notes
+        warnings = problem.torch_source.warnings
         optimizer = problem.torch_source.optimizer_facts
     return {
         "epochs": problem.epochs,
@@ -59,6 +61,7 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         "horizon": problem.epochs * problem.updates_per_epoch,
         "model": model,
         "model_notes": [*notes, *averaging_notes(metric, problem.data)],
+        "model_warnings": warnings,
         "optimizer": optimizer,
         "optimizer_groups": groups,
         "compiled_optimizer": compiled_optimizer(form),

@@ -31,7 +31,7 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         "reported).",
         "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
         *_few_seeds(len(seeds)),
-        *_series(study),
+        *_model_notes(study),
         *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
         *large_batch_notes(study.facts, [each["settings"] for each in maps]),
     ]
@@ -56,10 +56,13 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
     )
 
 
-def _series(study: Study) -> list[str]:
-    """Return that the runs of a PyTorch model are made one at a time, and why, if they are."""
-    notes = study.facts["protocol"].get("model_notes", [])
-    return [f"Model: {note}." for note in notes[:1]] if study.facts.get("repeats_first_run") else []
+def _model_notes(study: Study) -> list[str]:
+    """Return what makes the scores of a PyTorch model worse, and why it trains one run at a time, if so."""
+    protocol = study.facts["protocol"]
+    notes = list(protocol.get("model_warnings", []))
+    if study.facts.get("repeats_first_run"):
+        notes += protocol.get("model_notes", [])[:1]
+    return [f"Model: {note}." for note in notes]
 
 
 def _few_seeds(seeds: int) -> list[str]:

@@ -218,7 +218,10 @@ _LABELS = {
     "share": "shown in percent",
 }
 _SWITCHES = {"higher_is_better": ("lower", "higher"), "share": ("no", "yes")}
-_IF_ANY = ("batch_size", "optimizer_groups", "compiled_optimizer", "folds", "budget", "model_notes", "knobs")
+_IF_ANY = (
+    "batch_size", "optimizer_groups", "compiled_optimizer", "folds", "budget", "model_notes",
+    "model_warnings", "knobs",
+)  # fmt: skip
 
 
 def _protocol_lines(protocol: Protocol, scale: Scale) -> list[tuple[str, str]]:

@@ -64,7 +64,7 @@ class Executor(Protocol):
 
     @property
     def training_seconds(self) -> float:
-        """Seconds spent training so far, without compilation."""
+        """Seconds spent training so far, without compilation and start-up; 0 before it is known."""
         ...
 
     @property

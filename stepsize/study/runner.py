@@ -21,17 +21,13 @@ class Progress:
     found: int
     done: float
     stage: str = ""
-    training: float = 0.0  # seconds of training, without compilation
-
-    @property
-    def rate(self) -> float:
-        """Runs per second, counting only those trained now."""
-        return (self.done - self.found) / self.training if self.training else 0.0
+    rate: float = 0.0  # runs per second, of those trained now; 0 before it is known
 
     @property
     def remaining(self) -> float | None:
-        """Seconds to go at this rate; None before the first run."""
-        return (self.total - self.done) / self.rate if self.rate > 0 else None
+        """Seconds to go at this rate; None before it is known from a run at least."""
+        is_known = self.rate > 0 and self.done - self.found >= 1
+        return (self.total - self.done) / self.rate if is_known else None
 
 
 @dataclass(frozen=True)
@@ -73,14 +69,17 @@ def run_study(
     """
     runs = store.runs(study.fingerprint)
     progress = Progress(count(study, runs), 0, 0)
-    stored, trained, began = 0, 0, time.perf_counter()
+    stored, trained, timed, began = 0, 0, 0.0, time.perf_counter()
     trained_before, compiled_before = executor.training_seconds, executor.compile_seconds
     with Claims(store, study.fingerprint, runs) as claims:
 
         def note(done: float) -> None:
+            nonlocal timed
             progress.found = stored + claims.taken_over
             progress.done = progress.found + trained + done
-            progress.training = executor.training_seconds - trained_before
+            training = executor.training_seconds - trained_before
+            if training > 0 and training != timed:  # else these seconds do not include what was made since
+                progress.rate, timed = (trained + done) / training, training
 
         def advance(done: float) -> None:
             note(done)
@@ -105,10 +104,11 @@ def run_study(
         # in a damaged file, a row that cannot be found may keep another one from being added
         raise store.damage(f"{lost} of the runs that were just trained cannot be read back")
     note(0)
+    seconds = time.perf_counter() - began
     return Cost(
         runs=trained,
-        seconds=time.perf_counter() - began,
-        runs_per_second=progress.rate,
+        seconds=seconds,
+        runs_per_second=progress.rate or trained / seconds,
         compile_seconds=executor.compile_seconds - compiled_before,
         layout=executor.layout,
     )

@@ -47,6 +47,7 @@ class Protocol(TypedDict):
     horizon: Annotated[int, "updates planned for each run"]
     model: Annotated[str, "the model, in words"]
     model_notes: Annotated[list[str], "how the inputs and weights of a model of the user's own are treated"]
+    model_warnings: Annotated[list[str], "what makes the scores of such a model worse than they could be"]
     optimizer: Annotated[dict[str, Any], "its `name` and settings"]
     optimizer_groups: Annotated[
         list[dict[str, Any]] | None,

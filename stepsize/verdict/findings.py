@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from stepsize.number_format import Scale, all_of, counted, rate, rate_range
-from stepsize.stats import Decision, least_seeds
+from stepsize.stats import Decision
 from stepsize.stats.seeds import MOST_SEEDS
+from stepsize.study.few_seeds import few_seeds
 from stepsize.study.tuning import fine_parts
 from stepsize.verdict import data_notes, references
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
@@ -206,14 +207,9 @@ def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> li
 
 
 def _few_seeds(answer: Answer, decision: Decision) -> Iterator[str]:
-    least = least_seeds(decision.comparisons)
-    if len(answer["candidates"]) > 1 and decision.seeds < least:
-        units = "repeats" if answer["study"]["protocol"]["folds"] else "seeds"
-        count = len(answer["candidates"])
-        yield (
-            f"With fewer than {least} {units}, no difference between {count} candidates can be shown, "
-            "however large."
-        )
+    units = "repeats" if answer["study"]["protocol"]["folds"] else "seeds"
+    if text := few_seeds(len(answer["candidates"]), decision.seeds, decision.comparisons, units):
+        yield text
 
 
 def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:

@@ -43,6 +43,7 @@ UNKNOWN_PROTOCOL = {
     "folds": None,
     "budget": None,
     "model_notes": [],
+    "model_warnings": [],
 }
 UNKNOWN_DATA = {
     "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
@@ -82,6 +83,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     ]
     answer["warnings"] = [
         *function_checks.warnings(study, runs, answer, decision),
+        *variant_notes.warnings(answer),
         *findings.warnings(answer, divergences, decision),
         *knob_notes.warnings(answer["candidates"]),
         *budget_warnings(study, runs),

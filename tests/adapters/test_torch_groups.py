@@ -38,12 +38,12 @@ def test_without_multipliers_every_group_has_the_planned_rate() -> None:
 
 
 def test_groups_with_rates_of_their_own_need_multipliers() -> None:
-    groups = [{"params": [weight()], "lr": 0.2}, {"params": [weight()], "lr": 0.05}]
+    groups = [{"params": [weight()], "lr": 0.1}, {"params": [weight()], "lr": 0.01}]
     optimizer = torch.optim.SGD(groups)
-    with pytest.raises(ScheduleError, match=r"different rates, 0\.2, 0\.05.* multipliers=\[1, 0\.25\]"):
+    with pytest.raises(ScheduleError, match=r"different rates, 0\.1, 0\.01.* multipliers=\[1, 0\.1\]"):
         TorchScheduler(optimizer, PLAN)
-    assert [group["lr"] for group in optimizer.param_groups] == [0.2, 0.05]
-    TorchScheduler(optimizer, PLAN, multipliers=[1, 0.25])
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.01]
+    TorchScheduler(optimizer, PLAN, multipliers=[1, 0.1])
 
 
 def test_a_group_added_later_joins_where_the_run_is() -> None:

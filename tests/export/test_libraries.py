@@ -121,4 +121,4 @@ def test_compiled_staircases_drop_in_time(every: int, to: str) -> None:
 @pytest.mark.parametrize("to", ["keras", "optax", "torch", "transformers"])
 def test_what_a_library_does_after_the_run_is_said(to: str) -> None:
     code = export(parse("cosine(0.1)").plan(updates=100), to)
-    assert "follows a rule of its own." in code
+    assert "sets rates that are not part of this schedule." in code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,10 +12,22 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from stepsize.errors import ProblemError
 from stepsize.problems.torch.torch_model import TargetForm
 from tests.support.torch_problems import LABELS, Layer, X, Y, first_output, mlp, toy
 
 SIGNS = 2 * (Y % 2) - 1
+
+
+class Calling(nn.Module):
+    """What a function makes of three numbers in a row, as of a sequence of one."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x[:, None])[:, 0]
 
 
 @pytest.mark.parametrize(
@@ -55,18 +69,22 @@ def test_targets_come_as_the_loss_takes_them(model: Any, data: Any, loss: Any, k
         (nn.MSELoss(), nn.Softmax(1), None),
     ],
 )
-def test_a_last_layer_that_does_not_suit_the_loss_is_noted(loss: Any, last: nn.Module, words: Any) -> None:
+def test_a_last_layer_that_does_not_suit_the_loss_is_warned_of(
+    loss: Any, last: nn.Module, words: Any
+) -> None:
     made = toy(lambda: nn.Sequential(nn.Linear(5, 3), last), loss=loss)
     assert made.torch_source is not None
-    first = made.torch_source.notes[0]
-    assert words in first if words else "suit" not in first and "raw outputs" not in first and "JAX" in first
+    warnings, notes = made.torch_source.warnings, made.torch_source.notes
+    assert [words in each for each in warnings] == ([True] if words else [])
+    assert "JAX" in notes[0]
+    assert not any("raw outputs" in note for note in notes)
 
 
-def test_two_sigmoids_are_noted() -> None:
+def test_two_sigmoids_are_warned_of() -> None:
     model = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid(), nn.Flatten(0))
     made = toy(model, data=(X, Y % 2), loss=nn.BCEWithLogitsLoss())
     assert made.torch_source is not None
-    assert "it ends with sigmoid" in made.torch_source.notes[0]
+    assert "it ends with sigmoid" in made.torch_source.warnings[0]
 
 
 def focal(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -121,6 +139,62 @@ def test_a_note_says_how_a_loss_gets_classes_with_other_numbers(labels: torch.Te
     assert made.torch_source is not None
     notes = [note for note in made.torch_source.notes if note.startswith("its loss gets")]
     assert [words in note for note in notes] == ([True] if words else [])
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "is_one_hot"),
+    [
+        ((X, Y), nn.MSELoss(), True),
+        ((X, Y + 1), nn.BCEWithLogitsLoss(), True),
+        ((X, F.one_hot(Y, 3).float()), nn.MSELoss(), False),
+        ((X, Y), nn.CrossEntropyLoss(), False),
+    ],
+)
+def test_a_note_says_that_a_loss_gets_class_numbers_as_one_hot_floats(
+    data: Any, loss: Any, is_one_hot: bool
+) -> None:
+    made = toy(data=data, loss=loss)
+    assert made.torch_source is not None
+    notes = [note for note in made.torch_source.notes if note.startswith("its loss")]
+    assert ["each class as 3 floats (one-hot)" in note for note in notes] == [True] * is_one_hot
+
+
+def test_floats_that_are_class_numbers_are_named_as_such() -> None:
+    with pytest.raises(ProblemError, match=r"3 outputs .*it holds floats; .* classes, write y\.long\(\)"):
+        toy(data=(X, Y.float()))
+    with pytest.raises(ProblemError, match=r"data needs one output .*nn\.Linear\(\.\.\., 1\)$"):
+        toy(data=(X, Y + 0.5))
+
+
+@pytest.mark.parametrize(
+    ("last", "drops"),
+    [
+        (nn.Identity(), False),
+        (nn.Dropout(0.0), False),
+        (nn.Dropout(0.1), True),
+        (Calling(lambda x: F.dropout(x, 0.2)), True),
+        (Calling(lambda x: F.dropout(x, 0.0)), False),
+        (Calling(lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.1)), True),
+        (Calling(lambda x: F.scaled_dot_product_attention(x, x, x, scale=0.5)), False),
+        (Calling(nn.TransformerEncoderLayer(3, 1, 4, batch_first=True)), True),
+        (Calling(nn.TransformerEncoderLayer(3, 1, 4, dropout=0.0, batch_first=True)), False),
+    ],
+)
+def test_dropout_masks_are_noted_where_there_is_dropout(last: nn.Module, drops: bool) -> None:
+    made = toy(lambda: nn.Sequential(nn.Linear(5, 3), copy.deepcopy(last)))
+    for road in (made, made.in_series("-")):
+        assert road.torch_source is not None
+        assert any("dropout masks" in note for note in road.torch_source.notes) == drops
+
+
+def test_a_factory_with_the_same_weights_for_every_seed_is_noted() -> None:
+    kept = mlp()
+    for model, is_noted in ((lambda: copy.deepcopy(kept), True), (mlp, False)):
+        made = toy(model)
+        for road in (made, made.in_series("-")):
+            assert road.torch_source is not None
+            notes = [each for each in road.torch_source.notes if "starts from the same weights" in each]
+            assert len(notes) == is_noted
 
 
 def test_numbers_of_many_classes_are_classes_and_floats_are_quantities() -> None:

@@ -187,6 +187,7 @@ IN_SERIES: dict[str, tuple[dict[str, Any], str]] = {
     "a counter in a loss": ({"loss": CountingLoss()}, r"the loss \(CountingLoss\) changes 'n'"),
     "a counter in a loss that is no module": ({"loss": PlainLoss()}, r"the loss \(PlainLoss\) changes 'n'"),
 }
+SAME_MODEL = "the models that the factory makes share '0.weight', so a run would start from what the last one"
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a global variable": (keeping(count_for_all), "'calls', which the runs of a process share"),
     "a class": (
@@ -196,9 +197,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a loss with a global variable": ({"loss": counted_globally}, "'calls', which the runs of a process"),
     "another step()": ({"optimizer": replacing}, r"the optimizer's step\(\) has been replaced"),
     "a hook that no copy has": ({"model": accumulating()}, "'0.weight' has a hook, which no copy of"),
-    "one model for all": (
-        {"model": lambda: SHARED, "optimizer": before_updates},
-        "the models that the factory makes share '0.weight'",
+    "one model for all": ({"model": lambda: SHARED}, SAME_MODEL),
+    "one model for all in series": ({"model": lambda: SHARED, "optimizer": before_updates}, SAME_MODEL),
+    "one layer for all": (
+        {"model": lambda: nn.Sequential(nn.Linear(5, 5), SHARED)},
+        "the models that the factory makes share '1.0.weight'",
     ),
 }
 
@@ -277,7 +280,6 @@ def test_what_the_graph_has_stays_a_population() -> None:
 
     for model in (Counted, Keeping, Frozen, woken):
         assert toy(model).series is None
-    assert toy(lambda: SHARED).series is None
 
 
 def test_reading_a_problem_changes_neither_the_loss_nor_random_numbers() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepsize.verdict.variant_notes import notes
+from stepsize.verdict.variant_notes import notes, warnings
 from tests.support.answers import recorded_answer
 
 
@@ -19,4 +19,16 @@ def test_an_optimizer_that_is_not_the_studys_is_named_once():
         "With model=wide-1a2b3c: its layer is frozen.",
         "With model=wide-1a2b3c: the optimizer is Adam with beta_1=0.8.",
         "With model=nets:make: the optimizer is the one that it is compiled with.",
+    ]
+
+
+def test_what_is_wrong_with_a_model_is_a_warning_once():
+    answer = recorded_answer()
+    assert list(warnings(answer)) == []
+    answer["study"]["protocol"]["model_warnings"] = ["it ends with softmax"]
+    for candidate, text in zip(answer["candidates"][1:4], ("softmax", "sigmoid", "sigmoid"), strict=True):
+        candidate["protocol"] = {"model": "nets:make", "model_warnings": [f"it ends with {text}"]}
+    assert list(warnings(answer)) == [
+        "Model: it ends with softmax.",
+        "With model=nets:make: it ends with sigmoid.",
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -125,6 +125,23 @@ def check_state(training: Training, batch: Sequence[torch.Tensor]) -> None:
         )
 
 
+def check_own_parameters(model: nn.Module, make: Callable[[], nn.Module]) -> None:
+    """Raise ProblemError if `make`, which made a model, makes others that share what is trained with it."""
+    with seeded(0):
+        again = make()
+    _check_shared(again, {id(each) for each in model.parameters() if each.requires_grad})
+
+
+def _check_shared(model: nn.Module, kept: Collection[int]) -> None:
+    """Raise ProblemError if a model has one of the tensors with these ids, which another run changes."""
+    for name, each in [*model.named_parameters(), *model.named_buffers()]:
+        if id(each) in kept:
+            raise ProblemError(
+                f"the models that the factory makes share {name!r}, so a run would start from what the last "
+                "one left; make it inside the factory, or copy it there with copy.deepcopy"
+            )
+
+
 def check_renewed(make: Callable[[], Training], batch: Sequence[torch.Tensor]) -> None:
     """Raise ProblemError if what one run leaves in a model or its loss reaches those of the next.
 
@@ -135,22 +152,14 @@ def check_renewed(make: Callable[[], Training], batch: Sequence[torch.Tensor]) -
     training.train()
     before = state_of(training)
     values = {id(each): each.detach().clone() for each in training.buffers()}
-    kept = {id(each) for each in training.parameters() if each.requires_grad}
     changed: list[tuple[str, str]] = []
     with suppress(Exception):  # a batch that a user's model cannot take fails in a run, with its place
         changed.extend(_changes(training, batch))
-    kept |= {
-        id(each) for each in training.buffers() if id(each) in values and _differ(each, values[id(each)])
-    }
+    kept = {id(each) for each in training.buffers() if id(each) in values and _differ(each, values[id(each)])}
     with seeded(0):
         again = make()
     again.train()
-    for name, each in [*again.model.named_parameters(), *again.model.named_buffers()]:
-        if id(each) in kept:
-            raise ProblemError(
-                f"the models that the factory makes share {name!r}, so a run would start from what the last "
-                "one left; make it inside the factory, or copy it there with copy.deepcopy"
-            )
+    _check_shared(again.model, kept)
     after = state_of(again)
     for owner, name in changed:
         if before.get((owner, name)) != after.get((owner, name)):

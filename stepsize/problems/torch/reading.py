@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -26,7 +26,7 @@ from stepsize.problems.torch.loss_probes import ignores_shifts, is_sum, takes_ma
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module, precision_advice
 from stepsize.problems.torch.operation_counts import count_operations
 from stepsize.problems.torch.optimizer_settings import made_optimizer, read_optimizer
-from stepsize.problems.torch.outside_graph import check_renewed, check_updates
+from stepsize.problems.torch.outside_graph import check_own_parameters, check_renewed, check_updates
 from stepsize.problems.torch.recorded_graph import recorded_model
 from stepsize.problems.torch.source import Source
 from stepsize.problems.torch.torch_model import TargetForm, TorchModel
@@ -62,6 +62,8 @@ def read_model(
     with seeded(0):
         model = factory()
     check_module(model)
+    if factory.code is not None:
+        check_own_parameters(model, factory)
     names = _names(model, data)
     inputs = [_tensor(name in data.flat, _filled(data, name)) for name in names]
     outputs = _outputs(model, inputs)
@@ -90,8 +92,8 @@ def read_model(
         output_shape=tuple(judged.shape[1:]),
         metric=judge,
     )
-    work, note = count_operations(model, inputs), _label_note(data, target_form)
-    return Source(factory, loss, optimizer, settings, model, travelling, work, note, metric, series)
+    work, notes = count_operations(model, inputs), tuple(_label_notes(data, target_form, width))
+    return Source(factory, loss, optimizer, settings, model, travelling, work, notes, metric, series)
 
 
 def _graphs(
@@ -178,10 +180,22 @@ def _width(outputs: torch.Tensor, data: Data) -> int:
     fits = width in (1, 2) if data.kind == "binary" else width == data.outputs
     if not fits or (data.kind in ("binary", "multiclass") and len(shape) > 1):
         needed = OUTPUTS_NEEDED[data.kind].format(data.outputs)
+        if len(shape) == 1 and _may_be_classes(data):
+            raise ProblemError(
+                f"the model has {width} outputs for a row, and the target is one quantity, because it holds "
+                "floats; if its whole numbers are classes, write y.long(), or kind='multiclass' for a table; "
+                "else end the model with nn.Linear(..., 1)"
+            )
         raise ProblemError(
             f"the model's output for a row has the shape {shape}; {data.kind} data needs {needed}"
         )
     return width
+
+
+def _may_be_classes(data: Data) -> bool:
+    """Return whether a target of one quantity holds whole numbers from 0, as classes do."""
+    y = data.y
+    return data.kind == "regression" and data.outputs == 1 and bool((y >= 0).all() and (y % 1 == 0).all())
 
 
 def _target(
@@ -217,12 +231,17 @@ def _are_unbounded(
     return ignores_shifts(loss, outputs, target)
 
 
-def _label_note(data: Data, form: TargetForm) -> str | None:
-    """Return how the loss gets classes that are called by other numbers than 0, 1 and so on, or None."""
+def _label_notes(data: Data, form: TargetForm, width: int) -> Iterator[str]:
+    """Yield how the loss gets classes, unless it gets them as they are."""
     if form.signs:
-        return "its loss gets the classes as -1 and 1, and the sign of the output is the answer"
-    numbered = renumbered(data)
-    return numbered and f"{numbered}; if they are quantities, pass them as floats"
+        yield "its loss gets the classes as -1 and 1, and the sign of the output is the answer"
+    elif data.kind in ("binary", "multiclass") and width > 1 and not (form.numbers or data.one_hot):
+        yield (
+            f"its loss takes no class numbers, so it gets each class as {width} floats (one-hot): 1 for the "
+            "class and 0 for the others; nn.CrossEntropyLoss() takes class numbers"
+        )
+    elif numbered := renumbered(data):
+        yield f"{numbered}; if they are quantities, pass them as floats"
 
 
 def _forms(shape: tuple[int, ...], width: int, data: Data) -> list[TargetForm]:

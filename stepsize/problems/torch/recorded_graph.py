@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from stepsize.problems.torch.dropout import may_drop
 from stepsize.problems.torch.graph import ExportedModel, Graph, Node, Ref
 
 NAMES = {"cross_entropy": "cross_entropy_loss", "nll_loss": "nll_loss_nd"}
@@ -39,7 +40,10 @@ def recorded_model(module: nn.Module, batch: Sequence[torch.Tensor]) -> Exported
 
 
 class _Recorder(TorchFunctionMode):
-    """Notes every function of PyTorch that is called, with the tensors among its first arguments."""
+    """Notes every function of PyTorch that is called, with the tensors among its first arguments.
+
+    Of a dropout, the share that is dropped is noted, too.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,8 +57,10 @@ class _Recorder(TorchFunctionMode):
         first = result[0] if isinstance(result, tuple | list) and result else result
         if isinstance(first, torch.Tensor):
             name = getattr(func, "__name__", "")
-            arguments = tuple(self.plain(value) for value in args)
-            self.nodes.append(Node(self.ref(first).name, NAMES.get(name, name), arguments, {}, ""))
+            kept = float if may_drop(name) else ()  # the share that is dropped
+            arguments = tuple(value if isinstance(value, kept) else self.plain(value) for value in args)
+            shares = {key: value for key, value in (kwargs or {}).items() if isinstance(value, kept)}
+            self.nodes.append(Node(self.ref(first).name, NAMES.get(name, name), arguments, shares, ""))
         return result
 
     def ref(self, tensor: torch.Tensor) -> Ref:

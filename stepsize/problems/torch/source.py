@@ -14,6 +14,7 @@ from torch import nn
 
 from stepsize.problems.code_identity import code_digest, versions_of
 from stepsize.problems.model_operations import Operations
+from stepsize.problems.torch.dropout import has_dropout
 from stepsize.problems.torch.factories import Factory
 from stepsize.problems.torch.initial_weights import initial_weights, loss_buffers
 from stepsize.problems.torch.loss_facts import mismatch_note
@@ -43,7 +44,7 @@ class Source:
     example: nn.Module
     model: TorchModel
     operations: Operations | None
-    label_note: str | None = None
+    label_notes: tuple[str, ...] = ()
     metric: Callable[..., torch.Tensor] | None = None
     series: str | None = None
     _drawn: dict[int, Weights] = field(default_factory=dict, repr=False)
@@ -108,24 +109,45 @@ class Source:
     @property
     def notes(self) -> list[str]:
         """What a user may want to know about how the model is trained."""
-        notes = [
-            "trained by JAX; the graph, the initial weights of each seed and the updates are those of "
-            "PyTorch, and the dropout masks are drawn by JAX"
-            if self.series is None
-            else f"trained in PyTorch, one run at a time in a process for each core, because {self.series}; "
-            "that is slower than a population, so tuning makes about a quarter of the runs; the dropout "
-            "masks of a seed are drawn by PyTorch, and its candidates share them"
-        ]
-        if mismatch := mismatch_note(self.model.exported.training):
-            notes.insert(0 if self.series is None else 1, mismatch)
-        if self.label_note:
-            notes.append(self.label_note)
+        notes = [self._road, *self.label_notes]
         if self.factory.note:
             notes.append(self.factory.note)
+        if self._is_fixed:
+            notes.append(
+                "every seed starts from the same weights, so seeds differ in their rows, the order of the "
+                "batches and the dropout masks alone"
+            )
         if self.model.exported.frozen:
             count = len(self.model.exported.frozen)
             notes.append(f"{count} of its parameters are frozen or unused, and stay as they are")
         return notes
+
+    @property
+    def _is_fixed(self) -> bool:
+        """Whether two seeds start from the same weights."""
+        one, other = self.weights(0), self.weights(1)
+        return all(np.array_equal(one[name], other[name]) for name in self.model.exported.parameters)
+
+    @property
+    def _road(self) -> str:
+        """Where the model is trained, and what differs from PyTorch there."""
+        drops = has_dropout(self.example, self.model.exported.training)
+        if self.series is None:
+            same = "the graph, the initial weights of each seed and the updates"
+            masks = ", and the dropout masks are drawn by JAX" if drops else ""
+            return f"trained by JAX; {same} are those of PyTorch{masks}"
+        masks = "; the dropout masks of a seed are drawn by PyTorch, and its candidates share them"
+        return (
+            f"trained in PyTorch, one run at a time in a process for each core, because {self.series}; "
+            "that is slower than a population, so tuning makes about a quarter of the runs"
+            f"{masks if drops else ''}"
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What makes a score of the model not what it seems."""
+        mismatch = mismatch_note(self.model.exported.training)
+        return [mismatch] if mismatch else []
 
     @cached_property
     def identity(self) -> list[str]:

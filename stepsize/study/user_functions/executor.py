@@ -27,6 +27,7 @@ from stepsize.study.stores.store import Run, Runs
 from stepsize.study.user_functions import run_checkpoint
 from stepsize.study.user_functions.function_process import FunctionProcess
 from stepsize.study.user_functions.functions import pack, takes_checkpoint
+from stepsize.study.user_functions.pace import Pace
 from stepsize.study.user_functions.run_checkpoint import CheckpointPlace
 from stepsize.study.user_functions.torch_series import ENVIRONMENT, TorchSeries
 from stepsize.study.user_functions.training import Training
@@ -34,10 +35,18 @@ from stepsize.study.user_functions.worker import RunRequest
 
 
 class Made(NamedTuple):
-    """A job and its run."""
+    """A job that a process has made, and its run; None if the process died each time."""
 
+    process: int
     job: Job
-    run: Run
+    run: Run | None
+
+
+class Reported(NamedTuple):
+    """The share of its run that a process has made."""
+
+    process: int
+    share: float
 
 
 class Packed(NamedTuple):
@@ -57,7 +66,6 @@ class FunctionExecutor:
     """
 
     compile_seconds = 0.0
-    training_seconds = 0.0
 
     def __init__(
         self,
@@ -77,6 +85,7 @@ class FunctionExecutor:
             FunctionProcess(packed.code, training.name, packed.environment) for _ in range(count or cores())
         ]
         self._patience: dict[str, Patience] = defaultdict(Patience)  # by the settings of a candidate
+        self._pace = Pace(len(self._workers))
 
     def __enter__(self) -> FunctionExecutor:
         return self
@@ -85,6 +94,11 @@ class FunctionExecutor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def training_seconds(self) -> float:
+        """Seconds that training takes without the start-up of processes; 0 before it is known."""
+        return self._pace.seconds
 
     @property
     def layout(self) -> str:
@@ -104,29 +118,33 @@ class FunctionExecutor:
                 self._remove_checkpoint(job)  # one that was left behind
         put_off: list[Job] = []
         free = self._free(missing, claim, put_off)
-        running, epochs = list(islice(free, len(self._workers))), 0
-        for worker, job in zip(self._workers, running, strict=False):
+        running = list(islice(free, len(self._workers)))
+        self._pace.begin(time.perf_counter())
+        for process, job in enumerate(running):
             todo.put(job)
-            threading.Thread(target=self._work, args=(worker, todo, events), daemon=True).start()
-        began, before, left = time.perf_counter(), self.training_seconds, len(running)
+            threading.Thread(target=self._work, args=(process, todo, events), daemon=True).start()
+        left, finished, shown = len(running), 0, 0.0
         try:
             while left:
                 event = events.get()
-                self.training_seconds = before + time.perf_counter() - began
                 if isinstance(event, BaseException):
                     raise event
                 if isinstance(event, Notice):
                     self._on_message(event.text)
                     continue
-                if isinstance(event, int):  # an epoch of some run
-                    epochs += 1
-                    advance(min(epochs / self.training.epochs, len(missing)))
+                if isinstance(event, Reported):
+                    self._pace.report(*event, time.perf_counter())
+                    shown = max(shown, finished + self._pace.under_way)
+                    advance(shown)
                     continue
-                if isinstance(event, Job):
-                    put_off.append(event)
                 todo.put(following := next(free, None))
                 left -= following is None
-                if isinstance(event, Made):
+                if event.run is None:
+                    self._pace.lose(event.process)
+                    put_off.append(event.job)
+                else:
+                    self._pace.end(event.process, time.perf_counter())
+                    finished += 1
                     yield [event.run]
                     self._remove_checkpoint(event.job)
         finally:
@@ -145,17 +163,20 @@ class FunctionExecutor:
                 yield job
 
     def _work(
-        self, worker: FunctionProcess, todo: queue.SimpleQueue[Job | None], events: queue.SimpleQueue[Any]
+        self, process: int, todo: queue.SimpleQueue[Job | None], events: queue.SimpleQueue[Any]
     ) -> None:
-        """Make jobs until there is a None; pass to the caller's thread runs, epochs, errors, and a job
-        whose process died each time.
-        """
+        """Make jobs until there is a None; pass to the caller's thread what was made, reports and errors."""
+        worker = self._workers[process]
+
+        def report(value: float | Notice) -> None:
+            events.put(value if isinstance(value, Notice) else Reported(process, value))
+
         try:
             while (job := todo.get()) is not None:
                 try:
-                    events.put(Made(job, self._run(worker, job, events.put)))
+                    events.put(Made(process, job, self._run(worker, job, report)))
                 except ProcessDied:
-                    events.put(job)
+                    events.put(Made(process, job, None))
         except BaseException as error:
             events.put(error)
 
@@ -179,17 +200,20 @@ class FunctionExecutor:
         if lost:
             raise LostRuns(lost)
 
-    def _only_notices(self, report: int | Notice) -> None:
+    def _only_notices(self, report: float | Notice) -> None:
         if isinstance(report, Notice):
             self._on_message(report.text)
 
-    def _run(self, worker: FunctionProcess, job: Job, on_epoch: Callable[[int | Notice], None]) -> Run:
-        patience = self._patience[job.candidate.settings_text]
-        curves, diverged_at = worker.run(self._request(job), on_epoch, job.candidate.key(job.rate), patience)
-        return Run(job.name, job.seed, job.rate, diverged_at, curves)
+    def _run(self, worker: FunctionProcess, job: Job, report: Callable[[float | Notice], None]) -> Run:
+        """Make a run; `report` is called with the share of it that is made, and with messages for people."""
+        request = replace(run_request(self.training, job), checkpoint=self._checkpoint(job))
 
-    def _request(self, job: Job) -> RunRequest:
-        return replace(run_request(self.training, job), checkpoint=self._checkpoint(job))
+        def on_epoch(value: int | Notice) -> None:
+            report(value if isinstance(value, Notice) else value / request.epochs)
+
+        patience = self._patience[job.candidate.settings_text]
+        curves, diverged_at = worker.run(request, on_epoch, job.candidate.key(job.rate), patience)
+        return Run(job.name, job.seed, job.rate, diverged_at, curves)
 
     def _checkpoint(self, job: Job) -> CheckpointPlace | None:
         """Return where a run is saved; the name changes with everything that changes the run."""

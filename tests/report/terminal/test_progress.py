@@ -20,7 +20,7 @@ def show(stream, quiet=False):
     with ProgressLine(stream, quiet) as line:
         for stage in ("tuning rates", "comparing"):
             for done in range(0, 100, 10):
-                line.show(Progress(total=200, found=0, done=done, stage=stage, training=1.0))
+                line.show(Progress(total=200, found=0, done=done, stage=stage, rate=done))
     return stream.getvalue()
 
 
@@ -73,8 +73,12 @@ def test_quiet_is_silent(stream):
     assert show(stream(), quiet=True) == ""
 
 
+def test_no_pace_and_no_time_left_before_a_run_is_made():
+    progress = Progress(total=21, found=4, done=4.05, stage="comparing", rate=0.002)
+    assert describe(progress) == "comparing: 4 of 21 runs"
+
+
 def test_rate_and_remaining_time_count_what_was_trained_now():
-    progress = Progress(total=100, found=40, done=60, stage="comparing", training=2.0)
-    assert progress.rate == 10
+    progress = Progress(total=100, found=40, done=60, stage="comparing", rate=10)
     assert progress.remaining == 4
     assert describe(progress) == "comparing: 60 of 100 runs, 10 runs per second, 4.0 s left"
