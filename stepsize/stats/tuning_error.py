@@ -67,7 +67,7 @@ def tuning_covariance(tuning: Sequence[TuningError | None] | None, candidates: i
     """
     errors = _errors(tuning, candidates)
     known = [k for k, each in enumerate(errors) if each.slopes]
-    r = np.eye(candidates)
+    r = np.zeros((candidates, candidates))
     if known:
         r[np.ix_(known, known)] = slope_correlations([np.array(errors[k].slopes) for k in known])
     deviations = np.sqrt([each.variance for each in errors])
