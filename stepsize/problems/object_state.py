@@ -52,7 +52,7 @@ def state(value: Any) -> Any:
         return module, reduced
     parts: Any = (*reduced, None, None, None)
     maker, arguments, held, items, pairs = parts[:5]
-    if maker is copyreg.__newobj__ and isinstance(held, dict):
+    if isinstance(held, dict):
         held = attributes(held, type(value))
     return maker, arguments, held, None if items is None else [*items], None if pairs is None else [*pairs]
 
