@@ -27,8 +27,8 @@ NUMBERS = (
 
 
 UNSTORED = (
-    "cannot be stored; a setting is a number, a text, True, False, None, or a list or dict of them, with texts "
-    "as keys"
+    "cannot be stored; a setting is a number, a text, True, False, None, or a list or dict of them, with "
+    "texts as keys"
 )
 
 
