@@ -12,6 +12,7 @@ from stepsize.adapters.keras_optimizers import (
     check_model,
     check_updates,
     completed_updates,
+    completes_update,
     scales_loss,
     updates_every_batch,
     warn_of_epoch,
@@ -149,9 +150,9 @@ class ScheduleCallback(keras.callbacks.Callback):
                 "it once"
             )
         self._inside = True
-        if self._run.update >= self._run.plan.horizon:
-            self._check_end()
         optimizer = self._optimizer
+        if self._run.update >= self._run.plan.horizon and completes_update(optimizer):
+            self._check_end()
         held = optimizer.learning_rate.value
         if not IMMUTABLE or held is not self._held:  # else nobody has written since
             self._check_rate(float(held))

@@ -102,6 +102,12 @@ def completed_updates(optimizer: Any) -> int:
     return int(count.value if isinstance(count, keras.Variable) else count)
 
 
+def completes_update(optimizer: Any) -> bool:
+    """Return whether the next batch completes an update, and does not only add to its gradients."""
+    micro_batches = accumulation(optimizer)
+    return micro_batches == 1 or (int(inner(optimizer)._iterations.value) + 1) % micro_batches == 0
+
+
 def warn_of_epoch(plan: Plan, batches: int, micro_batches: int, instead: str = "") -> None:
     """Warn if an epoch of the plan is not one of a `fit` with so many batches."""
     planned, updates = plan.updates_per_epoch, batches / micro_batches

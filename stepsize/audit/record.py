@@ -6,6 +6,7 @@ import csv
 import operator
 from array import array
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from stepsize.adapters.state import Place, write_state
 from stepsize.audit.causes import causes, sentence
 from stepsize.audit.evidence import Cause, Evidence, differ, peak
 from stepsize.checks import shown
-from stepsize.errors import AuditError, ScheduleError, StateError
+from stepsize.errors import AuditError, OutputError, ScheduleError, StateError
 from stepsize.schedules import Plan
 from stepsize.schedules.curves import Array
 from stepsize.schedules.picture import Curve, curves
@@ -27,6 +28,19 @@ class Row(NamedTuple):
     update: int
     planned: float
     applied: float
+
+
+def check_replaceable(path: Path, header: str) -> None:
+    """Raise OutputError if a file exists that does not begin with the header of an audit."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        first = file.readline(len(header) + 2).strip()
+    if first not in (b"", header.encode()):
+        raise OutputError(
+            f"path={str(path)!r} exists, and is not an audit written by stepsize; choose another file, or "
+            "move it away"
+        )
 
 
 class Audit:
@@ -181,7 +195,11 @@ class Audit:
         return [f"{factor} counts as 1, because no metric was observed: call audit.observe(value)."]
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write every update so far, with the columns update, planned and applied."""
+        """Write every update so far, with the columns update, planned and applied.
+
+        Raises: OutputError for a file that is not an audit, which is never replaced.
+        """
+        check_replaceable(Path(path), ",".join(Row._fields))
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(Row._fields)

@@ -50,8 +50,8 @@ class Driven(NamedTuple):
 class RunningMetric(Protocol):
     """A metric as functions of its state, for use inside compiled programs."""
 
-    def start(self) -> list[jax.Array]:
-        """Return the state of a metric that has seen no rows."""
+    def start(self, rows: int) -> list[jax.Array]:
+        """Return the state of a metric that has seen none of the `rows`."""
         ...
 
     def add(self, state: list[jax.Array], y: jax.Array, predicted: jax.Array, target: Any) -> list[jax.Array]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from stepsize.engine.batches import Batch, Rows, take_rows
 from stepsize.engine.batching.side_by_side import replicated, side_by_side
-from stepsize.engine.member import Member, Shared, State
+from stepsize.engine.member import Member, RunningMetric, Shared, State
+from stepsize.engine.roc_area import RocArea
 from stepsize.engine.task import Array, Block, Task
 from stepsize.problems.metrics import Metric, metric_of
 from stepsize.problems.models.scorers import Scorer
@@ -39,14 +40,17 @@ class Scoring:
     def __init__(self, member: Member, task: Task, predict: Callable[..., Any]) -> None:
         scorer = member.scorer
         self._member = member
-        start = origin(task.metric, task.kind, task.y)
-        self._metric = KerasMetric(scorer, start) if isinstance(scorer, Scorer) else scorer
+        self._metric = (
+            running_metric(scorer, task.metric, task.kind, task.classes, task.y)
+            if isinstance(scorer, Scorer)
+            else scorer
+        )
         self._predict = predict
         self._chunk = max(task.batch_size, CHUNK)
 
-    def start(self) -> Totals:
-        """Return the totals of no rows."""
-        return Totals(jnp.float32(0), self._metric.start(), jnp.bool_(True))
+    def start(self, rows: int) -> Totals:
+        """Return the totals of none of the `rows`."""
+        return Totals(jnp.float32(0), self._metric.start(rows), jnp.bool_(True))
 
     def add(
         self, run: tuple[Totals, State], shared: Shared, batch: Batch, target: Any
@@ -76,7 +80,7 @@ class Scoring:
 
         `states` are those of all members side by side; `like` has the shapes of one member's state.
         """
-        member, start = self._member, self.start()
+        member, start = self._member, self.start(len(block.valid))
         if member.averages:
             finish = side_by_side(lambda state: (member.finished(state), ()), members, like)
             states, _ = finish(states)
@@ -94,6 +98,15 @@ class Scoring:
             totals, _ = chunk(totals, block.valid[whole:])
         result = side_by_side(lambda run: (self.result(run, count), ()), members, (start, like))
         return result((totals, states))[0]
+
+
+def running_metric(
+    scorer: Scorer, metric: Metric | None, kind: str, classes: int, y: np.ndarray
+) -> RunningMetric:
+    """Return the metric of a scorer for targets `y`; the area under the ROC curve by its name is exact."""
+    if metric is not None and metric.is_exact_area:
+        return RocArea(kind, y.shape[1] if kind == "multilabel" else classes, scorer.link)
+    return KerasMetric(scorer, origin(metric, kind, y))
 
 
 def origin(metric: Metric | None, kind: str, y: np.ndarray) -> np.ndarray | None:
@@ -118,7 +131,7 @@ class KerasMetric:
         self._metric, self._link = scorer.metric, scorer.link
         self._initial = [np.asarray(variable.value) for variable in self._metric.variables]
 
-    def start(self) -> list[jax.Array]:
+    def start(self, rows: int) -> list[jax.Array]:
         """Return the state of a metric that has seen no rows."""
         return [jnp.asarray(value) for value in self._initial]
 

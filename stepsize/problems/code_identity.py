@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-import dis
 import hashlib
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property, partial
-from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType, SimpleNamespace
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property, partial
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
 from typing import Any
 
-import numpy as np
-
+from stepsize.problems.code_objects import code_text, imported_modules, module_of, names
+from stepsize.problems.object_state import (
+    LIVE,
+    LONG,
+    NoState,
+    attributes,
+    bytes_digest,
+    is_of_keras,
+    is_random,
+    numbers,
+    state,
+)
 from stepsize.user_modules import user_source
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
 UNCOUNTED = (  # attributes of a class that do not affect what it does, or differ between processes
     "__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__",
     "__abstractmethods__", "_abc_impl", "__annotations__", "__annotate_func__", "__annotations_cache__",
+    "__pydantic_core_schema__", "__pydantic_serializer__", "__pydantic_validator__",
 )  # fmt: skip
 DEEPEST = 100  # levels of objects inside objects that are followed
 
@@ -27,30 +44,77 @@ def code_digest(value: Any, home: str | None = None) -> str:
 
     The value may be any other object, too. From its own module, or the one called `home`, these are the
     functions, classes, objects and constants that it names, and those that they name in turn; from other
-    modules of the user, the whole modules. Arguments of a `partial` and the object of a method are included;
-    files that the function reads and installed packages are not.
+    modules of the user, the whole modules. Objects of libraries count with their state. Arguments of a
+    `partial` and the object of a method are included; files that the function reads and installed packages
+    are not, nor what `unidentified` names.
     """
+    return _walked(value, home)[0]
+
+
+def identity_notes(values: Iterable[Any]) -> list[str]:
+    """Return a note about what the values use and `code_digest` cannot identify, such as a generator.
+
+    >>> numbers = (2 * each for each in range(3))
+    >>> identity_notes([lambda: numbers])[0][:66]
+    "'numbers' (generator) is not part of what identifies the study; gi"
+    """
+    found = list(dict.fromkeys(text for value in values for text in _walked(value, None)[1]))
+    if not found:
+        return []
+    is_one = len(found) == 1
+    return [
+        f"{', '.join(found)} {'is' if is_one else 'are'} not part of what identifies the study; give the "
+        f"study another name if you change {'it' if is_one else 'them'}"
+    ]
+
+
+def _walked(value: Any, home: str | None) -> tuple[str, list[str]]:
     target = value.func if isinstance(value, partial) else value
-    text = repr(list(_parts(value, _Walk(home or _module_of(target)))))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    walk = _Walk(home or module_of(target))
+    text = repr(list(_parts(value, walk)))
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16], list(walk.unidentified)
 
 
 class _Walk:
-    """The module whose code is followed, the objects seen so far, and how deep the walk is."""
+    """The module whose code is followed, the objects seen so far, and how deep the walk is.
+
+    `name` is the variable that is followed. `in_library` is whether the walk is inside an object of a
+    library, which is identified as a whole or not at all.
+    """
 
     def __init__(self, home: str) -> None:
-        self.home, self.seen, self.depth = home, dict[int, Any](), 0
+        self.home, self.depth, self.name, self.in_library = home, 0, "", False
+        self.seen: dict[int, tuple[int, Any]] = {}
+        self.unidentified: dict[str, None] = {}
+        self.source = cache(user_source)
+
+    def forget(self, count: int) -> None:
+        """Forget all objects but the first `count`."""
+        while len(self.seen) > count:
+            self.seen.popitem()
+
+    def note(self, value: Any) -> None:
+        """Note that a value is not identified."""
+        if type(value).__module__ not in LIVE:
+            kind = type(value).__name__
+            self.unidentified[f"{self.name!r} ({kind})" if self.name else f"a {kind}"] = None
 
 
 def _parts(value: Any, walk: _Walk) -> Iterator[str]:
     """Yield texts that together identify a value."""
+    if isinstance(value, bytes | bytearray) and len(value) > LONG:
+        yield bytes_digest(value)
+        return
     if isinstance(value, PLAIN):
         yield repr(value)
         return
-    if id(value) in walk.seen or walk.depth > DEEPEST:
-        yield "as above"
+    if id(value) in walk.seen:
+        yield f"as {walk.seen[id(value)][0]}"
         return
-    walk.seen[id(value)] = value  # kept alive, so that no other object gets its id
+    if walk.depth > DEEPEST:
+        walk.note(value)
+        return
+    walk.seen[id(value)] = len(walk.seen), value  # kept alive, so that no other object gets its id
     walk.depth += 1
     yield type(value).__name__
     yield from _inside(value, walk)
@@ -58,48 +122,51 @@ def _parts(value: Any, walk: _Walk) -> Iterator[str]:
 
 
 def _inside(value: Any, walk: _Walk) -> Iterator[str]:
-    if isinstance(value, dict | MappingProxyType):
+    if type(value) in (dict, MappingProxyType):
         yield from _all([each for item in value.items() for each in item], walk)
-    elif isinstance(value, list | tuple):
+    elif type(value) in (list, tuple):
         yield from _all(value, walk)
-    elif isinstance(value, set | frozenset):
-        yield repr(sorted(repr(list(_parts(each, walk))) for each in value))
+    elif type(value) in (set, frozenset):
+        yield from _unordered(value, walk)
     elif isinstance(value, ModuleType):
-        yield from _other_module(value.__name__)
+        yield from _other_module(value.__name__, walk)
     elif isinstance(value, FunctionType):
         yield from _function(value, walk)
     elif isinstance(value, type):
         yield from _class(value, walk)
+    elif isinstance(value, CodeType):
+        yield code_text(value)
     elif (wrapped := _wrapped(value)) is not None:
         yield from _all(wrapped, walk)
-    elif (array := _array(value)) is not None:
-        yield repr((array.dtype, array.shape))
-        data = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
-        yield hashlib.sha256(data).hexdigest()
     else:
         yield from _object(value, walk)
 
 
 def _all(values: Iterable[Any], walk: _Walk) -> Iterator[str]:
+    values = list(values)
+    if all(type(each) in PLAIN for each in values):  # quickly: there may be millions
+        yield repr(values)
+        return
     for each in values:
         yield from _parts(each, walk)
     yield "end"
 
 
-def _array(value: Any) -> np.ndarray | None:
-    """Return the numbers of an array, a tensor or a frame; None if it has none that NumPy can read."""
-    if not hasattr(value, "__array__"):
-        return None
-    try:
-        return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError):
-        return None
+def _unordered(values: Iterable[Any], walk: _Walk) -> Iterator[str]:
+    """Yield texts for a set, whose order differs between processes: each value as if it were the first."""
+    count, texts = len(walk.seen), []
+    for each in values:
+        texts.append(repr(list(_parts(each, walk))))
+        walk.forget(count)
+    yield repr(sorted(texts))
 
 
 def _wrapped(value: Any) -> list[Any] | None:
     """Return the parts of a method, a `partial`, a property or a decorated function; None for others."""
-    if isinstance(value, MethodType):
-        return [value.__func__, value.__self__]
+    if isinstance(value, MethodType | BuiltinFunctionType):
+        owner, name = value.__self__, value.__name__
+        named = value.__func__ if isinstance(value, MethodType) else name
+        return [named, None if is_random(owner) else owner]
     if isinstance(value, partial):
         return [value.func, value.args, value.keywords]
     if isinstance(value, property):
@@ -114,95 +181,108 @@ def _wrapped(value: Any) -> list[Any] | None:
 
 def _function(function: FunctionType, walk: _Walk) -> Iterator[str]:
     yield function.__qualname__
-    if (module := _module_of(function)) != walk.home:
-        yield from _other_module(module)
+    compiled = getattr(function, "_torchdynamo_orig_callable", None)
+    if compiled is not None:
+        yield from _parts(compiled, walk)
         return
-    code = function.__code__
-    yield _code(code)
+    code, is_home = function.__code__, (module := module_of(function)) == walk.home
+    if is_home:
+        yield code_text(code)
+    else:
+        yield from _other_module(module, walk)
+        if "<locals>" not in function.__qualname__:
+            return
     yield from _all([function.__defaults__, function.__kwdefaults__], walk)
-    for module in _imported(code):
-        yield from _other_module(module)
+    for module in imported_modules(code) if is_home else ():
+        yield from _other_module(module, walk)
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         yield name
         try:
-            yield from _parts(cell.cell_contents, walk)
+            held = cell.cell_contents
         except ValueError:  # a variable that has no value yet
             yield "empty"
-    for name in dict.fromkeys(_names(code)):
+            continue
+        yield from _variable(name, held, walk)
+    for name in dict.fromkeys(names(code)) if is_home else ():
         if name in function.__globals__:
             yield name
-            yield from _parts(function.__globals__[name], walk)
+            yield from _variable(name, function.__globals__[name], walk)
+
+
+def _variable(name: str, value: Any, walk: _Walk) -> Iterator[str]:
+    before, walk.name = walk.name, name
+    yield from _parts(value, walk)
+    walk.name = before
 
 
 def _class(kind: type, walk: _Walk) -> Iterator[str]:
     yield kind.__qualname__
     if kind.__module__ != walk.home:
-        yield from _other_module(kind.__module__)
+        yield from _other_module(kind.__module__, walk)
         return
     yield from _all(kind.__bases__, walk)
     for name, value in vars(kind).items():
         if name not in UNCOUNTED:
             yield name
+            known = dict(walk.unidentified)
             yield from _parts(value, walk)
+            if name.startswith("__") and not callable(value):  # what a library made of the class
+                walk.unidentified = known
 
 
 def _object(value: Any, walk: _Walk) -> Iterator[str]:
-    """Yield what identifies any other object: its attributes if its class is the user's own."""
+    """Yield what identifies any other object: its attributes if its class is the user's own, or its state."""
+    if is_random(value):
+        walk.note(value)
+        return
+    outside, texts = walk.in_library, list[str]()
+    count, depth, name = len(walk.seen), walk.depth, walk.name
+    try:
+        if (found := numbers(value)) is not None:
+            texts += _all(found, walk)
+        elif _is_own(value, walk) and not is_of_keras(value):
+            walk.in_library = False
+            texts += _own(value, walk)
+        else:
+            walk.in_library = True
+            texts += [*_parts(type(value), walk), *_parts(state(value), walk)]
+    except NoState:
+        if outside:
+            raise
+        walk.forget(count)
+        walk.depth, walk.name, texts = depth, name, []
+        walk.note(value)
+    finally:
+        walk.in_library = outside
+    yield from texts
+
+
+def _is_own(value: Any, walk: _Walk) -> bool:
     module = type(value).__module__
-    if module == walk.home or isinstance(value, SimpleNamespace) or user_source(module):
-        yield from _parts(type(value), walk)
-        slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-        yield from _parts({name: getattr(value, name, None) for name in slots}, walk)
-        yield from _parts(dict(getattr(value, "__dict__", {})), walk)
-    elif " at 0x" not in (text := repr(value)):  # else it differs between processes
-        yield text
+    return module == walk.home or isinstance(value, SimpleNamespace) or bool(walk.source(module))
 
 
-def _module_of(value: Any) -> str:
-    """Return the module of a function or a class, or that of the class of anything else."""
-    return getattr(value, "__module__", None) or type(value).__module__
+def _own(value: Any, walk: _Walk) -> Iterator[str]:
+    """Yield the class and the attributes of an object, and what it holds as a kind of list or dict."""
+    kind = type(value)
+    yield from _parts(kind, walk)
+    if isinstance(value, dict):
+        yield from _all([each for item in value.items() for each in item], walk)
+    elif isinstance(value, list | tuple):
+        yield from _all(value, walk)
+    elif isinstance(value, set | frozenset):
+        yield from _unordered(value, walk)
+    slots = [name for each in kind.__mro__ for name in _slots(each)]
+    yield from _parts({name: getattr(value, name, None) for name in slots}, walk)
+    yield from _parts(attributes(getattr(value, "__dict__", {}), kind), walk)
 
 
-def _other_module(name: str) -> Iterator[str]:
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _other_module(name: str, walk: _Walk) -> Iterator[str]:
     """Yield the name of a module, and a digest of its source if it is the user's own."""
     yield name
-    yield user_source(name)
-
-
-def _imported(code: CodeType) -> Iterator[str]:
-    """Yield the modules that a function imports itself."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == "IMPORT_NAME":
-            yield instruction.argval
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _imported(constant)
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _code(code: CodeType) -> str:
-    constants = [_constant(each) for each in code.co_consts]
-    return repr((code.co_code, code.co_names, code.co_varnames, constants))
-
-
-def _constant(value: Any) -> str:
-    if isinstance(value, CodeType):
-        return _code(value)
-    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
-
-
-def versions_of(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the versions of the packages that the function's module has imported by name."""
-    plain: Any = function.__func__ if isinstance(function, MethodType) else function
-    globals_ = getattr(plain, "__globals__", None) or getattr(
-        sys.modules.get(_module_of(plain)), "__dict__", {}
-    )
-    tops = {value.__name__.partition(".")[0] for value in globals_.values() if isinstance(value, ModuleType)}
-    versions = {top: getattr(sys.modules.get(top), "__version__", None) for top in sorted(tops)}
-    return {top: version for top, version in versions.items() if isinstance(version, str)}
+    yield walk.source(name)

@@ -60,6 +60,11 @@ class Metric:
         return self.name if self.form is None else canonical_name(str(self.form.get("class_name")))
 
     @property
+    def is_exact_area(self) -> bool:
+        """Whether it is the area under the ROC curve by its name; that of a Keras object has thresholds."""
+        return self.name == "auc" and self.form is None
+
+    @property
     def of_differences(self) -> bool:
         """Whether target and prediction may both be shifted without a change of the metric."""
         return self.of_keras in OF_DIFFERENCES

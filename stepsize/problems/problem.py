@@ -208,7 +208,7 @@ class Problem(Summarised):
 
     def parts(self, seed: int, judge: bool = True) -> Parts:
         """Return the training and validation rows of a seed."""
-        return self.split.parts(self.data, seed, judge)
+        return self.split.parts(self.data, seed, judge, self.scored_by.is_exact_area)
 
     @property
     def updates_per_epoch(self) -> int:

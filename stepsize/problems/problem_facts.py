@@ -124,4 +124,6 @@ def problem_digest(problem: Any, form: Mapping[str, Any]) -> str:
         parts += (asdict(problem.scored_by), by_class)
     if problem.data.kind == "binary" and not is_text(problem.model) and problem.metric is not None:
         parts += ("second class",)  # two outputs were once scored as if each were a row
+    if problem.scored_by.is_exact_area:
+        parts += ("exact",)  # the area was once that of 200 thresholds
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

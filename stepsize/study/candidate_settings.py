@@ -26,6 +26,12 @@ NUMBERS = (
 )  # fmt: skip  # settings that are never text, so text there is the name of a knob
 
 
+UNSTORED = (
+    "cannot be stored; a setting is a number, a text, True, False, None, or a list or dict of them, with "
+    "texts as keys"
+)
+
+
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as JSON values; a scheduled momentum becomes its spec.
 
@@ -42,10 +48,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         try:
             json.dumps(value)
         except (TypeError, ValueError):
-            raise StudyError(
-                f"{name}={shown(value)} cannot be stored; a setting is a number, a text, True, False, None, "
-                "or a list or dict of them"
-            ) from None
+            raise StudyError(f"{name}={shown(value)} {UNSTORED}") from None
     return checked
 
 
@@ -129,6 +132,13 @@ def large_batch_note(size: int, rows: int) -> str:
 
 
 def _same(value: Any) -> Any:
+    """Return a value as JSON has it: a list for a tuple, Python's numbers for NumPy's."""
+    if isinstance(value, list | tuple):
+        return [_same(each) for each in value]
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise StudyError(f"the setting {shown(value)} {UNSTORED}")
+        return {key: _same(each) for key, each in value.items()}
     is_scalar = hasattr(value, "item") and getattr(value, "size", 1) == 1
     return value.item() if is_scalar else value  # NumPy numbers become Python numbers
 

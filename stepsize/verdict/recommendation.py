@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -36,8 +37,9 @@ def judge_step(study: Study, runs: Runs, looks: Iterable[Look]) -> tuple[Scores,
     values = np.array(list(scores.replicates.values()))
     if any(run.curves.dtype == np.float64 for each in scores.runs.values() for run in each):
         values = from_the_middle(values)
+    seeds = values.shape[1]
     decision = decide(
-        values,
+        values[:, :1] if repeats_one_run(study, values) else values,
         names=list(scores.replicates),
         baseline=study.baseline,
         margin=margin,
@@ -47,7 +49,16 @@ def judge_step(study: Study, runs: Runs, looks: Iterable[Look]) -> tuple[Scores,
         earlier=earlier_looks(study, looks),
         dropped=len(study.steps[0].candidates) - len(study.candidates),
     )
-    return scores, decision
+    return scores, replace(decision, seeds=seeds, looks=(*decision.looks[:-1], seeds))
+
+
+def repeats_one_run(study: Study, scores: np.ndarray) -> bool:
+    """Return whether a training function does not use its seed, so that all seeds are one.
+
+    Candidates that differ then have one score each; equal ones may all be perfect.
+    """
+    is_function = study.facts["data"].get("kind") is None
+    return is_function and len(np.unique(scores[:, 0])) > 1 and bool((scores == scores[:, :1]).all())
 
 
 def _tuning_error(scores: Scores, name: str) -> TuningError | None:

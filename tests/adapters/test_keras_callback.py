@@ -175,6 +175,18 @@ def test_updates_at_rate_0_past_the_end_are_reported_once():
     assert recorded(callback)[20:] == [0.0] * 4
 
 
+@pytest.mark.parametrize("after", ["hold", "error"])
+def test_left_over_micro_batches_are_not_past_the_end(after, recwarn):
+    plan = ss.linear(0.1).plan(updates=4, after=after)  # 24 batches: 4 updates of 5, and 4 batches
+    fit(built(gradient_accumulation_steps=5), callback := ScheduleCallback(plan))
+    assert len(callback.history) == 4
+    assert not [each for each in recwarn if "past the end" in str(each.message)]
+    plan = ss.linear(0.1).plan(updates=3)
+    with pytest.warns(UserWarning, match="update 3 is past the end") as warned:
+        fit(built(gradient_accumulation_steps=5), ScheduleCallback(plan))
+    assert len([each for each in warned if "past the end" in str(each.message)]) == 1
+
+
 def test_more_updates_than_planned_raise_before_they_are_made_if_the_plan_says_so():
     model = built()
     with pytest.raises(ScheduleError, match="past the end of the run of 5 updates"):

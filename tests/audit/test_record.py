@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import stepsize as ss
 from stepsize.adapters import PlainSchedule
 from stepsize.audit import Audit, Row
-from stepsize.errors import AuditError, ScheduleError, StateError
+from stepsize.errors import AuditError, OutputError, ScheduleError, StateError
 
 PLAN = ss.cosine(0.1).plan(epochs=4, updates_per_epoch=5)
 
@@ -84,6 +84,19 @@ def test_the_csv_reads_back_exactly(tmp_path):
     assert [
         Row(int(update), float(planned), float(applied)) for update, planned, applied in rows
     ] == audit.rows
+
+
+def test_the_csv_replaces_an_audit_and_no_other_file(tmp_path):
+    audit, path = recorded(PLAN.values), tmp_path / "mine.csv"
+    for content in ("", "update,planned,applied\n0,0.1,0.1\n"):
+        path.write_text(content)
+        audit.to_csv(path)
+        assert len(path.read_text().splitlines()) == 21
+    for content in ("height,weight\n1,2\n", "update,planned,applied,mine\n"):
+        path.write_text(content)
+        with pytest.raises(OutputError, match="is not an audit written by stepsize; choose another file"):
+            audit.to_csv(path)
+        assert path.read_text() == content
 
 
 def test_the_summary_says_what_was_found():

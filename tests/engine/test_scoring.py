@@ -19,7 +19,7 @@ def scored(name, y, predicted, target=None):
     task = Task({}, {}, x, y[:, None], "regression", 0, 1, 1000, 32, 1, metric=metric)
     built = build({"text": "linear", "outputs": 1}, {}, DataShape(x, "regression", 0, 1), metric)
     scorer = KerasMetric(built.scorer, origin(task.metric, task.kind, task.y))
-    state = scorer.start()
+    state = scorer.start(ROWS)
     for first in range(0, ROWS, 500):
         rows = slice(first, first + 500)
         state = scorer.add(state, y[rows, None], predicted[rows, None], target)

@@ -40,6 +40,15 @@ def test_settings_are_json_values():
     assert again.momentum == ss.one_cycle_momentum(0.95)
 
 
+@pytest.mark.parametrize("betas", [(0.8, 0.95), [0.8, 0.95], (0.8, np.float64(0.95))])
+def test_a_tuple_is_stored_and_found_again_as_a_list(betas):
+    candidate = Candidate("constant(0.1)", betas=betas, shape={"a": ((1, 2), np.float32(3))})
+    assert candidate.settings["betas"] == [0.8, 0.95]
+    assert json.loads(json.dumps(dict(candidate.settings))) == candidate.settings
+    again = Candidate("constant(0.1)", **json.loads(json.dumps(dict(candidate.settings))))
+    assert again.key(None) == candidate.key(None)
+
+
 def test_the_order_of_settings_does_not_matter_to_the_store():
     a = Candidate("constant(0.1)", multipliers={"a": 1, "b": 2}, momentum=0.5)
     b = Candidate("constant(0.1)", momentum=0.5, multipliers={"b": 2, "a": 1})
@@ -234,7 +243,7 @@ def test_a_call_in_a_report_is_complete():
     assert calls == [(("iris",), {**keys, "store": str(arguments["store"])})]
 
 
-@pytest.mark.parametrize("value", [np.array([0.5, 0.6]), print, {1: {2}}])
+@pytest.mark.parametrize("value", [np.array([0.5, 0.6]), print, {1: {2}}, {1: 2}])
 def test_a_setting_that_cannot_be_stored_is_refused_at_once(value):
     with pytest.raises(StudyError, match="cannot be stored; a setting is a number"):
         ss.Candidate("constant(0.1)", width=value)

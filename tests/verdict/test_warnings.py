@@ -45,6 +45,21 @@ def test_scores_of_a_function_that_do_not_depend_on_seed_or_schedule_are_reporte
     assert "seem to" not in warnings(lambda name, seed: 0.8 + lead[name] + noise(seed))
 
 
+@pytest.mark.parametrize("gap", [0.001, 0.2])
+@pytest.mark.parametrize("trains", [True, False], ids=["function", "model"])
+def test_seeds_that_repeat_one_run_show_nothing(trains, gap):
+    studied = Training(lambda schedule, seed, report: None, 8, 9) if trains else problem("ionosphere")
+    study = make_study(studied, ["constant(0.1)", "linear(0.1)"], SEEDS)
+    runs = finish(study, lambda name, seed: 0.7 + gap * (name == "linear(0.1)"))
+    answer = summarise_study(study, runs, COST)
+    compared = by_name(answer)["linear(0.1)"]["vs_baseline"]
+    assert (compared["verdict"] == "not shown") == trains
+    assert (compared["ci95"] is None) == trains
+    assert answer["study"]["looks"] == [len(answer["study"]["seeds"])]
+    assert not trains or not any("More seeds" in note or "enough" in note for note in answer["notes"])
+    assert not any("fewer than" in warning for warning in answer["warnings"])
+
+
 def test_rates_at_the_edge_are_reported():
     answer = answer_of(["constant(lr)"], falling)
     assert by_name(answer)["constant(lr)"]["lr_at_edge"]

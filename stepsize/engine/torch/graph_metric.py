@@ -20,7 +20,7 @@ class GraphMetric:
     def __init__(self, graph: Graph, output_shape: tuple[int, ...]) -> None:
         self._graph, self._shape = graph, output_shape
 
-    def start(self) -> list[jax.Array]:
+    def start(self, rows: int) -> list[jax.Array]:
         """Return the sum over no rows, and their number."""
         return [jnp.float32(0), jnp.float32(0)]
 

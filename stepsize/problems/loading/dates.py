@@ -15,6 +15,17 @@ WITH_NAMES = (
     "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%b %Y",
     "%B %Y",
 )  # fmt: skip
+DAY, MONTH, YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
+DISORDERED = {  # numbers that may be dates with the year last, and whether only a zero in front shows it
+    re.compile(rf"({MONTH})\.{YEAR}"): False,
+    re.compile(rf"({DAY})\.(?:0[1-9]|1[0-2])"): False,
+    re.compile(rf"({DAY}(?:0[1-9]|1[0-2])){YEAR}"): False,
+    re.compile(rf"({MONTH}(?:0[1-9]|[12][0-9]|3[01])){YEAR}"): False,
+    re.compile(rf"(0[1-9]|1[0-2]){YEAR}"): True,
+    re.compile(r"((?:0[1-9]|[12][0-9]|3[01])(?:0[1-9]|1[0-2]))(?:[0-9]{2})?"): True,
+}
+SORTED = re.compile(rf"{YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])?")
+YEAR_MONTH = re.compile(rf"{YEAR}\.(?:[1-9]|1[0-2])")
 ADVICE = "write them as 2024-01-31"
 
 
@@ -39,6 +50,38 @@ def read_dates(texts: Sequence[str], where: str) -> np.ndarray:
     if all(map(YEAR_FIRST.fullmatch, texts)):
         return _parsed([YEAR_FIRST.sub(_iso, text) for text in texts], where)
     return _parsed(texts, where)
+
+
+def check_not_dates(texts: Sequence[str], where: str) -> None:
+    """Raise ProblemError for texts that are numbers but look like dates, whose order is not that of numbers.
+
+    Such are 01.2024, 31.12, 31012024, 012024 and 2024.1 beside 2024.12. 20240131 and 202401 are in order.
+
+    >>> check_not_dates(["01.2021", "12.2020"], "the order column")
+    Traceback (most recent call last):
+    ...
+    stepsize.errors.ProblemError: the order column: '01.2021' looks like a date, but would be ordered as the \
+number 1.2021; write dates as 2024-01-31 or 2024-01, and numbers without a zero in front
+    """
+    if not texts:
+        return
+    is_padded = any(text.startswith("0") and text[1:2].isdigit() for text in texts)
+    in_order = all(map(SORTED.fullmatch, texts))
+    for form, needs_zero in DISORDERED.items():
+        if in_order or (needs_zero and not is_padded) or not all(map(form.fullmatch, texts)):
+            continue
+        starts = {form.sub(r"\1", text) for text in texts}  # more than one, or they may be numbers in a row
+        if is_padded or len(starts) > 1:
+            raise ProblemError(
+                f"{where}: {texts[0]!r} looks like a date, but would be ordered as the number "
+                f"{float(texts[0]):.15g}; write dates as 2024-01-31 or 2024-01, and numbers without a zero "
+                "in front"
+            )
+    if all(map(YEAR_MONTH.fullmatch, texts)) and len({len(text) for text in texts}) > 1:
+        raise ProblemError(
+            f"{where}: {min(texts, key=len)!r} and {max(texts, key=len)!r} look like a year and a month, but "
+            "would be ordered as numbers; write them as 2024-01"
+        )
 
 
 def are_dates(texts: Sequence[str]) -> bool:

@@ -71,10 +71,13 @@ def from_text(
         targets = find_targets(target, names, named, repr(str(path)))
         usual = POINT if layout.separator == "," else None
         as_written = [names.index(each) for each in targets] if len(targets) == 1 else []
-        table = _read(path, layout, what, named, as_written, usual)
+        order = _place_of(roles.order if roles else None, names)
+        table = _read(path, layout, what, named, [*as_written, *order], usual)
     place = Place(what, "line", 0, table.lines)
     for column in as_written:
         _check_present(names[column], table.frame[column], place)
+    for column in order:  # as written, because 01.2024 is no number
+        table.frame[column] = table.frame[column].mask(table.frame[column].isin(MISSING))
     table.frame.columns = names if named else range(len(names))
     hint = "; if it holds names, use header=True" if header is None else ""
     notes = [] if named else [f"the first row holds values, not names{hint}"]
@@ -155,6 +158,13 @@ def _read(
     if as_text or mark_of(table.frame, usual) != COMMA:
         return table
     return read_frame(read_rows(path, layout), what, named, as_written, as_text=True)
+
+
+def _place_of(column: Any, names: Sequence[str]) -> list[int]:
+    """Return the number of a column, given by its name or number; nothing if it is not in the file."""
+    if isinstance(column, str) and column in names:
+        return [names.index(column)]
+    return [column] if isinstance(column, int) and 0 <= column < len(names) else []
 
 
 def _check_present(name: str, column: Any, place: Place) -> None:

@@ -23,6 +23,7 @@ from stepsize.problems.loading.column_names import (
 )
 from stepsize.problems.loading.columns import Place, texts_of
 from stepsize.problems.loading.datasets import PART_COLUMN
+from stepsize.problems.loading.dates import check_not_dates
 from stepsize.problems.loading.features import read_features
 from stepsize.problems.loading.number_formats import decimal_mark, first_unusual, read_number, read_numbers
 from stepsize.problems.loading.special_columns import Roles, read_role, role_notes, test_rows
@@ -117,7 +118,10 @@ def _role(frame: Any, columns_of: Mapping[str, str], role: str, value: Any, mark
     column = frame[columns_of[role]]
     if role not in ("order", "weights") or not _holds_texts(column):
         return column
-    numbers = read_numbers(texts_of(column).tolist(), mark, f"the {role} column {columns_of[role]!r}")
+    texts, what = texts_of(column).tolist(), f"the {role} column {columns_of[role]!r}"
+    if role == "order":
+        check_not_dates(texts, what)
+    numbers = read_numbers(texts, mark, what)
     return column if numbers is None else numbers
 
 

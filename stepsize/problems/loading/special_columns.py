@@ -12,7 +12,7 @@ from stepsize.errors import ProblemError, unknown
 from stepsize.problems.data import PARTS
 from stepsize.problems.loading.column_names import Reference, is_reference
 from stepsize.problems.loading.columns import Place
-from stepsize.problems.loading.dates import read_dates
+from stepsize.problems.loading.dates import check_not_dates, read_dates
 from stepsize.problems.loading.number_formats import SHOWN
 from stepsize.problems.loading.number_texts import alike_texts, listed
 
@@ -97,14 +97,17 @@ def read_role(role: str, values: Any, place: Place) -> np.ndarray:
 def _times(column: Any, place: Place) -> np.ndarray:
     import pandas
 
+    where = f"{place.what}, the order column"
     if column.dtype.kind in "iuf":
+        check_not_dates([f"{each:.15g}" for each in column.unique()], where)
         return column.to_numpy(np.float64)
     if column.dtype.kind == "m":
         return column.dt.total_seconds().to_numpy(np.float64)
     if column.dtype.kind == "M":
         return pandas.to_datetime(column, utc=True).astype("int64").to_numpy(np.float64)
     texts = [str(each).strip() for each in column]
-    return read_dates(texts, f"{place.what}, the order column")
+    check_not_dates(texts, where)
+    return read_dates(texts, where)
 
 
 def part_names(values: Sequence[str]) -> np.ndarray:

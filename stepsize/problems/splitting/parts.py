@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stepsize.errors import ProblemError
+from stepsize.number_format import counted
 from stepsize.problems.data import Data
 
 
@@ -41,4 +42,14 @@ def check_parts(parts: Parts, data: Data) -> None:
         raise ProblemError(
             f"data {data.name!r}: the target is constant on the {len(parts.valid)} validation rows; "
             "use a larger share or another split"
+        )
+
+
+def check_both_answers(parts: Parts, data: Data) -> None:
+    y = data.y[parts.valid]
+    if data.kind in ("binary", "multilabel") and (y == y.ravel()[0]).all():
+        raise ProblemError(
+            f"data {data.name!r}: metric='auc' needs rows of both classes, and the "
+            f"{counted(len(y), 'row')} for validation hold only one; use a larger share, "
+            "split='stratified' or another metric"
         )

@@ -14,7 +14,7 @@ from stepsize.errors import ProblemError, StudyError, require, unknown
 from stepsize.number_format import counted
 from stepsize.problems.data import Data
 from stepsize.problems.splitting.grouped import assign_folds, draw_groups
-from stepsize.problems.splitting.parts import Parts, check_parts, row_numbers
+from stepsize.problems.splitting.parts import Parts, check_both_answers, check_parts, row_numbers
 from stepsize.problems.splitting.stratified import draw_stratified
 from stepsize.problems.splitting.train_rows import amount, checked_train_rows, fewer_rows
 
@@ -164,11 +164,12 @@ class Split:
             kind = "random"
         return replace(self, kind=kind)
 
-    def parts(self, data: Data, seed: int, judge: bool = True) -> Parts:
+    def parts(self, data: Data, seed: int, judge: bool = True, ranks: bool = False) -> Parts:
         """Return the parts of `seed`.
 
         `judge` is true for the runs of the verdict: only they may use the data's own test part. The
-        other runs, which tune rates, judge on validation rows instead.
+        other runs, which tune rates, judge on validation rows instead. With `ranks`, the score compares
+        rows of both answers, so there must be some.
 
         Raises: ProblemError if the data does not allow this split.
         """
@@ -178,6 +179,8 @@ class Split:
         if self.train_rows is not None:
             parts = Parts(fewer_rows(parts.train, self.train_rows, seed, self.kind == "time"), parts.valid)
         check_parts(parts, data)
+        if ranks:
+            check_both_answers(parts, data)
         return parts
 
     def _parts(self, data: Data, seed: int, judge: bool) -> Parts:

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from stepsize.problems.code_identity import code_digest, versions_of
+from stepsize.problems.code_identity import code_digest, identity_notes
+from stepsize.problems.code_objects import versions_of
 from stepsize.problems.model_operations import Operations
 from stepsize.problems.torch.dropout import has_dropout
 from stepsize.problems.torch.factories import Factory
@@ -117,6 +118,8 @@ class Source:
                 "every seed starts from the same weights, so seeds differ in their rows, the order of the "
                 "batches and the dropout masks alone"
             )
+        if self.series is not None:
+            notes += identity_notes([self.factory.code, self.loss, self.metric, self.optimizer])
         if self.model.exported.frozen:
             count = len(self.model.exported.frozen)
             notes.append(f"{count} of its parameters are frozen or unused, and stay as they are")

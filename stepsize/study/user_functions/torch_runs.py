@@ -168,7 +168,7 @@ class _Run:
     def _judge(self) -> tuple[float, float]:
         """Return the mean loss and the score of the validation rows; the score is NaN if an output is."""
         scorer, rows = self.training.scorer, self.parts.valid
-        state, total, is_finite = scorer.start(), 0.0, True
+        state, total, is_finite = scorer.start(len(rows)), 0.0, True
         self.module.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

@@ -39,7 +39,7 @@ class OwnScorer:
     def __init__(self, own: Callable[..., torch.Tensor], targets: torch.Tensor) -> None:
         self._own, self._targets = own, targets
 
-    def start(self) -> tuple[float, int]:
+    def start(self, rows: int) -> tuple[float, int]:
         """Return the sum over no rows, and their number."""
         return 0.0, 0
 
@@ -59,18 +59,18 @@ class KerasScorer:
     def __init__(self, metric: Metric, problem: Problem, model: TorchModel) -> None:
         import jax
 
-        from stepsize.engine.scoring import KerasMetric, origin
+        from stepsize.engine.scoring import running_metric
         from stepsize.problems.models.scorers import scorer_of_outputs
 
         data, classes = problem.data, len(problem.data.classes)
         scorer = scorer_of_outputs(metric, data.kind, classes, model.width, data.one_hot, model.are_logits)
-        self._metric = KerasMetric(scorer, origin(metric, data.kind, problem.trained_y))
+        self._metric = running_metric(scorer, metric, data.kind, classes, problem.trained_y)
         self._y = encode(problem.trained_y, data.kind, classes, model.width, scorer.numbers)
         self._add: Any = jax.jit(self._metric.add)
 
-    def start(self) -> Any:
-        """Return the state of a metric that has seen no rows."""
-        return self._metric.start()
+    def start(self, rows: int) -> Any:
+        """Return the state of a metric that has seen none of the `rows`."""
+        return self._metric.start(rows)
 
     def add(self, state: Any, rows: np.ndarray, outputs: torch.Tensor) -> Any:
         """Add rows."""

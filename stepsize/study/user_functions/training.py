@@ -7,13 +7,15 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
 from typing import Any
 
 from stepsize.errors import ProblemError, StudyError, unknown
 from stepsize.metric_directions import contradicts, direction, is_share
 from stepsize.problems.arguments import positive_whole
-from stepsize.problems.code_identity import code_digest, versions_of
+from stepsize.problems.code_identity import code_digest, identity_notes
+from stepsize.problems.code_objects import versions_of
 from stepsize.problems.own_models import with_objects
 from stepsize.study.trainable import check_margin
 from stepsize.study.user_functions.functions import (
@@ -120,10 +122,10 @@ class Training:
         """None: the function makes its own split, so any number of seeds will do."""
         return None
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Empty: only the function reads its data."""
-        return ()
+    @cached_property
+    def notes(self) -> Sequence[str]:
+        """What the function uses that is not part of the study's identity."""
+        return identity_notes([self.function])
 
     @property
     def digest(self) -> str:
@@ -208,6 +210,7 @@ class Training:
                 "majority_baseline": None,
                 "sample_value": None,
                 "source": None,
+                "notes": list(self.notes),
             },
         }
 

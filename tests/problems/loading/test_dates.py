@@ -8,7 +8,7 @@ import pytest
 
 from stepsize.errors import ProblemError
 from stepsize.problems.loading.catalog import load
-from stepsize.problems.loading.dates import are_dates, read_dates
+from stepsize.problems.loading.dates import are_dates, check_not_dates, read_dates
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,54 @@ def test_lengths_of_time_order_rows() -> None:
         ProblemError, match=r"holds lengths of time \(.*convert them to numbers, such as hours"
     ):
         load(frame, target="t")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["01.2021", "12.2020"],
+        ["1.2021", "12.2020"],
+        ["31.12", "01.02"],
+        ["01022021", "31122020"],
+        ["1022021", "31122020"],
+        ["012021", "122020"],
+        ["0102", "3112"],
+        ["010221", "311220"],
+        ["2021.1", "2021.12"],
+    ],
+)
+def test_dates_that_are_numbers_do_not_order_rows(texts: list[str], tmp_path) -> None:
+    with pytest.raises(ProblemError, match=r"^x: '.*write .*2024-01"):
+        check_not_dates(texts, "x")
+    rows = "".join(f"{at},{texts[at % 2]},{'ab'[at % 2]}\n" for at in range(20))
+    (tmp_path / "t.csv").write_text("size,when,kind\n" + rows)
+    with pytest.raises(ProblemError, match=r"^the order column 'when': '"):
+        load(tmp_path / "t.csv", "kind", order="when")
+    whole = pandas.Series(texts * 10).astype(float)
+    if not texts[0].startswith("0") and "." not in texts[0]:
+        with pytest.raises(ProblemError, match="looks like a date"):
+            load(
+                pandas.DataFrame({"size": range(20), "kind": list("ab") * 10}),
+                "kind",
+                order=whole.astype(int),
+            )
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["20210131", "20201231"],
+        ["202101", "202012"],
+        ["2021.01", "2021.12"],
+        ["1.5", "2.25"],
+        ["0.12", "0.31"],
+        ["001", "002", "100"],
+        ["12001", "12002"],
+        ["1012001", "1012002"],
+        ["2021", "2020"],
+        ["1612137600", "1612137601"],
+        [],
+    ],
+)
+def test_numbers_and_dates_in_order_are_not_refused(texts: list[str]) -> None:
+    check_not_dates(texts, "x")
