@@ -122,9 +122,13 @@ class Training:
         """None: the function makes its own split, so any number of seeds will do."""
         return None
 
-    @cached_property
+    @property
     def notes(self) -> Sequence[str]:
         """What the function uses that is not part of the study's identity."""
+        return self._unidentified
+
+    @cached_property
+    def _unidentified(self) -> Sequence[str]:
         return identity_notes([self.function])
 
     @property
