@@ -115,6 +115,29 @@ def _friedman3() -> Problem:
     return ss.problem((x, y), name="friedman3", model="mlp(16)", epochs=30)
 
 
+def _flipped() -> Problem:
+    from sklearn.datasets import make_classification
+
+    x, y = make_classification(500, 12, n_informative=4, flip_y=0.2, random_state=1)
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="flipped", model="mlp(16)", epochs=20, settings=settings)
+
+
+def _s_curve() -> Problem:
+    from sklearn.datasets import make_s_curve
+
+    x, y = make_s_curve(400, noise=0.1, random_state=0)
+    return ss.problem((x, y), name="s-curve", model="mlp(32)", epochs=30)
+
+
+def _sparse() -> Problem:
+    from sklearn.datasets import make_sparse_uncorrelated
+
+    x, y = make_sparse_uncorrelated(400, 10, random_state=0)
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="sparse", model="mlp(16)", epochs=20, settings=settings)
+
+
 TABLES: dict[str, Table] = {
     "ionosphere": Table(lambda: ss.problem("ionosphere"), seeds=400),
     "wine": Table(lambda: ss.problem("wine"), seeds=1000),
@@ -129,9 +152,12 @@ TABLES: dict[str, Table] = {
     "hastie": Table(_hastie, seeds=2400, low=-4.5),
     "quantiles": Table(_quantiles, seeds=1500),
     "hidden factors": Table(_hidden_factors, seeds=1500),
-    "hypercube": Table(_hypercube, seeds=1200, held_out=True),
-    "swiss roll": Table(_swiss_roll, seeds=1200, low=-4.5, high=-0.5, held_out=True),
-    "friedman3": Table(_friedman3, seeds=1200, held_out=True),
+    "hypercube": Table(_hypercube, seeds=1200),
+    "swiss roll": Table(_swiss_roll, seeds=1200, low=-4.5, high=-0.5),
+    "friedman3": Table(_friedman3, seeds=1200),
+    "flipped": Table(_flipped, seeds=1200, low=-4.5, high=-0.5, held_out=True),
+    "s-curve": Table(_s_curve, seeds=1200, held_out=True),
+    "sparse": Table(_sparse, seeds=1200, low=-4.5, high=-0.5, held_out=True),
 }
 
 
