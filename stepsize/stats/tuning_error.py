@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from stepsize.errors import StudyError
+from stepsize.stats.common_slopes import slope_correlations
 from stepsize.stats.scores import Floats
-from stepsize.stats.tuning.common_slopes import slope_correlations
 
 
 @dataclass(frozen=True)

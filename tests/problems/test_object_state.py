@@ -100,6 +100,9 @@ USES = {  # an object, and what is done with it that changes nothing of what it 
     "a lock": ("import threading; USED = threading.Lock()", "USED.acquire()"),
     "a method of random numbers": ("import random; USED = random.shuffle", "USED([1, 2])"),
     "an attribute with the name of a variable": ("width = 1\ndef USED(net): return net.width", "width = 2"),
+    "a compiled module, once Lightning is imported": (
+        f"{TORCH}; USED = torch.compile(nn.Linear(1, 4), backend='eager')",
+        "USED._orig_mod._compile_kwargs = {'mode': None}"),
     "a compiled function": (f"{TORCH}; USED = torch.compile(lambda x: 2 * x, backend='eager')", "pass"),
 }  # fmt: skip
 

@@ -25,8 +25,12 @@ def torch_problem(make: Any) -> Problem:
 
 def test_a_convolution_counts_at_every_place_of_its_output() -> None:
     nn = pytest.importorskip("torch.nn")
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)]
-    problem = torch_problem(lambda: nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), *head))
+
+    def model() -> Any:
+        head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)]
+        return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), *head)
+
+    problem = torch_problem(model)
     work = operations_of(problem)
     assert work is not None
     assert work.products == 8 * 8 * (3 * 3 * 3) * 8 + 8 * 4

@@ -13,7 +13,7 @@ Educational Statistics 10, 1985). So the law counts for little where schedules d
 
 What the scores of each schedule show (`rate_draws`) and what the law says of it are then joined: the draws of
 its curve are weighted. The seeds of tuning are the same for all schedules, so their rates err alike as far as
-`common_slopes` says.
+`stats.common_slopes` says.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stepsize.stats.common_slopes import slope_correlations
 from stepsize.stats.scores import Floats
-from stepsize.stats.tuning.common_slopes import slope_correlations
 from stepsize.stats.tuning.rate_curve import RateCurve
 from stepsize.stats.tuning.rate_draws import CurveDraws
 

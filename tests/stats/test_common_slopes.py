@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepsize.stats.tuning.common_slopes import slope_correlations
+from stepsize.stats.common_slopes import slope_correlations
 
 
 def test_correlations_are_adjusted_for_chance():
