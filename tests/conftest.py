@@ -79,6 +79,12 @@ def engine():
         yield started
 
 
+@pytest.fixture
+def one_process(monkeypatch):
+    """Train models in series, and training functions, in one process; a second one takes seconds to start."""
+    monkeypatch.setattr("stepsize.study.user_functions.executor.cores", lambda: 1)
+
+
 @pytest.fixture(scope="module")
 def optimized_engine():
     """Return a training process that compiles as it does for users."""

@@ -20,6 +20,7 @@ from stepsize.live_page.opening import open_desk
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
 FIXED = ["constant(0.01)", "cosine(0.02)"]
+pytestmark = pytest.mark.usefixtures("one_process")
 NETS = """
 from torch import nn
 
@@ -149,14 +150,10 @@ def road_of(result: Any, reason: str) -> list[str]:
     return [note for note in result.answer["notes"] if re.match(pattern, note)]
 
 
-@pytest.mark.parametrize(("model", "reason"), [("Net", REASON), ("Unfolding", UNFOLDED)])
-def test_a_model_that_cannot_be_a_population_trains_in_series(
-    series: dict[str, Any], model: str, reason: str
-) -> None:
-    """Export refuses the first, and the training process an operation of the second."""
-    keys = {**series, "model": f"branching:{model}", "store": "a.sqlite"}
+def test_a_model_that_cannot_be_exported_trains_in_series(series: dict[str, Any]) -> None:
+    keys = {**series, "model": "branching:Net", "store": "a.sqlite"}
     whole = ss.compare("iris", FIXED, **keys)
-    assert len(road_of(whole, reason)) == 1
+    assert len(road_of(whole, REASON)) == 1
     assert whole.answer["cost"]["layout"].endswith("of one thread")
     assert whole.answer["data"]["references"]
     assert whole.answer["warnings"] == ss.compare("iris", FIXED, **keys).answer["warnings"]
@@ -185,11 +182,12 @@ def test_the_answer_of_a_model_in_series_can_be_used(series: dict[str, Any]) -> 
 
 
 def test_models_of_both_kinds_take_one_road(series: dict[str, Any]) -> None:
+    """The training process refuses an operation of the second."""
     result = ss.compare(
-        "iris", ["constant(0.01)"], **{**series, "model": ["nets:make_model", "branching:Net"]}
+        "iris", ["constant(0.01)"], **{**series, "model": ["nets:make_model", "branching:Unfolding"]}
     )
     assert [len(each["scores"]) for each in result.answer["candidates"]] == [4, 4]
-    assert len(road_of(result, REASON)) == 1
+    assert len(road_of(result, UNFOLDED)) == 1
 
 
 def test_other_calls_of_a_model_in_series(series: dict[str, Any]) -> None:

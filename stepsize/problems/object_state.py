@@ -17,8 +17,8 @@ import numpy as np
 LONG = 4096  # bytes that are identified by a digest
 LIVE = ("_thread", "threading", "weakref")  # modules whose objects hold no data
 PASSING = (  # attributes that are filled on the way: what compiles, iterates or looks an object up
-    "_IterableDataset_len_called", "_compile_kwargs", "_compiled_call_impl", "_has_canonical_format", "_has_sorted_indices",
-    "_iterator",
+    "_IterableDataset_len_called", "_compile_kwargs", "_compiled_call_impl", "_has_canonical_format",
+    "_has_sorted_indices", "_iterator",
 )  # fmt: skip
 COMPILERS = ("torch._dynamo", "torch._inductor", "jaxlib")  # modules whose objects hold compiled code
 ROWS = 10_000  # of a dataset that are read at a time

@@ -78,13 +78,24 @@ def torch_model(series):
     return {"model": Net, "loss": torch.nn.BCEWithLogitsLoss(), "optimizer": torch.optim.SGD}
 
 
-@pytest.mark.parametrize("road", ["text", "torch", "series"])
-def test_the_score_of_a_run_is_the_area_of_its_probabilities(road):
+def scores_of(engine, **fields):
+    problem = ss.Problem(data=rare(), metric="auc", epochs=2, **fields)
+    result = ss.compare(problem, ["constant(0.1)"], seeds=2, store=":memory:", engine=engine, quiet=True)
+    return problem, result.answer["candidates"][0]["scores"]
+
+
+def test_both_roads_of_a_pytorch_model_score_the_same(engine, one_process):
+    population, fast = scores_of(engine, **torch_model(series=False))
+    alone, slow = scores_of(engine, **torch_model(series=True))
+    assert population.series is None
+    assert alone.series is not None
+    assert slow == pytest.approx(fast, abs=1e-5)
+
+
+def test_the_score_of_a_run_is_the_area_of_its_probabilities(engine):
     x, y = rare()
-    fields = {"model": "logistic"} if road == "text" else torch_model(road == "series")
-    problem = ss.Problem(data=(x, y), metric="auc", epochs=2, **fields)
-    assert (problem.series is not None) == (road == "series")
-    result = ss.compare(problem, ["constant(0.1)"], seeds=5, store=":memory:", quiet=True)
+    problem = ss.Problem("logistic", (x, y), metric="auc", epochs=2)
+    result = ss.compare(problem, ["constant(0.1)"], seeds=5, store=":memory:", engine=engine, quiet=True)
     trained = result.train(seed=1)
     expected = roc_auc_score(y[trained.validation], trained.probabilities(x[trained.validation])[:, 1])
     assert trained.score == pytest.approx(expected, abs=1e-5)

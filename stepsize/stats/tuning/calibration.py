@@ -73,7 +73,7 @@ def calibrate_tuning(
 
     The same arguments give the same figures.
 
-    >>> found = calibrate_tuning(ScoreCurve(), ScoreCurve(peak=-1.3), seeds=30, studies=40)
+    >>> found = calibrate_tuning(ScoreCurve(), ScoreCurve(peak=-1.3), seeds=30, studies=12)
     >>> found.regret < 0.002, found.coverage > 0.85
     (True, True)
     """

@@ -60,10 +60,12 @@ class _Walls(NamedTuple):
         return _Walls(self.place[index], self.rise[index], self.is_line[index])
 
     def _costs(self, beyond: Floats) -> Floats:
-        rise = self.rise[:, None]
-        line = rise * CORNER * np.logaddexp(0.0, beyond / CORNER)
-        power = np.exp(np.minimum(rise * np.log(10) * beyond, STEEP))
-        return np.where(self.is_line[:, None], line, power)
+        line, power = self.is_line, ~self.is_line
+        costs = np.empty(beyond.shape)
+        costs[line] = self.rise[line, None] * CORNER * np.logaddexp(0.0, beyond[line] / CORNER)
+        exponent = self.rise[power, None] * np.log(10) * beyond[power]
+        costs[power] = np.exp(np.minimum(exponent, STEEP))
+        return costs
 
 
 @dataclass(frozen=True, eq=False)
