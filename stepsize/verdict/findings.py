@@ -138,7 +138,7 @@ def _tuning_notes(protocol: Protocol) -> Iterator[str]:
         closer = f", and {rates} closer to it on another {finer_seeds}"
         which = "Each free lr" if protocol["knobs"] is None else "Each lr that is free alone"
         yield (
-            f"{which} is the peak of a smooth curve through {len(tuning['first_rates'])} rates on "
+            f"{which} is chosen from a smooth curve through {len(tuning['first_rates'])} rates on "
             f"{counted(tuning['first_seeds'], 'tuning seed')}{fine if fine_seeds else ''}"
             f"{closer if finer_seeds else ''}; the verdict uses fresh seeds."
         )

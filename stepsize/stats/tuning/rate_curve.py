@@ -48,11 +48,11 @@ class RateCurve:
         return np.interp(np.log10(rate), np.log10(self.rates), self.scores)
 
     def within(self, margin: float) -> tuple[float, float]:
-        """Return the range of rates around the chosen one that score at most `margin` less than it.
+        """Return the range of rates around the chosen one that score at most `margin` less than the best.
 
         It ends where the rates tried end.
         """
-        good = self.scores >= self.at(self.rate) - margin
+        good = self.scores >= self.scores.max() - margin
         at = int(np.searchsorted(self.rates, self.rate))
         below = np.flatnonzero(~good[:at])
         above = np.flatnonzero(~good[at:])
