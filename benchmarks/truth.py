@@ -109,8 +109,8 @@ def markdown(results: dict[str, Any]) -> str:
     lines = [
         "# Is what a study says true?",
         "",
-        f"{results['date']}, {results['machine']}. Percent unless said; regret is in points (100 R2 on "
-        "diabetes, friedman1, friedman3 and swiss roll).",
+        f"{results['date']}, {results['machine']}. Percent unless said; regret is in points (hundredths of "
+        "R2 where the target is a quantity).",
     ]
     for title, rows in (("Tables and synthetic trainers", known), ("Looked at once, at the end", held_out)):
         if rows:

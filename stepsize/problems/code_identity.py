@@ -58,13 +58,13 @@ def identity_notes(values: Iterable[Any]) -> list[str]:
     >>> identity_notes([lambda: numbers])[0][:66]
     "'numbers' (generator) is not part of what identifies the study; gi"
     """
-    found = list(dict.fromkeys(text for value in values for text in _walked(value, None)[1]))
-    if not found:
+    unidentified = list(dict.fromkeys(text for value in values for text in _walked(value, None)[1]))
+    if not unidentified:
         return []
-    is_one = len(found) == 1
+    is_one = len(unidentified) == 1
     return [
-        f"{', '.join(found)} {'is' if is_one else 'are'} not part of what identifies the study; give the "
-        f"study another name if you change {'it' if is_one else 'them'}"
+        f"{', '.join(unidentified)} {'is' if is_one else 'are'} not part of what identifies the study; "
+        f"give the study another name if you change {'it' if is_one else 'them'}"
     ]
 
 

@@ -76,7 +76,7 @@ def from_text(
     place = Place(what, "line", 0, table.lines)
     for column in as_written:
         _check_present(names[column], table.frame[column], place)
-    for column in order:  # as written, because 01.2024 is no number
+    for column in order:  # as written, because 01.2024 is not a number
         table.frame[column] = table.frame[column].mask(table.frame[column].isin(MISSING))
     table.frame.columns = names if named else range(len(names))
     hint = "; if it holds names, use header=True" if header is None else ""

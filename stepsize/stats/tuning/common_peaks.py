@@ -58,10 +58,14 @@ def with_common_peaks(curves: Sequence[RateCurve], relatives: Sequence[Relative]
     Neither the order of the curves nor a factor to all rates changes a choice. A curve without draws is
     returned unchanged.
     """
-    drawn = [(curve, relative, curve.draws) for curve, relative in zip(curves, relatives, strict=True)]
-    known = [(curve, relative, draws) for curve, relative, draws in drawn if draws is not None]
-    together = iter(_joined(*map(list, zip(*known, strict=True))) if known else [])
-    return [curve if draws is None else next(together) for curve, _, draws in drawn]
+    joined = list(curves)
+    known = [(k, curve.draws) for k, curve in enumerate(curves) if curve.draws is not None]
+    if known:
+        places = [k for k, _ in known]
+        chosen = _joined([curves[k] for k in places], [relatives[k] for k in places], [d for _, d in known])
+        for k, curve in zip(places, chosen, strict=True):
+            joined[k] = curve
+    return joined
 
 
 def _joined(
