@@ -30,7 +30,7 @@ from stepsize.study.jobs import Job
 from stepsize.study.knobs import proposals
 from stepsize.study.populations.executor import PopulationExecutor
 from stepsize.study.protocol import Round, rounds
-from stepsize.study.search.rate_search import tuned_candidates
+from stepsize.study.search.chosen_rates import tuned_candidates
 from stepsize.study.study import Study, make_study
 from stepsize.study.tuning import TUNING_SEEDS, Tuning
 from stepsize.verdict.recommendation import judge_step

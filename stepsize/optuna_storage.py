@@ -20,8 +20,8 @@ from stepsize.number_format import plain
 from stepsize.output_files import require_folder
 from stepsize.study.knobs.proposals import quiet
 from stepsize.study.protocol import rounds
+from stepsize.study.search.chosen_rates import last_tuned
 from stepsize.study.search.knob_search import KnobSearch
-from stepsize.study.search.rate_search import last_tuned
 from stepsize.study.stores.store import Run, Runs, Store
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, CandidateAnswer

@@ -18,6 +18,7 @@ from stepsize.problems.problem import problem
 from stepsize.study.looks import Look, earlier_looks
 from stepsize.study.more_seeds import Budget, next_step, read_budget, with_more_seeds
 from stepsize.study.protocol import finished_runs, total_runs
+from stepsize.study.search.chosen_rates import extra_rounds
 from stepsize.study.stores.saved_study import study_id
 from stepsize.study.stores.store import Run, Store
 from stepsize.study.study import Study, make_study
@@ -124,7 +125,8 @@ def test_a_budget_of_time_counts_the_runs_of_earlier_processes(tmp_path):
         runs = {key: replace(run, seconds=0.1) for key, run in store.runs(study.fingerprint).items()}
     decision = judge_step(study, runs, [])[1]
     following = with_more_seeds(study, decision.droppable)
-    cost = 0.1 * (len(runs) + total_runs(following, runs) - finished_runs(following, runs))
+    likely = total_runs(following, runs, extra_rounds(study, runs))
+    cost = 0.1 * (len(runs) + likely - finished_runs(following, runs))
     assert cost > 0.1 * len(runs)
     assert next_step(study, decision, runs, Budget(seconds=cost - 1)) is None
     assert next_step(study, decision, runs, Budget(seconds=cost + 1)).seeds == following.seeds

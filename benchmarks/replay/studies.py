@@ -13,7 +13,7 @@ from replay.tables import SCHEDULES
 
 from stepsize.stats import Decision, TuningError, decide
 from stepsize.study.protocol import rounds
-from stepsize.study.search.rate_search import tuned_candidates
+from stepsize.study.search.chosen_rates import tuned_candidates
 from stepsize.study.study import Study, make_study
 from stepsize.study.tuning import Tuning, usual_tuning
 

@@ -12,6 +12,7 @@ from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError
 from stepsize.stats import Decision
 from stepsize.study.protocol import rounds, total_runs
+from stepsize.study.search.chosen_rates import extra_rounds
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS, Tuning
@@ -52,14 +53,16 @@ def read_budget(value: Any) -> Budget:
 def next_step(study: Study, decision: Decision, runs: Runs, budget: Budget) -> Study | None:
     """Return the study with twice the seeds, without the candidates that need no more; None to stop.
 
-    It stops if the decision is settled, or if the next step does not fit into the budget. The budget counts
-    everything that the study has cost so far, in whichever process that was.
+    It stops if the decision is settled, or if the next step, with as many rounds added to its tuning as this
+    one, does not fit into the budget. The budget counts everything that the study has cost so far, in
+    whichever process that was.
     """
     if decision.is_settled:
         return None
     following = with_more_seeds(study, decision.droppable)
     known = {key: runs[key] for key in _keys(study.steps, runs)}
-    cost, spent = total_runs(following, known) - len(_keys((following,), known)), spent_on(study, runs)
+    likely = total_runs(following, known, extra_rounds(study, runs))
+    cost, spent = likely - len(_keys((following,), known)), spent_on(study, runs)
     if spent.runs + cost > budget.runs or spent.seconds * (1 + cost / spent.runs) > budget.seconds:
         return None
     return following if max(following.seeds) < TUNING_SEEDS else None
@@ -82,7 +85,7 @@ def with_more_seeds(study: Study, without: Iterable[str] = ()) -> Study:
         study,
         candidates=tuple(each for each in study.candidates if each.name not in dropped),
         seeds=(*study.seeds, *range(start, start + count - len(study.seeds))),
-        tuning=Tuning.of(tuning.rates, tuning.rounds, len(tuning.seeds), fine),
+        tuning=Tuning.of(tuning.rates, tuning.rounds, len(tuning.seeds), fine, tuning.extra_rounds),
         previous=study,
     )
 

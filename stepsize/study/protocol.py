@@ -3,10 +3,11 @@
 A training function is checked first: one of its runs is made twice. Then every free learning rate is tuned.
 In a coarse search a grid of rates runs on a few tuning seeds, and two more rates beyond its edge while the
 best one lies there. In a fine search a few rates around the best run on many more tuning seeds, and in a
-finer one a few that lie closer to it run on as many again. The rate is chosen from a smooth curve through
-all of these scores (`stepsize.stats.tuning`). Several free knobs of a candidate are searched together
-(`knob_search`). Then all candidates, with what was chosen for them, are compared on fresh seeds. Only the
-finished runs decide what comes next, so a study that was killed resumes as if nothing had happened.
+finer one a few that lie closer to it on twice as many again. While the rates may still lose much, the finer
+search runs on more seeds. The rate is chosen from a smooth curve through all of these scores
+(`stepsize.stats.tuning`). Several free knobs of a candidate are searched together (`knob_search`). Then all
+candidates, with what was chosen for them, are compared on fresh seeds. Only the finished runs decide what
+comes next, so a study that was killed resumes as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from dataclasses import dataclass, replace
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.rates_to_try import FINE_RATES
+from stepsize.study.search.chosen_rates import leaves_much, most_extra_rounds, tuned_candidates
 from stepsize.study.search.knob_search import KnobSearch, knob_budget
-from stepsize.study.search.rate_search import Search, tuned_candidates
+from stepsize.study.search.rate_search import Search
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS
 
-BEYOND = "beyond the edge"
+BEYOND, LONGER = "beyond the edge", "finer search, more seeds"
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,12 @@ def _rate_rounds(study: Study, runs: Runs) -> Iterator[Round]:
         }
         latest = stage(name, rates, seeds)
         yield latest
+    for extra in range(most_extra_rounds(study)):
+        if not _is_finished(latest, runs) or not leaves_much(study, runs, extra):
+            return
+        rates = {each: search.finer(runs) for each, search in searches.items()}
+        latest = stage(LONGER, rates, tuning.extra_seeds(extra + 1)[-1])
+        yield latest
 
 
 def finished_runs(study: Study, runs: Runs) -> int:
@@ -154,14 +162,18 @@ def finished_runs(study: Study, runs: Runs) -> int:
     return sum(job.key in runs for each in rounds(study, runs) for job in each.jobs)
 
 
-def total_runs(study: Study, runs: Runs | None = None) -> int:
+def total_runs(study: Study, runs: Runs | None = None, extra: int = 0) -> int:
     """Return how many runs the whole study makes, as far as the finished ones show.
 
-    Rates beyond the edge of the grid add to it once it is known that they are needed.
+    Rates beyond the edge of the grid, and rounds added to the finer search, count once it is known that they
+    are needed; at least `extra` of the latter are expected.
     """
     tuning = study.tuning
     each = len(tuning.rates) * len(tuning.seeds) + FINE_RATES * len(tuning.fine_seeds)
-    beyond = sum(len(stage.jobs) for stage in _tuning_rounds(study, runs or {}) if BEYOND in stage.name)
+    stages = list(_tuning_rounds(study, runs or {}))
+    beyond = sum(len(stage.jobs) for stage in stages if BEYOND in stage.name)
+    longer = max(extra, sum(LONGER in stage.name for stage in stages))
+    each += FINE_RATES * sum(map(len, tuning.extra_seeds(longer)))
     repeated = len(checked_jobs(study)) // 2
     tuning_runs = len(study.tuned) * each + len(study.joint) * knob_budget(tuning).runs
     return repeated + tuning_runs + beyond + len(study.candidates) * len(study.seeds)

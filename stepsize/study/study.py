@@ -204,6 +204,7 @@ class Study:
                 tuning["rounds"],
                 tuple(tuning["seeds"]),
                 tuple(tuning["fine_seeds"]),
+                tuning.get("extra_rounds", 0),
             ),
             fingerprint=definition["fingerprint"],
             facts=definition["facts"],

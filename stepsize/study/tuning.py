@@ -15,6 +15,7 @@ from stepsize.study.trainable import Trainable
 TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
 FEWEST_PARTED = 16
+EXTRA_ROUNDS = 2
 ADAPTIVE_GRID = (3.16e-5, 1e-4, 3.16e-4, 0.001, 0.00316, 0.01, 0.0316)
 
 
@@ -24,13 +25,15 @@ class Tuning:
 
     In a coarse search `rates` run on `seeds`, and, at most `rounds` times, two more while the best one lies
     at the edge. In a fine search five rates around the best run on the first third of `fine_seeds`, in a
-    finer one five that lie closer to the best on the others.
+    finer one five that lie closer to the best on the others. While the rates may still lose much, the finer
+    search runs on as many more seeds, at most `extra_rounds` times.
     """
 
     rates: tuple[float, ...] = SGD_GRID
     rounds: int = 6
     seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS, TUNING_SEEDS + 8))
     fine_seeds: tuple[int, ...] = tuple(range(TUNING_SEEDS + 8, TUNING_SEEDS + 52))
+    extra_rounds: int = 0
 
     def __post_init__(self) -> None:
         if len(set(self.rates)) < max(2, len(self.rates)) or not all(
@@ -39,10 +42,10 @@ class Tuning:
             raise StudyError(
                 f"tuning rates={list(self.rates)} must be two or more different positive numbers"
             )
-        if self.rounds < 0 or not self.seeds:
+        if min(self.rounds, self.extra_rounds) < 0 or not self.seeds:
             raise StudyError(
-                f"tuning needs rounds=0 or more and at least one seed; it has rounds={self.rounds} and "
-                f"{len(self.seeds)} seeds"
+                f"tuning needs rounds=0 or more, extra_rounds=0 or more and at least one seed; it has "
+                f"rounds={self.rounds}, extra_rounds={self.extra_rounds} and {len(self.seeds)} seeds"
             )
         if set(self.seeds) & set(self.fine_seeds):
             raise StudyError("tuning seeds and fine_seeds must have no seed in common")
@@ -53,14 +56,22 @@ class Tuning:
         fine, _ = fine_parts(len(self.fine_seeds))
         return self.fine_seeds[:fine], self.fine_seeds[fine:]
 
+    def extra_seeds(self, rounds: int) -> tuple[tuple[int, ...], ...]:
+        """Return the seeds of each of so many rounds that are added to the finer search."""
+        count, first = len(self.fine_parts[1]), max(*self.seeds, *self.fine_seeds) + 1
+        return tuple(tuple(range(first + k * count, first + (k + 1) * count)) for k in range(rounds))
+
     @classmethod
-    def of(cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int) -> Tuning:
+    def of(
+        cls, rates: Sequence[float], rounds: int, seeds: int, fine_seeds: int, extra_rounds: int = 0
+    ) -> Tuning:
         """Return the tuning with so many seeds of the coarse and of the fine search.
 
         Raises: StudyError for numbers that cannot be used.
         """
-        rounds, seeds, fine_seeds = map(python_number, (rounds, seeds, fine_seeds))
-        for name, number in (("rounds", rounds), ("seeds", seeds), ("fine_seeds", fine_seeds)):
+        numbers = {"rounds": rounds, "seeds": seeds, "fine_seeds": fine_seeds, "extra_rounds": extra_rounds}
+        numbers = {name: python_number(number) for name, number in numbers.items()}
+        for name, number in numbers.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 0:
                 raise StudyError(f"{name}={shown(number)} in tuning must be a whole number of at least 0")
             if number > TUNING_SEEDS:
@@ -69,9 +80,10 @@ class Tuning:
                 )
         if not isinstance(rates, Sequence | np.ndarray) or not all(map(is_number, rates)):
             raise StudyError(f"rates={shown(rates)} in tuning must be a list of numbers")
+        rounds, seeds, fine_seeds, extra_rounds = numbers.values()
         first = range(TUNING_SEEDS, TUNING_SEEDS + seeds)
         fine = range(TUNING_SEEDS + seeds, TUNING_SEEDS + seeds + fine_seeds)
-        return cls(tuple(sorted(map(python_number, rates))), rounds, tuple(first), tuple(fine))
+        return cls(tuple(sorted(map(python_number, rates))), rounds, tuple(first), tuple(fine), extra_rounds)
 
 
 def fine_parts(seeds: int) -> tuple[int, int]:
@@ -91,10 +103,10 @@ def usual_tuning(problem: Trainable, seeds: int) -> Tuning:
 
     Adaptive optimizers get lower rates. The error of the verdict falls with the root of its seeds, and what
     tuning leaves must fall with it, so the fine search grows as that root. A problem whose runs are expensive
-    gets a quarter of the runs, and its rates are less certain.
+    gets a quarter of the runs, never more, and its rates are less certain.
     """
     root = math.sqrt(max(seeds, 1))  # a number that cannot be used is refused with the study
     grid = SGD_GRID if problem.optimizer_name in ("sgd", None) else ADAPTIVE_GRID
     if problem.expensive:
         return Tuning.of(grid, 6, 3, round(1.5 * root))
-    return Tuning.of(grid, 6, 8, round(8 * root))
+    return Tuning.of(grid, 6, 8, round(8 * root), EXTRA_ROUNDS)

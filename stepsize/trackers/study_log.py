@@ -12,7 +12,7 @@ from typing import Any
 
 from stepsize.number_format import counted, finite
 from stepsize.study.candidate_settings import usual_settings
-from stepsize.study.search.rate_search import last_tuned
+from stepsize.study.search.chosen_rates import last_tuned
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, CandidateAnswer

@@ -22,7 +22,10 @@ class Tuning(TypedDict):
         int, "rates of each candidate in the fine search, and in the finer one; 0 without them"
     ]
     fine_seeds: Annotated[
-        int, "seeds of the fine and of the finer search, a third and two thirds of them; the rest of `seeds`"
+        int, "seeds of the fine and of the finer search, a third and two thirds of them, after the first ones"
+    ]
+    extra_seeds: Annotated[
+        int, "seeds added to the finer search because it left much open, the last of `seeds`; 0 without them"
     ]
 
 

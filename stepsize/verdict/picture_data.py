@@ -8,7 +8,8 @@ import numpy as np
 
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
-from stepsize.study.search.rate_search import Tuned, last_tuned
+from stepsize.study.search.chosen_rates import last_tuned
+from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 from stepsize.verdict.scores import final_runs, run_scores
@@ -85,8 +86,7 @@ def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list
 
     The chosen rate has no scores: it lies between rates that were tried.
     """
-    seeds = (*study.tuning.seeds, *study.tuning.fine_seeds)
-    keys = {rate: [Job(candidate, rate, seed).key for seed in seeds] for rate in rates.tried}
+    keys = {rate: [Job(candidate, rate, seed).key for seed in rates.seeds] for rate in rates.tried}
     tried = {rate: [runs[key] for key in at_rate if key in runs] for rate, at_rate in keys.items()}
     points = [
         RatePoint(

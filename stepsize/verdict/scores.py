@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from stepsize.stats import by_repeat
-from stepsize.study.search.rate_search import Tuned, tuned_candidates
+from stepsize.study.search.chosen_rates import tuned_candidates
+from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 

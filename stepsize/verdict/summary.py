@@ -15,6 +15,7 @@ from stepsize.study.knobs.proposals import BATCH, SAMPLER
 from stepsize.study.looks import Look
 from stepsize.study.rates_to_try import FINE_RATES
 from stepsize.study.search.knob_search import LEADING, knob_budget
+from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict import equal_schedules, findings, function_checks, knob_notes, references, variant_notes
@@ -56,7 +57,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     judged = {step: judge_step(step, runs, looks) for step in study.steps}
     decision = judged[study][1]
     answer = Answer(
-        study=_study_part(study, decision),
+        study=_study_part(study, decision, judged[study][0].rates),
         data=cast(DataFacts, _filled(study.facts["data"], UNKNOWN_DATA)),
         candidates=[_candidate(step, each, *judged[step], step is study) for step, each in study.last_steps],
         verdict=verdict_of(study, decision),
@@ -94,8 +95,8 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     return answer
 
 
-def _study_part(study: Study, decision: Decision) -> StudyPart:
-    settled = {"baseline": study.baseline, "margin": decision.margin, "tuning": _tuning(study)}
+def _study_part(study: Study, decision: Decision, chosen: Mapping[str, Tuned]) -> StudyPart:
+    settled = {"baseline": study.baseline, "margin": decision.margin, "tuning": _tuning(study, chosen)}
     settled |= {"knobs": _knobs(study)}
     return StudyPart(
         name=study.name,
@@ -114,16 +115,17 @@ def _filled(facts: Mapping[str, Any], unknown: Mapping[str, Any]) -> dict[str, A
     return {**facts, **{key: value for key, value in unknown.items() if key not in facts}}
 
 
-def _tuning(study: Study) -> Tuning | None:
+def _tuning(study: Study, chosen: Mapping[str, Tuned]) -> Tuning | None:
     if not study.tuned:
         return None
-    tuning = study.tuning
+    tuning, seeds = study.tuning, chosen[study.tuned[0].name].seeds
     return Tuning(
-        seeds=[*tuning.seeds, *tuning.fine_seeds],
+        seeds=list(seeds),
         first_rates=list(tuning.rates),
         first_seeds=len(tuning.seeds),
         fine_rates=FINE_RATES if tuning.fine_seeds else 0,
         fine_seeds=len(tuning.fine_seeds),
+        extra_seeds=len(seeds) - len(tuning.seeds) - len(tuning.fine_seeds),
     )
 
 

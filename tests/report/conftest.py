@@ -35,6 +35,7 @@ TUNING = {
     "first_seeds": 2,
     "fine_rates": 5,
     "fine_seeds": 4,
+    "extra_seeds": 0,
 }
 
 

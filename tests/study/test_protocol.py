@@ -20,7 +20,7 @@ from stepsize.study.protocol import (
 from stepsize.study.stores.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.study.study_files.options import study_options
-from stepsize.study.tuning import Tuning, usual_tuning
+from stepsize.study.tuning import TUNING_SEEDS, Tuning, usual_tuning
 
 SCHEDULES = ["constant(lr)", "linear(lr)", "cosine(0.1)"]
 
@@ -223,13 +223,42 @@ def test_where_runs_diverge_close_to_the_best_the_fine_rates_run_twice(study):
         return None if job.rate and job.rate > 0.15 and job.seed % 3 == 0 else near(0.1)(job)
 
     _, stages = train(study, score)
-    fine, finer = ({job.rate for job in stage.jobs} for stage in stages if "fine" in stage.name)
-    assert fine == finer
+    fine, *finer = ({job.rate for job in stage.jobs} for stage in stages if "fine" in stage.name)
+    assert finer
+    assert all(rates == fine for rates in finer)
+
+
+def noisy(best, noise):
+    """Score rates as `near`, with so much chance of the seed's own at every rate."""
+    random = np.random.default_rng(0)
+    return lambda job: near(best)(job) + noise * float(random.standard_normal())
+
+
+@pytest.mark.parametrize(("noise", "extra"), [(0.001, 0), (0.02, 1), (0.2, 2)])
+def test_noisy_rates_are_tuned_on_more_seeds(noise, extra):
+    study = make_study(problem("ionosphere"), SCHEDULES, seeds=30)
+    runs, stages = train(study, noisy(0.02, noise))
+    assert [stage.name for stage in stages].count("tuning rates, finer search, more seeds") == extra
+    assert finished_runs(study, runs) == len(runs) == total_runs(study, runs)
+    assert total_runs(study, extra=extra) == len(runs)
+    seeds = tuned_candidates(study, runs)["constant(lr)"].seeds
+    assert seeds == (*range(TUNING_SEEDS, TUNING_SEEDS + len(seeds)),)
+    assert len(seeds) == 52 + 29 * extra
+    assert {job.seed for stage in stages if not stage.judge for job in stage.jobs} == set(seeds)
+
+
+def test_a_study_without_a_finer_search_is_never_tuned_on_more_seeds():
+    tuning = Tuning.of([0.01, 0.1, 1.0], 2, 3, 8, extra_rounds=2)
+    study = make_study(problem("ionosphere"), SCHEDULES, seeds=30, tuning=tuning)
+    runs, stages = train(study, noisy(0.02, 0.2))
+    assert not any("more seeds" in stage.name for stage in stages)
+    assert len(runs) == total_runs(study, runs)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"extra_rounds": -1}, "extra_rounds=-1 in tuning must be a whole number of at least 0"),
         ({"fine_seeds": -3}, "fine_seeds=-3 in tuning must be a whole number of at least 0"),
         ({"rounds": 2.5}, "rounds=2.5 in tuning must be a whole number"),
         ({"seeds": True}, "seeds=True in tuning must be a whole number"),

@@ -9,7 +9,7 @@ from stepsize.errors import ScheduleError, StudyError
 from stepsize.problems.problem import problem
 from stepsize.study.protocol import rounds, total_runs
 from stepsize.study.rates_to_try import FINE_RATES, fine_rates, first_rates, furthest
-from stepsize.study.search.rate_search import tuned_candidates
+from stepsize.study.search.chosen_rates import tuned_candidates
 from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.study.tuning import ADAPTIVE_GRID, SGD_GRID, Tuning

@@ -9,12 +9,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
-from stepsize.schedules import Schedule
-from stepsize.schedules.operators import planned_part
-from stepsize.stats.tuning.common_peaks import Relative, with_common_peaks
 from stepsize.stats.tuning.rate_curve import RateCurve, fit_rate_curve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
@@ -29,7 +27,7 @@ from stepsize.study.rates_to_try import (
     first_rates,
     short,
 )
-from stepsize.study.search.knob_search import ChosenKnobs, KnobSearch
+from stepsize.study.search.knob_search import ChosenKnobs
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 
@@ -78,8 +76,8 @@ class Search:
             return fine
         return self._around(curve.rate, FINER)
 
-    def finish(self, runs: Runs) -> Tuned:
-        """Return what tuning chose, from the finished runs."""
+    def finish(self, runs: Runs, extra: int = 0) -> Tuned:
+        """Return what tuning chose, from the finished runs; `extra` rounds were added to the finer search."""
         for _ in range(self.study.tuning.rounds):
             self.add(self.wider(runs))
         searches = [self._coarse]
@@ -87,11 +85,13 @@ class Search:
         if first:
             searches.append((self.fine(runs), first))
         if second:
-            searches.append((self.finer(runs), second))
+            seeds = (*second, *chain(*self.study.tuning.extra_seeds(extra)))
+            searches.append((self.finer(runs), seeds))
         curve = self._curve(runs, searches, regret=True)
         rates = sorted({rate for tried, _ in searches for rate in tried})
         ends = {edge for edge in (rates[0], rates[-1]) if not beyond(self.allows, edge, rates)}
-        return Tuned(self.candidate, None, rates, None, frozenset(ends)).moved(curve)
+        seeds = tuple(seed for _, part in searches for seed in part)
+        return Tuned(self.candidate, None, rates, seeds, None, frozenset(ends)).moved(curve)
 
     @property
     def _coarse(self) -> Tried:
@@ -127,14 +127,16 @@ def _fitted(rates: tuple[float, ...], scores: bytes, regret: bool) -> RateCurve:
 class Tuned:
     """What tuning chose: a candidate, which runs at the rate `chosen`.
 
-    `tried` are the rates of the search, rising, and `curve` goes through their scores. `chosen` and `curve`
-    are None where no rate was searched alone: then several `knobs` were, and the candidate has their values,
-    or nothing is free. `limits` are the rates tried beyond which the schedule allows none.
+    `tried` are the rates of the search, rising, which ran on `seeds`, and `curve` goes through their scores.
+    `chosen` and `curve` are None where no rate was searched alone: then several `knobs` were, and the
+    candidate has their values, or nothing is free. `limits` are the rates tried beyond which the schedule
+    allows none.
     """
 
     candidate: Candidate
     chosen: float | None = None
     tried: Sequence[float] = ()
+    seeds: Sequence[int] = ()
     curve: RateCurve | None = None
     limits: frozenset[float] = frozenset()
     knobs: ChosenKnobs | None = None
@@ -162,56 +164,17 @@ class Tuned:
         """Return the run of what was chosen on a seed."""
         return Job(self.candidate, self.chosen, seed)
 
+    def scores(self, runs: Runs) -> np.ndarray:
+        """Return the scores at the tried rate nearest to the chosen one, NaN for runs that diverged."""
+        chosen = self.chosen
+        assert chosen is not None
+        nearest = min(self.tried, key=lambda rate: abs(math.log(rate / chosen)))
+        keys = (Job(self.candidate, nearest, seed).key for seed in self.seeds)
+        scores = [runs[key].score for key in keys if key in runs]
+        return np.array([np.nan if score is None else score for score in scores])
+
     def within(self, margin: float) -> list[float] | None:
         """Return the range of rates that are as good as the chosen one within the margin, to two digits."""
         if self.curve is None:
             return None
         return [short(end, self.tried[0], self.tried[-1]) for end in self.curve.within(margin)]
-
-
-def tuned_candidates(study: Study, runs: Runs) -> dict[str, Tuned]:
-    """Return what is chosen for every candidate from the finished runs, by name; itself if nothing is free.
-
-    Free rates are chosen together: see `stepsize.stats.tuning.common_peaks`.
-    """
-    chosen = {each.name: _tuned_alone(study, each, runs) for each in study.candidates}
-    searched = {name: each.curve for name, each in chosen.items() if each.curve is not None}
-    relatives = tuple(_relative(study, chosen[name]) for name in searched)
-    for name, curve in zip(searched, _together(tuple(searched.values()), relatives), strict=True):
-        chosen[name] = chosen[name].moved(curve)
-    return chosen
-
-
-def last_tuned(study: Study, runs: Runs) -> dict[str, Tuned]:
-    """Return what is chosen for every candidate, by name, in the last step of a study that ran it."""
-    return {name: each for step in study.steps for name, each in tuned_candidates(step, runs).items()}
-
-
-def _tuned_alone(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
-    if candidate in study.joint:
-        found = KnobSearch(study, candidate).finish(runs)
-        return Tuned(found.candidate, knobs=found)
-    return Search(study, candidate).finish(runs) if candidate.schedule.knobs else Tuned(candidate)
-
-
-def _relative(study: Study, alone: Tuned) -> Relative:
-    """Return how the rates of a candidate relate to the one that was chosen for it alone."""
-    candidate, rate = alone.candidate, alone.chosen
-    assert rate is not None
-    plan = planned_part(candidate.schedule).bind(lr=rate)
-    highest, mean, end = _heights(plan, study.epochs_of(candidate), study.updates_per_epoch(candidate))
-    is_planned = candidate.schedule.metric_factor is None
-    return Relative(candidate.settings_text, highest / rate, mean / highest, end / highest, is_planned)
-
-
-@lru_cache(1024)  # a plan of many updates is slow
-def _heights(schedule: Schedule, epochs: int, updates_per_epoch: int) -> tuple[float, float, float]:
-    """Return the highest rate of a schedule, the mean rate, and that of the last tenth of the run."""
-    values = schedule.plan(epochs=epochs, updates_per_epoch=updates_per_epoch).values
-    last = values[-max(1, len(values) // 10) :]
-    return float(values.max()), float(values.mean()), float(last.mean())
-
-
-@lru_cache(64)  # a study asks for it again and again
-def _together(curves: tuple[RateCurve, ...], relatives: tuple[Relative, ...]) -> tuple[RateCurve, ...]:
-    return tuple(with_common_peaks(curves, relatives))

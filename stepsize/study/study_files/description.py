@@ -238,6 +238,7 @@ def _tuning_table(tuning: Tuning) -> dict[str, Any]:
         "rounds": tuning.rounds,
         "seeds": len(tuning.seeds),
         "fine_seeds": len(tuning.fine_seeds),
+        "extra_rounds": tuning.extra_rounds,
     }
 
 

@@ -83,7 +83,8 @@ class StudyKeys(TypedDict, total=False):
     budget: str | int | None
     """The most that such a study may cost: a time (`"60s"`, `"10m"`, `"2h"`) or a number of runs."""
     tuning: Mapping[str, Any] | None
-    """How a free `lr` is chosen: `rates` and `rounds` of the coarse search, its `seeds`, and `fine_seeds`."""
+    """How a free `lr` is chosen: `rates`, `rounds` and `seeds` of the coarse search; `fine_seeds` and
+    `extra_rounds` of the fine one."""
     knobs: Mapping[str, Any] | None
     """The ranges of other free names: `{"w": [0, 0.3], "f": [0.001, 1, "log"]}`."""
 
@@ -103,7 +104,7 @@ FUNCTION_KEYS = ("train", "name", "epochs", "updates_per_epoch", "metric", "mode
 OPTIMIZER_ARGUMENTS = ("momentum", "nesterov", "weight_decay", "beta_1", "beta_2", "clipnorm", "clipvalue")
 TABLES = {  # the keys of the tables, with an example of each table
     "split": (("kind", "validation", "folds", "rows"), '{"kind": "stratified"}'),
-    "tuning": (("rates", "rounds", "seeds", "fine_seeds"), '{"rounds": 2}'),
+    "tuning": (("rates", "rounds", "seeds", "fine_seeds", "extra_rounds"), '{"rounds": 2}'),
     "optimizer": (None, '{"name": "adam"}'),
 }
 

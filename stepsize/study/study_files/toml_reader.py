@@ -24,6 +24,7 @@ class TuningTable(BaseModel):
     rounds: int | None = None
     seeds: int | None = None
     fine_seeds: int | None = None
+    extra_rounds: int | None = None
 
 
 class StudyFile(BaseModel):

@@ -14,8 +14,8 @@ from stepsize.study.candidates import Candidate
 from stepsize.study.knobs.proposals import BATCH, proposals
 from stepsize.study.more_seeds import with_more_seeds
 from stepsize.study.protocol import finished_runs, rounds, total_runs
+from stepsize.study.search.chosen_rates import tuned_candidates
 from stepsize.study.search.knob_search import LEADING, KnobSearch, knob_budget
-from stepsize.study.search.rate_search import tuned_candidates
 from stepsize.study.stores.store import Run
 from stepsize.study.study import Study, make_study
 from stepsize.verdict.recommendation import judge_step

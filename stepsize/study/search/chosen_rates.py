@@ -1,0 +1,108 @@
+"""The learning rates of a study, chosen together, and how many runs it takes to choose them.
+
+Each candidate's rate is searched alone (`rate_search`). What the schedules of a study have in common then
+helps each of them (`stepsize.stats.tuning.common_peaks`). Where scores differ much from seed to seed, the
+rates may still lose much. Then the finer search runs on as many more seeds, a few times at most.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from stepsize.schedules import Schedule
+from stepsize.schedules.operators import planned_part
+from stepsize.stats.tuning.common_peaks import Relative, with_common_peaks
+from stepsize.stats.tuning.rate_curve import RateCurve
+from stepsize.study.candidates import Candidate
+from stepsize.study.search.knob_search import KnobSearch
+from stepsize.study.search.rate_search import Search, Tuned
+from stepsize.study.stores.store import Runs
+from stepsize.study.study import Study
+
+MUCH = 0.12  # of the margin, over the root of the verdict's seeds: a larger expected loss asks for more seeds
+
+
+def tuned_candidates(study: Study, runs: Runs) -> dict[str, Tuned]:
+    """Return what is chosen for every candidate from the finished runs, by name; itself if nothing is free.
+
+    All runs of tuning are finished.
+    """
+    rates = rates_after(study, runs, extra_rounds(study, runs))
+    return {each.name: rates.get(each.name) or _without_rate(study, each, runs) for each in study.candidates}
+
+
+def last_tuned(study: Study, runs: Runs) -> dict[str, Tuned]:
+    """Return what is chosen for every candidate, by name, in the last step of a study that ran it."""
+    return {name: each for step in study.steps for name, each in tuned_candidates(step, runs).items()}
+
+
+def extra_rounds(study: Study, runs: Runs) -> int:
+    """Return how many rounds were added to the finer search; all runs of tuning are finished."""
+    most = most_extra_rounds(study)
+    return next((extra for extra in range(most) if not leaves_much(study, runs, extra)), most)
+
+
+def most_extra_rounds(study: Study) -> int:
+    """Return how many rounds may be added to the finer search: none if there is no such search.
+
+    Nor are there any beside candidates with several knobs, which get as many runs as those with a rate.
+    """
+    has_finer_search = study.tuned and study.tuning.fine_parts[1]
+    return study.tuning.extra_rounds if has_finer_search and not study.joint else 0
+
+
+def leaves_much(study: Study, runs: Runs, extra: int) -> bool:
+    """Return whether rates may lose much after so many rounds were added to the finer search.
+
+    That is if the mean of what they are expected to lose to the best rates is more than
+
+        MUCH margin / sqrt(seeds of the verdict)
+
+    because the error of a verdict falls with the root of its seeds, and what tuning leaves must fall with it.
+    """
+    chosen = rates_after(study, runs, extra)
+    typical = chosen.get(study.baseline) or chosen[min(chosen)]
+    loss = np.mean([each.curve.regret for each in chosen.values() if each.curve is not None])
+    return bool(loss > MUCH * study.margin(typical.scores(runs)) / math.sqrt(len(study.seeds)))
+
+
+def rates_after(study: Study, runs: Runs, extra: int) -> dict[str, Tuned]:
+    """Return what is chosen where a rate is free after so many rounds were added to the finer search."""
+    alone = {each.name: Search(study, each).finish(runs, extra) for each in study.tuned}
+    curves = tuple(each.curve for each in alone.values() if each.curve is not None)
+    relatives = tuple(_relative(study, each) for each in alone.values())
+    joined = _together(curves, relatives)
+    return {name: each.moved(curve) for (name, each), curve in zip(alone.items(), joined, strict=True)}
+
+
+def _without_rate(study: Study, candidate: Candidate, runs: Runs) -> Tuned:
+    if candidate not in study.joint:
+        return Tuned(candidate)
+    knobs = KnobSearch(study, candidate).finish(runs)
+    return Tuned(knobs.candidate, knobs=knobs)
+
+
+def _relative(study: Study, alone: Tuned) -> Relative:
+    """Return how the rates of a candidate relate to the one that was chosen for it alone."""
+    candidate, rate = alone.candidate, alone.chosen
+    assert rate is not None
+    plan = planned_part(candidate.schedule).bind(lr=rate)
+    highest, mean, end = _heights(plan, study.epochs_of(candidate), study.updates_per_epoch(candidate))
+    is_planned = candidate.schedule.metric_factor is None
+    return Relative(candidate.settings_text, highest / rate, mean / highest, end / highest, is_planned)
+
+
+@lru_cache(1024)  # a plan of many updates is slow
+def _heights(schedule: Schedule, epochs: int, updates_per_epoch: int) -> tuple[float, float, float]:
+    """Return the highest rate of a schedule, the mean rate, and that of the last tenth of the run."""
+    values = schedule.plan(epochs=epochs, updates_per_epoch=updates_per_epoch).values
+    last = values[-max(1, len(values) // 10) :]
+    return float(values.max()), float(values.mean()), float(last.mean())
+
+
+@lru_cache(64)  # a study asks for it again and again
+def _together(curves: tuple[RateCurve, ...], relatives: tuple[Relative, ...]) -> tuple[RateCurve, ...]:
+    return tuple(with_common_peaks(curves, relatives))
