@@ -144,10 +144,10 @@ def test_a_regression_predicts_new_rows_of_a_table_in_the_units_of_the_target(
         "result = ss.compare(\n    problem,\n    ['constant(0.05)'],\n    target='price',\n    drop=['id'],\n"
         in code
     )
-    assert "new['price'] = trained.predict(new)\n" in code
+    assert "predicted = pandas.DataFrame(trained.predict(new), columns=['price'])\n" in code
     assert "probabilities" not in code
     classes = {**result.answer["data"], "kind": "binary", "classes": ["No", "Yes"]}
-    assert "new['chance of Yes'] = trained.probabilities(new)[:, 1]\n" in str(
+    assert "predicted['chance of Yes'] = trained.probabilities(new)[:, 1]\n" in str(
         prediction_code({**result.answer, "data": classes})
     )
     assert repr(result).endswith('to predict new rows, or result.code("keras")\n')

@@ -21,7 +21,7 @@ from stepsize.problems.model_data import form_of, load_for, preparation
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.problem_facts import problem_digest, problem_facts
-from stepsize.problems.splitting.changes import SPLIT_KEYS, with_split
+from stepsize.problems.splitting.changes import SPLIT_KEYS, WITHOUT, with_split
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.summary import Summarised
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
@@ -235,8 +235,8 @@ class Problem(Summarised):
     def study_keys(self) -> dict[str, Any]:
         """Return the keys of a study file that this problem sets, apart from data and model."""
         split, settings = self.split, dict(self.settings or {})
-        size = "folds" if split.kind == "kfold" else "validation"
-        table = {"kind": split.kind, size: getattr(split, size), "rows": split.train_rows}
+        sizes = {key: getattr(split, key) for key, kinds in WITHOUT.items() if split.kind not in kinds}
+        table = {"kind": split.kind, **sizes, "rows": split.train_rows}
         return {
             "epochs": self.epochs,
             "batch_size": self.batch_size,

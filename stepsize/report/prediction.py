@@ -20,10 +20,12 @@ def prediction_code(answer: Answer) -> str | None:
     if call is None:
         return None
     target = [each.strip() for each in (answer["data"]["target"] or "").split(", ")]
-    column = repr(target[0] if len(target) == 1 else target)
     file = f"{answer['study']['name']}.keras"
     classes = answer["data"]["classes"] if answer["data"]["kind"] == "binary" and len(target) == 1 else []
-    chance = f"new[{f'chance of {classes[1]}'!r}] = trained.probabilities(new)[:, 1]\n" if classes else ""
+    table = f"pandas.DataFrame(trained.predict(new), columns={target!r})"
+    chance = (
+        f"predicted[{f'chance of {classes[1]}'!r}] = trained.probabilities(new)[:, 1]\n" if classes else ""
+    )
     return (
         "import pandas\n"
         "import stepsize as ss\n"
@@ -32,10 +34,10 @@ def prediction_code(answer: Answer) -> str | None:
         "trained = result.train(seed=0)\n"
         f"trained.save({file!r})  # another day: trained = ss.load_trained({file!r})\n"
         "\n"
-        "new = pandas.read_csv('new.csv')  # the same columns, with or without the target\n"
-        f"new[{column}] = trained.predict(new)\n"
+        "new = 'new.csv'  # the same columns, with or without the target; or a frame\n"
+        f"predicted = {table}\n"
         f"{chance}"
-        "new.to_csv('predicted.csv', index=False)\n"
+        "predicted.to_csv('predicted.csv', index=False)  # a row for each row of new.csv\n"
     )
 
 

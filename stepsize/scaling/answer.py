@@ -21,8 +21,8 @@ class BendAnswer(TypedDict):
     """Where the law changes its exponent."""
 
     at: Annotated[float, "the value"]
-    before: Annotated[float, "the exponent below it"]
-    after: Annotated[float, "the exponent above it"]
+    before: Annotated[float, "the exponent at lower values"]
+    after: Annotated[float, "the exponent at higher values"]
 
 
 class RuleAnswer(TypedDict):

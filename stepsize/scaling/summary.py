@@ -8,7 +8,7 @@ from typing import Any
 from stepsize.number_format import rate, rounded
 from stepsize.scaling.answer import BendAnswer, BothAnswer, LawAnswer, RuleAnswer, ScalingAnswer, ValueAnswer
 from stepsize.scaling.axes import HELD
-from stepsize.stats.power_law import PowerLaw, fit_power_law
+from stepsize.stats.power_law import Bend, PowerLaw, fit_power_law
 
 FEWEST = 3  # values with a rate
 UNEQUAL = 1.05  # times as many updates in the longest run as in the shortest
@@ -34,15 +34,21 @@ def law_answer(along: str, law: PowerLaw, summed: bool = False) -> LawAnswer:
     """Return a law as JSON values; `summed` is whether the loss of a batch is the sum over its rows."""
     rules = SUMMED if summed and along in HELD else RULES.get(along, ())
     low, high = law.ci95
-    bend = law.bend
     return LawAnswer(
         exponent=law.exponent,
         ci95=[low, high],
-        bend=None if bend is None else BendAnswer(at=bend.at, before=bend.before, after=bend.after),
+        bend=None if law.bend is None else _bend_answer(along, law.bend),
         rules=[
             RuleAnswer(name=name, exponent=power, fits=bool(low <= power <= high)) for name, power in rules
         ],
     )
+
+
+def _bend_answer(along: str, bend: Bend) -> BendAnswer:
+    """Return a bend by the value: where momentum rises, the base of its law falls."""
+    if along == "momentum":
+        return BendAnswer(at=1.0 - bend.at, before=bend.after, after=bend.before)
+    return BendAnswer(at=bend.at, before=bend.before, after=bend.after)
 
 
 def held_text(hold: str, values: Sequence[ValueAnswer]) -> str:

@@ -80,7 +80,7 @@ class RowForm:
                 f"x={str(path)!r}: the model was trained on arrays, not on a table; load the rows, and pass "
                 f"{self.names}"
             )
-        return read_table(path, self.columns.columns, self.columns.mark)
+        return read_table(path, self.columns)
 
     def _input(self, name: str, values: Any) -> np.ndarray:
         form = self.inputs[name]

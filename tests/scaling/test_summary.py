@@ -71,6 +71,17 @@ def test_a_bend_is_told():
     )
 
 
+def test_a_bend_along_momentum_is_a_value_of_momentum():
+    momenta = [0.01, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99]
+    pairs = [(m, min(1 - m, 0.1) * (1.01 if k % 2 else 0.99)) for k, m in enumerate(momenta)]
+    law = law_of("momentum", values(pairs))
+    answer = law_answer("momentum", law)
+    assert answer["bend"]["at"] == pytest.approx(0.9)
+    assert answer["bend"]["before"] == pytest.approx(0, abs=0.05)
+    assert answer["bend"]["after"] == pytest.approx(1, abs=0.05)
+    assert "The law bends at 0.9: the exponent is" in sentence("momentum", "epochs", values(pairs), answer)
+
+
 def test_notes_name_values_that_mean_little():
     rows = values([(8, 0.1), (16, None)]) + values([(32, 0.2)], "open_above") + values([(64, 0.2)], "flat")
     text = " ".join(notes_of("batch_size", "epochs", rows, None))

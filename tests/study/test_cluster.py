@@ -19,6 +19,7 @@ import stepsize as ss
 from stepsize.comparison import complete
 from stepsize.engine.client import Engine
 from stepsize.errors import EngineError, StudyError
+from stepsize.study.candidates import read_candidates
 from stepsize.study.cluster import pool
 from stepsize.study.cluster.executor import cluster_executor
 from stepsize.study.executor import Executor
@@ -95,17 +96,22 @@ def finish_while_a_node_dies(study: Study, executor: Any, nodes: RayNodes) -> tu
 @needs_ray
 @pytest.mark.slow
 def test_populations_on_a_cluster(ray_nodes: RayNodes, engine: Engine, module: str, tmp_path: Path) -> None:
-    """The runs of a PyTorch model are those of this machine, bit for bit, although a node dies."""
+    """The runs of a PyTorch model are those of this machine, bit for bit, although a node dies.
+
+    A knob is searched, so that later rounds train values that the first one did not.
+    """
     pytest.importorskip("torch")
     (tmp_path / "nets.py").write_text(NETS)
     model = {"model": "nets:make_model", "loss": "CrossEntropyLoss", "settings": {"optimizer": "SGD"}}
     network = ss.problem("iris", epochs=20, **model)
-    study = make_study(network, TWO, seeds=200)
+    candidates = [*TWO, {"schedule": "constant(0.1)", "momentum": "m", "name": "any momentum"}]
+    study = make_study(network, read_candidates(candidates), seeds=200, knobs={"m": [0, 0.9]})
     with cluster_executor(network, study, ray_nodes.address) as executor:
-        check_runs(executor, study)
-        check_claims(executor, study)
+        fixed = make_study(network, TWO, seeds=200)
+        check_runs(executor, fixed)
+        check_claims(executor, fixed)
         there = finish_while_a_node_dies(study, executor, ray_nodes)
-    assert set(there[2].values()) == {1}
+    assert {count for (name, _), count in there[2].items() if name in TWO} == {1}
     assert there == finish(study, PopulationExecutor(engine, network, study))
 
 

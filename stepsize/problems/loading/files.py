@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,9 @@ from stepsize.problems.loading.frames import from_frame, mark_of
 from stepsize.problems.loading.headers import holds_names
 from stepsize.problems.loading.memory import check_fits
 from stepsize.problems.loading.number_formats import COMMA, MISSING, POINT
+from stepsize.problems.loading.number_texts import listed
 from stepsize.problems.loading.special_columns import Roles
+from stepsize.problems.loading.table_columns import TableColumns
 from stepsize.problems.loading.text_frames import TextFrame, check_length, read_frame
 from stepsize.problems.loading.text_rows import Layout, find_layout, read_rows
 
@@ -114,11 +116,11 @@ def from_parquet(
     )  # fmt: skip
 
 
-def read_table(path: str | Path, columns: Collection[str], mark: str | None) -> Any:
+def read_table(path: str | Path, columns: TableColumns) -> Any:
     """Return the frame of a file with new rows of a table that has these columns, and maybe others.
 
-    `mark` is the decimal mark of the table, if it is known. Without one of the names in its first row, the
-    columns of a text file are numbered.
+    The columns of a text file are numbered if those of the table are, or if none of their names is in its
+    first row.
 
     Raises: ProblemError for a file that cannot be read.
     """
@@ -138,15 +140,31 @@ def read_table(path: str | Path, columns: Collection[str], mark: str | None) -> 
         first = next(read_rows(path, layout), None)
         if first is None:
             raise ProblemError(f"{what} is empty")
-        names = set(column_texts(first[1]))
-        are_numbered = all(name.isdecimal() for name in columns)
-        named = names.issuperset(columns) or not (are_numbered or names.isdisjoint(columns))
-        as_text = layout.separator == ";" or mark == COMMA
+        named = _holds_names_of(column_texts(first[1]), columns, what)
+        as_text = layout.separator == ";" or columns.mark == COMMA
         frame = read_frame(read_rows(path, layout), what, named, [], as_text).frame
         if named:
             check_unique(first[1], what)
             frame.columns = first[1]
         return frame
+
+
+def _holds_names_of(first: Sequence[str], columns: TableColumns, what: str) -> bool:
+    """Return whether the first row of a file with new rows holds the names of the columns of the table.
+
+    Raises: ProblemError if the columns of the table have no names, and the row may count them.
+    """
+    if columns.width is None:
+        are_numbers = all(name.isdecimal() for name in columns.columns)
+        known = set(first) & set(columns.columns)
+        return len(known) == len(columns.columns) or not (are_numbers or not known)
+    cells = [cell for cell in first if cell]  # pandas writes nothing above the numbers of the rows
+    if cells == [*map(str, range(len(cells)))]:
+        raise ProblemError(
+            f"{what}: the first row ({listed(cells)}) may hold values, or count columns without names; "
+            "remove it if it counts them, otherwise pass a frame: pandas.read_csv(path, header=None)"
+        )
+    return False
 
 
 def _read(

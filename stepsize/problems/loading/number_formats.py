@@ -15,7 +15,10 @@ MISSING = frozenset([
 ])  # fmt: skip # what pandas takes for missing, and the question mark of many old tables
 POINT, COMMA = ".", ","
 SHOWN = 40  # characters of a value, in messages
-NUMBER = r"[-+]?([1-9]\d{{0,2}}({1}\d{{3}})+|\d+|(?={0}\d))({0}\d*)?(e[-+]?\d+)?|[-+]?inf(inity)?|nan"
+NUMBER = (
+    r"[-+]?[1-9]\d{{0,2}}({1}\d{{3}})+({0}\d*)?|[-+]?(\d+|(?={0}\d))({0}\d*)?(e[-+]?\d+)?"
+    r"|[-+]?inf(inity)?|nan"
+)  # nobody separates thousands before an exponent
 WRITTEN = {
     POINT: re.compile(NUMBER.format(r"\.", ","), re.ASCII | re.IGNORECASE),
     COMMA: re.compile(NUMBER.format(",", r"\."), re.ASCII | re.IGNORECASE),
@@ -25,8 +28,8 @@ WRITTEN = {
 def read_number(text: str) -> float | None:
     """Return the number that a text stands for, by either decimal mark; None for any other text.
 
-    >>> read_number("1.234,5"), read_number("-.5"), read_number("1,234"), read_number("A11")
-    (1234.5, -0.5, 1234.0, None)
+    >>> read_number("1.234,5"), read_number("-.5"), read_number("1,234"), read_number("8,407e1")
+    (1234.5, -0.5, 1234.0, 84.07)
     """
     for mark in (POINT, COMMA):
         if WRITTEN[mark].fullmatch(text):

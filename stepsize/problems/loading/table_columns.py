@@ -56,6 +56,10 @@ class TableColumns:
             )
         if are_numbers(labels):
             self._check_numbers(len(names))
+        elif self.width is not None and all(isinstance(each, str) for each in labels):
+            self._check_texts(names, self.width)
+        if frame.empty:
+            return np.zeros((0, sum(self._widths)))
         encoded = [self._column(name, frame[name]) for name in self.columns]
         return np.concatenate(encoded, axis=1)
 
@@ -65,8 +69,13 @@ class TableColumns:
         >>> TableColumns({"size": None, "kind": {"a": (1.0, 0.0), "b": (0.0, 1.0)}}).name_of(2)
         'kind'
         """
-        widths = [1 if each is None else len(next(iter(each.values()))) for each in self.columns.values()]
-        return [name for name, width in zip(self.columns, widths, strict=True) for _ in range(width)][feature]
+        widths = zip(self.columns, self._widths, strict=True)
+        return [name for name, width in widths for _ in range(width)][feature]
+
+    @property
+    def _widths(self) -> list[int]:
+        """The number of features of each column."""
+        return [1 if each is None else len(next(iter(each.values()))) for each in self.columns.values()]
 
     def _check_numbers(self, count: int) -> None:
         """Raise ProblemError unless `count` columns without names have the numbers of those of the table.
@@ -81,6 +90,19 @@ class TableColumns:
             f"x has {counted(count, 'column')} without names, and the table had {self.width}, so their "
             f"numbers may mean other columns; pass all {self.width} in the order of the table"
             + (f" (what {listed(others)} hold{'s' * (len(others) == 1)} is ignored)" if others else "")
+        )
+
+    def _check_texts(self, names: Sequence[str], width: int) -> None:
+        """Raise ProblemError unless names, of columns that have none in the table, count its columns.
+
+        Otherwise they may be the first row of a file without names, which pandas took for names.
+        """
+        numbers = [int(name) for name in names if name.isdecimal()]
+        if len(numbers) == len(names) and numbers == sorted(numbers) and numbers[-1] < width:
+            return
+        raise ProblemError(
+            f"x has columns called {listed(names)}, and those of the table have no names; read the rows with "
+            "pandas.read_csv(path, header=None), or pass the path"
         )
 
     def _column(self, name: str, column: Any) -> np.ndarray:

@@ -27,6 +27,7 @@ from stepsize.errors import EngineError, InputError, StepsizeError, first_line
 from stepsize.problems.problem import Problem
 from stepsize.process import Notice
 from stepsize.study.populations.calls import Call, Group
+from stepsize.study.populations.shared_programs import Program
 from stepsize.study.user_functions.function_process import FunctionProcess
 from stepsize.study.user_functions.worker import RunRequest
 from stepsize.user_modules import source_of
@@ -53,6 +54,7 @@ class RemotePopulation(NamedTuple):
 class PopulationCall(NamedTuple):
     """A call of the engine; `population` refers to the `RemotePopulation` with this key.
 
+    `programs` are those of its jobs, by the text of their settings: a later round may propose other values.
     `initial` holds the initial weights of each block, None where the model draws them from the seed.
     """
 
@@ -61,6 +63,7 @@ class PopulationCall(NamedTuple):
     layout: Layout
     call: Call
     judge: bool
+    programs: Mapping[str, Program]
     initial: Sequence[Any]
 
 
@@ -128,7 +131,11 @@ class PopulationTrainer:
             if layout != call.layout:
                 raise EngineError(f"the layout here is {layout}, elsewhere {call.layout}")
         assert self._engine is not None
-        blocks = self._groups[call.key, call.judge].blocks(call.call, call.layout)
+        group = self._groups[call.key, call.judge]
+        if not call.programs.keys() <= group.programs.keys():
+            group = replace(group, programs={**group.programs, **call.programs})
+            self._groups[call.key, call.judge] = group
+        blocks = group.blocks(call.call, call.layout)
         blocks = [
             block._replace(initial=initial) for block, initial in zip(blocks, call.initial, strict=True)
         ]

@@ -142,7 +142,10 @@ class RayPopulationExecutor(_RayExecutor):
 
     def _payload(self, group: Group, call: Call, layout: Layout) -> PopulationCall:
         initial = [self._problem.initial_weights(jobs[0].seed) for jobs in call.blocks]
-        return PopulationCall(group.key, self._references[group.key], layout, call, group.judge, initial)
+        texts = {job.candidate.settings_text for job in call.jobs}
+        programs = {text: group.programs[text] for text in texts}
+        population = self._references[group.key]
+        return PopulationCall(group.key, population, layout, call, group.judge, programs, initial)
 
     def _open(self, group: Group) -> Layout:
         """Open a population on one actor; the data are sent to a node once for all of them."""

@@ -42,6 +42,12 @@ def test_what_python_writes_is_read_as_python_reads_it(value):
         assert float(text) == read_number(text)
 
 
+def test_a_point_before_an_exponent_is_decimal_in_every_table():
+    assert decimal_mark([["-8.407e+01", "1.250e+00"]]) == "."
+    assert read_numbers(["-8.407e+01"], ",", "it").tolist() == [-84.07]
+    assert read_numbers(["8.407e1", "0,5"], ",", "it") is None
+
+
 @pytest.mark.parametrize(
     "text", ["", "-", ".", ",", "1_0", "0x10", "12,34,567", "1.2.3", "1,2,3", "٣", "e5", "A1"]
 )

@@ -73,10 +73,10 @@ def test_columns_without_names_are_taken_by_their_numbers_only_where_these_are_s
     table = numbers.assign(kind=list("xyxyxy"))[[0, "kind", 1, 2]]
     table.to_csv(tmp_path / "table.data", index=False, header=False)
     data = load(str(tmp_path / "table.data"), 1, drop=[3])
-    whole = read_table(tmp_path / "table.data", data.columns.columns, None)
+    whole = read_table(tmp_path / "table.data", data.columns)
     np.testing.assert_allclose(data.columns.encode(whole), data.x)
     numbers.to_csv(tmp_path / "new.data", index=False, header=False)
-    new = read_table(tmp_path / "new.data", data.columns.columns, None)
+    new = read_table(tmp_path / "new.data", data.columns)
     with pytest.raises(
         ProblemError, match=r"x has 3 columns without names, and the table had 4.*'1' and '3'"
     ):
@@ -85,6 +85,35 @@ def test_columns_without_names_are_taken_by_their_numbers_only_where_these_are_s
     np.testing.assert_allclose(last.columns.encode(numbers), last.x)  # the target was the last one
     with pytest.raises(ProblemError, match=r"x has 5 columns without names"):
         last.columns.encode(pandas.concat([numbers, numbers[[0, 1]]], axis=1).set_axis(range(5), axis=1))
+
+
+@pytest.mark.parametrize("first", ["1,0", "0,0", "2,1", "0,4"])
+def test_the_first_row_of_a_table_without_names_is_never_taken_for_names(tmp_path, first):
+    rows = f"{first}\n-3.1,0\n4.2,1\n-2.5,0\n3.3,1\n0.9,1\n"
+    (tmp_path / "new.csv").write_text(rows)
+    data = load(pandas.DataFrame([[-3.5, 0], [2.0, 1], [1.0, 1], [-1.0, 0]]).astype({1: int}))
+    new = read_table(tmp_path / "new.csv", data.columns)
+    features = [[float(first.partition(",")[0])], [-3.1], [4.2], [-2.5], [3.3], [0.9]]
+    np.testing.assert_allclose(data.columns.encode(new), features)
+    with pytest.raises(ProblemError, match=r"x has columns called .* have no names|x has no column '0'"):
+        data.columns.encode(pandas.read_csv(tmp_path / "new.csv"))
+
+
+def test_a_first_row_that_may_count_columns_without_names_is_refused(tmp_path):
+    data = load(pandas.DataFrame([[-3.5, 0], [2.0, 1], [1.0, 1], [-1.0, 0]]).astype({1: int}))
+    for index in (True, False):
+        pandas.DataFrame([[2.5, 1], [0.5, 0]]).to_csv(tmp_path / "new.csv", index=index)
+        with pytest.raises(ProblemError, match=r"first row \('0' and '1'\) may hold values, or count"):
+            read_table(tmp_path / "new.csv", data.columns)
+    frame = pandas.DataFrame([[2.5, 1], [0.5, 0]], columns=["0", "1"])
+    np.testing.assert_array_equal(data.columns.encode(frame), [[2.5], [0.5]])
+
+
+def test_no_rows_become_no_features(tmp_path):
+    data = load(FRAME, "kind")
+    (tmp_path / "new.csv").write_text(",".join(map(str, FRAME.columns)) + "\n")
+    assert data.columns.encode(read_table(tmp_path / "new.csv", data.columns)).shape == (0, data.x.shape[1])
+    assert data.columns.encode(FRAME.iloc[:0]).shape == (0, data.x.shape[1])
 
 
 def test_arrays_have_no_columns():

@@ -10,6 +10,7 @@ import pytest
 
 import stepsize as ss
 from stepsize.problems.built_in import BUILT_IN, built_in_study
+from stepsize.problems.splitting.splits import KINDS
 from stepsize.study.candidates import built_in_candidates, usual_seeds
 from stepsize.study.study_files.description import (
     resolve_study,
@@ -49,6 +50,32 @@ def test_the_resolved_study_is_the_same_study_wherever_it_lies(file, tmp_path):
 )
 def test_the_resolved_study_of_a_name_is_the_same_study(key, name, more, tmp_path):
     (tmp_path / "s.toml").write_text(f"{key} = '{name}'\n{more}")
+    description, problem, study = planned(tmp_path / "s.toml")
+    write_study_file(tmp_path / "r.toml", resolve_study(description, problem, study))
+    assert_same_study(study, planned(tmp_path / "r.toml")[2])
+
+
+SPLITS = {
+    "stratified": {},
+    "random": {},
+    "lesson": {"validation": 0.3},
+    "test": {"part": "part"},
+    "groups": {"groups": "group"},
+    "time": {"order": "day"},
+    "column": {"part": "part"},
+    "kfold": {"folds": 3},
+}
+
+
+@pytest.mark.parametrize(("kind", "keys"), SPLITS.items())
+def test_a_study_with_any_split_is_written_so_that_it_is_read(kind, keys, tmp_path):
+    assert {*SPLITS, "auto", "given"} == set(KINDS)
+    rows = [f"{k % 7},{'ab'[k % 2]},{k % 5},{k},{['train', 'valid', 'test'][k % 3]}" for k in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,group,day,part", *rows]))
+    lines = [f"{key} = {value!r}" for key, value in keys.items() if key not in ("folds", "validation")]
+    sizes = "".join(f", {key} = {keys[key]}" for key in ("folds", "validation") if key in keys)
+    split = f"split = {{ kind = '{kind}'{sizes} }}"
+    (tmp_path / "s.toml").write_text("\n".join(["data = 't.csv'", "target = 'y'", split, *lines]))
     description, problem, study = planned(tmp_path / "s.toml")
     write_study_file(tmp_path / "r.toml", resolve_study(description, problem, study))
     assert_same_study(study, planned(tmp_path / "r.toml")[2])
