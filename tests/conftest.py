@@ -79,10 +79,21 @@ def engine():
         yield started
 
 
+@pytest.fixture(scope="session")
+def lent_process():
+    """Return what lends one process to all tests that train models in series."""
+    from tests.support.series_process import SeriesProcess
+
+    process = SeriesProcess()
+    yield process
+    process.end()
+
+
 @pytest.fixture
-def one_process(monkeypatch):
-    """Train models in series, and training functions, in one process; a second one takes seconds to start."""
+def series_process(lent_process, monkeypatch):
+    """Train models in series in one process, that of the session; a new one takes seconds to start."""
     monkeypatch.setattr("stepsize.study.user_functions.executor.cores", lambda: 1)
+    monkeypatch.setattr("stepsize.study.user_functions.function_process.Child", lent_process)
 
 
 @pytest.fixture(scope="module")

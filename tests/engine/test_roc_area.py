@@ -84,7 +84,7 @@ def scores_of(engine, **fields):
     return problem, result.answer["candidates"][0]["scores"]
 
 
-def test_both_roads_of_a_pytorch_model_score_the_same(engine, one_process):
+def test_both_roads_of_a_pytorch_model_score_the_same(engine, series_process):
     population, fast = scores_of(engine, **torch_model(series=False))
     alone, slow = scores_of(engine, **torch_model(series=True))
     assert population.series is None
