@@ -79,6 +79,12 @@ def engine():
         yield started
 
 
+@pytest.fixture
+def one_process(monkeypatch):
+    """Train models in series, and training functions, in one process; a second one takes seconds to start."""
+    monkeypatch.setattr("stepsize.study.user_functions.executor.cores", lambda: 1)
+
+
 @pytest.fixture(scope="session")
 def lent_process():
     """Return what lends one process to all tests that train models in series."""
@@ -90,9 +96,8 @@ def lent_process():
 
 
 @pytest.fixture
-def series_process(lent_process, monkeypatch):
-    """Train models in series in one process, that of the session; a new one takes seconds to start."""
-    monkeypatch.setattr("stepsize.study.user_functions.executor.cores", lambda: 1)
+def series_process(one_process, lent_process, monkeypatch):
+    """Train models in series in the session's process for them; a new one takes seconds to start."""
     monkeypatch.setattr("stepsize.study.user_functions.function_process.Child", lent_process)
 
 
