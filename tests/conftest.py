@@ -16,6 +16,20 @@ import pytest
 
 gc.disable()  # until all modules are imported, which takes half the time without
 
+
+def keep_bytecode(folder: str) -> None:
+    """Keep bytecode in a folder where Python keeps none: every process would compile all libraries again."""
+    found = importlib.util.find_spec("jax")
+    if sys.dont_write_bytecode and found and found.cached and not os.path.exists(found.cached):
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = False
+
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
+    CACHE = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="stepsize-tests-")
+    keep_bytecode(os.path.join(CACHE, "bytecode"))
+
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 for library in ("OPENBLAS", "OMP"):  # small matrices: a second thread only waits
@@ -36,9 +50,6 @@ from tests.support.quick_compilation import compile_quickly  # noqa: E402
 
 compile_quickly(True)
 
-if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that starts them
-    CACHE = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="stepsize-tests-")
-
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
@@ -51,7 +62,7 @@ def pytest_collection_finish():
 
 
 def pytest_unconfigure():
-    """Remove the programs that the training processes of this session have compiled."""
+    """Remove the bytecode and the programs that this session has compiled."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         shutil.rmtree(CACHE, ignore_errors=True)
 
@@ -83,6 +94,22 @@ def engine():
 def one_process(monkeypatch):
     """Train models in series, and training functions, in one process; a second one takes seconds to start."""
     monkeypatch.setattr("stepsize.study.user_functions.executor.cores", lambda: 1)
+
+
+@pytest.fixture(scope="session")
+def lent_process():
+    """Return what lends one process to all tests that train models in series."""
+    from tests.support.series_process import SeriesProcess
+
+    process = SeriesProcess()
+    yield process
+    process.end()
+
+
+@pytest.fixture
+def series_process(one_process, lent_process, monkeypatch):
+    """Train models in series in the session's process for them; a new one takes seconds to start."""
+    monkeypatch.setattr("stepsize.study.user_functions.function_process.Child", lent_process)
 
 
 @pytest.fixture(scope="module")

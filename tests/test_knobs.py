@@ -8,7 +8,6 @@ import pytest
 
 import stepsize as ss
 from stepsize.comparison import stored_result
-from stepsize.engine.client import Engine
 from stepsize.study.stores.store import Store
 from stepsize.verdict.answer import Answer
 from tests.support.answers import assert_declared
@@ -32,12 +31,6 @@ def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("knobs")
     (path / "study.toml").write_text(STUDY)
     return path
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from stepsize.live_page.opening import open_desk
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pytorch.md").read_text(encoding="utf-8")
 FIXED = ["constant(0.01)", "cosine(0.02)"]
-pytestmark = pytest.mark.usefixtures("one_process")
+pytestmark = pytest.mark.usefixtures("series_process")
 NETS = """
 from torch import nn
 

@@ -84,7 +84,7 @@ def scores_of(engine, **fields):
     return problem, result.answer["candidates"][0]["scores"]
 
 
-def test_both_roads_of_a_pytorch_model_score_the_same(engine, one_process):
+def test_both_roads_of_a_pytorch_model_score_the_same(engine, series_process):
     population, fast = scores_of(engine, **torch_model(series=False))
     alone, slow = scores_of(engine, **torch_model(series=True))
     assert population.series is None
@@ -96,7 +96,7 @@ def test_the_score_of_a_run_is_the_area_of_its_probabilities(engine):
     x, y = rare()
     problem = ss.Problem("logistic", (x, y), metric="auc", epochs=2)
     result = ss.compare(problem, ["constant(0.1)"], seeds=5, store=":memory:", engine=engine, quiet=True)
-    trained = result.train(seed=1)
+    trained = result.train(seed=1, engine=engine)
     expected = roc_auc_score(y[trained.validation], trained.probabilities(x[trained.validation])[:, 1])
     assert trained.score == pytest.approx(expected, abs=1e-5)
     references = result.answer["data"]["references"]

@@ -1,12 +1,12 @@
 """Objects of libraries are identified by what they hold, in every process alike, or a note names them."""
 
-import os
-import subprocess
-import sys
+import pickle
 
 import pytest
 
 from stepsize.problems.code_identity import code_digest, identity_notes
+from stepsize.study.user_functions.function_process import FunctionProcess
+from stepsize.study.user_functions.torch_series import ENVIRONMENT
 
 NUMPY = "import numpy as np"
 TORCH = "import torch; torch.manual_seed(0); from torch import nn; from torch.utils.data import *"
@@ -61,14 +61,19 @@ OBJECTS = {  # objects before an edit from 4 to 8
 OPTIONAL = ("datasets", "optax", "polars")
 
 
+def train_of(source):
+    names = {"__name__": "notebook"}
+    exec(source + "\ndef train(schedule, seed, report): return USED", names)
+    return names["train"]
+
+
 def digest(source):
     for name in OPTIONAL:
         if f"import {name}" in source:
             pytest.importorskip(name)
-    names = {"__name__": "notebook"}
-    exec(source + "\ndef train(schedule, seed, report): return USED", names)
-    assert identity_notes([names["train"]]) == []
-    return code_digest(names["train"])
+    train = train_of(source)
+    assert identity_notes([train]) == []
+    return code_digest(train)
 
 
 @pytest.mark.parametrize("source", OBJECTS.values(), ids=list(OBJECTS))
@@ -76,17 +81,29 @@ def test_what_an_object_holds_counts(source):
     assert digest(source) == digest(source) != digest(source.replace("4", "8"))
 
 
-def test_digests_are_the_same_in_another_process():
+class Source:
+    """What is run as code where it is unpacked."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __reduce__(self):
+        return train_of, (self.source,)
+
+
+def digest_there(source):
+    process = FunctionProcess(pickle.dumps(Source(source)), "train", ENVIRONMENT)
+    try:
+        return process.digest()
+    finally:
+        process.close()
+
+
+def test_digests_are_the_same_in_another_process(series_process):
     known = [
         source for source in OBJECTS.values() if not any(f"import {name}" in source for name in OPTIONAL)
     ]
-    code = (
-        "import sys\nfrom tests.problems.test_object_state import digest\nprint(*map(digest, sys.argv[1:]))"
-    )
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
-    command = [sys.executable, "-c", code, *known]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    assert printed.split() == [digest(source) for source in known]
+    assert [digest_there(source) for source in known] == [digest(source) for source in known]
 
 
 USES = {  # an object, and what is done with it that changes nothing of what it holds

@@ -42,15 +42,14 @@ def train(schedule: Any, seed: int, report: Callable[..., None]) -> None:
 
 
 @contextmanager
-def populations() -> Iterator[tuple[Executor, Study]]:
+def populations(engine: Engine) -> Iterator[tuple[Executor, Study]]:
     problem = ss.problem("iris", model="mlp(2)", epochs=2)
     study = make_study(problem, SPECS, seeds=3)
-    with Engine() as engine:
-        yield PopulationExecutor(engine, problem, study), study
+    yield PopulationExecutor(engine, problem, study), study
 
 
 @contextmanager
-def functions() -> Iterator[tuple[Executor, Study]]:
+def functions(_: Engine) -> Iterator[tuple[Executor, Study]]:
     problem = ss.Training(train, epochs=2, updates_per_epoch=1, metric="accuracy")
     with FunctionExecutor(problem, count=2) as executor:
         yield executor, make_study(problem, SPECS, seeds=3)
@@ -61,8 +60,8 @@ ON_RAY = {"RayFunctionExecutor", "RayPopulationExecutor"}  # in test_cluster.py
 
 
 @pytest.fixture(scope="module", params=sorted(EXECUTORS))
-def case(request: pytest.FixtureRequest) -> Iterator[tuple[Executor, Study]]:
-    with EXECUTORS[request.param]() as opened:
+def case(request: pytest.FixtureRequest, engine: Engine) -> Iterator[tuple[Executor, Study]]:
+    with EXECUTORS[request.param](engine) as opened:
         yield opened
 
 

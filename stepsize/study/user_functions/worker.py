@@ -1,9 +1,10 @@
 """One process that runs a training function: receives runs, answers with their curves.
 
 `executor.FunctionExecutor` starts it through `process.Child`. The first request is `("function", packed)`,
-as `functions.pack` packs it; the others are `("run", RunRequest(...))`, `("count", CountRequest(...))` and
-`("digest", None)`. In place of a function, it may get what makes the runs of a PyTorch model
-(`torch_runs.TorchRuns`), with `("run", TorchRunRequest(...))` and `("weights", TorchRunRequest(...))`.
+as `functions.pack` packs it, and a later one replaces the function. The others are
+`("run", RunRequest(...))`, `("count", CountRequest(...))` and `("digest", None)`. In place of a function, it
+may get what makes the runs of a PyTorch model (`torch_runs.TorchRuns`), with
+`("run", TorchRunRequest(...))` and `("weights", TorchRunRequest(...))`.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def main() -> None:
     def answer(request: tuple[str, Any], progress: Progress) -> Any:
         kind, value = request
         if kind == "function":
-            functions.append(unpack(value))
+            functions[:] = [unpack(value)]
             return None
         if kind == "count":
             return count_updates(functions[0], value)

@@ -23,7 +23,7 @@ def study(store, shift):
     return ss.compare(training, ["constant(0.1)", "linear(0.1)"], seeds=5, store=store, quiet=True).answer
 
 
-def test_other_rows_in_a_loader_are_another_study(tmp_path):
+def test_other_rows_in_a_loader_are_another_study(tmp_path, one_process):
     first, again, other = (study(tmp_path / "s.sqlite", shift) for shift in (0.0, 0.0, 9.0))
     scores = [answer["candidates"][0]["mean"] for answer in (first, again, other)]
     assert scores[0] == scores[1] == pytest.approx(scores[2] - 18)

@@ -61,7 +61,7 @@ def test_a_process_that_hangs_is_replaced(monkeypatch):
 
 def test_dying_every_time_is_an_error():
     with pytest.raises(EngineError, match=r"died 3 times \(exit status 7\); it wrote no message"):
-        compare("dies")
+        compare("dies", ["constant(0.1)"], seeds=2)
 
 
 SLOW = """

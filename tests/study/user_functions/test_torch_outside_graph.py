@@ -22,6 +22,7 @@ from stepsize.study.study import make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.torch_series import TorchSeries
 
+pytestmark = pytest.mark.usefixtures("series_process")
 SEED, EPOCHS, BATCH, RATE = 3, 3, 8, 0.05
 ROWS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 X, Y = torch.tensor(ROWS), torch.tensor(3 * ROWS[:, :1] + 1)

@@ -24,6 +24,7 @@ from stepsize.study.study import Study, make_study
 from stepsize.study.user_functions.executor import FunctionExecutor
 from stepsize.study.user_functions.torch_series import TorchSeries
 
+pytestmark = pytest.mark.usefixtures("series_process")
 Made = dict[tuple[str, int], Run]
 
 SGD = partial(torch.optim.SGD, momentum=0.9, weight_decay=0.01)
@@ -155,7 +156,8 @@ def one_hot(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def test_a_loss_that_refuses_the_outputs_of_lost_weights_is_a_divergence() -> None:
     """PyTorch's cross-entropy of probabilities raises for those that are not finite."""
-    problem = iris(probable, loss=one_hot, optimizer=torch.optim.SGD).in_series("-")
+    growing = partial(torch.optim.SGD, weight_decay=1.0)  # weights that overflow, whatever the gradients are
+    problem = iris(probable, loss=one_hot, optimizer=growing).in_series("-")
     study = make_study(problem, ["constant(1e30)"], seeds=1)
     (run,) = in_series(problem, study).values()
     assert run.diverged_at is not None

@@ -228,7 +228,7 @@ def test_the_same_call_again_trains_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_pytorch_loop_over_five_schedules_and_ten_seeds(monkeypatch):
+def test_a_pytorch_loop_over_five_schedules_and_ten_seeds(monkeypatch, one_process):
     """The example, as it stands in examples/."""
     pytest.importorskip("torch")
     monkeypatch.syspath_prepend(EXAMPLES)
