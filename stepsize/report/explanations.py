@@ -30,7 +30,7 @@ def explanations(view: View) -> list[tuple[str, str]]:
         ),
         (
             "equivalent",
-            "the whole interval lies inside the margin: whatever difference there is, is too small",
+            "the whole interval lies inside the margin, so any difference is too small to matter",
         ),
         ("not shown", "these seeds cannot tell; more of them could"),
         ("P(better)", "the share of seeds on which the candidate is ahead; half means neither is"),

@@ -13,8 +13,8 @@ from stepsize.scaling.answer import LawAnswer, MomentAnswer, NoiseAnswer
 
 NOTE = (
     "The gradient noise scale is tr(Σ)/|G|² over the training rows: G is the mean gradient, and Σ the "
-    "covariance of the gradients of single rows. It counts all directions alike, so it tells an order of "
-    "magnitude."
+    "covariance of the gradients of single rows. It counts all directions alike, so only its "
+    "order of magnitude means something."
 )
 Rates = Literal["proportional", "same", "larger"]
 RATES: Mapping[Rates, str] = {
