@@ -44,6 +44,7 @@ def describe(
         "features": sum(int(np.prod(each.shape[1:])) for each in data.inputs.values()),
         "classes": list(data.classes),
         "parts": {"train": _part(data, parts.train), "validation": _part(data, parts.valid)},
+        "shares_vary": False,
         "majority_baseline": _baseline(data, parts.valid),
         "baseline_metric": "r2" if data.kind == "regression" else "accuracy",
         "sample_value": score_step(metric or metric_of(None, None, data.kind), data, judged),

@@ -12,25 +12,26 @@ from stepsize.problems.data_facts import describe
 from stepsize.problems.model_notes import averaging_notes, model_notes
 from stepsize.problems.models.model_transport import identity, is_text
 from stepsize.problems.preprocessing import scaling_advice
-from stepsize.problems.references import constant_score, most_common_class
+from stepsize.problems.references import constant_answer, constant_score
 
 NO_R2 = 0.05  # the R2 of the training rows' mean is 0, or a little below it where the rows are drawn
 
 
 def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model."""
-    data: dict[str, Any] = describe(
-        problem.data, problem.parts(0), problem.split, problem.scored_by
-    )  # all seeds share its shares
+    data: dict[str, Any] = describe(problem.data, problem.parts(0), problem.split, problem.scored_by)
     data["scaled"] = problem.scaled
-    metric = problem.scored_by
+    metric, answer = problem.scored_by, constant_answer(problem)
+    data["shares_vary"] = answer is not None
     if data["kind"] == "regression" or metric.name != data["baseline_metric"]:
         constant = constant_score(problem)
         is_zero = metric.name == "r2" and constant is not None and constant > -NO_R2
         if constant is not None and not is_zero:
             data |= {"majority_baseline": constant, "baseline_metric": metric.name}
-    elif (common := most_common_class(problem)) is not None:
-        data["majority_class"], data["majority_baseline"] = common
+    elif answer is not None:
+        data["majority_baseline"] = answer.accuracy
+        if answer.name is not None:
+            data["majority_class"] = answer.name
     if problem.scales_target:
         data["notes"].append("target: standardised by the training rows, for the loss")
     if problem.scaled:

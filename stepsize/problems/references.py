@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from stepsize.errors import require
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.reference_scores import Score, score_by
+from stepsize.problems.score_steps import class_counts
 from stepsize.problems.splitting.splits import Parts
 from stepsize.problems.target_encoding import encode
 from stepsize.problems.torch.user_problem import is_own_metric
@@ -17,7 +18,7 @@ from stepsize.problems.torch.user_problem import is_own_metric
 MOST_SEEDS = 30
 WORK = 8_000_000  # rows by features by outputs: so much takes scikit-learn about a second
 MOST_SPREADS = 1_000
-CONSTANT_SEEDS = 10  # on which a constant answer is scored
+CONSTANT_SEEDS = 30  # on which a constant answer is scored
 SAME_ROWS = ("column", "given", "lesson", "test", "time")  # splits that are the same for every seed
 
 
@@ -65,20 +66,31 @@ def constant_score(problem: Any) -> float | None:
     return float(np.mean(scores)) if np.isfinite(scores).all() else None
 
 
-def most_common_class(problem: Any) -> tuple[str, float] | None:
-    """Return the class whose share of the validation rows is largest over seeds, and that share.
+class ConstantAnswer(NamedTuple):
+    """The best answer that is the same for every row: its class, None for labels, and its accuracy."""
 
-    None where all seeds have the shares of seed 0: only parts of whole groups may have very different ones.
+    name: str | None
+    accuracy: float
+
+
+def constant_answer(problem: Any) -> ConstantAnswer | None:
+    """Return the best constant answer over seeds; None where all seeds have the shares of seed 0.
+
+    Rows that are drawn without regard to their class, such as whole groups, have other shares on other seeds,
+    and the most common class of one seed is common there by luck.
     """
     data, split = problem.data, problem.split
+    if data.kind == "regression" or split.kind in SAME_ROWS or data.test is not None:
+        return None
     seeds = split.folds if split.kind == "kfold" else CONSTANT_SEEDS
-    if data.groups is None or split.kind not in ("groups", "kfold") or data.test is not None:
+    parts = [problem.parts(seed).valid for seed in range(seeds)]
+    counts = np.array([class_counts(data, rows) for rows in parts])
+    if np.ptp(counts, axis=0).max() <= 1:
         return None
-    if data.kind not in ("binary", "multiclass"):
-        return None
-    rows = [data.y[problem.parts(seed).valid] for seed in range(seeds)]
-    shares = np.mean([np.bincount(each, minlength=len(data.classes)) / len(each) for each in rows], axis=0)
-    return data.classes[int(shares.argmax())], float(shares.max())
+    shares = (counts / np.array([[len(rows)] for rows in parts])).mean(axis=0)
+    if data.kind == "multilabel":
+        return ConstantAnswer(None, float(np.maximum(shares, 1 - shares).mean()))
+    return ConstantAnswer(data.classes[int(shares.argmax())], float(shares.max()))
 
 
 def _score_of(problem: Any) -> Score | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stepsize.stats import summarise
+from stepsize.stats import by_repeat, summarise
 from stepsize.stats.tuning.rate_curve import RateCurve
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
@@ -75,13 +75,18 @@ class MapOfRates:
         return int(np.abs(np.log(np.array(self.tried) / rate)).argmin())
 
     def _is_worse(self, runs: Runs) -> np.ndarray:
-        """Return which rates are shown to be worse than the best by more than the margin, seed by seed."""
+        """Return which rates are shown to be worse than the best by more than the margin, seed by seed.
+
+        In a cross-validation, it is repeat by repeat.
+        """
         scores, margin = self.scores(runs), self.margin(runs)
         best = scores[self._nearest(self.curve(runs).rate)]
+        folds = self.study.facts["protocol"].get("folds")
         worse = []
         for each in scores:
             both = np.isfinite(best) & np.isfinite(each)
-            loss = summarise(best[both] - each[both]).ci95 if both.sum() > 1 else None
+            gaps = np.where(both, best, np.nan) - np.where(both, each, np.nan)
+            loss = summarise(by_repeat(gaps, self.study.tuning.seeds, folds)).ci95 if both.any() else None
             worse.append(loss is not None and loss[0] > margin)
         return np.array(worse)
 

@@ -66,7 +66,8 @@ class Words:
     def sweep(self, row: Row) -> str:
         chosen = ", ".join(rate(point["lr"]) for point in row.sweep if point["chosen"]) or "none"
         as_good = f", {rate_range(row.lr_range)} as good" if row.lr_range else ""
-        return f"{row.name}: {len(row.sweep)} learning rates tried, {chosen} chosen{as_good}"
+        tried = sum(not point["chosen"] for point in row.sweep)
+        return f"{row.name}: {tried} learning rates tried, {chosen} chosen{as_good}"
 
 
 def _ends(values: Sequence[float | None]) -> tuple[float | None, float | None]:

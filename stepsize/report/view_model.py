@@ -27,6 +27,7 @@ from stepsize.number_format import (
 from stepsize.report.reference_lines import reference_lines
 from stepsize.report.selection import left_out, shown_candidates
 from stepsize.report.subtitle import subtitle
+from stepsize.study.tuning import fine_parts
 from stepsize.verdict.answer import Answer, CandidateAnswer, Cost, DataFacts, KnobsPart, Protocol, Tuning
 from stepsize.verdict.formatting import scale_of, settings_text, written
 from stepsize.verdict.series import CurveSeries, Details, RatePoint
@@ -258,8 +259,11 @@ def _optimizer(optimizer: Mapping[str, Any]) -> str:
 def _tuning(tuning: Tuning | None) -> str:
     if tuning is None:
         return "none: every learning rate is fixed"
-    rates = len(tuning["first_rates"]) + tuning["fine_rates"]
-    return f"{rates} rates per candidate on seeds {ranges(tuning['seeds'])}"
+    first, others = len(tuning["first_rates"]), tuning["fine_rates"]
+    fine_seeds, finer_seeds = fine_parts(tuning["fine_seeds"])
+    around = f", then {others} around the best" if fine_seeds else ""
+    closer = f" and {others} closer to it" if finer_seeds else ""
+    return f"{first} rates per candidate{around}{closer}, on seeds {ranges(tuning['seeds'])}"
 
 
 def _knobs(knobs: KnobsPart) -> str:

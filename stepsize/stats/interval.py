@@ -11,6 +11,7 @@ from stepsize.errors import StudyError
 from stepsize.stats.scores import Floats, as_scores
 
 LEVEL = 0.95
+SINGLE = 1.2e-7  # a share of a score: the precision of float32, in which it is computed
 Interval = tuple[float, float]
 
 
@@ -87,7 +88,8 @@ def bounds(
 
 def _wilson_high(mean: Floats, n: Floats, t: Floats, step: float) -> Floats:
     """Return the largest mu up to the next step above `mean` with n (mean - mu)^2 <= t^2 f (1 - f) step^2."""
-    below = np.floor(mean / step + 1e-6)  # a mean that rounding put just under its step stands on it
+    rounding = 1e-6 + SINGLE * np.abs(mean) / step  # which puts a mean just under the step that it stands on
+    below = np.floor(mean / step + rounding)
     share = np.clip(mean / step - below, 0.0, 1.0)
     root = t * np.sqrt(t**2 + 4 * n * share * (1 - share))
     return step * (below + (2 * n * share + t**2 + root) / (2 * (n + t**2)))

@@ -128,6 +128,10 @@ class DataFacts(TypedDict):
     features: Annotated[int | None, "numbers in a row"]
     classes: Annotated[list[str], "names of the classes or labels"]
     parts: Annotated[dict[str, PartFacts], "`train` and `validation`; empty for a training function"]
+    shares_vary: Annotated[
+        bool,
+        "whether `parts`, which are those of the first seed, have other shares of the classes than others",
+    ]
     majority_baseline: Annotated[
         float | None,
         "score of always giving the most common answer, or of always predicting the mean; for another metric "
@@ -135,7 +139,9 @@ class DataFacts(TypedDict):
     ]
     baseline_metric: Annotated[str | None, "the metric of `majority_baseline`"]
     majority_class: NotRequired[
-        Annotated[str, "the most common class over seeds, where the seeds' parts are whole groups"]
+        Annotated[
+            str, "the most common class over seeds, where the shares vary and the metric is the accuracy"
+        ]
     ]
     sample_value: Annotated[
         float | None,

@@ -107,19 +107,26 @@ def warnings(data: DataFacts, protocol: Protocol) -> Iterator[str]:
     if data["parts"]:
         train, valid = data["parts"]["train"], data["parts"]["validation"]
         if train.get("shares"):
-            yield from _different_shares(train.get("shares", {}), valid.get("shares", {}))
+            yield from _different_shares(data, train.get("shares", {}), valid.get("shares", {}))
             yield from _missing_classes(data)
         yield from _large_steps(data, protocol)
         yield from _copies(data)
 
 
-def _different_shares(train: Mapping[str, float], valid: Mapping[str, float]) -> Iterator[str]:
+def _different_shares(
+    data: DataFacts, train: Mapping[str, float], valid: Mapping[str, float]
+) -> Iterator[str]:
     name = max(train, key=lambda each: abs(train[each] - valid[each]))
     if abs(train[name] - valid[name]) > SHARES_DIFFER:
         yield (
-            f"The parts differ: class {name!r} is {100 * train[name]:.0f} % of the training rows and "
-            f"{100 * valid[name]:.0f} % of the validation rows."
+            f"The parts {_first(data, 'differ')}: class {name!r} is {100 * train[name]:.0f} % of the "
+            f"training rows and {100 * valid[name]:.0f} % of the validation rows."
         )
+
+
+def _first(data: DataFacts, verb: str = "") -> str:
+    """Return a verb, and that something is so with the first seed only, if it is."""
+    return f"{verb}{' with the first seed' if data['shares_vary'] else ''}"
 
 
 def _missing_classes(data: DataFacts) -> Iterator[str]:
@@ -129,8 +136,8 @@ def _missing_classes(data: DataFacts) -> Iterator[str]:
             rest = f" (nor of {len(missing) - 1} more)" if len(missing) > 1 else ""
             rows = "training" if part == "train" else part
             yield (
-                f"There are no {rows} rows of class {missing[0]!r}{rest}, so the score does not show how "
-                "well it is recognised."
+                f"There are no {rows} rows of class {missing[0]!r}{rest}{_first(data)}, so the score does "
+                "not show how well it is recognised."
             )
 
 

@@ -8,6 +8,8 @@ from stepsize.number_format import counted
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study
 
+BEYOND = 100.0  # times the highest rate of the grid, or one by as much of the lowest
+
 
 def notes(study: Study) -> Iterator[str]:
     """Yield the candidates whose rates are equal at every update.
@@ -32,9 +34,22 @@ def notes(study: Study) -> Iterator[str]:
 
 
 def _curve(study: Study, candidate: Candidate) -> tuple[object, ...]:
-    """Return what two candidates have in common if they train alike."""
-    rates = (rate for rate in study.tuning.rates if study.allows(candidate, rate))
-    rate = next(rates, None) if candidate.schedule.knobs else None
-    per_epoch = study.updates_per_epoch(candidate)
-    plan = candidate.at(rate).plan(epochs=study.epochs_of(candidate), updates_per_epoch=per_epoch)
-    return candidate.settings_text, rate, str(plan.metric_factor), plan.values.tobytes()
+    """Return what two candidates have in common if they train alike.
+
+    Where the rate is free, they do at every rate: a floor makes schedules alike at the lowest ones only, and
+    a limit at the highest.
+    """
+    epochs, per_epoch = study.epochs_of(candidate), study.updates_per_epoch(candidate)
+    rates = [rate for rate in _rates(study) if study.allows(candidate, rate)]
+    plans = [
+        candidate.at(rate).plan(epochs=epochs, updates_per_epoch=per_epoch)
+        for rate in (rates if candidate.schedule.knobs else [None])
+    ]
+    factor = str(plans[0].metric_factor) if plans else None
+    return candidate.settings_text, *rates, factor, *(plan.values.tobytes() for plan in plans)
+
+
+def _rates(study: Study) -> tuple[float, ...]:
+    """Return rates at which schedules are compared: from far below those that are tried to far above."""
+    tried = sorted(study.tuning.rates)
+    return tried[0] / BEYOND, tried[0], tried[len(tried) // 2], tried[-1], BEYOND * tried[-1]

@@ -24,6 +24,12 @@ from stepsize.verdict.formatting import (
 from stepsize.verdict.look_notes import look_notes
 from stepsize.verdict.scores import Divergence
 
+SAME_ROWS = {  # splits whose validation rows are the same for every seed
+    "column": "your own validation part",
+    "given": "your own validation rows",
+    "lesson": "the last rows of the table",
+    "time": "the latest rows",
+}
 Divergences = Mapping[str, Divergence]  # by name, of the candidates with diverged runs
 
 
@@ -100,10 +106,10 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
 def _split_notes(answer: Answer) -> Iterator[str]:
     protocol, data = answer["study"]["protocol"], answer["data"]
     kind, is_tuned = protocol["split_kind"], protocol["tuning"] or protocol["knobs"]
-    if kind == "column" and is_tuned and not data["held_out"]:
+    if kind in SAME_ROWS and is_tuned and not data["held_out"]:
         yield (
-            "Rates were chosen and are judged on the same rows: your own validation part, which is the same "
-            "for every seed. To judge on rows that tuning never sees, give the data a 'test' part, too."
+            f"Rates were chosen and are judged on the same rows: {SAME_ROWS[kind]}, whatever the seed. To "
+            "judge on rows that tuning never sees, give the data a 'test' part, too."
         )
     if kind == "lesson":
         yield (

@@ -48,7 +48,7 @@ UNKNOWN_PROTOCOL = {
 }
 UNKNOWN_DATA = {
     "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
-    "references": [], "target_spreads": [], "target": None,
+    "references": [], "target_spreads": [], "target": None, "shares_vary": False,
 }  # fmt: skip
 
 

@@ -168,12 +168,32 @@ def test_the_mean_is_far_from_the_rows_that_a_split_by_time_judges(engine):
     assert f"always predicting the mean has {rounded(error, 3)}." in " ".join(for_scale(result.answer))
 
 
+def test_the_most_common_class_is_that_of_all_seeds_where_rows_are_drawn_at_random():
+    y = (np.random.default_rng(3).random(60) < 0.5).astype(int)
+    toy = ss.Problem("mlp(4)", (X[:60], y), split="random")
+    shares = [y[toy.parts(seed).valid].mean() for seed in range(30)]
+    data = toy.facts()["data"]
+    assert data["shares_vary"]
+    assert data["majority_baseline"] == pytest.approx(max(np.mean(shares), 1 - np.mean(shares)))
+    assert not ss.Problem("mlp(4)", (X[:60], y), split="stratified").facts()["data"]["shares_vary"]
+
+
+@pytest.mark.parametrize("options", [{}, {"split": Split("kfold", folds=4)}])
+def test_the_constant_answer_to_several_labels_is_that_of_all_seeds(options):
+    y = (np.random.default_rng(3).random((60, 3)) < 0.5).astype(int)
+    toy = ss.Problem("mlp(4)", (X[:60], y), **options)
+    shares = np.mean([y[toy.parts(seed).valid].mean(axis=0) for seed in range(4 if options else 30)], axis=0)
+    data = toy.facts()["data"]
+    assert data["majority_baseline"] == pytest.approx(np.maximum(shares, 1 - shares).mean())
+    assert "majority_class" not in data
+
+
 @pytest.mark.parametrize("options", [{}, {"split": Split("kfold", folds=4)}])
 def test_the_most_common_class_is_that_of_all_seeds_where_parts_are_whole_groups(options):
     groups = np.repeat(np.arange(8), 15)
     y = (np.arange(120) % (groups + 1) == 0).astype(int)
     toy = ss.Problem("mlp(4)", load((X, y), groups=groups), name="grouped", **options)
-    seeds = 4 if options else 10
+    seeds = 4 if options else 30
     shares = [y[toy.parts(seed).valid].mean() for seed in range(seeds)]
     facts = toy.facts()
     data = facts["data"]

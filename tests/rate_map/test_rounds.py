@@ -55,6 +55,19 @@ def answer(study, runs):
     return summarise_rates(study, runs, {}, "stepsize compare ionosphere")
 
 
+def test_a_cross_validation_shows_a_worse_rate_by_its_repeats():
+    """Ten folds that agree are two repeats, which show nothing."""
+    folded = problem("ionosphere", split="kfold", folds=5)
+    study = plan_maps(folded, 10, rates=[0.01, 0.1])
+
+    def score(rate, seed, settings):
+        return 0.9 - (0.02 if seed // 5 % 2 else 0.01) * (rate < 0.05)
+
+    runs, _ = trained(study, score)
+    (found,) = finished_maps(study, runs)
+    assert found.good(runs) == (0.01, 0.1)
+
+
 @pytest.mark.parametrize("peak", [1e-5, 0.001, 0.1, 3.0, 40.0])
 def test_both_ends_are_found_wherever_the_best_rate_lies(ionosphere, peak):
     study = plan_maps(ionosphere, 10)

@@ -63,7 +63,9 @@ def test_losses_are_plain_numbers_and_the_protocol_says_what_is_better(studies: 
 def test_the_protocol_is_readable(studies: Studies) -> None:
     lines = dict(view(*studies["lesson"]()).protocol)
     assert lines["optimizer"] == "sgd, momentum 0.8"
-    assert lines["tuning"] == "12 rates per candidate on seeds 1000000–1000031"
+    assert lines["tuning"] == (
+        "7 rates per candidate, then 5 around the best and 5 closer to it, on seeds 1000000–1000031"
+    )
     assert lines["smallest difference that matters"] == "0.86 points"
     assert "every learning rate is fixed" in dict(view(*studies["not_tuned"]()).protocol)["tuning"]
 

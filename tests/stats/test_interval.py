@@ -30,6 +30,15 @@ def test_one_seed_has_a_mean_and_nothing_else():
     assert (found.n, found.lost, found.mean, found.sd, found.ci95) == (1, 0, 0.9, None, None)
 
 
+@pytest.mark.parametrize("rows", [20, 116, 1000])
+def test_equal_scores_in_single_precision_have_the_interval_of_exact_ones(rows):
+    for right in range(1, rows):
+        exact, rounded = (summarise([score] * 30, sample_value=1 / rows).ci95 for score in (
+            right / rows, float(np.float32(right / rows))
+        ))  # fmt: skip
+        assert rounded == pytest.approx(exact, abs=0.01 / rows)
+
+
 def test_lost_runs_are_counted_beside_the_finished_ones():
     found, finished = summarise([0.9, np.nan, 0.8, 0.7]), summarise([0.9, 0.8, 0.7])
     assert (found.n, found.lost) == (3, 1)

@@ -31,6 +31,8 @@ def test_free_rates_are_compared_at_the_same_rate():
     [
         ("constant(0.1)", "constant(0.2)", "cosine(0.1)"),
         ("constant(0.1)", "constant(0.1) * plateau(factor=0.5)"),
+        ("constant(lr)", "cosine(lr, floor=0.001)", "linear(lr, floor=0.001)"),
+        ("clip(constant(lr), peak=0.02)", "clip(cosine(lr), peak=0.05)", "clip(constant(lr), peak=20)"),
     ],
 )
 def test_others_are_not(candidates):

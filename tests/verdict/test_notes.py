@@ -5,7 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from stepsize.problems.loading.catalog import load
 from stepsize.problems.problem import Problem, problem
+from stepsize.problems.splitting.splits import Split
 from stepsize.study.candidates import Candidate, built_in_candidates
 from stepsize.study.study import make_study
 from stepsize.verdict.summary import summarise_study
@@ -113,10 +115,26 @@ def test_the_advice_on_splits_can_be_run_as_it_stands(command, advice):
     assert any(note.endswith(f"each seed draws: {advice}") for note in answer["notes"])
 
 
-def test_parts_of_your_own_are_the_same_for_tuning_and_verdict() -> None:
-    x, y = np.arange(80, dtype=np.float32).reshape(40, 2), np.arange(40) % 2
-    own = Problem("logistic", {"train": (x[:20], y[:20]), "valid": (x[20:], y[20:])})
-    said = "Rates were chosen and are judged on the same rows: your own validation part"
+X, Y = np.arange(80, dtype=np.float32).reshape(40, 2), np.arange(40) % 2
+
+
+@pytest.mark.parametrize(
+    ("own", "which"),
+    [
+        (
+            Problem("logistic", {"train": (X[:20], Y[:20]), "valid": (X[20:], Y[20:])}),
+            "your own validation part",
+        ),
+        (
+            Problem("logistic", (X, Y), split=Split.given(range(20), range(20, 40))),
+            "your own validation rows",
+        ),
+        (Problem("logistic", load((X, Y), order=np.arange(40))), "the latest rows"),
+        (Problem("logistic", (X, Y), split="lesson"), "the last rows of the table"),
+    ],
+)
+def test_rows_that_are_the_same_for_tuning_and_verdict_are_named(own: Problem, which: str) -> None:
+    said = f"Rates were chosen and are judged on the same rows: {which}, whatever the seed."
     for candidate, expected in (("constant(lr)", True), ("constant(0.1)", False)):
         study = make_study(own, [candidate], 3)
         answer = summarise_study(study, finish(study, lambda name, seed: 0.9), COST)

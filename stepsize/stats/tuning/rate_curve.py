@@ -8,6 +8,7 @@ the scores, without ties to break. The weights also show how much the chosen rat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from stepsize.stats.tuning.rate_means import RateMeans, rate_means, seed_slopes,
 from stepsize.stats.tuning.rate_walls import BEYOND, likely_curves
 
 POINTS = 481  # of the mean curve
+DEPTH_SD = 0.5  # of the depth of the curve at a rate: how well it is known there
 PARTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way to the first rate that loses runs
 
 
@@ -94,14 +96,21 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) 
     costs = posterior.costs(points)
     best = lowest(points, costs, posterior.curves.unit)
     draws, lost = draw_curves(posterior, limits, x, best) if regret else (None, Regret(np.nan, np.nan))
-    level = _level(rounds[-1], posterior)
+    level = _level(rounds, posterior)
     slopes = seed_slopes(x, values, best)
     return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs, slopes, draws)
 
 
-def _level(means: RateMeans, posterior: CurvePosterior) -> float:
-    """Return the height of the mean curve over the scores of a round."""
-    return float(np.average(means.mean + posterior.costs(means.x), weights=1 / means.variance))
+def _level(rounds: Sequence[RateMeans], posterior: CurvePosterior) -> float:
+    """Return the height of the peak of the mean curve over the scores.
+
+    A rate far below the best says little of it, however steady its scores: how deep the curve is there is not
+    known better than to a share of the depth.
+    """
+    costs = np.concatenate([posterior.costs(each.x) for each in rounds])
+    peaks = np.concatenate([each.mean for each in rounds]) + costs
+    variance = np.concatenate([each.variance for each in rounds]) + (DEPTH_SD * costs) ** 2
+    return float(np.average(peaks, weights=1 / variance))
 
 
 def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:

@@ -43,6 +43,16 @@ def test_the_rate_lies_among_those_tried_and_the_rest_is_sane(scores):
     assert widths[-1] == pytest.approx((RATES[0], RATES[-1]))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_rates_at_which_no_run_learns_do_not_set_the_height_of_the_curve(seed):
+    generator = np.random.default_rng(seed)
+    mean = np.array([0.64, 0.64, 0.65, 0.74, 0.86, 0.88, 0.8])
+    noise = np.array([1e-6, 1e-4, 1e-3, 0.02, 0.02, 0.02, 0.04])
+    scores = mean[:, None] + noise[:, None] * generator.standard_normal((7, 8))
+    curve = fit_rate_curve(RATES, scores)
+    assert curve.scores.max() == pytest.approx(0.88, abs=0.02)
+
+
 @given(anything, st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=40)
 def test_the_order_of_rates_and_seeds_changes_nothing(scores, random):
