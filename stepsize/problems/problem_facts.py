@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from stepsize.number_format import counted
 from stepsize.problems.data_facts import describe
 from stepsize.problems.model_notes import averaging_notes, model_notes
 from stepsize.problems.models.model_transport import identity, is_text
@@ -32,12 +33,25 @@ def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         data["majority_baseline"] = answer.accuracy
         if answer.name is not None:
             data["majority_class"] = answer.name
+    if tied := _tied_rows(problem):
+        data["notes"].append(
+            f"order: {counted(tied, 'training row')} and the earliest validation rows have the same time"
+        )
     if problem.scales_target:
         data["notes"].append("target: standardised by the training rows, for the loss")
     if problem.scaled:
         data["notes"].append(scaling_advice(problem.data, problem.scales_target))
     facts = {"protocol": protocol_facts(problem, form), "data": data}
     return facts if problem.series is None else {"repeats_first_run": True, **facts}
+
+
+def _tied_rows(problem: Any) -> int:
+    """Return how many training rows have the time of the earliest validation row in a split by time."""
+    order = problem.data.order
+    if order is None or problem.split.kind != "time":
+        return 0
+    parts = problem.parts(0, judge=False)
+    return int((order[parts.train] == order[parts.valid].min()).sum())
 
 
 def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
