@@ -192,7 +192,8 @@ def interrupted(delay, how, *args):
     return process.returncode, out, err
 
 
-LONG = ["compare", "wine", "--seeds", "12", "--epochs", "90", "-s", "constant(lr)", "-s", "linear(lr)"]
+STUDY = ["compare", "wine", "--seeds", "12", "-s", "constant(lr)", "-s", "linear(lr)", "--epochs"]
+LONG, SHORTER = [*STUDY, "90"], [*STUDY, "40"]
 
 
 def test_ctrl_c_keeps_runs_and_says_how_to_continue():
@@ -205,12 +206,12 @@ def test_ctrl_c_keeps_runs_and_says_how_to_continue():
 
 @pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_answer(command):
-    whole = command(*LONG, "--json", "--store", "whole.sqlite")
+    whole = command(*SHORTER, "--json", "--store", "whole.sqlite")
     assert whole.returncode == 0, whole.stderr
     expected = json.loads(whole.stdout)
-    code, *_ = interrupted(0.2, signal.SIGKILL, *LONG, "--json", "--store", "killed.sqlite")
+    code, *_ = interrupted(0.2, signal.SIGKILL, *SHORTER, "--json", "--store", "killed.sqlite")
     assert code in (-signal.SIGKILL, 0)  # a fast machine may finish first
-    last = command(*LONG, "--json", "--store", "killed.sqlite")
+    last = command(*SHORTER, "--json", "--store", "killed.sqlite")
     assert last.returncode == 0, last.stderr
     resumed = json.loads(last.stdout)
     for answer in (resumed, expected):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,11 +158,10 @@ def test_no_command_replaces_a_file_that_stepsize_did_not_write(
     assert {path.name: path.read_bytes() for path in Path().iterdir() if path.is_file()} == before
 
 
-def test_a_study_file_of_the_user_beside_the_store_is_kept() -> None:
+def test_a_study_file_of_the_user_beside_the_store_is_kept(command: Callable[..., Any]) -> None:
     Path("mine.toml").write_text("# mine\n")
     arguments = ["compare", "iris", "--epochs", "1", "--seeds", "2", "-s", "constant(0.1)", "-q"]
-    command = [sys.executable, "-m", "stepsize", *arguments, "--store", "mine.sqlite"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = command(*arguments, "--store", "mine.sqlite")
     assert done.returncode == 0, done.stderr
     assert Path("mine.toml").read_text() == "# mine\n"
     assert "The resolved study was not saved: path='mine.toml' exists" in done.stderr

@@ -1,8 +1,6 @@
 """Ten tables of different kinds: a file and its target are all that is asked for."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -48,12 +46,11 @@ def test_a_table_is_trained_on(table, tmp_path, engine):
 
 
 @pytest.mark.slow
-def test_the_command_needs_the_target_alone(tmp_path):
+def test_the_command_needs_the_target_alone(tmp_path, command):
     table = TABLES[NAMES.index("mixed.csv")]
     table.write(tmp_path / table.file)
     short = ["--seeds", "6", "--epochs", "3", "-s", "constant(lr)", "-s", "cosine(lr)", "--json"]
-    command = [sys.executable, "-m", "stepsize", "compare", table.file, "--target", table.target, *short]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    done = command("compare", table.file, "--target", table.target, *short)
     assert done.returncode == 0, done.stderr
     assert "Data: target 'survived': two classes, 'no' and 'yes'.\n" in done.stderr
     answer = json.loads(done.stdout)

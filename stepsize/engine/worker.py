@@ -24,6 +24,8 @@ from stepsize.engine.task import Curves, Task
 from stepsize.errors import EngineError, first_line
 from stepsize.process import Notice, Progress, serve
 
+UNUSED = ("sklearn", "IPython", "requests")  # Keras imports them for parts that are not used here: 0.5 s
+
 
 def main() -> None:
     """Serve one caller until it is gone."""
@@ -109,19 +111,19 @@ def _prepare_jax(programs: CompiledPrograms) -> None:
     if not os.environ.get("JAX_PLATFORMS"):
         jax.config.update("jax_platforms", "cpu")
     programs.keep(jax.config)
-    with _hidden("sklearn"):  # Keras would import it for parts that are not used here: 0.4 s
+    with _hidden(*UNUSED):
         import_module("stepsize.engine.population")  # while the caller prepares its first request
     import_module("stepsize.engine.random_bits").use()
 
 
 @contextmanager
-def _hidden(package: str) -> Iterator[None]:
-    """Make imports of a package fail inside the block, as if it were not installed."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = cast(Any, None)
+def _hidden(*packages: str) -> Iterator[None]:
+    """Make imports of packages fail inside the block, as if they were not installed."""
+    hidden = [package for package in packages if package not in sys.modules]
+    for package in hidden:
+        sys.modules[package] = cast(Any, None)
     try:
         yield
     finally:
-        del sys.modules[package]
+        for package in hidden:
+            del sys.modules[package]

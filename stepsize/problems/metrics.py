@@ -15,6 +15,7 @@ from stepsize.errors import ProblemError, first_line, unknown
 from stepsize.metric_directions import HIGHER, LOWER, canonical_name, contradicts, lowest_share
 from stepsize.problems.custom_objects import REGISTER, custom_objects, import_objects
 from stepsize.problems.differences import differences, refusal
+from stepsize.problems.keras_configs import config_of
 
 KERAS_NAMES = {  # of metrics that Keras does not find by our name
     "f1_score": "F1Score", "fbeta_score": "FBetaScore", "logcosh": "LogCoshError", "r2": "R2Score",
@@ -116,7 +117,7 @@ def metric_of(metric: Any, mode: str | None, kind: str) -> Metric:
             "mode='min'"
         )
     share = is_keras and canonical_name(type(metric).__name__) in HIGHER
-    form: Any = keras.saving.serialize_keras_object(metric)
+    form = config_of(metric)
     custom = custom_objects(f"metric {metric.name!r}", form, getattr(metric, "_fn", None))
     found = Metric(metric.name, direction == "up", share, form, custom)
     for difference in differences(metric, make_metric(found, "binary", 1)):

@@ -71,9 +71,14 @@ def look_alpha(seeds: int, earlier: Sequence[int] = (), comparisons: int = 1) ->
         )
     if seeds < LEAST_SEEDS:
         return 0.0
-    looks = [int(number) for number in numbers if number >= LEAST_SEEDS]
+    return _alpha(tuple(int(number) for number in numbers if number >= LEAST_SEEDS), comparisons)
+
+
+@lru_cache(maxsize=4096)
+def _alpha(looks: tuple[int, ...], comparisons: int) -> float:
+    """Return the alpha of the last of some looks."""
     parts = np.diff(spent_shares(looks), prepend=0.0)
-    if seeds in looks[:-1]:
+    if looks[-1] in looks[:-1]:
         return float(ALPHA * parts[-1])
     first = dict(zip(reversed(looks), reversed(parts), strict=True))  # of each number
     order = tuple(dict.fromkeys(looks))

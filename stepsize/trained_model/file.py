@@ -17,6 +17,7 @@ from typing import Any
 
 from stepsize.errors import OutputError, ProblemError, first_line, require, require_keras
 from stepsize.output_files import MODEL, check_output, write_output
+from stepsize.problems.keras_configs import tensorflow_left_out
 
 ENTRY = "trained.json"
 FORMAT = 1  # of the entry; a higher one was written by a later version
@@ -41,7 +42,7 @@ def write(path: Path, model: Any, is_torch: bool, facts: Mapping[str, Any]) -> N
 
         torch.save(model.state_dict(), archive)
     else:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, tensorflow_left_out():
             model.save(Path(folder) / "model.keras")
             archive.write((Path(folder) / "model.keras").read_bytes())
     content = {"format": FORMAT, "stepsize": metadata.version("stepsize"), **facts}

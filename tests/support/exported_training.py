@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from stepsize.problems.keras_configs import config_of
 from tests.support.exported_code import run
 
 
@@ -19,6 +20,6 @@ def rates(code):
             used.append(float(self.model.optimizer.learning_rate))  # self.model is up to date, on JAX too
 
     model.fit(x, x[:, :1], epochs=3, batch_size=4, verbose=0, callbacks=[Used()])
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    again = keras.saving.deserialize_keras_object(config_of(schedule))
     assert [float(again(t)) for t in range(9)] == [float(schedule(t)) for t in range(9)]
     return keras.backend.backend(), used

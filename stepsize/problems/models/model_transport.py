@@ -19,6 +19,7 @@ import numpy as np
 from stepsize.errors import ProblemError, first_line
 from stepsize.problems.custom_objects import REGISTER, custom_objects, mappings
 from stepsize.problems.data import Data
+from stepsize.problems.keras_configs import config_of
 from stepsize.problems.metrics import metric_names
 from stepsize.problems.models.kept_weights import (
     has_custom_layers,
@@ -221,11 +222,8 @@ def _config_form(model: Any, from_weights: bool, data: Data | None) -> dict[str,
         raise ProblemError("model is compiled without a loss; call model.compile(optimizer, loss)")
     check_precision(model)
     check_class(model.optimizer)
-    import keras
-
     try:
-        config: Any = keras.saving.serialize_keras_object(model)
-        loss = keras.saving.serialize_keras_object(model.loss)
+        config, loss = config_of(model), config_of(model.loss)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ProblemError(
             f"model {type(model).__name__!r} cannot be serialized by its config: {first_line(error)}; pass a "
