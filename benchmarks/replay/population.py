@@ -11,6 +11,7 @@ import numpy as np
 from replay.bank import Bank
 
 DEPTH = 200.0  # margins
+CHANCE = 2.0  # standard errors of a mean: smoothing changes it by no more
 SMOOTH = 0.15  # decades: bandwidth of the curve that is taken for the truth
 
 
@@ -60,8 +61,9 @@ class Recorded:
     The scores of a rate are shifted by what smoothing changes in their mean, so that the truth is exact.
     Between two recorded rates a seed takes one or the other, and is shifted again: the true mean runs
     smoothly from rate to rate (a monotone cubic), while the mean of the draws would have a kink at each.
-    Where a shift would be larger than the margin, runs blow up, and scores stay as they are. A score counts
-    as at most `DEPTH` margins below the best rate's, and in the truth a diverged run counts as that.
+    No shift is larger than chance explains. Where it would be larger than the margin, runs blow up, and
+    scores stay as they are. A score counts as at most `DEPTH` margins below the best rate's, and in the truth
+    a diverged run counts as that.
     """
 
     bank: Bank
@@ -77,8 +79,10 @@ class Recorded:
         means = [_smoothed(x, np.where(np.isnan(scores), lowest, scores)) for scores in bounded]
         truth = np.array([smooth for smooth, _ in means])
         plain = np.array([plain for _, plain in means])
-        truth = np.where(np.abs(truth - plain) <= self.bank.margin, truth, plain)
-        shift = truth - plain
+        chance = CHANCE * np.nanstd(bounded, axis=2) / np.sqrt(bounded.shape[2])
+        shift = np.clip(truth - plain, -chance, chance)
+        shift = np.where(np.abs(truth - plain) <= self.bank.margin, shift, 0.0)
+        truth = plain + shift
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "truth", truth)
         object.__setattr__(self, "scores", bounded + shift[..., None])
@@ -145,7 +149,7 @@ class _FromBank:
 def _smoothed(x: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return smoothed and plain means of scores [rates, seeds]: a local quadratic, weighted by steadiness."""
     plain = scores.mean(axis=1)
-    spread = (scores - scores.mean(axis=0)).std(axis=1)
+    spread = (scores - np.median(scores, axis=0)).std(axis=1)  # a mean would follow the rates that blow up
     steady = 1 / np.maximum(spread, 0.03 * np.median(spread)) ** 2
     smooth = plain.copy()
     for i in range(len(x)):
