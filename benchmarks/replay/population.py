@@ -76,10 +76,11 @@ class Recorded:
         middle = np.nanmean(np.where(np.isnan(self.bank.scores), -np.inf, self.bank.scores), axis=2).max()
         lowest = middle - DEPTH * self.bank.margin
         bounded = np.maximum(self.bank.scores, lowest)  # a NaN stays
-        means = [_smoothed(x, np.where(np.isnan(scores), lowest, scores)) for scores in bounded]
+        finite = np.where(np.isnan(bounded), lowest, bounded)
+        means = [_smoothed(x, scores) for scores in finite]
         truth = np.array([smooth for smooth, _ in means])
         plain = np.array([plain for _, plain in means])
-        chance = CHANCE * np.nanstd(bounded, axis=2) / np.sqrt(bounded.shape[2])
+        chance = CHANCE * finite.std(axis=2) / np.sqrt(finite.shape[2])
         shift = np.clip(truth - plain, -chance, chance)
         shift = np.where(np.abs(truth - plain) <= self.bank.margin, shift, 0.0)
         truth = plain + shift
