@@ -140,7 +140,7 @@ class _FromBank:
             self._drawn[seed] = int(generator.integers(self.population.scores.shape[2])), generator.random()
         column, toss = self._drawn[seed]
         x, truth = self.population.x, self.population.truth[schedule]
-        place = np.clip((np.log10(rate) - x[0]) / (x[1] - x[0]), 0, len(x) - 1)
+        place = np.interp(np.log10(rate), x, np.arange(len(x)))  # rates are rounded, so not quite even
         row = min(int(place + toss), len(x) - 1)
         value = self.population.scores[schedule, row, column]
         drawn = np.interp(place, np.arange(len(x)), truth)

@@ -41,6 +41,7 @@ def describe(
         "kind": data.kind,
         "target": ", ".join(data.columns.target) if data.columns is not None else None,
         "rows": data.rows,
+        "groups": None if data.groups is None else len(np.unique(data.groups)),
         "features": sum(int(np.prod(each.shape[1:])) for each in data.inputs.values()),
         "classes": list(data.classes),
         "parts": {"train": _part(data, parts.train), "validation": _part(data, parts.valid)},

@@ -21,7 +21,7 @@ from stepsize.problems.model_data import form_of, load_for, preparation
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.problem_facts import problem_digest, problem_facts
-from stepsize.problems.splitting.changes import SPLIT_KEYS, WITHOUT, with_split
+from stepsize.problems.splitting.changes import SPLIT_KEYS, WITHOUT, check_sizes, with_split
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.summary import Summarised
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
@@ -297,4 +297,6 @@ def problem(
     arguments["prepare"] = preparation(changes.get("prepare"), model)
     is_torch = trains_in_torch(model, changes.get("loss"))
     data = load_for(model, is_torch, name, target=target, folder=folder, **arguments)
-    return Problem(model, data, **with_split(changes, Split()))
+    made = Problem(model, data, **with_split(changes, Split()))
+    check_sizes(changes, made.split.kind)  # which the data may have chosen
+    return made

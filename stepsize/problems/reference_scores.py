@@ -44,7 +44,16 @@ def _recall(y: np.ndarray, p: np.ndarray) -> float:
 
 def _f1(y: np.ndarray, p: np.ndarray) -> float:
     """Return the mean over the outputs; of several classes, the largest output of a row is its answer."""
-    answers = p > 0.5 if y.shape[1] == 1 else (p == p.max(axis=1, keepdims=True)) & (p > EPSILON)
+    if y.shape[1] == 1:
+        return _f1_of_labels(y, p)
+    return _f1_of(y, (p == p.max(axis=1, keepdims=True)) & (p > EPSILON))
+
+
+def _f1_of_labels(y: np.ndarray, p: np.ndarray) -> float:
+    return _f1_of(y, p > 0.5)
+
+
+def _f1_of(y: np.ndarray, answers: np.ndarray) -> float:
     hits, total = (answers * y).sum(axis=0), answers.sum(axis=0) + y.sum(axis=0)
     return float((2 * hits / (total + EPSILON)).mean())
 
@@ -98,6 +107,11 @@ OF_TWO_COLUMNS = ("categorical_accuracy", "categorical_crossentropy", "sparse_ca
                   "sparse_categorical_crossentropy")  # fmt: skip # say nothing of one column
 
 
+LABELS: dict[str, Score] = {
+    "accuracy": _binary_accuracy, "f1_score": _f1_of_labels, "fbeta_score": _f1_of_labels,
+}  # fmt: skip # each label is an answer of its own
+
+
 def score_by(metric: str, kind: str) -> Score | None:
     """Return the function [rows, outputs] of a metric by its name; None if it is not here.
 
@@ -106,4 +120,5 @@ def score_by(metric: str, kind: str) -> Score | None:
     """
     if kind == "binary" and metric in OF_TWO_COLUMNS:
         return None
-    return (QUANTITIES if kind == "regression" else CLASSES).get(metric)
+    known = {"regression": QUANTITIES, "multilabel": {**CLASSES, **LABELS}}.get(kind, CLASSES)
+    return known.get(metric)

@@ -77,7 +77,7 @@ class MapOfRates:
     def _is_worse(self, runs: Runs) -> np.ndarray:
         """Return which rates are shown to be worse than the best by more than the margin, seed by seed.
 
-        In a cross-validation, it is repeat by repeat.
+        In a cross-validation, it is repeat by repeat. A rate at which more runs diverge is worse.
         """
         scores, margin = self.scores(runs), self.margin(runs)
         best = scores[self._nearest(self.curve(runs).rate)]
@@ -87,7 +87,8 @@ class MapOfRates:
             both = np.isfinite(best) & np.isfinite(each)
             gaps = np.where(both, best, np.nan) - np.where(both, each, np.nan)
             loss = summarise(by_repeat(gaps, self.study.tuning.seeds, folds)).ci95 if both.any() else None
-            worse.append(loss is not None and loss[0] > margin)
+            loses_runs = np.isfinite(each).sum() < np.isfinite(best).sum()
+            worse.append(loses_runs or (loss is not None and loss[0] > margin))
         return np.array(worse)
 
     def all_diverged(self, runs: Runs) -> bool:

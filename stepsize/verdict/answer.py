@@ -125,6 +125,7 @@ class DataFacts(TypedDict):
     ]
     target: Annotated[str | None, "the column of a table to predict, or several with commas between"]
     rows: Annotated[int | None, "rows of the whole table"]
+    groups: Annotated[int | None, "groups of rows that are never split; null without them"]
     features: Annotated[int | None, "numbers in a row"]
     classes: Annotated[list[str], "names of the classes or labels"]
     parts: Annotated[dict[str, PartFacts], "`train` and `validation`; empty for a training function"]

@@ -67,17 +67,20 @@ def _stop(answer: Answer, decision: Decision) -> Iterator[str]:
 
 
 def budget_warnings(study: Study, runs: Runs) -> Iterator[str]:
-    """Yield that a study cost more than its budget, because its first look alone did."""
+    """Yield that a study cost more than its budget, because its first look did, or a step took longer."""
     value = study.facts["protocol"].get("budget")
     if value is None:
         return
     budget, spent = read_budget(value), spent_on(study, runs)
     if spent.runs > budget.runs or spent.seconds > budget.seconds:
         cost = duration(spent.seconds) if spent.seconds > budget.seconds else counted(int(spent.runs), "run")
+        more = f"The study cost {cost}, more than its budget of {_spelled(value)}"
+        if len(study.steps) > 1:
+            yield f"{more}: the last step took longer than those before it."
+            return
         yield (
-            f"The study cost {cost}, more than its budget of {_spelled(value)}: the first look, "
-            "which needs all of the tuning and the first seeds, is always completed. Use fewer seeds, "
-            "candidates or epochs, or a larger budget."
+            f"{more}: the first look, which needs all of the tuning and the first seeds, is always "
+            "completed. Use fewer seeds, candidates or epochs, or a larger budget."
         )
 
 

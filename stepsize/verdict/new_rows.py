@@ -24,7 +24,7 @@ def new_rows(study: Study, scores: np.ndarray) -> list[float] | None:
     table, judged = data["rows"], data["parts"]["validation"]["rows"]
     if data["held_out"] or protocol["split_kind"] == "test":
         distinct = judged
-    elif protocol["split_kind"] == "kfold":
+    elif protocol["split_kind"] == "kfold" and not data["groups"]:
         distinct = table
     elif protocol["split_kind"] in DRAWN_ANEW:
         distinct = min(distinct_rows(table, judged, len(scores)), table)
@@ -32,7 +32,7 @@ def new_rows(study: Study, scores: np.ndarray) -> list[float] | None:
         return None
     interval = new_rows_interval(
         scores,
-        share="accuracy" in protocol["metric"],
+        share="accuracy" in protocol["metric"] and data["sample_value"] is not None,  # a metric of Keras
         judged_rows=max(distinct, judged),
         rows_per_seed=judged,
         table_rows=table,

@@ -49,6 +49,7 @@ UNKNOWN_PROTOCOL = {
 UNKNOWN_DATA = {
     "kind": None, "baseline_metric": None, "held_out": False, "copies": None, "scaled": [], "notes": [],
     "references": [], "target_spreads": [], "target": None, "shares_vary": False,
+    "groups": None,
 }  # fmt: skip
 
 

@@ -178,6 +178,17 @@ def test_the_most_common_class_is_that_of_all_seeds_where_rows_are_drawn_at_rand
     assert not ss.Problem("mlp(4)", (X[:60], y), split="stratified").facts()["data"]["shares_vary"]
 
 
+@pytest.mark.parametrize("metric", ["f1_score", "fbeta_score", "accuracy"])
+def test_several_labels_are_scored_one_by_one(metric):
+    rng = np.random.default_rng(0)
+    y, p = (rng.random((50, 3)) < 0.6).astype(float), np.repeat(rng.random((1, 3)), 50, axis=0)
+    known = {"accuracy": keras.metrics.BinaryAccuracy()}
+    shared = {"average": "macro", "threshold": 0.5}
+    known |= {"f1_score": keras.metrics.F1Score(**shared), "fbeta_score": keras.metrics.FBetaScore(**shared)}
+    known[metric].update_state(y, p)
+    assert score_by(metric, "multilabel")(y, p) == pytest.approx(float(known[metric].result()), abs=1e-6)
+
+
 @pytest.mark.parametrize("options", [{}, {"split": Split("kfold", folds=4)}])
 def test_the_constant_answer_to_several_labels_is_that_of_all_seeds(options):
     y = (np.random.default_rng(3).random((60, 3)) < 0.5).astype(int)

@@ -68,6 +68,17 @@ def test_a_cross_validation_shows_a_worse_rate_by_its_repeats():
     assert found.good(runs) == (0.01, 0.1)
 
 
+def test_given_rates_at_which_runs_diverge_are_not_among_the_good_ones(ionosphere):
+    study = plan_maps(ionosphere, 8, rates=[0.003, 0.01, 0.6, 1000])
+
+    def score(rate, seed, settings):
+        return None if rate > 100 or (rate > 0.5 and seed % 8) else 0.9
+
+    runs, _ = trained(study, score)
+    (found,) = finished_maps(study, runs)
+    assert found.good(runs) == (0.003, 0.01)
+
+
 @pytest.mark.parametrize("peak", [1e-5, 0.001, 0.1, 3.0, 40.0])
 def test_both_ends_are_found_wherever_the_best_rate_lies(ionosphere, peak):
     study = plan_maps(ionosphere, 10)

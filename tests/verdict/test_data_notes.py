@@ -1,5 +1,7 @@
 """Notes and warnings on data and splits: facts in words, warnings where due, silence where not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from stepsize.study.protocol import rounds
 from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.verdict import data_notes
+from stepsize.verdict.new_rows import new_rows
 from stepsize.verdict.summary import summarise_study
 
 X = np.random.default_rng(0).normal(size=(200, 2))
@@ -173,6 +176,29 @@ def test_new_rows_are_expected_to_score_what_is_possible(metric, mean, ends):
         low, high = candidate["ci95_new_rows"]
         assert (low, high) == (low if ends[0] is None else ends[0], high if ends[1] is None else ends[1])
         assert low < mean < high
+
+
+def test_whole_groups_say_nothing_of_new_rows():
+    table = load((X, np.arange(200) % 2), groups=np.arange(200) // 10)
+    folded = Problem("mlp(3)", table, split=Split("kfold", folds=5))
+    answer = answer_of(folded, noisy, 10)
+    assert answer["data"]["groups"] == 20
+    assert all(candidate["ci95_new_rows"] is None for candidate in answer["candidates"])
+    drawn = answer_of(Problem("mlp(3)", (X, np.arange(200) % 2), split=Split("kfold", folds=5)), noisy, 10)
+    assert all(candidate["ci95_new_rows"] for candidate in drawn["candidates"])
+
+
+def test_a_metric_of_the_users_own_is_not_a_share_of_rows_whatever_its_name():
+    study = make_study(problem((X, np.arange(200) % 2), model="mlp(3)"), ["constant(0.1)"], 20)
+    data, protocol = study.facts["data"], study.facts["protocol"]
+    own = {"data": {**data, "sample_value": None}, "protocol": {**protocol, "metric": "balanced_accuracy"}}
+    auc = {"data": {**data, "sample_value": None}, "protocol": {**protocol, "metric": "auc"}}
+    scores = np.linspace(0.8, 0.9, 20)
+    usual, one, other = (
+        new_rows(replace(study, facts={**study.facts, **facts}), scores) for facts in ({}, own, auc)
+    )
+    assert one == pytest.approx(other)
+    assert one != pytest.approx(usual)
 
 
 def test_the_report_says_how_the_data_were_read():

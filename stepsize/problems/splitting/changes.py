@@ -23,11 +23,16 @@ def with_split(changes: Mapping[str, Any], usual: Split) -> dict[str, Any]:
     split = combined.pop("split", "kfold" if "folds" in changes else usual.kind)
     sizes = {key: combined.pop(key) for key in ("validation", "folds") if key in changes}
     base = replace(usual, kind=split) if isinstance(split, str) else split
-    for key, value in sizes.items():
-        if base.kind in WITHOUT[key]:
+    check_sizes(changes, base.kind)
+    return {**combined, "split": replace(base, **sizes, **fewer)}
+
+
+def check_sizes(changes: Mapping[str, Any], kind: str) -> None:
+    """Raise ProblemError for a size that has no effect with a kind of split."""
+    for key, kinds in WITHOUT.items():
+        if key in changes and kind in kinds:
             other = "kfold" if key == "folds" else "stratified"
             raise ProblemError(
-                f"{key}={value!r} has no effect with split={base.kind!r}; leave it out, or write "
+                f"{key}={changes[key]!r} has no effect with split={kind!r}; leave it out, or write "
                 f"split={other!r}"
             )
-    return {**combined, "split": replace(base, **sizes, **fewer)}

@@ -24,6 +24,7 @@ from stepsize.stats.tuning.rate_walls import BEYOND, likely_curves
 POINTS = 481  # of the mean curve
 DEPTH_SD = 0.5  # of the depth of the curve at a rate: how well it is known there
 PARTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the way to the first rate that loses runs
+AWAY = 0.35  # decades: how far below a rate that loses runs the chosen one stays
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class RateCurve:
 
     `rate` is the chosen one. `regret` is what it is expected to lose to the best rate and `regret_sd` the
     standard deviation of that loss, both in units of the score; nan if they were not asked for. `rates` and
-    `scores` are the points of the curve, over the rates tried at which runs do not diverge. `slopes` is, for
+    `scores` are the points of the curve, over the rates that may be chosen. `slopes` is, for
     each seed, how much more than on average its scores rise with the log rate near the chosen one, nan if
     that is not known. `draws` are curves that may lie behind the scores, None if no regret was asked for.
     """
@@ -66,11 +67,11 @@ class RateCurve:
 def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) -> RateCurve:
     """Return the curve through the scores [rates, seeds] of a schedule; higher is better.
 
-    nan is a run that was not made, -inf one that diverged. The curve ends before the first rate that loses 1
-    run in 50 more than the lowest; below it a diverged run ranks below every finished one. Rates that
-    ran on the same seeds are compared on these, so what a seed does to all of them cancels. Neither the order
-    of rates or seeds nor a constant added to all scores changes the curve. The regret takes about as long as
-    the rest; a search that needs the rate alone leaves it out.
+    nan is a run that was not made, -inf one that diverged. The curve ends a third of a decade before the
+    first rate that loses 1 run in 50 more than the lowest; below it a diverged run ranks below every finished
+    one. Rates that ran on the same seeds are compared on these, so what a seed does to all of them cancels.
+    Neither the order of rates or seeds nor a constant added to all scores changes the curve. The regret takes
+    about as long as the rest; a search that needs the rate alone leaves it out.
 
     Raises StudyError for fewer than two rates, rates that are not positive, or scores of another shape.
 
@@ -83,6 +84,7 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) 
     """
     tried, values = _checked(rates, scores)
     steady = steady_rates(values)
+    highest = _highest(np.log10(tried), steady)
     limits = _limits(np.log10(tried), steady)
     tried, values = tried[:steady], values[:steady]
     x = np.log10(tried)
@@ -92,10 +94,12 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) 
             float(tried[0]), 0.0, 0.0, tried, np.zeros(len(tried)), np.full(values.shape[1], np.nan)
         )
     posterior = CurvePosterior(rounds, likely_curves(rounds, x[0], x[-1]))
-    points = np.linspace(x[0], x[-1], POINTS)
+    points = np.linspace(x[0], highest, POINTS)
     costs = posterior.costs(points)
     best = lowest(points, costs, posterior.curves.unit)
-    draws, lost = draw_curves(posterior, limits, x, best) if regret else (None, Regret(np.nan, np.nan))
+    draws, lost = None, Regret(np.nan, np.nan)
+    if regret:
+        draws, lost = draw_curves(posterior, limits, (x[0], highest), best)
     level = _level(rounds, posterior)
     slopes = seed_slopes(x, values, best)
     return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs, slopes, draws)
@@ -129,6 +133,17 @@ def _checked(rates: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     if np.isnan(values).all(axis=1).any():
         raise StudyError("scores has a rate without any run; leave that rate out")
     return tried, values
+
+
+def _highest(x: Floats, steady: int) -> float:
+    """Return the highest log rate that may be chosen: not the last steady one if runs diverge close above it.
+
+    The share of lost runs rises over about half a decade. So a rate next to one that loses runs loses a few
+    as well, which a few dozen seeds may not show, and each costs more than a better rate gains.
+    """
+    if steady == len(x):
+        return float(x[-1])
+    return float(max(x[0], min(x[steady - 1], x[steady] - AWAY)))
 
 
 def _limits(x: Floats, steady: int) -> Limits:

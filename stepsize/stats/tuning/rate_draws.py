@@ -83,9 +83,9 @@ class CloseDraws(NamedTuple):
 
 
 def draw_curves(
-    posterior: CurvePosterior, limits: Limits, tried: Floats, best: float
+    posterior: CurvePosterior, limits: Limits, among: tuple[float, float], best: float
 ) -> tuple[CurveDraws, Regret]:
-    """Return draws of a curve, and what the log rate `best` loses."""
+    """Return draws of a curve, and what the log rate `best` loses; the chosen one lies `among` two others."""
     first, last = min(low for low, _ in limits), max(high for _, high in limits)
     places = np.linspace(first, last, round((last - first) / DISTANCE) + 1)
     costs = posterior.draws(np.append(places, best))
@@ -95,7 +95,7 @@ def draw_curves(
         inside = np.append((low - 1e-9 <= places) & (places <= high + 1e-9), True)
         losses.append(costs[:, -1] - costs[:, inside].min(axis=1))
     most = unit * posterior.curves.cap
-    draws = CurveDraws(places, costs[:, :-1].astype(np.float32), limits, tried[0], tried[-1], unit, most)
+    draws = CurveDraws(places, costs[:, :-1].astype(np.float32), limits, *among, unit, most)
     return draws, regret_of(np.concatenate(losses), np.ones(len(limits) * len(costs)), most)
 
 

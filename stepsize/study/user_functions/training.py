@@ -211,6 +211,7 @@ class Training:
                 "features": None,
                 "classes": [],
                 "parts": {},
+                "groups": None,
                 "shares_vary": False,
                 "majority_baseline": None,
                 "sample_value": None,

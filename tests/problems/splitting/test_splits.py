@@ -282,6 +282,12 @@ def test_a_size_without_effect_is_refused(changes, words):
         problem("ionosphere", **changes)
 
 
+def test_a_size_without_effect_on_the_parts_of_the_data_is_refused():
+    part = np.array(["train", "valid"] * 6)
+    with pytest.raises(ProblemError, match=r"validation=0\.3 has no effect with split='column'"):
+        problem((np.eye(12), np.arange(12) % 2), part=part, validation=0.3)
+
+
 def test_a_name_means_the_same_study_however_it_is_spelled():
     for name in ("Ionosphere", "LESSON_ionosphere"):
         usual = problem(canonical_name(name))

@@ -53,6 +53,15 @@ def test_rates_at_which_no_run_learns_do_not_set_the_height_of_the_curve(seed):
     assert curve.scores.max() == pytest.approx(0.88, abs=0.02)
 
 
+def test_the_rate_keeps_away_from_rates_at_which_runs_diverge():
+    rates = [0.01, 0.0316, 0.1, 0.178, 0.316, 0.562]
+    scores = np.array([0.80, 0.85, 0.89, 0.90, 0.91, -np.inf])[:, None] + np.array([[0.01, -0.01, 0.0]])
+    curve = fit_rate_curve(rates, scores)
+    assert 0.15 < curve.rate < 0.562 / 2.2
+    assert curve.rates[-1] == pytest.approx(0.562 / 10**0.35)
+    assert fit_rate_curve(rates[:5], scores[:5]).rate > 0.3
+
+
 @given(anything, st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=40)
 def test_the_order_of_rates_and_seeds_changes_nothing(scores, random):
