@@ -189,7 +189,10 @@ def call_costs() -> None:
         group.blocks(call, layout)
     print(f"building a call on a node: {(time.perf_counter() - began) / runs * 1e3:.3f} ms for each run")
     began = time.perf_counter()
-    tasks = [PopulationCall(group.key, None, layout, call, True, [None] * len(call.blocks)) for call in calls]
+    tasks = [
+        PopulationCall(group.key, None, layout, call, True, group.programs, [None] * len(call.blocks))
+        for call in calls
+    ]
     size = len(import_module("ray.cloudpickle").dumps(tasks))
     seconds = time.perf_counter() - began
     print(f"sending it there: {seconds / runs * 1e3:.4f} ms and {size / runs:,.0f} bytes for each run")
