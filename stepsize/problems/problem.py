@@ -21,7 +21,7 @@ from stepsize.problems.model_data import form_of, load_for, preparation
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.preprocessing import is_scaled, scale_whole_numbers
 from stepsize.problems.problem_facts import problem_digest, problem_facts
-from stepsize.problems.splitting.changes import SPLIT_KEYS, WITHOUT, check_sizes, with_split
+from stepsize.problems.splitting.changes import SPLIT_KEYS, check_sizes, sizes_of, with_split
 from stepsize.problems.splitting.splits import Parts, Split
 from stepsize.problems.summary import Summarised
 from stepsize.problems.target_encoding import ClassWeight, row_weights, trained_target
@@ -235,13 +235,11 @@ class Problem(Summarised):
     def study_keys(self) -> dict[str, Any]:
         """Return the keys of a study file that this problem sets, apart from data and model."""
         split, settings = self.split, dict(self.settings or {})
-        sizes = {key: getattr(split, key) for key, kinds in WITHOUT.items() if split.kind not in kinds}
-        table = {"kind": split.kind, **sizes, "rows": split.train_rows}
         return {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "prepare": self.prepare,
-            "split": split if split.rows else {k: v for k, v in table.items() if v is not None},
+            "split": split if split.rows else {"kind": split.kind, **sizes_of(split)},
             "loss": self.loss,
             "optimizer": self.optimizer
             or {"name" if key == "optimizer" else key: value for key, value in settings.items()},

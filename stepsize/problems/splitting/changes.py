@@ -36,3 +36,9 @@ def check_sizes(changes: Mapping[str, Any], kind: str) -> None:
                 f"{key}={changes[key]!r} has no effect with split={kind!r}; leave it out, or write "
                 f"split={other!r}"
             )
+
+
+def sizes_of(split: Split) -> dict[str, Any]:
+    """Return the sizes that have an effect on a split, by their keys."""
+    sizes = {key: getattr(split, key) for key, kinds in WITHOUT.items() if split.kind not in kinds}
+    return sizes if split.train_rows is None else {**sizes, "rows": split.train_rows}

@@ -8,6 +8,7 @@ rates may still lose much. Then the finer search runs on as many more seeds, a f
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -30,7 +31,7 @@ def tuned_candidates(study: Study, runs: Runs) -> dict[str, Tuned]:
 
     All runs of tuning are finished.
     """
-    rates = rates_after(study, runs, extra_rounds(study, runs))
+    _, rates = _settled(study, runs)
     return {each.name: rates.get(each.name) or _without_rate(study, each, runs) for each in study.candidates}
 
 
@@ -41,8 +42,7 @@ def last_tuned(study: Study, runs: Runs) -> dict[str, Tuned]:
 
 def extra_rounds(study: Study, runs: Runs) -> int:
     """Return how many rounds were added to the finer search; all runs of tuning are finished."""
-    most = most_extra_rounds(study)
-    return next((extra for extra in range(most) if not leaves_much(study, runs, extra)), most)
+    return _settled(study, runs)[0]
 
 
 def most_extra_rounds(study: Study) -> int:
@@ -63,10 +63,23 @@ def leaves_much(study: Study, runs: Runs, extra: int) -> bool:
 
     because the error of a verdict falls with the root of its seeds, and what tuning leaves must fall with it.
     """
-    chosen = rates_after(study, runs, extra)
+    return _lose_much(study, runs, rates_after(study, runs, extra))
+
+
+def _lose_much(study: Study, runs: Runs, chosen: Mapping[str, Tuned]) -> bool:
     typical = chosen.get(study.baseline) or chosen[min(chosen)]
     loss = np.mean([each.curve.regret for each in chosen.values() if each.curve is not None])
     return bool(loss > MUCH * study.margin(typical.scores(runs)) / math.sqrt(len(study.seeds)))
+
+
+def _settled(study: Study, runs: Runs) -> tuple[int, dict[str, Tuned]]:
+    """Return how many rounds were added to the finer search, and what is chosen after them."""
+    chosen, most = rates_after(study, runs, 0), most_extra_rounds(study)
+    for extra in range(most):
+        if not _lose_much(study, runs, chosen):
+            return extra, chosen
+        chosen = rates_after(study, runs, extra + 1)
+    return most, chosen
 
 
 def rates_after(study: Study, runs: Runs, extra: int) -> dict[str, Tuned]:
