@@ -155,9 +155,9 @@ TABLES: dict[str, Table] = {
     "hypercube": Table(_hypercube, seeds=1200),
     "swiss roll": Table(_swiss_roll, seeds=1200, low=-4.5, high=-0.5),
     "friedman3": Table(_friedman3, seeds=1200),
-    "flipped": Table(_flipped, seeds=1200, low=-4.5, held_out=True),
-    "s-curve": Table(_s_curve, seeds=1200, held_out=True),
-    "sparse": Table(_sparse, seeds=1200, low=-4.5, held_out=True),
+    "flipped": Table(_flipped, seeds=1200, low=-4.5),
+    "s-curve": Table(_s_curve, seeds=1200),
+    "sparse": Table(_sparse, seeds=1200, low=-4.5),
 }
 
 
