@@ -19,8 +19,8 @@ gc.disable()  # until all modules are imported, which takes half the time withou
 
 def keep_bytecode(folder: str) -> None:
     """Keep bytecode in a folder where Python keeps none: every process would compile all libraries again."""
-    found = importlib.util.find_spec("jax")
-    if sys.dont_write_bytecode and found and found.cached and not os.path.exists(found.cached):
+    jax = importlib.util.find_spec("jax")
+    if sys.dont_write_bytecode and jax and jax.cached and not os.path.exists(jax.cached):
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         sys.dont_write_bytecode = False

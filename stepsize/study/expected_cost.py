@@ -32,7 +32,7 @@ class ExpectedCost:
 
 
 def expected_cost(problem: Any, study: Study) -> ExpectedCost:
-    """Return the cost of a study that has no runs yet; tuning may add a few runs beyond the edge.
+    """Return the cost of a study that has no runs yet; tuning may add rates beyond the edge, and seeds.
 
     The time is that of compiling, and of the products and the numbers that an update computes. It is not
     known for a training function or a model in series, nor for a model whose operations only the training

@@ -119,7 +119,7 @@ X, Y = np.arange(80, dtype=np.float32).reshape(40, 2), np.arange(40) % 2
 
 
 @pytest.mark.parametrize(
-    ("own", "which"),
+    ("chosen", "which"),
     [
         (
             Problem("logistic", {"train": (X[:20], Y[:20]), "valid": (X[20:], Y[20:])}),
@@ -133,9 +133,9 @@ X, Y = np.arange(80, dtype=np.float32).reshape(40, 2), np.arange(40) % 2
         (Problem("logistic", (X, Y), split="lesson"), "the last rows of the table"),
     ],
 )
-def test_rows_that_are_the_same_for_tuning_and_verdict_are_named(own: Problem, which: str) -> None:
-    said = f"Rates were chosen and are judged on the same rows: {which}, whatever the seed."
+def test_rows_that_are_the_same_for_tuning_and_verdict_are_named(chosen: Problem, which: str) -> None:
+    beginning = f"Rates were chosen and are judged on the same rows: {which}, whatever the seed."
     for candidate, expected in (("constant(lr)", True), ("constant(0.1)", False)):
-        study = make_study(own, [candidate], 3)
+        study = make_study(chosen, [candidate], 3)
         answer = summarise_study(study, finish(study, lambda name, seed: 0.9), COST)
-        assert any(note.startswith(said) for note in answer["notes"]) == expected
+        assert any(note.startswith(beginning) for note in answer["notes"]) == expected

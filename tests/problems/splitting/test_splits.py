@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from stepsize.errors import ProblemError, StudyError
 from stepsize.problems.built_in import canonical_name
 from stepsize.problems.data import Data, from_arrays
-from stepsize.problems.loading.catalog import bundled, ionosphere, load
-from stepsize.problems.problem import Problem, problem
+from stepsize.problems.loading.catalog import bundled, ionosphere
+from stepsize.problems.problem import problem
 from stepsize.problems.splitting.splits import Split
 from stepsize.study.study_files.description import describe_study
 
@@ -248,44 +248,6 @@ def test_the_digest_follows_the_rows():
 def test_refusals(make, words):
     with pytest.raises(ProblemError, match=words):
         make()
-
-
-def test_a_problem_takes_the_split_that_is_asked_for():
-    assert problem("ionosphere", validation=0.2).split == Split("stratified", 0.2)
-    assert problem("ionosphere", folds=5).split == Split("kfold", 0.33, 5)
-    assert problem("ionosphere", split="lesson").split == Split("lesson", 0.33)
-    assert problem("iris", split=Split("kfold")).split == Split("kfold")
-    x, y = np.zeros((12, 2)), np.arange(12.0) / 7
-    assert Problem("mlp(3)", (x, y)).split.kind == "random"
-    assert Problem("mlp(3)", "iris", split="kfold").split == Split("kfold")
-    data = load((x, y), groups=np.arange(12) // 2)
-    assert Problem("mlp(3)", data).split.kind == "groups"
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        (
-            {"split": "stratified", "folds": 4},
-            "folds=4 has no effect .*'stratified'; .*split='kfold'",
-        ),
-        ({"split": Split("lesson"), "folds": 4}, "folds=4 has no effect with split='lesson'"),
-        ({"split": "kfold", "validation": 0.3}, "validation=0.3 has no effect with .*split='stratified'"),
-        (
-            {"split": Split.given([0], [1]), "validation": 0.3},
-            "has no effect with split='given'",
-        ),
-    ],
-)
-def test_a_size_without_effect_is_refused(changes, words):
-    with pytest.raises(ProblemError, match=words):
-        problem("ionosphere", **changes)
-
-
-def test_a_size_without_effect_on_the_parts_of_the_data_is_refused():
-    part = np.array(["train", "valid"] * 6)
-    with pytest.raises(ProblemError, match=r"validation=0\.3 has no effect with split='column'"):
-        problem((np.eye(12), np.arange(12) % 2), part=part, validation=0.3)
 
 
 def test_a_name_means_the_same_study_however_it_is_spelled():
