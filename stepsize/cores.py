@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from stepsize.errors import require
 
 CORES = "STEPSIZE_CORES"  # the variable that limits the cores of a process that shares its machine
 
@@ -22,3 +25,14 @@ def second_level_cache() -> int:
         return int(text.removesuffix("K")) * 1024
     except (OSError, ValueError):
         return 1 << 20
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Return a context in which linear algebra uses one thread.
+
+    Threads that share a small matrix mostly wait for each other, above all beside a training process.
+    """
+    require("train", "threadpoolctl")  # a dependency of scikit-learn
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)

@@ -138,6 +138,32 @@ def _sparse() -> Problem:
     return ss.problem((x, y), name="sparse", model="mlp(16)", epochs=20, settings=settings)
 
 
+def _friedman2() -> Problem:
+    from sklearn.datasets import make_friedman2
+
+    x, y = make_friedman2(300, noise=100.0, random_state=0)
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="friedman2", model="mlp(16)", epochs=30, settings=settings)
+
+
+def _checkerboard() -> Problem:
+    generator = np.random.default_rng(0)
+    x = generator.uniform(-1, 1, (600, 2))
+    y = (np.floor(2 * x).sum(axis=1) + (generator.random(600) < 0.05)) % 2
+    return ss.problem((x, y.astype(int)), name="checkerboard", model="mlp(32)", epochs=40)
+
+
+def _spirals() -> Problem:
+    generator = np.random.default_rng(0)
+    y = np.arange(450) % 3
+    angle = 4 * np.sqrt(generator.random(450))
+    turned = angle + 2 * np.pi / 3 * y
+    x = np.stack([angle * np.cos(turned), angle * np.sin(turned)], axis=1)
+    x += 0.3 * generator.standard_normal(x.shape)
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="spirals", model="mlp(32)", epochs=20, settings=settings)
+
+
 TABLES: dict[str, Table] = {
     "ionosphere": Table(lambda: ss.problem("ionosphere"), seeds=400),
     "wine": Table(lambda: ss.problem("wine"), seeds=1000),
@@ -158,6 +184,9 @@ TABLES: dict[str, Table] = {
     "flipped": Table(_flipped, seeds=1200, low=-4.5),
     "s-curve": Table(_s_curve, seeds=1200),
     "sparse": Table(_sparse, seeds=1200, low=-4.5),
+    "friedman2": Table(_friedman2, seeds=1200, low=-4.5, high=-0.5, held_out=True),
+    "checkerboard": Table(_checkerboard, seeds=1200, held_out=True),
+    "spirals": Table(_spirals, seeds=1200, low=-4.5, high=-0.5, held_out=True),
 }
 
 

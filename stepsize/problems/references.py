@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stepsize.cores import one_thread
 from stepsize.errors import require
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.reference_scores import Score, score_by
@@ -41,7 +42,8 @@ def references(problem: Any, seeds: Sequence[int]) -> list[dict[str, Any]]:
         return []
     work = inputs[0].size * max(1, len(data.classes) if data.kind == "multiclass" else 1)
     count = min(MOST_SEEDS, len(seeds), WORK // work)
-    with _one_thread():
+    require("train", "sklearn")
+    with one_thread():
         scores = [_score(problem, problem.parts(seed), score) for seed in seeds[:count]]
     name = "linear regression" if data.kind == "regression" else "logistic regression"
     return [{"name": name, "scores": scores}] if scores else []
@@ -122,17 +124,6 @@ def target_spreads(problem: Any, seeds: Sequence[int]) -> list[float]:
     if data.kind != "regression" or data.outputs > 1 or problem.scored_by.name != "r2":
         return []
     return [float(data.y[problem.parts(seed).valid].std()) for seed in seeds[:MOST_SPREADS]]
-
-
-def _one_thread() -> Any:
-    """Return a context in which linear algebra uses one thread.
-
-    The tables are small, so more threads cost more than they bring, above all beside a training process.
-    """
-    require("train", "sklearn")
-    from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
-
-    return threadpool_limits(1)
 
 
 def _score(problem: Any, parts: Parts, score: Score) -> float:

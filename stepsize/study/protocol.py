@@ -150,7 +150,7 @@ def _rate_rounds(study: Study, runs: Runs) -> Iterator[Round]:
         latest = stage(name, rates, seeds)
         yield latest
     for extra in range(most_extra_rounds(study)):
-        if not _is_finished(latest, runs) or not leaves_much(study, runs, extra):
+        if not _is_finished(latest, runs) or not leaves_much(study, searches, runs, extra):
             return
         rates = {each: search.finer(runs) for each, search in searches.items()}
         latest = stage(LONGER, rates, tuning.extra_seeds(extra + 1)[-1])

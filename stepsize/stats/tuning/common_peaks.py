@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stepsize.cores import one_thread
 from stepsize.stats.common_slopes import slope_correlations
 from stepsize.stats.scores import Floats
 from stepsize.stats.tuning.rate_curve import RateCurve
@@ -62,7 +63,10 @@ def with_common_peaks(curves: Sequence[RateCurve], relatives: Sequence[Relative]
     known = [(k, curve.draws) for k, curve in enumerate(curves) if curve.draws is not None]
     if known:
         places = [k for k, _ in known]
-        chosen = _joined([curves[k] for k in places], [relatives[k] for k in places], [d for _, d in known])
+        with one_thread():
+            chosen = _joined(
+                [curves[k] for k in places], [relatives[k] for k in places], [d for _, d in known]
+            )
         for k, curve in zip(places, chosen, strict=True):
             joined[k] = curve
     return joined

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stepsize.cores import one_thread
 from stepsize.errors import StudyError
 from stepsize.stats.scores import Floats
 from stepsize.stats.tuning.rate_deviation import CurvePosterior
@@ -83,6 +84,11 @@ def fit_rate_curve(rates: ArrayLike, scores: ArrayLike, *, regret: bool = True) 
     True
     """
     tried, values = _checked(rates, scores)
+    with one_thread():
+        return _fitted(tried, values, regret)
+
+
+def _fitted(tried: Floats, values: Floats, regret: bool) -> RateCurve:
     steady = steady_rates(values)
     highest = _highest(np.log10(tried), steady)
     limits = _limits(np.log10(tried), steady)

@@ -54,8 +54,10 @@ def most_extra_rounds(study: Study) -> int:
     return study.tuning.extra_rounds if has_finer_search and not study.joint else 0
 
 
-def leaves_much(study: Study, runs: Runs, extra: int) -> bool:
+def leaves_much(study: Study, searches: Mapping[str, Search], runs: Runs, extra: int) -> bool:
     """Return whether rates may lose much after so many rounds were added to the finer search.
+
+    `searches` are those of all candidates with a free rate, widened.
 
     That is if the mean of what they are expected to lose to the best rates is more than
 
@@ -63,7 +65,7 @@ def leaves_much(study: Study, runs: Runs, extra: int) -> bool:
 
     because the error of a verdict falls with the root of its seeds, and what tuning leaves must fall with it.
     """
-    return _lose_much(study, runs, rates_after(study, runs, extra))
+    return _lose_much(study, runs, rates_after(study, searches, runs, extra))
 
 
 def _lose_much(study: Study, runs: Runs, chosen: Mapping[str, Tuned]) -> bool:
@@ -74,17 +76,18 @@ def _lose_much(study: Study, runs: Runs, chosen: Mapping[str, Tuned]) -> bool:
 
 def _settled(study: Study, runs: Runs) -> tuple[int, dict[str, Tuned]]:
     """Return how many rounds were added to the finer search, and what is chosen after them."""
-    chosen, most = rates_after(study, runs, 0), most_extra_rounds(study)
+    searches = {each.name: Search(study, each).widen(runs) for each in study.tuned}
+    chosen, most = rates_after(study, searches, runs, 0), most_extra_rounds(study)
     for extra in range(most):
         if not _lose_much(study, runs, chosen):
             return extra, chosen
-        chosen = rates_after(study, runs, extra + 1)
+        chosen = rates_after(study, searches, runs, extra + 1)
     return most, chosen
 
 
-def rates_after(study: Study, runs: Runs, extra: int) -> dict[str, Tuned]:
+def rates_after(study: Study, searches: Mapping[str, Search], runs: Runs, extra: int) -> dict[str, Tuned]:
     """Return what is chosen where a rate is free after so many rounds were added to the finer search."""
-    alone = {each.name: Search(study, each).finish(runs, extra) for each in study.tuned}
+    alone = {name: search.finish(runs, extra) for name, search in searches.items()}
     curves = tuple(each.curve for each in alone.values() if each.curve is not None)
     relatives = tuple(_relative(study, each) for each in alone.values())
     joined = _together(curves, relatives)

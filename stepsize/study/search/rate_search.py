@@ -37,11 +37,15 @@ Tried = tuple[Sequence[float], Sequence[int]]  # the rates of a search, and the 
 
 @dataclass
 class Search:
-    """The search for a candidate's best rate: `tried` are its rates so far, in rising order."""
+    """The search for a candidate's best rate: `tried` are its rates so far, in rising order.
+
+    It goes with runs of one study, which are only added to: what it found in finished ones it remembers.
+    """
 
     study: Study
     candidate: Candidate
     tried: list[float] = field(init=False)
+    _curves: dict[object, RateCurve] = field(init=False, default_factory=dict[object, RateCurve])
 
     def __post_init__(self) -> None:
         self.tried = sorted(first_rates(self.allows, self.study.tuning.rates))
@@ -60,6 +64,12 @@ class Search:
         edge = edge_at(best, self.tried, WIDEN)
         return () if edge is None else beyond(self.allows, edge, self.tried)
 
+    def widen(self, runs: Runs) -> Search:
+        """Add the rates beyond the edge of the grid, whose runs are finished, and return the search."""
+        for _ in range(self.study.tuning.rounds):
+            self.add(self.wider(runs))
+        return self
+
     def fine(self, runs: Runs) -> tuple[float, ...]:
         """Return the rates of the fine search."""
         return self._around(self._curve(runs, [self._coarse]).rate, FINE)
@@ -77,9 +87,7 @@ class Search:
         return self._around(curve.rate, FINER)
 
     def finish(self, runs: Runs, extra: int = 0) -> Tuned:
-        """Return what tuning chose, from the finished runs; `extra` rounds were added to the finer search."""
-        for _ in range(self.study.tuning.rounds):
-            self.add(self.wider(runs))
+        """Return what tuning chose, after it was widened; `extra` rounds were added to the finer search."""
         searches = [self._coarse]
         first, second = self.study.tuning.fine_parts
         if first:
@@ -102,6 +110,13 @@ class Search:
 
     def _curve(self, runs: Runs, searches: Sequence[Tried], *, regret: bool = False) -> RateCurve:
         """Return the curve through the scores of some searches."""
+        key = (tuple((tuple(tried), tuple(seeds)) for tried, seeds in searches), regret)
+        if key not in self._curves:
+            self._curves[key] = fitted_curve(*self._scores(runs, searches), regret=regret)
+        return self._curves[key]
+
+    def _scores(self, runs: Runs, searches: Sequence[Tried]) -> tuple[tuple[float, ...], np.ndarray]:
+        """Return the rates of some searches, and their scores [rates, seeds]."""
         rates = tuple(sorted({rate for tried, _ in searches for rate in tried}))
         columns = [(seed, tried) for tried, seeds in searches for seed in seeds]
         scores = np.full((len(rates), len(columns)), np.nan)
@@ -110,7 +125,7 @@ class Search:
                 if rate in tried:
                     score = runs[Job(self.candidate, rate, seed).key].score
                     scores[row, column] = -np.inf if score is None else self.study.sign * score
-        return fitted_curve(rates, scores, regret=regret)
+        return rates, scores
 
 
 def fitted_curve(rates: Sequence[float], scores: np.ndarray, *, regret: bool = True) -> RateCurve:
