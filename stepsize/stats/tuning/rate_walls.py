@@ -37,6 +37,7 @@ UNSEEN = 2.0  # u by which a peak may rise above all rates tried
 UNEVEN = 0.35  # u by which a mean may lie off a curve that is kept
 KEPT = 200  # curves that are kept, the likeliest
 STEEP = 30.0  # log of the most that a wall costs, in u
+AT_ONCE = 48  # left walls whose curves are computed together: their arrays fit into the cache of a core
 POINT = 0.05  # decades between the points at which a curve may have its peak
 
 
@@ -114,18 +115,39 @@ def _fit(each: RateMeans, walls: _Walls, least: Floats, nearest: Floats, unit: f
 
     The height of the curve is free. `nearest` becomes the least drop of each curve at a rate tried.
     """
-    left, right = walls.left(each.x), walls.right(each.x)
+    left, right = walls.left(each.x), np.ascontiguousarray(walls.right(each.x).T)
+    fits = np.empty_like(least)
+    for start in range(0, len(left), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        fits[part] = _fit_part(each, left[part], right, least[part], nearest[part], unit, cap)
+    return fits
+
+
+def _fit_part(
+    each: RateMeans, left: Floats, right: Floats, least: Floats, nearest: Floats, unit: float, cap: float
+) -> Floats:
+    """Return `_fit` of some left walls, from what they cost [walls, rates], and right ones [rates, walls].
+
+    Everything is computed in place, one rate at a time: the arrays stay in the cache.
+    """
     chance, total = np.ones_like(least), np.zeros_like(least)
     height, square = np.zeros_like(least), np.zeros_like(least)
-    for rate, below in enumerate(each.mean.max() - each.mean):  # one at a time: the arrays stay in the cache
-        drop = left[:, rate, None] + right[:, rate]
+    drop, weight = np.empty_like(least), np.empty_like(least)
+    for rate, below in enumerate(each.mean.max() - each.mean):
+        np.add(left[:, rate, None], right[rate], out=drop)
         drop -= least
         np.maximum(drop, 0.0, out=drop)
         np.minimum(nearest, drop, out=nearest)
-        drop = _capped(drop, unit, cap)
-        noise = each.variance[rate] + (UNEVEN * unit) ** 2
-        weight = 1 / (noise + _misfit(drop, below))
-        chance *= noise * weight
+        drop /= np.add(drop, cap, out=weight)
+        drop *= unit * cap
+        noise = float(each.variance[rate]) + (UNEVEN * unit) ** 2
+        np.minimum(drop, below, out=weight)
+        weight *= weight
+        weight *= MISFIT**2 / noise
+        weight += 1.0
+        np.reciprocal(weight, out=weight)
+        chance *= weight
+        weight /= noise
         total += weight
         drop -= below
         weight *= drop
