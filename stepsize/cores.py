@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepsize.errors import require
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 CORES = "STEPSIZE_CORES"  # the variable that limits the cores of a process that shares its machine
 
@@ -32,7 +38,13 @@ def one_thread() -> AbstractContextManager[object]:
 
     Threads that share a small matrix mostly wait for each other, above all beside a training process.
     """
-    require("train", "threadpoolctl")  # a dependency of scikit-learn
-    from threadpoolctl import threadpool_limits
+    return _libraries(len(sys.modules)).limit(limits=1)
 
-    return threadpool_limits(1)
+
+@lru_cache(1)  # looking for them takes milliseconds
+def _libraries(modules: int) -> ThreadpoolController:
+    """Return the libraries for linear algebra that so many loaded modules brought with them."""
+    require("train", "threadpoolctl")  # a dependency of scikit-learn
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -86,7 +86,7 @@ def test_more_seeds_of_the_verdict_are_tuned_on_more_seeds():
 
 
 @given(exponent=st.floats(-8.4, 5.4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_tuning_finds_the_best_rate_also_beyond_the_grid(study, exponent):
     best = 10**exponent
     runs, _ = train(study, near(best))

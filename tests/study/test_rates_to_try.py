@@ -31,7 +31,7 @@ def train(study, best):
 
 
 @given(floor=st.floats(1e-6, 0.9), exponent=st.floats(-6, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_floor_bounds_the_rates(floor, exponent):
     study = study_of("constant(lr)", f"cosine(lr, floor={floor})")
     runs = train(study, 10**exponent)

@@ -182,10 +182,12 @@ def _grid(low: float, high: float) -> tuple[_Walls, Floats, Floats]:
 def _least(walls: _Walls, low: float, high: float) -> Floats:
     """Return what each left and right wall cost at their peak between two ends, in u."""
     points = np.linspace(low, high, round((high - low) / POINT) + 1)
-    left, right = walls.left(points), walls.right(points)
-    least = np.full((len(left), len(right)), np.inf)
+    left, right = walls.left(points), np.ascontiguousarray(walls.right(points).T)
+    least = np.full((len(left), len(left)), np.inf)
+    cost = np.empty_like(least)
     for point in range(len(points)):
-        np.minimum(least, left[:, point, None] + right[:, point], out=least)
+        np.add(left[:, point, None], right[point], out=cost)
+        np.minimum(least, cost, out=least)
     return least
 
 

@@ -16,7 +16,7 @@ PAIRS = {
 
 @cache
 def usual_tuning(name):
-    return calibrate_tuning(*PAIRS[name], seeds=30, studies=80)
+    return calibrate_tuning(*PAIRS[name], seeds=30, studies=40)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -28,7 +28,7 @@ def test_intervals_cover_the_difference_at_best_rates(name):
 
 
 def test_without_enough_tuning_the_plain_interval_fails_and_the_other_holds():
-    found = calibrate_tuning(*PAIRS["apart in their best rates"], seeds=200, coarse=3, fine=4, studies=100)
+    found = calibrate_tuning(*PAIRS["apart in their best rates"], seeds=200, coarse=3, fine=4, studies=60)
     assert found.plain < 0.93
     assert found.coverage > found.plain
     assert found.coverage > 0.9
@@ -36,7 +36,7 @@ def test_without_enough_tuning_the_plain_interval_fails_and_the_other_holds():
 
 def test_more_tuning_leaves_less():
     few = calibrate_tuning(
-        *PAIRS["as far apart as their schedules say"], seeds=30, coarse=2, fine=3, studies=60
+        *PAIRS["as far apart as their schedules say"], seeds=30, coarse=2, fine=3, studies=40
     )
     many = usual_tuning("as far apart as their schedules say")
     assert many.regret < few.regret
