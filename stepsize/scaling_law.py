@@ -17,7 +17,7 @@ from stepsize.noise_scale import NoiseScale
 from stepsize.problems.problem import Problem
 from stepsize.resources import print_message
 from stepsize.scaling.answer import BothAnswer, ScalingAnswer, ValueAnswer
-from stepsize.scaling.axes import adds_up, check_axis, variant
+from stepsize.scaling.axes import adds_up, check_axis, check_settings, variant
 from stepsize.scaling.summary import law_answer, law_of, notes_of, sentence
 from stepsize.scaling_results import ScalingLaw, ScalingLaws
 from stepsize.study.candidate_settings import large_batch_note
@@ -89,6 +89,7 @@ def scale(
     stepsize.errors.StudyError: along={'batch_size': [8, 16]} must have 3 or more different values
     """
     name, values = check_axis(along, hold)
+    check_settings(settings or {}, name)
     options = study_options(keys, None, None)
     text = command or call_text(
         problem, options, "scale", along=along, hold=None if hold == "epochs" else hold, settings=settings,

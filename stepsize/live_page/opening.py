@@ -149,6 +149,8 @@ def settings_of(problem: Problem) -> list[dict[str, Any]]:
 def _momentum(problem: Problem) -> list[dict[str, Any]]:
     usual: Mapping[str, Any] = {**((problem.optimizer_arguments or ("", {}))[1]), **(problem.settings or {})}
     is_torch, name = problem.torch_source is not None, problem.optimizer_name or ""
+    if is_torch and "momentum" not in usual:
+        return []  # or every group of parameters has its own
     if name in ("sgd", "rmsprop"):
         value, low, key = usual.get("momentum", 0.0), 0.01 if is_torch else 0.0, "momentum"
     elif name.startswith(("adam", "nadam", "lamb", "lion")) and not is_torch:

@@ -10,6 +10,8 @@ from typing import Any
 from stepsize.checks import is_number, shown
 from stepsize.errors import StepsizeError, StudyError, first_line, save_traceback, unknown
 from stepsize.export import export
+from stepsize.export.module import commented
+from stepsize.export.parameter_groups import in_words
 from stepsize.live_page import shapes
 from stepsize.live_page.freehand import nearest
 from stepsize.live_page.replies import map_reply, scored_reply
@@ -105,7 +107,9 @@ class Desk:
         protocol = self.session.study.facts["protocol"]
         optimizer = {**protocol["optimizer"], **_settings(message)}
         batch = optimizer.pop("batch_size", protocol["batch_size"])
-        return f"# For {optimizer_text(optimizer)}, in batches of {batch}.\n"
+        groups = f" with {in_words(protocol['optimizer_groups'])}" if protocol["optimizer_groups"] else ""
+        text = f"For {optimizer_text(optimizer)}{groups}, in batches of {batch}."
+        return "".join(f"{line}\n" for line in commented(text))
 
     def _plan(self, schedule: Schedule, message: Message) -> Plan:
         problem = self.session.problem

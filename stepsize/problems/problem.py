@@ -155,11 +155,11 @@ class Problem(Summarised):
 
     @property
     def optimizer_arguments(self) -> tuple[str, Mapping[str, Any]] | None:
-        """The name and the arguments of the model's own optimizer; None if it has none, or none is known."""
+        """The name of the model's own optimizer and the arguments that groups share; None if not known."""
         if self.torch_source is None:
             return self._form.get("optimizer")
         optimizer = self.torch_source.model.optimizer
-        return optimizer.name, optimizer.groups[0].settings
+        return optimizer.name, optimizer.settings
 
     @property
     def optimizer_name(self) -> str | None:

@@ -141,4 +141,6 @@ def problem_digest(problem: Any, form: Mapping[str, Any]) -> str:
         parts += ("second class",)  # two outputs were once scored as if each were a row
     if problem.scored_by.is_exact_area:
         parts += ("exact",)  # the area was once that of 200 thresholds
+    if source and source.series is None and any(group.own for group in source.model.optimizer.groups):
+        parts += ("own settings",)  # candidates' settings once replaced those of groups
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from stepsize.errors import ProblemError, StudyError
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.models.text_models import changed_model
 from stepsize.problems.problem import Problem
+from stepsize.problems.variants import VARIED
 
 HOLDS = ("epochs", "updates", "both")
 HELD = ("batch_size", "rows")  # with more or fewer updates in an epoch
@@ -42,6 +43,17 @@ def check_axis(along: Mapping[str, Sequence[float]], hold: str) -> tuple[str, li
             f'hold="{hold}" can only be used along {" or ".join(HELD)}; leave it out along {name}'
         )
     return name, sorted(int(value) if name in NETWORK else float(value) for value in values)
+
+
+def check_settings(settings: Mapping[str, Any], name: str) -> None:
+    """Raise StudyError for settings of every run that replace what varies, or are not the optimizer's."""
+    for key in settings:
+        if key == name:
+            raise StudyError(f"{key} is both in along and in settings; leave it out of settings")
+        if key in ("batch_size", *VARIED):
+            raise StudyError(
+                f"{key}={shown(settings[key])} in settings is not of the optimizer; it belongs to the problem"
+            )
 
 
 def variant(problem: Problem, name: str, value: float, hold: str) -> tuple[Problem, dict[str, Any]]:

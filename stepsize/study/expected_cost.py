@@ -9,6 +9,7 @@ from stepsize.cores import cores
 from stepsize.engine.planner import OVERHEAD, PER_TERM
 from stepsize.problems.model_operations import operations_of
 from stepsize.problems.problem import Problem
+from stepsize.study.candidates import Candidate
 from stepsize.study.protocol import total_runs
 from stepsize.study.study import Study
 
@@ -42,7 +43,8 @@ def expected_cost(problem: Any, study: Study) -> ExpectedCost:
     runs = total_runs(study)
     seconds = None
     if isinstance(problem, Problem) and problem.series is None:
-        each = [_seconds(problem.variant(candidate.settings)) for candidate in study.candidates]
+        examples = (example for each in study.candidates for example in study.examples(each))
+        each = [_seconds(problem.variant(example.settings), example) for example in examples]
         known = [one for one in each if one is not None]
         if len(known) == len(each):
             compiling = max(one for one, _ in known)
@@ -50,11 +52,15 @@ def expected_cost(problem: Any, study: Study) -> ExpectedCost:
     return ExpectedCost(runs - verdict, verdict, seconds)
 
 
-def _seconds(problem: Problem) -> tuple[float, float] | None:
-    """Return the seconds of compiling and of a run on one core; None if they are not known."""
+def _seconds(problem: Problem, candidate: Candidate) -> tuple[float, float] | None:
+    """Return the seconds of compiling and of a run on one core; None if they are not known.
+
+    `problem` is the variant that the candidate trains, perhaps in batches of its own.
+    """
     work = operations_of(problem)
     if work is None:
         return None
     row = PER_TERM * work.products + PER_ELEMENT * work.elements
-    update = OVERHEAD + row * problem.batch_size
-    return PER_OPERATION * work.calls, problem.epochs * problem.updates_per_epoch * update / 1e6
+    update = OVERHEAD + row * candidate.settings.get("batch_size", problem.batch_size)
+    updates = problem.epochs * problem.updates_per_epoch_with(candidate.settings)
+    return PER_OPERATION * work.calls, updates * update / 1e6

@@ -24,19 +24,19 @@ def warnings(study: Study, runs: Runs, answer: Answer, decision: Decision) -> It
         first, again = (runs[job.key] for job in jobs)
         yield from _different_runs(first, again, answer, decision.margin)
         if not is_constant(jobs[0].candidate):
-            yield from _other_updates(again, answer)
+            yield from _other_updates(again, study.updates_per_epoch(jobs[0].candidate))
 
 
 def notes(study: Study, runs: Runs) -> Iterator[str]:
     """Yield how many of the planned rates the function asked for, if it did not ask for all."""
     if jobs := checked_jobs(study):
-        protocol, asked = study.facts["protocol"], runs[jobs[1].key].curves[1]
-        per_epoch = protocol["updates_per_epoch"]
+        candidate, asked = jobs[0].candidate, runs[jobs[1].key].curves[1]
+        epochs, per_epoch = study.epochs_of(candidate), study.updates_per_epoch(candidate)
         count = asked[-1] if np.isfinite(asked).all() else 0
-        if 0 < count <= protocol["epochs"] + 1 and per_epoch > 2 and not is_constant(jobs[0].candidate):
+        if 0 < count <= epochs + 1 and per_epoch > 2 and not is_constant(candidate):
             yield (
                 f"The function asks for one rate an epoch, so it uses {int(count)} of the "
-                f"{protocol['horizon']:,} planned rates; to follow a schedule within an epoch, ask for "
+                f"{epochs * per_epoch:,} planned rates; to follow a schedule within an epoch, ask for "
                 "schedule(t) before each update t."
             )
 
@@ -70,12 +70,12 @@ def _different_runs(first: Run, again: Run, answer: Answer, margin: float) -> It
         yield f"{what} gave {scale.name} {scores} {scale.unit}".rstrip() + f" {after}, {advice}."
 
 
-def _other_updates(again: Run, answer: Answer) -> Iterator[str]:
-    """Yield a warning if the function makes a few more or fewer updates than are planned."""
-    updates, protocol = again.curves[0], answer["study"]["protocol"]
+def _other_updates(again: Run, planned: int) -> Iterator[str]:
+    """Yield a warning if the function makes a few more or fewer updates in an epoch than are planned."""
+    updates = again.curves[0]
     if again.diverged_at is not None:
         return
-    epochs, planned = len(updates), protocol["updates_per_epoch"]
+    epochs = len(updates)
     if np.isnan(updates[-1]):
         yield (
             "The function reads all rates in advance, as optax_schedule does, so its updates cannot be "

@@ -6,9 +6,12 @@ import threading
 import numpy as np
 import pytest
 
-from stepsize.live_page.opening import open_desk
+from stepsize.live_page.opening import open_desk, settings_of
+from stepsize.live_page.requests import Desk
+from stepsize.live_page.session import Session
 from stepsize.schedules import parse
 from stepsize.study.candidates import Candidate
+from tests.support.torch_problems import BOTH, FIRST, LAST, NONE, toy
 
 BASELINE = {"spec": "constant(0.05)", "settings": {}}
 
@@ -31,6 +34,25 @@ def test_candidates_that_the_page_cannot_train_are_named_and_left_out():
     assert [each["name"] for each in opened["presets"][0]["schedules"]] == ["constant(0.1)", "large"]
     assert opened["chosen"] == {"spec": "linear(0.3)", "settings": {"batch_size": 60}}
     assert opened["subtitle"].endswith("; not on this page, which trains one model and optimizer: logistic")
+
+
+def test_the_slider_of_the_momentum_is_for_groups_without_their_own():
+    usual = []
+    for make in (FIRST, LAST, NONE):
+        momentum, _ = settings_of(toy(optimizer=make))
+        usual.append((momentum["name"], momentum["usual"]))
+    assert usual == [("momentum", 0.0), ("momentum", 0.0), ("momentum", 0.8)]
+    assert [each["name"] for each in settings_of(toy(optimizer=BOTH))] == ["batch_size"]
+
+
+def test_the_code_names_the_groups_of_parameters(engine):
+    text = []
+    desk = Desk(Session(toy(optimizer=FIRST), engine, 2), {}, lambda chosen, baseline: "")
+    desk.answer(
+        {"kind": "code", "spec": "cosine(0.1)", "settings": {"momentum": 0.5}, "to": "torch"}, text.append
+    )
+    first = " ".join(line.removeprefix("# ") for line in text[0]["text"].splitlines()[:3])
+    assert "2 groups of parameters: 2 parameters with momentum=0.9; 2 parameters, in batches of 32." in first
 
 
 def test_a_dragged_handle_changes_the_spec_and_the_curve(ask):

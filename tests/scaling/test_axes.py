@@ -7,6 +7,7 @@ import pytest
 from stepsize.errors import ProblemError, StudyError
 from stepsize.problems.problem import problem
 from stepsize.scaling.axes import adds_up, check_axis, variant
+from stepsize.scaling_law import scale
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,19 @@ def ionosphere():
 def test_what_cannot_be_used(along, hold, message):
     with pytest.raises(StudyError, match=message):
         check_axis(along, hold)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"momentum": 0.5}, "momentum is both in along and in settings; leave it out of settings"),
+        ({"batch_size": 8}, "batch_size=8 in settings is not of the optimizer; it belongs to the problem"),
+        ({"epochs": 5}, "epochs=5 in settings is not of the optimizer"),
+    ],
+)
+def test_settings_that_would_replace_what_varies(settings, message):
+    with pytest.raises(StudyError, match=message):
+        scale("ionosphere", {"momentum": [0.5, 0.8, 0.9]}, settings=settings)
 
 
 def test_values_are_in_rising_order():

@@ -18,6 +18,7 @@ from stepsize.study.cluster.actors import Actor, FunctionCall, FunctionTrainer, 
 from stepsize.study.jobs import Job
 from stepsize.study.study import make_study
 from stepsize.study.user_functions.executor import run_request
+from stepsize.study.user_functions.worker import RunRequest
 from tests.support.cluster_functions import FUNCTION, TWO, training
 from tests.support.ray_nodes import needs_ray
 
@@ -36,7 +37,7 @@ def test_a_node_with_other_code_and_messages_for_people(module: str, tmp_path: P
 
     function = training(module)
     (job, *_) = make_study(function, TWO, seeds=2).candidates
-    other = FunctionTrainer(f"{module}:train", "train", 2, "the digest of the command")
+    other = FunctionTrainer(f"{module}:train", "train", "the digest of the command")
     call = FunctionCall(run_request(function, Job(job, None, 0)), job.name)
     assert list(Actor(other, str(tmp_path)).train([call], every=9)) == [
         (
@@ -47,6 +48,21 @@ def test_a_node_with_other_code_and_messages_for_people(module: str, tmp_path: P
     ]
     notice, (kind, (results, *_)) = Actor(Teller(), str(tmp_path)).train(["a"], every=9)
     assert (notice, kind, results) == (("notice", "The disk is full."), "answer", ["a"])
+
+
+def test_the_progress_of_a_run_is_that_of_its_own_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Process:
+        def run(self, request: RunRequest, report: Callable[[int], None], candidate: str) -> None:
+            for epoch in range(request.epochs):
+                report(epoch + 1)
+
+    monkeypatch.setattr(FunctionTrainer, "_started", lambda trainer: Process())
+    trainer = FunctionTrainer("package.module:train", "train", None)
+    for epochs, shares in ((2, [0.5, 1.0]), (4, [0.25, 0.5, 0.75, 1.0])):
+        seen: list[Any] = []
+        request = RunRequest("constant(0.1)", {}, 0, epochs, 1, "accuracy", True)
+        trainer.train(FunctionCall(request, "constant(0.1)"), seen.append)
+        assert seen == shares
 
 
 def test_code_of_models_that_differs(module: str, tmp_path: Path) -> None:

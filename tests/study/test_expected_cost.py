@@ -9,7 +9,9 @@ import pytest
 
 from stepsize.problems.model_operations import operations_of
 from stepsize.problems.problem import Problem
+from stepsize.problems.problem import problem as named_problem
 from stepsize.report.terminal.progress import describe_cost
+from stepsize.study.candidates import Candidate
 from stepsize.study.expected_cost import ExpectedCost, expected_cost
 from stepsize.study.study import make_study
 
@@ -40,6 +42,20 @@ def test_a_convolution_counts_at_every_place_of_its_output() -> None:
         expected_cost(each, make_study(each, ["constant(0.1)"], 2000)).seconds for each in (problem, flat)
     ]
     assert seconds[0] > 2 * seconds[1]  # although it has fewer weights
+
+
+def test_a_candidate_has_the_updates_of_its_own_batches() -> None:
+    problem = named_problem("ionosphere")
+    costs = [
+        expected_cost(problem, make_study(problem, candidates, 2000, knobs=knobs)).seconds
+        for candidates, knobs in (
+            (["constant(0.1)"], None),
+            ([Candidate("constant(0.1)", batch_size=1)], None),
+            ([Candidate("constant(0.1)", batch_size="b")], {"b": [1, 28]}),
+        )
+    ]
+    assert costs[1] > 5 * costs[0]
+    assert costs[2] > costs[0]
 
 
 def test_a_recurrent_layer_leaves_the_time_out() -> None:

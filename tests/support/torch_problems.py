@@ -52,3 +52,23 @@ class TwoInputs(nn.Module):
 
 def first_output(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return layer(x)[:, 0]
+
+
+Groups = list[dict[str, Any]]
+"""The settings of their own of an optimizer's groups."""
+
+
+def grouped(kind: Callable[..., torch.optim.Optimizer], groups: Groups, **usual: Any) -> Callable[..., Any]:
+    """Return a function that makes an optimizer that has a group for each layer."""
+
+    def make(model: nn.Module) -> torch.optim.Optimizer:
+        layers = [list(each.parameters()) for each in model.children() if list(each.parameters())]
+        return kind([{"params": layer, **own} for layer, own in zip(layers, groups, strict=True)], **usual)
+
+    return make
+
+
+FIRST = grouped(torch.optim.SGD, [{"momentum": 0.9}, {}], lr=0.01)
+LAST = grouped(torch.optim.SGD, [{}, {"momentum": 0.9}], lr=0.01)
+NONE = grouped(torch.optim.SGD, [{"momentum": 0.0}, {}], lr=0.01, momentum=0.8)
+BOTH = grouped(torch.optim.SGD, [{"momentum": 0.9}, {"momentum": 0.7}], lr=0.01)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stepsize.study.candidates import Candidate
 from stepsize.study.protocol import checked_jobs, rounds
 from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
 from stepsize.study.user_functions.training import Training
 from stepsize.verdict.summary import summarise_study
+from tests.support.torch_problems import toy
 
 COST = {"runs": 0, "seconds": 0.0, "runs_per_second": 0.0, "compile_seconds": 0.0}
 EPOCHS = 4
@@ -71,6 +73,23 @@ def test_a_few_more_or_fewer_updates_are_reported(updates, where):
         in text
     )
     assert "cannot be counted" in warnings_of(learns, updates=(np.nan,) * 4)
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 16}, {"batch_size": 40}, {"epochs": 6}])
+def test_a_model_in_series_makes_the_updates_of_its_own_batches_and_epochs(settings):
+    """They are planned for the candidate whose run is repeated, not for the study."""
+    problem = toy(batch_size=4, epochs=EPOCHS).in_series("-")
+    study = make_study(problem, [Candidate("cosine(0.1)", **settings), "constant(0.1)"], 8)
+    checked, runs = checked_jobs(study), {}
+    for stage in rounds(study, runs):
+        for job in stage.jobs:
+            epochs, per_epoch = study.epochs_of(job.candidate), study.updates_per_epoch(job.candidate)
+            curves = np.full((4, epochs), 0.5 + 0.01 * job.seed, np.float32)
+            if job.key == checked[1].key:
+                curves[:2] = per_epoch * np.arange(1, epochs + 1)
+            runs[job.key] = Run(job.name, job.seed, job.rate, None, curves)
+    answer = summarise_study(study, runs, COST)
+    assert "The function" not in " ".join([*answer["warnings"], *answer["notes"]])
 
 
 def test_one_rate_an_epoch_is_noted():

@@ -30,8 +30,9 @@ NAMES = (
 class Group:
     """A group of parameters, by name, with the settings that PyTorch keeps for it.
 
-    `own` are the settings that differ from the optimizer's defaults. The group's rate is `scale` times that
-    of the schedule, times the multiplier called `multiplier`, if it has one.
+    `own` are the settings that differ from the defaults of the optimizer as the user made it; no candidate
+    changes them. The group's rate is `scale` times that of the schedule, times the multiplier called
+    `multiplier`, if it has one.
     """
 
     names: tuple[str, ...]

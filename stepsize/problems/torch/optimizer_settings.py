@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,6 +18,13 @@ LEFT_OUT = ("params", "param_names", "foreach", "fused", "capturable", "differen
 """Settings that change how PyTorch computes an update, not the update itself."""
 CLIPPING = {"clip_grad_norm": "clip_norm", "clip_grad_value": "clip_value"}
 """Our settings that are not arguments of an optimizer, named like PyTorch's functions."""
+
+
+class Made(NamedTuple):
+    """An optimizer, and for each of its groups the names of the settings that are its own."""
+
+    optimizer: torch.optim.Optimizer
+    own: Sequence[Collection[str]]
 
 
 def read_optimizer(
@@ -42,19 +49,15 @@ def read_optimizer(
 
 
 def plain_form(
-    optimizer: torch.optim.Optimizer,
-    model: nn.Module,
-    trained: Collection[str],
-    clipping: Mapping[str, float | None],
+    made: Made, model: nn.Module, trained: Collection[str], clipping: Mapping[str, float | None]
 ) -> Optimizer:
     """Return an optimizer as plain data, with the parameters of its groups that are trained."""
-    groups = tuple(_groups(optimizer, model, trained))
-    return Optimizer(type(optimizer).__name__, groups, **clipping)
+    return Optimizer(type(made.optimizer).__name__, tuple(_groups(made, model, trained)), **clipping)
 
 
-def _groups(optimizer: torch.optim.Optimizer, model: nn.Module, trained: Collection[str]) -> Iterator[Group]:
+def _groups(made: Made, model: nn.Module, trained: Collection[str]) -> Iterator[Group]:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for group in optimizer.param_groups:
+    for group, own in zip(made.optimizer.param_groups, made.own, strict=True):
         if any(id(parameter) not in names for parameter in group["params"]):
             raise ProblemError(
                 "the optimizer has a parameter that does not belong to the model; pass only parameters of "
@@ -65,14 +68,14 @@ def _groups(optimizer: torch.optim.Optimizer, model: nn.Module, trained: Collect
         yield Group(
             tuple(name for name in members if name in trained),
             values,
-            tuple(own_settings(optimizer, group)),
-            _scale(optimizer, group),
+            tuple(own),
+            _scale(made.optimizer, group),
         )
 
 
 def made_optimizer(
     make: Callable[..., torch.optim.Optimizer] | None, model: nn.Module, settings: Mapping[str, Any]
-) -> torch.optim.Optimizer:
+) -> Made:
     """Return the optimizer that `make` makes for a model, with `settings`; see `read_optimizer`."""
     if "lr" in settings:
         raise ProblemError(
@@ -90,8 +93,8 @@ def made_optimizer(
         raise ProblemError("optimizer=None: a PyTorch model needs an optimizer, such as AdamW of torch.optim")
     optimizer = _made(make if make is not None else class_called(chosen), model)
     if settings or (chosen is not None and make is not None):
-        optimizer = _changed(optimizer, None if chosen is None else class_called(chosen), settings)
-    return optimizer
+        return _changed(optimizer, None if chosen is None else class_called(chosen), settings)
+    return Made(optimizer, [_own_settings(optimizer, group) for group in optimizer.param_groups])
 
 
 def clipping_of(settings: Mapping[str, Any]) -> dict[str, float]:
@@ -107,10 +110,10 @@ def class_called(name: Any) -> type[torch.optim.Optimizer]:
     raise ProblemError(unknown("optimizer for a population", str(name), NAMES))
 
 
-def own_settings(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
+def _own_settings(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a group, apart from its rate, that differ from the optimizer's defaults."""
     return {
-        name: value
+        name: group[name]
         for name, value in optimizer.defaults.items()
         if name not in (*LEFT_OUT, "lr") and name in group and _plain(group[name]) != _plain(value)
     }
@@ -148,18 +151,28 @@ def _made(make: Callable[..., Any], model: nn.Module) -> torch.optim.Optimizer:
 
 def _changed(
     optimizer: torch.optim.Optimizer, other: type[torch.optim.Optimizer] | None, settings: Mapping[str, Any]
-) -> torch.optim.Optimizer:
-    """Return an optimizer for the same groups, with other settings, or of another class."""
+) -> Made:
+    """Return an optimizer for the same groups, with other settings, or of another class.
+
+    What its groups keep is decided by the defaults of `optimizer`: `settings` may have the same value.
+    """
     kind = other or type(optimizer)
     takes = set(inspect.signature(kind).parameters) - {"params"}
-    for name in settings:
+    own = [_own_settings(optimizer, group) for group in optimizer.param_groups]
+    own = [{name: value for name, value in each.items() if name in takes} for each in own]
+    for name, value in settings.items():
         if name not in takes:
             raise ProblemError(unknown(f"argument of {kind.__name__}", name, [*sorted(takes), *CLIPPING]))
+        if all(name in each for each in own):
+            raise ProblemError(
+                f"{name}={value!r} has no effect, because every group of parameters has its own {name}; "
+                "leave it out of the groups that shall take it"
+            )
     usual = optimizer.defaults if kind is type(optimizer) else {"lr": optimizer.defaults["lr"]}
     groups = []
-    for group in optimizer.param_groups:
+    for group, kept in zip(optimizer.param_groups, own, strict=True):
         rate = {"lr": group["lr"]} if group["lr"] != optimizer.defaults["lr"] else {}
-        groups.append({"params": group["params"], **rate, **own_values(optimizer, group, takes)})
+        groups.append({"params": group["params"], **rate, **kept})
     arguments = {name: value for name, value in usual.items() if name in takes}
     arguments |= {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     try:
@@ -169,14 +182,7 @@ def _changed(
             f"optimizer {kind.__name__} does not take {settings}: {first_line(error)}"
         ) from error
     carry_hooks(optimizer, changed)
-    return changed
-
-
-def own_values(
-    optimizer: torch.optim.Optimizer, group: Mapping[str, Any], takes: Collection[str]
-) -> dict[str, Any]:
-    """Return the settings of a group that are its own and that another class takes."""
-    return {name: group[name] for name in own_settings(optimizer, group) if name in takes}
+    return Made(changed, own)
 
 
 def _scale(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> float:

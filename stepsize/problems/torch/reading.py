@@ -121,7 +121,7 @@ def _outside_reason(factory: Factory, loss: Any, optimizer: Any, settings: Mappi
     with seeded(0):
         training = Training(factory(), copy.deepcopy(loss))
     try:
-        check_updates(lambda model: made_optimizer(optimizer, model, settings), training)
+        check_updates(lambda model: made_optimizer(optimizer, model, settings).optimizer, training)
     except NoPopulation as error:
         return str(error)
     return None

@@ -172,11 +172,10 @@ class FunctionTrainer:
         self,
         packed: str | bytes,
         name: str,
-        epochs: int,
         digest: str | None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._packed, self._name, self._epochs, self._digest = packed, name, epochs, digest
+        self._packed, self._name, self._digest = packed, name, digest
         self._environment = environment
         self._process: FunctionProcess | None = None
 
@@ -189,7 +188,7 @@ class FunctionTrainer:
             self._process = self._started()
 
         def report(value: int | Notice) -> None:
-            on_progress(value if isinstance(value, Notice) else value / self._epochs)
+            on_progress(value if isinstance(value, Notice) else value / call.request.epochs)
 
         return self._process.run(call.request, report, call.candidate)
 

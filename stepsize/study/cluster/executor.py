@@ -65,7 +65,7 @@ def cluster_executor(
             digest = None
             if isinstance(made, Training) and isinstance(packed.code, str):
                 digest = code_digest(made.function)
-            trainer = FunctionTrainer(packed.code, made.name, made.epochs, digest, packed.environment)
+            trainer = FunctionTrainer(packed.code, made.name, digest, packed.environment)
             with Pool(trainer, packages, memory, on_message) as pool:
                 yield RayFunctionExecutor(pool, made)
             return

@@ -27,9 +27,10 @@ class DrivenOptimizer:
         settings: Mapping[str, Any],
         multipliers: Mapping[str, float],
     ) -> None:
-        self._optimizer = made_optimizer(make, model, settings)
+        made = made_optimizer(make, model, settings)
+        self._optimizer = made.optimizer
         parameters = dict(model.named_parameters())
-        plain = plain_form(self._optimizer, model, parameters, clipping_of(settings))
+        plain = plain_form(made, model, parameters, clipping_of(settings))
         self._plain: Optimizer = split_groups(plain, list(multipliers))
         groups = {id(each): group for group in self._optimizer.param_groups for each in group["params"]}
         split = [group for group in self._plain.groups if group.names or not multipliers]

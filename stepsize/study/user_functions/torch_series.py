@@ -51,11 +51,6 @@ class TorchSeries:
         assert source is not None
         return source.factory.name
 
-    @property
-    def epochs(self) -> int:
-        """Epochs of a run, unless its candidate has its own."""
-        return self.problem.epochs
-
     def check(self, candidate: Candidate) -> None:
         """Raise StudyError for multipliers or a momentum that the optimizer of a candidate cannot have."""
         request = self.request(Job(candidate, None, 0))
