@@ -166,7 +166,7 @@ def _changed(
         if all(name in each for each in own):
             raise ProblemError(
                 f"{name}={value!r} has no effect, because every group of parameters has its own {name}; "
-                "leave it out of the groups that shall take it"
+                "leave it out of the groups that should take it"
             )
     usual = optimizer.defaults if kind is type(optimizer) else {"lr": optimizer.defaults["lr"]}
     groups = []
