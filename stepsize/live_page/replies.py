@@ -72,7 +72,7 @@ def _comparison(pair: Pair, scale: Scale) -> dict[str, Any]:
         "word": versus["verdict"],
         "headline": headline(versus["verdict"], pair.baseline.name, margin, seeds, may_be_small),
         "difference": difference(scale, versus["mean"], versus["ci95"]),
-        "wins": f"It wins {share(versus['p_better'])} of {seeds}",
+        "wins": f"It wins {share(versus['p_better'])} of {_counted(pair, len(differences))}",
         "pairs": [scale.shown(each) for each in differences.tolist()],
         "mean": scale.shown(versus["mean"]),
         "ci95": None if versus["ci95"] is None else [scale.shown(end) for end in versus["ci95"]],
@@ -80,6 +80,12 @@ def _comparison(pair: Pair, scale: Scale) -> dict[str, Any]:
         "unit": (scale.difference_unit or scale.name)
         + ("" if scale.higher_is_better else " (lower is better)"),
     }
+
+
+def _counted(pair: Pair, runs: int) -> str:
+    """Return what the statistics count: seeds, or repeats of a cross-validation."""
+    folds = pair.study.facts["protocol"].get("folds")
+    return counted(runs // folds, "repeat") if folds else counted(runs, "seed")
 
 
 def headline(word: str, baseline: str, margin: str, seeds: str, may_be_small: bool = False) -> str:

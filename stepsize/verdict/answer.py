@@ -178,7 +178,10 @@ class VersusBaseline(TypedDict):
         "two-sided paired test, tuning error included; a diverged run ranks below every finished one",
     ]
     p_holm: Annotated[float, "`p` after Holm's correction over all pairs of candidates"]
-    p_better: Annotated[float, "share of seeds on which the candidate is ahead; a tie counts half"]
+    p_better: Annotated[
+        float,
+        "share of seeds, or of repeats of a cross-validation, that the candidate wins; a tie counts half",
+    ]
     verdict: Annotated[Word, "`better`, `equivalent`, `worse` or `not shown`"]
 
 

@@ -7,7 +7,9 @@ from stepsize.comparison import compare
 from stepsize.errors import StudyError
 from stepsize.live_page.opening import open_desk
 from stepsize.live_page.pair import judge_pair
+from stepsize.live_page.replies import scored_reply
 from stepsize.live_page.session import FIRST_SEED, Session, Superseded
+from stepsize.number_format import share
 from stepsize.problems.problem import problem
 from stepsize.study.candidates import Candidate
 from stepsize.study.stores.store import Store
@@ -106,6 +108,14 @@ def test_the_seeds_are_fresh_for_compare(engine):
     study = Session(problem("ionosphere", folds=5), engine).study
     assert study.seeds[0] == FIRST_SEED
     assert len(study.seeds) == 50
+
+
+def test_with_folds_wins_are_those_of_repeats(engine):
+    session = Session(problem("ionosphere", epochs=2, folds=4), engine, range(0, 12))
+    scored = session.score(Candidate("cosine(0.3)"), Candidate("constant(0.01)"))
+    differences = (scored.pair.chosen.scores - scored.pair.baseline.scores).reshape(3, 4).mean(axis=1)
+    wins = np.mean(np.where(np.abs(differences) < 1e-9, 0.5, differences > 0))
+    assert scored_reply(scored)["wins"] == f"It wins {share(wins)} of 3 repeats"
 
 
 def test_what_cannot_be_explored_is_refused(session, engine):
