@@ -12,7 +12,7 @@ from typing import Any
 from stepsize.engine import checkpoints
 from stepsize.engine.checkpoints import Checkpoint
 from stepsize.engine.planner import Layout, Machine
-from stepsize.engine.task import Block, Curves, Noise, Task
+from stepsize.engine.task import Block, Curves, Ending, Noise, Task
 from stepsize.errors import EngineError, require
 from stepsize.hangs import Patience
 from stepsize.process import BROKEN, Child, Notice, ProcessDied, WorkerError
@@ -85,8 +85,8 @@ class Engine:
         self.compile_seconds += seconds
         return curves
 
-    def final_weights(self, key: str, block: Block, member: int) -> tuple[Curves, Any]:
-        """Train a block once more; return its curves and the weights that run number `member` ends with.
+    def final_weights(self, key: str, block: Block, member: int) -> Ending:
+        """Train a block once more; return how run number `member` of it ends.
 
         Raises: ProcessDied if the process dies each time, EngineError for any other failure.
         """

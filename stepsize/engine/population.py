@@ -115,14 +115,6 @@ class Population:
                 self._rows_checked = True
         return curves
 
-    def final_weights(
-        self, block: Block, member: int, on_segment: Callable[[float], None] = lambda share: None
-    ) -> tuple[Curves, Any]:
-        """Train a block as `train` does; return its curves and the weights that one of its runs ends with."""
-        (curves,), states = self.run([block], on_segment)
-        state = self.member.finished(jax.tree.map(lambda leaf: leaf[0, member], states))
-        return curves, jax.tree.map(np.asarray, self.member.own_weights(state))
-
     def run(
         self, blocks: Sequence[Block], on_segment: Callable[[float], None] = lambda share: None
     ) -> tuple[list[Curves], State]:

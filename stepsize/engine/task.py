@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -100,6 +100,17 @@ class Curves(NamedTuple):
     metric: Array
     rate: Array
     diverged_at: Array
+
+
+class Ending(NamedTuple):
+    """How a run ends: the curves of its block, its weights, and its outputs for the validation rows.
+
+    `outputs` has [rows, outputs] for each of the pieces in which these rows are judged.
+    """
+
+    curves: Curves
+    weights: Any
+    outputs: Sequence[np.ndarray]
 
 
 NOISE_BATCHES = 32  # of a pass over the training rows at least, where the noise of gradients is measured

@@ -41,7 +41,9 @@ def main() -> None:
             populations[key], layout = _open(*arguments)
             return layout
         if kind == "weights":
-            return populations[key].final_weights(*arguments, progress)
+            return import_module("stepsize.engine.final_weights").final_weights(
+                populations[key], *arguments, progress
+            )
         if kind == "noise":
             return import_module("stepsize.engine.gradient_noise").gradient_noise(
                 populations[key], *arguments, progress

@@ -12,6 +12,7 @@ from stepsize.checks import shown
 from stepsize.errors import StudyError
 from stepsize.range_test.batch_stream import check_readable_again, endless
 from stepsize.range_test.random_states import random_states, seed_random_states, set_random_states
+from stepsize.range_test.refilling import refill_mapping, refill_sequence
 
 
 class KerasStep:
@@ -22,7 +23,8 @@ class KerasStep:
     update is that of `train_on_batch`, with the model's own loss, and the loss is that of the batch, not the
     mean since the epoch began.
 
-    Weights, moving statistics, the optimizer, metrics and random states are restored.
+    Weights, moving statistics, the optimizer, metrics, random states, and the attributes of layers of your
+    own are restored.
 
     Raises: StudyError for a model that is not compiled, or whose optimizer has a schedule.
 
@@ -105,7 +107,7 @@ class KerasStep:
 
 
 class _Snapshot:
-    """All variables that an update changes, and the random states.
+    """All variables that an update changes, what layers of the user's own keep, and the random states.
 
     The first `fit` of a model builds its metrics with a batch, and draws an order of the rows for it. So
     whatever was not built is marked as not built again, and the next `fit` draws the same orders as without
@@ -119,10 +121,15 @@ class _Snapshot:
         self._random = random_states()
         variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
         unique = list({id(variable): variable for variable in variables}.values())
+        self._attributes = list(_own_attributes(model))
         self._values = [(v, np.array(keras.ops.convert_to_numpy(v.value))) for v in unique]
 
     def restore(self) -> None:
         """Put everything back."""
+        for attributes, before, held in self._attributes:
+            attributes.update(before)
+            for value, items in held:
+                refill_mapping(value, items) if isinstance(value, dict) else refill_sequence(value, items)
         for variable, value in self._values:
             variable.assign(value)
         if not all(built for _, built in self._built):
@@ -130,3 +137,13 @@ class _Snapshot:
         for each, built in self._built:
             each.built = built
         set_random_states(self._random)
+
+
+def _own_attributes(model: keras.Model) -> Iterator[tuple[dict[str, Any], dict[str, Any], list[Any]]]:
+    """Yield the attributes of each layer of the user's own, those that are not Keras', and their contents."""
+    bare = {*vars(keras.layers.Layer(name="bare")), *vars(keras.Model(name="bare"))}
+    for layer in model._flatten_layers():
+        if type(layer).__module__.split(".")[0] != "keras":
+            own = {name: value for name, value in vars(layer).items() if name not in bare}
+            held = [(each, each.copy()) for each in own.values() if isinstance(each, list | dict)]
+            yield vars(layer), own, held

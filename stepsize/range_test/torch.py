@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from stepsize.checks import shown
 from stepsize.errors import StudyError
 from stepsize.range_test.batch_stream import check_readable_again, endless
+from stepsize.range_test.put_back import put_back_of
 from stepsize.range_test.random_states import random_states, seed_random_states, set_random_states
 
 UPDATES_ARE_UNDONE = True  # so a TorchScheduler does not count them
@@ -26,6 +27,7 @@ class TorchStep:
     batches; `autocast` is a context such as `torch.autocast("cuda")`, `scaler` a `torch.amp.GradScaler`.
 
     The rate is that of the first parameter group; the others keep their ratio to it. Weights, buffers,
+    other attributes of the model and of a loss that is a module (tensors, numbers, lists and dicts of them),
     gradients, the optimizer, the scaler, random states, the loader's generator and the training mode are
     restored.
 
@@ -88,7 +90,8 @@ class TorchStep:
     def reset(self, sweep: int) -> None:
         """Return to the initial weights, with the batches and dropout masks of `sweep`."""
         if self._before is None:
-            self._before = _Snapshot(self.model, self.optimizer, self.scaler, self.loader)
+            trained = self.model, self.loss
+            self._before = _Snapshot(trained, self.optimizer, self.scaler, self.loader)
         self._before.restore()
         for parameter in self._before.parameters:
             parameter.grad = None
@@ -156,19 +159,21 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, loader: Any) -> None:
 
 
 class _Snapshot:
-    """Everything that an update changes; it is restored in the same tensors, so references stay valid."""
+    """Everything that an update changes; it is restored in the same tensors, so references stay valid.
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: Any, loader: Any) -> None:
-        self.optimizer, self.scaler = optimizer, scaler
+    `trained` are the model and the loss.
+    """
+
+    def __init__(
+        self, trained: tuple[nn.Module, Any], optimizer: torch.optim.Optimizer, scaler: Any, loader: Any
+    ) -> None:
+        self.scaler = scaler
+        modules = [each for each in trained if isinstance(each, nn.Module)]
         groups = [p for group in optimizer.param_groups for p in group["params"]]
-        self.parameters = list({id(p): p for p in [*model.parameters(), *groups]}.values())
-        tensors = [*self.parameters, *model.buffers(), *_tensors(optimizer.state)]
-        self._tensors = [(tensor, tensor.detach().clone()) for tensor in tensors]
+        parameters = [*(p for module in modules for p in module.parameters()), *groups]
+        self.parameters = list({id(p): p for p in parameters}.values())
         self._gradients = [parameter.grad for parameter in self.parameters]
-        self._state = {parameter: dict(values) for parameter, values in optimizer.state.items()}
-        self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-        self._rates = [float(group["lr"]) for group in optimizer.param_groups]
-        self._modes = [(module, module.training) for module in model.modules()]
+        self._put_back = put_back_of(*modules, optimizer.state, optimizer.param_groups)
         self._scaler = None if scaler is None else scaler.state_dict()
         self.generators = _generators(loader)
         self._generators = [generator.get_state() for generator in self.generators]
@@ -176,18 +181,9 @@ class _Snapshot:
 
     def restore(self) -> None:
         """Put everything back."""
-        with torch.no_grad():
-            for tensor, value in self._tensors:
-                tensor.copy_(value)
+        self._put_back()
         for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
             parameter.grad = gradient
-        self.optimizer.state.clear()
-        self.optimizer.state.update({parameter: dict(values) for parameter, values in self._state.items()})
-        for group, values, rate in zip(self.optimizer.param_groups, self._groups, self._rates, strict=True):
-            group.update(values)
-            _set_rate(group, rate)
-        for module, mode in self._modes:
-            module.training = mode
         if self.scaler is not None:
             self.scaler.load_state_dict(self._scaler)
         for generator, state in zip(self.generators, self._generators, strict=True):
@@ -201,17 +197,6 @@ def _set_rate(group: dict[str, Any], rate: float) -> None:
         group["lr"].fill_(rate)
     else:
         group["lr"] = rate
-
-
-def _tensors(state: Any) -> list[Tensor]:
-    """Return the tensors in an optimizer's state."""
-    if isinstance(state, Tensor):
-        return [state]
-    if isinstance(state, dict):
-        return [tensor for value in state.values() for tensor in _tensors(value)]
-    if isinstance(state, list | tuple):
-        return [tensor for value in state for tensor in _tensors(value)]
-    return []
 
 
 def _generators(loader: Any) -> list[torch.Generator]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from stepsize.engine.planner import Layout
-from stepsize.engine.task import Block, Curves, Task
+from stepsize.engine.task import Block, Ending, Task
 from stepsize.problems.preprocessing import prepare
 from stepsize.problems.problem import Problem
 from stepsize.study.jobs import Job
@@ -30,8 +30,8 @@ class WeightTrainer(Protocol):
         """Prepare a population; return its layout."""
         ...
 
-    def final_weights(self, key: str, block: Block, member: int) -> tuple[Curves, Any]:
-        """Train a block; return its curves and the weights that one of its runs ends with."""
+    def final_weights(self, key: str, block: Block, member: int) -> Ending:
+        """Train a block; return how one of its runs ends."""
         ...
 
 
@@ -39,11 +39,13 @@ class WeightTrainer(Protocol):
 class FinalRun:
     """A run with its final weights, the task it belongs to, and how its inputs and target are scaled.
 
-    A run that was made in PyTorch belongs to no task.
+    `outputs` is what its model returned for the validation rows, [rows, outputs] for each of the pieces in
+    which they were judged. A run that was made in PyTorch belongs to no task.
     """
 
     run: Run
     weights: Any
+    outputs: Sequence[np.ndarray]
     task: Task | None
     prepared: Mapping[str, Any]
     target: tuple[np.ndarray, np.ndarray] | None
@@ -69,9 +71,9 @@ def make_final_run(
                     continue
                 alone, member = Call((block,)), block.index(job)
                 (prepared,) = group.blocks(alone, layout)
-                curves, weights = trainer.final_weights(group.key, prepared, member)
-                run = group.runs(alone, [curves])[member]
-                return FinalRun(run, weights, group.task, prepared.prepared, prepared.target)
+                end = trainer.final_weights(group.key, prepared, member)
+                run = group.runs(alone, [end.curves])[member]
+                return FinalRun(run, end.weights, end.outputs, group.task, prepared.prepared, prepared.target)
     raise AssertionError(f"{job.name} is not a job of the study")
 
 
@@ -79,7 +81,8 @@ def make_series_run(problem: Problem, study: Study, job: Job) -> FinalRun:
     """Make a run of the verdict once more in PyTorch, as the study made it, so to the same numbers."""
     series = TorchSeries(problem, study.candidates)
     with closing(FunctionProcess(series.packed(), series.name, ENVIRONMENT)) as process:
-        curves, diverged_at, weights = process.final_weights(series.request(job))
+        curves, diverged_at, weights, outputs = process.final_weights(series.request(job))
     variant = problem.variant(job.candidate.settings)
     prepared = prepare(variant.data, variant.parts(job.seed).train)
-    return FinalRun(Run(job.name, job.seed, job.rate, diverged_at, curves), weights, None, prepared, None)
+    run = Run(job.name, job.seed, job.rate, diverged_at, curves)
+    return FinalRun(run, weights, outputs, None, prepared, None)

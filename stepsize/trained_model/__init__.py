@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from stepsize.study.final_run import WeightTrainer, make_final_run, make_series_
 from stepsize.study.jobs import Job
 from stepsize.study.study import Study
 from stepsize.trained_model import file
+from stepsize.trained_model.reproduction import Outputs, differing_rows, returned
 from stepsize.trained_model.row_form import RowForm, from_json, row_form, to_json
 
 ROWS = 4096  # predicted at once
@@ -174,7 +175,7 @@ def load_trained(path: str | Path, model: Any = None) -> TrainedModel:
         from stepsize.trained_model.torch_model import TorchForm
 
         torch = TorchForm(tuple(torch["inputs"]), tuple(torch["flat"]), torch["link"])
-        loaded = file.read_torch(path, model, torch)
+        loaded = file.read_torch(path, model, torch, facts["seed"])
     known: dict[str, Any] = {name: facts[name] for name in FACTS}
     known["classes"] = tuple(facts["classes"])
     validation = np.array(facts["validation"], np.int64)
@@ -193,7 +194,8 @@ def train_model(
 ) -> TrainedModel:
     """Train candidate `name` of a finished study on a seed, in `engine` or one of its own; return the model.
 
-    Raises: StudyError for a seed that is not one, a training function, or a run that diverges.
+    Raises: StudyError for a seed that is not one, a training function, a run that diverges, or a model that
+    its weights alone do not make again.
     """
     if not isinstance(problem, Problem):
         raise StudyError(
@@ -218,12 +220,49 @@ def train_model(
     if problem.torch_source is None:
         from stepsize.trained_model.keras_model import rebuild
 
-        model, entries = rebuild(problem, final, seed)
+        model, entries, expected = rebuild(problem, final, seed)
     else:  # PyTorch itself refuses a number without an entry
+        from stepsize.trained_model.torch_model import expected_outputs, torch_form
         from stepsize.trained_model.torch_model import rebuild as rebuild_torch
 
         model = rebuild_torch(problem, final, seed)
-    return trained_model(problem, model, final.run.score, seed, entries)
+        expected = expected_outputs(final, torch_form(problem))
+    trained = trained_model(problem, model, final.run.score, seed, entries)
+    _check_reproduces(trained, expected)
+    return trained
+
+
+def _check_reproduces(trained: TrainedModel, expected: Outputs) -> None:
+    """Raise StudyError if a rebuilt model returns other values for the validation rows than the run did.
+
+    A model that draws random numbers to predict has no values to compare.
+    """
+    if trained.torch is None:
+        from stepsize.trained_model.keras_model import trials
+
+        place = "weight: add_weight(..., trainable=False)"
+    else:
+        from stepsize.trained_model.torch_model import trials
+
+        place = "buffer: self.register_buffer(name, tensor)"
+    assert trained.problem is not None
+    x = trained.problem.data.trained_x
+    inputs = x if isinstance(x, Mapping) else {"": x}
+    rows = {name: array[trained.validation] for name, array in inputs.items()}
+    with trials(trained.model) as model:
+
+        def outputs() -> Outputs:
+            return returned(replace(trained, model=model())._call, rows, expected)
+
+        first = outputs()
+        count = differing_rows(first, expected)
+        if not count or differing_rows(outputs(), first):
+            return
+    raise StudyError(
+        f"seed={trained.seed}: the weights of this run do not make its model again: for {count:,} of "
+        f"{counted(len(trained.validation), 'validation row')} it returns other values than the model that "
+        f"was scored; what a model keeps from training besides its weights must be in a {place}"
+    )
 
 
 def trained_model(

@@ -93,8 +93,8 @@ def read_keras(path: Path) -> Any:
         ) from error
 
 
-def read_torch(path: Path, model: Any, form: Any) -> Any:
-    """Return the PyTorch module of a file, in the module that `model` makes."""
+def read_torch(path: Path, model: Any, form: Any, seed: int) -> Any:
+    """Return the PyTorch module of a file, in the module that `model` makes for a seed."""
     require("torch", "torch")
     from stepsize.problems.torch.factories import factory_of
     from stepsize.trained_model.torch_model import load
@@ -104,4 +104,4 @@ def read_torch(path: Path, model: Any, form: Any) -> Any:
             f"path={str(path)!r} holds the weights of a PyTorch module; pass the function or class that "
             "makes it, as in load_trained(path, model=make_model)"
         )
-    return load(io.BytesIO(path.read_bytes()), factory_of(model), form, str(path))
+    return load(io.BytesIO(path.read_bytes()), factory_of(model), form, str(path), seed)

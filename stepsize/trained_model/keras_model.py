@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,11 @@ from stepsize.problems.problem import Problem
 from stepsize.study.final_run import FinalRun
 
 
-def rebuild(problem: Problem, final: FinalRun, seed: int) -> tuple[Any, dict[str, int]]:
-    """Return the Keras model of a run, in the caller's Keras, and the entries of embeddings, by input."""
+def rebuild(problem: Problem, final: FinalRun, seed: int) -> tuple[Any, dict[str, int], Sequence[np.ndarray]]:
+    """Return the Keras model of a run, in the caller's Keras, and the entries of embeddings, by input.
+
+    The third value is what the model returns for the validation rows if it is that of the run.
+    """
     require_keras()
     task = final.task
     assert task is not None
@@ -31,14 +36,31 @@ def rebuild(problem: Problem, final: FinalRun, seed: int) -> tuple[Any, dict[str
     entries: dict[str, int] = {}
     for layer, name in embeddings_of(built.model, problem.data.inputs):
         entries[name] = min(layer.input_dim, entries.get(name, layer.input_dim))
-    return _with_preprocessing(built, problem, final), entries
+    link = _link(built, problem)
+    expected = [np.asarray(_finished(each, problem, final, link)) for each in final.outputs]
+    return _with_preprocessing(built, problem, final, link), entries, expected
 
 
-def _with_preprocessing(built: Built, problem: Problem, final: FinalRun) -> Any:
+@contextmanager
+def trials(model: Any) -> Iterator[Callable[[], Any]]:
+    """Return what gives a model for a trial; afterwards its variables and random states are as before."""
+    import keras
+
+    python, numpy = random.getstate(), np.random.get_state()
+    kept = [(each, np.array(keras.ops.convert_to_numpy(each))) for each in model.variables]
+    try:
+        yield lambda: model
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _with_preprocessing(built: Built, problem: Problem, final: FinalRun, link: str | None) -> Any:
     """Return a model around the trained one, if anything happens before or after it."""
     import keras
 
-    link = _link(built, problem)
     if not any(final.prepared.values()) and final.target is None and link is None:
         return built.model
     inputs, ready = {}, {}
@@ -55,12 +77,18 @@ def _with_preprocessing(built: Built, problem: Problem, final: FinalRun) -> Any:
     single = len(ready) == 1
     outputs = built.model(next(iter(ready.values())) if single else ready)
     (outputs,) = keras.tree.flatten(outputs)
+    outputs = _finished(outputs, problem, final, link)
+    return keras.Model(next(iter(inputs.values())) if single else inputs, outputs)
+
+
+def _finished(outputs: Any, problem: Problem, final: FinalRun, link: str | None) -> Any:
+    """Return outputs of the model that was trained as quantities in their own units, or as probabilities."""
+    import keras
+
     if final.target is not None:
         shift, scale = final.target
         outputs = outputs * scale + (shift + _origin(problem)).astype("float32")
-    if link is not None:
-        outputs = getattr(keras.ops, link)(outputs)
-    return keras.Model(next(iter(inputs.values())) if single else inputs, outputs)
+    return outputs if link is None else getattr(keras.ops, link)(outputs)
 
 
 def _origin(problem: Problem) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -14,6 +16,7 @@ from stepsize.errors import ProblemError
 from stepsize.problems.problem import Problem
 from stepsize.problems.torch.factories import Factory
 from stepsize.problems.torch.graph import first_output
+from stepsize.problems.torch.initial_weights import seeded
 from stepsize.study.final_run import FinalRun
 
 
@@ -51,20 +54,47 @@ class Prepared(nn.Module):
 
 
 def rebuild(problem: Problem, final: FinalRun, seed: int) -> nn.Module:
-    """Return the module of a run, in evaluation mode."""
+    """Return the module of a run, in evaluation mode.
+
+    Raises: ProblemError if training has left a buffer of another shape than the module is made with.
+    """
     source = problem.torch_source
     assert source is not None
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         model = source.factory()
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    changed = set()
     with torch.no_grad():
         for name, value in final.weights.items():
-            if name in tensors:  # a loss may have buffers of its own
-                tensors[name].copy_(torch.from_numpy(np.array(value)))
+            if name not in tensors:  # a loss may have buffers of its own
+                continue
+            if tensors[name].shape != value.shape:
+                raise ProblemError(
+                    f"buffer {name!r} has the shape {tuple(tensors[name].shape)} in a new model and "
+                    f"{value.shape} after training, so no state dict brings it back; register it with its "
+                    "final shape"
+                )
+            before = tensors[name].clone()
+            if not torch.equal(tensors[name].copy_(torch.from_numpy(np.array(value))), before):
+                changed.add(name)
+    _keep_in_state(model, changed)
     if any(final.prepared.values()):
         model = Prepared(model, final.prepared, source.model.inputs)
     return model.eval()
+
+
+@contextmanager
+def trials(model: nn.Module) -> Iterator[Callable[[], nn.Module]]:
+    """Return what gives a copy of a model for a trial, with the random numbers of judging."""
+    with seeded(0):
+        yield lambda: copy.deepcopy(model)
+
+
+def _keep_in_state(model: nn.Module, names: Collection[str]) -> None:
+    """Make these buffers part of the state dict, if they are registered with `persistent=False`."""
+    for path, module in model.named_modules():
+        prefix = f"{path}." if path else ""
+        module._non_persistent_buffers_set -= {name for name in module._buffers if prefix + name in names}
 
 
 def torch_form(problem: Problem) -> TorchForm:
@@ -77,13 +107,14 @@ def torch_form(problem: Problem) -> TorchForm:
     return TorchForm(facts.inputs, facts.flat, link)
 
 
-def load(weights: BinaryIO, factory: Factory, form: TorchForm, path: str) -> nn.Module:
-    """Return the module that `factory` makes, with the saved weights and the filling and scaling.
+def load(weights: BinaryIO, factory: Factory, form: TorchForm, path: str, seed: int) -> nn.Module:
+    """Return the module that `factory` makes for a seed, with the saved weights and the filling and scaling.
 
     Raises: ProblemError if the weights are not those of such a module.
     """
     state = torch.load(weights, weights_only=True)
-    model: nn.Module = factory()
+    with seeded(seed):
+        model: nn.Module = factory()
     prepared: dict[str, Any] = dict.fromkeys(form.inputs)
     for number, name in enumerate(form.inputs):
         parts = [state.get(f"{part}_{number}") for part in ("fill", "shift", "scale")]
@@ -91,6 +122,7 @@ def load(weights: BinaryIO, factory: Factory, form: TorchForm, path: str) -> nn.
             prepared[name] = tuple(None if each is None else each.numpy() for each in parts)
     if any(prepared.values()):
         model = Prepared(model, prepared, form.inputs)
+    _keep_in_state(model, state)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -107,7 +139,16 @@ def call(model: nn.Module, form: TorchForm, inputs: Mapping[str, np.ndarray]) ->
         tensors.append(torch.from_numpy(array.astype(np.int64) if array.dtype == np.int32 else array))
     with torch.no_grad():
         outputs = first_output(model(*tensors))
-    outputs = outputs.reshape(len(outputs), -1)
-    if form.link is not None:
-        outputs = outputs.softmax(dim=1) if form.link == "softmax" else outputs.sigmoid()
-    return outputs.numpy()
+    return linked(outputs.reshape(len(outputs), -1), form).numpy()
+
+
+def expected_outputs(final: FinalRun, form: TorchForm) -> Sequence[np.ndarray]:
+    """Return what `call` returns for the validation rows of a run if the model is that of the run."""
+    return [linked(torch.from_numpy(each.copy()), form).numpy() for each in final.outputs]
+
+
+def linked(outputs: torch.Tensor, form: TorchForm) -> torch.Tensor:
+    """Return a model's outputs [rows, outputs] as probabilities, or as they are for quantities."""
+    if form.link is None:
+        return outputs
+    return outputs.softmax(dim=1) if form.link == "softmax" else outputs.sigmoid()

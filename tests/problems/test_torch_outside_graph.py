@@ -158,6 +158,14 @@ def accumulating() -> nn.Module:
     return model
 
 
+class Drawn(Layer):
+    """A layer with a tensor of its own that is no buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask = torch.rand(3)
+
+
 def hooked_loss() -> nn.Module:
     loss = nn.CrossEntropyLoss()
     loss.register_full_backward_hook(lambda *_: None)
@@ -175,6 +183,7 @@ IN_SERIES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a hook after gradients": ({"model": accumulating}, "parameter '0.weight' has a hook"),
     "a hook of the loss": ({"loss": hooked_loss()}, r"the loss \(CrossEntropyLoss\) has a backward hook"),
+    "a tensor that is drawn": ({"model": Drawn}, r"the model \(Drawn\) has another 'mask' for every seed"),
     "a counter": (keeping(count), r"the model \(Keeping\) changes 'n' in Python"),
     "a counter of validations": (keeping(count_validation), "changes 'n'"),
     "a switch": (keeping(flip), "changes 'n'"),
@@ -272,7 +281,8 @@ def test_what_the_graph_has_stays_a_population() -> None:
             self.register_buffer("n", torch.zeros(()))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.n = self.n + 1
+            if self.training:
+                self.n = self.n + 1
             return self.layer(x) / self.n
 
     def woken() -> nn.Module:

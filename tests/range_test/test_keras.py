@@ -66,6 +66,27 @@ def test_the_next_losses_are_those_without_a_test(built, trained, make):
     assert losses(True) == losses(False)
 
 
+class Counting(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.calls, self.log, self.seen = 0, [], {"calls": 0}
+
+    def call(self, x):
+        self.calls += 1
+        self.log.append(1)
+        self.seen["calls"] += 1
+        return x
+
+
+def test_what_a_layer_of_the_users_own_keeps_is_restored():
+    model = keras.Sequential([keras.layers.Input((6,)), Counting(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    layer = model.layers[0]
+    before = layer.calls, list(layer.log), dict(layer.seen)
+    ss.find(KerasStep(model, *data()), updates=40, sweeps=2, quiet=True)
+    assert (layer.calls, list(layer.log), dict(layer.seen)) == before
+
+
 def test_the_loss_is_that_of_the_batch_and_not_a_mean():
     x, y = data()
     model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(1, activation="sigmoid")])

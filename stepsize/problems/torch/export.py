@@ -34,7 +34,7 @@ from stepsize.problems.torch.model_checks import (  # noqa: E402
     watched,
 )
 from stepsize.problems.torch.outside_graph import check_hooks, check_state  # noqa: E402
-from stepsize.problems.torch.training_module import Training  # noqa: E402
+from stepsize.problems.torch.training_module import InPlace, Training  # noqa: E402
 
 MODEL, LOSS = "model.", "loss."
 DROPPED = ("_assert", "sym_constrain")  # nodes that check and compute nothing
@@ -64,9 +64,15 @@ def export_model(
     trained = {
         names[name]: p.requires_grad and names[name] in reached for name, p in module.named_parameters()
     }
+    judging = _plain(_exported(evaluation, batch), names)
+    for name in judging.mutated:
+        raise NoPopulation(
+            f"buffer {name!r} changes in evaluation mode, too, and a population keeps no change from its "
+            "validation rows"
+        )
     return ExportedModel(
         training=_plain(training, names),
-        evaluation=_plain(_exported(evaluation, batch), names),
+        evaluation=judging,
         parameters=tuple(name for name, is_trained in trained.items() if is_trained),
         frozen=tuple(name for name, is_trained in trained.items() if not is_trained),
         buffers=tuple(names[name] for name, _ in module.named_buffers()),
@@ -110,8 +116,8 @@ def _prepared(
     loss: Callable[..., torch.Tensor],
     inputs: Sequence[torch.Tensor],
     target: torch.Tensor,
-) -> tuple[Training, tuple[torch.Tensor, ...]]:
-    """Return a copy of the model with its loss, and an example batch, both checked."""
+) -> tuple[InPlace, tuple[torch.Tensor, ...]]:
+    """Return a copy of the model with its loss for a graph, and an example batch, both checked."""
     check_module(model)
     check_graph(model)
     if isinstance(loss, nn.Module):
@@ -122,7 +128,7 @@ def _prepared(
     check_forward(copy.deepcopy(module), batch)
     with explained(), watched():
         check_state(module, batch)
-    return module, batch
+    return InPlace(module.model, module.loss), batch
 
 
 def public_name(name: str) -> str:

@@ -13,13 +13,15 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules import module as modules
 
 from stepsize.errors import NoPopulation, ProblemError
+from stepsize.problems.torch.bindings import bindings, unseen_changes
 from stepsize.problems.torch.initial_weights import seeded
-from stepsize.problems.torch.python_state import differing, state_of
+from stepsize.problems.torch.python_state import differing, owner_of, state_of
 from stepsize.problems.torch.training_module import Training
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks")
@@ -38,6 +40,8 @@ PASSIVE = ("stepsize.", "torch.")
 REPLACED = ("step", "zero_grad")
 """Methods of an optimizer that a user may replace in one object."""
 PASSES = (True, True, False, True)  # in training mode or not: an epoch, its validation, and the next
+DRAWN = (torch.Tensor, np.ndarray, float, list, tuple, dict)
+"""Attributes that may hold random numbers."""
 
 
 def shown_module(name: str, module: nn.Module, role: str = "model") -> str:
@@ -125,6 +129,25 @@ def check_state(training: Training, batch: Sequence[torch.Tensor]) -> None:
         )
 
 
+def check_drawn(make: Callable[[], Training]) -> None:
+    """Raise NoPopulation if `make` draws numbers for each seed that are neither a parameter nor a buffer."""
+    states = []
+    for seed in (0, 1):
+        with seeded(seed):
+            training = make()
+        own = {
+            (owner_of(path, module), repr(name))
+            for path, module in training.named_modules()
+            for name, value in vars(module).items()
+            if type(value) in DRAWN
+        }
+        states.append({key: value for key, value in state_of(training).items() if key in own})
+    for owner, name in differing(*states):
+        raise NoPopulation(
+            f"{owner} has another {name} for every seed, and a graph would keep that of one; it is no buffer"
+        )
+
+
 def check_own_parameters(model: nn.Module, make: Callable[[], nn.Module]) -> None:
     """Raise ProblemError if `make`, which made a model, makes others that share what is trained with it."""
     with seeded(0):
@@ -176,9 +199,11 @@ def _changes(training: Training, batch: Sequence[torch.Tensor]) -> Iterator[tupl
         training.train()
         before = state_of(training)
         for is_training in PASSES:
+            bound = bindings(training)
             _pass(training, batch, is_training)
-            after = state_of(training)
-            for key in differing(before, after):
+            unseen = unseen_changes(bound, bindings(training))
+            keys = [(owner_of(each.path, each.module), name) for each, name in unseen]
+            for key in [*differing(before, state_of(training)), *keys]:
                 if key not in seen:
                     seen.add(key)
                     yield key

@@ -35,7 +35,8 @@ State = dict[tuple[str, str], list[Any]]
 def state_of(training: Training) -> State:
     """Return the attributes of all modules and of the loss, and the variables outside that their code names.
 
-    Parameters count with their values, buffers do not: a graph has what a pass makes of them.
+    Parameters count with their values, buffers with what they are: a graph has what a pass makes of their
+    values.
     """
     seen: dict[int, Any] = {}  # alive, so that no other object gets an id
     for each in (*training.modules(), *training.parameters(), *training.buffers()):
@@ -47,7 +48,7 @@ def state_of(training: Training) -> State:
             state.setdefault((owner, name), []).append(value)
 
     for path, module in training.named_modules():
-        owner = _owner(path, module)
+        owner = owner_of(path, module)
         for name, value in vars(module).items():
             if isinstance(value, FunctionType):
                 add(owner, _variables(value, seen))
@@ -56,6 +57,8 @@ def state_of(training: Training) -> State:
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 add(owner, [(repr(name), (parameter.requires_grad, _numbers(parameter)))])
+        for name, buffer in module._buffers.items():
+            add(owner, [(f"what its buffer {name!r} is", None if buffer is None else _form(buffer))])
         add(owner, [("its modules", [(name, type(each)) for name, each in module._modules.items()])])
         add(owner, _class_state(type(module), seen))
     if not isinstance(training.loss, nn.Module):
@@ -71,7 +74,8 @@ def differing(state: State, other: State) -> Iterator[tuple[str, str]]:
             yield key
 
 
-def _owner(path: str, module: nn.Module) -> str:
+def owner_of(path: str, module: nn.Module) -> str:
+    """Return what to call a module of a model and its loss."""
     if not path.partition(".")[2]:
         return f"the {path or 'model'} ({type(module).__name__})"
     part, _, name = path.partition(".")
@@ -205,6 +209,10 @@ def _numbers(value: Any) -> Any:
     if array.dtype.hasobject:
         return repr(array.tolist())
     return str(value.dtype), tuple(value.shape), hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def _form(tensor: torch.Tensor) -> Any:
+    return str(tensor.dtype), tuple(tensor.shape), tensor.requires_grad
 
 
 def _is_users(name: str) -> bool:

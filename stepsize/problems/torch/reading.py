@@ -26,7 +26,12 @@ from stepsize.problems.torch.loss_probes import ignores_shifts, is_sum, takes_ma
 from stepsize.problems.torch.model_checks import check_forward, check_loss, check_module, precision_advice
 from stepsize.problems.torch.operation_counts import count_operations
 from stepsize.problems.torch.optimizer_settings import made_optimizer, read_optimizer
-from stepsize.problems.torch.outside_graph import check_own_parameters, check_renewed, check_updates
+from stepsize.problems.torch.outside_graph import (
+    check_drawn,
+    check_own_parameters,
+    check_renewed,
+    check_updates,
+)
 from stepsize.problems.torch.recorded_graph import recorded_model
 from stepsize.problems.torch.source import Source
 from stepsize.problems.torch.torch_model import TargetForm, TorchModel
@@ -117,11 +122,20 @@ def _graphs(
 
 
 def _outside_reason(factory: Factory, loss: Any, optimizer: Any, settings: Mapping[str, Any]) -> str | None:
-    """Return why the optimizer cannot be that of a population; None if it can."""
+    """Return why the factory or the optimizer cannot be that of a population; None if both can."""
+
+    def make() -> Training:
+        return Training(factory(), copy.deepcopy(loss))
+
     with seeded(0):
-        training = Training(factory(), copy.deepcopy(loss))
+        training = make()
     try:
+<<<<<<< HEAD
         check_updates(lambda model: made_optimizer(optimizer, model, settings).optimizer, training)
+=======
+        check_drawn(make)
+        check_updates(lambda model: made_optimizer(optimizer, model, settings), training)
+>>>>>>> w2
     except NoPopulation as error:
         return str(error)
     return None

@@ -45,8 +45,8 @@ class FunctionProcess:
         """Return the digest of the function's code as the process has it."""
         return self._ask(("digest", None), "reading its code")
 
-    def final_weights(self, request: TorchRunRequest) -> tuple[Any, int | None, Any]:
-        """Make one run of a PyTorch model; return what `run` does, and the weights that it ends with."""
+    def final_weights(self, request: TorchRunRequest) -> tuple[Any, int | None, Any, Any]:
+        """Make one run of a PyTorch model; return what `TorchRuns.final_weights` does."""
         return self._ask(("weights", request), f"seed {request.seed}")
 
     def _ask(

@@ -49,11 +49,18 @@ class TorchRuns:
         run = _Run(self.variants[request.variant], request)
         return run.curves(on_epoch)
 
-    def final_weights(self, request: TorchRunRequest) -> tuple[Curves, int | None, dict[str, np.ndarray]]:
-        """Make one run; return the same, and the weights that it ends with."""
+    def final_weights(
+        self, request: TorchRunRequest
+    ) -> tuple[Curves, int | None, dict[str, np.ndarray], list[np.ndarray]]:
+        """Make one run; return the same, the weights that it is judged with last, and its outputs then."""
         run = _Run(self.variants[request.variant], request)
-        curves, diverged_at = run.curves(lambda epoch: None)
-        return curves, diverged_at, run.weights()
+        ends: list[dict[str, np.ndarray]] = [{}]
+
+        def keep() -> None:
+            ends[:] = [run.weights()]
+
+        curves, diverged_at = run.curves(lambda epoch: None, keep)
+        return curves, diverged_at, ends[0], run.outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +109,7 @@ class _Run:
         self.inputs, self.targets = training.inputs(self.parts.train), training.targets
         self.plan = LivePlan(parse(request.spec), request.epochs, request.updates_per_epoch)
         self.module = self._fresh()
+        self.outputs: list[np.ndarray] = []  # for the validation rows, when they were last judged
         self.optimizer = DrivenOptimizer(
             training.source.optimizer, self.module.model, request.settings, request.multipliers or {}
         )
@@ -117,8 +125,13 @@ class _Run:
         seed_generators(self.request.seed)
         return Training(source.factory(), copy.deepcopy(source.loss))
 
-    def curves(self, on_epoch: OnEpoch) -> tuple[Curves, int | None]:
-        """Train; return the curves and the update at which the run diverged, or None."""
+    def curves(
+        self, on_epoch: OnEpoch, on_trained: Callable[[], None] = lambda: None
+    ) -> tuple[Curves, int | None]:
+        """Train; return the curves and the update at which the run diverged, or None.
+
+        `on_trained` is called after the last update, before the run is judged for the last time.
+        """
         request, update = self.request, 0
         curves = np.full((4, request.epochs), np.nan, np.float32)
         for epoch, order in enumerate(batch_order(self.parts.train, request.seed, request.epochs)):
@@ -133,6 +146,8 @@ class _Run:
                 losses.append(loss * len(rows))
                 update += 1
             rate = self.plan.rate(update - 1)
+            if epoch == request.epochs - 1:
+                on_trained()
             valid_loss, score = self._judge()
             loss = sum(losses) / len(order)
             curves[:, epoch] = loss, valid_loss, score, rate
@@ -152,7 +167,8 @@ class _Run:
         """Return the parameters and buffers of the model, and the buffers of its loss."""
         model = self.module.model
         named = [*model.named_parameters(), *model.named_buffers()]
-        return {name: array_of(each) for name, each in named} | loss_buffers(self.module.loss)
+        arrays = {name: array_of(each) for name, each in named} | loss_buffers(self.module.loss)
+        return {name: array.copy() for name, array in arrays.items()}
 
     def _update(self, rows: np.ndarray, update: int) -> float:
         """Make one update; return the mean loss of its rows."""
@@ -169,6 +185,7 @@ class _Run:
         """Return the mean loss and the score of the validation rows; the score is NaN if an output is."""
         scorer, rows = self.training.scorer, self.parts.valid
         state, total, is_finite = scorer.start(len(rows)), 0.0, True
+        self.outputs = []
         self.module.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -179,6 +196,7 @@ class _Run:
                 total += self._mean(loss, some) * len(some)
                 is_finite = is_finite and bool(outputs.isfinite().all())
                 state = scorer.add(state, some, outputs)
+                self.outputs.append(outputs.float().reshape(len(some), -1).numpy())
         return total / len(rows), float(scorer.result(state)) if is_finite else math.nan
 
     def _loss(self, rows: np.ndarray) -> tuple[torch.Tensor | None, torch.Tensor]:

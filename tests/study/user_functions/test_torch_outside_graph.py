@@ -71,6 +71,36 @@ class CountingLoss(nn.Module):
         return ((outputs - target) ** 2).mean() * min(1.0, self.n / 12)
 
 
+class Assigning(nn.Module):
+    """A model that assigns a buffer, in training mode, or `always`."""
+
+    def __init__(self, always: bool = False) -> None:
+        super().__init__()
+        self.layer, self.always = nn.Linear(3, 1), always
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training or self.always:
+            self.mean = 0.8 * self.mean + x.mean(0)
+        return self.layer(x - self.mean)
+
+
+class AssigningLoss(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("level", torch.ones(()))
+
+    def forward(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        loss = ((outputs - target) ** 2).mean()
+        if self.training:
+            self.level = 0.9 * self.level + 0.1 * loss.detach()
+        return loss / self.level
+
+
+def always_assigning() -> nn.Module:
+    return Assigning(always=True)
+
+
 def line() -> nn.Module:
     return nn.Linear(3, 1)
 
@@ -114,12 +144,14 @@ def own_loop(problem: Problem, loss: Any, optimizer: torch.optim.Optimizer, mode
     losses = []
     for order in batch_order(train, SEED, EPOCHS):
         model.train()
+        loss.train()
         for first in range(0, len(order), BATCH):
             rows = order[first : first + BATCH]
             optimizer.zero_grad()
             loss(model(X[rows]), Y[rows]).backward()
             optimizer.step()
         model.eval()
+        loss.eval()
         with torch.no_grad():
             losses.append(float(loss(model(X[valid]), Y[valid])))
     return np.array(losses)
@@ -132,14 +164,18 @@ CASES: dict[str, tuple[Callable[[], nn.Module], nn.Module, Any, Mapping[str, Any
     "a counter, and one in train()": (Counter, nn.MSELoss(), plain, {}),
     "a counter in the loss": (line, CountingLoss(), plain, {}),
     "a train() that freezes": (Frozen, nn.MSELoss(), plain, {}),
+    "a buffer that is assigned": (Assigning, nn.MSELoss(), plain, {}),
+    "a buffer that is assigned in evaluation mode": (always_assigning, nn.MSELoss(), plain, {}),
+    "a buffer that a loss assigns": (line, AssigningLoss(), plain, {}),
 }
+POPULATIONS = ("a train() that freezes", "a buffer that is assigned", "a buffer that a loss assigns")
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_is_that_of_the_users_own_loop(case: str, engine: Any) -> None:
     make, loss, optimizer, settings = CASES[case]
     problem = Problem(make, (X, Y), loss=loss, optimizer=optimizer, epochs=EPOCHS, batch_size=BATCH)
-    assert (problem.series is None) == (make is Frozen)
+    assert (problem.series is None) == (case in POPULATIONS)
     study = make_study(problem, [Candidate(f"constant({RATE})", **settings)], seeds=SEED + 1)
     stage = Round("comparing on fresh seeds", (Job(study.candidates[0], None, SEED),), judge=True)
     torch.manual_seed(SEED)
