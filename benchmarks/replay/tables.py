@@ -184,9 +184,9 @@ TABLES: dict[str, Table] = {
     "flipped": Table(_flipped, seeds=1200, low=-4.5),
     "s-curve": Table(_s_curve, seeds=1200),
     "sparse": Table(_sparse, seeds=1200, low=-4.5),
-    "friedman2": Table(_friedman2, seeds=1200, low=-4.5, high=-0.5, held_out=True),
+    "friedman2": Table(_friedman2, seeds=1200, low=-4.5, held_out=True),
     "checkerboard": Table(_checkerboard, seeds=1200, held_out=True),
-    "spirals": Table(_spirals, seeds=1200, low=-4.5, high=-0.5, held_out=True),
+    "spirals": Table(_spirals, seeds=1200, low=-4.5, held_out=True),
 }
 
 

@@ -130,12 +130,8 @@ def _outside_reason(factory: Factory, loss: Any, optimizer: Any, settings: Mappi
     with seeded(0):
         training = make()
     try:
-<<<<<<< HEAD
-        check_updates(lambda model: made_optimizer(optimizer, model, settings).optimizer, training)
-=======
         check_drawn(make)
-        check_updates(lambda model: made_optimizer(optimizer, model, settings), training)
->>>>>>> w2
+        check_updates(lambda model: made_optimizer(optimizer, model, settings).optimizer, training)
     except NoPopulation as error:
         return str(error)
     return None
