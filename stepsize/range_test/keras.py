@@ -21,7 +21,8 @@ class KerasStep:
     `x` and `y` are arrays (or lists or dicts of arrays, for several inputs or outputs), in batches of
     `batch_size`; or `x` gives batches `(x, y)`, as a `tf.data.Dataset`, a `PyDataset` or a loader does. The
     update is that of `train_on_batch`, with the model's own loss, and the loss is that of the batch, not the
-    mean since the epoch began.
+    mean since the epoch began. With `gradient_accumulation_steps`, an update takes so many batches, and the
+    loss is their mean.
 
     Weights, moving statistics, the optimizer, metrics, random states, and the attributes of layers of your
     own are restored.
@@ -64,11 +65,17 @@ class KerasStep:
         self._batches = self._stream(sweep)
 
     def __call__(self, rate: float) -> float:
-        """Make an update at `rate`, and return the loss of its batch."""
+        """Make an update at `rate`, and return the mean loss of its batches."""
         if self._before is None:
             self.reset(0)
-        x, y, *weights = next(self._batches)
-        self.model.optimizer.learning_rate = rate
+        optimizer = self.model.optimizer
+        optimizer.learning_rate = rate
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        batches = optimizer.gradient_accumulation_steps or inner.gradient_accumulation_steps or 1
+        return float(np.mean([self._loss(*next(self._batches)) for _ in range(batches)]))
+
+    def _loss(self, x: Any, y: Any, *weights: Any) -> float:
+        """Train on a batch, and return its loss."""
         self.model.reset_metrics()  # the loss that Keras reports is a mean since the last reset
         logs = self.model.train_on_batch(x, y, *weights, return_dict=True)
         return float(logs["loss"])

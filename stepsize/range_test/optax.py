@@ -16,7 +16,8 @@ class OptaxStep:
     """One update with an optax optimizer at a given rate.
 
     `loss(params, *batch)` returns the loss, `optimizer(rate)` the optimizer (pass `optax.adam` itself, for
-    example), and `batches` yields tuples of arrays. `params` are not changed.
+    example), and `batches` yields tuples of arrays. `params` are not changed. An optimizer that keeps its
+    rate in its state, as one by `optax.inject_hyperparams` does, gets the rate there.
 
     >>> import jax.numpy as jnp, stepsize as ss
     >>> x = jnp.linspace(-1, 1, 64)
@@ -47,10 +48,15 @@ class OptaxStep:
             params: Any, state: Any, rate: jax.Array, batch: tuple[Any, ...]
         ) -> tuple[Any, Any, jax.Array]:
             value, gradients = jax.value_and_grad(loss)(params, *batch)
-            updates, state = optimizer(rate).update(gradients, state, params)
+            new = optimizer(rate)
+            state = jax.tree.map(
+                lambda is_rate, old, fresh: fresh if is_rate else old, self._is_rate, state, new.init(params)
+            )
+            updates, state = new.update(gradients, state, params)
             return optax.apply_updates(params, updates), state, value
 
         self._update = update
+        self._is_rate = _that_follow_the_rate(optimizer, params)
         self._now: tuple[Any, Any] = (None, None)
         self._is_ready = False
 
@@ -71,3 +77,14 @@ class OptaxStep:
     def restore(self) -> None:
         """Drop the parameters of the test; those of the user never changed."""
         self._now, self._batches, self._is_ready = (None, None), iter(()), False
+
+
+def _that_follow_the_rate(optimizer: Callable[[Any], optax.GradientTransformation], params: Any) -> Any:
+    """Return, for each array of an optimizer's state, whether it begins otherwise at another rate."""
+
+    def follows(one: Any, other: Any) -> bool:
+        return jax.numpy.issubdtype(jax.numpy.result_type(one), jax.numpy.floating) and bool(
+            (one != other).any()
+        )
+
+    return jax.tree.map(follows, optimizer(1.0).init(params), optimizer(0.5).init(params))

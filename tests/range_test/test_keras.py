@@ -110,6 +110,19 @@ def test_the_loss_is_that_of_the_batch_and_not_a_mean():
     assert len({round(each, 6) for each in losses}) == 8
 
 
+def test_an_update_takes_as_many_batches_as_the_optimizer_accumulates():
+    x, y = data()
+    rates, losses = [0.01, 0.1, 0.05, 0.2], []
+    for steps, size in ((3, 16), (None, 48)):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=steps), "mse")
+        step = KerasStep(model, x, y, batch_size=size)
+        losses.append([step(rate) for rate in rates])
+        assert int(model.optimizer.iterations) == len(rates)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_batches_from_a_data_set():
     x, y = data()
 

@@ -46,6 +46,24 @@ def test_a_step_is_that_of_a_plain_loop(make):
     assert losses == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("make", [lambda r: optax.sgd(r, 0.9), optax.adamw], ids=["momentum", "adamw"])
+def test_an_optimizer_that_keeps_its_rate_in_its_state_gets_it_there(make):
+    def clipped(rate):
+        injected = optax.inject_hyperparams(lambda learning_rate: make(learning_rate))(learning_rate=rate)
+        return optax.chain(optax.clip_by_global_norm(10.0), injected)
+
+    def plain(rate):
+        return optax.chain(optax.clip_by_global_norm(10.0), make(rate))
+
+    params, batches = setting()
+    losses = []
+    for optimizer in (clipped, plain):
+        step = OptaxStep(loss, params, optimizer, batches)
+        step.reset(1)
+        losses.append([step(rate) for rate in np.geomspace(1e-3, 0.1, 20)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_the_parameters_stay_as_they_are():
     params, batches = setting()
     result = ss.find(OptaxStep(loss, params, optax.adam, batches), updates=450)

@@ -103,8 +103,9 @@ def repair_store(path: str | Path) -> Path:
         with Store(new):
             pass
         with closing(sqlite3.connect(new)) as database:
-            database.executemany(f"INSERT INTO run {insertion(RUN)}", _with_checksums(content.runs))
-            database.executemany(f"INSERT INTO study {insertion(STUDY)}", _with_checksums(content.studies))
+            runs, studies = _with_checksums(content.runs), _with_checksums(content.studies)
+            database.executemany(f"INSERT OR IGNORE INTO run {insertion(RUN)}", runs)
+            database.executemany(f"INSERT OR IGNORE INTO study {insertion(STUDY)}", studies)
             looks = _with_checksums(content.looks)
             database.executemany(f"INSERT OR IGNORE INTO look {insertion(LOOK)}", looks)
             database.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import sqlite3
@@ -99,6 +100,19 @@ def test_damage_is_never_a_different_answer(sound, tmp_path, kind):
         kept.append(len(after))
     assert noticed > {"bits": 90, "page": 20, "cut": 45}[kind]
     assert max(kept) > {"bits": 85, "page": 45, "cut": 45}[kind]
+
+
+def test_rows_that_a_damaged_file_has_twice_are_kept_once(sound, tmp_path):
+    whole, (runs, _, _) = sound.read_bytes(), content(sound)
+    leaves = [at for at in range(4096, len(whole), 4096) if whole[at] in (10, 13)]  # pages with rows
+    path, kept = tmp_path / "damaged.sqlite", []
+    for source, target in itertools.pairwise(leaves):
+        path.write_bytes(whole[:target] + whole[source : source + 4096] + whole[target + 4096 :])
+        repair_store(path)
+        kept.append(content(path)[0])
+        assert check_store(path).is_sound
+        assert kept[-1].items() <= runs.items()
+    assert max(map(len, kept)) > 45
 
 
 def test_a_changed_run_is_named(sound, tmp_path):
