@@ -14,6 +14,8 @@ import stepsize as ss
 from stepsize.errors import ProblemError, StudyError
 from stepsize.trained_model.reproduction import differing_rows
 
+pytestmark = pytest.mark.usefixtures("series_process")
+
 DRAWS = np.random.default_rng(0)
 X = (DRAWS.normal(size=(80, 3)) + 2).astype(np.float32)
 Y = (X - 2).sum(axis=1, keepdims=True)
@@ -94,7 +96,7 @@ def score_of(trained: Any) -> float:
 
 def test_a_model_that_keeps_something_in_python_is_refused(engine: Any) -> None:
     with pytest.raises(StudyError, match=r"seed=1: .* for 20 of 20 validation rows .* in a buffer: self.reg"):
-        compared(Following, engine).train(1)
+        compared(Following, engine).train(1, engine=engine)
 
 
 @pytest.mark.parametrize("model", [InABuffer, Always, Masked])
@@ -104,22 +106,22 @@ def test_a_model_that_keeps_a_buffer_is_the_one_that_was_scored(
     """A tensor that NumPy draws is that of the seed in a loaded model, too."""
     result = compared(model, engine)
     assert (result.problem.series is None) == (model is InABuffer)
-    trained = result.train(1)
+    trained = result.train(1, engine=engine)
     mean = trained.model.mean.clone()
     loaded = ss.load_trained(trained.save(tmp_path / "model.pt"), model)
     np.testing.assert_array_equal(loaded.predict(X), trained.predict(X))
-    assert score_of(result.train(1)) == pytest.approx(trained.score, abs=1e-5)
+    assert score_of(result.train(1, engine=engine)) == pytest.approx(trained.score, abs=1e-5)
     assert float(mean.abs().sum()) > 1
     assert trained.score == result.answer["candidates"][0]["scores"][1]
 
 
 def test_a_buffer_of_another_shape_is_refused(engine: Any) -> None:
     with pytest.raises(ProblemError, match=r"buffer 'mean' has the shape \(3,\) in a new model and \(1, 3\)"):
-        compared(Growing, engine).train(0)
+        compared(Growing, engine).train(0, engine=engine)
 
 
 def test_a_model_that_draws_to_predict_has_nothing_to_compare(engine: Any) -> None:
-    assert compared(Drawing, engine).train(0).model.mean.abs().sum() > 1
+    assert compared(Drawing, engine).train(0, engine=engine).model.mean.abs().sum() > 1
 
 
 class Elsewhere:
