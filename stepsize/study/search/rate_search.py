@@ -118,13 +118,15 @@ class Search:
     def _scores(self, runs: Runs, searches: Sequence[Tried]) -> tuple[tuple[float, ...], np.ndarray]:
         """Return the rates of some searches, and their scores [rates, seeds]."""
         rates = tuple(sorted({rate for tried, _ in searches for rate in tried}))
-        columns = [(seed, tried) for tried, seeds in searches for seed in seeds]
-        scores = np.full((len(rates), len(columns)), np.nan)
-        for row, rate in enumerate(rates):
-            for column, (seed, tried) in enumerate(columns):
-                if rate in tried:
-                    score = runs[Job(self.candidate, rate, seed).key].score
-                    scores[row, column] = -np.inf if score is None else self.study.sign * score
+        scores = np.full((len(rates), sum(len(seeds) for _, seeds in searches)), np.nan)
+        first = 0
+        for tried, seeds in searches:
+            for rate in tried:
+                name = Job(self.candidate, rate, 0).name
+                found = [runs[name, seed].score for seed in seeds]
+                signed = [-np.inf if score is None else self.study.sign * score for score in found]
+                scores[rates.index(rate), first : first + len(seeds)] = signed
+            first += len(seeds)
         return rates, scores
 
 
