@@ -40,6 +40,7 @@ class OptaxStep:
                 "or lambda rate: optax.sgd(rate, 0.9)"
             )
         check_readable_again("batches", batches)
+        _check_updates(optimizer(1.0).init(params))
         self._params, self._optimizer, self._source = params, optimizer, batches
         self._batches: Iterator[Any] = iter(())
 
@@ -77,6 +78,16 @@ class OptaxStep:
     def restore(self) -> None:
         """Drop the parameters of the test; those of the user never changed."""
         self._now, self._batches, self._is_ready = (None, None), iter(()), False
+
+
+def _check_updates(state: Any) -> None:
+    """Raise StudyError for the state of an optimizer that does not make an update at every call."""
+    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, optax.MultiStepsState))
+    if any(isinstance(part, optax.MultiStepsState) for part in parts):
+        raise StudyError(
+            "optimizer has optax.MultiSteps, which makes an update only at every few calls; leave it out, "
+            "and let batches yield the rows of a whole update"
+        )
 
 
 def _that_follow_the_rate(optimizer: Callable[[Any], optax.GradientTransformation], params: Any) -> Any:

@@ -52,7 +52,8 @@ def check_settings(settings: Mapping[str, Any], name: str) -> None:
             raise StudyError(f"{key} is both in along and in settings; leave it out of settings")
         if key in ("batch_size", *VARIED):
             raise StudyError(
-                f"{key}={shown(settings[key])} in settings is not of the optimizer; it belongs to the problem"
+                f"{key}={shown(settings[key])} in settings is not a setting of the optimizer; "
+                "set it on the problem"
             )
 
 

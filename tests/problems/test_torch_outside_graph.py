@@ -159,7 +159,7 @@ def accumulating() -> nn.Module:
 
 
 class Drawn(Layer):
-    """A layer with a tensor of its own that is no buffer."""
+    """A layer with a tensor of its own that is not a buffer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -73,6 +73,8 @@ def test_the_parameters_stay_as_they_are():
 
 def test_an_optimizer_with_a_rate_of_its_own_is_refused():
     params, batches = setting()
+    with pytest.raises(StudyError, match=r"optax.MultiSteps, .* leave it out"):
+        OptaxStep(loss, params, lambda rate: optax.MultiSteps(optax.sgd(rate), 4), batches)
     with pytest.raises(StudyError, match="optimizer must be a function of the rate"):
         OptaxStep(loss, params, optax.adam(0.1), batches)
     with pytest.raises(StudyError, match="can be read only once"):

@@ -41,8 +41,11 @@ def test_what_cannot_be_used(along, hold, message):
     ("settings", "message"),
     [
         ({"momentum": 0.5}, "momentum is both in along and in settings; leave it out of settings"),
-        ({"batch_size": 8}, "batch_size=8 in settings is not of the optimizer; it belongs to the problem"),
-        ({"epochs": 5}, "epochs=5 in settings is not of the optimizer"),
+        (
+            {"batch_size": 8},
+            "batch_size=8 in settings is not a setting of the optimizer; set it on the problem",
+        ),
+        ({"epochs": 5}, "epochs=5 in settings is not a setting of the optimizer"),
     ],
 )
 def test_settings_that_would_replace_what_varies(settings, message):

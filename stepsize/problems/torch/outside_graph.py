@@ -144,7 +144,7 @@ def check_drawn(make: Callable[[], Training]) -> None:
         states.append({key: value for key, value in state_of(training).items() if key in own})
     for owner, name in differing(*states):
         raise NoPopulation(
-            f"{owner} has another {name} for every seed, and a graph would keep that of one; it is no buffer"
+            f"{owner} has another {name} for every seed, and a graph would keep that of one; make it a buffer"
         )
 
 

@@ -57,9 +57,8 @@ def most_extra_rounds(study: Study) -> int:
 def leaves_much(study: Study, searches: Mapping[str, Search], runs: Runs, extra: int) -> bool:
     """Return whether rates may lose much after so many rounds were added to the finer search.
 
-    `searches` are those of all candidates with a free rate, widened.
-
-    That is if the mean of what they are expected to lose to the best rates is more than
+    `searches` are the widened ones of all candidates with a free rate. Rates may lose much if the
+    mean of what they are expected to lose to the best rates is more than
 
         MUCH margin / sqrt(seeds of the verdict)
 

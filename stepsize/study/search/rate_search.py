@@ -39,7 +39,7 @@ Tried = tuple[Sequence[float], Sequence[int]]  # the rates of a search, and the 
 class Search:
     """The search for a candidate's best rate: `tried` are its rates so far, in rising order.
 
-    It goes with runs of one study, which are only added to: what it found in finished ones it remembers.
+    It remembers its curves, so all calls must get the same runs, to which only new ones may be added.
     """
 
     study: Study
@@ -87,7 +87,7 @@ class Search:
         return self._around(curve.rate, FINER)
 
     def finish(self, runs: Runs, extra: int = 0) -> Tuned:
-        """Return what tuning chose, after it was widened; `extra` rounds were added to the finer search."""
+        """Return what this widened search chose; `extra` rounds were added to the finer search."""
         searches = [self._coarse]
         first, second = self.study.tuning.fine_parts
         if first:
