@@ -112,7 +112,7 @@ def test_a_budget_of_runs_is_kept_but_for_the_first_verdict(tmp_path, budget):
     assert made <= budget or result.answer["study"]["looks"] == [12]
     assert result.verdict["stopped"] == "budget"
     assert any("would exceed the budget" in note for note in result.answer["notes"])
-    exceeded = f"The study cost {made} runs, more than its budget of {budget} run"
+    exceeded = f"The study cost {made:,} runs, more than its budget of {budget} run"
     assert any(each.startswith(exceeded) for each in result.answer["warnings"]) is (made > budget)
     more = run(study_of(until="decided", budget=3 * made, margin=1e-4), tmp_path / "s.sqlite")
     assert len(more.answer["study"]["looks"]) > len(result.answer["study"]["looks"])

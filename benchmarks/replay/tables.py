@@ -164,6 +164,35 @@ def _spirals() -> Problem:
     return ss.problem((x, y), name="spirals", model="mlp(32)", epochs=20, settings=settings)
 
 
+def _twonorm() -> Problem:
+    """Return two normal classes side by side (Breiman, Annals of Statistics 26, 1998)."""
+    generator = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    x = generator.standard_normal((400, 20)) + (2 * y[:, None] - 1) * 2 / np.sqrt(20)
+    return ss.problem((x, y), name="twonorm", model="mlp(16)", epochs=15)
+
+
+def _ringnorm() -> Problem:
+    """Return two normal classes, one around the other (Breiman, Annals of Statistics 26, 1998)."""
+    generator = np.random.default_rng(0)
+    y = np.arange(500) % 2
+    wide, narrow = 2 * generator.standard_normal((2, 500, 20)) / np.array([1, 2])[:, None, None]
+    x = np.where(y[:, None] == 0, wide, narrow + 1 / np.sqrt(20))
+    settings = {"optimizer": "adam"}
+    return ss.problem((x, y), name="ringnorm", model="mlp(32)", epochs=20, settings=settings)
+
+
+def _waveform() -> Problem:
+    """Return mixtures of two out of three waves (Breiman et al., Classification Trees, 1984)."""
+    generator = np.random.default_rng(0)
+    y = np.arange(450) % 3
+    at = np.arange(21)
+    waves = np.maximum(6 - np.abs(at - np.array([[6], [14], [10]])), 0)
+    share = generator.random((450, 1))
+    x = share * waves[y] + (1 - share) * waves[(y + 1) % 3] + generator.standard_normal((450, 21))
+    return ss.problem((x, y), name="waveform", model="mlp(32)", epochs=20)
+
+
 TABLES: dict[str, Table] = {
     "ionosphere": Table(lambda: ss.problem("ionosphere"), seeds=400),
     "wine": Table(lambda: ss.problem("wine"), seeds=1000),
@@ -184,9 +213,12 @@ TABLES: dict[str, Table] = {
     "flipped": Table(_flipped, seeds=1200, low=-4.5),
     "s-curve": Table(_s_curve, seeds=1200),
     "sparse": Table(_sparse, seeds=1200, low=-4.5),
-    "friedman2": Table(_friedman2, seeds=1200, low=-4.5, held_out=True),
-    "checkerboard": Table(_checkerboard, seeds=1200, held_out=True),
-    "spirals": Table(_spirals, seeds=1200, low=-4.5, held_out=True),
+    "friedman2": Table(_friedman2, seeds=1200, low=-4.5),
+    "checkerboard": Table(_checkerboard, seeds=1200),
+    "spirals": Table(_spirals, seeds=1200, low=-4.5),
+    "twonorm": Table(_twonorm, seeds=1200, held_out=True),
+    "ringnorm": Table(_ringnorm, seeds=1200, low=-4.5, held_out=True),
+    "waveform": Table(_waveform, seeds=1200, held_out=True),
 }
 
 

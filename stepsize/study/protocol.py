@@ -1,13 +1,13 @@
 """The protocol of a study, as a pure function from finished runs to the next runs.
 
 A training function is checked first: one of its runs is made twice. Then every free learning rate is tuned.
-In a coarse search a grid of rates runs on a few tuning seeds, and two more rates beyond its edge while the
-best one lies there. In a fine search a few rates around the best run on many more tuning seeds, and in a
-finer one a few that lie closer to it on twice as many again. While the rates may still lose much, the finer
-search runs on more seeds. The rate is chosen from a smooth curve through all of these scores
-(`stepsize.stats.tuning`). Several free knobs of a candidate are searched together (`knob_search`). Then all
-candidates, with what was chosen for them, are compared on fresh seeds. Only the finished runs decide what
-comes next, so a study that was killed resumes as if nothing had happened.
+In a coarse search a grid of rates runs on a few tuning seeds, on more if scores differ much from seed to
+seed, and two more rates beyond its edge while the best one lies there. In a fine search a few rates around
+the best run on many more tuning seeds, and in a finer one a few that lie closer to it on twice as many again.
+While the rates may still lose much, the finer search runs on more seeds. The rate is chosen from a smooth
+curve through all of these scores (`stepsize.stats.tuning`). Several free knobs of a candidate are searched
+together (`knob_search`). Then all candidates, with what was chosen for them, are compared on fresh seeds.
+Only the finished runs decide what comes next, so a study that was killed resumes as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -18,14 +18,20 @@ from dataclasses import dataclass, replace
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.rates_to_try import FINE_RATES
-from stepsize.study.search.chosen_rates import leaves_much, most_extra_rounds, tuned_candidates
+from stepsize.study.search.chosen_rates import (
+    is_noisy,
+    leaves_much,
+    most_extra_rounds,
+    tuned_candidates,
+)
 from stepsize.study.search.knob_search import KnobSearch, knob_budget
 from stepsize.study.search.rate_search import Search
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS
 
-BEYOND, LONGER = "beyond the edge", "finer search, more seeds"
+BEYOND = "beyond the edge"
+LONGER_COARSE, LONGER = "coarse search, more seeds", "finer search, more seeds"
 
 
 @dataclass(frozen=True)
@@ -120,22 +126,30 @@ def _rate_rounds(study: Study, runs: Runs) -> Iterator[Round]:
     if not study.tuned:
         return
     tuning = study.tuning
-    searches = {candidate.name: Search(study, candidate) for candidate in study.tuned}
 
     def stage(name: str, rates: Mapping[str, Sequence[float]], seeds: Sequence[int]) -> Round:
         each = [(candidate, rate) for candidate in study.tuned for rate in rates[candidate.name]]
         jobs = tuple(Job(candidate, rate, seed) for seed in seeds for candidate, rate in each)
         return Round(f"tuning rates, {name}", jobs, judge=False)
 
-    latest = stage("coarse search", {name: search.tried for name, search in searches.items()}, tuning.seeds)
+    grid = {each.name: Search(study, each).tried for each in study.tuned}
+    latest = stage("coarse search", grid, tuning.seeds)
     yield latest
+    if not _is_finished(latest, runs):
+        return
+    noisy = is_noisy(study, runs)
+    if noisy:
+        latest = stage(LONGER_COARSE, grid, tuning.extra_coarse_seeds)
+        yield latest
+    searches = {each.name: Search(study, each, noisy) for each in study.tuned}
+    coarse_seeds = next(iter(searches.values())).coarse_seeds
     for _ in range(tuning.rounds):
         if not _is_finished(latest, runs):
             return
         wider = {name: search.wider(runs) for name, search in searches.items()}
         if not any(wider.values()):
             break
-        latest = stage(BEYOND, wider, tuning.seeds)
+        latest = stage(BEYOND, wider, coarse_seeds)
         yield latest
         for name, search in searches.items():
             search.add(wider[name])
@@ -165,13 +179,13 @@ def finished_runs(study: Study, runs: Runs) -> int:
 def total_runs(study: Study, runs: Runs | None = None, extra: int = 0) -> int:
     """Return how many runs the whole study makes, as far as the finished ones show.
 
-    Rates beyond the edge of the grid, and rounds added to the finer search, count once it is known that they
-    are needed; at least `extra` of the latter are expected.
+    Rates beyond the edge of the grid, and rounds added to a search, count once it is known that they are
+    needed; at least `extra` rounds are expected to be added to the finer search.
     """
     tuning = study.tuning
     each = len(tuning.rates) * len(tuning.seeds) + FINE_RATES * len(tuning.fine_seeds)
     stages = list(_tuning_rounds(study, runs or {}))
-    beyond = sum(len(stage.jobs) for stage in stages if BEYOND in stage.name)
+    beyond = sum(len(stage.jobs) for stage in stages if BEYOND in stage.name or LONGER_COARSE in stage.name)
     longer = max(extra, sum(LONGER in stage.name for stage in stages))
     each += FINE_RATES * sum(map(len, tuning.extra_seeds(longer)))
     repeated = len(checked_jobs(study)) // 2

@@ -13,6 +13,7 @@ from stepsize.errors import StudyError
 from stepsize.study.trainable import Trainable
 
 TUNING_SEEDS = 1_000_000  # the first tuning seed; seeds of the verdict are below it
+EXTRA_SEEDS = 10_000_000  # the first seed that may be added to the coarse search
 SGD_GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)
 FEWEST_PARTED = 16
 EXTRA_ROUNDS = 2
@@ -25,8 +26,9 @@ class Tuning:
 
     In a coarse search `rates` run on `seeds`, and, at most `rounds` times, two more while the best one lies
     at the edge. In a fine search five rates around the best run on the first third of `fine_seeds`, in a
-    finer one five that lie closer to the best on the others. While the rates may still lose much, the finer
-    search runs on as many more seeds, at most `extra_rounds` times.
+    finer one five that lie closer to the best on the others. If scores differ much from seed to seed, the
+    coarse search runs on `extra_rounds` times as many more seeds. While the rates may still lose much, the
+    finer search runs on as many more seeds, at most `extra_rounds` times.
     """
 
     rates: tuple[float, ...] = SGD_GRID
@@ -55,6 +57,11 @@ class Tuning:
         """The seeds of the fine and of the finer search."""
         fine, _ = fine_parts(len(self.fine_seeds))
         return self.fine_seeds[:fine], self.fine_seeds[fine:]
+
+    @property
+    def extra_coarse_seeds(self) -> tuple[int, ...]:
+        """The seeds that may be added to the coarse search; studies with more seeds share them."""
+        return tuple(range(EXTRA_SEEDS, EXTRA_SEEDS + self.extra_rounds * len(self.seeds)))
 
     def extra_seeds(self, rounds: int) -> tuple[tuple[int, ...], ...]:
         """Return the seeds of each of so many rounds that are added to the finer search."""

@@ -119,14 +119,14 @@ def _filled(facts: Mapping[str, Any], unknown: Mapping[str, Any]) -> dict[str, A
 def _tuning(study: Study, chosen: Mapping[str, Tuned]) -> Tuning | None:
     if not study.tuned:
         return None
-    tuning, seeds = study.tuning, chosen[study.tuned[0].name].seeds
+    tuning, first = study.tuning, chosen[study.tuned[0].name]
     return Tuning(
-        seeds=list(seeds),
+        seeds=list(first.seeds),
         first_rates=list(tuning.rates),
-        first_seeds=len(tuning.seeds),
+        first_seeds=first.coarse_seeds,
         fine_rates=FINE_RATES if tuning.fine_seeds else 0,
         fine_seeds=len(tuning.fine_seeds),
-        extra_seeds=len(seeds) - len(tuning.seeds) - len(tuning.fine_seeds),
+        extra_seeds=len(first.seeds) - first.coarse_seeds - len(tuning.fine_seeds),
     )
 
 

@@ -35,6 +35,7 @@ END, END_SD = 0.2, 0.3  # q before the fit
 DEVIATIONS = (0.01, 0.03, 0.1, 0.3, 1.0)  # decades off the law, each as likely before the fit
 ANYWHERE = 10.0  # decades: how far a may be from anything, before the fit
 CENTRAL = (0.16, 0.84)  # quantiles of a best rate, one standard deviation from the middle
+FREEDOM = 10.0  # degrees, of Student's t
 LEAST = 1e-3  # decades: no best rate is known better
 
 
@@ -91,11 +92,16 @@ def _joined(
 
 
 def _weight(peaks: Floats, middle: float, spread: float, best: float, sd: float) -> Floats:
-    """Return weights of draws with a mean and a spread that give them another mean and a smaller one."""
+    """Return weights of draws with a mean and a spread that give them another mean and a smaller one.
+
+    They are a ratio of Student's t densities. That of normal ones would grow without bound far away from
+    both means, where a curve with two peaks has some of its draws.
+    """
     if sd >= spread:
         return np.ones(len(peaks))
-    log = ((peaks - middle) / spread) ** 2 - ((peaks - best) / sd) ** 2
-    return np.exp((log - log.max()) / 2)
+    old, new = ((peaks - middle) / spread) ** 2, ((peaks - best) / sd) ** 2
+    log = np.log1p(old / FREEDOM) - np.log1p(new / FREEDOM)
+    return np.exp((log - log.max()) * (FREEDOM + 1) / 2)
 
 
 def _best_rates(middle: Floats, noise: Floats, relatives: Sequence[Relative]) -> tuple[Floats, Floats]:

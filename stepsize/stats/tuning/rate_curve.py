@@ -33,15 +33,18 @@ class RateCurve:
     """The mean curve of a schedule's scores over the learning rate, higher is better.
 
     `rate` is the chosen one. `regret` is what it is expected to lose to the best rate and `regret_sd` the
-    standard deviation of that loss, both in units of the score; nan if they were not asked for. `rates` and
-    `scores` are the points of the curve, over the rates that may be chosen. `slopes` is, for
-    each seed, how much more than on average its scores rise with the log rate near the chosen one, nan if
-    that is not known. `draws` are curves that may lie behind the scores, None if no regret was asked for.
+    standard deviation of that loss, both in units of the score; nan if they were not asked for.
+    `standard_error` is that of the mean score of the tried rate nearest to the chosen one, without what a
+    seed does to all rates. `rates` and `scores` are the points of the curve, over the rates that may be
+    chosen. `slopes` is, for each seed, how much more than on average its scores rise with the log rate near
+    the chosen one, nan if that is not known. `draws` are curves that may lie behind the scores, None if no
+    regret was asked for.
     """
 
     rate: float
     regret: float
     regret_sd: float
+    standard_error: float
     rates: Floats
     scores: Floats
     slopes: Floats
@@ -97,7 +100,7 @@ def _fitted(tried: Floats, values: Floats, regret: bool) -> RateCurve:
     rounds = rate_means(x, values)
     if not rounds:  # a single rate does not diverge, or all do: then the lowest is the least wrong
         return RateCurve(
-            float(tried[0]), 0.0, 0.0, tried, np.zeros(len(tried)), np.full(values.shape[1], np.nan)
+            float(tried[0]), 0.0, 0.0, 0.0, tried, np.zeros(len(tried)), np.full(values.shape[1], np.nan)
         )
     posterior = CurvePosterior(rounds, likely_curves(rounds, x[0], x[-1]))
     points = np.linspace(x[0], highest, POINTS)
@@ -108,7 +111,13 @@ def _fitted(tried: Floats, values: Floats, regret: bool) -> RateCurve:
         draws, lost = draw_curves(posterior, limits, (x[0], highest), best)
     level = _level(rounds, posterior)
     slopes = seed_slopes(x, values, best)
-    return RateCurve(float(10.0**best), *lost, 10.0**points, level - costs, slopes, draws)
+    error = _standard_error(rounds[-1], best)
+    return RateCurve(float(10.0**best), *lost, error, 10.0**points, level - costs, slopes, draws)
+
+
+def _standard_error(steadiest: RateMeans, best: float) -> float:
+    nearest = np.abs(steadiest.x - best).argmin()
+    return float(np.sqrt(steadiest.variance[nearest]))
 
 
 def _level(rounds: Sequence[RateMeans], posterior: CurvePosterior) -> float:

@@ -2,7 +2,8 @@
 
 Each candidate's rate is searched alone (`rate_search`). What the schedules of a study have in common then
 helps each of them (`stepsize.stats.tuning.common_peaks`). Where scores differ much from seed to seed, the
-rates may still lose much. Then the finer search runs on as many more seeds, a few times at most.
+coarse search may mistake the place of the best rate, and the rates chosen in the end may still lose much.
+Then these searches run on more seeds.
 """
 
 from __future__ import annotations
@@ -40,18 +41,36 @@ def last_tuned(study: Study, runs: Runs) -> dict[str, Tuned]:
     return {name: each for step in study.steps for name, each in tuned_candidates(step, runs).items()}
 
 
+def is_noisy(study: Study, runs: Runs) -> bool:
+    """Return whether scores differ so much from seed to seed that the coarse search needs more seeds.
+
+    They do if the standard error of the mean score of a rate near the best, what a seed does to all rates
+    apart, is more than the margin on average over the candidates. Then another rate may seem the best, and
+    the finer searches would look in the wrong place. The grid of the coarse search is finished.
+    """
+    if not _may_add_seeds(study):
+        return False
+    chosen = {each.name: Search(study, each).coarse(runs) for each in study.tuned}
+    errors = [each.curve.standard_error for each in chosen.values() if each.curve is not None]
+    return bool(np.mean(errors) > _margin(study, runs, chosen))
+
+
+def _may_add_seeds(study: Study) -> bool:
+    """Return whether a search may run on more seeds.
+
+    None does beside candidates with several knobs, which get as many runs as those with a rate.
+    """
+    return bool(study.tuned and not study.joint and study.tuning.extra_rounds)
+
+
 def extra_rounds(study: Study, runs: Runs) -> int:
     """Return how many rounds were added to the finer search; all runs of tuning are finished."""
     return _settled(study, runs)[0]
 
 
 def most_extra_rounds(study: Study) -> int:
-    """Return how many rounds may be added to the finer search: none if there is no such search.
-
-    Nor are there any beside candidates with several knobs, which get as many runs as those with a rate.
-    """
-    has_finer_search = study.tuned and study.tuning.fine_parts[1]
-    return study.tuning.extra_rounds if has_finer_search and not study.joint else 0
+    """Return how many rounds may be added to the finer search: none if there is no such search."""
+    return study.tuning.extra_rounds if _may_add_seeds(study) and study.tuning.fine_parts[1] else 0
 
 
 def leaves_much(study: Study, searches: Mapping[str, Search], runs: Runs, extra: int) -> bool:
@@ -68,14 +87,20 @@ def leaves_much(study: Study, searches: Mapping[str, Search], runs: Runs, extra:
 
 
 def _lose_much(study: Study, runs: Runs, chosen: Mapping[str, Tuned]) -> bool:
-    typical = chosen.get(study.baseline) or chosen[min(chosen)]
     loss = np.mean([each.curve.regret for each in chosen.values() if each.curve is not None])
-    return bool(loss > MUCH * study.margin(typical.scores(runs)) / math.sqrt(len(study.seeds)))
+    return bool(loss > MUCH * _margin(study, runs, chosen) / math.sqrt(len(study.seeds)))
+
+
+def _margin(study: Study, runs: Runs, chosen: Mapping[str, Tuned]) -> float:
+    """Return the margin as far as tuning shows it."""
+    typical = chosen.get(study.baseline) or chosen[min(chosen)]
+    return study.margin(typical.scores(runs))
 
 
 def _settled(study: Study, runs: Runs) -> tuple[int, dict[str, Tuned]]:
     """Return how many rounds were added to the finer search, and what is chosen after them."""
-    searches = {each.name: Search(study, each).widen(runs) for each in study.tuned}
+    noisy = is_noisy(study, runs)
+    searches = {each.name: Search(study, each, noisy).widen(runs) for each in study.tuned}
     chosen, most = rates_after(study, searches, runs, 0), most_extra_rounds(study)
     for extra in range(most):
         if not _lose_much(study, runs, chosen):

@@ -39,11 +39,13 @@ Tried = tuple[Sequence[float], Sequence[int]]  # the rates of a search, and the 
 class Search:
     """The search for a candidate's best rate: `tried` are its rates so far, in rising order.
 
-    It remembers its curves, so all calls must get the same runs, to which only new ones may be added.
+    `is_noisy` says whether seeds were added to the coarse search. It remembers its curves, so all calls must
+    get the same runs, to which only new ones may be added.
     """
 
     study: Study
     candidate: Candidate
+    is_noisy: bool = False
     tried: list[float] = field(init=False)
     _curves: dict[object, RateCurve] = field(init=False, default_factory=dict[object, RateCurve])
 
@@ -69,6 +71,10 @@ class Search:
         for _ in range(self.study.tuning.rounds):
             self.add(self.wider(runs))
         return self
+
+    def coarse(self, runs: Runs) -> Tuned:
+        """Return what the coarse search chose."""
+        return Tuned(self.candidate, None, *self._coarse).moved(self._curve(runs, [self._coarse]))
 
     def fine(self, runs: Runs) -> tuple[float, ...]:
         """Return the rates of the fine search."""
@@ -99,11 +105,18 @@ class Search:
         rates = sorted({rate for tried, _ in searches for rate in tried})
         ends = {edge for edge in (rates[0], rates[-1]) if not beyond(self.allows, edge, rates)}
         seeds = tuple(seed for _, part in searches for seed in part)
-        return Tuned(self.candidate, None, rates, seeds, None, frozenset(ends)).moved(curve)
+        first = len(self.coarse_seeds)
+        return Tuned(self.candidate, None, rates, seeds, first, limits=frozenset(ends)).moved(curve)
 
     @property
     def _coarse(self) -> Tried:
-        return self.tried, self.study.tuning.seeds
+        return self.tried, self.coarse_seeds
+
+    @property
+    def coarse_seeds(self) -> tuple[int, ...]:
+        """The seeds of the coarse search."""
+        tuning = self.study.tuning
+        return (*tuning.seeds, *tuning.extra_coarse_seeds) if self.is_noisy else tuning.seeds
 
     def _around(self, best: float, spacing: int) -> tuple[float, ...]:
         return fine_rates(best, self.tried[0], self.tried[-1], spacing)
@@ -144,7 +157,8 @@ def _fitted(rates: tuple[float, ...], scores: bytes, regret: bool) -> RateCurve:
 class Tuned:
     """What tuning chose: a candidate, which runs at the rate `chosen`.
 
-    `tried` are the rates of the search, rising, which ran on `seeds`, and `curve` goes through their scores.
+    `tried` are the rates of the search, rising, which ran on `seeds`, the first `coarse_seeds` of them in the
+    coarse search, and `curve` goes through their scores.
     `chosen` and `curve` are None where no rate was searched alone: then several `knobs` were, and the
     candidate has their values, or nothing is free. `limits` are the rates tried beyond which the schedule
     allows none.
@@ -154,6 +168,7 @@ class Tuned:
     chosen: float | None = None
     tried: Sequence[float] = ()
     seeds: Sequence[int] = ()
+    coarse_seeds: int = 0
     curve: RateCurve | None = None
     limits: frozenset[float] = frozenset()
     knobs: ChosenKnobs | None = None

@@ -139,6 +139,15 @@ def test_a_curve_without_draws_is_returned():
     assert with_common_peaks([], []) == []
 
 
+def test_a_few_draws_at_a_second_peak_far_away_stay_few():
+    generator = np.random.default_rng(0)
+    peaks_drawn = 0.02 * generator.standard_normal(1000)
+    peaks_drawn[:20] -= 1.0
+    weight = common_peaks._weight(peaks_drawn, middle=0.0, spread=0.02, best=-0.01, sd=0.0199)
+    assert weight[:20].sum() < 0.03 * weight.sum()
+    assert np.average(peaks_drawn[20:], weights=weight[20:]) == pytest.approx(-0.01, abs=0.003)
+
+
 def test_best_rates_are_those_of_a_normal_regression(monkeypatch):
     """Against the textbook: the mean and covariance of b given y = b + e, from their joint distribution."""
     monkeypatch.setattr(common_peaks, "DEVIATIONS", (0.1,))
