@@ -40,8 +40,9 @@ class CandidateLog:
     """One candidate as a run of a tracker.
 
     `config` holds its schedule and its settings, `summary` its part of the answer. `points` are in the order
-    of their steps: `accuracy/mean` is the mean over the seeds, between `accuracy/low` and `accuracy/high` are
-    the middle 80 % of them, likewise for both losses, and `learning_rate` is the rate of the next update.
+    of their steps: `accuracy/mean` is the mean over the seeds whose runs still train, between `accuracy/low`
+    and `accuracy/high` are the middle 80 % of them, likewise for both losses, and `learning_rate` is the rate
+    of the next update, or where a metric drives it, the mean of the rates of these runs.
     """
 
     name: str

@@ -12,6 +12,7 @@ from stepsize.study.search.chosen_rates import last_tuned
 from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
+from stepsize.study.used_rates import UsedRates
 from stepsize.verdict.scores import final_runs, run_scores
 from stepsize.verdict.series import Band, CurveSeries, Details, PlanSeries, RatePoint
 
@@ -30,24 +31,23 @@ def picture_data(study: Study, runs: Runs, names: Collection[str]) -> Details:
             continue
         rates = tuned[name]
         final = final_runs(step, rates, runs)
-        plans[name] = _plan(step, rates.candidate, rates.chosen, final)
+        plans[name] = _plan(UsedRates.of(step, rates), final)
         curves[name] = learning_curves(final)
         if rates.tried:
             sweep[name] = _sweep(step, candidate, rates, runs)
     return Details(plans=plans, curves=curves, sweep=sweep)
 
 
-def _plan(study: Study, candidate: Candidate, rate: float | None, final: Sequence[Run]) -> PlanSeries:
-    """Return the planned rates, or the mean of the rates used where a metric drives them."""
-    per_epoch = study.updates_per_epoch(candidate)
-    if candidate.schedule.metric_factor is not None:
-        used = np.stack([run.curves[3] for run in final]).astype(float)
-        return PlanSeries(
-            epoch=[float(epoch) for epoch in range(study.epochs_of(candidate))], lr=used.mean(axis=0).tolist()
-        )
-    plan = candidate.at(rate).plan(epochs=study.epochs_of(candidate), updates_per_epoch=per_epoch)
-    at = np.unique(np.linspace(0, plan.horizon - 1, min(POINTS, plan.horizon)).round().astype(int))
-    return PlanSeries(epoch=(at / per_epoch).tolist(), lr=plan.values[at].tolist())
+def _plan(used: UsedRates, final: Sequence[Run]) -> PlanSeries:
+    """Return the rates by update: as planned, or the mean over the runs that still train.
+
+    Where a metric drives them, they end with the last run.
+    """
+    horizon = used.plan.horizon
+    at = np.unique(np.linspace(0, horizon - 1, min(POINTS, horizon)).round().astype(int))
+    rates = used.mean(final, at)
+    known = np.isfinite(rates)
+    return PlanSeries(epoch=(at[known] / used.per_epoch).tolist(), lr=rates[known].tolist())
 
 
 def learning_curves(runs: Sequence[Run]) -> CurveSeries:

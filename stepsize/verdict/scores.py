@@ -13,10 +13,11 @@ from stepsize.study.search.chosen_rates import tuned_candidates
 from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
+from stepsize.study.used_rates import UsedRates
 
 
 class Divergence(NamedTuple):
-    """The first diverged run of a candidate: its update, and the highest rate that the run used."""
+    """The first diverged run of a candidate: its update, and the highest rate up to there."""
 
     update: int
     highest_rate: float
@@ -39,13 +40,13 @@ class Scores:
         """Return how many runs of a candidate diverged."""
         return sum(run.score is None for run in self.runs[name])
 
-    def divergence(self, name: str) -> Divergence | None:
-        """Return the earliest divergence of a candidate, None if it has none."""
+    def divergence(self, study: Study, name: str) -> Divergence | None:
+        """Return the earliest divergence of a candidate of the study, None if it has none."""
         lost = [(run.diverged_at, run) for run in self.runs[name] if run.diverged_at is not None]
         if not lost:
             return None
         update, run = min(lost, key=lambda pair: pair[0])
-        return Divergence(update, float(np.nanmax(run.curves[3])))
+        return Divergence(update, UsedRates.of(study, self.rates[name]).highest(run))
 
 
 def scores_of(study: Study, runs: Runs) -> Scores:

@@ -7,7 +7,10 @@ from typing import TypedDict
 
 
 class PlanSeries(TypedDict):
-    """The learning rate of one candidate against time."""
+    """The learning rate of one candidate against time, as each update uses it.
+
+    Where a metric drives it, it is the mean over the runs that still train, and ends when none does.
+    """
 
     epoch: list[float]
     lr: list[float]

@@ -69,7 +69,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
     divergences = {
         each.name: divergence
         for step, each in study.last_steps
-        if (divergence := judged[step][0].divergence(each.name)) is not None
+        if (divergence := judged[step][0].divergence(step, each.name)) is not None
     }
     answer["verdict"]["headline"] = headline(answer, decision)
     answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from stepsize.problems.problem import problem
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import make_study
-from stepsize.trackers.study_log import study_log
+from stepsize.trackers.study_log import Point, study_log
 from stepsize.verdict.summary import summarise_study
 from tests.support.finished_studies import COST, finish, noise
 from tests.support.logged_studies import score
@@ -51,6 +53,24 @@ def test_curves_are_by_update_with_the_batch_size_of_the_candidate(log) -> None:
     rates = {point.step: point.values.get("learning_rate") for point in multistep.points}
     assert (rates[0], rates[174], rates[175]) == (0.1, 0.1, pytest.approx(0.01))
     assert not any("accuracy/mean" in point.values for point in lost.points)
+
+
+def test_the_rate_that_a_metric_drives_goes_on_after_lost_runs() -> None:
+    study = make_study(problem("iris"), ["cosine(0.1)", "cosine(0.1) * plateau(patience=100)"], 5)
+    runs = finish(study, score)
+    plan = study.candidates[0].schedule.plan(epochs=50, updates_per_epoch=7)
+    for (_, seed), run in runs.items():
+        run.curves[3] = plan.values[6::7]
+        if seed == 3:
+            run.curves[2, 30:], run.curves[:, 31:] = math.nan, math.nan
+    lost = {key: replace(run, diverged_at=210) if run.seed == 3 else run for key, run in runs.items()}
+    plain, driven = study_log(study, lost, summarise_study(study, lost, COST), "a3b2c1d0").candidates
+    assert _rates(driven.points) == _rates(plain.points)
+    assert driven.points[-1].step == 350
+
+
+def _rates(points: Sequence[Point]) -> dict[int, float]:
+    return {point.step: point.values["learning_rate"] for point in points if "learning_rate" in point.values}
 
 
 def test_seeds_are_one_table(log) -> None:

@@ -114,6 +114,13 @@ def test_all_diverged():
     json.dumps(answer, allow_nan=False)
 
 
+def test_rates_are_those_up_to_the_divergence():
+    answer = answer_of(["constant(700)", "exponential(2000, floor=0.001)"], lambda name, seed: None)
+    sentence, warnings = answer["verdict"]["sentence"], answer["warnings"]
+    assert "even constant(700), which has the lowest rates (up to 700)" in sentence
+    assert any("the first at update 17 (rates up to 2e3)" in warning for warning in warnings)
+
+
 def test_pictures_hold_every_candidate():
     study = make_study(problem("ionosphere"), ["constant(lr)", "cosine(0.1)", "constant(0.1) * plateau()"], 3)
     runs = finish(study, lambda name, seed: None if seed == 0 else 0.9)
@@ -123,8 +130,21 @@ def test_pictures_hold_every_candidate():
     assert list(details["sweep"]) == ["constant(lr)"]
     assert details["curves"]["cosine(0.1)"]["metric"]["mean"][-1] == pytest.approx(0.9)
     assert len(details["plans"]["cosine(0.1)"]["lr"]) <= 400
-    assert details["plans"]["constant(0.1) * plateau()"]["lr"] == pytest.approx([0.1] * 50)
+    assert details["plans"]["constant(0.1) * plateau()"]["lr"] == pytest.approx([0.1] * 400)
     json.dumps(details, allow_nan=False)
+
+
+def test_the_rates_that_a_metric_drives_end_with_the_last_run():
+    spec = "cosine(0.1) * plateau()"
+    study = make_study(problem("ionosphere", epochs=4), [spec], 2)
+    runs = finish(study, lambda name, seed: None if seed == 0 else 0.9)
+    planned = study.candidates[0].schedule.plan(epochs=4, updates_per_epoch=9).values.tolist()
+    for run in runs.values():
+        run.curves[3] = planned[8::9]
+    assert picture_data(study, runs, [spec])["plans"][spec]["lr"] == planned
+    runs = finish(study, lambda name, seed: None)
+    plan = picture_data(study, runs, [spec])["plans"][spec]
+    assert (len(plan["lr"]), plan["epoch"][-1]) == (9, pytest.approx(8 / 9))
 
 
 def test_pictures_of_runs_that_all_diverged():
