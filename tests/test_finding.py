@@ -9,7 +9,7 @@ import pytest
 import stepsize as ss
 from stepsize.errors import StudyError
 from stepsize.output_files import REPORT, write_output
-from tests.support.training_functions import quick
+from tests.support.training_functions import lost_later, quick
 
 QUICK = {"epochs": 20, "quiet": True, "seeds": 10}
 
@@ -74,6 +74,19 @@ def test_a_training_function_has_a_map():
     found = ss.find(training, store=":memory:", quiet=True)
     assert found.answer["rates"][0]["n"] == 3
     assert found.best is not None
+
+
+def test_the_epoch_in_which_the_runs_of_a_function_were_lost():
+    """Of 4 epochs with 2 updates, the second ends with update 3 and the last with update 7."""
+    training = ss.Training(lost_later, epochs=4, updates_per_epoch=2)
+    found = ss.find(training, seeds=2, rates=[0.01, 0.02, 0.1, 1], store=":memory:", quiet=True)
+    low, high, late, early = found.answer["rates"]
+    assert late["reason"] == "all 2 runs diverged, the first at update 7 (epoch 4)"
+    assert early["reason"] == "all 2 runs diverged, the first at update 3 (epoch 2)"
+    assert low["train_loss"] == high["valid_loss"] == [None] * 4
+    assert json.loads(found.to_json())["rates"] == found.answer["rates"]
+    assert "loss" not in repr(found).split("Of the rates given")[0]
+    assert "too small  5 points below the best;" in repr(found)
 
 
 @pytest.mark.parametrize(

@@ -228,9 +228,9 @@ class Problem(Summarised):
         """Sixteen hexadecimal digits that change with everything here that affects results."""
         return problem_digest(self, self._form)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what the answer reports about the problem, as JSON values."""
-        return problem_facts(self, self._form)
+    def facts(self, seeds: Sequence[int] = ()) -> dict[str, Any]:
+        """Return what the answer of a study with these seeds reports about the problem, as JSON values."""
+        return problem_facts(self, self._form, seeds)
 
     def study_keys(self) -> dict[str, Any]:
         """Return the keys of a study file that this problem sets, apart from data and model."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,14 +18,17 @@ from stepsize.problems.references import constant_answer, constant_score
 NO_R2 = 0.05  # the R2 of the training rows' mean is 0, or a little below it where the rows are drawn
 
 
-def problem_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model."""
+def problem_facts(problem: Any, form: Mapping[str, Any], seeds: Sequence[int] = ()) -> dict[str, Any]:
+    """Return the facts of a `Problem` as JSON values; `form` is the travel form of a Keras model.
+
+    A constant answer is scored on the `seeds` of a study.
+    """
     data: dict[str, Any] = describe(problem.data, problem.parts(0), problem.split, problem.scored_by)
     data["scaled"] = problem.scaled
-    metric, answer = problem.scored_by, constant_answer(problem)
+    metric, answer = problem.scored_by, constant_answer(problem, seeds)
     data["shares_vary"] = answer is not None
     if data["kind"] == "regression" or metric.name != data["baseline_metric"]:
-        constant = constant_score(problem)
+        constant = constant_score(problem, seeds)
         is_zero = metric.name == "r2" and constant is not None and constant > -NO_R2
         if constant is not None and not is_zero:
             data |= {"majority_baseline": constant, "baseline_metric": metric.name}

@@ -19,7 +19,9 @@ from stepsize.problems.torch.user_problem import is_own_metric
 MOST_SEEDS = 30
 WORK = 8_000_000  # rows by features by outputs: so much takes scikit-learn about a second
 MOST_SPREADS = 1_000
-CONSTANT_SEEDS = 30  # on which a constant answer is scored
+USUAL_SEEDS = 30  # on which a constant answer is scored, if no study says which; and the most for many rows
+CONSTANT_SEEDS = 100  # the most for few rows
+CONSTANT_ROWS = 2_000_000  # rows by seeds: so much takes about a second
 SAME_ROWS = ("column", "given", "lesson", "test", "time")  # splits that are the same for every seed
 
 
@@ -49,7 +51,7 @@ def references(problem: Any, seeds: Sequence[int]) -> list[dict[str, Any]]:
     return [{"name": name, "scores": scores}] if scores else []
 
 
-def constant_score(problem: Any) -> float | None:
+def constant_score(problem: Any, seeds: Sequence[int] = ()) -> float | None:
     """Return the score of an answer that is the same for every row, on average over seeds; None if unknown.
 
     The answer is the share of each class, or the mean, in the training rows.
@@ -58,7 +60,7 @@ def constant_score(problem: Any) -> float | None:
     if score is None:
         return None
     y, scores = _targets(problem), []
-    for seed in range(1 if problem.split.kind in SAME_ROWS else CONSTANT_SEEDS):
+    for seed in _judged_seeds(problem, seeds):
         parts = problem.parts(seed)
         if not (len(parts.train) and len(parts.valid)):
             return None
@@ -75,24 +77,42 @@ class ConstantAnswer(NamedTuple):
     accuracy: float
 
 
-def constant_answer(problem: Any) -> ConstantAnswer | None:
+def constant_answer(problem: Any, seeds: Sequence[int] = ()) -> ConstantAnswer | None:
     """Return the best constant answer over seeds; None where all seeds have the shares of seed 0.
 
-    Rows that are drawn without regard to their class, such as whole groups, have other shares on other seeds,
-    and the most common class of one seed is common there by luck.
+    The most common class of one seed may be common there by luck: whole groups have other shares on every
+    seed, and of a stratified split or fold the class to which the last row goes.
     """
-    data, split = problem.data, problem.split
-    if data.kind == "regression" or split.kind in SAME_ROWS or data.test is not None:
+    data = problem.data
+    if data.kind == "regression" or data.test is not None:
         return None
-    seeds = split.folds if split.kind == "kfold" else CONSTANT_SEEDS
-    parts = [problem.parts(seed).valid for seed in range(seeds)]
-    counts = np.array([class_counts(data, rows) for rows in parts])
-    if np.ptp(counts, axis=0).max() <= 1:
+    by_seed = np.array([_class_shares(problem, seed) for seed in _judged_seeds(problem, seeds)])
+    if (by_seed == _class_shares(problem, 0)).all():
         return None
-    shares = (counts / np.array([[len(rows)] for rows in parts])).mean(axis=0)
+    shares = by_seed.mean(axis=0)
     if data.kind == "multilabel":
         return ConstantAnswer(None, float(np.maximum(shares, 1 - shares).mean()))
     return ConstantAnswer(data.classes[int(shares.argmax())], float(shares.max()))
+
+
+def _class_shares(problem: Any, seed: int) -> np.ndarray:
+    """Return the share of each class, or label, in the validation rows of a seed."""
+    rows = problem.parts(seed).valid
+    return class_counts(problem.data, rows) / len(rows)
+
+
+def _judged_seeds(problem: Any, seeds: Sequence[int]) -> Sequence[int]:
+    """Return which of the `seeds` of a study, or of the usual ones without a study, have rows of their own.
+
+    Of a cross-validation they are whole repeats, so that every row is judged as often as any other.
+    """
+    split = problem.split
+    if split.kind in SAME_ROWS and split.train_rows is None:
+        return [0]
+    whole = split.folds if split.kind == "kfold" else 1
+    known = sorted(seeds) or range(USUAL_SEEDS if whole == 1 else whole)
+    most = min(CONSTANT_SEEDS, max(USUAL_SEEDS, CONSTANT_ROWS // problem.data.rows))
+    return known[: max(1, most // whole) * whole]
 
 
 def _score_of(problem: Any) -> Score | None:

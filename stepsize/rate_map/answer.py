@@ -22,10 +22,11 @@ class RateAnswer(TypedDict):
     ]
     ci95: Annotated[list[float] | None, "95 % interval of the mean over seeds"]
     train_loss: Annotated[
-        list[float], "median training loss of the finished runs after each epoch; null where none is reported"
+        list[float | None],
+        "median training loss of the finished runs after each epoch; null where none is reported",
     ]
-    valid_loss: Annotated[list[float], "median validation loss"]
-    score: Annotated[list[float], "median score"]
+    valid_loss: Annotated[list[float | None], "median validation loss, likewise"]
+    score: Annotated[list[float | None], "median score"]
 
 
 class BestRate(TypedDict):

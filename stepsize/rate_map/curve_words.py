@@ -33,19 +33,26 @@ STEADY = 0.01  # of the way: smaller changes from epoch to epoch are not a swing
 Floats = np.ndarray
 
 
+class Lost(NamedTuple):
+    """Where a run diverged: its update, counted from 0, and its epoch, from 1."""
+
+    update: int
+    epoch: int
+
+
 class RateRuns(NamedTuple):
-    """The runs of one rate: curves [finished runs, epochs], and the updates at which the others diverged."""
+    """The runs of one rate: curves [finished runs, epochs], and where the others diverged."""
 
     rate: float
     train_loss: Floats
     valid_loss: Floats
     score: Floats
-    diverged_at: Sequence[int]
+    lost: Sequence[Lost]
 
     @property
     def runs(self) -> int:
         """All runs, finished or diverged."""
-        return len(self.score) + len(self.diverged_at)
+        return len(self.score) + len(self.lost)
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ def word_of(
     >>> word_of(runs(0.1), runs(0.3), runs(0.001), (0.2, 0.4))[0]
     'slow'
     """
-    if len(runs.diverged_at) > len(best.diverged_at) or not len(runs.score):
+    if len(runs.lost) > len(best.lost) or not len(runs.score):
         return DIVERGES, None
     seen = behaviour(runs, best, lowest)
     low, high = good

@@ -27,11 +27,10 @@ FALLING = 0.01  # of what the best rate gains: less is not called falling
 
 @dataclass(frozen=True)
 class Context:
-    """What the reasons of a map have in common: its best rate, how scores are written, and the epochs."""
+    """What the reasons of a map have in common: its best rate, and how scores are written."""
 
     best: RateRuns
     scale: Scale
-    updates_per_epoch: int
     measure: str = "training loss"
 
     def behind(self, runs: RateRuns) -> str:
@@ -46,11 +45,11 @@ class Context:
 def reason(word: str, runs: RateRuns, seen: Behaviour | None, context: Context) -> str:
     """Return why a rate has its word."""
     if seen is None or word == DIVERGES:
-        return _divergence(runs, context)
+        return _divergence(runs)
     if word in (BEST, GOOD):
         text = "the rate to use" if word == BEST else context.behind(runs)
-        if runs.diverged_at:
-            text = f"{text}; {_divergence(runs, context)}"
+        if runs.lost:
+            text = f"{text}; {_divergence(runs)}"
         after = seen.overfits_after
         return f"{text}; overfits after epoch {after}" if after else text
     return f"{context.behind(runs)}; {_cause(word, seen, context.measure)}"
@@ -80,11 +79,10 @@ def _percent(share: float) -> str:
     return f"{round(100 * min(max(share, 0.0), 1.0))} %"
 
 
-def _divergence(runs: RateRuns, context: Context) -> str:
-    first = min(runs.diverged_at)
-    epoch = first // context.updates_per_epoch + 1
-    lost = f"{len(runs.diverged_at)} of {runs.runs} runs" if len(runs.score) else f"all {runs.runs} runs"
-    return f"{lost} diverged, the first at update {first:,} (epoch {epoch:,})"
+def _divergence(runs: RateRuns) -> str:
+    first = min(runs.lost)
+    lost = f"{len(runs.lost)} of {runs.runs} runs" if len(runs.score) else f"all {runs.runs} runs"
+    return f"{lost} diverged, the first at update {first.update:,} (epoch {first.epoch:,})"
 
 
 def sentence(

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from stepsize.number_format import Scale, rate_range, scale_for
+from stepsize.number_format import Scale, finite, rate_range, scale_for
 from stepsize.rate_map.answer import BestRate, MapAnswer, RateAnswer, RateMapAnswer, Status
-from stepsize.rate_map.curve_words import RateRuns, word_of
+from stepsize.rate_map.curve_words import Lost, RateRuns, word_of
 from stepsize.rate_map.reasons import Context, reason, sentence
 from stepsize.rate_map.rounds import MapOfRates, finished_maps
 from stepsize.stats import by_repeat, summarise
@@ -76,7 +76,8 @@ def _few_seeds(seeds: int) -> list[str]:
 
 def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     settings = dict(each.candidate.settings)
-    curves = [curves_of(rate, each.runs_at(rate, runs)) for rate in each.tried]
+    is_function = each.study.facts["data"].get("kind") is None
+    curves = [curves_of(rate, each.runs_at(rate, runs), is_function) for rate in each.tried]
     summaries = [_summary(each, rate, runs) for rate in each.tried]
     scale = _scale(each.study, [summary.ci95 for summary in summaries])
     best, status = _best(each, runs), _status(each, runs)
@@ -86,7 +87,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
             word="diverges",
             reason="",
             n=item.runs,
-            diverged=len(item.diverged_at),
+            diverged=len(item.lost),
             mean=summary.mean,
             ci95=None if summary.ci95 is None else list(summary.ci95),
             train_loss=_median(item.train_loss),
@@ -99,7 +100,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     tried, is_requested = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
     if best is None:
         for answer, item in zip(answers, curves, strict=True):
-            context = Context(item, scale, _updates(each))
+            context = Context(item, scale)
             answer["reason"] = reason("diverges", item, None, context)
         words = sentence(status, None, "", answers[0], text, tried, "", is_requested)
         return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=None)
@@ -110,7 +111,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
         measure, curves = "score", [_by_score(item, each.study.sign) for item in curves]
         chosen = next(item for item in curves if item.rate == best["rate"])
         lowest = next(item for item in curves if len(item.score))
-    context = Context(chosen, scale, _updates(each), measure)
+    context = Context(chosen, scale, measure)
     low, high = best["range"]
     for answer, item in zip(answers, curves, strict=True):
         word, seen = word_of(item, chosen, lowest, (low, high))
@@ -123,15 +124,27 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=best)
 
 
-def curves_of(rate: float, runs: list[Run]) -> RateRuns:
+def curves_of(rate: float, runs: list[Run], is_function: bool) -> RateRuns:
     """Return the curves of the finished runs of a rate, and where the others diverged."""
-    finished = [run for run in runs if run.score is not None]
+    finished, others = ([run for run in runs if (run.score is None) == is_lost] for is_lost in (False, True))
     epochs = runs[0].curves.shape[1]
     train, valid, score = (
         np.array([run.curves[row] for run in finished], np.float64).reshape(-1, epochs) for row in range(3)
     )
-    lost = [run.diverged_at or 0 for run in runs if run.score is None]
+    lost = [Lost(run.diverged_at or 0, _epoch_lost(run, is_function)) for run in others]
     return RateRuns(rate, train, valid, score, lost)
+
+
+def _epoch_lost(run: Run, is_function: bool) -> int:
+    """Return the epoch in which a run diverged, from its curves: the updates of an epoch may vary by seed.
+
+    A function ends with the epoch that it reported last; any other run loses its training loss, or only its
+    last score.
+    """
+    if is_function:
+        return int(np.isfinite(run.curves[3]).sum())
+    is_gone = ~np.isfinite(run.curves[0])
+    return int(is_gone.argmax()) + 1 if is_gone.any() else len(is_gone)
 
 
 def _best(each: MapOfRates, runs: Runs) -> BestRate | None:
@@ -170,12 +183,8 @@ def _by_score(item: RateRuns, sign: int) -> RateRuns:
     return item._replace(train_loss=-sign * item.score, valid_loss=-sign * item.score)
 
 
-def _median(curves: np.ndarray) -> list[float]:
-    return [] if not len(curves) else [float(value) for value in np.median(curves, axis=0)]
-
-
-def _updates(each: MapOfRates) -> int:
-    return each.study.updates_per_epoch(each.candidate)
+def _median(curves: np.ndarray) -> list[float | None]:
+    return [] if not len(curves) else [finite(float(value)) for value in np.median(curves, axis=0)]
 
 
 def _scale(study: Study, intervals: list[Any]) -> Scale:

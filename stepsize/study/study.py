@@ -251,7 +251,7 @@ def make_study(
     constant = next((c.name for c in named if type(c.schedule).__name__ == "constant"), None)
     if baseline is None and constant is None and named:
         constant = named[0].name
-    facts = problem.facts()
+    facts = problem.facts(numbers)
     own = {variant_key(each.settings): problem.variant_facts(each.settings) for each in named}
     if any(each for key, each in own.items() if key):
         facts["variants"] = own

@@ -68,8 +68,8 @@ class Trainable(Protocol):
         """Return what such a candidate does not share with the others, as JSON values."""
         ...
 
-    def facts(self) -> dict[str, Any]:
-        """Return what the answer reports, as JSON values: the tables `protocol` and `data`."""
+    def facts(self, seeds: Sequence[int] = ()) -> dict[str, Any]:
+        """Return what the answer of a study with these seeds reports, as JSON values: `protocol`, `data`."""
         ...
 
     def study_keys(self) -> dict[str, Any]:

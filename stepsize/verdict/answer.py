@@ -136,7 +136,7 @@ class DataFacts(TypedDict):
     majority_baseline: Annotated[
         float | None,
         "score of always giving the most common answer, or of always predicting the mean; for another metric "
-        "than the accuracy, of always giving the shares of the classes",
+        "than the accuracy, of always giving the shares of the classes; on average over the seeds",
     ]
     baseline_metric: Annotated[str | None, "the metric of `majority_baseline`"]
     majority_class: NotRequired[

@@ -144,7 +144,8 @@ def _missing_classes(data: DataFacts) -> Iterator[str]:
 def _large_steps(data: DataFacts, protocol: Protocol) -> Iterator[str]:
     step = data["sample_value"]
     if step is not None and step > HALF_A_POINT:
-        rows = data["rows"] if protocol["folds"] else data["parts"]["validation"]["rows"]
+        is_every_row = protocol["folds"] and not data["held_out"]
+        rows = data["rows"] if is_every_row else data["parts"]["validation"]["rows"]
         unit = f"one of its {rows} rows"
         if data["kind"] == "multilabel" and is_accuracy(protocol["metric"]):
             unit = f"one correct answer on its {rows} rows"

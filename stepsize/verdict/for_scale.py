@@ -80,8 +80,7 @@ def _small_gain(answer: Answer, best: CandidateAnswer) -> Iterator[str]:
         return
     text = f"That avoids {'only ' if avoided < LITTLE else ''}{100 * avoided:.0f} % of the errors"
     text += " of such an answer" + (", and on new rows perhaps none" if unsure else "")
-    shares = data["parts"]["validation"].get("shares", {})
-    is_rare = data["kind"] in ("binary", "multiclass") and max(shares.values(), default=0.0) >= RARE
+    is_rare = data["kind"] in ("binary", "multiclass") and constant >= RARE
     if is_rare and "accuracy" in protocol["metric"]:
         text += "; for rare classes, try metric='auc'"
     yield f"{text}."

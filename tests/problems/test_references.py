@@ -15,6 +15,7 @@ from stepsize.problems.reference_scores import CLASSES, QUANTITIES, score_by
 from stepsize.problems.references import WORK, references, target_spreads
 from stepsize.problems.splitting.splits import Split
 from stepsize.problems.target_encoding import takes_class_numbers
+from stepsize.study.study import make_study
 from stepsize.verdict import references as words
 from stepsize.verdict.data_notes import beats_constant, validation_note
 from stepsize.verdict.for_scale import for_scale
@@ -138,16 +139,17 @@ def test_a_simple_model_stands_beside_the_recommended_candidate(lead, warned, wo
 
 def test_a_small_gain_over_the_commonest_class_is_said():
     answer = recorded_answer()
-    shares = answer["data"]["parts"]["validation"].get("shares", {})
+    best = candidate_named(answer["candidates"], answer["verdict"]["recommended"])
     answer["data"].update(majority_baseline=0.9, target="churn", references=[])
-    score, gain = for_scale({**answer, "data": {**answer["data"], "majority_baseline": 0.9}})
+    score, gain = for_scale(answer)
     assert score.startswith("Predicting churn: ")
     assert "of the answers are right; always answering 'g' scores 90.0 %." in score
     assert "and on new rows perhaps none" in gain
-    assert "rare" not in gain
-    shares.update(b=0.1, g=0.9)
-    assert for_scale(answer)[1].endswith("; for rare classes, try metric='auc'.")
-    answer["data"]["majority_baseline"] = 0.5
+    assert gain.endswith("; for rare classes, try metric='auc'.")
+    answer["data"]["majority_baseline"], mean = 0.7, best["mean"]
+    best["mean"] = 0.72
+    assert "rare" not in for_scale(answer)[1]
+    answer["data"]["majority_baseline"], best["mean"] = 0.5, mean
     assert len(for_scale(answer)) == 1
 
 
@@ -175,7 +177,80 @@ def test_the_most_common_class_is_that_of_all_seeds_where_rows_are_drawn_at_rand
     data = toy.facts()["data"]
     assert data["shares_vary"]
     assert data["majority_baseline"] == pytest.approx(max(np.mean(shares), 1 - np.mean(shares)))
-    assert not ss.Problem("mlp(4)", (X[:60], y), split="stratified").facts()["data"]["shares_vary"]
+    thirds = np.arange(60) % 3 == 0  # of 15 validation rows, 5 on every seed
+    assert not ss.Problem("mlp(4)", (X[:60], thirds), split="stratified").facts()["data"]["shares_vary"]
+
+
+def in_folds(counts: dict[str, int], folds: int, **options) -> ss.Problem:
+    y = [name for name, count in counts.items() for _ in range(count)]
+    split = Split("kfold", folds=folds)
+    return ss.Problem("mlp(4)", (X[: len(y)], np.array(y)), name="folded", split=split, **options)
+
+
+@pytest.mark.parametrize(
+    ("counts", "folds", "share"),
+    [
+        ({"no": 33, "yes": 27}, 10, 33 / 60),  # 4 of 6 rows in the first fold
+        ({"a": 22, "b": 21, "c": 20}, 7, 22 / 63),  # 4 of 9
+        ({"a": 21, "b": 22, "c": 20}, 9, 22 / 63),  # 2 of 7, and 3 of a
+        ({"a": 20, "b": 20, "c": 22}, 4, (6 / 16 + 6 / 16 + 5 / 15 + 5 / 15) / 4),
+    ],
+)
+def test_the_most_common_class_of_a_cross_validation_is_that_of_all_its_rows(counts, folds, share):
+    """Stratified folds differ by one row of a class, and their first one says little about the others."""
+    common = max(counts, key=counts.__getitem__)
+    for seeds in ((), range(folds), range(3 * folds)):
+        facts = in_folds(counts, folds).facts(seeds)
+        assert facts["data"]["majority_baseline"] == pytest.approx(share)
+        assert facts["data"]["majority_class"] == common
+        said = f"always answering {common!r} scores {100 * share:.1f} % on average over seeds"
+        assert said in validation_note(facts["data"], facts["protocol"])
+        assert beats_constant(facts["data"], facts["protocol"], [share + 0.001])
+        assert not beats_constant(facts["data"], facts["protocol"], [share - 0.001])
+
+
+def test_a_constant_answer_is_scored_on_the_seeds_of_the_study():
+    """Of 15 validation rows from 60 in two equal classes, 8 are of one class or of the other, by the seed."""
+    y = np.arange(60) % 2
+    toy = ss.Problem("mlp(4)", (X[:60], y), name="even")
+    of_second = [int(y[toy.parts(seed).valid].sum()) for seed in range(40)]
+    assert set(of_second) == {7, 8}
+    for seeds in (range(3), range(5, 9), range(40)):
+        study = make_study(toy, ["constant(0.1)"], seeds)
+        second = sum(of_second[seed] for seed in seeds) / (15 * len(seeds))
+        data = study.facts["data"]
+        assert data["majority_baseline"] == pytest.approx(max(second, 1 - second))
+        assert data.get("majority_class", "1") == "01"[second > 0.5] or second == 0.5
+
+
+@pytest.mark.parametrize("metric", ["binary_crossentropy", "f1_score", "mse"])
+def test_another_metric_of_a_constant_answer_is_that_of_whole_repeats(metric):
+    rng = np.random.default_rng(5)
+    y = rng.normal(size=60) if metric == "mse" else (np.arange(60) < 37).astype(int)
+    split = Split("kfold", folds=4)
+    toy = ss.Problem("mlp(4)", (X[:60], y), name="folded", metric=metric, split=split)
+    scores = []
+    for seed in range(8):
+        train, valid = toy.parts(seed)
+        mean, true = y[train].mean(), y[valid]
+        if metric == "mse":
+            scores.append(((true - mean) ** 2).mean())
+        elif metric == "f1_score":  # more than half are of the second class, so all are taken for it
+            scores.append(2 * true.sum() / (true.sum() + 15))
+        else:
+            scores.append(-(true * np.log(mean) + (1 - true) * np.log(1 - mean)).mean())
+    for seeds, repeats in (((), 1), (range(4), 1), (range(8), 2), (range(7, -1, -1), 2)):
+        data = toy.facts(seeds)["data"]
+        assert data["majority_baseline"] == pytest.approx(np.mean(scores[: 4 * repeats]))
+
+
+def test_a_constant_answer_sees_the_training_rows_that_every_seed_draws():
+    y = (np.arange(60) % 3 == 0).astype(int)
+    split = Split("lesson", train_rows=0.2)
+    toy = ss.Problem("mlp(4)", (X[:60], y), name="fewer", metric="mse", split=split)
+    scores = [((y[45:] - y[toy.parts(seed).train].mean()) ** 2).mean() for seed in range(3)]
+    assert np.ptp(scores) > 0
+    assert toy.facts(range(3))["data"]["majority_baseline"] == pytest.approx(np.mean(scores))
 
 
 @pytest.mark.parametrize("metric", ["f1_score", "fbeta_score", "accuracy"])

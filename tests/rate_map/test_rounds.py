@@ -35,7 +35,9 @@ def made(job, score):
     value = score(job.rate, job.seed, job.candidate.settings)
     curves = np.zeros((4, EPOCHS), np.float32)
     curves[0] = curves[1] = np.linspace(1, 0.5, EPOCHS)
-    curves[2] = np.nan if value is None else value
+    curves[2] = value or 0
+    if value is None:
+        curves[:3] = np.nan
     return Run(job.name, job.seed, job.rate, 7 if value is None else None, curves)
 
 
@@ -250,6 +252,19 @@ def test_the_epoch_of_a_divergence_is_that_of_the_batch_size():
     study = plan_maps(problem("ionosphere"), 2, settings=[{"batch_size": 4}], rates=[0.1, 30.0])
     runs, _ = trained(study, lambda rate, seed, settings: None if rate > 1 else 0.9)
     assert answer(study, runs)["rates"][1]["reason"] == "all 2 runs diverged, the first at update 7 (epoch 1)"
+
+
+@pytest.mark.parametrize(("update", "epoch", "losses"), [(19, 3, 2), (449, 50, 50), (460, 50, 50)])
+def test_the_epoch_of_a_divergence_is_that_of_its_curves(ionosphere, update, epoch, losses):
+    """The folds of a cross-validation may have 8 or 9 updates, and a run may lose its last score alone."""
+    study = plan_maps(ionosphere, 2, rates=[0.1, 30.0])
+    runs, _ = trained(study, lambda rate, seed, settings: None if rate > 1 else 0.9)
+    for key, run in runs.items():
+        if run.score is None:
+            run.curves[:2, :losses] = 1.0
+            runs[key] = Run(*key, run.rate, update, run.curves)
+    said = f"all 2 runs diverged, the first at update {update} (epoch {epoch})"
+    assert answer(study, runs)["rates"][1]["reason"] == said
 
 
 def test_an_end_that_the_last_rates_open_again_is_widened(ionosphere):

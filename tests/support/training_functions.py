@@ -47,6 +47,14 @@ def diverges(schedule, seed, report):
         report(float("nan") if schedule(0) > 1 and epoch == 2 else 0.5 + 0.01 * (seed % 3))
 
 
+def lost_later(schedule, seed, report):
+    """Report no loss, and lose the run in the second epoch at rates above 0.5, in the last above 0.05."""
+    for epoch in range(EPOCHS):
+        rate = schedule(2 * epoch + 1)
+        is_lost = (rate > 0.5 and epoch == 1) or (0.05 < rate <= 0.5 and epoch == EPOCHS - 1)
+        report(float("nan") if is_lost else 0.5 + 5 * min(rate, 0.05) + 0.001 * (seed % 7) + 0.01 * epoch)
+
+
 def raises(schedule, seed, report):
     """Fail as user code does."""
     if schedule(0) > 0:

@@ -112,6 +112,7 @@ def test_a_test_part_of_its_own_is_named():
     data = load({"train": (X[:100], np.arange(100) % 2), "test": (X[100:], np.arange(100) % 2)})
     note, _ = judge(data, Split().parts(data, 0))
     assert "The verdict uses the data's own test part, which tuning never sees; it has 100 rows" in note
+    assert "one of its 100 rows is worth 1 point," in " ".join(judge(data, Parts(*halves()), folds=2)[1])
 
 
 def answer_of(chosen, score, seeds):
@@ -154,6 +155,17 @@ def test_no_better_than_knowing_nothing():
     assert "No candidate beats always predicting the mean of the training rows (0)." in answer["warnings"]
     answer = answer_of(Problem("mlp(3)", (X, X[:, 0])), noisy, 6)
     assert not any("No candidate beats" in each for each in answer["warnings"])
+
+
+def test_a_constant_answer_to_beat_is_that_of_all_folds():
+    """The first of 7 folds has 4 of 9 rows of the class that has 22 of 63, so 40 % are better than it."""
+    y = np.repeat(["a", "b", "c"], [22, 21, 20])
+    folded = Problem("mlp(3)", (X[:63], y), name="folded", split=Split("kfold", folds=7))
+    for score, beaten in ((0.4, True), (0.34, False)):
+        answer = answer_of(folded, lambda name, seed, at=score: at + 1e-4 * seed, 14)
+        texts = [answer["verdict"]["headline"], *answer["warnings"]]
+        assert any("No candidate beats" in text for text in texts) != beaten
+        assert "always answering 'a' scores 34.9 %" in " ".join(answer["verdict"]["for_scale"])
 
 
 @pytest.mark.parametrize("metric", ["mae", "r2"])

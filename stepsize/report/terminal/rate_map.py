@@ -39,8 +39,10 @@ def render(answer: RateMapAnswer, width: int = 80, colour: bool = False, ascii: 
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def loss_picture(losses: Sequence[float], low: float, high: float, ascii: bool = False) -> str:
+def loss_picture(losses: Sequence[float | None], low: float, high: float, ascii: bool = False) -> str:
     """Draw a loss over the epochs, from `low` to `high`; losses beyond these ends touch them.
+
+    Where none is known, there is a gap.
 
     >>> loss_picture([1.0, 0.8, 0.5, 0.2, 0.1, 0.0, 0.0, 0.0], 0.0, 1.0)
     '█▇▅▂▂▁▁▁'
@@ -51,7 +53,10 @@ def loss_picture(losses: Sequence[float], low: float, high: float, ascii: bool =
     edges = [round(i * len(losses) / CELLS) for i in range(CELLS + 1)]
     picture = []
     for begin, end in pairwise(edges):
-        part = losses[min(begin, len(losses) - 1) : max(end, begin + 1)]
+        part = _known(losses[min(begin, len(losses) - 1) : max(end, begin + 1)])
+        if not part:
+            picture.append(" ")
+            continue
         share = (sum(part) / len(part) - low) / max(high - low, 1e-12)
         picture.append(blocks[round(min(max(share, 0.0), 1.0) * (len(blocks) - 1))])
     return "".join(picture)
@@ -65,9 +70,8 @@ def _table(
     paint: Callable[[str, str], str],
     ascii: bool,
 ) -> list[str]:
-    finished = [row for row in each["rates"] if row["train_loss"]]
-    high = max((row["train_loss"][0] for row in finished[:1]), default=1.0)
-    low = min((min(row["train_loss"]) for row in finished), default=0.0)
+    known = [losses for row in each["rates"] if (losses := _known(row["train_loss"]))]
+    high, low = (known[0][0], min(map(min, known))) if known else (1.0, 0.0)
     chosen = next((row for row in each["rates"] if row["word"] == "best"), None)
     use = ">" if ascii else "→"
     cells = [
@@ -82,18 +86,13 @@ def _table(
     ]
     titles = (" ", "lr", spell(scale.title), "loss", "word")
     sizes = [max(cell_width(row[column]) for row in (titles, *cells)) for column in range(5)]
-    indent = sum(sizes) + 2 * 4 + 1
+    shown = (1, 2, 3, 4) if known else (1, 2, 4)
+    indent = sizes[0] + sum(sizes[column] + 2 for column in shown) + 1
     beside = width - indent >= NARROWEST
 
     def line(row: Sequence[str]) -> str:
-        mark, number, score, picture, word = row
-        parts = [
-            pad(number, sizes[1], right=True),
-            pad(score, sizes[2], right=True),
-            pad(picture, sizes[3]),
-            pad(word, sizes[4]),
-        ]
-        return f"{mark} {'  '.join(parts)}"
+        parts = [pad(row[column], sizes[column], right=column < 3) for column in shown]
+        return f"{row[0]} {'  '.join(parts)}"
 
     lines = [paint(line(titles) + ("  why" if beside else ""), DIM)]
     for row, answer in zip(cells, each["rates"], strict=True):
@@ -104,6 +103,10 @@ def _table(
             texts = [first, *wrap(spell(answer["reason"]), width, first=rest, rest=rest)]
         lines += [paint(text, ACCENT) if answer is chosen else text for text in texts]
     return lines
+
+
+def _known(losses: Sequence[float | None]) -> list[float]:
+    return [loss for loss in losses if loss is not None]
 
 
 def _score(row: RateAnswer, scale: Scale) -> str:

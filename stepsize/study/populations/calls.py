@@ -228,7 +228,7 @@ class Group:
         series = np.stack([values[member] for values in curves[:4]])
         diverged_at = int(curves.diverged_at[member])
         if diverged_at < 0 and not np.isfinite(series[2, -1]):
-            diverged_at = self.task.epochs * self.task.updates_per_epoch
+            diverged_at = self.task.epochs * self.task.updates_per_epoch - 1
         if diverged_at < 0:
             check_share(self.problem.scored_by, float(series[2, -1]))
         return Run(

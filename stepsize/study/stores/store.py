@@ -3,7 +3,7 @@
 ```
 study   definition TEXT PRIMARY KEY, the study as JSON; name; fingerprint; saved (UTC); cost, JSON;
         checksum
-run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the update, or NULL;
+run     fingerprint, candidate, seed: the primary key; rate; diverged_at, the update from 0, or NULL;
         epochs; curves BLOB, float32 or float64 [4, epochs]: training loss, validation loss, metric
         and the rate of each epoch's last update; seconds, its share of the time of training; checksum
 look    fingerprint, candidates and seeds as JSON: every verdict, in the order in which they were reached;

@@ -142,6 +142,7 @@ class _Run:
                 if not math.isfinite(loss):
                     if epoch == 0:
                         self._check_rows()
+                    curves[3, epoch] = self.plan.rate(update)
                     return self._counted(curves), update
                 losses.append(loss * len(rows))
                 update += 1
@@ -161,7 +162,7 @@ class _Run:
         is_lost = not np.isfinite(curves[2, -1])
         if not is_lost:
             check_share(self.training.problem.scored_by, float(curves[2, -1]))
-        return self._counted(curves), update if is_lost else None
+        return self._counted(curves), update - 1 if is_lost else None
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return the parameters and buffers of the model, and the buffers of its loss."""
@@ -221,11 +222,12 @@ class _Run:
 
     def _check_rows(self) -> None:
         """Raise ProblemError if a row, not the rate, is why the run was lost."""
-        self.module = self._fresh()
+        trained, self.module = self.module, self._fresh()
         self.module.eval()
         with torch.no_grad():
             rows = np.concatenate([self.parts.train, self.parts.valid])
             check_rows(lambda some: self._loss(some), rows, self.targets)
+        self.module = trained
 
     def _counted(self, curves: Curves) -> Curves:
         """Return curves; for a run that is repeated as a check, with its updates in place of the losses."""

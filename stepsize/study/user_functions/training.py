@@ -187,7 +187,7 @@ class Training:
             )
         return self.updates_per_epoch
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self, seeds: Sequence[int] = ()) -> dict[str, Any]:
         """Return what the answer reports about the training and its data, as JSON values."""
         updates_per_epoch = self.updates_per_epoch_with({})
         return {

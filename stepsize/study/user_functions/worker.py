@@ -90,6 +90,8 @@ def make_run(
 ) -> tuple[Any, int | None]:
     """Run the function once; return the curves [4, epochs] and the update at which it diverged, or None.
 
+    It is the last update of the epoch for which a number that is not finite was reported.
+
     `progress` is called with the number of each epoch, and with messages for people.
     """
     plan = LivePlan(parse(request.spec), request.epochs, request.updates_per_epoch)
@@ -98,7 +100,7 @@ def make_run(
     settings |= _checkpoint(function, request.checkpoint, report, progress)
     with suppress(Diverged):
         function(plan, request.seed, report, **settings)
-    diverged_at = report.count * request.updates_per_epoch if report.is_diverged else None
+    diverged_at = report.count * request.updates_per_epoch - 1 if report.is_diverged else None
     if not report.is_diverged:
         report.check_complete()
     return report.counts if request.counts else report.curves, diverged_at

@@ -146,6 +146,27 @@ def test_a_run_diverges_at_the_same_update(engine: Any) -> None:
         assert run.diverged_at == theirs[key].diverged_at
 
 
+@pytest.mark.parametrize(
+    ("rate", "size", "epochs", "update"),
+    [
+        ("1e+10", 30, 1, 1),  # its loss at the second of two updates
+        ("1e+38", 60, 1, 0),  # only its score, after the only update
+        ("1e+18", 60, 2, 1),  # first its score, then its loss
+    ],
+)
+def test_a_run_is_lost_at_one_of_its_updates(rate: str, size: int, epochs: int, update: int, engine: Any):
+    problem = quantities(optimizer=torch.optim.SGD, epochs=epochs, batch_size=size)
+    study = make_study(problem, [f"constant({rate})"], seeds=1)
+    roads = [in_series(problem.in_series("-"), study)]
+    if rate == "1e+38":
+        roads.append(in_populations(problem, study, engine))
+    for runs in roads:
+        (run,) = runs.values()
+        assert run.score is None
+        assert run.diverged_at == update
+        assert run.curves[3] == pytest.approx(float(rate))
+
+
 def probable() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3), nn.Sigmoid())
 

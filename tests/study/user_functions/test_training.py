@@ -73,7 +73,12 @@ def test_settings_of_a_candidate_are_arguments():
 
 
 def test_a_number_that_is_not_finite_is_a_diverged_run():
-    calm, wild = compare("diverges", ["constant(0.1)", "constant(2)"]).answer["candidates"]
+    answer = compare("diverges", ["constant(0.1)", "constant(2)"]).answer
+    calm, wild = answer["candidates"]
+    lost = (
+        "constant(2): 7 of 7 runs diverged, the first at update 5 (rates up to 2)"  # the third epoch's last
+    )
+    assert any(lost in warning for warning in answer["warnings"])
     assert (calm["diverged"], wild["diverged"]) == (0, 7)
     assert (wild["mean"], wild["scores"], wild["in_best_set"]) == (None, [None] * 7, False)
 
