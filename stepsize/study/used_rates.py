@@ -22,15 +22,11 @@ from stepsize.study.study import Study
 
 @dataclass(frozen=True, eq=False)
 class UsedRates:
-    """The rates of a candidate's runs; `watched` is the row of a run's curves that a metric-driven rule sees.
-
-    `counts_completed` is true if `diverged_at` counts completed updates, as it does for a training function.
-    """
+    """The rates of a candidate's runs; `watched` is the row of a run's curves that a metric-driven rule sees."""
 
     plan: Plan
     per_epoch: int
     watched: int
-    counts_completed: bool
 
     @classmethod
     def of(cls, study: Study, chosen: Tuned) -> UsedRates:
@@ -42,7 +38,7 @@ class UsedRates:
         )
         rows = {"loss": 0, "val_loss": 1, metric: 2, f"val_{metric}": 2}
         watched = 2 if factor is None else rows.get(factor.metric, 2)
-        return cls(plan, per_epoch, watched, study.facts["data"].get("kind") is None)
+        return cls(plan, per_epoch, watched)
 
     def mean(self, runs: Sequence[Run], updates: np.ndarray) -> np.ndarray:
         """Return the rates at some updates: the mean over the runs that still train, nan if none does.
@@ -61,7 +57,7 @@ class UsedRates:
     def highest(self, run: Run) -> float:
         """Return the highest rate of a diverged run, up to the update at which it diverged."""
         assert run.diverged_at is not None
-        used = self.plan.values[: run.diverged_at + (not self.counts_completed)]
+        used = self.plan.values[: run.diverged_at + 1]
         if self.plan.metric_factor is not None:
             (factors,) = self._factors(_stacked([run]))
             used = used * factors[np.arange(len(used)) // self.per_epoch]

@@ -127,8 +127,8 @@ def test_the_highest_rate_has_the_factor_of_its_epoch() -> None:
     assert used.highest(run) == pytest.approx(max(planned[17], planned[20] / 2))
 
 
-def test_a_training_function_counts_the_updates_that_are_complete() -> None:
+def test_a_training_function_that_is_lost_after_an_epoch_used_all_of_its_rates() -> None:
     training = ss.Training(shows_its_rates, epochs=2, updates_per_epoch=5, metric="accuracy")
     study = make_study(training, ["warmup(1*run) >> constant(1)"], 1)
-    run = Run("", 0, None, 5, np.full((4, 2), np.nan))
+    run = Run("", 0, None, 4, np.full((4, 2), np.nan))
     assert UsedRates.of(study, Tuned(study.candidates[0])).highest(run) == pytest.approx(0.4)
