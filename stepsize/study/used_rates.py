@@ -22,7 +22,7 @@ from stepsize.study.study import Study
 
 @dataclass(frozen=True, eq=False)
 class UsedRates:
-    """The rates of a candidate's runs; `watched` is the row of their curves that a metric-driven rule sees."""
+    """The rates of a candidate's runs; a metric-driven rule sees the row `watched` of their curves."""
 
     plan: Plan
     per_epoch: int
