@@ -39,19 +39,20 @@ def shows_its_rates(schedule, seed, report) -> None:
 
 
 @pytest.mark.usefixtures("one_process")
-@pytest.mark.parametrize("spec", DRIVEN)
-def test_the_rates_of_a_training_function_are_those_that_it_used(spec: str) -> None:
-    followed = spec.replace("patience=0", 'patience=0, metric="val_noise", mode="min"')
+def test_the_rates_of_a_training_function_are_those_that_it_used() -> None:
+    followed = [spec.replace("patience=0", 'patience=0, metric="val_noise", mode="min"') for spec in DRIVEN]
     training = ss.Training(
         shows_its_rates, epochs=EPOCHS, updates_per_epoch=PER_EPOCH, metric="noise", higher_is_better=False
     )
-    result = ss.compare(training, [Candidate(followed, "driven")], seeds=6, store=":memory:", quiet=True)
-    curves, plan = result.details["curves"]["driven"], result.details["plans"]["driven"]
-    used = np.reshape(plan["lr"], (EPOCHS, PER_EPOCH))
-    np.testing.assert_allclose(used[:, 0], curves["train_loss"]["mean"], rtol=1e-12)
-    np.testing.assert_allclose(used[:, 2], curves["val_loss"]["mean"], rtol=1e-12)
-    planned = ss.parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH).values
-    assert np.any(used.ravel() < planned / 1.5)  # the rule has fired
+    candidates = [Candidate(spec, str(k)) for k, spec in enumerate(followed)]
+    result = ss.compare(training, candidates, seeds=6, store=":memory:", quiet=True)
+    for candidate, spec in zip(candidates, DRIVEN, strict=True):
+        curves, plan = result.details["curves"][candidate.name], result.details["plans"][candidate.name]
+        used = np.reshape(plan["lr"], (EPOCHS, PER_EPOCH))
+        np.testing.assert_allclose(used[:, 0], curves["train_loss"]["mean"], rtol=1e-12)
+        np.testing.assert_allclose(used[:, 2], curves["val_loss"]["mean"], rtol=1e-12)
+        planned = ss.parse(spec).plan(epochs=EPOCHS, updates_per_epoch=PER_EPOCH).values
+        assert np.any(used.ravel() < planned / 1.5)  # the rule has fired
 
 
 @pytest.mark.parametrize("settings", [{}, {"momentum": "linear(0.9)", "batch_size": 100, "epochs": 2}])
