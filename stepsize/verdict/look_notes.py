@@ -30,12 +30,8 @@ def look_notes(answer: Answer, decision: Decision) -> Iterator[str]:
                 f"{which}At this one, p (Holm) must be at most {decision.alpha:.2g}, so that the chance of a "
                 "false statement at any of them stays within 5 %."
             )
-    elif decision.alpha and (near := _nearly_shown(decision)):
-        yield (
-            f"Not shown, although the interval does not contain 0: {_names(near)}. With "
-            f"{counted(decision.comparisons, 'comparison')}, p (Holm) must be at most {decision.alpha:.2g}; "
-            "more seeds will tell."
-        )
+    elif decision.alpha:
+        yield from _nearly_shown(answer, decision)
     dropped = [each for each in answer["candidates"] if each["dropped"]]
     if dropped:
         names = "; ".join(f"{each['name']} (at {counted(each['n'], 'seed')})" for each in dropped[:LISTED])
@@ -44,13 +40,27 @@ def look_notes(answer: Answer, decision: Decision) -> Iterator[str]:
     yield from _stop(answer, decision)
 
 
-def _nearly_shown(decision: Decision) -> list[str]:
-    """Return the candidates whose interval of the difference from the baseline misses 0 without more."""
-    return [
+def _nearly_shown(answer: Answer, decision: Decision) -> Iterator[str]:
+    """Yield why candidates are not shown to differ whose interval of the difference misses 0."""
+    near = [
         name
         for name, each in decision.vs_baseline.items()
         if each.word == "not shown" and each.ci95 is not None and each.ci95[0] * each.ci95[1] > 0
     ]
+    losing = {each["name"] for each in answer["candidates"] if each["diverged"]}
+    lost = [name for name in near if losing & {name, answer["study"]["protocol"]["baseline"]}]
+    finished = [name for name in near if name not in lost]
+    if finished:
+        yield (
+            f"Not shown, although the interval does not contain 0: {_names(finished)}. With "
+            f"{counted(decision.comparisons, 'comparison')}, p (Holm) must be at most {decision.alpha:.2g}; "
+            "more seeds will tell."
+        )
+    if lost:
+        yield (
+            f"Not shown, although the interval does not contain 0: {_names(lost)}. The interval leaves out "
+            "the runs that diverged, and the test ranks them below every finished one."
+        )
 
 
 def _stop(answer: Answer, decision: Decision) -> Iterator[str]:
