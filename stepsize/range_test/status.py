@@ -27,12 +27,20 @@ NEAR_THE_TOP = 0.1  # decades: a lowest loss this close to the highest rate is n
 
 def status_of_sweeps(rates: np.ndarray, sweeps: Sequence[Sweep]) -> Status | None:
     """Return why sweeps cannot give an answer, as far as the way they ended shows; None if they may."""
-    lengths = sorted(len(sweep.losses) for sweep in sweeps)
-    few = lengths[len(lengths) // 2] < FEWEST
-    if few and 2 * sum(sweep.end in DIVERGED for sweep in sweeps) >= len(sweeps):
+    middle = _middle_length(sweeps)
+    few = middle < FEWEST
+    if few and middle < AT_ONCE * len(rates) and _most_ended(sweeps, DIVERGED):
         return "diverged_at_once"
-    ended = 2 * sum(sweep.end == "out of batches" for sweep in sweeps) >= len(sweeps)
+    ended = _most_ended(sweeps, ("out of batches",))
     return "too_few_batches" if few or ended or updates_per_decade(rates) < PER_DECADE else None
+
+
+def _middle_length(sweeps: Sequence[Sweep]) -> int:
+    return sorted(len(sweep.losses) for sweep in sweeps)[len(sweeps) // 2]
+
+
+def _most_ended(sweeps: Sequence[Sweep], ends: Sequence[str]) -> bool:
+    return 2 * sum(sweep.end in ends for sweep in sweeps) >= len(sweeps)
 
 
 def status_of_curve(
@@ -40,7 +48,7 @@ def status_of_curve(
 ) -> Status:
     """Return the status that a curve supports; `interval` is that of the suggested rate."""
     if not falls(curve):
-        lost = 2 * sum(sweep.end in DIVERGED for sweep in sweeps) >= len(sweeps)
+        lost = _most_ended(sweeps, DIVERGED)
         return "diverged_at_once" if lost and len(curve.rates) < AT_ONCE * len(rates) else "flat"
     if curve.rates[lowest(curve)] >= rates[-1] / 10**NEAR_THE_TOP or not rises(curve):
         return "still_falling"
@@ -81,6 +89,11 @@ def advice(status: Status, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
                 f"The batches ran out after {got:,} of {len(rates):,} updates: pass batches that can be read "
                 "again from the start."
             )
+        if updates_per_decade(rates) >= PER_DECADE:
+            return (
+                f"The loss was not finite, or far too high, after {_middle_length(sweeps)} of {len(rates):,} "
+                f"updates, too few to show where it falls: use updates={20 * len(rates)}."
+            )
         decades = math.log10(highest_rate / lowest_rate)
         needed = math.ceil(PER_DECADE * decades / 100) * 100
         return (
@@ -97,6 +110,13 @@ def advice(status: Status, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
         return (
             "No rate made the loss fall by more than chance: check that the step trains the model, or use "
             "more updates or larger batches."
+        )
+    if status == "still_falling" and _most_ended(sweeps, DIVERGED):
+        last = rates[min(_middle_length(sweeps), len(rates) - 1)]
+        return (
+            f"The loss fell until it was no longer finite, or far too high, at a rate of {last:.2g}: use more "
+            f"updates (updates={5 * len(rates)}), so that a rise can be seen before, or a rate well below that "
+            "one."
         )
     if status == "still_falling":
         return (

@@ -11,6 +11,7 @@ from typing import Any
 from stepsize.checks import is_number, shown
 from stepsize.errors import StudyError
 from stepsize.stats import Decision
+from stepsize.study.jobs import Job
 from stepsize.study.protocol import rounds, total_runs
 from stepsize.study.search.chosen_rates import extra_rounds
 from stepsize.study.stores.store import Runs
@@ -54,7 +55,8 @@ def next_step(study: Study, decision: Decision, runs: Runs, budget: Budget) -> S
     """Return the study with twice the seeds, without the candidates that need no more; None to stop.
 
     It stops if the decision is settled, or if the next step, with as many rounds added to its tuning as this
-    one, does not fit into the budget. The budget counts everything that the study has cost so far, in
+    one, may not fit into the budget. Runs of a tuned rate are taken to be new, because more tuning seeds may
+    choose another one. The budget counts everything that the study has cost so far, in
     whichever process that was.
     """
     if decision.is_settled:
@@ -62,10 +64,17 @@ def next_step(study: Study, decision: Decision, runs: Runs, budget: Budget) -> S
     following = with_more_seeds(study, decision.droppable)
     known = {key: runs[key] for key in _keys(study.steps, runs)}
     likely = total_runs(following, known, extra_rounds(study, runs))
-    cost, spent = likely - len(_keys((following,), known)), spent_on(study, runs)
+    cost, spent = likely - len(_keys((following,), known) | _fixed(following, known)), spent_on(study, runs)
     if spent.runs + cost > budget.runs or spent.seconds * (1 + cost / spent.runs) > budget.seconds:
         return None
     return following if max(following.seeds) < TUNING_SEEDS else None
+
+
+def _fixed(study: Study, runs: Runs) -> set[tuple[str, int]]:
+    """Return the keys of the finished verdict runs of candidates with nothing to tune."""
+    free = (*study.tuned, *study.joint)
+    jobs = (Job(each, None, seed) for each in study.candidates if each not in free for seed in study.seeds)
+    return {job.key for job in jobs if job.key in runs}
 
 
 def spent_on(study: Study, runs: Runs) -> Budget:

@@ -71,7 +71,7 @@ def _stop(answer: Answer, decision: Decision) -> Iterator[str]:
         budget = answer["study"]["protocol"]["budget"]
         assert budget is not None
         yield (
-            f"Twice the seeds would exceed the budget of {_spelled(budget)}. Not decided: whether "
+            f"Twice the seeds could exceed the budget of {_spelled(budget)}. Not decided: whether "
             f"{decision.recommended} differs from {_names(decision.open_rivals)}."
         )
 

@@ -62,6 +62,7 @@ STATUSES = {
     "flat, and it diverges in the end": MadeUp(lambda rate: 1.0 + 30 * max(np.log10(rate / 0.5), 0) ** 2),
     "still_falling": MadeUp(lambda rate: valley(rate, 0.1, 1e9)),
     "still_falling, at a floor": MadeUp(lambda rate: valley(rate, 0.001, 1e9)),
+    "still_falling, then not finite": MadeUp(lambda rate: valley(rate) if rate < 0.3 else float("nan")),
     "diverged_at_once": MadeUp(lambda rate: 1.0 if rate < 2e-6 else float("nan")),
     "diverged_at_once, slowly": MadeUp(lambda rate: 1.0 + 1e3 * max(np.log10(rate / 3e-6), 0) ** 2),
     "diverged_at_once, from the start": MadeUp(lambda rate: float("inf")),
@@ -89,6 +90,24 @@ def test_losses_without_an_answer_have_a_status_and_no_number(name):
     assert result.answer["sentence"].startswith("This test does not show which rate to use. ")
     assert repr(result)
     json.loads(result.to_json(), parse_constant=lambda text: pytest.fail(text))
+
+
+def test_a_loss_that_falls_until_it_is_not_finite_needs_no_higher_rate():
+    sentence = ss.find(STATUSES["still_falling, then not finite"], updates=UPDATES).answer["sentence"]
+    assert "until it was no longer finite, or far too high, at a rate of 0.3: use more updates" in sentence
+
+
+@pytest.mark.parametrize(
+    ("ramp", "advice"),
+    [
+        ({"updates": 25}, "use updates=500, or a narrower ramp"),
+        ({"updates": 60, "lowest": 0.03, "highest": 0.3}, "after 14 of 60 updates"),
+    ],
+)
+def test_a_short_sweep_that_diverges_on_its_way_does_not_do_so_at_once(ramp, advice):
+    result = ss.find(MadeUp(lambda rate: 1.0 - rate if rate < 0.05 else float("nan")), **ramp)
+    assert result.status == "too_few_batches"
+    assert advice in result.answer["sentence"]
 
 
 @pytest.mark.parametrize("updates", [2, 10, 100, 300])

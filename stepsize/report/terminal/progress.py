@@ -82,16 +82,17 @@ def describe(progress: Progress) -> str:
 def describe_cost(cost: ExpectedCost) -> str:
     """Return the runs of a study, and about how long they take, before it starts.
 
+    Tuning may go on at other rates and on more seeds.
+
     >>> describe_cost(ExpectedCost(tuning=880, verdict=480, seconds=4.2))
-    '880 runs for tuning and 480 runs for the verdict, about 4 s on this machine'
+    'at least 880 runs for tuning and 480 runs for the verdict, about 4 s on this machine'
     """
-    parts = [f"{counted(cost.verdict, 'run')} for the verdict"]
+    runs = f"{counted(cost.verdict, 'run')} for the verdict"
     if cost.tuning:
-        parts.insert(0, f"{counted(cost.tuning, 'run')} for tuning")
+        runs = f"at least {counted(cost.tuning, 'run')} for tuning and {runs}"
     if cost.seconds is None:
-        return f"{' and '.join(parts)}; the time left is shown after the first of them"
-    time = f", about {rough_duration(cost.seconds)} on this machine"
-    return f"{' and '.join(parts)}{time}"
+        return f"{runs}; the time left is shown after the first of them"
+    return f"{runs}, about {rough_duration(cost.seconds)} on this machine"
 
 
 def rough_duration(seconds: float) -> str:
