@@ -114,9 +114,8 @@ def advice(status: Status, rates: np.ndarray, sweeps: Sequence[Sweep]) -> str:
     if status == "still_falling" and _most_ended(sweeps, DIVERGED):
         last = rates[min(_middle_length(sweeps), len(rates) - 1)]
         return (
-            f"The loss fell until it was no longer finite, or far too high, at a rate of {last:.2g}: use more "
-            f"updates (updates={5 * len(rates)}), so that a rise can be seen before, or a rate well below that "
-            "one."
+            f"The loss fell until it was no longer finite, or far too high, at a rate of {last:.2g}: use "
+            f"updates={5 * len(rates)}, so that a rise can be seen before, or a rate well below that one."
         )
     if status == "still_falling":
         return (

@@ -94,7 +94,7 @@ def test_losses_without_an_answer_have_a_status_and_no_number(name):
 
 def test_a_loss_that_falls_until_it_is_not_finite_needs_no_higher_rate():
     sentence = ss.find(STATUSES["still_falling, then not finite"], updates=UPDATES).answer["sentence"]
-    assert "until it was no longer finite, or far too high, at a rate of 0.3: use more updates" in sentence
+    assert "until it was no longer finite, or far too high, at a rate of 0.3: use updates=3500" in sentence
 
 
 @pytest.mark.parametrize(
