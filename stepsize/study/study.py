@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stepsize.checks import python_number, shown
+from stepsize.checks import python_number
 from stepsize.errors import StudyError, require, unknown
 from stepsize.metric_directions import contradicts
 from stepsize.problems.variants import variant_key
@@ -30,8 +30,9 @@ from stepsize.study.knobs.free_knobs import (
     with_usual_rates,
 )
 from stepsize.study.knobs.knob_ranges import Ranges, plain_ranges, read_ranges
+from stepsize.study.seeds import check_seeds, read_seeds
 from stepsize.study.trainable import Trainable, check_margin, check_name
-from stepsize.study.tuning import TUNING_SEEDS, Tuning, usual_tuning
+from stepsize.study.tuning import Tuning, usual_tuning
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +63,7 @@ class Study:
                 raise StudyError(f"two candidates are called {name!r}; rename one of them")
         if self.baseline not in names:
             raise StudyError(unknown("baseline", self.baseline, names))
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise StudyError(f"seeds={shown(list(self.seeds))} must be one or more different seeds")
-        if not all(isinstance(seed, int) and 0 <= seed < TUNING_SEEDS for seed in self.seeds):
-            numbers = shown(list(self.seeds))
-            raise StudyError(f"seeds={numbers} must be whole numbers from 0 to {TUNING_SEEDS - 1}")
+        check_seeds(self.seeds)
 
     @property
     def steps(self) -> tuple[Study, ...]:
@@ -236,12 +233,8 @@ def make_study(
     """
     require("train", "scipy", "sklearn")  # needed for the verdict, so checked before training
     named = tuple(Candidate.of(each) for each in candidates)
-    seeds, margin, budget = map(python_number, (seeds, margin, budget))
-    if isinstance(seeds, int) and (isinstance(seeds, bool) or seeds < 1):
-        raise StudyError(f"seeds={shown(seeds)} must be a positive whole number or a list of seeds")
-    if isinstance(seeds, int) and seeds > TUNING_SEEDS:
-        raise StudyError(f"seeds={seeds} is too many; a study has at most {TUNING_SEEDS:,}")
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(map(python_number, seeds))
+    margin, budget = map(python_number, (margin, budget))
+    numbers = read_seeds(seeds)
     problem.check_seeds(numbers)
     check_name(problem.name)
     tuning = tuning or usual_tuning(problem, len(numbers))

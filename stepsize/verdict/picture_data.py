@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from stepsize.study.candidates import Candidate
-from stepsize.study.jobs import Job
 from stepsize.study.search.chosen_rates import last_tuned
 from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Run, Runs
@@ -34,7 +32,7 @@ def picture_data(study: Study, runs: Runs, names: Collection[str]) -> Details:
         plans[name] = _plan(UsedRates.of(step, rates), final)
         curves[name] = learning_curves(final)
         if rates.tried:
-            sweep[name] = _sweep(step, candidate, rates, runs)
+            sweep[name] = _sweep(step, rates, runs)
     return Details(plans=plans, curves=curves, sweep=sweep)
 
 
@@ -81,13 +79,12 @@ def _nullable(values: np.ndarray) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
 
 
-def _sweep(study: Study, candidate: Candidate, rates: Tuned, runs: Runs) -> list[RatePoint]:
+def _sweep(study: Study, rates: Tuned, runs: Runs) -> list[RatePoint]:
     """Return the scores on the tuning seeds at every rate tried, and the chosen rate as its curve has it.
 
     The chosen rate has no scores: it lies between rates that were tried.
     """
-    keys = {rate: [Job(candidate, rate, seed).key for seed in rates.seeds] for rate in rates.tried}
-    tried = {rate: [runs[key] for key in at_rate if key in runs] for rate, at_rate in keys.items()}
+    tried = {rate: rates.runs_at(rate, runs) for rate in rates.tried}
     points = [
         RatePoint(
             lr=rate,

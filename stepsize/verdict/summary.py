@@ -120,13 +120,14 @@ def _tuning(study: Study, chosen: Mapping[str, Tuned]) -> Tuning | None:
     if not study.tuned:
         return None
     tuning, first = study.tuning, chosen[study.tuned[0].name]
+    coarse = len(first.searches[0][1])
     return Tuning(
-        seeds=list(first.seeds),
+        seeds=first.seeds,
         first_rates=list(tuning.rates),
-        first_seeds=first.coarse_seeds,
+        first_seeds=coarse,
         fine_rates=FINE_RATES if tuning.fine_seeds else 0,
         fine_seeds=len(tuning.fine_seeds),
-        extra_seeds=len(first.seeds) - first.coarse_seeds - len(tuning.fine_seeds),
+        extra_seeds=len(first.seeds) - coarse - len(tuning.fine_seeds),
     )
 
 

@@ -1,6 +1,7 @@
 """The protocol: equal budgets, widening, refinement; a function of the finished runs and of nothing else."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from stepsize.errors import StudyError
 from stepsize.problems.problem import problem
 from stepsize.problems.splitting.splits import Split
 from stepsize.study.candidates import Candidate
+from stepsize.study.jobs import Job
 from stepsize.study.protocol import (
     finished_runs,
     rounds,
@@ -242,12 +244,12 @@ def test_noisy_rates_are_tuned_on_more_seeds(noise, added, extra):
     assert finished_runs(study, runs) == len(runs) == total_runs(study, runs)
     assert total_runs(study, extra=extra) == len(runs) - 14 * added
     chosen = tuned_candidates(study, runs)["constant(lr)"]
-    coarse, rest = chosen.seeds[: chosen.coarse_seeds], chosen.seeds[chosen.coarse_seeds :]
+    coarse, *others = (tuple(seeds) for _, seeds in chosen.searches)
     assert coarse == (
         *range(TUNING_SEEDS, TUNING_SEEDS + 8),
         *range(EXTRA_SEEDS, EXTRA_SEEDS + added),
     )
-    assert rest == (*range(TUNING_SEEDS + 8, TUNING_SEEDS + 52 + 29 * extra),)
+    assert sum(others, ()) == (*range(TUNING_SEEDS + 8, TUNING_SEEDS + 52 + 29 * extra),)
     assert {job.seed for stage in stages if not stage.judge for job in stage.jobs} == set(chosen.seeds)
     tuned = "tuning rates, coarse search, more seeds"
     assert [len(stage.jobs) for stage in stages if stage.name == tuned] == [14 * added] * bool(added)
@@ -270,6 +272,22 @@ def test_a_study_without_a_finer_search_adds_seeds_to_the_coarse_one_alone():
         "tuning rates, coarse search, more seeds"
     ]
     assert len(runs) == total_runs(study, runs)
+
+
+def test_runs_of_other_studies_at_the_same_rates_change_nothing():
+    study = make_study(problem("ionosphere"), SCHEDULES, seeds=30)
+    runs, _ = train(study, noisy(0.02, 0.02))
+    alone = tuned_candidates(study, runs)["constant(lr)"]
+    chosen = dict(runs)
+    for rate in alone.tried:
+        for seed in alone.seeds:
+            job = Job(alone.candidate, rate, seed)
+            other = runs[min(runs)]
+            chosen.setdefault(job.key, replace(other, candidate=job.name, seed=seed, rate=rate))
+    assert len(chosen) > len(runs)
+    beside = tuned_candidates(study, chosen)["constant(lr)"]
+    assert beside.scores(chosen).tolist() == alone.scores(runs).tolist()
+    assert all(beside.runs_at(rate, chosen) == alone.runs_at(rate, runs) for rate in alone.tried)
 
 
 def test_no_seeds_are_added_without_extra_rounds():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 
 import numpy as np
@@ -28,7 +28,7 @@ from stepsize.study.rates_to_try import (
     short,
 )
 from stepsize.study.search.knob_search import ChosenKnobs
-from stepsize.study.stores.store import Runs
+from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 
 NEXT = 1.01  # two rates are different if their ratio is larger, whatever their rounding
@@ -74,7 +74,7 @@ class Search:
 
     def coarse(self, runs: Runs) -> Tuned:
         """Return what the coarse search chose."""
-        return Tuned(self.candidate, None, *self._coarse).moved(self._curve(runs, [self._coarse]))
+        return Tuned(self.candidate, None, (self._coarse,)).moved(self._curve(runs, [self._coarse]))
 
     def fine(self, runs: Runs) -> tuple[float, ...]:
         """Return the rates of the fine search."""
@@ -102,11 +102,10 @@ class Search:
             seeds = (*second, *chain(*self.study.tuning.extra_seeds(extra)))
             searches.append((self.finer(runs), seeds))
         curve = self._curve(runs, searches, regret=True)
-        rates = sorted({rate for tried, _ in searches for rate in tried})
-        ends = {edge for edge in (rates[0], rates[-1]) if not beyond(self.allows, edge, rates)}
-        seeds = tuple(seed for _, part in searches for seed in part)
-        first = len(self.coarse_seeds)
-        return Tuned(self.candidate, None, rates, seeds, first, limits=frozenset(ends)).moved(curve)
+        tuned = Tuned(self.candidate, None, tuple(searches))
+        tried = tuned.tried
+        ends = {edge for edge in (tried[0], tried[-1]) if not beyond(self.allows, edge, tried)}
+        return replace(tuned, limits=frozenset(ends)).moved(curve)
 
     @property
     def _coarse(self) -> Tried:
@@ -157,8 +156,7 @@ def _fitted(rates: tuple[float, ...], scores: bytes, regret: bool) -> RateCurve:
 class Tuned:
     """What tuning chose: a candidate, which runs at the rate `chosen`.
 
-    `tried` are the rates of the search, rising, which ran on `seeds`, the first `coarse_seeds` of them in the
-    coarse search, and `curve` goes through their scores.
+    `searches` are the coarse, the fine and the finer search, and `curve` goes through their scores.
     `chosen` and `curve` are None where no rate was searched alone: then several `knobs` were, and the
     candidate has their values, or nothing is free. `limits` are the rates tried beyond which the schedule
     allows none.
@@ -166,12 +164,25 @@ class Tuned:
 
     candidate: Candidate
     chosen: float | None = None
-    tried: Sequence[float] = ()
-    seeds: Sequence[int] = ()
-    coarse_seeds: int = 0
+    searches: tuple[Tried, ...] = ()
     curve: RateCurve | None = None
     limits: frozenset[float] = frozenset()
     knobs: ChosenKnobs | None = None
+
+    @cached_property
+    def tried(self) -> list[float]:
+        """The rates of all searches, in rising order."""
+        return sorted({rate for rates, _ in self.searches for rate in rates})
+
+    @property
+    def seeds(self) -> list[int]:
+        """The tuning seeds, those of the coarse search first."""
+        return [seed for _, seeds in self.searches for seed in seeds]
+
+    def runs_at(self, rate: float, runs: Runs) -> list[Run]:
+        """Return the runs of these searches at a rate; those of other studies do not count."""
+        seeds = (seed for rates, seeds in self.searches if rate in rates for seed in seeds)
+        return [runs[Job(self.candidate, rate, seed).key] for seed in seeds]
 
     def moved(self, curve: RateCurve) -> Tuned:
         """Return the choice of another curve through the same scores."""
@@ -201,8 +212,7 @@ class Tuned:
         chosen = self.chosen
         assert chosen is not None
         nearest = min(self.tried, key=lambda rate: abs(math.log(rate / chosen)))
-        keys = (Job(self.candidate, nearest, seed).key for seed in self.seeds)
-        scores = [runs[key].score for key in keys if key in runs]
+        scores = [run.score for run in self.runs_at(nearest, runs)]
         return np.array([np.nan if score is None else score for score in scores])
 
     def within(self, margin: float) -> list[float] | None:
