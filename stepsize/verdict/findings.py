@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision
-from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.study.few_seeds import few_seeds
 from stepsize.study.tuning import fine_parts
 from stepsize.verdict import data_notes, references
@@ -23,6 +22,7 @@ from stepsize.verdict.formatting import (
 )
 from stepsize.verdict.look_notes import look_notes
 from stepsize.verdict.scores import Divergence
+from stepsize.verdict.seeds_notes import seeds_notes
 
 SAME_ROWS = {  # splits whose validation rows are the same for every seed
     "column": "your own validation part",
@@ -99,7 +99,7 @@ def notes(answer: Answer, decision: Decision) -> list[str]:
         *_tuning_notes(study["protocol"]),
         *_rates_as_good(answer),
         *look_notes(answer, decision),
-        *_seeds_notes(answer, decision),
+        *seeds_notes(answer, decision),
     ]
 
 
@@ -178,26 +178,6 @@ def _new_rows_notes(answer: Answer) -> Iterator[str]:
             f"On new rows, expect {scale.name} between {low} and {high} {scale.unit}".rstrip()
             + " (95 %). The ± of a score is for more seeds on the same rows; the ± of a difference also "
             "holds on new rows."
-        )
-
-
-def _seeds_notes(answer: Answer, decision: Decision) -> Iterator[str]:
-    """Yield whether more seeds would tell the recommended candidate from the others that may be the best."""
-    verdict, study = answer["verdict"], answer["study"]
-    needed = verdict["seeds_needed"]
-    if needed is None:
-        return
-    margin, seeds = scale_of(answer).step(study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
-    others = "between the recommended candidate and the others that may be the best"
-    if decision.is_settled:
-        yield f"More seeds are not needed: differences {others} are shown to be within {margin}."
-    elif verdict["seeds_enough"]:
-        yield f"{seeds} are enough to show a difference of {margin} {others}; no such difference was seen."
-    else:
-        many = "more than " if needed >= MOST_SEEDS else "about "
-        yield (
-            f"To show a difference of {margin} {others} takes {many}{counted(needed, 'seed')} at the spread "
-            f"seen here, and this study has {len(study['seeds']):,}; finished runs are used again."
         )
 
 
