@@ -34,12 +34,14 @@ class Pair:
     """A schedule and a baseline on the same seeds.
 
     `versus` is what `compare` says of the schedule against the baseline if it has no other candidates; None
-    if both are the same. `margin` is the smallest difference that matters.
+    if both are the same. `by_losses` says that its word rests on lost runs. `margin` is the smallest
+    difference that matters.
     """
 
     chosen: Side
     baseline: Side
     versus: VersusBaseline | None
+    by_losses: bool
     margin: float
     study: Study
 
@@ -59,6 +61,7 @@ def judge_pair(study: Study, runs: Mapping[tuple[str, int], Run], chosen: str) -
         chosen=side(chosen),
         baseline=side(study.baseline),
         versus=None if comparison is None else versus(study.sign, comparison),
+        by_losses=comparison is not None and comparison.basis == "lost runs",
         margin=decision.margin,
         study=study,
     )

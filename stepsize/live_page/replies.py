@@ -11,7 +11,8 @@ from stepsize.number_format import Scale, counted, half_width, plain, rate, scal
 from stepsize.rate_map.answer import MapAnswer, RateMapAnswer
 from stepsize.report.rate_map_page import ZONES
 from stepsize.report.terminal.rate_map import scale_of as scale_of_map
-from stepsize.verdict.formatting import difference, score
+from stepsize.verdict.answer import VersusBaseline
+from stepsize.verdict.formatting import difference, losses, score
 from stepsize.verdict.series import Band
 
 CHANCE = 0.025  # of "better" in one comparison of equals, at most
@@ -66,11 +67,12 @@ def _comparison(pair: Pair, scale: Scale) -> dict[str, Any]:
         return {"word": None, "headline": "The schedule is the baseline.", "difference": "", "wins": ""}
     differences = pair.chosen.scores - pair.baseline.scores
     seeds = f"{len(differences):,} seeds"
-    interval, margin = versus["ci95"], scale.step(pair.margin)
-    may_be_small = interval is not None and min(map(abs, interval)) < pair.margin
+    margin = scale.step(pair.margin)
     return {
         "word": versus["verdict"],
-        "headline": headline(versus["verdict"], pair.baseline.name, margin, seeds, may_be_small),
+        "headline": headline(
+            versus["verdict"], pair.baseline.name, margin, seeds, _basis(pair, versus, margin)
+        ),
         "difference": difference(scale, versus["mean"], versus["ci95"]),
         "wins": f"It wins {share(versus['p_better'])} of {_counted(pair, len(differences))}",
         "pairs": [scale.shown(each) for each in differences.tolist()],
@@ -88,19 +90,30 @@ def _counted(pair: Pair, runs: int) -> str:
     return counted(runs // folds, "repeat") if folds else counted(runs, "seed")
 
 
-def headline(word: str, baseline: str, margin: str, seeds: str, may_be_small: bool = False) -> str:
+def headline(word: str, baseline: str, margin: str, seeds: str, basis: str = "") -> str:
     """Return what a word says about a schedule and the baseline, on the seeds of the page.
 
-    `may_be_small` is whether the interval of the difference reaches into the margin.
+    `basis` is what else there is to say of "better" and "worse".
     """
-    small = f", perhaps by less than the margin, {margin}" if may_be_small else ""
     return {
-        "better": f"On these {seeds}, it is shown to be better than the baseline, {baseline}{small}.",
-        "worse": f"On these {seeds}, it is shown to be worse than the baseline, {baseline}{small}.",
+        "better": f"On these {seeds}, it is shown to be better than the baseline, {baseline}{basis}.",
+        "worse": f"On these {seeds}, it is shown to be worse than the baseline, {baseline}{basis}.",
         "equivalent": f"On these {seeds}, it differs from the baseline, {baseline}, by less than the margin, "
         f"{margin}.",
         "not shown": f"These {seeds} do not show a difference from the baseline, {baseline}.",
     }[word]
+
+
+def _basis(pair: Pair, versus: VersusBaseline, margin: str) -> str:
+    """Return who lost the runs that "better" or "worse" rests on, or that the difference may be small."""
+    ours, theirs = pair.chosen, pair.baseline
+    if pair.by_losses and versus["verdict"] == "better":
+        return f", which {losses(theirs.diverged, len(theirs.scores), 'it', ours.diverged)}"
+    if pair.by_losses:
+        return f": it {losses(ours.diverged, len(ours.scores), 'the baseline', theirs.diverged)}"
+    interval = versus["ci95"]
+    may_be_small = interval is not None and min(map(abs, interval)) < pair.margin
+    return f", perhaps by less than the margin, {margin}" if may_be_small else ""
 
 
 def _side(side: Side, scale: Scale) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from stepsize.report.subtitle import subtitle
 from stepsize.study.tuning import fine_parts
 from stepsize.verdict.answer import Answer, CandidateAnswer, Cost, DataFacts, KnobsPart, Protocol, Tuning
 from stepsize.verdict.formatting import scale_of, settings_text, written
+from stepsize.verdict.seeds_notes import needed_text
 from stepsize.verdict.series import CurveSeries, Details, RatePoint
 
 
@@ -207,7 +208,7 @@ def _facts(answer: Answer, scale: Scale) -> list[tuple[str, str]]:
         ("smallest difference that matters", scale.step(study["protocol"]["margin"])),
     ]
     if verdict["seeds_needed"] is not None:
-        facts.append(("seeds needed to show it", f"{verdict['seeds_needed']:,}"))
+        facts.append(("seeds needed to show it", needed_text(answer)))
     return [*facts, ("time", duration(answer["cost"]["seconds"]))] if answer["cost"]["runs"] else facts
 
 

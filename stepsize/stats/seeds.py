@@ -19,8 +19,8 @@ CONFIDENCE = 0.7  # of the upper limit on the spread
 class SeedsNeeded:
     """The seeds at which a difference of the margin is resolved with 80 % power or more.
 
-    `enough` says that this look already has enough seeds, and no such difference was seen; `seeds` is then
-    the number of seeds it has. `capped` says that it takes more than `seeds`, which is then 100,000.
+    `enough` says that this look already has enough seeds, and no difference was shown; `seeds` is then the
+    number of seeds it has. `capped` says that it takes more than `seeds`, which is then 100,000.
     """
 
     seeds: int
@@ -82,11 +82,13 @@ def seeds_needed(
 
 
 def seeds_note(decision: Decision) -> SeedsNeeded | None:
-    """Return the seeds that would tell the recommended one from the next best that may be the best.
+    """Return the seeds that would tell the recommended one from all others that may be the best.
 
-    The next best has the highest mean of those that cannot yet be told apart from it or, if there are none,
-    of the rest of the best set. The result is None if there is no next best, if a single seed shows no
-    spread, if runs were lost by one alone, or if the margin is 0.
+    They are the most that any of the others needs that is not shown to be equivalent. Those that lost a run
+    which the recommended one finished, or the other way round, are left out: their number is not known. If
+    all others are shown to be equivalent, the seeds of this look are enough. The result is None if there are
+    no others, if a single seed shows no spread, if all that are not equivalent are left out, or if the
+    margin is 0.
 
     >>> from stepsize.stats import decide
     >>> scores = [[0.90, 0.92, 0.91, 0.93, 0.90, 0.92], [0.91, 0.90, 0.93, 0.92, 0.92, 0.91]]
@@ -94,16 +96,16 @@ def seeds_note(decision: Decision) -> SeedsNeeded | None:
     SeedsNeeded(seeds=72, enough=False, capped=False)
     """
     best = decision.recommended
-    if best is None or decision.margin == 0:
-        return None
     others = [name for name in decision.best_set if name != best]
-    rivals = [name for name in others if name in decision.open_rivals] or others
-    pairs = [decision.between(name, best) for name in rivals]
-    known = [(pair.estimate, pair.se, pair.n) for pair in pairs if not pair.lost]
-    leads = [(estimate, se * n**0.5) for estimate, se, n in known if estimate is not None and se is not None]
-    if not leads:
+    if best is None or decision.margin == 0 or not others:
         return None
-    return seeds_needed(max(leads)[1], decision.margin, decision.looks, decision.comparisons)
+    pairs = [decision.between(name, best) for name in others if decision.word(name, best) != "equivalent"]
+    if not pairs:
+        return SeedsNeeded(decision.seeds, enough=True)
+    spreads = [pair.se * pair.n**0.5 for pair in pairs if pair.se is not None and not pair.lost]
+    if not spreads:
+        return None
+    return seeds_needed(max(spreads), decision.margin, decision.looks, decision.comparisons)
 
 
 def least_seeds(comparisons: int) -> int:

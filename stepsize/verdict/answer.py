@@ -247,10 +247,12 @@ class Verdict(TypedDict):
     reason: Annotated[str | None, "why this candidate of the best set"]
     seeds_needed: Annotated[
         int | None,
-        "seeds that resolve a difference of the margin between the recommended candidate and the next best, "
-        "at 80 % power; null if the best set has no other candidate",
+        "seeds that resolve a difference of the margin between the recommended candidate and every other one "
+        "of the best set that finished on the same seeds, at 80 % power; null if there is none",
     ]
-    seeds_enough: Annotated[bool, "whether this study has that many seeds already, and saw no difference"]
+    seeds_enough: Annotated[
+        bool, "whether this study has that many seeds already, and no difference was shown"
+    ]
     stopped: Annotated[
         Literal["decided", "budget"] | None,
         "why a study that adds seeds until it is decided stopped; null for any other",

@@ -1,25 +1,27 @@
 """What a difference is due to: the settings of a candidate, or its schedule.
 
-A schedule that runs both with the settings of the baseline and with others separates the two.
+A schedule that runs both with the settings of the baseline and with others separates the two. Schedules and
+settings are compared as they were given: what is chosen for each, such as its rate, is part of neither.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stepsize.number_format import Scale, counted
 from stepsize.stats import Decision
 from stepsize.stats.decision import Word
+from stepsize.study.candidates import Candidate
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
-    full_spec,
     paired_difference,
     scale_of,
     settings_text,
+    word_with_losses,
 )
 
 PLURALS = ("Betas", "Epochs", "Multipliers")
@@ -27,19 +29,45 @@ PLURALS = ("Betas", "Epochs", "Multipliers")
 
 @dataclass(frozen=True)
 class Attribution:
-    """The schedule of the baseline with other settings, once or several times: `changed`."""
+    """The schedule of the baseline with other settings, once or several times: `changed`.
+
+    `given` are the candidates as the study has them, by name.
+    """
 
     baseline: CandidateAnswer
     changed: list[CandidateAnswer]
     answer: Answer
     decision: Decision
     scale: Scale
+    given: Mapping[str, Candidate]
+
+    def spec(self, candidate: CandidateAnswer) -> str:
+        """Return the schedule of a candidate as it was given."""
+        return str(self.given[candidate["name"]].schedule)
+
+    def own_settings(self, candidate: CandidateAnswer) -> dict[str, Any]:
+        """Return the settings of a candidate as they were given."""
+        return dict(self.given[candidate["name"]].settings)
+
+    def same_schedule(self, candidate: CandidateAnswer, rival: CandidateAnswer) -> bool:
+        """Return whether two candidates have the same schedule, whatever rates were chosen for it."""
+        return self.given[candidate["name"]].schedule == self.given[rival["name"]].schedule
 
     def settings(self, candidate: CandidateAnswer, against: CandidateAnswer) -> dict[str, Any]:
         """Return the settings in which a candidate differs from another one, with the candidate's values."""
-        ours, theirs = (_all_settings(self.answer, each) for each in (candidate, against))
-        keys = {**candidate["settings"], **against["settings"]}
+        ours, theirs = (self._all_settings(each) for each in (candidate, against))
+        keys = {**self.own_settings(candidate), **self.own_settings(against)}
         return {key: ours.get(key, "default") for key in keys if ours.get(key) != theirs.get(key)}
+
+    def _all_settings(self, candidate: CandidateAnswer) -> Mapping[str, Any]:
+        """Return the settings of a candidate: the study's, and its own."""
+        protocol, data = {**self.answer["study"]["protocol"], **candidate["protocol"]}, self.answer["data"]
+        optimizer = protocol["optimizer"]
+        usual = {**optimizer, "optimizer": optimizer["name"]}
+        if data["kind"] is not None:  # a training function may call anything model or epochs
+            usual |= {key: protocol[key] for key in ("batch_size", "model", "epochs")}
+            usual["prepare"] = "inputs" in candidate["protocol"].get("scaled", data["scaled"])
+        return {**usual, **self.own_settings(candidate)}
 
     def names(self, candidate: CandidateAnswer) -> str:
         """Return the names of the settings in which a candidate differs from the baseline."""
@@ -47,29 +75,34 @@ class Attribution:
 
     def like(self, candidate: CandidateAnswer) -> list[CandidateAnswer]:
         """Return the candidates with the settings of another one and another schedule."""
-        settings = candidate["settings"]
-        return [c for c in _judged(self.answer) if c["settings"] == settings and c is not candidate]
+        settings = self.own_settings(candidate)
+        return [
+            c
+            for c in _judged(self.answer)
+            if self.own_settings(c) == settings and not self.same_schedule(c, candidate)
+        ]
 
     @property
     def others(self) -> list[CandidateAnswer]:
         """The candidates with another schedule than the baseline and with settings of their own."""
-        known = [each["settings"] for each in (self.baseline, *self.changed)]
+        known = [self.own_settings(each) for each in (self.baseline, *self.changed)]
         return [
             c
             for c in _judged(self.answer)
-            if c["spec"] != self.baseline["spec"]
-            and c["settings"] not in known
+            if not self.same_schedule(c, self.baseline)
+            and self.own_settings(c) not in known
             and self.settings(c, self.baseline)
         ]
 
     def effect(self, candidate: CandidateAnswer, against: CandidateAnswer) -> tuple[Word, str]:
-        """Return the verdict on a difference, and the difference in words."""
+        """Return the verdict on a difference, and the difference in words with its verdict."""
         pair = self.decision.between(candidate["name"], against["name"])
         change, interval = pair.estimate, pair.ci95
         if change is not None and not self.scale.higher_is_better:
             change = -change
         interval = None if interval is None else list(interval)
-        return pair.word, paired_difference(self.scale, candidate, against, change, interval)
+        size = paired_difference(self.scale, candidate, against, change, interval)
+        return pair.word, f"{size} ({word_with_losses(pair, candidate, against)})"
 
     def matters(self, candidate: CandidateAnswer) -> bool:
         """Return whether the settings of a candidate alone are shown to change the score."""
@@ -80,14 +113,14 @@ class Attribution:
         return any(self.effect(c, changed)[0] == "better" for c in self.like(changed))
 
 
-def attribution_of(answer: Answer, decision: Decision) -> Attribution | None:
+def attribution_of(answer: Answer, decision: Decision, given: Mapping[str, Candidate]) -> Attribution | None:
     """Return the attribution, or None where no other candidate has the schedule of the baseline."""
     candidates = _judged(answer)
     baseline = candidate_named(candidates, answer["study"]["protocol"]["baseline"])
-    same = [c for c in candidates if c["spec"] == baseline["spec"] and c is not baseline]
-    attribution = Attribution(baseline, same, answer, decision, scale_of(answer))
+    attribution = Attribution(baseline, [], answer, decision, scale_of(answer), given)
+    same = [c for c in candidates if c is not baseline and attribution.same_schedule(c, baseline)]
     changed = [c for c in same if attribution.settings(c, baseline)]
-    return Attribution(baseline, changed, answer, decision, scale_of(answer)) if changed else None
+    return replace(attribution, changed=changed) if changed else None
 
 
 def _judged(answer: Answer) -> list[CandidateAnswer]:
@@ -95,31 +128,28 @@ def _judged(answer: Answer) -> list[CandidateAnswer]:
     return [candidate for candidate in answer["candidates"] if not candidate["dropped"]]
 
 
-def _all_settings(answer: Answer, candidate: CandidateAnswer) -> Mapping[str, Any]:
-    """Return the settings of a candidate: the study's, and its own."""
-    protocol = {**answer["study"]["protocol"], **candidate["protocol"]}
-    optimizer = protocol["optimizer"]
-    usual = {**optimizer, "optimizer": optimizer["name"]}
-    if answer["data"]["kind"] is not None:  # a training function may call anything model or epochs
-        usual |= {key: protocol[key] for key in ("batch_size", "model", "epochs")}
-        usual["prepare"] = "inputs" in candidate["protocol"].get("scaled", answer["data"]["scaled"])
-    return {**usual, **candidate["settings"]}
+def credit(attribution: Attribution | None, best: CandidateAnswer) -> str:
+    """Return the end of a sentence for a recommended candidate that owes its gain to its settings.
 
-
-def credit(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:
-    """Return the end of a sentence for a recommended candidate that owes its gain to its settings."""
-    attribution = attribution_of(answer, decision)
-    if attribution is None or best["spec"] == attribution.baseline["spec"]:
+    It is empty unless the candidate is shown to differ from the baseline, its settings alone do so in the
+    same direction, and no schedule is shown to add to that.
+    """
+    versus = best["vs_baseline"]
+    if attribution is None or versus is None or versus["verdict"] not in ("better", "worse"):
         return ""
-    changed = next((c for c in attribution.changed if c["settings"] == best["settings"]), None)
-    if changed is None or not attribution.matters(changed) or attribution.schedules_add(changed):
+    if attribution.same_schedule(best, attribution.baseline):
+        return ""
+    settings = attribution.own_settings(best)
+    changed = next((c for c in attribution.changed if attribution.own_settings(c) == settings), None)
+    if changed is None or attribution.schedules_add(changed):
+        return ""
+    if attribution.effect(changed, attribution.baseline)[0] != versus["verdict"]:
         return ""
     return f", because of its {attribution.names(changed)}, not its schedule"
 
 
-def attribution_notes(answer: Answer, decision: Decision) -> Iterator[str]:
+def attribution_notes(attribution: Attribution | None) -> Iterator[str]:
     """Yield notes that separate the effect of settings from the effect of schedules."""
-    attribution = attribution_of(answer, decision)
     if attribution is not None:
         yield _settings_note(attribution)
         for changed in attribution.changed[:LISTED]:
@@ -130,19 +160,20 @@ def attribution_notes(answer: Answer, decision: Decision) -> Iterator[str]:
 def _settings_note(attribution: Attribution) -> str:
     """Return what the settings alone change, with every candidate that has the schedule of the baseline."""
     baseline, changed = attribution.baseline, attribution.changed
-    varied = {key for c in changed for key in attribution.settings(c, baseline)}
+    shown = [c for c in changed if attribution.matters(c)]
+    varied = {key for c in shown or changed for key in attribution.settings(c, baseline)}
     names = " and ".join(sorted(varied)).capitalize()
     head = f"{'are' if len(varied) > 1 or names in PLURALS else 'is'} not shown to make a difference"
-    if any(map(attribution.matters, changed)):
+    if shown:
         head = "made the difference" if len(changed) == 1 else "made a difference"
     effects = []
     for candidate in changed[:LISTED]:
-        word, size = attribution.effect(candidate, baseline)
+        size = attribution.effect(candidate, baseline)[1]
         after = settings_text(attribution.settings(candidate, baseline))
         before = settings_text(attribution.settings(baseline, candidate))
-        effects.append(f"{after} instead of {before} changes the {attribution.scale.name} by {size} ({word})")
+        effects.append(f"{after} instead of {before} changes the {attribution.scale.name} by {size}")
     rest = f"; and {len(changed) - LISTED:,} more" if len(changed) > LISTED else ""
-    return f"{names} {head}: {baseline['spec']} with {'; with '.join(effects)}{rest}."
+    return f"{names} {head}: {attribution.spec(baseline)} with {'; with '.join(effects)}{rest}."
 
 
 def _schedules_note(attribution: Attribution, changed: CandidateAnswer) -> Iterator[str]:
@@ -152,25 +183,25 @@ def _schedules_note(attribution: Attribution, changed: CandidateAnswer) -> Itera
     conclusion = "no schedule is shown to add anything that matters"
     if attribution.schedules_add(changed):
         conclusion = "at least one schedule is shown to be better"
-    effects = ((c["spec"], *attribution.effect(c, changed)) for c in schedules[:LISTED])
-    listed = "; ".join(f"{spec} {size} ({verdict})" for spec, verdict, size in effects)
+    effects = ((attribution.spec(c), attribution.effect(c, changed)[1]) for c in schedules[:LISTED])
+    listed = "; ".join(f"{spec} {size}" for spec, size in effects)
     rest = f"; and {len(schedules) - LISTED:,} more" if len(schedules) > LISTED else ""
-    yield (
-        f"With {settings_text(changed['settings']) or 'the settings of the study'} throughout, {conclusion}. "
-        f"Compared with {changed['spec']}: {listed}{rest}."
-    )
+    own = settings_text(attribution.own_settings(changed)) or "the settings of the study"
+    yield f"With {own} throughout, {conclusion}. Compared with {attribution.spec(changed)}: {listed}{rest}."
 
 
 def _other_notes(attribution: Attribution) -> Iterator[str]:
     """Yield how candidates with another schedule and settings differ from what changes the settings alone."""
     others = attribution.others
     rival = attribution.changed[0] if len(attribution.changed) == 1 else attribution.baseline
+    own = settings_text(attribution.own_settings(rival))
+    other = attribution.spec(rival) + (f" with {own}" if own else "")
     for candidate in others[:LISTED]:
-        verdict, size = attribution.effect(candidate, rival)
+        size = attribution.effect(candidate, rival)[1]
         settings = settings_text(attribution.settings(candidate, attribution.baseline))
         yield (
-            f"{candidate['spec']} with {settings} changes both schedule and settings; it differs from "
-            f"{full_spec(rival)} by {size} ({verdict})."
+            f"{attribution.spec(candidate)} with {settings} changes both schedule and settings; it differs "
+            f"from {other} by {size}."
         )
     if len(others) > LISTED:
         yield f"{counted(len(others) - LISTED, 'more candidate')} also changed both schedule and settings."

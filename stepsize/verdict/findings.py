@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision
-from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.study.few_seeds import few_seeds
 from stepsize.study.tuning import fine_parts
 from stepsize.verdict import data_notes, references
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
-from stepsize.verdict.attribution import attribution_notes, credit
+from stepsize.verdict.attribution import Attribution, attribution_notes, credit
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
@@ -20,9 +19,11 @@ from stepsize.verdict.formatting import (
     paired_difference,
     scale_of,
     score,
+    word_with_losses,
 )
 from stepsize.verdict.look_notes import look_notes
 from stepsize.verdict.scores import Divergence
+from stepsize.verdict.seeds_notes import seeds_notes
 
 SAME_ROWS = {  # splits whose validation rows are the same for every seed
     "column": "your own validation part",
@@ -33,7 +34,9 @@ SAME_ROWS = {  # splits whose validation rows are the same for every seed
 Divergences = Mapping[str, Divergence]  # by name, of the candidates with diverged runs
 
 
-def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> str:
+def sentence(
+    answer: Answer, divergences: Divergences, decision: Decision, attribution: Attribution | None
+) -> str:
     """Return one sentence: what to use, and how sure that is."""
     verdict, candidates = answer["verdict"], answer["candidates"]
     name, protocol = verdict["recommended"], answer["study"]["protocol"]
@@ -45,9 +48,8 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
     use = f"Use {full_spec(best)}{scaled} ({scale.name} {reached})"
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
-    gain = _gain(best, candidate_named(candidates, protocol["baseline"]), scale) + (
-        credit(answer, decision, best) if best["vs_baseline"] else ""
-    )
+    baseline = candidate_named(candidates, protocol["baseline"])
+    gain = _gain(best, baseline, decision, scale) + credit(attribution, best)
     count = len(verdict["best_set"])
     if decision.only_one:
         return f"{use}: it is shown to be better than {_all_others(len(candidates) - 1)}{gain}."
@@ -67,13 +69,14 @@ def _all_diverged(candidates: Sequence[CandidateAnswer], divergences: Divergence
     )
 
 
-def _gain(candidate: CandidateAnswer, baseline: CandidateAnswer, scale: Scale) -> str:
+def _gain(candidate: CandidateAnswer, baseline: CandidateAnswer, decision: Decision, scale: Scale) -> str:
     """Return the end of a sentence: how far a candidate is from the baseline."""
     versus = candidate["vs_baseline"]
     if versus is None:
         return ""
     change = paired_difference(scale, candidate, baseline, versus["mean"], versus["ci95"])
-    return f"; it differs from the baseline by {change} ({versus['verdict']})"
+    word = word_with_losses(decision.vs_baseline[candidate["name"]], candidate, baseline)
+    return f"; it differs from the baseline by {change} ({word})"
 
 
 def _all_others(count: int) -> str:
@@ -88,18 +91,18 @@ def _replication(candidate: CandidateAnswer, folds: int | None) -> str:
     return counted(count, "seed")
 
 
-def notes(answer: Answer, decision: Decision) -> list[str]:
+def notes(answer: Answer, decision: Decision, attribution: Attribution | None) -> list[str]:
     """Return what made the difference, what the data can tell, how rates were chosen, what to run next."""
     study = answer["study"]
     return [
-        *attribution_notes(answer, decision),
+        *attribution_notes(attribution),
         *data_notes.notes(answer["data"], study["protocol"]),
         *_split_notes(answer),
         *_new_rows_notes(answer),
         *_tuning_notes(study["protocol"]),
         *_rates_as_good(answer),
         *look_notes(answer, decision),
-        *_seeds_notes(answer, decision),
+        *seeds_notes(answer, decision),
     ]
 
 
@@ -178,26 +181,6 @@ def _new_rows_notes(answer: Answer) -> Iterator[str]:
             f"On new rows, expect {scale.name} between {low} and {high} {scale.unit}".rstrip()
             + " (95 %). The ± of a score is for more seeds on the same rows; the ± of a difference also "
             "holds on new rows."
-        )
-
-
-def _seeds_notes(answer: Answer, decision: Decision) -> Iterator[str]:
-    """Yield whether more seeds would tell the recommended candidate from the others that may be the best."""
-    verdict, study = answer["verdict"], answer["study"]
-    needed = verdict["seeds_needed"]
-    if needed is None:
-        return
-    margin, seeds = scale_of(answer).step(study["protocol"]["margin"]), counted(len(study["seeds"]), "seed")
-    others = "between the recommended candidate and the others that may be the best"
-    if decision.is_settled:
-        yield f"More seeds are not needed: differences {others} are shown to be within {margin}."
-    elif verdict["seeds_enough"]:
-        yield f"{seeds} are enough to show a difference of {margin} {others}; no such difference was seen."
-    else:
-        many = "more than " if needed >= MOST_SEEDS else "about "
-        yield (
-            f"To show a difference of {margin} {others} takes {many}{counted(needed, 'seed')} at the spread "
-            f"seen here, and this study has {len(study['seeds']):,}; finished runs are used again."
         )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepsize.number_format import Interval, Scale, half_width, scale_for
+from stepsize.number_format import Interval, Scale, counted, half_width, scale_for
+from stepsize.stats import Comparison
 from stepsize.verdict.answer import Answer, CandidateAnswer
 
 LISTED = 20  # warnings or notes of one kind; beyond that, the rest are counted
@@ -27,6 +28,17 @@ def scale_of(answer: Answer) -> Scale:
 def candidate_named(candidates: Sequence[CandidateAnswer], name: str) -> CandidateAnswer:
     """Return the candidate called `name`."""
     return next(candidate for candidate in candidates if candidate["name"] == name)
+
+
+def names_listed(names: Sequence[str], joint: str = "or") -> str:
+    """Write names, or the first of many.
+
+    >>> names_listed(["constant(0.1)", "cosine(0.1)", "linear(0.1)"])
+    'constant(0.1), cosine(0.1) or linear(0.1)'
+    """
+    if len(names) > LISTED:
+        return f"{', '.join(names[:LISTED])} {joint} {len(names) - LISTED:,} more"
+    return f" {joint} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def full_spec(candidate: CandidateAnswer) -> str:
@@ -71,3 +83,26 @@ def paired_difference(
         return "an unknown amount, since no seed finished with both"
     seeds = f" on {finished:,} of {len(pairs):,} seeds" if finished < len(pairs) else ""
     return difference(scale, mean, interval) + seeds
+
+
+def losses(lost: int, runs: int, rival: str, rival_lost: int) -> str:
+    """Write how many of its runs a candidate lost and, if its rival lost some, how many more that is.
+
+    >>> losses(20, 60, "linear(0.1)", 0), losses(20, 20, "linear(0.1)", 3)
+    ('lost 20 of 60 runs', 'lost all of its 20 runs, 17 more than linear(0.1)')
+    """
+    text = f"lost all of its {counted(runs, 'run')}" if lost == runs else f"lost {lost:,} of {runs:,} runs"
+    return f"{text}, {lost - rival_lost:,} more than {rival}" if lost > rival_lost > 0 else text
+
+
+def losses_of(candidate: CandidateAnswer, rival: CandidateAnswer) -> str:
+    """Write how many runs a candidate lost, beside its rival."""
+    return losses(candidate["diverged"], candidate["n"], rival["name"], rival["diverged"])
+
+
+def word_with_losses(pair: Comparison, candidate: CandidateAnswer, rival: CandidateAnswer) -> str:
+    """Write the word on a candidate and its rival and, if it rests on lost runs, which of them lost more."""
+    if pair.basis != "lost runs" or pair.word not in ("better", "worse"):
+        return pair.word
+    loser, other = (rival, candidate) if pair.word == "better" else (candidate, rival)
+    return f"{pair.word}: {loser['name']} {losses_of(loser, other)}"

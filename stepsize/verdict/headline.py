@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from stepsize.stats import Decision
 from stepsize.verdict.answer import Answer, CandidateAnswer
-from stepsize.verdict.attribution import attribution_of, credit
+from stepsize.verdict.attribution import Attribution, credit
 from stepsize.verdict.data_notes import beats_constant
-from stepsize.verdict.formatting import candidate_named, difference, full_spec, scale_of
+from stepsize.verdict.formatting import candidate_named, full_spec, losses_of, paired_difference, scale_of
 
 
-def headline(answer: Answer, decision: Decision) -> str:
+def headline(answer: Answer, decision: Decision, attribution: Attribution | None) -> str:
     """Return what to use in a plain sentence, as sure as the verdict and no surer.
 
     "Will do" is said only if every other candidate of the best set is equivalent to the recommended one. If
-    none beats a constant answer, that is what to know first.
+    none beats a constant answer, that is what to know first. Where "better" rests on lost runs, it says so.
     """
     verdict, candidates = answer["verdict"], answer["candidates"]
     name = verdict["recommended"]
@@ -29,12 +27,7 @@ def headline(answer: Answer, decision: Decision) -> str:
     if len(candidates) == 1:
         return f"Use {use}; it was the only candidate."
     if decision.only_one:
-        others = [
-            each["name"] for each in candidates if each["name"] in decision.names and each["name"] != name
-        ]
-        small = any(map(partial(_may_be_small, decision, name), others))
-        which = "the other candidate" if len(candidates) == 2 else "every other candidate"
-        return f"Use {use}: it is better than {which}{', perhaps by too little to matter' if small else ''}."
+        return f"Use {use}: it is better than {_all_others(answer, decision, best)}."
     rivals = [each for each in verdict["best_set"] if each != name]
     if not rivals and decision.reason == "only finisher":
         return f"Use {use}: the others that are not behind lost all their runs."
@@ -45,36 +38,63 @@ def headline(answer: Answer, decision: Decision) -> str:
         others = "another one" if len(rivals) == 1 else f"{len(rivals)} others"
         verb = "is" if len(rivals) == 1 else "are"
         also = f"{others} {f'{verb} as good' if equal else 'cannot be told apart from it'}"
-        reason = credit(answer, decision, best) or _settings_alone(answer, decision, best)
-        baseline = answer["study"]["protocol"]["baseline"]
-        size = _size(answer, best) if _may_be_small(decision, name, baseline) else ""
-        return f"Use {use}: it is better than {baseline}{size}{reason}; {also}."
+        reason = credit(attribution, best) or _settings_alone(attribution, best)
+        baseline = candidate_named(candidates, answer["study"]["protocol"]["baseline"])
+        lead = _lead(answer, decision, best, baseline)
+        return f"Use {use}: it is better than {baseline['name']}{lead}{reason}; {also}."
     several = _several(len(verdict["best_set"]), len(candidates), equal)
     choice = "keep it simple" if decision.reason == "simplest" else "use"
     return f"{several} {'will do' if equal else 'cannot be told apart'}; {choice}: {use}."
 
 
+def _all_others(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:
+    """Return all candidates that the only one is better than, and which of them lost runs for it."""
+    name, candidates = best["name"], answer["candidates"]
+    others = [each for each in candidates if each["name"] in decision.names and each is not best]
+    losers = [each for each in others if _rests_on_losses(decision, name, each["name"])]
+    if len(candidates) == 2 and losers:
+        return f"the other candidate, which {losses_of(losers[0], best)}"
+    text = "the other candidate" if len(candidates) == 2 else "every other candidate"
+    if any(_may_be_small(decision, name, each["name"]) for each in others):
+        text += ", perhaps by too little to matter"
+    if len(losers) == 1:
+        text += f"; {losers[0]['name']} {losses_of(losers[0], best)}"
+    elif losers:
+        text += f"; {'all' if len(losers) == len(others) else len(losers)} of them lost more runs"
+    return text
+
+
+def _rests_on_losses(decision: Decision, name: str, rival: str) -> bool:
+    """Return whether the word on two candidates rests on lost runs, which their difference leaves out."""
+    return decision.between(name, rival).basis == "lost runs"
+
+
 def _may_be_small(decision: Decision, name: str, rival: str) -> bool:
-    """Return whether a candidate that is better may be so by less than the margin."""
+    """Return whether a candidate that is better by its scores may be so by less than the margin."""
     interval = decision.between(name, rival).ci95
-    return interval is not None and interval[0] < decision.margin
+    is_small = interval is not None and interval[0] < decision.margin
+    return is_small and not _rests_on_losses(decision, name, rival)
 
 
-def _size(answer: Answer, best: CandidateAnswer) -> str:
-    """Return the difference from the baseline, which may or may not matter."""
+def _lead(answer: Answer, decision: Decision, best: CandidateAnswer, baseline: CandidateAnswer) -> str:
+    """Return why a candidate is better than the baseline, if not by a difference that matters for certain."""
+    if _rests_on_losses(decision, best["name"], baseline["name"]):
+        return f", which {losses_of(baseline, best)}"
     versus = best["vs_baseline"]
     if versus is None or versus["mean"] is None:
         return ""
-    gap = difference(scale_of(answer), abs(versus["mean"]), versus["ci95"]).lstrip("+")
-    return f" by {gap}, which may or may not matter"
-
-
-def _settings_alone(answer: Answer, decision: Decision, best: CandidateAnswer) -> str:
-    """Return that settings made the difference, of a candidate with the schedule of the baseline."""
-    attribution = attribution_of(answer, decision)
-    if attribution is None or best["spec"] != attribution.baseline["spec"]:
+    if not _may_be_small(decision, best["name"], baseline["name"]):
         return ""
-    return f", because of its {attribution.names(best)}"
+    gap = paired_difference(scale_of(answer), best, baseline, abs(versus["mean"]), versus["ci95"])
+    return f" by {gap.lstrip('+')}, which may or may not matter"
+
+
+def _settings_alone(attribution: Attribution | None, best: CandidateAnswer) -> str:
+    """Return that settings made the difference, of a candidate with the schedule of the baseline."""
+    if attribution is None or not attribution.same_schedule(best, attribution.baseline):
+        return ""
+    names = attribution.names(best)
+    return f", because of its {names}" if names else ""
 
 
 def _several(count: int, total: int, equal: bool) -> str:

@@ -10,7 +10,8 @@ from stepsize.study.more_seeds import read_budget, spent_on
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer
-from stepsize.verdict.formatting import LISTED
+from stepsize.verdict.formatting import LISTED, names_listed
+from stepsize.verdict.word_notes import word_notes
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
@@ -30,37 +31,14 @@ def look_notes(answer: Answer, decision: Decision) -> Iterator[str]:
                 f"{which}At this one, p (Holm) must be at most {decision.alpha:.2g}, so that the chance of a "
                 "false statement at any of them stays within 5 %."
             )
-    elif decision.alpha:
-        yield from _nearly_shown(answer, decision)
+    if decision.alpha:
+        yield from word_notes(answer, decision)
     dropped = [each for each in answer["candidates"] if each["dropped"]]
     if dropped:
         names = "; ".join(f"{each['name']} (at {counted(each['n'], 'seed')})" for each in dropped[:LISTED])
         rest = f"; and {len(dropped) - LISTED:,} more" if len(dropped) > LISTED else ""
         yield f"Shown to be behind, and left out of the seeds added later: {names}{rest}."
     yield from _stop(answer, decision)
-
-
-def _nearly_shown(answer: Answer, decision: Decision) -> Iterator[str]:
-    """Yield why candidates are not shown to differ whose interval of the difference misses 0."""
-    near = [
-        name
-        for name, each in decision.vs_baseline.items()
-        if each.word == "not shown" and each.ci95 is not None and each.ci95[0] * each.ci95[1] > 0
-    ]
-    losing = {each["name"] for each in answer["candidates"] if each["diverged"]}
-    lost = [name for name in near if losing & {name, answer["study"]["protocol"]["baseline"]}]
-    finished = [name for name in near if name not in lost]
-    if finished:
-        yield (
-            f"Not shown, although the interval does not contain 0: {_names(finished)}. With "
-            f"{counted(decision.comparisons, 'comparison')}, p (Holm) must be at most {decision.alpha:.2g}; "
-            "more seeds will tell."
-        )
-    if lost:
-        yield (
-            f"Not shown, although the interval does not contain 0: {_names(lost)}. The interval leaves out "
-            "the runs that diverged, and the test ranks them below every finished one."
-        )
 
 
 def _stop(answer: Answer, decision: Decision) -> Iterator[str]:
@@ -72,12 +50,12 @@ def _stop(answer: Answer, decision: Decision) -> Iterator[str]:
         assert budget is not None
         yield (
             f"Twice the seeds could exceed the budget of {_spelled(budget)}. Not decided: whether "
-            f"{decision.recommended} differs from {_names(decision.open_rivals)}."
+            f"{decision.recommended} differs from {names_listed(decision.open_rivals)}."
         )
 
 
 def budget_warnings(study: Study, runs: Runs) -> Iterator[str]:
-    """Yield that a study cost more than its budget, because its first look did, or a step took longer."""
+    """Yield that a study cost more than its budget, because its first look or a later step took more."""
     value = study.facts["protocol"].get("budget")
     if value is None:
         return
@@ -86,7 +64,8 @@ def budget_warnings(study: Study, runs: Runs) -> Iterator[str]:
         cost = duration(spent.seconds) if spent.seconds > budget.seconds else counted(int(spent.runs), "run")
         more = f"The study cost {cost}, more than its budget of {_spelled(value)}"
         if len(study.steps) > 1:
-            yield f"{more}: the last step took longer than those before it."
+            what = "took longer" if spent.seconds > budget.seconds else "needed more runs"
+            yield f"{more}: the last step {what} than the steps before it suggested."
             return
         yield (
             f"{more}: the first look, which needs all of the tuning and the first seeds, is always "
@@ -96,12 +75,6 @@ def budget_warnings(study: Study, runs: Runs) -> Iterator[str]:
 
 def _spelled(budget: str | int) -> str:
     return counted(budget, "run") if isinstance(budget, int) else budget
-
-
-def _names(names: Sequence[str]) -> str:
-    if len(names) > LISTED:
-        return f"{', '.join(names[:LISTED])} or {len(names) - LISTED:,} more"
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _listed(numbers: Sequence[int]) -> str:

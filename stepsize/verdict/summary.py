@@ -29,6 +29,7 @@ from stepsize.verdict.answer import (
     StudyPart,
     Tuning,
 )
+from stepsize.verdict.attribution import attribution_of
 from stepsize.verdict.for_scale import for_scale
 from stepsize.verdict.headline import headline
 from stepsize.verdict.look_notes import budget_warnings
@@ -71,11 +72,12 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
         for step, each in study.last_steps
         if (divergence := judged[step][0].divergence(step, each.name)) is not None
     }
-    answer["verdict"]["headline"] = headline(answer, decision)
-    answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision)
+    attribution = attribution_of(answer, decision, {each.name: each for each in study.candidates})
+    answer["verdict"]["headline"] = headline(answer, decision, attribution)
+    answer["verdict"]["sentence"] = findings.sentence(answer, divergences, decision, attribution)
     answer["verdict"]["for_scale"] = for_scale(answer)
     answer["notes"] = [
-        *findings.notes(answer, decision),
+        *findings.notes(answer, decision, attribution),
         *knob_notes.notes(answer),
         *equal_schedules.notes(study),
         *variant_notes.notes(answer),

@@ -72,3 +72,10 @@ def test_the_protocol_is_readable(studies: Studies) -> None:
 
 def test_every_study_of_these_tests_has_the_shape_of_a_real_one(study: Study) -> None:
     assert_declared(study[0], Answer)
+
+
+def test_the_seeds_that_are_needed_are_more_than_the_most_that_is_tried(studies: Studies) -> None:
+    answer, details = studies["lesson"]()
+    for needed, text in ((47, "47"), (100_000, "more than 100,000")):
+        answer["verdict"]["seeds_needed"] = needed
+        assert ("seeds needed to show it", text) in view(answer, details).facts

@@ -11,6 +11,7 @@ from scipy import stats as scipy_stats
 from stepsize.errors import StudyError
 from stepsize.stats import SeedsNeeded, decide, least_seeds, look_alpha, seeds_note
 from stepsize.stats.seeds import seeds_needed
+from tests.support.finished_studies import gaps
 
 
 def resolves(n: int, effect: float, looks, comparisons: int) -> bool:
@@ -98,6 +99,25 @@ def test_the_note_of_a_study():
     assert seeds_note(decide(wild, names="abc", baseline="a", margin=0.0)) is None
     assert seeds_note(decide(wild[:, :1], names="abc", baseline="a", margin=0.1)) is None
     assert seeds_note(decide(np.full((2, 9), np.nan), names="ab", baseline="a", margin=0.1)) is None
+
+
+def test_the_note_is_about_the_one_that_needs_the_most():
+    """The wild one has the lowest mean, and more seeds than the near one needs leave it open."""
+    base = 0.9 + np.random.default_rng(5).normal(0, 0.01, 30)
+    near, wild = base + gaps(0.002, 0.002), base + gaps(-0.02, 0.018, draw=8)
+
+    def judged(*scores):
+        names = "abc"[: len(scores)]
+        return decide(scores, names=names, baseline="a", margin=0.005, simplicity=range(len(scores)))
+
+    of_near, of_wild = (seeds_note(judged(base, each)).seeds for each in (near, wild))
+    assert of_wild > 20 * of_near
+    assert judged(base, near, wild).best_set == ("a", "b", "c")
+    assert seeds_note(judged(base, near, wild)).seeds >= of_wild
+    wild[3] = np.nan  # what it takes is not known any more
+    assert judged(base, near, wild).best_set == ("a", "b", "c")
+    assert of_near <= seeds_note(judged(base, near, wild)).seeds < of_wild
+    assert seeds_note(judged(base, wild)) is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from stepsize.problems.problem import problem
+from stepsize.problems.problem import Problem, problem
 from stepsize.study.protocol import rounds
 from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
@@ -19,12 +19,15 @@ def falling(job):
     return 0.9 - 0.002 * (math.log10(job.rate or 1.0) + 12) ** 2 + noise(job.seed)
 
 
-def finish(study, score):
-    """Finish a study with the scores that `score(candidate name, seed)` gives; None is a diverged run."""
+def finish(study, score, by_job=False):
+    """Finish a study with the scores that `score(candidate name, seed)` gives; None is a diverged run.
+
+    With `by_job`, as for `falling`, it gets the job, which has the rate, too.
+    """
     runs = {}
     for stage in rounds(study, runs):
         for job in stage.jobs:
-            value = score(job.candidate.name, job.seed) if score is not falling else falling(job)
+            value = score(job) if by_job or score is falling else score(job.candidate.name, job.seed)
             lost = value is None
             curves = np.full((4, study.epochs_of(job.candidate)), 0.5, np.float32)
             curves[2] = np.nan if lost else value
@@ -35,6 +38,28 @@ def finish(study, score):
 
 def answer_of(candidates, score, seeds=SEEDS, name="ionosphere"):
     study = make_study(problem(name), candidates, seeds)
+    return summarise_study(study, finish(study, score), COST)
+
+
+def gaps(lead, error, seeds=30, draw=7):
+    """Return differences of so many seeds with exactly this mean and this standard error."""
+    drawn = np.random.default_rng(draw).normal(size=seeds)
+    return lead + error * seeds**0.5 * (drawn - drawn.mean()) / drawn.std(ddof=1)
+
+
+def answer_with_gaps(gaps_of, margin=0.005, lost=(), baseline="constant(0.1)"):
+    """Return the answer of an R2, which has no steps: constant(0.1), and others by their gaps from it."""
+    lost = dict(lost)
+
+    def score(name, seed):
+        if seed in lost.get(name, ()):
+            return None
+        return 0.8 + noise(seed) + (gaps_of[name][seed] if name in gaps_of else 0.0)
+
+    rows = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    chosen = Problem("linear", (rows, rows[:, 0]), metric="r2")
+    names = ["constant(0.1)", *gaps_of]
+    study = make_study(chosen, names, len(next(iter(gaps_of.values()))), baseline, margin=margin)
     return summarise_study(study, finish(study, score), COST)
 
 

@@ -12,7 +12,7 @@ from stepsize.study.study import make_study
 from stepsize.verdict.headline import headline
 from stepsize.verdict.summary import summarise_study
 from tests.support.answers import recorded_answer
-from tests.support.finished_studies import COST, finish, noise
+from tests.support.finished_studies import COST, answer_of, finish, noise
 
 SEEDS = 40
 
@@ -39,7 +39,7 @@ def head(means, spread=0.002, lost=(), settings=None, baseline=0, seeds=SEEDS):
         for number, name in enumerate(names)
     ]  # fmt: skip
     answer["verdict"].update(best_set=list(decision.best_set), recommended=decision.recommended)
-    return headline(answer, decision)
+    return headline(answer, decision, None)
 
 
 def test_what_learned_nothing_will_not_do():
@@ -107,3 +107,43 @@ def test_settings_alone_are_named_as_the_reason():
         "Use constant(0.1) with momentum=0.8: it is better than plain, because of its momentum; another one "
         "is as good."
     )
+
+
+LEADS = {"constant(0.5)": 0.02, "linear(0.1)": 0.0, "cosine(0.1)": 0.001, "exponential(0.1)": 0.0}
+
+
+def after_losses(names, leads=LEADS, seeds=60):
+    """Return the verdict of candidates, of which each constant one loses every third run."""
+
+    def score(name, seed):
+        if name.startswith("constant") and seed % 3 == 0:
+            return None
+        return 0.8 + leads[name] + noise(seed, 0.02) + noise(seed + 1000 * len(name), 0.002)
+
+    return answer_of(names, score, seeds)["verdict"]
+
+
+def test_what_is_better_by_the_runs_that_the_other_lost_says_so():
+    """Over the seeds that both finished, constant(0.5) is two points ahead."""
+    verdict = after_losses(["constant(0.5)", "cosine(0.1)", "linear(0.1)"])
+    lost = "constant(0.5), which lost 20 of 60 runs; another one is as good."
+    assert verdict["headline"] == f"Use linear(0.1): it is better than {lost}"
+    assert "points on 40 of 60 seeds (better: constant(0.5) lost 20 of 60 runs)." in verdict["sentence"]
+    verdict = after_losses(["constant(0.5)", "linear(0.1)"])
+    assert verdict["headline"] == (
+        "Use linear(0.1): it is better than the other candidate, which lost 20 of 60 runs."
+    )
+    assert verdict["sentence"].endswith("seeds (better: constant(0.5) lost 20 of 60 runs).")
+
+
+def test_the_only_one_names_who_lost_runs():
+    leads = {"constant(0.5)": 0.02, "constant(0.4)": 0.02, "linear(0.1)": 0.0, "cosine(0.1)": -0.1}
+    headline = after_losses(["constant(0.5)", "linear(0.1)", "cosine(0.1)"], leads)["headline"]
+    every = "Use linear(0.1): it is better than every other candidate"
+    assert headline == f"{every}; constant(0.5) lost 20 of 60 runs."
+    headline = after_losses(["constant(0.5)", "constant(0.4)", "linear(0.1)", "cosine(0.1)"], leads)[
+        "headline"
+    ]
+    assert headline == f"{every}; 2 of them lost more runs."
+    headline = after_losses(["constant(0.5)", "constant(0.4)", "linear(0.1)"], leads)["headline"]
+    assert headline == f"{every}; all of them lost more runs."

@@ -1,36 +1,29 @@
-"""The notes on what is not shown although its interval misses 0."""
+"""The warning about a budget that was exceeded says what took more than expected."""
+
+from dataclasses import replace
 
 import pytest
 
-from tests.support.finished_studies import answer_of, noise
-
-ALTHOUGH = "Not shown, although the interval does not contain 0: "
-
-
-def near_miss(size, lost):
-    """Return an answer with a candidate that is ahead, with so much noise of its own; some seeds diverge."""
-
-    def score(name, seed):
-        if name == "linear(0.1)" and seed in lost:
-            return None
-        lead = {"linear(0.1)": 0.02, "cosine(0.1)": 0.0005}.get(name, 0.0)
-        return 0.9 + lead + noise(seed) + noise(seed + 1000 * len(name), size)
-
-    return answer_of(["constant(0.1)", "linear(0.1)", "cosine(0.1)"], score)
+from stepsize.problems.problem import problem
+from stepsize.study.more_seeds import with_more_seeds
+from stepsize.study.study import make_study
+from stepsize.verdict.look_notes import budget_warnings
+from tests.support.finished_studies import finish, noise
 
 
-@pytest.mark.parametrize(("size", "lost"), [(0.025, ()), (0.005, (1, 4))])
-def test_why_a_difference_is_not_shown(size, lost):
-    answer = near_miss(size, lost)
-    linear = answer["candidates"][1]["vs_baseline"]
-    assert linear["verdict"] == "not shown"
-    assert linear["ci95"][0] > 0
-    (note,) = (note for note in answer["notes"] if note.startswith(ALTHOUGH + "linear(0.1). "))
-    reason = note.removeprefix(ALTHOUGH + "linear(0.1). ")
-    if lost:
-        assert reason == (
-            "The interval leaves out the runs that diverged, "
-            "and the test ranks them below every finished one."
-        )
-    else:
-        assert reason == "With 3 comparisons, p (Holm) must be at most 0.035; more seeds will tell."
+@pytest.mark.parametrize(
+    ("budget", "cost", "what"),
+    [
+        (30, "48 runs, more than its budget of 30 runs", "needed more runs"),
+        ("30s", "48.0 s, more than its budget of 30s", "took longer"),
+    ],
+)
+def test_a_later_step_that_exceeds_the_budget(budget, cost, what):
+    study = make_study(problem("ionosphere"), ["constant(0.1)", "cosine(0.1)"], 12)
+    protocol = {**study.facts["protocol"], "budget": budget}
+    study = with_more_seeds(replace(study, facts={**study.facts, "protocol": protocol}))
+    runs = finish(study, lambda name, seed: 0.9 + noise(seed))
+    runs = {key: replace(run, seconds=1.0) for key, run in runs.items()}
+    assert list(budget_warnings(study, runs)) == [
+        f"The study cost {cost}: the last step {what} than the steps before it suggested."
+    ]
