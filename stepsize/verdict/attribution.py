@@ -69,7 +69,9 @@ class Attribution:
         if change is not None and not self.scale.higher_is_better:
             change = -change
         interval = None if interval is None else list(interval)
-        return pair.word, paired_difference(self.scale, candidate, against, change, interval)
+        return pair.word, paired_difference(
+            self.scale, candidate, against, change, interval, self.answer["study"]
+        )
 
     def matters(self, candidate: CandidateAnswer) -> bool:
         """Return whether the settings of a candidate alone are shown to change the score."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from stepsize.number_format import Scale, all_of, counted, rate, rate_range
 from stepsize.stats import Decision
 from stepsize.stats.seeds import MOST_SEEDS
 from stepsize.study.few_seeds import few_seeds
+from stepsize.study.replicates import replication, unit, units
 from stepsize.study.tuning import fine_parts
 from stepsize.verdict import data_notes, references
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import attribution_notes, credit
+from stepsize.verdict.diverged_runs import Divergences, diverged_runs, nothing_to_use
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
     full_spec,
+    listed,
     paired_difference,
     scale_of,
     score,
 )
 from stepsize.verdict.look_notes import look_notes
-from stepsize.verdict.scores import Divergence
 
 SAME_ROWS = {  # splits whose validation rows are the same for every seed
     "column": "your own validation part",
@@ -30,7 +32,6 @@ SAME_ROWS = {  # splits whose validation rows are the same for every seed
     "lesson": "the last rows of the table",
     "time": "the latest rows",
 }
-Divergences = Mapping[str, Divergence]  # by name, of the candidates with diverged runs
 
 
 def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> str:
@@ -38,14 +39,14 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
     verdict, candidates = answer["verdict"], answer["candidates"]
     name, protocol = verdict["recommended"], answer["study"]["protocol"]
     if name is None:
-        return _all_diverged(candidates, divergences)
+        return nothing_to_use(answer, divergences)
     best, scale = candidate_named(candidates, name), scale_of(answer)
     reached = f"{score(scale, best['mean'], best['ci95'])} over {_replication(best, protocol['folds'])}"
     scaled = data_notes.scaling(best["protocol"].get("scaled", answer["data"]["scaled"]))
     use = f"Use {full_spec(best)}{scaled} ({scale.name} {reached})"
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
-    gain = _gain(best, candidate_named(candidates, protocol["baseline"]), scale) + (
+    gain = _gain(answer, best, candidate_named(candidates, protocol["baseline"]), scale) + (
         credit(answer, decision, best) if best["vs_baseline"] else ""
     )
     count = len(verdict["best_set"])
@@ -58,21 +59,12 @@ def sentence(answer: Answer, divergences: Divergences, decision: Decision) -> st
     return f"{use}: {simplest}{gain}."
 
 
-def _all_diverged(candidates: Sequence[CandidateAnswer], divergences: Divergences) -> str:
-    lowest = min(candidates, key=lambda candidate: divergences[candidate["name"]].highest_rate)
-    update, highest_rate = divergences[lowest["name"]]
-    return (
-        f"Every run of every candidate diverged, even {lowest['spec']}, which has the lowest rates (up to "
-        f"{rate(highest_rate)}) and first diverged at update {update}; try lower learning rates."
-    )
-
-
-def _gain(candidate: CandidateAnswer, baseline: CandidateAnswer, scale: Scale) -> str:
+def _gain(answer: Answer, candidate: CandidateAnswer, baseline: CandidateAnswer, scale: Scale) -> str:
     """Return the end of a sentence: how far a candidate is from the baseline."""
     versus = candidate["vs_baseline"]
     if versus is None:
         return ""
-    change = paired_difference(scale, candidate, baseline, versus["mean"], versus["ci95"])
+    change = paired_difference(scale, candidate, baseline, versus["mean"], versus["ci95"], answer["study"])
     return f"; it differs from the baseline by {change} ({versus['verdict']})"
 
 
@@ -83,9 +75,9 @@ def _all_others(count: int) -> str:
 def _replication(candidate: CandidateAnswer, folds: int | None) -> str:
     """Return what the statistics count, in words: seeds, or repeats of a cross-validation."""
     count = candidate["replicates"]
-    if folds:
+    if folds and count == units(candidate["n"], folds):
         return f"{count:,} × {folds}-fold cross-validation"
-    return counted(count, "seed")
+    return replication(count, candidate["n"], folds)
 
 
 def notes(answer: Answer, decision: Decision) -> list[str]:
@@ -207,7 +199,7 @@ def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> li
         *data_notes.warnings(answer["data"], answer["study"]["protocol"]),
         *_few_seeds(answer, decision),
         *_rates_at_edge(answer["candidates"]),
-        *_diverged_runs(answer, divergences),
+        *diverged_runs(answer, divergences),
         *_useless_scores(answer),
         *references.warnings(answer),
         *_scores_that_do_not_vary(answer),
@@ -215,14 +207,14 @@ def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> li
 
 
 def _few_seeds(answer: Answer, decision: Decision) -> Iterator[str]:
-    units = "repeats" if answer["study"]["protocol"]["folds"] else "seeds"
-    if text := few_seeds(len(answer["candidates"]), decision.seeds, decision.comparisons, units):
+    kind = f"{unit(answer['study']['protocol']['folds'])}s"
+    if text := few_seeds(len(answer["candidates"]), decision.seeds, decision.comparisons, kind):
         yield text
 
 
 def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:
     at_edge = [candidate for candidate in candidates if candidate["lr_at_edge"]]
-    for candidate in _listed(at_edge):
+    for candidate in listed(at_edge):
         where = "at the edge of the rates tried"
         if candidate["lr_at_limit"]:
             where = "the last that its other parameters allow"
@@ -232,20 +224,6 @@ def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:
         )
     if len(at_edge) > LISTED:
         yield f"{counted(len(at_edge) - LISTED, 'more candidate')} also had their best rate at the edge."
-
-
-def _diverged_runs(answer: Answer, divergences: Divergences) -> Iterator[str]:
-    lost = [candidate for candidate in answer["candidates"] if candidate["diverged"]]
-    listed = _listed(lost)
-    for candidate in listed:
-        update, highest_rate = divergences[candidate["name"]]
-        yield (
-            f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the first at "
-            f"update {update} (rates up to {rate(highest_rate)}); each ranks below every finished run."
-        )
-    if len(lost) > LISTED:
-        runs = sum(candidate["diverged"] for candidate in lost if candidate not in listed)
-        yield f"{counted(runs, 'run')} of {counted(len(lost) - LISTED, 'other candidate')} also diverged."
 
 
 def _useless_scores(answer: Answer) -> Iterator[str]:
@@ -287,10 +265,3 @@ def _scores_that_do_not_vary(answer: Answer) -> Iterator[str]:
             "All candidates have the same score on every seed: the learning rates do not seem to reach the "
             "training."
         )
-
-
-def _listed(candidates: Sequence[CandidateAnswer]) -> Sequence[CandidateAnswer]:
-    """Return the candidates to list: all, or if there are many, those that may be the best first."""
-    if len(candidates) <= LISTED:
-        return candidates
-    return sorted(candidates, key=lambda candidate: not candidate["in_best_set"])[:LISTED]
