@@ -31,7 +31,10 @@ def scored_reply(scored: Scored) -> dict[str, Any]:
             "kind": "score",
             "metric": scale.title,
             **_comparison(pair, scale),
-            "scores": {"chosen": _side(pair.chosen, scale), "baseline": _side(pair.baseline, scale)},
+            "scores": {
+                "chosen": _side(pair, pair.chosen, scale),
+                "baseline": _side(pair, pair.baseline, scale),
+            },
             "curves": _curves(pair, scale),
             "chance": chance(scored.looked),
             "looked": scored.looked,
@@ -103,8 +106,10 @@ def headline(word: str, baseline: str, margin: str, seeds: str, may_be_small: bo
     }[word]
 
 
-def _side(side: Side, scale: Scale) -> dict[str, Any]:
+def _side(pair: Pair, side: Side, scale: Scale) -> dict[str, Any]:
     lost = f"{side.diverged:,} of {len(side.scores):,} runs diverged" if side.diverged else ""
+    if lost and pair.study.facts["protocol"].get("folds"):
+        lost += f"; {side.replicates:,} of {_counted(pair, len(side.scores))} finished whole"
     return {"spec": side.name, "text": score(scale, side.mean, side.ci95), "lost": lost}
 
 
