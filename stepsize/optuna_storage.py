@@ -25,7 +25,7 @@ from stepsize.study.search.knob_search import KnobSearch
 from stepsize.study.stores.store import Run, Runs, Store
 from stepsize.study.study import Study
 from stepsize.verdict.answer import Answer, CandidateAnswer
-from stepsize.verdict.scores import final_runs, run_scores
+from stepsize.verdict.scores import counted_scores, final_runs, run_scores
 
 TABLES = {"studies", "trials", "version_info"}  # of every Optuna storage
 WRITER, COMPLETE = "written by", "complete"
@@ -112,18 +112,27 @@ def _write(optuna: Any, storage: Any, name: str, answer: Answer, trials: Sequenc
 
 
 def _trial(
-    optuna: Any, space: Mapping[str, Any], params: dict[str, Any], runs: Sequence[Run], facts: dict[str, Any]
+    optuna: Any,
+    space: Mapping[str, Any],
+    params: dict[str, Any],
+    runs: Sequence[Run],
+    facts: dict[str, Any],
+    folds: int | None = None,
 ) -> Any:
-    """Return the trial of runs with the same values: their mean score, and their mean curve by epoch."""
+    """Return the trial of runs with the same values: their mean score, and their mean curve by epoch.
+
+    Both are over the runs that finished; with `folds`, over the repeats that finished whole.
+    """
     scores = run_scores(runs)
-    finished = [run.curves[2] for run in runs if run.score is not None]
+    counted = counted_scores(runs, folds)
+    finished = [run.curves[2] for run, score in zip(runs, counted, strict=True) if not np.isnan(score)]
     states, attributes = optuna.trial.TrialState, {"seeds": [run.seed for run in runs], **facts}
     attributes |= {"scores": [None if np.isnan(score) else float(score) for score in scores]}
-    attributes |= {"diverged": len(runs) - len(finished)}
+    attributes |= {"diverged": int(np.isnan(scores).sum())}
     curve: np.ndarray = np.mean(np.array(finished, np.float64), axis=0) if finished else np.zeros(0)
     return optuna.create_trial(
         state=states.COMPLETE if finished else states.FAIL,
-        value=float(np.nanmean(scores)) if finished else None,
+        value=float(np.nanmean(counted)) if finished else None,
         params=params,
         distributions={name: space[name] for name in params},
         user_attrs=plain(attributes),
@@ -162,7 +171,8 @@ def _verdict_trials(study: Study, runs: Runs, answer: Answer) -> list[dict[str, 
         values = found["knobs"] or ({} if found["lr"] is None else {"lr": found["lr"]})
         params = {CANDIDATE: candidate.name, **values}
         final = final_runs(step, tuned[candidate.name], runs)
-        trials.append({"params": params, "runs": final, "facts": facts})
+        folds = answer["study"]["protocol"]["folds"]
+        trials.append({"params": params, "runs": final, "facts": facts, "folds": folds})
     return trials
 
 

@@ -53,17 +53,17 @@ class Result:
 
     @property
     def recipe(self) -> Recipe | None:
-        """The recommended candidate, ready to use; None if every run diverged."""
+        """The recommended candidate, ready to use; None if none is recommended."""
         return recipe(self.answer)
 
     @property
     def schedule(self) -> Schedule | None:
-        """The recommended schedule at its chosen rate; None if every run diverged."""
+        """The recommended schedule at its chosen rate; None if none is recommended."""
         return None if self.recipe is None else self.recipe.schedule
 
     @property
     def plan(self) -> Plan | None:
-        """The recommended schedule, planned for the run of the study; None if every run diverged."""
+        """The recommended schedule, planned for the run of the study; None if none is recommended."""
         return None if self.recipe is None else self.recipe.plan
 
     @property
@@ -84,7 +84,8 @@ class Result:
 
         `to` is "keras", "torch", "optax" or "transformers"; `model` is the only name that the code needs.
 
-        Raises: StudyError if every run diverged, ScheduleError for a schedule that `to` cannot express.
+        Raises: StudyError if no candidate is recommended, ScheduleError for a schedule that `to` cannot
+        express.
         """
         if to not in FRAMEWORKS:
             raise StudyError(unknown("framework", str(to), FRAMEWORKS))
@@ -98,8 +99,8 @@ class Result:
         The run is that of the study, so its score is the one in the answer. `candidate` is the name of
         another one, and `engine` a started `Engine` to use, which saves its start.
 
-        Raises: StudyError for a result that was read from a store, a training function, or a run that
-        diverges.
+        Raises: StudyError for a result that was read from a store, a training function, a run that diverges,
+        or no candidate if none is recommended.
         """
         from stepsize.trained_model import train_model
 
@@ -111,7 +112,7 @@ class Result:
         candidates = {each["name"]: each for each in self.answer["candidates"]}
         name = candidate or self.verdict["recommended"]
         if name is None:
-            raise StudyError("every run diverged, so no candidate is recommended; compare lower rates")
+            raise self._nothing_to_use()
         if name not in candidates:
             raise StudyError(unknown("candidate", name, candidates))
         found = {each: answer for each, answer in candidates.items() if answer["knobs"] is not None}
@@ -153,8 +154,14 @@ class Result:
 
     def _recipe(self) -> Recipe:
         if self.recipe is None:
-            raise StudyError("every run diverged, so no candidate is recommended; compare lower rates")
+            raise self._nothing_to_use()
         return self.recipe
+
+    def _nothing_to_use(self) -> StudyError:
+        """Return why no candidate is recommended."""
+        is_partial = self.verdict["status"] == "no_whole_repeat"
+        why = "no repeat of the cross-validation finished whole" if is_partial else "every run diverged"
+        return StudyError(f"{why}, so no candidate is recommended; compare lower rates")
 
     def __repr__(self) -> str:
         return terminal.render(self.answer, self.details, in_python=True)

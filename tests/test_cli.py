@@ -169,6 +169,15 @@ def test_every_run_diverged_is_exit_3(command):
     assert "up to 1e+30" in done.stdout
 
 
+def test_a_cross_validation_without_a_whole_repeat_is_exit_3_and_not_said_to_have_lost_every_run(command):
+    words = ("--folds", "10", "--seeds", "20", "--epochs", "6", "-s", "cosine(0.2)", "--quiet", "--json")
+    done = command("compare", "diabetes", *words)
+    assert done.returncode == 3
+    found = json.loads(done.stdout)
+    assert 0 < found["candidates"][0]["diverged"] < 20
+    assert found["verdict"]["status"] == "no_whole_repeat"
+
+
 def interrupted(delay, how, *args):
     """Start the command, send it a signal after `delay` seconds of training; give the finished process.
 

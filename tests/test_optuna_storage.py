@@ -92,6 +92,23 @@ def test_trials_have_the_numbers_of_the_answer(store, written) -> None:
         assert trial.value == pytest.approx(np.mean(trial.user_attrs["scores"]))
 
 
+def test_with_folds_a_trial_has_the_mean_of_the_whole_repeats(tmp_path) -> None:
+    lost = {"constant(0.1)": (0,), "cosine(0.1)": (0, 7)}
+    study = make_study(problem("iris", folds=5), [*lost], 10)
+    runs = finish(study, lambda name, seed: None if seed in lost[name] else 0.8 + 0.01 * seed)
+    with Store(tmp_path / "folds.sqlite") as opened:
+        opened.add(study.fingerprint, runs.values())
+        opened.save_study(study.definition(), COST)
+        names = export_to_optuna(opened, tmp_path / "study.db")
+        answer = stored_result(opened).answer
+    whole, none = studies(tmp_path / "study.db")[names[0]].trials
+    assert whole.value == pytest.approx(answer["candidates"][0]["mean"]) == pytest.approx(0.87)
+    assert whole.intermediate_values[50] == pytest.approx(whole.value)
+    assert whole.user_attrs["diverged"] == 1
+    assert none.state == optuna.trial.TrialState.FAIL
+    assert none.user_attrs["diverged"] == 2
+
+
 def test_doing_it_twice_changes_nothing(store, path) -> None:
     before = content(path)
     assert export_to_optuna(store, path) == []

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stepsize.study.study import Study
     from stepsize.study.trainable import Trainable
 
-ALL_DIVERGED = 3  # the exit code
+ALL_DIVERGED = 3  # the exit code, also if every repeat of a cross-validation lost a run
 STUDY = "Candidates and seeds"  # the panel of the help
 PRINTING = ("--json", "--quiet", "-q", "--dry-run")  # options that change only what is printed
 TO_REPORT = ("scipy", "sklearn", "jinja2")  # packages
@@ -152,7 +152,7 @@ def compare(
         show(result, report or _own_page(page_of(result.answer["study"]["name"]), result), as_json)
         if result.store is not None:
             say(f"Runs: {result.store}")
-    if result.verdict["status"] == "all_diverged":
+    if result.verdict["recommended"] is None:
         raise typer.Exit(ALL_DIVERGED)
 
 

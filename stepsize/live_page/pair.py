@@ -19,12 +19,16 @@ from stepsize.verdict.series import CurveSeries
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One candidate of a pair: its spec and settings, the scores of its runs (nan if lost) and its curves."""
+    """One candidate of a pair: its spec and settings, the scores of its runs (nan if lost) and its curves.
+
+    `mean` is over the `replicates`: the seeds that finished, or the whole repeats of a cross-validation.
+    """
 
     name: str
     scores: np.ndarray
     mean: float | None
     ci95: Interval
+    replicates: int
     diverged: int
     curves: CurveSeries
 
@@ -54,7 +58,8 @@ def judge_pair(study: Study, runs: Mapping[tuple[str, int], Run], chosen: str) -
     def side(name: str) -> Side:
         whole = summarise(study.sign * scores.replicates[name], sample_value=step)
         curves = learning_curves(scores.runs[name])
-        return Side(name, scores.by_run[name], whole.mean, whole.ci95, scores.diverged(name), curves)
+        lost = scores.diverged(name)
+        return Side(name, scores.by_run[name], whole.mean, whole.ci95, whole.n, lost, curves)
 
     comparison = decision.vs_baseline.get(chosen)
     return Pair(

@@ -32,7 +32,10 @@ def scored_reply(scored: Scored) -> dict[str, Any]:
             "kind": "score",
             "metric": scale.title,
             **_comparison(pair, scale),
-            "scores": {"chosen": _side(pair.chosen, scale), "baseline": _side(pair.baseline, scale)},
+            "scores": {
+                "chosen": _side(pair, pair.chosen, scale),
+                "baseline": _side(pair, pair.baseline, scale),
+            },
             "curves": _curves(pair, scale),
             "chance": chance(scored.looked),
             "looked": scored.looked,
@@ -116,8 +119,10 @@ def _basis(pair: Pair, versus: VersusBaseline, margin: str) -> str:
     return f", perhaps by less than the margin, {margin}" if may_be_small else ""
 
 
-def _side(side: Side, scale: Scale) -> dict[str, Any]:
+def _side(pair: Pair, side: Side, scale: Scale) -> dict[str, Any]:
     lost = f"{side.diverged:,} of {len(side.scores):,} runs diverged" if side.diverged else ""
+    if lost and pair.study.facts["protocol"].get("folds"):
+        lost += f"; {side.replicates:,} of {_counted(pair, len(side.scores))} finished whole"
     return {"spec": side.name, "text": score(scale, side.mean, side.ci95), "lost": lost}
 
 

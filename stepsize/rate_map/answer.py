@@ -18,9 +18,14 @@ class RateAnswer(TypedDict):
     diverged: Annotated[int, "runs that diverged"]
     mean: Annotated[
         float | None,
-        "mean score of the finished runs after the last epoch; of repeats, in a cross-validation",
+        "mean score of the finished runs after the last epoch; in a cross-validation, of the repeats that "
+        "finished whole",
     ]
-    ci95: Annotated[list[float] | None, "95 % interval of the mean over seeds"]
+    replicates: Annotated[
+        int,
+        "what it is the mean of: seeds that finished, or repeats of a cross-validation that finished whole",
+    ]
+    ci95: Annotated[list[float] | None, "95 % interval of the mean over these"]
     train_loss: Annotated[
         list[float | None],
         "median training loss of the finished runs after each epoch; null where none is reported",

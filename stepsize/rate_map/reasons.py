@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepsize.number_format import Scale, rate, rounded
@@ -20,6 +21,7 @@ from stepsize.rate_map.curve_words import (
     RateRuns,
 )
 from stepsize.stats.looks import LEAST_SEEDS
+from stepsize.study.replicates import replication, unit, units
 
 SAME = 1e-6  # of a score: smaller gaps are those of rounding
 FALLING = 0.01  # of what the best rate gains: less is not called falling
@@ -31,20 +33,24 @@ class Context:
 
     best: RateRuns
     scale: Scale
+    means: Mapping[float, float | None]
     measure: str = "training loss"
 
     def behind(self, runs: RateRuns) -> str:
         """Return how far the mean score of a rate lies below that of the best, or above it for a loss."""
         sign = 1 if self.scale.higher_is_better else -1
-        gap = sign * (self.best.score[:, -1].mean() - runs.score[:, -1].mean())
-        if gap <= SAME * abs(self.best.score[:, -1].mean()):
+        ours, theirs = self.means[runs.rate], self.means[self.best.rate]
+        if ours is None or theirs is None:
+            return "no repeat finished whole"
+        gap = sign * (theirs - ours)
+        if gap <= SAME * abs(theirs):
             return "as good as the best"
         return f"{self.scale.step(gap)} {'below' if self.scale.higher_is_better else 'above'} the best"
 
 
-def reason(word: str, runs: RateRuns, seen: Behaviour | None, context: Context) -> str:
-    """Return why a rate has its word."""
-    if seen is None or word == DIVERGES:
+def reason(word: str, runs: RateRuns, seen: Behaviour | None, context: Context | None) -> str:
+    """Return why a rate has its word; without `context`, no run of any rate finished."""
+    if seen is None or context is None or word == DIVERGES:
         return _divergence(runs)
     if word in (BEST, GOOD):
         text = "the rate to use" if word == BEST else context.behind(runs)
@@ -85,42 +91,68 @@ def _divergence(runs: RateRuns) -> str:
     return f"{lost} diverged, the first at update {first.update:,} (epoch {first.epoch:,})"
 
 
+@dataclass(frozen=True)
+class Others:
+    """The rates beside the best one: how many they are, lost more runs, or score worse by the margin."""
+
+    number: int
+    lost: int
+    worse: int
+    margin: str
+    folds: int | None
+
+    def in_words(self, runs: int) -> str:
+        """Return what is wrong with them, each having so many runs."""
+        beaten = self.lost + self.worse
+        every = beaten == self.number
+        who = "every other one" if every else f"{beaten} of the {self.number} others"
+        lost = "lost more runs"
+        if not self.worse:
+            return f"{who} {lost}"
+        few = units(runs, self.folds) < LEAST_SEEDS
+        verb = "scored" if few else "is shown to be" if every or beaten == 1 else "are shown to be"
+        worse = f"{verb} worse by more than {self.margin}"
+        doubt = f", but fewer than {LEAST_SEEDS} {unit(self.folds)}s cannot show a difference" if few else ""
+        return f"{who} {worse}{f' or {lost}' if self.lost else ''}{doubt}"
+
+
+def all_lost(settings: str, tried: str) -> str:
+    """Return that no run of a map finished; `tried` is the range of rates."""
+    where = f" with {settings}" if settings else ""
+    return (
+        f"Every run diverged{where}, at all rates tried ({tried}): scale the inputs and targets, or "
+        "limit the gradient with clipnorm=1."
+    )
+
+
 def sentence(
     status: Status,
-    best: BestRate | None,
+    best: BestRate,
     score: str,
     runs: RateAnswer,
     settings: str,
     tried: str,
-    margin: str,
+    others: Others,
     is_requested: bool,
 ) -> str:
     """Return the answer of a map in words; `tried` is the range of rates, which may be the user's."""
     where = f" with {settings}" if settings else ""
-    if best is None:
-        return (
-            f"Every run diverged{where}, at all rates tried ({tried}): scale the inputs and targets, or "
-            "limit the gradient with clipnorm=1."
-        )
     chosen, (low, high) = rate(best["rate"]), best["range"]
-    result = f"{score} over {runs['n'] - runs['diverged']} seeds"
+    result = "no repeat finished whole"
+    if runs["replicates"]:
+        result = f"{score} over {replication(runs['replicates'], runs['n'], others.folds)}"
     lost = f" {runs['diverged']} of its {runs['n']} runs diverged." if runs["diverged"] else ""
-    shown = f"shown to be worse by more than {margin}"
+    shown = f"shown to be worse by more than {others.margin}"
     if status == "flat":
         return (
             f"No difference is shown{where} between the rates tried ({tried}): none is {shown} "
             f"({result} at {chosen}).{lost}"
         )
     if is_requested:
-        others = f"every other one is {shown}"
+        beaten = others.in_words(runs["n"])
         if low != high:
-            others = f"none of those from {rate(low)} to {rate(high)} is {shown}"
-        elif runs["n"] < LEAST_SEEDS:
-            others = (
-                f"every other one scored worse by more than {margin}, but fewer than {LEAST_SEEDS} seeds "
-                "cannot show a difference"
-            )
-        return f"Of the rates given, use lr={chosen}{where} ({result}); {others}.{lost}"
+            beaten = f"none of those from {rate(low)} to {rate(high)} is {shown}"
+        return f"Of the rates given, use lr={chosen}{where} ({result}); {beaten}.{lost}"
     ends = {
         "open_below": f"; rates below {rate(low)} may be as good, but none was tried",
         "open_above": f"; rates above {rate(high)} may be as good, but none was tried",

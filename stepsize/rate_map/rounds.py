@@ -66,30 +66,34 @@ class MapOfRates:
         """Return the smallest difference that matters, at the best rate."""
         scores = self.scores(runs)
         best = scores[self._nearest(self.curve(runs).rate)]
-        return self.study.margin(
-            best[np.isfinite(best)] if np.isfinite(best).any() else scores[np.isfinite(scores)]
-        )
+        whole = by_repeat(np.where(np.isfinite(best), best, np.nan), self.study.tuning.seeds, self.folds)
+        return self.study.margin(whole if np.isfinite(whole).any() else scores[np.isfinite(scores)])
+
+    @property
+    def folds(self) -> int | None:
+        """The folds of a cross-validation, whose statistics count its repeats."""
+        return self.study.facts["protocol"].get("folds")
 
     def _nearest(self, rate: float) -> int:
         """Return the number of the rate tried that lies nearest to another one."""
         return int(np.abs(np.log(np.array(self.tried) / rate)).argmin())
 
-    def _is_worse(self, runs: Runs) -> np.ndarray:
-        """Return which rates are shown to be worse than the best by more than the margin, seed by seed.
+    def worse(self, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+        """Return which rates lost more runs than the best, and which others score worse than it.
 
-        In a cross-validation, it is repeat by repeat. A rate at which more runs diverge is worse.
+        The interval of the difference, seed by seed, or in a cross-validation repeat by repeat, then lies
+        beyond the margin.
         """
         scores, margin = self.scores(runs), self.margin(runs)
         best = scores[self._nearest(self.curve(runs).rate)]
-        folds = self.study.facts["protocol"].get("folds")
-        worse = []
+        loses_runs, scores_worse = [], []
         for each in scores:
             both = np.isfinite(best) & np.isfinite(each)
             gaps = np.where(both, best, np.nan) - np.where(both, each, np.nan)
-            loss = summarise(by_repeat(gaps, self.study.tuning.seeds, folds)).ci95 if both.any() else None
-            loses_runs = np.isfinite(each).sum() < np.isfinite(best).sum()
-            worse.append(loses_runs or (loss is not None and loss[0] > margin))
-        return np.array(worse)
+            loss = summarise(by_repeat(gaps, self.study.tuning.seeds, self.folds)).ci95
+            loses_runs.append(bool(np.isfinite(each).sum() < np.isfinite(best).sum()))
+            scores_worse.append(not loses_runs[-1] and loss is not None and loss[0] > margin)
+        return np.array(loses_runs), np.array(scores_worse)
 
     def all_diverged(self, runs: Runs) -> bool:
         """Return whether no run of any rate has finished."""
@@ -101,7 +105,7 @@ class MapOfRates:
         Nothing is known between rates that the user chose, so only the runs at these rates count.
         """
         best = self._nearest(self.curve(runs).rate)
-        worse = np.flatnonzero(self._is_worse(runs))
+        worse = np.flatnonzero(np.logical_or(*self.worse(runs)))
         first = max(worse[worse < best] + 1, default=0)
         last = min(worse[worse > best] - 1, default=len(self.tried) - 1)
         if not self.study.tuning.rounds:

@@ -10,12 +10,13 @@ import numpy as np
 from stepsize.number_format import Scale, finite, rate_range, scale_for
 from stepsize.rate_map.answer import BestRate, MapAnswer, RateAnswer, RateMapAnswer, Status
 from stepsize.rate_map.curve_words import Lost, RateRuns, word_of
-from stepsize.rate_map.reasons import Context, reason, sentence
+from stepsize.rate_map.reasons import Context, Others, all_lost, reason, sentence
 from stepsize.rate_map.rounds import MapOfRates, finished_maps
 from stepsize.stats import by_repeat, summarise
 from stepsize.stats.interval import Summary
 from stepsize.stats.looks import LEAST_SEEDS
 from stepsize.study.candidate_settings import large_batch_notes, other_optimizer_notes
+from stepsize.study.replicates import replication, unit, units
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
 
@@ -23,14 +24,15 @@ from stepsize.study.study import Study
 def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following: str) -> RateMapAnswer:
     """Return the answer of finished maps; `following` is the command to run next."""
     maps = [_map(each, runs) for each in finished_maps(study, runs)]
-    first, seeds = maps[0], list(study.tuning.seeds)
+    first, seeds, folds = maps[0], list(study.tuning.seeds), study.facts["protocol"].get("folds")
+    repeats = f" ({replication(units(len(seeds), folds), len(seeds), folds)})" if folds else ""
     notes = [
-        f"Each rate has {len(seeds)} runs with the same seeds, {seeds[0]} to {seeds[-1]}, which a comparison "
-        "of schedules does not use for its verdict.",
+        f"Each rate has {len(seeds)} runs{repeats} with the same seeds, {seeds[0]} to {seeds[-1]}, which a "
+        "comparison of schedules does not use for its verdict.",
         '"The way" is how far the best rate lowers the training loss (or raises the score, if no loss is '
         "reported).",
         "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
-        *_few_seeds(len(seeds)),
+        *_few_seeds(len(seeds), folds),
         *_model_notes(study),
         *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
         *large_batch_notes(study.facts, [each["settings"] for each in maps]),
@@ -65,12 +67,13 @@ def _model_notes(study: Study) -> list[str]:
     return [f"Model: {note}." for note in notes]
 
 
-def _few_seeds(seeds: int) -> list[str]:
-    if seeds >= LEAST_SEEDS:
+def _few_seeds(seeds: int, folds: int | None) -> list[str]:
+    if units(seeds, folds) >= LEAST_SEEDS:
         return []
     return [
-        f"Fewer than {LEAST_SEEDS} seeds cannot show that a rate is worse. The range of good rates is where "
-        "a smooth curve lies close to its peak; a rate in it whose mean is well below the best may be worse."
+        f"Fewer than {LEAST_SEEDS} {unit(folds)}s cannot show that a rate is worse. The range of good rates "
+        "is where a smooth curve lies close to its peak; a rate in it whose mean is well below the best may "
+        "be worse."
     ]
 
 
@@ -89,6 +92,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
             n=item.runs,
             diverged=len(item.lost),
             mean=summary.mean,
+            replicates=summary.n,
             ci95=None if summary.ci95 is None else list(summary.ci95),
             train_loss=_median(item.train_loss),
             valid_loss=_median(item.valid_loss),
@@ -100,9 +104,8 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
     tried, is_requested = rate_range([each.tried[0], each.tried[-1]]), not each.study.tuning.rounds
     if best is None:
         for answer, item in zip(answers, curves, strict=True):
-            context = Context(item, scale)
-            answer["reason"] = reason("diverges", item, None, context)
-        words = sentence(status, None, "", answers[0], text, tried, "", is_requested)
+            answer["reason"] = reason("diverges", item, None, None)
+        words = all_lost(text, tried)
         return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=None)
     measure = "training loss"
     chosen = next(item for item in curves if item.rate == best["rate"])
@@ -111,7 +114,7 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
         measure, curves = "score", [_by_score(item, each.study.sign) for item in curves]
         chosen = next(item for item in curves if item.rate == best["rate"])
         lowest = next(item for item in curves if len(item.score))
-    context = Context(chosen, scale, measure)
+    context = Context(chosen, scale, {each["rate"]: each["mean"] for each in answers}, measure)
     low, high = best["range"]
     for answer, item in zip(answers, curves, strict=True):
         word, seen = word_of(item, chosen, lowest, (low, high))
@@ -119,9 +122,14 @@ def _map(each: MapOfRates, runs: Runs) -> MapAnswer:
         answer["reason"] = reason(word, item, seen, context)
     mine = next(a for a in answers if a["rate"] == chosen.rate)
     score = f"{scale.name} {scale.plus_minus(mine['mean'], mine['ci95'])} {scale.unit}".strip()
-    margin = scale.step(each.margin(runs))
-    words = sentence(status, best, score, mine, text, tried, margin, is_requested)
+    words = sentence(status, best, score, mine, text, tried, _others(each, runs, scale), is_requested)
     return MapAnswer(settings=settings, status=status, sentence=words, rates=answers, best=best)
+
+
+def _others(each: MapOfRates, runs: Runs, scale: Scale) -> Others:
+    """Return how the other rates compare with the best one."""
+    lost, worse = (int(found.sum()) for found in each.worse(runs))
+    return Others(len(each.tried) - 1, lost, worse, scale.step(each.margin(runs)), each.folds)
 
 
 def curves_of(rate: float, runs: list[Run], is_function: bool) -> RateRuns:
@@ -168,7 +176,7 @@ def _summary(each: MapOfRates, rate: float, runs: Runs) -> Summary:
     """Return the mean score of a rate with its interval; in a cross-validation, that of its repeats."""
     study = each.study
     scores = [np.nan if run.score is None else run.score for run in each.runs_at(rate, runs)]
-    repeats = by_repeat(scores, study.tuning.seeds, study.facts["protocol"].get("folds"))
+    repeats = by_repeat(scores, study.tuning.seeds, each.folds)
     return summarise(repeats, sample_value=study.facts["data"]["sample_value"] or None)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stepsize.number_format import finite, rate, rate_range
 from stepsize.report.pictures.differences import words
 from stepsize.report.view_model import Row, View
+from stepsize.study.replicates import unit
 
 NAMED = 12  # candidates of an alternative text
 
@@ -21,9 +22,16 @@ class Words:
     def table(self) -> str:
         better = "" if self.view.scale.higher_is_better else " Lower is better."
         return (
-            "Scores are means ± half the width of the 95 % interval. Differences from "
-            f"{self.view.baseline} are paired by seed.{better}"
+            f"Scores are means{self._of_repeats()} ± half the width of the 95 % interval. Differences from "
+            f"{self.view.baseline} are paired by {unit(self.view.folds)}.{better}"
         )
+
+    def _of_repeats(self) -> str:
+        """Return what a mean is over in a cross-validation."""
+        if not self.view.folds:
+            return ""
+        is_whole = not any(row.diverged for row in self.view.rows)
+        return " of the repeats" if is_whole else " of the repeats that finished whole"
 
     def picture(self) -> str:
         """Return what the picture of the differences shows."""
@@ -37,7 +45,7 @@ class Words:
         runs = "Each dot is one run on a fresh seed; equal scores are stacked"
         if has_bars:
             runs = "The grey bars count the runs on fresh seeds by score"
-        return f"{runs}. The diamond is the mean, the bar its 95 % interval."
+        return f"{runs}. The diamond is the mean{self._of_repeats()}, the bar its 95 % interval."
 
     def difference(self, row: Row) -> str:
         return "the baseline" if row.baseline else words(row) or row.verdict

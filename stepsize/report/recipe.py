@@ -108,7 +108,7 @@ class Recipe:
 
 
 def recipe(answer: Answer) -> Recipe | None:
-    """Return the recipe of the recommended candidate; None if every run diverged."""
+    """Return the recipe of the recommended candidate; None if there is none."""
     name = answer["verdict"]["recommended"]
     return None if name is None else recipe_of(answer, candidate_named(answer["candidates"], name))
 

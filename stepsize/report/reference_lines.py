@@ -7,6 +7,7 @@ from statistics import mean
 from stepsize.number_format import Scale, counted, finite
 from stepsize.verdict.answer import Answer
 from stepsize.verdict.data_notes import constant_baseline
+from stepsize.verdict.references import scores_of
 
 _CONSTANTS: dict[tuple[str | None, str], str] = {
     **{(kind, "accuracy"): "always the most common class" for kind in ("binary", "multiclass", "multilabel")},
@@ -24,6 +25,7 @@ def reference_lines(answer: Answer, scale: Scale) -> list[tuple[str, str, float]
             (_CONSTANTS.get((data["kind"], protocol["metric"]), "same answer for every row"), constant)
         )
     for each in data["references"]:
-        n = len(each["scores"])
-        named.append((each["name"] + (f" ({counted(n, 'seed')})" if n < seeds else ""), mean(each["scores"])))
+        scores = scores_of(answer, each)
+        n = len(scores)
+        named.append((each["name"] + (f" ({counted(n, 'seed')})" if n < seeds else ""), mean(scores)))
     return [(name, f"{scale.number(value)} {scale.unit}".strip(), value) for name, value in named]

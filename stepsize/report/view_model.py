@@ -80,6 +80,7 @@ class View:
     subtitle: str
     scale: Scale
     baseline: str
+    folds: int | None
     margin: float
     margin_text: str
     headline: str
@@ -113,6 +114,7 @@ def view(answer: Answer, details: Details) -> View:
         subtitle=subtitle(answer),
         scale=scale,
         baseline=protocol["baseline"],
+        folds=protocol["folds"],
         margin=protocol["margin"],
         margin_text=scale.step(protocol["margin"]),
         headline=verdict["headline"],

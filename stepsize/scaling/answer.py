@@ -14,7 +14,7 @@ class ValueAnswer(TypedDict):
     status: Annotated[str, "of the map of rates, as in `find`"]
     rate: Annotated[float | None, "the middle of the good rates; null if every run diverged"]
     range: Annotated[list[float] | None, "the good rates"]
-    mean: Annotated[float | None, "mean score at this rate"]
+    mean: Annotated[float | None, "mean score at this rate, as in `find`"]
 
 
 class BendAnswer(TypedDict):

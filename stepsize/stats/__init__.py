@@ -13,7 +13,7 @@ from stepsize.stats.interval import Summary, summarise
 from stepsize.stats.looks import look_alpha
 from stepsize.stats.margins import practical_margin, relative_margin
 from stepsize.stats.new_rows import distinct_rows, new_rows_interval
-from stepsize.stats.repeats import by_repeat
+from stepsize.stats.repeats import by_repeat, in_whole_repeats
 from stepsize.stats.seeds import SeedsNeeded, least_seeds, seeds_needed, seeds_note
 from stepsize.stats.tuning_error import TuningError
 
@@ -27,6 +27,7 @@ __all__ = [
     "decide",
     "distinct_rows",
     "holm",
+    "in_whole_repeats",
     "least_seeds",
     "look_alpha",
     "new_rows_interval",

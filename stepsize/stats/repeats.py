@@ -34,3 +34,19 @@ def by_repeat(scores: ArrayLike, seeds: Sequence[int], folds: int | None) -> Flo
             f"{len(seeds)} seeds with {len(values)} scores are not whole repeats of {folds} folds"
         )
     return values[np.argsort(repeat, kind="stable")].reshape(-1, folds).mean(axis=1)
+
+
+def in_whole_repeats(scores: ArrayLike, seeds: Sequence[int], folds: int | None) -> Floats:
+    """Return the score of each run that counts in `by_repeat`; nan for every run of a repeat that lost one.
+
+    Raises StudyError when the seeds are not whole repeats.
+
+    >>> in_whole_repeats(np.array([0.8, 1.0, np.nan, 0.7]), seeds=[0, 1, 2, 3], folds=2)
+    array([0.8, 1. , nan, nan])
+    """
+    values = as_scores("scores", scores, "[n_seeds]", lost=True)
+    if not folds:
+        return values
+    means = by_repeat(values, seeds, folds)
+    of_run = np.unique(np.asarray(seeds) // folds, return_inverse=True)[1]
+    return np.where(np.isnan(means[of_run]), np.nan, values)

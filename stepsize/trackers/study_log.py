@@ -178,6 +178,7 @@ def _summary(found: CandidateAnswer, answer: Answer) -> dict[str, Value]:
         "in_best_set": found["in_best_set"],
         "recommended": name == answer["verdict"]["recommended"],
         "runs": found["n"],
+        "replicates": found["replicates"],
         "diverged": found["diverged"],
     }
     return _plain(summary)

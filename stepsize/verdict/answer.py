@@ -169,8 +169,8 @@ class VersusBaseline(TypedDict):
     mean: Annotated[
         float | None,
         "mean paired difference from the baseline, in units of the metric, both at their best rates; "
-        "of a candidate whose knobs were searched together, at the values that were chosen; null if no seed "
-        "finished for both",
+        "of a candidate whose knobs were searched together, at the values that were chosen; null if no seed, "
+        "or no repeat of a cross-validation, finished for both",
     ]
     ci95: Annotated[list[float] | None, "95 % interval of the difference, tuning error included"]
     p: Annotated[
@@ -213,18 +213,28 @@ class CandidateAnswer(TypedDict):
     ]
     n: Annotated[int, "runs"]
     dropped: Annotated[bool, "whether it was shown to be behind and did not run on the seeds added later"]
-    replicates: Annotated[int, "what the statistics count: seeds, or repeats of a cross-validation"]
+    replicates: Annotated[
+        int,
+        "what the statistics count: seeds that finished, or whole repeats of a cross-validation",
+    ]
     diverged: Annotated[int, "runs that diverged"]
-    mean: Annotated[float | None, "mean score of the runs that finished"]
-    sd: Annotated[float | None, "standard deviation of the scores; null with one seed"]
+    mean: Annotated[
+        float | None,
+        "mean score of the runs that finished; in a cross-validation, of the repeats that finished whole",
+    ]
+    sd: Annotated[
+        float | None,
+        "standard deviation of the scores, or of the means of these repeats; null with one of them",
+    ]
     ci95: Annotated[
         list[float] | None,
-        "t-interval of the mean over seeds; where a score moves in steps (1/116 for one of 116 rows), its "
-        "spread is at least that of one step",
+        "t-interval of the mean over seeds, or over whole repeats; where a score moves in steps (1/116 for "
+        "one of 116 rows), its spread is at least that of one step",
     ]
     error: Annotated[
         float | None,
-        "root mean squared error in the units of the target, mean over seeds; null unless the metric is R2",
+        "root mean squared error in the units of the target, mean over the runs of `mean`; null unless the "
+        "metric is R2",
     ]
     ci95_new_rows: Annotated[
         list[float] | None, "95 % interval of the mean on new rows of the same population; null if not known"
@@ -235,15 +245,22 @@ class CandidateAnswer(TypedDict):
         "candidate has the first ones; null if it diverged",
     ]
     vs_baseline: Annotated[VersusBaseline | None, "comparison with the baseline, for which it is null"]
-    in_best_set: Annotated[bool, "finished a run, and no other candidate is shown to be better"]
+    in_best_set: Annotated[
+        bool,
+        "finished a run, or a whole repeat of a cross-validation, and no other is shown to be better",
+    ]
 
 
 class Verdict(TypedDict):
     """What may be concluded."""
 
-    status: Annotated[Literal["one_best", "tied", "all_diverged"], "`one_best`, `tied` or `all_diverged`"]
+    status: Annotated[
+        Literal["one_best", "tied", "no_whole_repeat", "all_diverged"],
+        "`one_best` or `tied`; `no_whole_repeat` if every repeat of a cross-validation lost a run, "
+        "`all_diverged` if no run finished",
+    ]
     best_set: Annotated[list[str], "names of the candidates that may be the best"]
-    recommended: Annotated[str | None, "name of the candidate to use; null if every run diverged"]
+    recommended: Annotated[str | None, "name of the candidate to use; null with the last two statuses"]
     reason: Annotated[str | None, "why this candidate of the best set"]
     seeds_needed: Annotated[
         int | None,

@@ -101,7 +101,7 @@ class Attribution:
         if change is not None and not self.scale.higher_is_better:
             change = -change
         interval = None if interval is None else list(interval)
-        size = paired_difference(self.scale, candidate, against, change, interval)
+        size = paired_difference(self.scale, candidate, against, change, interval, self.answer["study"])
         return pair.word, f"{size} ({word_with_losses(pair, candidate, against)})"
 
     def matters(self, candidate: CandidateAnswer) -> bool:

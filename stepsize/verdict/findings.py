@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from stepsize.number_format import Scale, all_of, counted, rate, rate_range
+from stepsize.number_format import all_of, counted, rate, rate_range
 from stepsize.stats import Decision
 from stepsize.study.few_seeds import few_seeds
+from stepsize.study.replicates import replication, unit, units
 from stepsize.study.tuning import fine_parts
 from stepsize.verdict import data_notes, references
 from stepsize.verdict.answer import Answer, CandidateAnswer, Protocol
 from stepsize.verdict.attribution import Attribution, attribution_notes, credit
+from stepsize.verdict.diverged_runs import Divergences, diverged_runs, nothing_to_use
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
     full_spec,
+    listed,
     paired_difference,
     scale_of,
     score,
     word_with_losses,
 )
 from stepsize.verdict.look_notes import look_notes
-from stepsize.verdict.scores import Divergence
 from stepsize.verdict.seeds_notes import seeds_notes
 
 SAME_ROWS = {  # splits whose validation rows are the same for every seed
@@ -31,7 +33,6 @@ SAME_ROWS = {  # splits whose validation rows are the same for every seed
     "lesson": "the last rows of the table",
     "time": "the latest rows",
 }
-Divergences = Mapping[str, Divergence]  # by name, of the candidates with diverged runs
 
 
 def sentence(
@@ -41,7 +42,7 @@ def sentence(
     verdict, candidates = answer["verdict"], answer["candidates"]
     name, protocol = verdict["recommended"], answer["study"]["protocol"]
     if name is None:
-        return _all_diverged(candidates, divergences)
+        return nothing_to_use(answer, divergences)
     best, scale = candidate_named(candidates, name), scale_of(answer)
     reached = f"{score(scale, best['mean'], best['ci95'])} over {_replication(best, protocol['folds'])}"
     scaled = data_notes.scaling(best["protocol"].get("scaled", answer["data"]["scaled"]))
@@ -49,7 +50,7 @@ def sentence(
     if len(candidates) == 1:
         return f"{use}; it was the only candidate."
     baseline = candidate_named(candidates, protocol["baseline"])
-    gain = _gain(best, baseline, decision, scale) + credit(attribution, best)
+    gain = _gain(answer, best, baseline, decision) + credit(attribution, best)
     count = len(verdict["best_set"])
     if decision.only_one:
         return f"{use}: it is shown to be better than {_all_others(len(candidates) - 1)}{gain}."
@@ -60,21 +61,13 @@ def sentence(
     return f"{use}: {simplest}{gain}."
 
 
-def _all_diverged(candidates: Sequence[CandidateAnswer], divergences: Divergences) -> str:
-    lowest = min(candidates, key=lambda candidate: divergences[candidate["name"]].highest_rate)
-    update, highest_rate = divergences[lowest["name"]]
-    return (
-        f"Every run of every candidate diverged, even {lowest['spec']}, which has the lowest rates (up to "
-        f"{rate(highest_rate)}) and first diverged at update {update}; try lower learning rates."
-    )
-
-
-def _gain(candidate: CandidateAnswer, baseline: CandidateAnswer, decision: Decision, scale: Scale) -> str:
+def _gain(answer: Answer, candidate: CandidateAnswer, baseline: CandidateAnswer, decision: Decision) -> str:
     """Return the end of a sentence: how far a candidate is from the baseline."""
     versus = candidate["vs_baseline"]
     if versus is None:
         return ""
-    change = paired_difference(scale, candidate, baseline, versus["mean"], versus["ci95"])
+    scale = scale_of(answer)
+    change = paired_difference(scale, candidate, baseline, versus["mean"], versus["ci95"], answer["study"])
     word = word_with_losses(decision.vs_baseline[candidate["name"]], candidate, baseline)
     return f"; it differs from the baseline by {change} ({word})"
 
@@ -86,9 +79,9 @@ def _all_others(count: int) -> str:
 def _replication(candidate: CandidateAnswer, folds: int | None) -> str:
     """Return what the statistics count, in words: seeds, or repeats of a cross-validation."""
     count = candidate["replicates"]
-    if folds:
+    if folds and count == units(candidate["n"], folds):
         return f"{count:,} × {folds}-fold cross-validation"
-    return counted(count, "seed")
+    return replication(count, candidate["n"], folds)
 
 
 def notes(answer: Answer, decision: Decision, attribution: Attribution | None) -> list[str]:
@@ -190,7 +183,7 @@ def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> li
         *data_notes.warnings(answer["data"], answer["study"]["protocol"]),
         *_few_seeds(answer, decision),
         *_rates_at_edge(answer["candidates"]),
-        *_diverged_runs(answer, divergences),
+        *diverged_runs(answer, divergences),
         *_useless_scores(answer),
         *references.warnings(answer),
         *_scores_that_do_not_vary(answer),
@@ -198,14 +191,14 @@ def warnings(answer: Answer, divergences: Divergences, decision: Decision) -> li
 
 
 def _few_seeds(answer: Answer, decision: Decision) -> Iterator[str]:
-    units = "repeats" if answer["study"]["protocol"]["folds"] else "seeds"
-    if text := few_seeds(len(answer["candidates"]), decision.seeds, decision.comparisons, units):
+    kind = f"{unit(answer['study']['protocol']['folds'])}s"
+    if text := few_seeds(len(answer["candidates"]), decision.seeds, decision.comparisons, kind):
         yield text
 
 
 def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:
     at_edge = [candidate for candidate in candidates if candidate["lr_at_edge"]]
-    for candidate in _listed(at_edge):
+    for candidate in listed(at_edge):
         where = "at the edge of the rates tried"
         if candidate["lr_at_limit"]:
             where = "the last that its other parameters allow"
@@ -215,20 +208,6 @@ def _rates_at_edge(candidates: Sequence[CandidateAnswer]) -> Iterator[str]:
         )
     if len(at_edge) > LISTED:
         yield f"{counted(len(at_edge) - LISTED, 'more candidate')} also had their best rate at the edge."
-
-
-def _diverged_runs(answer: Answer, divergences: Divergences) -> Iterator[str]:
-    lost = [candidate for candidate in answer["candidates"] if candidate["diverged"]]
-    listed = _listed(lost)
-    for candidate in listed:
-        update, highest_rate = divergences[candidate["name"]]
-        yield (
-            f"{candidate['name']}: {candidate['diverged']} of {candidate['n']} runs diverged, the first at "
-            f"update {update} (rates up to {rate(highest_rate)}); each ranks below every finished run."
-        )
-    if len(lost) > LISTED:
-        runs = sum(candidate["diverged"] for candidate in lost if candidate not in listed)
-        yield f"{counted(runs, 'run')} of {counted(len(lost) - LISTED, 'other candidate')} also diverged."
 
 
 def _useless_scores(answer: Answer) -> Iterator[str]:
@@ -270,10 +249,3 @@ def _scores_that_do_not_vary(answer: Answer) -> Iterator[str]:
             "All candidates have the same score on every seed: the learning rates do not seem to reach the "
             "training."
         )
-
-
-def _listed(candidates: Sequence[CandidateAnswer]) -> Sequence[CandidateAnswer]:
-    """Return the candidates to list: all, or if there are many, those that may be the best first."""
-    if len(candidates) <= LISTED:
-        return candidates
-    return sorted(candidates, key=lambda candidate: not candidate["in_best_set"])[:LISTED]

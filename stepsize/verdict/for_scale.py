@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stepsize.number_format import Scale, counted, rounded
+from stepsize.number_format import Scale, rounded
 from stepsize.stats import by_repeat, summarise
 from stepsize.stats.looks import LEAST_SEEDS
+from stepsize.study.replicates import replication, units
 from stepsize.verdict.answer import Answer, CandidateAnswer, Reference
 from stepsize.verdict.data_notes import beats_constant, constant_answer, constant_baseline
 from stepsize.verdict.formatting import candidate_named, difference, scale_of
+from stepsize.verdict.references import scores_of
 
 LITTLE = 0.25  # a smaller share of the errors of a constant answer is worth a remark
 RARE = 0.75  # a class with a larger share makes the others rare
@@ -89,8 +91,10 @@ def _small_gain(answer: Answer, best: CandidateAnswer) -> Iterator[str]:
 def _reference(answer: Answer, best: CandidateAnswer, reference: Reference, scale: Scale) -> str:
     """Return what a simple model scores on the same seeds, and whether that is as good."""
     margin, model = answer["study"]["protocol"]["margin"], answer["study"]["protocol"]["model"]
-    score = f"{scale.number(float(np.mean(reference['scores'])))} {scale.unit}".strip()
-    seeds = f"on the same {counted(len(reference['scores']), 'seed')}"
+    scores, folds = scores_of(answer, reference), answer["study"]["protocol"]["folds"]
+    score = f"{scale.number(float(np.mean(scores)))} {scale.unit}".strip()
+    folds = folds if folds and len(scores) % folds == 0 else None
+    seeds = f"on the same {replication(units(len(scores), folds), len(scores), folds)}"
     lead = lead_of(answer, best, reference)
     if lead is None:
         return f"A {reference['name']} scores {score} {seeds}."

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from stepsize.number_format import Interval, Scale, counted, half_width, scale_for
-from stepsize.stats import Comparison
-from stepsize.verdict.answer import Answer, CandidateAnswer
+from stepsize.stats import Comparison, by_repeat
+from stepsize.study.replicates import unit
+from stepsize.verdict.answer import Answer, CandidateAnswer, StudyPart
 
 LISTED = 20  # warnings or notes of one kind; beyond that, the rest are counted
 
@@ -74,15 +77,23 @@ def difference(scale: Scale, mean: float | None, interval: Interval) -> str:
 
 
 def paired_difference(
-    scale: Scale, candidate: CandidateAnswer, rival: CandidateAnswer, mean: float | None, interval: Interval
+    scale: Scale,
+    candidate: CandidateAnswer,
+    rival: CandidateAnswer,
+    mean: float | None,
+    interval: Interval,
+    study: StudyPart,
 ) -> str:
-    """Write the difference of two candidates, and on how many seeds it is seen if runs diverged."""
+    """Write the difference of two candidates, and on how many seeds or repeats if runs diverged."""
+    folds = study["protocol"]["folds"]
     pairs = list(zip(candidate["scores"], rival["scores"], strict=False))
-    finished = sum(None not in pair for pair in pairs)
+    runs = [np.nan if None in pair else 0.0 for pair in pairs]
+    lost = np.isnan(by_repeat(runs, study["seeds"][: len(runs)], folds))
+    finished, kind = int((~lost).sum()), unit(folds)
     if not finished:
-        return "an unknown amount, since no seed finished with both"
-    seeds = f" on {finished:,} of {len(pairs):,} seeds" if finished < len(pairs) else ""
-    return difference(scale, mean, interval) + seeds
+        return f"an unknown amount, since no {kind} finished {'whole ' if folds else ''}with both"
+    basis = f" on {finished:,} of {len(lost):,} {kind}s" if finished < len(lost) else ""
+    return difference(scale, mean, interval) + basis
 
 
 def losses(lost: int, runs: int, rival: str, rival_lost: int) -> str:
@@ -106,3 +117,10 @@ def word_with_losses(pair: Comparison, candidate: CandidateAnswer, rival: Candid
         return pair.word
     loser, other = (rival, candidate) if pair.word == "better" else (candidate, rival)
     return f"{pair.word}: {loser['name']} {losses_of(loser, other)}"
+
+
+def listed(candidates: Sequence[CandidateAnswer]) -> Sequence[CandidateAnswer]:
+    """Return the candidates to list: all, or if there are many, those that may be the best first."""
+    if len(candidates) <= LISTED:
+        return candidates
+    return sorted(candidates, key=lambda candidate: not candidate["in_best_set"])[:LISTED]

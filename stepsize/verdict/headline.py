@@ -18,7 +18,10 @@ def headline(answer: Answer, decision: Decision, attribution: Attribution | None
     verdict, candidates = answer["verdict"], answer["candidates"]
     name = verdict["recommended"]
     if name is None:
-        return "Every run diverged; try lower learning rates."
+        is_partial = verdict["status"] == "no_whole_repeat"
+        return (
+            f"{'No repeat finished whole' if is_partial else 'Every run diverged'}; try lower learning rates."
+        )
     best = candidate_named(candidates, name)
     use = full_spec(best)
     means = [each["mean"] for each in candidates if each["mean"] is not None]
@@ -30,7 +33,8 @@ def headline(answer: Answer, decision: Decision, attribution: Attribution | None
         return f"Use {use}: it is better than {_all_others(answer, decision, best)}."
     rivals = [each for each in verdict["best_set"] if each != name]
     if not rivals and decision.reason == "only finisher":
-        return f"Use {use}: the others that are not behind lost all their runs."
+        lost = "a run in every repeat" if answer["study"]["protocol"]["folds"] else "all their runs"
+        return f"Use {use}: the others that are not behind lost {lost}."
     if not rivals:
         return f"Use {use}: every other candidate is behind."
     equal = all(decision.word(each, name) == "equivalent" for each in rivals)
@@ -85,7 +89,8 @@ def _lead(answer: Answer, decision: Decision, best: CandidateAnswer, baseline: C
         return ""
     if not _may_be_small(decision, best["name"], baseline["name"]):
         return ""
-    gap = paired_difference(scale_of(answer), best, baseline, abs(versus["mean"]), versus["ci95"])
+    mean = abs(versus["mean"])
+    gap = paired_difference(scale_of(answer), best, baseline, mean, versus["ci95"], answer["study"])
     return f" by {gap.lstrip('+')}, which may or may not matter"
 
 

@@ -25,6 +25,11 @@ REASONS = {
     "fewest lost": "others that may be the best lost more runs",
     "simplest": "it is the simplest of them",
 }
+OF_REPEATS = {  # of a cross-validation, in which a repeat that lost a run is lost
+    **REASONS,
+    "only finisher": "no repeat of the others that are not behind finished whole",
+    "fewest lost": "others that may be the best lost a run in more repeats",
+}
 
 
 def judge_step(study: Study, runs: Runs, looks: Iterable[Look]) -> tuple[Scores, Decision]:
@@ -72,11 +77,12 @@ def _tuning_error(scores: Scores, name: str) -> TuningError | None:
     return TuningError(curve.regret_sd**2, curve.regret, slopes=tuple(curve.slopes.tolist()))
 
 
-def verdict_of(study: Study, decision: Decision) -> Verdict:
+def verdict_of(study: Study, decision: Decision, scores: Scores) -> Verdict:
     """Return the verdict, its headline and sentence still empty."""
+    folds = study.facts["protocol"].get("folds")
     if decision.recommended is None or decision.reason is None:
         return Verdict(
-            status="all_diverged",
+            status="no_whole_repeat" if scores.any_finished else "all_diverged",
             best_set=[],
             recommended=None,
             reason=None,
@@ -92,8 +98,8 @@ def verdict_of(study: Study, decision: Decision) -> Verdict:
         status="one_best" if len(decision.best_set) == 1 else "tied",
         best_set=list(decision.best_set),
         recommended=decision.recommended,
-        reason=REASONS[decision.reason],
-        seeds_needed=None if note is None else note.seeds * (study.facts["protocol"].get("folds") or 1),
+        reason=(OF_REPEATS if folds else REASONS)[decision.reason],
+        seeds_needed=None if note is None else note.seeds * (folds or 1),
         seeds_enough=note is not None and note.enough,
         stopped=_stopped(study, decision),
         headline="",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stepsize.stats import by_repeat
+from stepsize.stats import by_repeat, in_whole_repeats
 from stepsize.study.search.chosen_rates import tuned_candidates
 from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Run, Runs
@@ -27,14 +27,21 @@ class Divergence(NamedTuple):
 class Scores:
     """What a study's runs scored, by candidate name.
 
-    `by_run` [seeds] is in units of the metric, nan for a diverged run. `replicates` [seeds, or repeats of a
-    cross-validation] is what the statistics count: higher is better, so a loss has its sign turned.
+    `by_run` [seeds] is in units of the metric, nan for a diverged run. `counted` is the same without the
+    other runs of a repeat of a cross-validation that lost one: every mean is over these runs. `replicates`
+    [seeds, or repeats] is what the statistics count: higher is better, so a loss has its sign turned.
     """
 
     rates: Mapping[str, Tuned]
     runs: Mapping[str, Sequence[Run]]
     by_run: Mapping[str, np.ndarray]
+    counted: Mapping[str, np.ndarray]
     replicates: Mapping[str, np.ndarray]
+
+    @property
+    def any_finished(self) -> bool:
+        """Whether a run of any candidate finished."""
+        return any(bool(np.isfinite(each).any()) for each in self.by_run.values())
 
     def diverged(self, name: str) -> int:
         """Return how many runs of a candidate diverged."""
@@ -55,8 +62,9 @@ def scores_of(study: Study, runs: Runs) -> Scores:
     final = {name: final_runs(study, chosen, runs) for name, chosen in rates.items()}
     folds = study.facts["protocol"].get("folds")
     by_run = {name: run_scores(each) for name, each in final.items()}
+    counted = {name: counted_scores(each, folds) for name, each in final.items()}
     replicates = {name: by_repeat(study.sign * values, study.seeds, folds) for name, values in by_run.items()}
-    return Scores(rates, final, by_run, replicates)
+    return Scores(rates, final, by_run, counted, replicates)
 
 
 def final_runs(study: Study, chosen: Tuned, runs: Runs) -> list[Run]:
@@ -67,3 +75,8 @@ def final_runs(study: Study, chosen: Tuned, runs: Runs) -> list[Run]:
 def run_scores(runs: Sequence[Run]) -> np.ndarray:
     """Return the score of each run, nan for one that diverged."""
     return np.array([np.nan if run.score is None else run.score for run in runs])
+
+
+def counted_scores(runs: Sequence[Run], folds: int | None) -> np.ndarray:
+    """Return the score of each run that a mean counts, nan for the runs of a repeat that lost one."""
+    return in_whole_repeats(run_scores(runs), [run.seed for run in runs], folds)

@@ -118,6 +118,14 @@ def test_with_folds_wins_are_those_of_repeats(engine):
     assert scored_reply(scored)["wins"] == f"It wins {share(wins)} of 3 repeats"
 
 
+def test_with_folds_it_is_said_how_many_repeats_finished_whole(engine):
+    session = Session(problem("diabetes", epochs=2, folds=4), engine, range(0, 8))
+    scored = session.score(Candidate("constant(1e30)"), Candidate("constant(0.01)"))
+    sides = scored_reply(scored)["scores"]
+    assert sides["chosen"]["lost"] == "8 of 8 runs diverged; 0 of 2 repeats finished whole"
+    assert sides["baseline"]["lost"] == ""
+
+
 def test_what_cannot_be_explored_is_refused(session, engine):
     training = Training(lambda schedule, seed, report: None, epochs=3, updates_per_epoch=4)
     with pytest.raises(StudyError, match="training function, whose runs are made one by one; use compare"):

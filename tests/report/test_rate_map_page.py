@@ -29,6 +29,7 @@ def answer():
             n=10,
             diverged=10 if word == "diverges" else 0,
             mean=None if word == "diverges" else 0.6 + 0.05 * number,
+            replicates=0 if word == "diverges" else 10,
             ci95=None if word == "diverges" else [0.58 + 0.05 * number, 0.62 + 0.05 * number],
             train_loss=[] if word == "diverges" else [1.0, 0.9 - 0.1 * number, 0.8 - 0.1 * number],
             valid_loss=[] if word == "diverges" else [1.1, float("nan"), 7.0],
@@ -125,6 +126,7 @@ def test_rates_that_all_diverged_have_a_table_and_no_picture(answer):
         row |= {
             "word": "diverges",
             "mean": None,
+            "replicates": 0,
             "ci95": None,
             "train_loss": [],
             "valid_loss": [],

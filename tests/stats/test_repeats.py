@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stepsize.errors import StudyError
-from stepsize.stats import by_repeat
+from stepsize.stats import by_repeat, in_whole_repeats
 from stepsize.stats.interval import bounds
 
 STUDIES, REPEATS, FOLDS = 4000, 10, 10
@@ -25,6 +25,14 @@ def test_the_mean_of_each_repeat_in_the_order_of_repeats():
 
 def test_a_repeat_that_lost_a_run_is_lost():
     assert np.isnan(by_repeat([1.0, np.nan, 3, 4], [0, 1, 2, 3], 2)).tolist() == [True, False]
+
+
+def test_the_runs_that_count_have_the_mean_of_the_whole_repeats():
+    scores, seeds = np.array([1.0, 2, np.nan, 4, 5, 7]), [4, 5, 0, 1, 2, 3]
+    counted = in_whole_repeats(scores, seeds, 2)
+    assert np.isnan(counted).tolist() == [False, False, True, True, False, False]
+    assert np.nanmean(counted) == np.nanmean(by_repeat(scores, seeds, 2))
+    assert np.isnan(in_whole_repeats(scores, seeds, None)).sum() == 1
 
 
 @pytest.mark.parametrize("seeds", [range(3), [0, 1, 2, 4], range(6)])
