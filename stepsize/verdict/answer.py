@@ -267,9 +267,7 @@ class Verdict(TypedDict):
         "seeds that resolve a difference of the margin between the recommended candidate and every other one "
         "of the best set that finished on the same seeds, at 80 % power; null if there is none",
     ]
-    seeds_enough: Annotated[
-        bool, "whether this study has that many seeds already, and no difference was shown"
-    ]
+    seeds_enough: Annotated[bool, "whether the study has that many seeds, and no difference was shown"]
     stopped: Annotated[
         Literal["decided", "budget"] | None,
         "why a study that adds seeds until it is decided stopped; null for any other",
