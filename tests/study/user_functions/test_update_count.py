@@ -286,5 +286,5 @@ def test_a_diverged_run_is_one_though_the_function_catches_its_end():
                 continue
 
     curves, diverged_at = run(train, 1, "constant(0.1)")
-    assert diverged_at == 2
+    assert diverged_at == 1
     assert curves[2, 2:].tolist() != curves[2, 2:].tolist()  # nan: nothing counts after it
