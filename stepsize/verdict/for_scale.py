@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from stepsize.number_format import Scale, rounded
-from stepsize.stats import by_repeat, summarise
-from stepsize.stats.looks import LEAST_SEEDS
 from stepsize.study.replicates import replication, units
 from stepsize.verdict.answer import Answer, CandidateAnswer, Reference
 from stepsize.verdict.data_notes import beats_constant, constant_answer, constant_baseline
 from stepsize.verdict.formatting import candidate_named, difference, scale_of
-from stepsize.verdict.references import scores_of
+from stepsize.verdict.references import lead_of, scores_of
 
 LITTLE = 0.25  # a smaller share of the errors of a constant answer is worth a remark
 RARE = 0.75  # a class with a larger share makes the others rare
 LINEAR_MODELS = ("linear", "logistic")
-
-
-class Lead(NamedTuple):
-    """How far a candidate is ahead of a simple model, over paired replicates; positive is better."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def for_scale(answer: Answer) -> list[str]:
@@ -106,22 +95,3 @@ def _reference(answer: Answer, best: CandidateAnswer, reference: Reference, scal
     word = "as good" if lead.low >= -margin else "at least as good"
     needed = "" if model.startswith(LINEAR_MODELS) else "; you may not need this network"
     return f"A {reference['name']} is {word} ({comparison}){needed}."
-
-
-def lead_of(answer: Answer, candidate: CandidateAnswer, reference: Reference) -> Lead | None:
-    """Return how far a candidate is ahead of a simple model on the same seeds; None if that is not known.
-
-    The interval is over replicates, as everywhere: seeds, or the whole repeats of a cross-validation.
-    """
-    folds = answer["study"]["protocol"]["folds"]
-    sign = 1 if answer["study"]["protocol"]["higher_is_better"] else -1
-    count = min(len(reference["scores"]), len(candidate["scores"]))
-    count -= count % (folds or 1)
-    pairs = zip(candidate["scores"][:count], reference["scores"][:count], strict=True)
-    gaps = [np.nan if ours is None else sign * (ours - theirs) for ours, theirs in pairs]
-    if np.isnan(gaps).any() or count < LEAST_SEEDS * (folds or 1):
-        return None
-    summary = summarise(by_repeat(gaps, answer["study"]["seeds"][:count], folds))
-    if summary.mean is None or summary.ci95 is None:
-        return None
-    return Lead(summary.mean, *summary.ci95)
