@@ -31,7 +31,7 @@ PLURALS = ("Betas", "Epochs", "Multipliers")
 class Attribution:
     """The schedule of the baseline with other settings, once or several times: `changed`.
 
-    `given` are the candidates as the study has them, by name.
+    `candidates` are those of the study, by name.
     """
 
     baseline: CandidateAnswer
@@ -39,19 +39,19 @@ class Attribution:
     answer: Answer
     decision: Decision
     scale: Scale
-    given: Mapping[str, Candidate]
+    candidates: Mapping[str, Candidate]
 
     def spec(self, candidate: CandidateAnswer) -> str:
         """Return the schedule of a candidate as it was given."""
-        return str(self.given[candidate["name"]].schedule)
+        return str(self.candidates[candidate["name"]].schedule)
 
     def own_settings(self, candidate: CandidateAnswer) -> dict[str, Any]:
         """Return the settings of a candidate as they were given."""
-        return dict(self.given[candidate["name"]].settings)
+        return dict(self.candidates[candidate["name"]].settings)
 
     def same_schedule(self, candidate: CandidateAnswer, rival: CandidateAnswer) -> bool:
         """Return whether two candidates have the same schedule, whatever rates were chosen for it."""
-        return self.given[candidate["name"]].schedule == self.given[rival["name"]].schedule
+        return self.candidates[candidate["name"]].schedule == self.candidates[rival["name"]].schedule
 
     def settings(self, candidate: CandidateAnswer, against: CandidateAnswer) -> dict[str, Any]:
         """Return the settings in which a candidate differs from another one, with the candidate's values."""
@@ -113,12 +113,14 @@ class Attribution:
         return any(self.effect(c, changed)[0] == "better" for c in self.like(changed))
 
 
-def attribution_of(answer: Answer, decision: Decision, given: Mapping[str, Candidate]) -> Attribution | None:
+def attribution_of(
+    answer: Answer, decision: Decision, candidates: Mapping[str, Candidate]
+) -> Attribution | None:
     """Return the attribution, or None where no other candidate has the schedule of the baseline."""
-    candidates = _judged(answer)
-    baseline = candidate_named(candidates, answer["study"]["protocol"]["baseline"])
-    attribution = Attribution(baseline, [], answer, decision, scale_of(answer), given)
-    same = [c for c in candidates if c is not baseline and attribution.same_schedule(c, baseline)]
+    judged = _judged(answer)
+    baseline = candidate_named(judged, answer["study"]["protocol"]["baseline"])
+    attribution = Attribution(baseline, [], answer, decision, scale_of(answer), candidates)
+    same = [c for c in judged if c is not baseline and attribution.same_schedule(c, baseline)]
     changed = [c for c in same if attribution.settings(c, baseline)]
     return replace(attribution, changed=changed) if changed else None
 

@@ -137,7 +137,7 @@ def test_a_simple_model_stands_beside_the_recommended_candidate(lead, warned, wo
     assert for_scale(answer)[-1].endswith("% on the same 2 seeds.")
 
 
-def test_a_small_gain_over_the_commonest_class_is_said():
+def test_a_small_gain_over_the_commonest_class_is_sentence():
     answer = recorded_answer()
     best = candidate_named(answer["candidates"], answer["verdict"]["recommended"])
     answer["data"].update(majority_baseline=0.9, target="churn", references=[])
@@ -203,8 +203,8 @@ def test_the_most_common_class_of_a_cross_validation_is_that_of_all_its_rows(cou
         facts = in_folds(counts, folds).facts(seeds)
         assert facts["data"]["majority_baseline"] == pytest.approx(share)
         assert facts["data"]["majority_class"] == common
-        said = f"always answering {common!r} scores {100 * share:.1f} % on average over seeds"
-        assert said in validation_note(facts["data"], facts["protocol"])
+        sentence = f"always answering {common!r} scores {100 * share:.1f} % on average over seeds"
+        assert sentence in validation_note(facts["data"], facts["protocol"])
         assert beats_constant(facts["data"], facts["protocol"], [share + 0.001])
         assert not beats_constant(facts["data"], facts["protocol"], [share - 0.001])
 

@@ -93,7 +93,7 @@ def test_a_rate_that_only_lost_runs_is_not_said_to_score_worse():
 
 
 @pytest.mark.parametrize(
-    ("others", "runs", "said"),
+    ("others", "runs", "words"),
     [
         (Others(2, 0, 2, "1 point", None), 6, "every other one is shown to be worse by more than 1 point"),
         (Others(3, 0, 2, "1 point", None), 6, "2 of the 3 others are shown to be worse by more than 1 point"),
@@ -106,5 +106,5 @@ def test_a_rate_that_only_lost_runs_is_not_said_to_score_worse():
         ),
     ],
 )
-def test_what_is_said_of_the_others(others, runs, said):
-    assert others.in_words(runs) == said
+def test_the_others_in_words(others, runs, words):
+    assert others.in_words(runs) == words

@@ -263,8 +263,8 @@ def test_the_epoch_of_a_divergence_is_that_of_its_curves(ionosphere, update, epo
         if run.score is None:
             run.curves[:2, :losses] = 1.0
             runs[key] = Run(*key, run.rate, update, run.curves)
-    said = f"all 2 runs diverged, the first at update {update} (epoch {epoch})"
-    assert answer(study, runs)["rates"][1]["reason"] == said
+    reason = f"all 2 runs diverged, the first at update {update} (epoch {epoch})"
+    assert answer(study, runs)["rates"][1]["reason"] == reason
 
 
 def test_an_end_that_the_last_rates_open_again_is_widened(ionosphere):

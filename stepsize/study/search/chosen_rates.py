@@ -44,8 +44,8 @@ def last_tuned(study: Study, runs: Runs) -> dict[str, Tuned]:
 def is_noisy(study: Study, runs: Runs) -> bool:
     """Return whether scores differ so much from seed to seed that the coarse search needs more seeds.
 
-    They do if the standard error of the mean score of a rate near the best, what a seed does to all rates
-    apart, is more than the margin on average over the candidates. Then another rate may seem the best, and
+    They do if the standard error of the mean score of a rate near the best, without what a seed does to all
+    rates, is more than the margin on average over the candidates. Then another rate may seem the best, and
     the finer searches would look in the wrong place. The grid of the coarse search is finished.
     """
     if not _may_add_seeds(study):
