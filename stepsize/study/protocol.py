@@ -4,10 +4,11 @@ A training function is checked first: one of its runs is made twice. Then every 
 In a coarse search a grid of rates runs on a few tuning seeds, on more if scores differ much from seed to
 seed, and two more rates beyond its edge while the best one lies there. In a fine search a few rates around
 the best run on many more tuning seeds, and in a finer one a few that lie closer to it on twice as many again.
-While the rates may still lose much, the finer search runs on more seeds. The rate is chosen from a smooth
-curve through all of these scores (`stepsize.stats.tuning`). Several free knobs of a candidate are searched
-together (`knob_search`). Then all candidates, with what was chosen for them, are compared on fresh seeds.
-Only the finished runs decide what comes next, so a study that was killed resumes as if nothing had happened.
+While the rates may still lose much, rates at which the best one may lie run on more seeds. The rate is chosen
+from a smooth curve through all of these scores (`stepsize.stats.tuning`). Several free knobs of a candidate
+are searched together (`knob_search`). Then all candidates, with what was chosen for them, are compared on
+fresh seeds. Only the finished runs decide what comes next, so a study that was killed resumes as if nothing
+had happened.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from stepsize.study.study import Study
 from stepsize.study.tuning import TUNING_SEEDS
 
 BEYOND = "beyond the edge"
-LONGER_COARSE, LONGER = "coarse search, more seeds", "finer search, more seeds"
+LONGER_COARSE, LONGER = "coarse search, more seeds", "the likeliest rates"
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _rate_rounds(study: Study, runs: Runs) -> Iterator[Round]:
     for extra in range(most_extra_rounds(study)):
         if not _is_finished(latest, runs) or not leaves_much(study, searches, runs, extra):
             return
-        rates = {each: search.finer(runs) for each, search in searches.items()}
+        rates = {each: search.likely(runs) for each, search in searches.items()}
         latest = stage(LONGER, rates, tuning.extra_seeds(extra + 1)[-1])
         yield latest
 
@@ -180,7 +181,7 @@ def total_runs(study: Study, runs: Runs | None = None, extra: int = 0) -> int:
     """Return how many runs the whole study makes, as far as the finished ones show.
 
     Rates beyond the edge of the grid, and rounds added to a search, count once it is known that they are
-    needed; at least `extra` rounds are expected to be added to the finer search.
+    needed; at least `extra` rounds are expected to be added after the finer search.
     """
     tuning = study.tuning
     each = len(tuning.rates) * len(tuning.seeds) + FINE_RATES * len(tuning.fine_seeds)

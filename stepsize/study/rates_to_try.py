@@ -8,12 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from stepsize.stats.scores import Floats
+
 Allowed = Callable[[float], bool]
 
 STEP = math.sqrt(10)  # between the rates of the grid
 LATTICE = 8  # rates of the fine search lie on eighths of a decade, so that studies share their runs
 WIDEN = 0.75  # of the way from the edge to its neighbour: a best rate so near to the edge asks for more rates
 FINE_RATES = 5
+QUANTILES = (0.5, 0.3, 0.7, 0.1, 0.9)  # of the draws of a best rate, the middle first
 FINE, FINER = 3, 2  # eighths of a decade between the rates of the fine and of the finer search
 
 
@@ -111,6 +116,28 @@ def fine_rates(best: float, lowest: float, highest: float, spacing: int = FINE) 
     step = (high_end - low_end) / (FINE_RATES - 1)
     rates = (rounded(10 ** ((low_end + step * i) / LATTICE)) for i in range(FINE_RATES))
     return tuple(dict.fromkeys(min(max(rate, lowest), highest) for rate in rates))
+
+
+def likely_rates(peaks: Floats, lowest: float, highest: float) -> tuple[float, ...]:
+    """Return the rates of a fine search at which the best one may lie; `peaks` are draws of its log10.
+
+    They are the eighths of a decade nearest to five quantiles of the draws, each once. So they lie close
+    together where the best rate is well known, and at both places where it may be one of two.
+
+    >>> likely_rates(np.array([-1.06, -1.02, -1.0, -0.98, -0.93]), 0.001, 1.0)
+    (0.0562, 0.075, 0.1, 0.133, 0.178)
+    >>> likely_rates(np.array([-2.0, -2.0, -0.5, -0.5, -0.5]), 0.001, 1.0)
+    (0.0075, 0.01, 0.237, 0.316, 0.422)
+    """
+    first, last = math.ceil(LATTICE * math.log10(lowest)), math.floor(LATTICE * math.log10(highest))
+    free = list(range(first, last + 1))
+    if len(free) < FINE_RATES:
+        return fine_rates(float(10 ** np.median(peaks)), lowest, highest)
+    chosen: list[int] = []
+    for quantile in np.quantile(LATTICE * peaks, QUANTILES, method="inverted_cdf"):
+        chosen.append(min(free, key=lambda place: abs(place - quantile)))
+        free.remove(chosen[-1])
+    return tuple(rounded(10 ** (place / LATTICE)) for place in sorted(chosen))
 
 
 def short(rate: float, lowest: float, highest: float) -> float:

@@ -27,8 +27,8 @@ class Tuning:
     In a coarse search `rates` run on `seeds`, and, at most `rounds` times, two more while the best one lies
     at the edge. In a fine search five rates around the best run on the first third of `fine_seeds`, in a
     finer one five that lie closer to the best on the others. If scores differ much from seed to seed, the
-    coarse search runs on `extra_rounds` times as many more seeds. While the rates may still lose much, the
-    finer search runs on as many more seeds, at most `extra_rounds` times.
+    coarse search runs on `extra_rounds` times as many more seeds. While the rates may still lose much, five
+    at which the best one may lie run on as many more seeds as the finer search, at most `extra_rounds` times.
     """
 
     rates: tuple[float, ...] = SGD_GRID
@@ -64,7 +64,7 @@ class Tuning:
         return tuple(range(EXTRA_SEEDS, EXTRA_SEEDS + self.extra_rounds * len(self.seeds)))
 
     def extra_seeds(self, rounds: int) -> tuple[tuple[int, ...], ...]:
-        """Return the seeds of each of so many rounds that are added to the finer search."""
+        """Return the seeds of each of so many rounds that are added after the finer search."""
         count, first = len(self.fine_parts[1]), max(*self.seeds, *self.fine_seeds) + 1
         return tuple(tuple(range(first + k * count, first + (k + 1) * count)) for k in range(rounds))
 

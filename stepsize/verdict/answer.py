@@ -25,7 +25,7 @@ class Tuning(TypedDict):
         int, "seeds of the fine and of the finer search, a third and two thirds of them, after the first ones"
     ]
     extra_seeds: Annotated[
-        int, "seeds added to the finer search because it left much open, the last of `seeds`; 0 without them"
+        int, "seeds added because the finer search left much open, the last of `seeds`; 0 without them"
     ]
 
 

@@ -139,7 +139,8 @@ def _tuning_notes(protocol: Protocol) -> Iterator[str]:
         fine = f", {rates} rates around the best on {fine_seeds} more"
         closer = f", and {rates} closer to it on another {finer_seeds}"
         if tuning["extra_seeds"]:
-            closer += f" and, because these left much open, on {tuning['extra_seeds']} more"
+            extra = tuning["extra_seeds"]
+            closer += f" and, because these left much open, {rates} likely ones on {extra} more"
         which = "Each free lr" if protocol["knobs"] is None else "Each lr that is free alone"
         yield (
             f"{which} is chosen from a smooth curve through {len(tuning['first_rates'])} rates on "

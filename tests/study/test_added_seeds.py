@@ -21,11 +21,11 @@ def noisy(best, noise):
     return lambda job: near(best)(job) + noise * float(random.standard_normal())
 
 
-@pytest.mark.parametrize(("noise", "added", "extra"), [(0.001, 0, 0), (0.02, 0, 1), (0.2, 16, 2)])
+@pytest.mark.parametrize(("noise", "added", "extra"), [(0.001, 0, 0), (0.017, 0, 1), (0.2, 16, 2)])
 def test_noisy_rates_are_tuned_on_more_seeds(noise, added, extra):
     study = make_study(problem("ionosphere"), SCHEDULES, seeds=30)
     runs, stages = train(study, noisy(0.02, noise))
-    assert [stage.name for stage in stages].count("tuning rates, finer search, more seeds") == extra
+    assert [stage.name for stage in stages].count("tuning rates, the likeliest rates") == extra
     assert finished_runs(study, runs) == len(runs) == total_runs(study, runs)
     assert total_runs(study, extra=extra) == len(runs) - 14 * added
     chosen = tuned_candidates(study, runs)["constant(lr)"]
@@ -38,6 +38,25 @@ def test_noisy_rates_are_tuned_on_more_seeds(noise, added, extra):
     assert {job.seed for stage in stages if not stage.judge for job in stage.jobs} == set(chosen.seeds)
     tuned = "tuning rates, coarse search, more seeds"
     assert [len(stage.jobs) for stage in stages if stage.name == tuned] == [14 * added] * bool(added)
+
+
+def test_the_added_rounds_run_at_both_places_where_the_best_rate_may_lie():
+    random = np.random.default_rng(0)
+
+    def score(job):
+        drop = min(abs(np.log10((job.rate or 1.0) / peak)) for peak in (0.01, 0.316))
+        return 0.9 - 0.1 * min(drop, 0.3) + 0.03 * float(random.standard_normal())
+
+    study = make_study(problem("ionosphere"), SCHEDULES, seeds=30)
+    runs, stages = train(study, score)
+    added = next(stage for stage in stages if "likeliest" in stage.name)
+    rates = {job.rate for job in added.jobs if job.candidate.name == "constant(lr)"}
+    assert len(rates) == 5
+    finer, extra = (tried for tried, _ in tuned_candidates(study, runs)["constant(lr)"].searches[2:])
+    assert set(extra) == rates
+    assert max(finer) < 0.05
+    assert min(rates) < 0.02
+    assert max(rates) > 0.15
 
 
 def test_rates_beyond_the_edge_run_on_the_added_seeds_too():

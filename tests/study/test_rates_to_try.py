@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stepsize.errors import ScheduleError, StudyError
 from stepsize.problems.problem import problem
 from stepsize.study.protocol import rounds, total_runs
-from stepsize.study.rates_to_try import FINE_RATES, fine_rates, first_rates, furthest
+from stepsize.study.rates_to_try import FINE_RATES, fine_rates, first_rates, furthest, likely_rates
 from stepsize.study.search.chosen_rates import tuned_candidates
 from stepsize.study.stores.store import Run
 from stepsize.study.study import make_study
@@ -87,6 +87,17 @@ def test_fine_rates_lie_within_those_tried(best, lowest, decades):
     assert len(rates) == FINE_RATES
     if decades > 1.6 and lowest * 6 < best < highest / 6:
         assert min(rates) < best < max(rates)
+
+
+@given(st.lists(st.floats(-4, 1), min_size=1, max_size=50), st.floats(0.0001, 0.01), st.floats(0.3, 3))
+def test_likely_rates_are_five_that_were_within_those_tried(peaks, lowest, decades):
+    highest = lowest * 10**decades
+    rates = likely_rates(np.array(peaks), lowest, highest)
+    assert list(rates) == sorted(set(rates))
+    assert all(lowest <= rate <= highest for rate in rates)
+    assert len(rates) == FINE_RATES
+    middle = np.clip(np.quantile(peaks, 0.5, method="inverted_cdf"), *np.log10([lowest, highest]))
+    assert decades < 0.7 or np.abs(np.log10(rates) - middle).min() < 0.3
 
 
 def test_without_a_limit_the_grid_is_as_it_was():

@@ -12,8 +12,10 @@ that law, and how far is estimated with it (an empirical Bayes regression: Raude
 Educational Statistics 10, 1985). So the law counts for little where schedules do not follow it, or are few.
 
 What the scores of each schedule show (`rate_draws`) and what the law says of it are then joined: the draws of
-its curve are weighted. The seeds of tuning are the same for all schedules, so their rates err alike as far as
-`stats.common_slopes` says.
+its curve are weighted. But a law that the others follow may be wrong for one schedule, most of all if its
+curve has two peaks. So its own scores alone count for a half (a linear opinion pool: Stone, Annals of
+Mathematical Statistics 32, 1961). The seeds of tuning are the same for all schedules, so their rates err
+alike as far as `stats.common_slopes` says.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ DEVIATIONS = (0.01, 0.03, 0.1, 0.3, 1.0)  # decades off the law, each as likely 
 ANYWHERE = 10.0  # decades: how far a may be from anything, before the fit
 CENTRAL = (0.16, 0.84)  # quantiles of a best rate, one standard deviation from the middle
 FREEDOM = 10.0  # degrees, of Student's t
+LAW = 0.5  # what the law counts for beside the own scores of a schedule
 LEAST = 1e-3  # decades: no best rate is known better
 
 
@@ -84,7 +87,8 @@ def _joined(
     best, covariance = _best_rates(middle, noise, relatives)
     joined = []
     for k, curve in enumerate(curves):
-        weight = _weight(peaks[k], middle[k], spread[k], best[k], covariance[k, k] ** 0.5)
+        lawful = _weight(peaks[k], middle[k], spread[k], best[k], covariance[k, k] ** 0.5)
+        weight = LAW * lawful / lawful.mean() + 1 - LAW
         rate = close[k].best(weight)
         regret = close[k].regret(rate, weight)
         joined.append(replace(curve, rate=10.0**rate, regret=regret.mean, regret_sd=regret.sd))

@@ -64,17 +64,17 @@ def _may_add_seeds(study: Study) -> bool:
 
 
 def extra_rounds(study: Study, runs: Runs) -> int:
-    """Return how many rounds were added to the finer search; all runs of tuning are finished."""
+    """Return how many rounds were added after the finer search; all runs of tuning are finished."""
     return _settled(study, runs)[0]
 
 
 def most_extra_rounds(study: Study) -> int:
-    """Return how many rounds may be added to the finer search: none if there is no such search."""
+    """Return how many rounds may be added after the finer search: none if there is no such search."""
     return study.tuning.extra_rounds if _may_add_seeds(study) and study.tuning.fine_parts[1] else 0
 
 
 def leaves_much(study: Study, searches: Mapping[str, Search], runs: Runs, extra: int) -> bool:
-    """Return whether rates may lose much after so many rounds were added to the finer search.
+    """Return whether rates may lose much after so many rounds were added after the finer search.
 
     `searches` are the widened ones of all candidates with a free rate. Rates may lose much if the
     mean of what they are expected to lose to the best rates is more than
@@ -98,7 +98,7 @@ def _margin(study: Study, runs: Runs, chosen: Mapping[str, Tuned]) -> float:
 
 
 def _settled(study: Study, runs: Runs) -> tuple[int, dict[str, Tuned]]:
-    """Return how many rounds were added to the finer search, and what is chosen after them."""
+    """Return how many rounds were added after the finer search, and what is chosen after them."""
     noisy = is_noisy(study, runs)
     searches = {each.name: Search(study, each, noisy).widen(runs) for each in study.tuned}
     chosen, most = rates_after(study, searches, runs, 0), most_extra_rounds(study)
@@ -110,7 +110,7 @@ def _settled(study: Study, runs: Runs) -> tuple[int, dict[str, Tuned]]:
 
 
 def rates_after(study: Study, searches: Mapping[str, Search], runs: Runs, extra: int) -> dict[str, Tuned]:
-    """Return what is chosen where a rate is free after so many rounds were added to the finer search."""
+    """Return what is chosen where a rate is free after so many rounds were added after the finer search."""
     alone = {name: search.finish(runs, extra) for name, search in searches.items()}
     curves = tuple(each.curve for each in alone.values() if each.curve is not None)
     relatives = tuple(_relative(study, each) for each in alone.values())

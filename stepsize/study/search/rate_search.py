@@ -25,6 +25,7 @@ from stepsize.study.rates_to_try import (
     edge_at,
     fine_rates,
     first_rates,
+    likely_rates,
     short,
 )
 from stepsize.study.search.knob_search import ChosenKnobs
@@ -86,21 +87,27 @@ class Search:
         Whether a rate loses a few of its runs takes many seeds to see.
         """
         fine = self.fine(runs)
-        curve = self._curve(runs, [self._coarse, (fine, self.study.tuning.fine_parts[0])])
+        curve = self._curve(runs, self._until_fine(runs))
         steady = float(curve.rates[-1])
         if steady < max(*self.tried, *fine) / NEXT and math.log10(steady / curve.rate) < FINE / LATTICE:
             return fine
         return self._around(curve.rate, FINER)
 
+    def likely(self, runs: Runs) -> tuple[float, ...]:
+        """Return the rates of the rounds that may be added: five at which the best one may lie.
+
+        They are those of the finer search if runs diverge close to the best.
+        """
+        draws = self._curve(runs, self._until_finer(runs), regret=True).draws
+        if draws is None or self.finer(runs) == self.fine(runs):
+            return self.finer(runs)
+        return likely_rates(draws.interpolated().peaks(), self.tried[0], self.tried[-1])
+
     def finish(self, runs: Runs, extra: int = 0) -> Tuned:
-        """Return what this widened search chose; `extra` rounds were added to the finer search."""
-        searches = [self._coarse]
-        first, second = self.study.tuning.fine_parts
-        if first:
-            searches.append((self.fine(runs), first))
-        if second:
-            seeds = (*second, *chain(*self.study.tuning.extra_seeds(extra)))
-            searches.append((self.finer(runs), seeds))
+        """Return what this widened search chose; `extra` rounds were added after the finer search."""
+        searches = self._until_finer(runs)
+        if extra:
+            searches.append((self.likely(runs), tuple(chain(*self.study.tuning.extra_seeds(extra)))))
         curve = self._curve(runs, searches, regret=True)
         tuned = Tuned(self.candidate, None, tuple(searches))
         tried = tuned.tried
@@ -110,6 +117,14 @@ class Search:
     @property
     def _coarse(self) -> Tried:
         return self.tried, self.coarse_seeds
+
+    def _until_fine(self, runs: Runs) -> list[Tried]:
+        seeds, _ = self.study.tuning.fine_parts
+        return [self._coarse, (self.fine(runs), seeds)] if seeds else [self._coarse]
+
+    def _until_finer(self, runs: Runs) -> list[Tried]:
+        _, seeds = self.study.tuning.fine_parts
+        return [*self._until_fine(runs), (self.finer(runs), seeds)] if seeds else self._until_fine(runs)
 
     @property
     def coarse_seeds(self) -> tuple[int, ...]:
@@ -156,7 +171,8 @@ def _fitted(rates: tuple[float, ...], scores: bytes, regret: bool) -> RateCurve:
 class Tuned:
     """What tuning chose: a candidate, which runs at the rate `chosen`.
 
-    `searches` are the coarse, the fine and the finer search, and `curve` goes through their scores.
+    `searches` are the coarse, the fine and the finer search and the rounds added after them, and `curve` goes
+    through their scores.
     `chosen` and `curve` are None where no rate was searched alone: then several `knobs` were, and the
     candidate has their values, or nothing is free. `limits` are the rates tried beyond which the schedule
     allows none.

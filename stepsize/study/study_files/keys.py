@@ -84,7 +84,7 @@ class StudyKeys(TypedDict, total=False):
     """The most that such a study may cost: a time (`"60s"`, `"10m"`, `"2h"`) or a number of runs."""
     tuning: Mapping[str, Any] | None
     """How a free `lr` is chosen: `rates`, `rounds` and `seeds` of the coarse search, `fine_seeds` of the
-    fine one, and `extra_rounds`, how often both may add as many seeds."""
+    fine one, and `extra_rounds`, how many rounds with more seeds may follow both."""
     knobs: Mapping[str, Any] | None
     """The ranges of other free names: `{"w": [0, 0.3], "f": [0.001, 1, "log"]}`."""
 

