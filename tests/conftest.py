@@ -34,6 +34,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 for library in ("OPENBLAS", "OMP"):  # small matrices: a second thread only waits
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"  # programs without the lines that they come from
 os.environ["COLUMNS"] = "100"
 
 QUICK = {  # for the training processes, which then compile in half the time
