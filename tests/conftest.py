@@ -47,9 +47,10 @@ import jax  # noqa: E402
 
 jax.devices()  # reads both now, so that tests can choose in this process
 os.environ.update(QUICK)
-from tests.support.quick_compilation import compile_quickly  # noqa: E402
+from tests.support.quick_compilation import compile_quickly, keep_contexts  # noqa: E402
 
 compile_quickly(True)
+keep_contexts()
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
