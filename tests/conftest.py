@@ -63,10 +63,13 @@ def pytest_collection_finish():
     gc.enable()
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_unconfigure():
     """Remove the bytecode and the programs that this session has compiled."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         shutil.rmtree(CACHE, ignore_errors=True)
+    yield
+    gc.freeze()  # pytest has just looked for garbage, and looks once more
 
 
 @pytest.fixture(autouse=True)
