@@ -34,6 +34,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 for library in ("OPENBLAS", "OMP"):  # small matrices: a second thread only waits
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"  # programs without the lines that they come from
 os.environ["COLUMNS"] = "100"
 
 QUICK = {  # for the training processes, which then compile in half the time
@@ -46,9 +47,10 @@ import jax  # noqa: E402
 
 jax.devices()  # reads both now, so that tests can choose in this process
 os.environ.update(QUICK)
-from tests.support.quick_compilation import compile_quickly  # noqa: E402
+from tests.support.quick_compilation import compile_quickly, keep_contexts  # noqa: E402
 
 compile_quickly(True)
+keep_contexts()
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
@@ -61,10 +63,13 @@ def pytest_collection_finish():
     gc.enable()
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_unconfigure():
     """Remove the bytecode and the programs that this session has compiled."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         shutil.rmtree(CACHE, ignore_errors=True)
+    yield
+    gc.freeze()  # pytest has just looked for garbage, and looks once more
 
 
 @pytest.fixture(autouse=True)

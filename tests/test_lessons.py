@@ -60,7 +60,7 @@ def test_on_fair_splits_the_lessons_schedules_show_no_gain(optimized_engine):
 def test_fashion_mnist_trains_as_the_lesson_does(optimized_engine):
     if not any(Path(folder).is_dir() for folder in FASHION_FOLDERS):
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
-    problem = ss.problem("lesson-fashion-mnist", epochs=1)
+    problem = ss.problem("lesson-fashion-mnist", epochs=1, rows=30_000)
     answer = ss.compare(
         problem,
         ["constant(0.1)", "constant(0.01)"],

@@ -114,7 +114,7 @@ def _bounds(looks: tuple[int, ...], spent: tuple[float, ...]) -> tuple[float, ..
     def crossing(bound: float) -> float:
         new = (looks[-1], bound)
         if not after:
-            return crossed + _step(inside, before[-1][0], *new)[1]
+            return crossed + _crossed(inside, before[-1][0], *new)
         return _walk([*before, new, *after])[1]
 
     return (*known, _search(crossing, spent[-1]))
@@ -133,16 +133,22 @@ def _walk(looks: Sequence[tuple[int, float]]) -> tuple[Inside, float]:
 
 
 def _step(inside: Inside, seeds: int, number: int, bound: float) -> tuple[Inside, float]:
-    from scipy.special import ndtr
-
     places, weights = inside
     width, edge = math.sqrt(number - seeds), bound * math.sqrt(number)
-    crossed = weights @ (ndtr((places - edge) / width) + ndtr((-places - edge) / width))
     new = edge * NODES
     density = (
         np.exp(-(((new[:, None] - places) / width) ** 2) / 2) @ weights / (width * math.sqrt(2 * math.pi))
     )
-    return (new, edge * WEIGHTS * density), float(crossed)
+    return (new, edge * WEIGHTS * density), _crossed(inside, seeds, number, bound)
+
+
+def _crossed(inside: Inside, seeds: int, number: int, bound: float) -> float:
+    """Return the probability that a sum crosses a bound at `number` seeds, and none before."""
+    from scipy.special import ndtr
+
+    places, weights = inside
+    width, edge = math.sqrt(number - seeds), bound * math.sqrt(number)
+    return float(weights @ (ndtr((places - edge) / width) + ndtr((-places - edge) / width)))
 
 
 def _search(crossing, target: float) -> float:

@@ -152,8 +152,9 @@ EVERY = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_every_optimizer_equals_fit(name):
+    """A kernel and a bias, which Muon updates in two ways, suffice here."""
     inputs = keras.Input((6,))
-    model = keras.Model(inputs, layers.Dense(3, "softmax")(layers.Dense(4, "tanh")(inputs)))
+    model = keras.Model(inputs, layers.Dense(3, "softmax")(inputs))
     model.compile(getattr(keras.optimizers, name)(**EVERY[name]), "categorical_crossentropy")
     task = make_task(model, NUMBERS, CLASSES)
     assert_same_run(dataclasses.replace(task, train_rows=WHOLE), model)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
+from sklearn import config_context
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
@@ -49,6 +51,13 @@ def for_new_rows(scores):
         new_rows_interval(each, share=True, judged_rows=ROWS, rows_per_seed=VALIDATION, table_rows=ROWS)
         for each in scores
     ]
+
+
+@pytest.fixture(autouse=True)
+def unchecked() -> Iterator[None]:
+    """Let scikit-learn not check thousands of small arrays, which takes half the time."""
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        yield
 
 
 @pytest.mark.slow

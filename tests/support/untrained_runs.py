@@ -51,10 +51,12 @@ def made_up(jobs: list[Job], epochs: int = 50) -> list[Run]:
     curves[:, 2] = STEP * np.rint((0.85 + 0.05 * curves[:, 2]) / STEP)
     made = []
     for job, series in zip(jobs, curves, strict=True):
-        series[2] += STEP * (zlib.crc32(job.key[0].encode()) % 3)
-        lost = zlib.crc32(repr(job.key).encode()) % 1000 == 0
-        series[:3, 5:] = np.nan if lost else series[:3, 5:]
-        made.append(Run(job.key[0], job.seed, job.rate, 45 if lost else None, series))
+        name, seed = job.key
+        series[2] += STEP * (zlib.crc32(name.encode()) % 3)
+        lost = zlib.crc32(repr((name, seed)).encode()) % 1000 == 0
+        if lost:
+            series[:3, 5:] = np.nan
+        made.append(Run(name, seed, job.rate, 45 if lost else None, series))
     return made
 
 

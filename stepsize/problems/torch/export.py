@@ -2,7 +2,8 @@
 
 `torch.export` records the forward pass with the loss. An empty table of decompositions then makes it
 functional (no changes in place, no views of the same memory) and leaves the large operations whole: a batch
-normalisation, an attention and an LSTM are one node each.
+normalisation, an attention and an LSTM are one node each. Where that would change nothing, it is left out
+(`functional_graphs`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import fx, nn  # noqa: E402
 
 from stepsize.problems.torch.export_caches import forget_fakes, released  # noqa: E402
 from stepsize.problems.torch.export_errors import explained  # noqa: E402
+from stepsize.problems.torch.functional_graphs import is_functional  # noqa: E402
 from stepsize.problems.torch.model_checks import (  # noqa: E402
     check_batch,
     check_forward,
@@ -154,7 +156,7 @@ def _exported(module: Training, batch: Sequence[torch.Tensor]) -> torch.export.E
     with explained(), watched():
         program = torch.export.export(module, arguments, dynamic_shapes=(tuple(inputs), target), strict=False)
         stop_gradients(program.graph_module)
-        return program.run_decompositions({})
+        return program if is_functional(program) else program.run_decompositions({})
 
 
 def reached_parameters(program: torch.export.ExportedProgram) -> set[str]:

@@ -21,6 +21,7 @@ no float64.
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sqlite3
 import sys
@@ -69,8 +70,8 @@ class Run:
     @property
     def score(self) -> float | None:
         """The metric after the last epoch; None if the run diverged."""
-        value = float(self.curves[2, -1])
-        return value if self.diverged_at is None and np.isfinite(value) else None
+        value: float = self.curves.item(2, -1)
+        return value if self.diverged_at is None and math.isfinite(value) else None
 
 
 Runs = Mapping[tuple[str, int], Run]
