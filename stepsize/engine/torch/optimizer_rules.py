@@ -67,16 +67,22 @@ def zeros(*names: str) -> Callable[[Array, Settings], Slot]:
 
 
 def sgd_state(p: Array, s: Settings) -> Slot:
-    return {"buffer": jnp.zeros_like(p)}
+    return {"buffer": jnp.zeros_like(p), "begun": jnp.zeros((), bool)}
 
 
 def sgd(p: Array, g: Array, slot: Slot, s: Settings, t: Array) -> Result:
+    """The buffer begins with the first gradient at a momentum above 0, undampened.
+
+    At a momentum of 0, the gradient is used as it is, and the buffer stays what it was.
+    """
     g, momentum = decayed(g, p, s), s["momentum"]
     if is_zero(momentum):
         return p - s["lr"] * g, slot
-    buffer = jnp.where(t == 1, g, slot["buffer"] * momentum + (1 - s["dampening"]) * g)
-    g = g + momentum * buffer if s["nesterov"] else buffer
-    return p - s["lr"] * g, {"buffer": buffer}
+    buffer = jnp.where(slot["begun"], slot["buffer"] * momentum + (1 - s["dampening"]) * g, g)
+    step = g + momentum * buffer if s["nesterov"] else buffer
+    is_used = momentum != 0
+    after = {"buffer": jnp.where(is_used, buffer, slot["buffer"]), "begun": slot["begun"] | is_used}
+    return p - s["lr"] * jnp.where(is_used, step, g), after
 
 
 def adam_state(p: Array, s: Settings) -> Slot:
@@ -168,8 +174,9 @@ def rmsprop(p: Array, g: Array, slot: Slot, s: Settings, t: Array) -> Result:
         after["mean"] = toward(slot["mean"], g, 1 - alpha)
         square = square - after["mean"] * after["mean"]
     step = g / (jnp.sqrt(square) + s["eps"])
-    if not is_zero(s["momentum"]):
-        step = after["buffer"] = slot["buffer"] * s["momentum"] + step
+    if not is_zero(s["momentum"]):  # at one of 0 for a while, the buffer stays what it was
+        step = slot["buffer"] * s["momentum"] + step
+        after["buffer"] = jnp.where(s["momentum"] != 0, step, slot["buffer"])
     return p - s["lr"] * step, after
 
 
