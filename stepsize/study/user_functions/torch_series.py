@@ -13,7 +13,7 @@ from stepsize.problems.problem import Problem
 from stepsize.problems.torch.optimizer_groups import require_momentum
 from stepsize.problems.variants import variant_key
 from stepsize.schedules import parse
-from stepsize.study.candidate_settings import split_settings, usual_settings
+from stepsize.study.candidate_settings import optimizer_arguments, split_settings
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.study import Study
@@ -88,13 +88,10 @@ class TorchSeries:
         """Return what a process needs to make a run."""
         settings: Mapping[str, Any] = job.candidate.settings
         problem = self.problem.variant(settings)
-        optimizer, ours = split_settings(settings)
-        usual = usual_settings(problem.settings or {}, optimizer)
-        if "momentum" in ours:
-            usual.pop("momentum", None)
+        ours = split_settings(settings)[1]
         return TorchRunRequest(
             spec=str(job.candidate.at(job.rate)),
-            settings={**usual, **optimizer},
+            settings=optimizer_arguments(problem.settings, settings),
             seed=job.seed,
             epochs=problem.epochs,
             updates_per_epoch=problem.updates_per_epoch_with(settings),
