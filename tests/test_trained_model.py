@@ -85,3 +85,33 @@ def test_pixels_that_were_not_divided_are_refused() -> None:
     for kind in (np.int64, np.float32, np.uint16):
         with pytest.raises(ProblemError, match=r"beyond 1, .* divided by 255; pass uint8"):
             trained.predict(pixels.astype(kind))
+
+
+def test_the_optimizer_of_a_trained_model_is_that_of_the_candidate(engine: Any) -> None:
+    """Candidates that share a program differ in its inputs, and the model is compiled for one of them."""
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    optimizer = keras.optimizers.SGD(0.5, momentum=0.9, weight_decay=0.01)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    candidates = [
+        ss.Candidate("constant(0.1)", "compiled"),
+        ss.Candidate("linear(0.1)", "half", momentum=0.5),
+        ss.Candidate("constant(0.1)", "decayed", weight_decay=0.2),
+        ss.Candidate("constant(0.1)", "scheduled", momentum="linear(0.8, floor=0.4)"),
+        ss.Candidate("constant(0.1)", "adam", optimizer="adam"),
+    ]
+    problem = ss.Problem(model, "iris", epochs=2, batch_size=16, name="iris")
+    result = ss.compare(problem, candidates, 2, quiet=True, store=":memory:", engine=engine)
+    expected = {
+        "compiled": ("SGD", 0.9, 0.01, 0.1),
+        "half": ("SGD", 0.5, 0.01, 0.1 / 14),
+        "decayed": ("SGD", 0.9, 0.2, 0.1),
+        "scheduled": ("SGD", 0.4 + 0.4 / 14, 0.01, 0.1),
+        "adam": ("Adam", None, None, 0.1),
+    }
+    for name, values in expected.items():
+        made = result.train(0, name, engine=engine).model.optimizer
+        config = made.get_config()
+        settings = config.get("momentum"), config["weight_decay"], config["learning_rate"]
+        assert (type(made).__name__, *settings) == pytest.approx(values), name

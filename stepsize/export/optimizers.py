@@ -20,6 +20,12 @@ CALLS = {
         "optax": "optax.rmsprop",
     },
 }
+SPELLED = {  # how a library spells those that CALLS lacks
+    "keras": ("Adadelta", "Adafactor", "Adagrad", "Adamax", "Ftrl", "Lamb", "Lion", "Muon", "Nadam"),
+    "torch": (
+        "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adamax", "Muon", "NAdam", "RAdam", "Rprop",
+    ),
+}  # fmt: skip
 # What a setting is called, by its name in Keras; a library without one of them lacks the setting.
 NAMES = {
     "torch": {
@@ -206,8 +212,10 @@ def _betas(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spelled(name: str, target: str) -> str:
+    """Return the class of an optimizer that CALLS lacks, however its name was typed."""
     prefix = {"keras": "keras.optimizers.", "torch": "torch.optim.", "optax": "optax."}[target]
-    return prefix + name
+    known = {each.lower(): each for each in SPELLED.get(target, ())}
+    return prefix + known.get(name.lower(), name)
 
 
 def _call(kind: str, start: str, values: Mapping[str, Any]) -> str:

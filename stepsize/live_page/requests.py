@@ -20,6 +20,7 @@ from stepsize.report.terminal.rate_map import optimizer_text
 from stepsize.schedules import Plan, Schedule
 from stepsize.study.candidate_settings import checked_settings
 from stepsize.study.candidates import Candidate
+from stepsize.study.trained_settings import trained_settings
 
 Message = Mapping[str, Any]
 Send = Callable[[dict[str, Any]], None]
@@ -105,8 +106,9 @@ class Desk:
     def _trained_with(self, message: Message) -> str:
         """Return a comment with the settings that the rates belong to."""
         protocol = self.session.study.facts["protocol"]
-        optimizer = {**protocol["optimizer"], **_settings(message)}
+        optimizer = trained_settings(protocol, _settings(message))
         batch = optimizer.pop("batch_size", protocol["batch_size"])
+        optimizer["name"] = optimizer.pop("optimizer", "its own optimizer")
         groups = f" with {in_words(protocol['optimizer_groups'])}" if protocol["optimizer_groups"] else ""
         text = f"For {optimizer_text(optimizer)}{groups}, in batches of {batch}."
         return "".join(f"{line}\n" for line in commented(text))

@@ -12,6 +12,7 @@ from stepsize.number_format import counted
 from stepsize.problems.data_facts import describe
 from stepsize.problems.model_notes import averaging_notes, model_notes
 from stepsize.problems.models.model_transport import identity, is_text
+from stepsize.problems.optimizer_facts import optimizer_facts
 from stepsize.problems.preprocessing import scaling_advice
 from stepsize.problems.references import constant_answer, constant_score
 
@@ -59,19 +60,15 @@ def _tied_rows(problem: Any) -> int:
 
 def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
     """Return what all runs of a `Problem` share, as JSON values."""
-    metric, settings = problem.scored_by, dict(problem.settings or {})
+    metric = problem.scored_by
     default = metric if problem.metric is None else None
     warnings: list[str] = []
     if problem.torch_source is None:
         model = str(form.get("text") or form.get("factory") or "Keras model")
         notes = [] if is_text(problem.model) else list(model_notes(form, problem.data, default))
-        optimizer = {"name": settings.pop("optimizer", "as compiled"), **settings}
-        groups = None
     else:
-        groups = problem.torch_source.group_facts
         model, notes = f"{problem.torch_source.factory.name} (PyTorch)", problem.torch_source.notes
         warnings = problem.torch_source.warnings
-        optimizer = problem.torch_source.optimizer_facts
     return {
         "epochs": problem.epochs,
         "batch_size": problem.batch_size,
@@ -80,9 +77,7 @@ def protocol_facts(problem: Any, form: Mapping[str, Any]) -> dict[str, Any]:
         "model": model,
         "model_notes": [*notes, *averaging_notes(metric, problem.data)],
         "model_warnings": warnings,
-        "optimizer": optimizer,
-        "optimizer_groups": groups,
-        "compiled_optimizer": compiled_optimizer(form),
+        **optimizer_facts(problem, form),
         "metric": metric.name,
         "higher_is_better": metric.higher_is_better,
         "share": metric.share,
@@ -98,35 +93,6 @@ def split_text(problem: Any) -> str:
         return str(problem.split)
     parts = problem.parts(0)
     return f"{problem.split}: {len(parts.train):,} train, {len(parts.valid):,} valid"
-
-
-USUAL = {  # values of Keras' optimizers that need no mention
-    "beta_1": 0.9, "beta_2": 0.999, "ema_momentum": 0.99, "epsilon": 1e-7, "momentum": 0.0, "rho": 0.9,
-}  # fmt: skip
-OWN_USUAL: dict[str, dict[str, Any]] = {  # of those whose values are others
-    "adadelta": {"rho": 0.95},
-    "adafactor": {"relative_step": True},
-    "lion": {"beta_2": 0.99},
-    "muon": {"momentum": 0.95, "nesterov": True, "exclude_embeddings": True},
-}
-
-
-def compiled_optimizer(form: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the optimizer that a Keras model is compiled with, its usual values left out; None if not known.
-
-    >>> compiled_optimizer({"optimizer": ["SGD", {"momentum": 0.8, "nesterov": False, "clipnorm": None}]})
-    {'name': 'SGD', 'momentum': 0.8}
-    >>> compiled_optimizer({"optimizer": ["Lion", {"beta_1": 0.9, "beta_2": 0.999}]})
-    {'name': 'Lion', 'beta_2': 0.999}
-    """
-    name, arguments, *_ = form.get("optimizer") or (None, {})
-    usual = {**USUAL, **OWN_USUAL.get(str(name).lower(), {})}
-    fields = {
-        key: value
-        for key, value in arguments.items()
-        if key != "name" and value is not None and usual.get(key, False if value is False else None) != value
-    }
-    return None if name is None else {"name": name, **fields}
 
 
 def problem_digest(problem: Any, form: Mapping[str, Any]) -> str:

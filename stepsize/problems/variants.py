@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,6 +13,7 @@ from stepsize.problems import arguments
 from stepsize.problems.built_in import BUILT_IN, usual_problem
 from stepsize.problems.models.model_transport import is_text
 from stepsize.problems.models.text_models import SIZES, changed_model
+from stepsize.problems.optimizer_facts import optimizer_facts
 from stepsize.problems.own_models import OwnModel, with_objects
 from stepsize.problems.preprocessing import largest_pixel
 from stepsize.problems.problem_facts import protocol_facts
@@ -43,7 +44,30 @@ def variant_key(settings: Mapping[str, Any]) -> str:
     >>> variant_key({"width": 16, "momentum": 0.8, "epochs": 5})
     'epochs=5, width=16'
     """
-    return ", ".join(f"{name}={value!r}" for name, value in sorted(varied(settings).items()))
+    return _key(varied(settings))
+
+
+def facts_key(settings: Mapping[str, Any]) -> str:
+    """Return a text that is equal for candidates with the same `variant_facts`.
+
+    >>> facts_key({"optimizer": "adam", "momentum": 0.8, "epochs": 5})
+    "epochs=5, optimizer='adam'"
+    """
+    named = {"optimizer": settings["optimizer"]} if "optimizer" in settings else {}
+    return _key({**varied(settings), **named})
+
+
+def settings_by_facts(every: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the settings of candidates by `facts_key`, each also without the optimizer that it names."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for settings in every:
+        unnamed = {name: value for name, value in settings.items() if name != "optimizer"}
+        found |= {facts_key(each): each for each in (settings, unnamed)}
+    return found
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in sorted(settings.items()))
 
 
 def variant_of(problem: Any, settings: Mapping[str, Any]) -> Any:
@@ -74,10 +98,11 @@ def variant_of(problem: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def variant_facts(problem: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a variant does not share with the problem, as JSON values.
+    """Return what a candidate with `settings` does not share with the problem, as JSON values.
 
     These are parts of its `protocol`, what is `scaled`, and for a model or a loss that the settings only name
-    a `digest` of the variant. The trained `weights` are there if they can be counted, always.
+    a `digest` of the variant. The optimizer is the one that the settings name, without their other arguments
+    of it. The trained `weights` are there if they can be counted, always.
 
     >>> from stepsize.problems.problem import problem
     >>> variant_facts(problem("iris"), {"width": 8, "epochs": 40})
@@ -86,17 +111,23 @@ def variant_facts(problem: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     variant = variant_of(problem, settings)
     count = trained_weights(variant)
     size = {} if count is None else {"weights": count}
+    optimizer = optimizer_facts(variant, _form(variant), settings)
     if variant is problem:
-        return size
+        return size | _differing(optimizer, optimizer_facts(problem, _form(problem)))
     usual, own = (protocol_facts(each, _form(each)) for each in (problem, variant))
+    own |= optimizer
     if problem.torch_source is not None and "model" in settings:
         own["model"] = f"{settings['model']} (PyTorch)"
     elif isinstance(settings.get("model"), OwnModel):
         own["model"] = str(settings["model"])
-    differing = size | {key: value for key, value in own.items() if value != usual[key]}
+    differing = size | _differing(own, usual)
     differing |= {} if problem.scaled == variant.scaled else {"scaled": variant.scaled}
     only_named = {"model", "loss"} & settings.keys() and not is_text(variant.model)
     return {**differing, "digest": variant.digest} if only_named else differing
+
+
+def _differing(own: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in own.items() if value != usual[key]}
 
 
 def check_settings(problem: Any, settings: Mapping[str, Any]) -> None:

@@ -15,10 +15,11 @@ from stepsize.rate_map.rounds import MapOfRates, finished_maps
 from stepsize.stats import by_repeat, summarise
 from stepsize.stats.interval import Summary
 from stepsize.stats.looks import LEAST_SEEDS
-from stepsize.study.candidate_settings import large_batch_notes, other_optimizer_notes
+from stepsize.study.candidate_settings import large_batch_notes
 from stepsize.study.replicates import replication, unit, units
 from stepsize.study.stores.store import Run, Runs
 from stepsize.study.study import Study
+from stepsize.study.trained_settings import other_optimizer_notes
 
 
 def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following: str) -> RateMapAnswer:
@@ -34,7 +35,7 @@ def summarise_rates(study: Study, runs: Runs, cost: Mapping[str, Any], following
         "The rates are constant; the best peak of a decaying schedule is higher than the best constant rate.",
         *_few_seeds(len(seeds), folds),
         *_model_notes(study),
-        *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
+        *other_optimizer_notes(study),
         *large_batch_notes(study.facts, [each["settings"] for each in maps]),
     ]
     return RateMapAnswer(

@@ -11,12 +11,12 @@ from stepsize.errors import InputError, ScheduleError
 from stepsize.export import export
 from stepsize.export.module import commented
 from stepsize.schedules import Plan, Schedule, parse
-from stepsize.study.candidate_settings import changes_model, of_training, usual_settings
+from stepsize.study.candidate_settings import changes_model, of_training
+from stepsize.study.trained_settings import UNKNOWN_OPTIMIZERS, is_torch, trained_groups, trained_settings
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import candidate_named, settings_text
 
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch", "optax": "optax", "transformers": "transformers"}
-UNKNOWN_OPTIMIZERS = ("as compiled", "chosen by the function")
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,7 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
     protocol, data = {**answer["study"]["protocol"], **candidate["protocol"]}, answer["data"]
     is_function = data["kind"] is None
     own = candidate["settings"] if is_function else of_training(candidate["settings"])
-    optimizer, compiled = dict(protocol["optimizer"]), protocol["compiled_optimizer"]
-    if compiled is not None and optimizer["name"] in UNKNOWN_OPTIMIZERS:
-        optimizer = {
-            **optimizer,
-            **compiled,
-            **{key: value for key, value in optimizer.items() if key != "name"},
-        }
-    usual = {"optimizer" if key == "name" else key: value for key, value in optimizer.items()}
-    settings = usual_settings(usual, own) | own
+    settings = trained_settings(protocol, own)
     size = settings.get("batch_size", protocol["batch_size"])
     updates = protocol["updates_per_epoch"]
     if "batch_size" in settings and data["parts"]:
@@ -160,14 +152,14 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
         scaled=tuple(candidate["protocol"].get("scaled", data["scaled"])),
         is_function=is_function,
         model=protocol["model"] if not is_function and changes_model(candidate["settings"]) else None,
-        groups=tuple(protocol["optimizer_groups"] or ()),
+        groups=tuple(trained_groups(protocol, own)),
     )
 
 
 def _library(answer: Answer) -> str:
     """Return the library of a problem's model, or of a training function: one that its module imports."""
     if answer["data"]["kind"] is not None:
-        return "torch" if answer["study"]["protocol"]["model"].endswith(" (PyTorch)") else "keras"
+        return "torch" if is_torch(answer["study"]["protocol"]) else "keras"
     return next(
         (each for each in ("torch", "keras", "optax") if each in answer["study"]["versions"]), "plain"
     )

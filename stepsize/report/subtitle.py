@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from stepsize.number_format import counted
 from stepsize.report.recipe import optimizer_text
@@ -15,11 +16,11 @@ def subtitle(answer: Answer) -> str:
     each = [{**protocol, **candidate["protocol"]} for candidate in answer["candidates"]]
     models = {one["model"] for one in each}
     model = models.pop() if len(models) == 1 else counted(len(models), "model")
-    settings = [candidate["settings"] for candidate in answer["candidates"]]
+    named = [candidate["settings"].get("optimizer") for candidate in answer["candidates"]]
     optimizers = {
-        own.get("optimizer") or optimizer_text(one["optimizer"])
-        for own, one in zip(settings, each, strict=True)
-        if "optimizer" in own or one["optimizer"]
+        _optimizer(one["optimizer"], name)
+        for name, one in zip(named, each, strict=True)
+        if name is not None or one["optimizer"]
     }
     several = counted(len(optimizers), "optimizer")
     parts = [model, *(optimizers if len(optimizers) < 2 else [several])]
@@ -31,6 +32,12 @@ def subtitle(answer: Answer) -> str:
     lengths = f"{_least_to(epochs)}{counted(max(epochs), 'epoch')}"
     parts.append(f"{lengths} × {_least_to(updates)}{counted(max(updates), 'update')}")
     return " · ".join([*parts, counted(seeds, "seed")])
+
+
+def _optimizer(optimizer: Mapping[str, Any], named: Any) -> str:
+    """Return the optimizer of a candidate, `named` if its settings do, without its other settings."""
+    is_own = named is not None and str(named).lower() != str(optimizer.get("name")).lower()
+    return str(named) if is_own else optimizer_text(optimizer)
 
 
 def _least_to(numbers: Sequence[int]) -> str:

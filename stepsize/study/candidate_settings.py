@@ -11,14 +11,10 @@ from stepsize.checks import is_number, is_written_value, shown
 from stepsize.errors import StudyError
 from stepsize.problems.arguments import REDUCTIONS
 from stepsize.problems.own_models import model_setting
+from stepsize.problems.usual_settings import usual_settings
 from stepsize.problems.variants import OPTIONS, VARIED
 from stepsize.schedules import Schedule, parse
 from stepsize.units import is_knob_name
-
-OF_EVERY_OPTIMIZER = (
-    "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
-    "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps", "loss_reduction",
-)  # fmt: skip
 
 NUMBERS = (
     "batch_size", "momentum", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "ema_momentum",
@@ -63,6 +59,19 @@ def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     return {name: value for name, value in settings.items() if name not in ours}, ours
 
 
+def optimizer_arguments(usual: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with which the optimizer of a candidate is made: its own, and those it takes over.
+
+    `usual` are those of the problem. A scheduled momentum is not among them.
+
+    >>> optimizer_arguments({"optimizer": "sgd", "momentum": 0.9}, {"optimizer": "adam", "batch_size": 8})
+    {'optimizer': 'adam'}
+    """
+    own, ours = split_settings(settings)
+    taken = usual_settings(usual or {}, own)
+    return {name: value for name, value in taken.items() if name not in ours} | own
+
+
 def of_training(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of how a problem is trained: of the optimizer and its batches, not of the model.
 
@@ -75,46 +84,6 @@ def of_training(settings: Mapping[str, Any]) -> dict[str, Any]:
 def changes_model(settings: Mapping[str, Any]) -> bool:
     """Return whether a candidate with these settings has a model of its own."""
     return not {"model", *OPTIONS}.isdisjoint(settings)
-
-
-def left_behind(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a problem that a candidate with another optimizer does not take over.
-
-    They belong to the problem's optimizer alone: a momentum of SGD says nothing about Adam.
-
-    >>> left_behind({"optimizer": "sgd", "momentum": 0.9, "clipnorm": 1.0}, {"optimizer": "adam"})
-    {'momentum': 0.9}
-    """
-    other, own = settings.get("optimizer"), usual.get("optimizer")
-    if other is None or str(other).lower() == str(own).lower():
-        return {}
-    kept = ("optimizer", *OF_EVERY_OPTIMIZER, *settings)
-    return {name: value for name, value in usual.items() if name not in kept}
-
-
-def usual_settings(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a candidate takes over from the problem, unless it sets them itself."""
-    left = left_behind(usual, settings)
-    return {name: value for name, value in usual.items() if name not in left}
-
-
-def other_optimizer_notes(every: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:
-    """Return a note for each optimizer of a candidate that leaves settings of the problem's behind.
-
-    Each candidate has an optimizer, which is the problem's, and settings.
-    """
-    notes = {}
-    for optimizer, settings in every:
-        usual = {"optimizer" if name == "name" else name: value for name, value in optimizer.items()}
-        if left := left_behind(usual, settings):
-            text = ", ".join(f"{name}={value}" for name, value in left.items())
-            own, other = usual["optimizer"], settings["optimizer"]
-            notes[f"With optimizer={other}, {text} of {own} is not used."] = None
-        elif settings.get("optimizer") is not None and usual.get("optimizer") == "as compiled":
-            notes[f"With optimizer={settings['optimizer']}, nothing of the compiled optimizer is used."] = (
-                None
-            )
-    return list(notes)
 
 
 def large_batch_notes(facts: Mapping[str, Any], every: Iterable[Mapping[str, Any]]) -> list[str]:

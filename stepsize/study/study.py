@@ -17,10 +17,11 @@ import numpy as np
 from stepsize.checks import python_number
 from stepsize.errors import StudyError, require, unknown
 from stepsize.metric_directions import contradicts
-from stepsize.problems.variants import variant_key
+from stepsize.problems.variants import facts_key, settings_by_facts, variant_key
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
+from stepsize.study.corrected_updates import corrected_updates
 from stepsize.study.knobs.free_knobs import (
     check_joint,
     examples,
@@ -137,11 +138,15 @@ class Study:
 
     def own_facts(self, candidate: Candidate) -> Mapping[str, Any]:
         """Return what a candidate does not share with the others, such as its `model` and `epochs`."""
-        return self.facts.get("variants", {}).get(variant_key(candidate.settings), {})
+        return self._facts_with(candidate.settings)
 
-    def optimizer_of(self, candidate: Candidate) -> Mapping[str, Any]:
-        """Return the optimizer of a candidate without its own settings: its `name` and arguments."""
-        return self.own_facts(candidate).get("optimizer", self.facts["protocol"].get("optimizer")) or {}
+    def _facts_with(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        known = self.facts.get("variants", {})
+        return known.get(facts_key(settings), known.get(variant_key(settings), {}))
+
+    def protocol_of(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the protocol of the problem, with what a candidate with `settings` has in its place."""
+        return {**self.facts["protocol"], **self._facts_with(settings)}
 
     def epochs_of(self, candidate: Candidate) -> int:
         """Return the epochs of the runs of a candidate."""
@@ -245,7 +250,8 @@ def make_study(
     if baseline is None and constant is None and named:
         constant = named[0].name
     facts = problem.facts(numbers)
-    own = {variant_key(each.settings): problem.variant_facts(each.settings) for each in named}
+    by_key = settings_by_facts(each.settings for each in named)
+    own = {key: problem.variant_facts(settings) for key, settings in by_key.items()}
     if any(each for key, each in own.items() if key):
         facts["variants"] = own
     versions = {
@@ -261,6 +267,7 @@ def make_study(
     if budget is not None:
         facts["protocol"]["budget"] = budget
     digests = sorted({each["digest"] for each in own.values() if "digest" in each})
+    digests += corrected_updates(problem, named)
     identity = json.dumps([problem.digest, versions, *digests], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     facts |= {"versions": versions, "command": command}

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stepsize.number_format import counted, finite
-from stepsize.study.candidate_settings import usual_settings
 from stepsize.study.search.chosen_rates import last_tuned
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
+from stepsize.study.trained_settings import trained_settings
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import written
 from stepsize.verdict.picture_data import picture_data
@@ -149,14 +149,12 @@ def _settings(found: CandidateAnswer, answer: Answer, per_epoch: int) -> dict[st
     """Return what a candidate was trained with: its schedule, and all settings of its optimizer."""
     own = found["protocol"]
     protocol = {**answer["study"]["protocol"], **own}
-    usual = {"optimizer" if key == "name" else key: each for key, each in protocol["optimizer"].items()}
     settings = {
         "schedule": found["spec"],
         "lr": found["lr"],
         **(found["knobs"] or {}),
         "batch_size": protocol["batch_size"],
-        **usual_settings(usual, found["settings"]),
-        **found["settings"],
+        **trained_settings(protocol, found["settings"]),
         **{name: own[name] for name in ("model", "epochs") if name in own},
         "updates_per_epoch": per_epoch,
         "seeds": found["n"],

@@ -220,7 +220,7 @@ def train_model(
     if problem.torch_source is None:
         from stepsize.trained_model.keras_model import rebuild
 
-        model, entries, expected = rebuild(problem, final, seed)
+        model, entries, expected = rebuild(problem, final, candidate)
     else:  # PyTorch itself refuses a number without an entry
         from stepsize.trained_model.torch_model import expected_outputs, torch_form
         from stepsize.trained_model.torch_model import rebuild as rebuild_torch

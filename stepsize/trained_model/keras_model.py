@@ -10,26 +10,33 @@ from typing import Any
 import numpy as np
 
 from stepsize.engine.keras.initial_weights import is_generator_state
+from stepsize.engine.task import Task
 from stepsize.errors import require_keras
 from stepsize.problems.models.keras_models import Built, DataShape, build
 from stepsize.problems.models.model_checks import embeddings_of
 from stepsize.problems.problem import Problem
+from stepsize.study.candidate_settings import optimizer_arguments
+from stepsize.study.candidates import Candidate
 from stepsize.study.final_run import FinalRun
 
 
-def rebuild(problem: Problem, final: FinalRun, seed: int) -> tuple[Any, dict[str, int], Sequence[np.ndarray]]:
-    """Return the Keras model of a run, in the caller's Keras, and the entries of embeddings, by input.
+def rebuild(
+    problem: Problem, final: FinalRun, candidate: Candidate
+) -> tuple[Any, dict[str, int], Sequence[np.ndarray]]:
+    """Return the Keras model of a candidate's run, in the caller's Keras, and the entries of embeddings.
 
-    The third value is what the model returns for the validation rows if it is that of the run.
+    These are by input. The third value is what the model returns for the validation rows if it is that of the
+    run.
     """
     require_keras()
     task = final.task
     assert task is not None
     shape = DataShape(task.x, task.kind, task.classes, task.outputs, task.one_hot)
     python, numpy = random.getstate(), np.random.get_state()
-    built = build(task.model, task.settings, shape, task.metric)  # seeds both
+    built = _built(task, shape, problem, candidate)  # seeds both
     random.setstate(python)
     np.random.set_state(numpy)
+    built.model.optimizer.learning_rate = float(final.run.curves[3, -1])  # of the last update
     others = [each for each in built.model.non_trainable_variables if not is_generator_state(each)]
     for variable, value in zip([*built.model.trainable_variables, *others], final.weights, strict=True):
         variable.assign(value)
@@ -39,6 +46,21 @@ def rebuild(problem: Problem, final: FinalRun, seed: int) -> tuple[Any, dict[str
     link = _link(built, problem)
     expected = [np.asarray(_finished(each, problem, final, link)) for each in final.outputs]
     return _with_preprocessing(built, problem, final, link), entries, expected
+
+
+def _built(task: Task, shape: DataShape, problem: Problem, candidate: Candidate) -> Built:
+    """Return the model with the optimizer of the candidate: other runs of its task may have other settings.
+
+    A scheduled momentum is that of the last update.
+    """
+    settings = optimizer_arguments(problem.settings, candidate.settings)
+    built = build(task.model, settings, shape, task.metric)
+    if candidate.momentum is None:
+        return built
+    updates = problem.updates_per_epoch_with(candidate.settings)
+    last = candidate.momentum.plan(epochs=problem.epochs, updates_per_epoch=updates).values[-1]
+    name = "beta_1" if hasattr(built.model.optimizer, "beta_1") else "momentum"
+    return build(task.model, {**settings, name: float(last)}, shape, task.metric)
 
 
 @contextmanager

@@ -193,8 +193,8 @@ class CandidateAnswer(TypedDict):
     settings: Annotated[dict[str, Any], "its own settings, with what was chosen"]
     protocol: Annotated[
         dict[str, Any],
-        "what it has in place of fields of `study.protocol`, such as its own `model` and `epochs`, and of "
-        "`data.scaled`; empty if nothing",
+        "what it has in place of fields of `study.protocol`, such as its own `model`, `epochs` and "
+        "`optimizer`, without `settings`, and of `data.scaled`; empty if nothing",
     ]
     lr: Annotated[float | None, "the chosen rate; null if the schedule has no free one"]
     lr_range: Annotated[

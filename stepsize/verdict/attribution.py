@@ -15,23 +15,25 @@ from stepsize.stats import Decision
 from stepsize.stats.decision import Word
 from stepsize.study.candidates import Candidate
 from stepsize.verdict.answer import Answer, CandidateAnswer
+from stepsize.verdict.compared_settings import Compared, compared, differing, differing_text
 from stepsize.verdict.formatting import (
     LISTED,
     candidate_named,
+    names_listed,
     paired_difference,
     scale_of,
     settings_text,
     word_with_losses,
 )
 
-PLURALS = ("Betas", "Epochs", "Multipliers")
+PLURALS = ("betas", "epochs", "multipliers")
 
 
 @dataclass(frozen=True)
 class Attribution:
     """The schedule of the baseline with other settings, once or several times: `changed`.
 
-    `candidates` are those of the study, by name.
+    `candidates` are those of the study, by name, and `trained` the settings with which they train.
     """
 
     baseline: CandidateAnswer
@@ -40,6 +42,7 @@ class Attribution:
     decision: Decision
     scale: Scale
     candidates: Mapping[str, Candidate]
+    trained: Mapping[str, Compared]
 
     def spec(self, candidate: CandidateAnswer) -> str:
         """Return the schedule of a candidate as it was given."""
@@ -55,43 +58,32 @@ class Attribution:
 
     def settings(self, candidate: CandidateAnswer, against: CandidateAnswer) -> dict[str, Any]:
         """Return the settings in which a candidate differs from another one, with the candidate's values."""
-        ours, theirs = (self._all_settings(each) for each in (candidate, against))
-        keys = {**self.own_settings(candidate), **self.own_settings(against)}
-        return {key: ours.get(key, "default") for key in keys if ours.get(key) != theirs.get(key)}
+        return differing(self.trained[candidate["name"]], self.trained[against["name"]])
 
-    def _all_settings(self, candidate: CandidateAnswer) -> Mapping[str, Any]:
-        """Return the settings of a candidate: the study's, and its own."""
-        protocol, data = {**self.answer["study"]["protocol"], **candidate["protocol"]}, self.answer["data"]
-        optimizer = protocol["optimizer"]
-        usual = {**optimizer, "optimizer": optimizer["name"]}
-        if data["kind"] is not None:  # a training function may call anything model or epochs
-            usual |= {key: protocol[key] for key in ("batch_size", "model", "epochs")}
-            usual["prepare"] = "inputs" in candidate["protocol"].get("scaled", data["scaled"])
-        return {**usual, **self.own_settings(candidate)}
+    def are_alike(self, candidate: CandidateAnswer, rival: CandidateAnswer) -> bool:
+        """Return whether two candidates train with the same settings, however these are given."""
+        return self.trained[candidate["name"]].key == self.trained[rival["name"]].key
 
     def names(self, candidate: CandidateAnswer) -> str:
         """Return the names of the settings in which a candidate differs from the baseline."""
-        return " and ".join(sorted(self.settings(candidate, self.baseline)))
+        return names_listed(sorted(self.settings(candidate, self.baseline)), "and")
 
     def like(self, candidate: CandidateAnswer) -> list[CandidateAnswer]:
         """Return the candidates with the settings of another one and another schedule."""
-        settings = self.own_settings(candidate)
         return [
             c
             for c in _judged(self.answer)
-            if self.own_settings(c) == settings and not self.same_schedule(c, candidate)
+            if self.are_alike(c, candidate) and not self.same_schedule(c, candidate)
         ]
 
     @property
     def others(self) -> list[CandidateAnswer]:
         """The candidates with another schedule than the baseline and with settings of their own."""
-        known = [self.own_settings(each) for each in (self.baseline, *self.changed)]
+        known = {self.trained[each["name"]].key for each in (self.baseline, *self.changed)}
         return [
             c
             for c in _judged(self.answer)
-            if not self.same_schedule(c, self.baseline)
-            and self.own_settings(c) not in known
-            and self.settings(c, self.baseline)
+            if not self.same_schedule(c, self.baseline) and self.trained[c["name"]].key not in known
         ]
 
     def effect(self, candidate: CandidateAnswer, against: CandidateAnswer) -> tuple[Word, str]:
@@ -119,9 +111,10 @@ def attribution_of(
     """Return the attribution, or None where no other candidate has the schedule of the baseline."""
     judged = _judged(answer)
     baseline = candidate_named(judged, answer["study"]["protocol"]["baseline"])
-    attribution = Attribution(baseline, [], answer, decision, scale_of(answer), candidates)
-    same = [c for c in judged if c is not baseline and attribution.same_schedule(c, baseline)]
-    changed = [c for c in same if attribution.settings(c, baseline)]
+    trained = {c["name"]: compared(answer, c, candidates[c["name"]].settings) for c in judged}
+    attribution = Attribution(baseline, [], answer, decision, scale_of(answer), candidates, trained)
+    same = [c for c in judged if attribution.same_schedule(c, baseline)]
+    changed = [c for c in same if not attribution.are_alike(c, baseline)]
     return replace(attribution, changed=changed) if changed else None
 
 
@@ -141,8 +134,7 @@ def credit(attribution: Attribution | None, best: CandidateAnswer) -> str:
         return ""
     if attribution.same_schedule(best, attribution.baseline):
         return ""
-    settings = attribution.own_settings(best)
-    changed = next((c for c in attribution.changed if attribution.own_settings(c) == settings), None)
+    changed = next((c for c in attribution.changed if attribution.are_alike(c, best)), None)
     if changed is None or attribution.schedules_add(changed):
         return ""
     if attribution.effect(changed, attribution.baseline)[0] != versus["verdict"]:
@@ -164,17 +156,19 @@ def _settings_note(attribution: Attribution) -> str:
     baseline, changed = attribution.baseline, attribution.changed
     shown = [c for c in changed if attribution.matters(c)]
     varied = {key for c in shown or changed for key in attribution.settings(c, baseline)}
-    names = " and ".join(sorted(varied)).capitalize()
-    head = f"{'are' if len(varied) > 1 or names in PLURALS else 'is'} not shown to make a difference"
+    names = names_listed(sorted(varied), "and")
+    is_plural = len(varied) > 1 or names in PLURALS
+    head = f"{'are' if is_plural else 'is'} not shown to make a difference"
     if shown:
         head = "made the difference" if len(changed) == 1 else "made a difference"
     effects = []
     for candidate in changed[:LISTED]:
         size = attribution.effect(candidate, baseline)[1]
-        after = settings_text(attribution.settings(candidate, baseline))
-        before = settings_text(attribution.settings(baseline, candidate))
+        after = differing_text(attribution.settings(candidate, baseline))
+        before = differing_text(attribution.settings(baseline, candidate))
         effects.append(f"{after} instead of {before} changes the {attribution.scale.name} by {size}")
     rest = f"; and {len(changed) - LISTED:,} more" if len(changed) > LISTED else ""
+    names = names[0].upper() + names[1:]
     return f"{names} {head}: {attribution.spec(baseline)} with {'; with '.join(effects)}{rest}."
 
 
@@ -200,7 +194,7 @@ def _other_notes(attribution: Attribution) -> Iterator[str]:
     other = attribution.spec(rival) + (f" with {own}" if own else "")
     for candidate in others[:LISTED]:
         size = attribution.effect(candidate, rival)[1]
-        settings = settings_text(attribution.settings(candidate, attribution.baseline))
+        settings = differing_text(attribution.settings(candidate, attribution.baseline))
         yield (
             f"{attribution.spec(candidate)} with {settings} changes both schedule and settings; it differs "
             f"from {other} by {size}."

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from stepsize.stats import Decision, summarise
-from stepsize.study.candidate_settings import large_batch_notes, other_optimizer_notes
+from stepsize.study.candidate_settings import large_batch_notes
 from stepsize.study.candidates import Candidate
 from stepsize.study.knobs.knob_ranges import plain_ranges
 from stepsize.study.knobs.proposals import BATCH, SAMPLER
@@ -18,6 +18,7 @@ from stepsize.study.search.knob_search import LEADING, knob_budget
 from stepsize.study.search.rate_search import Tuned
 from stepsize.study.stores.store import Runs
 from stepsize.study.study import Study
+from stepsize.study.trained_settings import other_optimizer_notes
 from stepsize.verdict import equal_schedules, findings, function_checks, knob_notes, references, variant_notes
 from stepsize.verdict.answer import (
     Answer,
@@ -81,7 +82,7 @@ def summarise_study(study: Study, runs: Runs, cost: Mapping[str, Any], looks: Se
         *knob_notes.notes(answer),
         *equal_schedules.notes(study),
         *variant_notes.notes(answer),
-        *other_optimizer_notes((study.optimizer_of(each), each.settings) for each in study.candidates),
+        *other_optimizer_notes(study),
         *large_batch_notes(study.facts, [each["settings"] for each in answer["candidates"]]),
         *function_checks.notes(study, runs),
     ]

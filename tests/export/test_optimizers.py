@@ -60,6 +60,16 @@ def test_the_settings_of_pytorch_run_in_keras() -> None:
     assert "foreach=True of the study has no equal argument" in code("keras", "AdamW", "torch", foreach=True)
 
 
+@pytest.mark.parametrize(
+    ("to", "name", "expected"),
+    [("keras", "nadam", "keras.optimizers.Nadam("), ("torch", "radam", "torch.optim.RAdam(")],
+)
+def test_an_optimizer_of_one_library_is_spelled_as_there(to: str, name: str, expected: str) -> None:
+    call = optimizer_code(name, {}, to, "0.1").call
+    assert call is not None
+    assert call.startswith(expected)
+
+
 def test_optax_takes_them_by_its_own_names() -> None:
     pytest.importorskip("optax")
     for name, settings in (

@@ -22,6 +22,7 @@ from stepsize.problems.torch.loss_facts import mismatch_note
 from stepsize.problems.torch.optimizer_groups import Optimizer, json_value
 from stepsize.problems.torch.optimizer_settings import read_optimizer
 from stepsize.problems.torch.torch_model import TorchModel, weights_digest
+from stepsize.problems.usual_settings import usual_settings
 
 KEPT = 64  # seeds whose weights are kept, for tuning uses the same seeds for many rates
 CONTENTS = ("_parameters", "_buffers", "_modules")  # attributes of a module
@@ -87,25 +88,29 @@ class Source:
         makers = () if self.series is None else (self.factory.code, type(self.example), self.loss)
         return {name: version for each in makers for name, version in versions_of(each).items()}
 
-    @property
-    def optimizer_facts(self) -> dict[str, Any]:
-        """The optimizer's name, and the settings that the user chose, as JSON values."""
+    def optimizer_facts(self, named: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
+        """Return the optimizer as JSON values: its name with the settings that were chosen, and its groups.
+
+        The groups are None if all parameters are trained alike. `named` may have an `optimizer` in place of
+        the problem's, with what that takes over from it.
+        """
         optimizer = self.model.optimizer
-        chosen = {*getattr(self.optimizer, "keywords", ()), *self.settings} - {"lr", "initial_lr"}
+        chosen = {*getattr(self.optimizer, "keywords", ()), *self.settings}
+        if named:
+            kind, given = optimizer.name, {**usual_settings(self.settings, named), **named}
+            optimizer = self.optimizer_with(given)
+            chosen = {*given} if optimizer.name != kind else chosen | {*given}
         usual = inspect.signature(getattr(torch.optim, optimizer.name)).parameters
         settings = {
             name: json_value(value)
             for name, value in optimizer.settings.items()
-            if name in chosen or (name in usual and name != "lr" and value != usual[name].default)
+            if name not in ("lr", "initial_lr")
+            and (name in chosen or (name in usual and value != usual[name].default))
         }
         clipping = {"clip_grad_norm": optimizer.clip_norm, "clip_grad_value": optimizer.clip_value}
         clipping = {name: bound for name, bound in clipping.items() if bound is not None}
-        return {"name": optimizer.name, **settings, **clipping}
-
-    @property
-    def group_facts(self) -> list[dict[str, Any]] | None:
-        """The groups of parameters as JSON values; None if all parameters are trained alike."""
-        return self.model.optimizer.group_facts(self.model.exported.parameters)
+        facts = {"name": optimizer.name, **settings, **clipping}
+        return facts, optimizer.group_facts(self.model.exported.parameters)
 
     @property
     def notes(self) -> list[str]:

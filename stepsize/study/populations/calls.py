@@ -25,7 +25,7 @@ from stepsize.problems.problem import Problem
 from stepsize.problems.splitting.splits import Parts
 from stepsize.schedules import Schedule, parse
 from stepsize.schedules.plateau_rule import NEUTRAL, PlateauRule
-from stepsize.study.candidate_settings import usual_settings
+from stepsize.study.candidate_settings import optimizer_arguments
 from stepsize.study.jobs import Job
 from stepsize.study.populations.shared_programs import Program, separate_programs, shared_programs
 from stepsize.study.protocol import Round
@@ -95,11 +95,11 @@ class Group:
     def task(self) -> Task:
         """What all runs of the population share."""
         problem, data, program = self.problem, self.problem.data, self._sharing[0]
-        settings = usual_settings(problem.settings or {}, program.fixed)
+        own = {**program.fixed, **program.numbers}
         if program.momentum is not None:
-            settings.pop("momentum", None)
+            own["momentum"] = program.momentum
+        settings = optimizer_arguments(problem.settings, own)
         variants = {repr(sorted(each.numbers.items())): each.numbers for each in self._sharing}
-        settings |= {**program.fixed, **program.numbers}
         return Task(
             model=problem.travel_form(settings),
             settings=settings,

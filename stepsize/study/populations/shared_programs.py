@@ -11,8 +11,9 @@ from stepsize.checks import is_number
 from stepsize.engine.keras import numeric_settings as of_keras
 from stepsize.engine.torch import numeric_settings as of_torch
 from stepsize.problems.problem import Problem
+from stepsize.problems.usual_settings import usual_settings
 from stepsize.problems.variants import variant_key
-from stepsize.study.candidate_settings import split_settings, usual_settings
+from stepsize.study.candidate_settings import split_settings
 from stepsize.study.candidates import Candidate
 from stepsize.study.study import Study
 

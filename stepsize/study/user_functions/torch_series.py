@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepsize.engine.torch.layer_rates import split_groups
+from stepsize.errors import StudyError
 from stepsize.problems.bare_problem import without_model
 from stepsize.problems.problem import Problem
 from stepsize.problems.torch.optimizer_groups import require_momentum
 from stepsize.problems.variants import variant_key
-from stepsize.study.candidate_settings import split_settings, usual_settings
+from stepsize.schedules import parse
+from stepsize.study.candidate_settings import optimizer_arguments, split_settings
 from stepsize.study.candidates import Candidate
 from stepsize.study.jobs import Job
 from stepsize.study.study import Study
@@ -59,6 +61,7 @@ class TorchSeries:
         optimizer = split_groups(source.optimizer_with(request.settings), list(request.multipliers))
         if request.momentum is not None:
             require_momentum(optimizer.name, optimizer.groups[0].settings)
+            _check_first_momentum(optimizer.name, request)
 
     def packed(self) -> bytes:
         """Return what makes the runs in a form for another process.
@@ -85,13 +88,10 @@ class TorchSeries:
         """Return what a process needs to make a run."""
         settings: Mapping[str, Any] = job.candidate.settings
         problem = self.problem.variant(settings)
-        optimizer, ours = split_settings(settings)
-        usual = usual_settings(problem.settings or {}, optimizer)
-        if "momentum" in ours:
-            usual.pop("momentum", None)
+        ours = split_settings(settings)[1]
         return TorchRunRequest(
             spec=str(job.candidate.at(job.rate)),
-            settings={**usual, **optimizer},
+            settings=optimizer_arguments(problem.settings, settings),
             seed=job.seed,
             epochs=problem.epochs,
             updates_per_epoch=problem.updates_per_epoch_with(settings),
@@ -102,4 +102,15 @@ class TorchSeries:
             batch_size=ours.get("batch_size", problem.batch_size),
             multipliers=ours.get("multipliers", {}),
             momentum=ours.get("momentum"),
+        )
+
+
+def _check_first_momentum(optimizer: str, request: TorchRunRequest) -> None:
+    """Raise StudyError for a momentum with which PyTorch's RMSprop fails in the middle of a run."""
+    assert request.momentum is not None
+    plan = parse(request.momentum).plan(epochs=request.epochs, updates_per_epoch=request.updates_per_epoch)
+    if optimizer == "RMSprop" and plan.values[0] == 0 and plan.values.max() > 0:
+        raise StudyError(
+            f"momentum={request.momentum} begins with 0; RMSprop then has no buffer, and PyTorch fails when "
+            "the momentum rises: write a schedule that begins above 0"
         )

@@ -147,6 +147,87 @@ def test_momentum_and_weight_decay_change_by_schedule(make: Callable[..., optim.
     )
 
 
+def with_zeros(seed: int, starts_at_0: bool) -> np.ndarray:
+    """Return a momentum for every update, whose plan is 0 for several stretches of it."""
+    random = np.random.default_rng(seed)
+    ends = np.sort(random.choice(np.arange(2, UPDATES - 2), 6, replace=False))
+    is_zero = np.searchsorted(ends, np.arange(UPDATES), "right") % 2 == (0 if starts_at_0 else 1)
+    return np.where(is_zero, 0.0, random.uniform(0.1, 0.95, UPDATES))
+
+
+SGDS = {
+    "plain": partial(optim.SGD, momentum=0.9),
+    "dampening": partial(optim.SGD, momentum=0.9, dampening=0.6, weight_decay=0.01),
+    "Nesterov": partial(optim.SGD, momentum=0.9, nesterov=True),
+    "maximize": partial(optim.SGD, momentum=0.9, dampening=0.3, maximize=True),
+}
+
+
+@pytest.mark.parametrize("starts_at_0", [True, False])
+@pytest.mark.parametrize("variant", SGDS)
+def test_a_momentum_of_0_for_a_while_leaves_the_buffer_alone(variant: str, starts_at_0: bool) -> None:
+    for seed in range(3):
+        momenta = with_zeros(seed, starts_at_0)
+        compare(SGDS[variant], lambda count, plan=momenta: {"lr": RATES[count], "momentum": plan[count]})
+
+
+OTHERS = {
+    "RMSprop": partial(optim.RMSprop, momentum=0.9, centered=True),
+    "Adam": partial(optim.Adam, amsgrad=True),
+    "AdamW": partial(optim.AdamW, weight_decay=0.1),
+    "NAdam": partial(optim.NAdam, weight_decay=0.1, decoupled_weight_decay=True),
+    "RAdam": optim.RAdam,
+    "Adamax": optim.Adamax,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_momentum_and_a_weight_decay_of_0_for_a_while(name: str) -> None:
+    """The momentum of RMSprop does not start at 0: PyTorch then makes no buffer, and fails at a later one."""
+    decays = with_zeros(7, True)
+    for starts_at_0 in (False,) if name == "RMSprop" else (False, True):
+        momenta = with_zeros(1, starts_at_0)
+        compare(
+            OTHERS[name],
+            lambda count, plan=momenta: {
+                "lr": RATES[count],
+                "momentum": plan[count],
+                "weight_decay": decays[count],
+            },
+        )
+
+
+def test_members_of_a_population_have_zeros_where_they_have_them() -> None:
+    """Each of them has a plan of its own, and the groups a rate of their own."""
+    model = Weights((3, 4), (5,))
+    optimizer = read_optimizer(dampened_groups, model, [name for name, _ in model.named_parameters()])
+    plans = np.stack([with_zeros(1, True), with_zeros(2, False), np.zeros(UPDATES), np.full(UPDATES, 0.8)])
+    weights = {name: jnp.asarray(p.detach().numpy().copy()) for name, p in model.named_parameters()}
+    members = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(plans)), (weights, start(optimizer, weights)))
+
+    def step(member: Any, momentum: Any, noise: Any, rate: Any, count: Any) -> Any:
+        gradients = {name: 0.3 * member[0][name] + noise[name] for name in weights}
+        driven = [{"lr": rate * np.float32(group.scale), "momentum": momentum} for group in optimizer.groups]
+        return update(optimizer, member[0], gradients, member[1], count, driven)
+
+    advance = jax.jit(jax.vmap(step, (0, 0, None, None, None)))
+    for count in range(UPDATES):
+        noise = dict(zip(weights, [each.numpy() for each in model.noise[count]], strict=True))
+        momenta = np.float32(plans[:, count])
+        members = advance(members, momenta, noise, np.float32(RATES[count]), jnp.int32(count))
+    for member, plan in enumerate(plans):
+        changes = lambda count, plan=plan: {"lr": RATES[count], "momentum": plan[count]}  # noqa: E731
+        theirs = in_torch(Weights((3, 4), (5,)), dampened_groups, changes)
+        for mine, other in zip(members[0].values(), theirs, strict=True):
+            np.testing.assert_allclose(mine[member], other, rtol=1e-5, atol=1e-5)
+
+
+def dampened_groups(model: Weights) -> optim.Optimizer:
+    first, second = model.parameters()
+    groups = [{"params": [second], "dampening": 0.2}, {"params": [first], "lr": 0.005, "momentum": 0.5}]
+    return optim.SGD(groups, lr=0.02, momentum=0.9, dampening=0.7)
+
+
 def grouped(model: Weights) -> optim.Optimizer:
     first, second = model.parameters()
     groups = [{"params": [second]}, {"params": [first], "lr": 0.002, "weight_decay": 0.0}]

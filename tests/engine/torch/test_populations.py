@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from stepsize.adapters.torch import TorchScheduler
 from stepsize.engine.batch_order import batch_order
 from stepsize.engine.dry_run import reason_for_series
 from stepsize.engine.population import Population
@@ -47,25 +48,31 @@ def convolutional() -> nn.Module:
     )
 
 
-def in_torch(problem: Problem, make: Callable[..., Any], task: Task, spec: str) -> dict[str, Any]:
+def in_torch(
+    problem: Problem, make: Callable[..., Any], task: Task, spec: str, momentum: str | None = None
+) -> dict[str, Any]:
     """Train as a user would, and return the losses of each epoch and the final state."""
     torch.manual_seed(SEED)
     model, loss_of = problem.model(), nn.CrossEntropyLoss()
     optimizer = make(model.parameters() if isinstance(make, type | partial) else model)
     scales = [group["lr"] / optimizer.defaults["lr"] for group in optimizer.param_groups]
     x, y = torch.from_numpy(np.asarray(task.x)), torch.from_numpy(task.y).long()
-    rates, count, losses, valid, accuracy = plan_of(task, spec).values, 0, [], [], []
+    TorchScheduler(
+        optimizer,
+        plan_of(task, spec),
+        multipliers={"lr": scales},
+        momentum=None if momentum is None else plan_of(task, momentum),
+    )
+    losses, valid, accuracy = [], [], []
     for order in batch_order(np.arange(task.train_rows), SEED, EPOCHS):
         total = 0.0
         for first in range(0, task.train_rows, BATCH):
             rows = torch.from_numpy(order[first : first + BATCH]).long()
-            for group, scale in zip(optimizer.param_groups, scales, strict=True):
-                group["lr"] = float(rates[count]) * scale
             optimizer.zero_grad()
             loss = loss_of(model(x[rows]), y[rows])
             loss.backward()
             optimizer.step()
-            total, count = total + loss.item() * len(rows), count + 1
+            total += loss.item() * len(rows)
         losses.append(total / task.train_rows)
         with torch.no_grad():
             outputs = model.eval()(x[task.train_rows :])
@@ -158,6 +165,34 @@ def test_numbers_of_candidates_are_inputs_of_one_program() -> None:
     (curves,) = population.train([block])
     for member, each in enumerate(variants):
         expected = in_torch(problem, partial(torch.optim.SGD, **each), task, SPECS[member])
+        np.testing.assert_allclose(curves.valid_loss[member], expected["valid"], rtol=2e-5)
+
+
+MOMENTA = (
+    "piecewise_constant([0, 0.9, 0, 0.8], at=[2*updates, 6*updates, 9*updates])",
+    "piecewise_constant([0.9, 0], at=[5*updates])",
+    "piecewise_constant([0.5, 0], at=[1*updates])",
+)
+
+
+def dampened(model: nn.Module) -> torch.optim.Optimizer:
+    groups = [{"params": model[0].parameters(), "lr": 5e-4}, {"params": model[2:].parameters()}]
+    return torch.optim.SGD(groups, lr=1e-3, momentum=0.9, dampening=0.9)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_momentum_that_is_0_for_a_while_is_pytorchs(members: int) -> None:
+    problem = problem_of(mlp, dampened, 5)
+    task = task_of(problem, scheduled_momentum=True)
+    population = make_population(task, members)
+    plans = np.stack([plan_of(task, each).values for each in MOMENTA[:members]])
+    block = make_block(
+        task, SEED, SPECS[:members], initial=problem.initial_weights(SEED), momenta=plans.astype(np.float32)
+    )
+    (curves,) = population.train([block])
+    for member in range(members):
+        expected = in_torch(problem, dampened, task, SPECS[member], MOMENTA[member])
+        np.testing.assert_allclose(curves.train_loss[member], expected["losses"], rtol=2e-5)
         np.testing.assert_allclose(curves.valid_loss[member], expected["valid"], rtol=2e-5)
 
 

@@ -34,6 +34,10 @@ CANDIDATES = (
     Candidate("constant(0.02)", batch_size=10, multipliers={"3": 0.1}),
     Candidate("constant(0.02)", clip_grad_norm=0.5, weight_decay=0.1),
     Candidate("cosine(0.02)", momentum="one_cycle_momentum(0.95)"),
+    Candidate(
+        "constant(0.02)",
+        momentum="piecewise_constant([0, 0.9, 0, 0.8], at=[3*updates, 9*updates, 12*updates])",
+    ),
     Candidate("constant(0.01)", epochs=2),
 )
 
@@ -125,6 +129,23 @@ def test_both_roads_make_the_same_runs(case: str, engine: Any) -> None:
         keys = [key for key in ours if key[0] == name]
         means = [np.mean([made[key].curves[2, -1] for key in keys]) for made in (ours, theirs)]
         assert abs(means[0] - means[1]) < 0.002
+
+
+def test_runs_whose_momentum_rests_are_not_those_of_an_earlier_version() -> None:
+    """Populations once kept the buffer of PyTorch's SGD as if a scheduled momentum were never 0."""
+    resting = [Candidate("constant(0.02)", momentum="piecewise_constant([0.9, 0], at=[1*epochs])")]
+    moving = [Candidate("constant(0.02)", momentum="one_cycle_momentum(0.95)")]
+    for problem, is_other in ((iris(), True), (iris().in_series("a test says so"), False)):
+        prints = [make_study(problem, each, seeds=2).fingerprint for each in (resting, moving)]
+        assert (prints[0] != prints[1]) is is_other
+
+
+def test_a_momentum_with_which_pytorch_fails_is_refused() -> None:
+    momentum = "piecewise_constant([0, 0.9], at=[1*epochs])"
+    problem = iris(optimizer=partial(torch.optim.RMSprop, momentum=0.9)).in_series("a test says so")
+    study = make_study(problem, [Candidate("constant(0.01)", momentum=momentum)], seeds=2)
+    with pytest.raises(StudyError, match="begins with 0; RMSprop then has no buffer"):
+        TorchSeries.of(problem, study)
 
 
 def test_a_branch_that_changes_nothing_is_the_other_road(engine: Any) -> None:

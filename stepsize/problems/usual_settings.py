@@ -1,0 +1,68 @@
+"""Settings of an optimizer that need no mention, and those that a candidate takes over from the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+OF_EVERY_OPTIMIZER = (
+    "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
+    "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps", "loss_reduction",
+)  # fmt: skip
+
+KERAS = {  # values of Keras' optimizers that need no mention
+    "beta_1": 0.9, "beta_2": 0.999, "ema_momentum": 0.99, "epsilon": 1e-7, "momentum": 0.0, "rho": 0.9,
+}  # fmt: skip
+OF_KERAS: dict[str, dict[str, Any]] = {  # of those whose values are others
+    "adadelta": {"rho": 0.95},
+    "adafactor": {"relative_step": True},
+    "lion": {"beta_2": 0.99},
+    "muon": {"momentum": 0.95, "nesterov": True, "exclude_embeddings": True},
+}
+TORCH = {"momentum": 0, "weight_decay": 0, "betas": [0.9, 0.999], "eps": 1e-8, "dampening": 0}
+OF_TORCH: dict[str, dict[str, Any]] = {
+    "adadelta": {"eps": 1e-6},
+    "adafactor": {"eps": [None, 1e-3]},
+    "adagrad": {"eps": 1e-10},
+    "adamw": {"weight_decay": 0.01},
+    "muon": {"momentum": 0.95, "nesterov": True, "weight_decay": 0.1, "eps": 1e-7},
+}
+
+
+def usual_of_keras(optimizer: str) -> dict[str, Any]:
+    """Return the values of an optimizer of Keras that need no mention.
+
+    >>> usual_of_keras("Lion")["beta_2"]
+    0.99
+    """
+    return {**KERAS, **OF_KERAS.get(optimizer.lower(), {})}
+
+
+def usual_of_torch(optimizer: str) -> dict[str, Any]:
+    """Return the values of an optimizer of PyTorch that need no mention.
+
+    >>> usual_of_torch("AdamW")["weight_decay"]
+    0.01
+    """
+    return {**TORCH, **OF_TORCH.get(optimizer.lower(), {})}
+
+
+def left_behind(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a problem that a candidate with another optimizer does not take over.
+
+    They belong to the problem's optimizer alone: a momentum of SGD says nothing about Adam.
+
+    >>> left_behind({"optimizer": "sgd", "momentum": 0.9, "clipnorm": 1.0}, {"optimizer": "adam"})
+    {'momentum': 0.9}
+    """
+    other, own = settings.get("optimizer"), usual.get("optimizer")
+    if other is None or str(other).lower() == str(own).lower():
+        return {}
+    kept = ("optimizer", *OF_EVERY_OPTIMIZER, *settings)
+    return {name: value for name, value in usual.items() if name not in kept}
+
+
+def usual_settings(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a candidate takes over from the problem, unless it sets them itself."""
+    left = left_behind(usual, settings)
+    return {name: value for name, value in usual.items() if name not in left}

@@ -1,0 +1,105 @@
+"""The optimizer and the settings with which a candidate's runs train: what every statement about them reads.
+
+They follow from the protocol of a candidate, which is that of the study with what the candidate has in place
+of its fields, and from the settings of the candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stepsize.problems.usual_settings import usual_of_keras, usual_of_torch, usual_settings
+from stepsize.study.study import Study
+
+AS_COMPILED = "as compiled"
+UNKNOWN_OPTIMIZERS = (AS_COMPILED, "chosen by the function")
+
+
+def trained_settings(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with which runs train: the name of the `optimizer`, its arguments, and their own.
+
+    A compiled optimizer counts where no other one is named, in the study or by the candidate.
+
+    >>> compiled = {"name": "SGD", "momentum": 0.9}
+    >>> protocol = {"optimizer": {"name": "as compiled"}, "compiled_optimizer": compiled}
+    >>> trained_settings(protocol, {"batch_size": 16})
+    {'optimizer': 'SGD', 'momentum': 0.9, 'batch_size': 16}
+    >>> trained_settings(protocol, {"optimizer": "adam"})
+    {'optimizer': 'adam'}
+    """
+    optimizer, named = dict(protocol["optimizer"] or {}), settings.get("optimizer")
+    compiled = protocol.get("compiled_optimizer")
+    name = optimizer.pop("name", None)
+    if compiled is not None and named is None and name in UNKNOWN_OPTIMIZERS:
+        name, optimizer = compiled["name"], {**compiled, **optimizer}
+        del optimizer["name"]
+    usual = {} if name is None else {"optimizer": name, **optimizer}
+    trained = {**usual_settings(usual, settings), **settings}
+    if named is not None and str(named).lower() == str(name).lower():
+        trained["optimizer"] = name  # as its library spells it
+    return trained
+
+
+def usual_values(protocol: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that the optimizer of `trained` has where no others are given, as far as known."""
+    usual = usual_of_torch if is_torch(protocol) else usual_of_keras
+    name = str(trained.get("optimizer"))
+    return {} if name in UNKNOWN_OPTIMIZERS else usual(name)
+
+
+def is_torch(protocol: Mapping[str, Any]) -> bool:
+    """Return whether the model of a study is PyTorch's."""
+    return str(protocol["model"]).endswith(" (PyTorch)")
+
+
+def trained_groups(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the groups of parameters of a PyTorch optimizer, none if all are trained alike.
+
+    A momentum that follows a schedule is that of every group.
+    """
+    groups = protocol.get("optimizer_groups") or []
+    if not isinstance(settings.get("momentum"), str):
+        return list(groups)
+    return [
+        {**each, "settings": {name: value for name, value in each["settings"].items() if name != "momentum"}}
+        for each in groups
+    ]
+
+
+def other_optimizer_notes(study: Study) -> list[str]:
+    """Return a note for each optimizer of a candidate that leaves settings of the problem's behind."""
+    left: dict[tuple[str, str], dict[str, None]] = {}  # by the optimizer of the candidate, and the problem's
+    for candidate in study.candidates:
+        settings = candidate.settings
+        if settings.get("optimizer") is not None:
+            unnamed = {name: value for name, value in settings.items() if name != "optimizer"}
+            usual, own = study.protocol_of(unnamed), study.protocol_of(settings)
+            pair = str(settings["optimizer"]), str((usual.get("optimizer") or {}).get("name"))
+            left.setdefault(pair, {}).update(dict.fromkeys(_left_behind(usual, own, settings)))
+    return [note for pair, every in left.items() for note in _notes(*pair, list(every))]
+
+
+def _left_behind(
+    usual: Mapping[str, Any], own: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield what runs with `settings` do not have of the protocol that is theirs without an optimizer."""
+    trained, left = trained_settings(own, settings), set()
+    for name, value in (usual.get("optimizer") or {}).items():
+        if name not in ("name", *settings) and (name not in trained or trained[name] != value):
+            left.add(name)
+            yield f"{name}={value}"
+    kept = {tuple(each["parameters"]): each["settings"] for each in own.get("optimizer_groups") or []}
+    for group in usual.get("optimizer_groups") or []:
+        for name, value in group["settings"].items():
+            if name not in (*left, *kept.get(tuple(group["parameters"]), {})):
+                yield f"{name}={value} (in a group of parameters)"
+
+
+def _notes(other: str, own: str, left: Sequence[str]) -> Iterator[str]:
+    if own == AS_COMPILED:
+        yield f"With optimizer={other}, nothing of the compiled optimizer is used."
+    if left:
+        listed = " and ".join(filter(None, (", ".join(left[:-1]), left[-1])))
+        whose = "the settings of the study" if own == AS_COMPILED else own
+        yield f"With optimizer={other}, {listed} of {whose} {'is' if len(left) == 1 else 'are'} not used."
