@@ -21,7 +21,6 @@ from stepsize.problems.variants import facts_key, settings_by_facts, variant_key
 from stepsize.schedules import Schedule
 from stepsize.stats import practical_margin, relative_margin
 from stepsize.study.candidates import Candidate
-from stepsize.study.corrected_updates import corrected_updates
 from stepsize.study.knobs.free_knobs import (
     check_joint,
     examples,
@@ -267,7 +266,6 @@ def make_study(
     if budget is not None:
         facts["protocol"]["budget"] = budget
     digests = sorted({each["digest"] for each in own.values() if "digest" in each})
-    digests += corrected_updates(problem, named)
     identity = json.dumps([problem.digest, versions, *digests], sort_keys=True)
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     facts |= {"versions": versions, "command": command}

@@ -102,8 +102,10 @@ def build(
         restore(model, form.get("kept", ()))
         compiled = optimizer or travel_optimizer(model.optimizer, model.trainable_variables)
         compiled_name, compiled_arguments, *exclusions = compiled
-        arguments = settings if name else {**compiled_arguments, **settings}
-        built = make_optimizer(name or compiled_name, arguments, model, *exclusions)
+        if name:  # takes nothing of the compiled one
+            built = make_optimizer(name, settings, model)
+        else:
+            built = make_optimizer(compiled_name, {**compiled_arguments, **settings}, model, *exclusions)
         model.compile(built, loss, loss_weights=loss_weights)
         if "sample" in form:
             check_sample(model, form["sample"])

@@ -58,6 +58,8 @@ def test_exclusions_from_weight_decay_travel():
     again = rebuilt(model).model
     kept = [again.optimizer._use_weight_decay(variable) for variable in again.trainable_variables]
     assert kept == [False, False, True, False]
+    other = rebuilt(model, settings={"optimizer": "adamw"}).model
+    assert all(other.optimizer._use_weight_decay(variable) for variable in other.trainable_variables)
 
 
 def test_every_optimizer_can_be_sent():
