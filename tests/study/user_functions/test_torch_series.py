@@ -131,15 +131,6 @@ def test_both_roads_make_the_same_runs(case: str, engine: Any) -> None:
         assert abs(means[0] - means[1]) < 0.002
 
 
-def test_runs_whose_momentum_rests_are_not_those_of_an_earlier_version() -> None:
-    """Populations once kept the buffer of PyTorch's SGD as if a scheduled momentum were never 0."""
-    resting = [Candidate("constant(0.02)", momentum="piecewise_constant([0.9, 0], at=[1*epochs])")]
-    moving = [Candidate("constant(0.02)", momentum="one_cycle_momentum(0.95)")]
-    for problem, is_other in ((iris(), True), (iris().in_series("a test says so"), False)):
-        prints = [make_study(problem, each, seeds=2).fingerprint for each in (resting, moving)]
-        assert (prints[0] != prints[1]) is is_other
-
-
 def test_a_momentum_with_which_pytorch_fails_is_refused() -> None:
     momentum = "piecewise_constant([0, 0.9], at=[1*epochs])"
     problem = iris(optimizer=partial(torch.optim.RMSprop, momentum=0.9)).in_series("a test says so")
