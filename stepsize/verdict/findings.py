@@ -135,18 +135,18 @@ def _tuning_notes(protocol: Protocol) -> Iterator[str]:
     tuning = protocol["tuning"]
     if tuning:
         rates = tuning["fine_rates"]
-        fine_seeds, finer_seeds = fine_parts(tuning["fine_seeds"])
-        fine = f", {rates} rates around the best on {fine_seeds} more"
-        closer = f", and {rates} closer to it on another {finer_seeds}"
-        if tuning["extra_seeds"]:
-            extra = tuning["extra_seeds"]
-            closer += f" and, because these left much open, {rates} likely ones on {extra} more"
+        fine, finer = fine_parts(tuning["fine_seeds"])
+        first = f"{len(tuning['first_rates'])} rates on {counted(tuning['first_seeds'], 'tuning seed')}"
+        searches = [first]
+        if fine:
+            searches.append(f"{rates} rates around the best on {fine} more")
+        if finer:
+            searches.append(f"{rates} closer to it on another {finer}")
+        if extra := tuning["extra_seeds"]:
+            searches.append(f"because these left much open, {rates} likely ones on {extra} more")
         which = "Each free lr" if protocol["knobs"] is None else "Each lr that is free alone"
-        yield (
-            f"{which} is chosen from a smooth curve through {len(tuning['first_rates'])} rates on "
-            f"{counted(tuning['first_seeds'], 'tuning seed')}{fine if fine_seeds else ''}"
-            f"{closer if finer_seeds else ''}; the verdict uses fresh seeds."
-        )
+        through = ", and ".join(filter(None, (", ".join(searches[:-1]), searches[-1])))
+        yield f"{which} is chosen from a smooth curve through {through}; the verdict uses fresh seeds."
 
 
 def _rates_as_good(answer: Answer) -> Iterator[str]:

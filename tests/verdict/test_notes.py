@@ -10,6 +10,7 @@ from stepsize.problems.problem import Problem, problem
 from stepsize.problems.splitting.splits import Split
 from stepsize.study.candidates import Candidate, built_in_candidates
 from stepsize.study.study import make_study
+from stepsize.verdict.findings import _tuning_notes
 from stepsize.verdict.summary import summarise_study
 from tests.support.finished_studies import COST, answer_of, finish, noise
 
@@ -139,3 +140,32 @@ def test_rows_that_are_the_same_for_tuning_and_verdict_are_named(chosen: Problem
         study = make_study(chosen, [candidate], 3)
         answer = summarise_study(study, finish(study, lambda name, seed: 0.9), COST)
         assert any(note.startswith(beginning) for note in answer["notes"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("fine", "extra", "sentence"),
+    [
+        (0, 0, "7 rates on 8 tuning seeds"),
+        (9, 0, "7 rates on 8 tuning seeds, and 5 rates around the best on 9 more"),
+        (
+            44,
+            0,
+            "7 rates on 8 tuning seeds, 5 rates around the best on 15 more, and 5 closer to it on another 29",
+        ),
+        (
+            44,
+            58,
+            "7 rates on 8 tuning seeds, 5 rates around the best on 15 more, 5 closer to it on another 29, "
+            "and because these left much open, 5 likely ones on 58 more",
+        ),
+    ],
+)
+def test_a_note_says_on_how_many_seeds_rates_were_tuned(fine, extra, sentence):
+    answer = answer_of(["constant(0.1)", "linear(0.2)"], lambda name, seed: 0.9 + noise(seed, 0.01))
+    tuning = {"seeds": [], "first_rates": [0.1] * 7, "first_seeds": 8, "fine_rates": 5 if fine else 0}
+    tuning |= {"fine_seeds": fine, "extra_seeds": extra}
+    (note,) = _tuning_notes({**answer["study"]["protocol"], "tuning": tuning})
+    assert (
+        note
+        == f"Each free lr is chosen from a smooth curve through {sentence}; the verdict uses fresh seeds."
+    )
