@@ -97,7 +97,8 @@ def likely_curves(rounds: list[RateMeans], low: float, high: float) -> Curves:
     walls, least, chances = _grid(float(low), float(high))
     fits, nearest = np.zeros_like(least), np.full_like(least, np.inf)
     for each in rounds:
-        fits += _fit(each, walls, least, nearest, unit, cap)
+        costs = _wall_costs(float(low), float(high), tuple(each.x.tolist()))
+        fits += _fit(each, costs, least, nearest, unit, cap)
     prior = chances - 0.5 * (nearest / UNSEEN) ** 2
     order = _likeliest(fits + prior)
     at_left, at_right = np.unravel_index(order, fits.shape)
@@ -110,12 +111,21 @@ def likely_curves(rounds: list[RateMeans], low: float, high: float) -> Curves:
     return Curves(unit, cap, np.hstack(drops), np.hstack(misfit), prior.flat[order], left, right)
 
 
-def _fit(each: RateMeans, walls: _Walls, least: Floats, nearest: Floats, unit: float, cap: float) -> Floats:
+@lru_cache(64)  # rounds of a study, and of all of its candidates, have rates in common
+def _wall_costs(low: float, high: float, x: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """Return what each left and right wall of the grid costs: [walls, len(x)] and [len(x), walls]."""
+    walls, points = _grid(low, high)[0], np.array(x)
+    return walls.left(points), np.ascontiguousarray(walls.right(points).T)
+
+
+def _fit(
+    each: RateMeans, costs: tuple[Floats, Floats], least: Floats, nearest: Floats, unit: float, cap: float
+) -> Floats:
     """Return how well the curve of each left and right wall fits a round, as a log likelihood [walls, walls].
 
     The height of the curve is free. `nearest` becomes the least drop of each curve at a rate tried.
     """
-    left, right = walls.left(each.x), np.ascontiguousarray(walls.right(each.x).T)
+    left, right = costs
     fits = np.empty_like(least)
     for start in range(0, len(left), AT_ONCE):
         part = slice(start, start + AT_ONCE)
