@@ -13,12 +13,7 @@ from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import settings_text
 
 IN_WORDS = {AS_COMPILED: "the compiled optimizer", UNKNOWN_OPTIMIZERS[1]: "the optimizer of the function"}
-OF_A_CANDIDATE = (
-    "model",
-    "epochs",
-    "batch_size",
-    "prepare",
-)  # not arguments of an optimizer
+OF_A_CANDIDATE = ("model", "epochs", "batch_size", "prepare")  # no arguments of an optimizer
 
 
 @dataclass(frozen=True)
@@ -74,14 +69,14 @@ def differing(ours: Compared, theirs: Compared) -> dict[str, Any]:
     keys = {**ours.own, **theirs.own}
     if is_same:
         keys |= {key: None for key in (*ours.trained, *theirs.trained) if key not in OF_A_CANDIDATE}
-    found = {}
+    settings = {}
     for key in keys:
         if key == "optimizer":
             continue
         if ours.value(key) != theirs.value(key) and (is_same or key in ours.trained):
             value = ours.trained.get(key, ours.usual.get(key))
-            found[key] = "default" if value is None else value
-    return found if is_same else {**found, "optimizer": ours.trained.get("optimizer")}
+            settings[key] = "default" if value is None else value
+    return settings if is_same else {**settings, "optimizer": ours.trained.get("optimizer")}
 
 
 def differing_text(settings: Mapping[str, Any]) -> str:
