@@ -13,7 +13,7 @@ from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import settings_text
 
 IN_WORDS = {AS_COMPILED: "the compiled optimizer", UNKNOWN_OPTIMIZERS[1]: "the optimizer of the function"}
-OF_A_CANDIDATE = ("model", "epochs", "batch_size", "prepare")  # no arguments of an optimizer
+OF_A_CANDIDATE = ("model", "epochs", "batch_size", "prepare")  # not arguments of an optimizer
 
 
 @dataclass(frozen=True)
