@@ -47,22 +47,17 @@ def usual_of_torch(optimizer: str) -> dict[str, Any]:
     return {**TORCH, **OF_TORCH.get(optimizer.lower(), {})}
 
 
-def left_behind(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a problem that a candidate with another optimizer does not take over.
-
-    They belong to the problem's optimizer alone: a momentum of SGD says nothing about Adam.
-
-    >>> left_behind({"optimizer": "sgd", "momentum": 0.9, "clipnorm": 1.0}, {"optimizer": "adam"})
-    {'momentum': 0.9}
-    """
-    other, own = settings.get("optimizer"), usual.get("optimizer")
-    if other is None or str(other).lower() == str(own).lower():
-        return {}
-    kept = ("optimizer", *OF_EVERY_OPTIMIZER, *settings)
-    return {name: value for name, value in usual.items() if name not in kept}
-
-
 def usual_settings(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a candidate takes over from the problem, unless it sets them itself."""
-    left = left_behind(usual, settings)
-    return {name: value for name, value in usual.items() if name not in left}
+    """Return the settings of a problem that a candidate takes over.
+
+    With another optimizer, these are only the ones that every optimizer has, and those that it sets itself:
+    a momentum of SGD says nothing about Adam.
+
+    >>> usual_settings({"optimizer": "sgd", "momentum": 0.9, "clipnorm": 1.0}, {"optimizer": "adam"})
+    {'optimizer': 'sgd', 'clipnorm': 1.0}
+    """
+    other, usual_name = settings.get("optimizer"), usual.get("optimizer")
+    if other is None or str(other).lower() == str(usual_name).lower():
+        return dict(usual)
+    kept = ("optimizer", *OF_EVERY_OPTIMIZER, *settings)
+    return {name: value for name, value in usual.items() if name in kept}

@@ -59,11 +59,11 @@ def facts_key(settings: Mapping[str, Any]) -> str:
 
 def settings_by_facts(every: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Return the settings of candidates by `facts_key`, each also without the optimizer that it names."""
-    found: dict[str, Mapping[str, Any]] = {}
+    by_key: dict[str, Mapping[str, Any]] = {}
     for settings in every:
         unnamed = {name: value for name, value in settings.items() if name != "optimizer"}
-        found |= {facts_key(each): each for each in (settings, unnamed)}
-    return found
+        by_key |= {facts_key(each): each for each in (settings, unnamed)}
+    return by_key
 
 
 def _key(settings: Mapping[str, Any]) -> str:

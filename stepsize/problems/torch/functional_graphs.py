@@ -49,7 +49,7 @@ Sums and products are not among them: those of sizes, of which a graph has no tr
 def is_functional(program: torch.export.ExportedProgram) -> bool:
     """Return whether decomposing a program with an empty table would return the same program.
 
-    Every node must have a user and the name that tracing it again would give it, and there is no constant.
+    Every node must be used and have the name that tracing again would give it. There must be no constants.
     """
     nodes = [node for node in program.graph.nodes if node.op not in ("placeholder", "output")]
     return (

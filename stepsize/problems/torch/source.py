@@ -97,11 +97,12 @@ class Source:
         optimizer = self.model.optimizer
         chosen = {*getattr(self.optimizer, "keywords", ()), *self.settings}
         if named:
-            kind, given = optimizer.name, {**usual_settings(self.settings, named), **named}
-            optimizer = self.optimizer_with(given)
-            chosen = {*given} if optimizer.name != kind else chosen | {*given}
+            settings = {**usual_settings(self.settings, named), **named}
+            other = self.optimizer_with(settings)
+            chosen = {*settings} if other.name != optimizer.name else chosen | {*settings}
+            optimizer = other
         usual = inspect.signature(getattr(torch.optim, optimizer.name)).parameters
-        settings = {
+        arguments = {
             name: json_value(value)
             for name, value in optimizer.settings.items()
             if name not in ("lr", "initial_lr")
@@ -109,7 +110,7 @@ class Source:
         }
         clipping = {"clip_grad_norm": optimizer.clip_norm, "clip_grad_value": optimizer.clip_value}
         clipping = {name: bound for name, bound in clipping.items() if bound is not None}
-        facts = {"name": optimizer.name, **settings, **clipping}
+        facts = {"name": optimizer.name, **arguments, **clipping}
         return facts, optimizer.group_facts(self.model.exported.parameters)
 
     @property

@@ -13,7 +13,7 @@ Educational Statistics 10, 1985). So the law counts for little where schedules d
 
 What the scores of each schedule show (`rate_draws`) and what the law says of it are then joined: the draws of
 its curve are weighted. But a law that the others follow may be wrong for one schedule, most of all if its
-curve has two peaks. So its own scores alone count for a half (a linear opinion pool: Stone, Annals of
+curve has two peaks. So its own scores alone count for one half (a linear opinion pool: Stone, Annals of
 Mathematical Statistics 32, 1961). The seeds of tuning are the same for all schedules, so their rates err
 alike as far as `stats.common_slopes` says.
 """

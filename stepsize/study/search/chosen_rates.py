@@ -2,8 +2,8 @@
 
 Each candidate's rate is searched alone (`rate_search`). What the schedules of a study have in common then
 helps each of them (`stepsize.stats.tuning.common_peaks`). Where scores differ much from seed to seed, the
-coarse search may mistake the place of the best rate, and the rates chosen in the end may still lose much.
-Then these searches run on more seeds.
+coarse search may mistake the place of the best rate: then it runs on more seeds. The rates chosen in the end
+may still lose much: then rates at which the best one may lie run on more seeds.
 """
 
 from __future__ import annotations
