@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
 
 from stepsize.problems.problem import Problem
+from stepsize.problems.torch import reading
+from stepsize.problems.torch.graph import ExportedModel
 
 torch.manual_seed(0)
 LABELS = (torch.randn(40, 2) > 0).float()
@@ -26,8 +30,24 @@ def mlp(outputs: int = 3) -> nn.Module:
     return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, outputs))
 
 
+_export, _graphs = reading.export_model, {}
+
+
+def _export_once(
+    model: nn.Module, loss: Any, inputs: list[torch.Tensor], target: torch.Tensor
+) -> ExportedModel:
+    key = tuple((tuple(tensor.shape), tensor.dtype) for tensor in (*inputs, target))
+    if key not in _graphs:
+        _graphs[key] = _export(model, loss, inputs, target)
+    return _graphs[key]
+
+
 def toy(model: Any = mlp, **changes: Any) -> Problem:
-    return Problem(model=model, **{**USUAL, **changes})
+    settings = {**USUAL, **changes}
+    usual = model is mlp and settings["loss"] is USUAL["loss"]  # whose graph takes half a second
+    once: AbstractContextManager[Any] = patch.object(reading, "export_model", _export_once)
+    with once if usual else nullcontext():
+        return Problem(model=model, **settings)
 
 
 class Layer(nn.Module):
