@@ -38,7 +38,7 @@ Judge = Callable[[Study, Population, Trainer, Sequence[int]], Replay]
 
 def measure(population: Population, studies: int, points: float, problem: Any) -> list[dict[str, Any]]:
     """Return the figures at every number of seeds, and of three looks at growing numbers of seeds."""
-    rows = []
+    rows, first = [], {}
     for seeds in SEEDS:
         usual = plan(problem, seeds, population.margin)
         short = plan(problem, seeds, population.margin, quarter=True)
@@ -51,9 +51,10 @@ def measure(population: Population, studies: int, points: float, problem: Any) -
             | {"tuned": asdict(figures(tuned, population)), "oracle": asdict(figures(known, population))}
             | {"quarter": asdict(figures(quarter, population))}
         )
+        first[seeds] = {"any_look": tuned[: studies // 2], "any_look_oracle": known[: studies // 2]}
         print(line(rows[-1]), file=sys.stderr, flush=True)
     for name, judge in (("any_look", replay), ("any_look_oracle", oracle)):
-        rows[0][name] = 100 * _at_any_look(judge, population, studies // 2, problem)
+        rows[0][name] = 100 * _at_any_look(judge, population, first[LOOKS[0]][name], problem)
     return rows
 
 
@@ -62,13 +63,14 @@ def trainer(population: Population, study: int) -> Any:
     return population.trainer(np.random.default_rng(study))
 
 
-def _at_any_look(judge: Judge, population: Population, studies: int, problem: Any) -> float:
-    """Return the share of studies with a false word at any of the looks."""
-    is_wrong = np.zeros(studies, bool)
-    for look, seeds in enumerate(LOOKS):
+def _at_any_look(judge: Judge, population: Population, first: Sequence[Replay], problem: Any) -> float:
+    """Return the share of studies with a false word at any of the looks; `first` are the first ones."""
+    is_wrong = is_false(first, population)
+    for look, seeds in enumerate(LOOKS[1:], 1):
         study = plan(problem, seeds, population.margin)
         replays = [
-            judge(study, population, trainer(population, number), LOOKS[:look]) for number in range(studies)
+            judge(study, population, trainer(population, number), LOOKS[:look])
+            for number in range(len(first))
         ]
         is_wrong |= is_false(replays, population)
     return float(is_wrong.mean())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -95,6 +96,17 @@ class Recorded:
 
         return [PchipInterpolator(self.x, truth) for truth in self.truth]
 
+    @cached_property
+    def place(self) -> Callable[[int, float], tuple[float, float]]:
+        """Where a rate of a schedule lies among those recorded, and what the mean of its draws lacks."""
+        return lru_cache(None)(self._place)
+
+    def _place(self, schedule: int, rate: float) -> tuple[float, float]:
+        steps = np.arange(len(self.x))
+        place = float(np.interp(np.log10(rate), self.x, steps))  # rates are rounded, so not quite even
+        drawn = float(np.interp(place, steps, self.truth[schedule]))
+        return place, self.mean(schedule, rate) - drawn
+
     @property
     def name(self) -> str:
         """The name of the table."""
@@ -139,12 +151,10 @@ class _FromBank:
             generator = np.random.default_rng([self.key, seed])
             self._drawn[seed] = int(generator.integers(self.population.scores.shape[2])), generator.random()
         column, toss = self._drawn[seed]
-        x, truth = self.population.x, self.population.truth[schedule]
-        place = np.interp(np.log10(rate), x, np.arange(len(x)))  # rates are rounded, so not quite even
-        row = min(int(place + toss), len(x) - 1)
-        value = self.population.scores[schedule, row, column]
-        drawn = np.interp(place, np.arange(len(x)), truth)
-        return float(value + self.population.mean(schedule, rate) - drawn) if np.isfinite(value) else None
+        place, lacks = self.population.place(schedule, rate)
+        row = min(int(place + toss), len(self.population.x) - 1)
+        value = float(self.population.scores[schedule, row, column])
+        return value + lacks if math.isfinite(value) else None
 
 
 def _smoothed(x: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,16 +45,23 @@ class CurveDraws:
     most: float
 
     def interpolated(self) -> CloseDraws:
-        """Return the same draws at more places."""
-        from scipy.interpolate import CubicSpline
-
+        """Return the same draws at more places, by a cubic spline."""
         first, last = self.places[0], self.places[-1]
         places = np.linspace(first, last, round((last - first) / CLOSE) + 1)
-        costs = CubicSpline(self.places, self.costs, axis=1)(places)
+        costs = self.costs @ _spline(len(self.places), len(places))
         turns = np.arange(len(costs)) % len(self.limits)
         lows, highs = np.array(self.limits)[turns].T[..., None]
         inside = (lows - 1e-9 <= places) & (places <= highs + 1e-9)
         return CloseDraws(self, places, costs, np.where(inside, costs, np.inf))
+
+
+@lru_cache(64)  # the curves of a study have mostly as many places
+def _spline(places: int, close: int) -> Floats:
+    """Return what each of evenly spaced places adds to a cubic spline at closer ones: [places, close]."""
+    from scipy.interpolate import CubicSpline
+
+    at = np.linspace(0.0, places - 1.0, close)
+    return np.ascontiguousarray(CubicSpline(np.arange(places), np.eye(places))(at).T)
 
 
 class CloseDraws(NamedTuple):

@@ -36,7 +36,7 @@ OVERLAP = 20.0  # curves that cost more than this many u at their own peak are l
 UNSEEN = 2.0  # u by which a peak may rise above all rates tried
 UNEVEN = 0.35  # u by which a mean may lie off a curve that is kept
 KEPT = 200  # curves that are kept, the likeliest
-STEEP = 30.0  # log of the most that a wall costs, in u
+MOST = np.exp(30.0)  # that a wall costs, in u
 AT_ONCE = 48  # left walls whose curves are computed together: their arrays fit into the cache of a core
 POINT = 0.05  # decades between the points at which a curve may have its peak
 
@@ -50,22 +50,31 @@ class _Walls(NamedTuple):
 
     def left(self, x: Floats) -> Floats:
         """Return what each wall costs on the left of a curve, in u: [walls, len(x)]."""
-        return self._costs(self.place[:, None] - x)
+        return self._costs(-self.place, -x)
 
     def right(self, x: Floats) -> Floats:
         """Return what each wall costs on the right of a curve."""
-        return self._costs(x - self.place[:, None])
+        return self._costs(self.place, x)
 
     def of(self, index: np.ndarray) -> _Walls:
         """Return some of the walls."""
         return _Walls(self.place[index], self.rise[index], self.is_line[index])
 
-    def _costs(self, beyond: Floats) -> Floats:
-        line, power = self.is_line, ~self.is_line
-        costs = np.empty(beyond.shape)
-        costs[line] = self.rise[line, None] * CORNER * np.logaddexp(0.0, beyond[line] / CORNER)
-        exponent = self.rise[power, None] * np.log(10) * beyond[power]
-        costs[power] = np.exp(np.minimum(exponent, STEEP))
+    def _costs(self, place: Floats, x: Floats) -> Floats:
+        """Return what walls cost that rise with x beyond a place.
+
+        A power of the distance is a product: one factor for the wall, and one, common to all walls of that
+        power, for x. Both are taken from the middle of the places, so that neither overflows.
+        """
+        costs, middle = np.empty((len(place), len(x))), np.mean([place.min(), place.max()])
+        for power in POWERS:
+            walls = np.flatnonzero((self.rise == power) & ~self.is_line)
+            steep = power * np.log(10)
+            at_wall, at_x = np.exp(steep * (middle - place[walls])), np.exp(steep * (x - middle))
+            costs[walls] = np.minimum(at_wall[:, None] * at_x, MOST)
+        line = self.is_line
+        beyond = (x - place[line, None]) / CORNER
+        costs[line] = self.rise[line, None] * CORNER * np.logaddexp(0.0, beyond)
         return costs
 
 
