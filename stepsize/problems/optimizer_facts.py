@@ -28,6 +28,7 @@ def optimizer_facts(
         "optimizer": optimizer,
         "optimizer_groups": groups,
         "compiled_optimizer": compiled_optimizer(form),
+        "undecayed": undecayed(form),
     }
 
 
@@ -47,3 +48,16 @@ def compiled_optimizer(form: Mapping[str, Any]) -> dict[str, Any] | None:
         if key != "name" and value is not None and usual.get(key, False if value is False else None) != value
     }
     return None if name is None else {"name": name, **fields}
+
+
+def undecayed(form: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a compiled optimizer excludes from weight decay, as Keras takes it; None if nothing.
+
+    >>> undecayed({"optimizer": ["AdamW", {}, {"variables": [1, 3], "pattern": None}]})
+    {'weights': [1, 3], 'names': []}
+    """
+    optimizer = form.get("optimizer") or ()
+    if len(optimizer) < 3:
+        return None
+    weights, pattern = optimizer[2]["variables"], optimizer[2]["pattern"]
+    return {"weights": list(weights), "names": [pattern] if pattern else []}

@@ -12,7 +12,13 @@ from stepsize.export import export
 from stepsize.export.module import commented
 from stepsize.schedules import Plan, Schedule, parse
 from stepsize.study.candidate_settings import changes_model, of_training
-from stepsize.study.trained_settings import UNKNOWN_OPTIMIZERS, is_torch, trained_groups, trained_settings
+from stepsize.study.trained_settings import (
+    UNKNOWN_OPTIMIZERS,
+    is_torch,
+    trained_groups,
+    trained_settings,
+    trained_undecayed,
+)
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import candidate_named, settings_text
 
@@ -27,7 +33,7 @@ class Recipe:
     `library`, "keras" or "torch", is the one whose names the settings have. `is_function` says that a
     training function makes the optimizer itself; its `library` is one that it uses, or "plain". `model` is
     that of a candidate with a model of its own, `groups` are the parameter groups of a PyTorch optimizer,
-    where they differ.
+    where they differ, and `undecayed` is what a compiled optimizer excludes from weight decay.
     """
 
     schedule: Schedule
@@ -39,6 +45,7 @@ class Recipe:
     is_function: bool = False
     model: str | None = None
     groups: tuple[Mapping[str, Any], ...] = ()
+    undecayed: Mapping[str, Any] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -68,6 +75,10 @@ class Recipe:
             notes.append(
                 f"The study scaled the {' and the '.join(self.scaled)}: scale yours in the same way."
             )
+        if self.undecayed is not None and to == "keras":
+            text += exclusion(self.undecayed)
+        elif self.undecayed is not None:
+            notes.append("The study excluded some weights from weight decay, and this code does not.")
         if to == "keras" and self.optimizer is not None:
             size = self.settings.get("batch_size")
             batches = "" if size is None else f", batch_size={size}"
@@ -102,7 +113,7 @@ class Recipe:
             to = "torch"
         words = ["stepsize", "export", str(self.schedule), "--to", to]
         words += ["--epochs", str(self.epochs), "--updates-per-epoch", str(self.updates_per_epoch)]
-        if self.optimizer is not None and not self.groups:  # which the command line cannot name
+        if self.optimizer is not None and not self.groups and self.undecayed is None:  # it cannot name these
             words += ["--optimizer", optimizer_text(self.optimizer)]
         return [*map(quoted, words)]
 
@@ -153,6 +164,7 @@ def recipe_of(answer: Answer, candidate: CandidateAnswer) -> Recipe:
         is_function=is_function,
         model=protocol["model"] if not is_function and changes_model(candidate["settings"]) else None,
         groups=tuple(trained_groups(protocol, own)),
+        undecayed=trained_undecayed(protocol, own),
     )
 
 
@@ -174,6 +186,16 @@ def optimizer_text(optimizer: Mapping[str, Any]) -> str:
     settings = {key: value for key, value in optimizer.items() if key not in ("name", "batch_size")}
     arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
     return f"{optimizer['name']}({arguments})" if arguments else optimizer["name"]
+
+
+def exclusion(undecayed: Mapping[str, Any]) -> str:
+    """Return the call of Keras that excludes weights from weight decay.
+
+    >>> exclusion({"weights": [1], "names": ["bias"]})
+    "optimizer.exclude_from_weight_decay([model.trainable_variables[1]], ['bias'])\\n"
+    """
+    weights = ", ".join(f"model.trainable_variables[{place}]" for place in undecayed["weights"])
+    return f"optimizer.exclude_from_weight_decay([{weights}], {list(undecayed['names'])})\n"
 
 
 def quoted(word: str) -> str:

@@ -215,6 +215,7 @@ def _facts(answer: Answer, scale: Scale) -> list[tuple[str, str]]:
 
 
 _LABELS = {
+    "undecayed": "excluded from weight decay",
     "higher_is_better": "better scores are",
     "margin": "smallest difference that matters",
     "updates_per_epoch": "updates per epoch",
@@ -223,7 +224,7 @@ _LABELS = {
 }
 _SWITCHES = {"higher_is_better": ("lower", "higher"), "share": ("no", "yes")}
 _IF_ANY = (
-    "batch_size", "optimizer_groups", "compiled_optimizer", "folds", "budget", "model_notes",
+    "batch_size", "optimizer_groups", "compiled_optimizer", "undecayed", "folds", "budget", "model_notes",
     "model_warnings", "knobs",
 )  # fmt: skip
 
@@ -249,6 +250,8 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
             return _tuning(value)
         case "knobs":
             return _knobs(value)
+        case "undecayed":
+            return _undecayed(value)
         case "optimizer" | "compiled_optimizer":
             return _optimizer(value)
     return str(value)
@@ -257,6 +260,11 @@ def _protocol_text(key: str, value: Any, scale: Scale) -> str:
 def _optimizer(optimizer: Mapping[str, Any]) -> str:
     others = {key: value for key, value in optimizer.items() if key != "name"}
     return f"{optimizer['name']}, {_settings(others)}".removesuffix(", ")
+
+
+def _undecayed(excluded: Mapping[str, Any]) -> str:
+    weights = [f"trainable weight {place}" for place in excluded["weights"]]
+    return ", ".join(weights + [f"weights whose names match {each!r}" for each in excluded["names"]])
 
 
 def _tuning(tuning: Tuning | None) -> str:

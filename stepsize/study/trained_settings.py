@@ -41,6 +41,13 @@ def trained_settings(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -
     return trained
 
 
+def trained_undecayed(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is excluded from weight decay: what the compiled optimizer excludes, where it trains."""
+    name = (protocol["optimizer"] or {}).get("name")
+    is_compiled = settings.get("optimizer") is None and name in UNKNOWN_OPTIMIZERS
+    return protocol.get("undecayed") if is_compiled else None
+
+
 def usual_values(protocol: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the optimizer of `trained` has where no others are given, as far as known."""
     usual = usual_of_torch if is_torch(protocol) else usual_of_keras

@@ -61,6 +61,11 @@ class Protocol(TypedDict):
         dict[str, Any] | None,
         "`name` and settings of the optimizer that a Keras model is compiled with; null if not known",
     ]
+    undecayed: Annotated[
+        dict[str, list[Any]] | None,
+        "what that optimizer excludes from weight decay: `weights`, places among the model's trainable ones, "
+        "and patterns of `names`; null if nothing",
+    ]
     metric: Annotated[str, "the metric that scores a run"]
     higher_is_better: Annotated[bool, "false for a loss or an error"]
     share: Annotated[bool, "whether the metric lies between 0 and 1 and is shown in percent"]

@@ -42,6 +42,7 @@ from stepsize.verdict.scores import Scores
 UNKNOWN_PROTOCOL = {
     "optimizer_groups": None,
     "compiled_optimizer": None,
+    "undecayed": None,
     "batch_size": None,
     "folds": None,
     "budget": None,

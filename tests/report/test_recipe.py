@@ -57,3 +57,29 @@ def test_the_code_makes_the_optimizer_that_the_model_is_compiled_with(name, sett
     ours, expected = (each.get_config() for each in (names["optimizer"], kind(0.1, **settings)))
     others = {"learning_rate": 0, "name": ""}
     assert ours | others == expected | others
+
+
+def test_the_code_excludes_from_weight_decay_what_the_compiled_optimizer_does():
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="first"), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.AdamW(0.1)
+    optimizer.exclude_from_weight_decay([model.layers[1].bias], ["kern", "none"])
+    model.compile(optimizer, "mse")
+    problem = ss.Problem(model, (np.eye(8, 4), np.arange(8) / 7), name="own")
+    answer = recorded_answer()
+    answer["study"]["protocol"].update(problem.facts()["protocol"])
+    candidate = {**answer["candidates"][0], "settings": {}}
+    recipe, names = recipe_of(answer, candidate), {"model": model}
+    exec(recipe.code("keras"), names)
+    for each in (optimizer, names["optimizer"]):
+        each.build(model.trainable_variables)
+    decayed = [
+        [each._use_weight_decay(v) for v in model.trainable_variables]
+        for each in (optimizer, names["optimizer"])
+    ]
+    assert decayed == [[False, True, False, False]] * 2
+    assert "excluded some weights from weight decay" in recipe.code("torch")
+    assert "--optimizer" not in recipe.export_words
+    other = recipe_of(answer, {**candidate, "settings": {"optimizer": "adamw"}})
+    assert "exclude" not in other.code("keras") + other.code("torch")

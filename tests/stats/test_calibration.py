@@ -58,7 +58,7 @@ def test_what_tuning_leaves_open_is_taken_into_account():
 PAIRS = [(normal, None), (skewed, None), (steadier, None), (grainy, STEP), (crowded, STEP)]
 
 
-def false_words(draw, looks, studies: int = 20_000) -> float:
+def false_words(draw, looks, studies: int = 10_000) -> float:
     """Return the share of pairs of equal candidates with a false word at any of `looks`."""
     scores = draw(np.random.default_rng(1), (studies, 2, looks[-1]), 0.0)
     none = tuning_columns(None, studies)
@@ -73,7 +73,7 @@ def false_words(draw, looks, studies: int = 20_000) -> float:
 @pytest.mark.parametrize("looks", [(6,), (8,), (15,), (30, 60, 120, 240), (10, 20, 30, 40, 50, 60)])
 @pytest.mark.parametrize(("draw", "step"), PAIRS)
 def test_of_two_equal_candidates_one_is_called_better_in_at_most_5_percent(draw, step, looks):
-    assert false_words(draw, looks) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 20_000)
+    assert false_words(draw, looks) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 10_000)
 
 
 def test_a_steady_one_among_long_tails_is_the_known_limit():
