@@ -18,15 +18,11 @@ class Tuning(TypedDict):
     seeds: Annotated[list[int], "seeds used for tuning only"]
     first_rates: Annotated[list[float], "the grid of the coarse search"]
     first_seeds: Annotated[int, "seeds of the coarse search, the first of `seeds`"]
-    fine_rates: Annotated[
-        int, "rates of each candidate in the fine search, and in the finer one; 0 without them"
-    ]
+    fine_rates: Annotated[int, "rates of each candidate in the fine and in the finer search; 0 without"]
     fine_seeds: Annotated[
         int, "seeds of the fine and of the finer search, a third and two thirds of them, after the first ones"
     ]
-    extra_seeds: Annotated[
-        int, "seeds added because the finer search left much open, the last of `seeds`; 0 without them"
-    ]
+    extra_seeds: Annotated[int, "seeds added because much was left open, the last of `seeds`; 0 without"]
 
 
 class KnobsPart(TypedDict):
@@ -63,8 +59,7 @@ class Protocol(TypedDict):
     ]
     undecayed: Annotated[
         dict[str, list[Any]] | None,
-        "what that optimizer excludes from weight decay: `weights`, places among the model's trainable ones, "
-        "and patterns of `names`; null if nothing",
+        "what that optimizer excludes from weight decay: `weights` by place, `names` by pattern; null if nothing",
     ]
     metric: Annotated[str, "the metric that scores a run"]
     higher_is_better: Annotated[bool, "false for a loss or an error"]

@@ -56,7 +56,7 @@ def run(
             values[node.name] = function(*arguments, **keywords)
         except ProblemError as error:  # PyTorch refuses it, too
             raise ProblemError(f"{node.place}: {error}") from error
-        except (ValueError, TypeError, IndexError, NotImplementedError) as error:
+        except (ValueError, TypeError, IndexError, OverflowError, NotImplementedError) as error:
             raise NoPopulation(f"{node.place}: {node.operation}: {first_line(error)}") from error
     loss, outputs, mutated = map_refs(resolve, (graph.loss, graph.outputs, dict(graph.mutated)))
     return loss, outputs, {**buffers, **mutated}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -36,6 +36,7 @@ from stepsize.problems.torch.recorded_graph import recorded_model
 from stepsize.problems.torch.source import Source
 from stepsize.problems.torch.torch_model import TargetForm, TorchModel
 from stepsize.problems.torch.training_module import Training
+from stepsize.problems.torch.whole_numbers import check_whole_numbers
 
 OUTPUTS_NEEDED = {  # by kind of data
     "binary": "one output, or one for each of the 2 classes: end it with nn.Linear(..., 1) or (..., 2)",
@@ -43,6 +44,8 @@ OUTPUTS_NEEDED = {  # by kind of data
     "multilabel": "one output for each of the {0} labels: end it with nn.Linear(..., {0})",
     "regression": "one output for each of the {0} quantities: end it with nn.Linear(..., {0})",
 }
+
+ROWS_AT_ONCE = 1024
 
 Metric = Callable[..., torch.Tensor]
 
@@ -70,13 +73,15 @@ def read_model(
     if factory.code is not None:
         check_own_parameters(model, factory)
     names = _names(model, data)
-    inputs = [_tensor(name in data.flat, _filled(data, name)) for name in names]
+    inputs = _tensors(data, names, slice(3 if data.outputs == 4 else 4))
     outputs = _outputs(model, inputs)
     judged = first_output(outputs)
     width = _width(judged, data)
     target_form, target = _target(model, loss, inputs, outputs, width, data)
     series = series or _outside_reason(factory, loss, optimizer, settings)
-    exported, judge, series = _graphs(model, loss, inputs, target, metric, judged, series)
+    exported, judge, series = _graphs(
+        model, loss, inputs, target, metric, judged, series, lambda: _batches(data, names)
+    )
     if series is not None:
         check_renewed(lambda: Training(factory(), copy.deepcopy(loss)), (*inputs, target))
     buffers = {name: array_of(buffer) for name, buffer in model.named_buffers()}
@@ -109,12 +114,15 @@ def _graphs(
     metric: Metric | None,
     judged: torch.Tensor,
     series: str | None,
+    batches: Callable[[], Iterable[Sequence[torch.Tensor]]],
 ) -> tuple[ExportedModel, Graph | None, str | None]:
     """Return the graphs of a model and a metric, and why they cannot be a population, None if they can."""
     if series is None:
         try:
             judge = None if metric is None else export_metric(metric, judged, target)
-            return export_model(model, loss, inputs, target), judge, None
+            exported = export_model(model, loss, inputs, target)
+            check_whole_numbers(model, inputs, batches)
+            return exported, judge, None
         except NoPopulation as error:
             series = str(error)
     batch = (*inputs, target)
@@ -151,11 +159,17 @@ def _names(model: nn.Module, data: Data) -> tuple[str, ...]:
     )
 
 
-def _filled(data: Data, name: str) -> np.ndarray:
-    """Return some rows of an input, not as many as there are outputs, so that axes cannot be confused."""
+def _tensors(data: Data, names: Sequence[str], rows: slice) -> list[torch.Tensor]:
+    """Return some rows of the inputs; an example has not as many as outputs, so no axes can be confused."""
     x = data.trained_x
-    rows = 3 if data.outputs == 4 else 4
-    return np.nan_to_num((x if isinstance(x, np.ndarray) else x[name])[:rows])
+    arrays = {name: (x if isinstance(x, np.ndarray) else x[name])[rows] for name in names}
+    return [_tensor(name in data.flat, np.nan_to_num(array)) for name, array in arrays.items()]
+
+
+def _batches(data: Data, names: Sequence[str]) -> Iterator[list[torch.Tensor]]:
+    """Return all rows of the inputs."""
+    for start in range(0, data.rows, ROWS_AT_ONCE):
+        yield _tensors(data, names, slice(start, start + ROWS_AT_ONCE))
 
 
 def _tensor(is_flat: bool, array: np.ndarray) -> torch.Tensor:

@@ -171,6 +171,84 @@ def test_gradients_at_kinks(name: str, settings: tuple[Any, ...]) -> None:
     compare(name, [torch.zeros(3)], *settings)
 
 
+TIED = torch.tensor([1.0, 1, 0, 0, 2, 2, 2, 1, 1, 1, 3, 3, 0, 0, 0, 0, 1, 2, 2, 1, 2, 1, 2, 1]).reshape(
+    1, 1, 4, 6
+)
+CERTAIN = torch.tensor([0.0, 1.0, 0.5, 1e-30, 0.0, 1.0, 1e-5])
+VECTORS = torch.tensor([[0.0, 0.0], [3.0, 4.0], [1e-9, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "settings"),
+    [
+        ("max_pool1d", [TIED[0]], ([3],)),
+        ("max_pool1d", [TIED[0]], ([3], [1], [1], [2])),
+        ("max_pool2d_with_indices", [TIED], ([2, 2], [1, 1], [0, 0], [2, 2])),
+        ("adaptive_max_pool1d", [TIED[0]], ([1],)),
+        ("adaptive_max_pool1d", [TIED[0]], ([4],)),
+        ("adaptive_max_pool2d", [TIED], ([1, 1],)),
+        ("adaptive_max_pool2d", [TIED], ([3, 4],)),
+        ("max.dim", [TIED], (3,)),
+        ("amax", [TIED], ([2, 3],)),
+        ("max", [TIED], ()),
+        ("median", [TIED], ()),
+        ("median.dim", [TIED], (2,)),
+    ],
+)
+def test_gradients_of_equal_numbers(
+    name: str, tensors: list[torch.Tensor], settings: tuple[Any, ...]
+) -> None:
+    compare(name, tensors, *settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "settings"),
+    [
+        ("atan2", [torch.tensor([0.0, 0, 1, -1, 1e-30]), torch.tensor([0.0, 1, 0, 0, 1e-30])], ()),
+        ("linalg_vector_norm", [torch.tensor([0.0, 1, -2, 0])], (0.5,)),
+        ("linalg_vector_norm", [torch.zeros(3)], (1.5,)),
+        ("linalg_vector_norm", [torch.zeros(3)], (3,)),
+        ("prod", [torch.tensor([0.0, 1, 2, 0])], ()),
+        ("cumprod", [torch.tensor([2.0, 0, 3, 0, 4])], (0,)),
+        ("_weight_norm", [torch.tensor([1.0, -2, 3]), torch.tensor([2.0, 2, 2])], (0,)),
+    ],
+)
+def test_gradients_at_zero(name: str, tensors: list[torch.Tensor], settings: tuple[Any, ...]) -> None:
+    compare(name, tensors, *settings)
+
+
+@pytest.mark.parametrize("reduction", [0, 1, 2])
+def test_gradients_of_losses_at_their_ends(reduction: int) -> None:
+    """A loss is finite where a probability is 0 or 1, or a vector 0, and its slope is PyTorch's."""
+    for y in (CERTAIN.round(), 1 - CERTAIN.round(), CERTAIN):
+        compare_slopes("binary_cross_entropy", [CERTAIN], y, None, reduction)
+        compare_slopes("binary_cross_entropy", [CERTAIN], y, 2 + CERTAIN, reduction)
+        far = torch.tensor([0.0, 1, -1, 100, -100, 1e4, -1e4])
+        compare_slopes("binary_cross_entropy_with_logits", [far], y, None, None, reduction)
+        compare_slopes("soft_margin_loss", [far.clamp(-50, 50)], 2 * y.round() - 1, reduction)
+    signs = torch.tensor([1.0, -1, 1, -1])
+    for other in (VECTORS, VECTORS.flip(0), torch.zeros(4, 2)):
+        compare_slopes("cosine_embedding_loss", [VECTORS, other], signs, 0.0, reduction)
+
+
+def compare_slopes(name: str, inputs: list[torch.Tensor], *others: Any) -> None:
+    """Compare a loss and its gradients in the inputs, which may be as large as 1e12."""
+    leaves = [each.clone().requires_grad_() for each in inputs]
+    expected = getattr(torch.ops.aten, name)(*leaves, *others)
+    slopes = torch.autograd.grad(expected.sum(), leaves)
+    plain = [jnp.asarray(each.numpy()) if isinstance(each, torch.Tensor) else each for each in others]
+
+    def total(arrays: list[jax.Array]) -> tuple[jax.Array, jax.Array]:
+        losses = OPERATIONS[name](*arrays, *plain)
+        return losses.sum(), losses
+
+    arrays = [jnp.asarray(each.numpy()) for each in inputs]
+    (_, losses), ours = jax.value_and_grad(total, has_aux=True)(arrays)
+    np.testing.assert_allclose(losses, expected.detach(), rtol=1e-5, atol=1e-6)
+    for mine, other in zip(ours, slopes, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
 def test_every_operation_is_one_of_pytorchs() -> None:
     python = {"getitem", "truediv", "floordiv", "mod", "sym_size", "sym_numel"}
     names = {name.partition(".")[0] for name in (*OPERATIONS, *RANDOM_OPERATIONS)} - python

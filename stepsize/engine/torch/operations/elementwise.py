@@ -47,6 +47,13 @@ def clamp(x: Array, low: Any = None, high: Any = None) -> Array:
     return x if high is None else jnp.where(x > high, high, x)
 
 
+def arctan2(y: Array, x: Array) -> Array:
+    """Return the angle of (x, y), whose gradient at the origin is 0."""
+    origin = x * x + y * y == 0
+    away = jnp.arctan2(jnp.where(origin, 1.0, y), jnp.where(origin, 1.0, x))
+    return jnp.where(origin, jax.lax.stop_gradient(jnp.arctan2(y, x)), away)
+
+
 def hardtanh(x: Array, low: float = -1.0, high: float = 1.0) -> Array:
     """Return x between two bounds, with gradient 0 at the bounds themselves."""
     return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
@@ -163,7 +170,7 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "asin": jnp.arcsin,
     "acos": jnp.arccos,
     "atan": jnp.arctan,
-    "atan2": jnp.arctan2,
+    "atan2": arctan2,
     "sinh": jnp.sinh,
     "cosh": jnp.cosh,
     "tanh": jnp.tanh,

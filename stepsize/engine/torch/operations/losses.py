@@ -12,9 +12,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from stepsize.engine.torch.operations.elementwise import absolute, clamp, log_sigmoid
-from stepsize.engine.torch.operations.products import cosine_similarity, pairwise_distance
+from stepsize.engine.torch.operations.products import pairwise_distance
 
 MEAN = 1
+LEAST_SPREAD = 1e-12  # of a probability, in the slope of its cross entropy
+LEAST_SQUARE = 1e-12  # what is added to the squared lengths of vectors in the cosine loss
 
 
 def reduced(losses: Array, reduction: int) -> Array:
@@ -88,8 +90,13 @@ def cross_entropy(
 
 
 def binary_cross_entropy(x: Array, y: Array, weight: Array | None = None, reduction: int = MEAN) -> Array:
-    """Return the cross entropy of probabilities, whose logarithms PyTorch bounds by -100."""
-    losses = -(y * clamp(jnp.log(x), -100) + (1 - y) * clamp(jnp.log1p(-x), -100))
+    """Return the cross entropy of probabilities, whose logarithms PyTorch bounds by -100.
+
+    The slope is PyTorch's, too, which stays finite where a probability is 0 or 1.
+    """
+    p = jax.lax.stop_gradient(x)
+    slope = jax.lax.stop_gradient((p - y) / clamp((1 - p) * p, LEAST_SPREAD))
+    losses = -(y * clamp(jnp.log(p), -100) + (1 - y) * clamp(jnp.log1p(-p), -100)) + slope * (x - p)
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
@@ -129,7 +136,8 @@ def soft_margin(x: Array, y: Array, reduction: int = MEAN) -> Array:
 
 
 def cosine_embedding(x: Array, other: Array, y: Array, margin: float = 0.0, reduction: int = MEAN) -> Array:
-    likeness = cosine_similarity(x, other, x.ndim - 1)
+    squares = [jnp.sum(v * v, -1) + LEAST_SQUARE for v in (x, other)]
+    likeness = jnp.sum(x * other, -1) / jnp.sqrt(squares[0] * squares[1])
     losses = jnp.where(y == 1, 1 - likeness, 0.0) + jnp.where(y == -1, clamp(likeness - margin, 0), 0.0)
     return reduced(losses, reduction)
 

@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from stepsize.engine.torch.operations.convolutions import Sizes, per_axis
+from stepsize.engine.torch.operations.reductions import first_of_highest
 
 
 def windows(
@@ -70,7 +71,7 @@ def _max_of_slices(
             count = (length - d * (k - 1) - 1) // s + 1
             places.append(slice(offset * d, offset * d + (count - 1) * s + 1, s))
         slices.append(padded[(..., *places)])
-    return jnp.stack(slices).max(axis=0)
+    return first_of_highest(jnp.stack(slices), 0)
 
 
 def avg_pool(
@@ -105,8 +106,11 @@ def parts(length: int, count: int) -> list[slice]:
 
 
 def adaptive(reduce: Callable[..., Array], axes: int, x: Array, sizes: Sequence[int | None]) -> Array:
-    """Return x with `reduce` applied to windows that share out each axis."""
-    for axis, count in zip(range(x.ndim - axes, x.ndim), sizes, strict=True):
+    """Return x with `reduce` applied to windows that share out each axis, the last one first.
+
+    So the first of equal numbers in a window is the one in its first row.
+    """
+    for axis, count in reversed([*zip(range(x.ndim - axes, x.ndim), sizes, strict=True)]):
         length = x.shape[axis]
         if count is None or count == length:
             continue
@@ -131,7 +135,7 @@ POOLING: Mapping[str, Callable[..., Any]] = {
     **{f"adaptive_avg_pool{axes}d": partial(adaptive, jnp.mean, axes) for axes in (1, 2, 3)},
     **{f"_adaptive_avg_pool{axes}d": partial(adaptive, jnp.mean, axes) for axes in (2, 3)},
     **{
-        f"adaptive_max_pool{axes}d": partial(only_values, partial(adaptive, jnp.max, axes))
+        f"adaptive_max_pool{axes}d": partial(only_values, partial(adaptive, first_of_highest, axes))
         for axes in (1, 2, 3)
     },
 }

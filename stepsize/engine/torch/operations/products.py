@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from stepsize.engine.torch.operations.elementwise import absolute
 from stepsize.engine.torch.operations.reductions import norm
 
 
@@ -44,7 +45,8 @@ def cdist(x: Array, y: Array, p: float = 2, mode: Any = None) -> Array:
 
 def weight_norm(direction: Array, size: Array, axis: int = 0) -> Array:
     others = [i for i in range(direction.ndim) if i != axis % direction.ndim] if axis != -1 else None
-    return direction * (size / norm(direction, 2, others, True))
+    length = absolute(direction) if others == [] else norm(direction, 2, others, True)
+    return direction * (size / length)
 
 
 PRODUCTS: Mapping[str, Callable[..., Any]] = {

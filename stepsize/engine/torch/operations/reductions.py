@@ -74,7 +74,11 @@ def norm(
         return jnp.sum(x != 0, axes, keepdims=keep).astype(x.dtype)
     if order == 1:
         return jnp.sum(size, axes, keepdims=keep)
-    powers = jnp.sum(x * x if order == 2 else size**order, axes, keepdims=keep)
+    if 0 < order < 1:  # steep at 0
+        size = jnp.where(size > 0, size, 1.0)
+        powers = jnp.sum(jnp.where(x != 0, size**order, 0.0), axes, keepdims=keep)
+    else:
+        powers = jnp.sum(x * x if order == 2 else size**order, axes, keepdims=keep)
     positive = jnp.where(powers > 0, powers, 1.0)
     root = jnp.sqrt(positive) if order == 2 else positive ** (1 / order)
     return jnp.where(powers > 0, root, 0.0)
@@ -117,6 +121,19 @@ def median(x: Array, axis: int, keep: bool = False) -> tuple[Array, Array]:
     cut = (jax.lax.slice_in_dim(each, at, at + 1, axis=axis) for each in (values, places))
     value, place = cut if keep else (each.squeeze(axis) for each in cut)
     return value, place
+
+
+def middle(x: Array) -> Array:
+    """Return the median of all numbers, of which equal ones share the gradient."""
+    fixed = jax.lax.stop_gradient(x)
+    value = median(fixed.reshape(-1), 0)[0]
+    equal = fixed == value
+    return value + jnp.sum(jnp.where(equal, x - fixed, 0.0)) / jnp.sum(equal)
+
+
+def first_of_highest(x: Array, axis: int) -> Array:
+    """Return the highest number along an axis; of equal ones the first gets the gradient."""
+    return extreme(jnp.argmax)(x, axis)[0]
 
 
 def topk(
@@ -166,6 +183,6 @@ REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "sort.stable": stable_sort,
     "argsort": lambda x, *args: sort(x, *args)[1],
     "topk": topk,
-    "median": lambda x: median(x.reshape(-1), 0)[0],
+    "median": middle,
     "median.dim": median,
 }
