@@ -10,16 +10,20 @@ OF_EVERY_OPTIMIZER = (
     "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps", "loss_reduction",
 )  # fmt: skip
 
-KERAS = {  # values of Keras' optimizers that need no mention
-    "beta_1": 0.9, "beta_2": 0.999, "ema_momentum": 0.99, "epsilon": 1e-7, "momentum": 0.0, "rho": 0.9,
-}  # fmt: skip
+WITH_MOMENTUM = ("muon", "rmsprop", "sgd")
+KERAS_WITH_BETA_1 = ("adam", "adamw", "adamax", "lamb", "lion", "nadam", "schedulefreeadamw")
+TORCH_WITH_BETAS = ("adam", "adamw", "adamax", "nadam", "radam")
+
+KERAS = {"beta_2": 0.999, "ema_momentum": 0.99, "epsilon": 1e-7, "rho": 0.9}  # values that need no mention
 OF_KERAS: dict[str, dict[str, Any]] = {  # of those whose values are others
     "adadelta": {"rho": 0.95},
     "adafactor": {"relative_step": True},
     "lion": {"beta_2": 0.99},
     "muon": {"momentum": 0.95, "nesterov": True, "exclude_embeddings": True},
+    "schedulefreeadamw": {"epsilon": 1e-8},
 }
-TORCH = {"momentum": 0, "weight_decay": 0, "betas": [0.9, 0.999], "eps": 1e-8, "dampening": 0}
+BETAS = [0.9, 0.999]
+TORCH = {"weight_decay": 0, "eps": 1e-8, "dampening": 0}
 OF_TORCH: dict[str, dict[str, Any]] = {
     "adadelta": {"eps": 1e-6},
     "adafactor": {"eps": [None, 1e-3]},
@@ -34,8 +38,15 @@ def usual_of_keras(optimizer: str) -> dict[str, Any]:
 
     >>> usual_of_keras("Lion")["beta_2"]
     0.99
+    >>> "momentum" in usual_of_keras("Adam")
+    False
     """
-    return {**KERAS, **OF_KERAS.get(optimizer.lower(), {})}
+    name, momentum = optimizer.lower(), {}
+    if name in WITH_MOMENTUM:
+        momentum = {"momentum": 0.0}
+    elif name in KERAS_WITH_BETA_1:
+        momentum = {"beta_1": 0.9}
+    return {**KERAS, **momentum, **OF_KERAS.get(name, {})}
 
 
 def usual_of_torch(optimizer: str) -> dict[str, Any]:
@@ -44,7 +55,12 @@ def usual_of_torch(optimizer: str) -> dict[str, Any]:
     >>> usual_of_torch("AdamW")["weight_decay"]
     0.01
     """
-    return {**TORCH, **OF_TORCH.get(optimizer.lower(), {})}
+    name, momentum = optimizer.lower(), {}
+    if name in WITH_MOMENTUM:
+        momentum = {"momentum": 0}
+    elif name in TORCH_WITH_BETAS:
+        momentum = {"betas": BETAS}
+    return {**TORCH, **momentum, **OF_TORCH.get(name, {})}
 
 
 def usual_settings(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

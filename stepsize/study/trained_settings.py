@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stepsize.problems.usual_settings import usual_of_keras, usual_of_torch, usual_settings
+from stepsize.problems.usual_settings import BETAS, usual_of_keras, usual_of_torch, usual_settings
+from stepsize.schedules import constant, parse
 from stepsize.study.study import Study
+from stepsize.units import is_knob_name
 
 AS_COMPILED = "as compiled"
 UNKNOWN_OPTIMIZERS = (AS_COMPILED, "chosen by the function")
@@ -49,10 +51,53 @@ def trained_undecayed(protocol: Mapping[str, Any], settings: Mapping[str, Any]) 
 
 
 def usual_values(protocol: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that the optimizer of `trained` has where no others are given, as far as known."""
+    """Return the values that the optimizer of `trained` has where no others are given, as far as known.
+
+    What every group of parameters has of its own is no value of the optimizer.
+    """
     usual = usual_of_torch if is_torch(protocol) else usual_of_keras
     name = str(trained.get("optimizer"))
-    return {} if name in UNKNOWN_OPTIMIZERS else usual(name)
+    if name in UNKNOWN_OPTIMIZERS:
+        return {}
+    groups = protocol.get("optimizer_groups") or [{"settings": {}}]
+    in_groups = set.intersection(*({*each["settings"]} for each in groups))
+    return {key: value for key, value in usual(name).items() if key not in in_groups}
+
+
+def with_momentum(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of an optimizer with `momentum` for what Adam and its relatives have instead.
+
+    That is `beta_1`, or the first of PyTorch's `betas`. A momentum that follows a schedule replaces it.
+
+    >>> with_momentum({"optimizer": "adam", "beta_1": 0.8})
+    {'momentum': 0.8, 'optimizer': 'adam'}
+    >>> with_momentum({"betas": [0.8, 0.99], "momentum": "linear(0.9)"})
+    {'momentum': 'linear(0.9)', 'betas[1]': 0.99}
+    """
+    rest = {name: value for name, value in settings.items() if name not in ("beta_1", "betas")}
+    match settings:
+        case {"beta_1": first}:
+            return {"momentum": first, **rest}
+        case {"betas": [first, second]}:
+            return {"momentum": first, "betas[1]": second, **rest}
+    return dict(settings)
+
+
+def with_steady_momentum(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with a number for a momentum that follows a constant schedule.
+
+    Where it replaces a momentum of a group of parameters, the schedule is more than its number.
+
+    >>> with_steady_momentum({}, {"momentum": "constant(0.9)"})
+    {'momentum': 0.9}
+    """
+    momentum = settings.get("momentum")
+    if not isinstance(momentum, str) or is_knob_name(momentum):
+        return dict(settings)
+    schedule, is_of_all = parse(momentum), trained_groups(protocol, settings) == trained_groups(protocol, {})
+    if isinstance(schedule, constant) and is_of_all:
+        return {**settings, "momentum": schedule.value}
+    return dict(settings)
 
 
 def is_torch(protocol: Mapping[str, Any]) -> bool:
@@ -63,15 +108,21 @@ def is_torch(protocol: Mapping[str, Any]) -> bool:
 def trained_groups(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the groups of parameters of a PyTorch optimizer, none if all are trained alike.
 
-    A momentum that follows a schedule is that of every group.
+    A momentum that follows a schedule is that of every group, also of those with `betas` of their own.
     """
     groups = protocol.get("optimizer_groups") or []
-    if not isinstance(settings.get("momentum"), str):
+    if not groups or not isinstance(settings.get("momentum"), str):
         return list(groups)
-    return [
-        {**each, "settings": {name: value for name, value in each["settings"].items() if name != "momentum"}}
-        for each in groups
-    ]
+    first, second = trained_settings(protocol, settings).get("betas", BETAS)
+    trained = []
+    for each in groups:
+        own = {name: value for name, value in each["settings"].items() if name != "momentum"}
+        if "betas" in own and own["betas"][1] == second:
+            del own["betas"]
+        elif "betas" in own:
+            own["betas"] = [first, own["betas"][1]]
+        trained.append({**each, "settings": own})
+    return trained
 
 
 def other_optimizer_notes(study: Study) -> list[str]:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from stepsize.study.trained_settings import AS_COMPILED, UNKNOWN_OPTIMIZERS, trained_settings, usual_values
+from stepsize.study.trained_settings import (
+    AS_COMPILED,
+    UNKNOWN_OPTIMIZERS,
+    trained_settings,
+    usual_values,
+    with_momentum,
+    with_steady_momentum,
+)
 from stepsize.verdict.answer import Answer, CandidateAnswer
 from stepsize.verdict.formatting import settings_text
 
@@ -35,9 +42,24 @@ class Compared:
     @cached_property
     def key(self) -> str:
         """Equal for candidates that train with the same settings."""
-        names = (name for name in self.trained if self.value(name) != _off(self.usual.get(name), self.usual))
-        values = {name: self.value(name) for name in names}
-        return json.dumps({**values, "optimizer": self.optimizer}, sort_keys=True, default=str)
+        named = self.by_momentum
+        values = {name: named.value(name) for name in named.trained}
+        others = {
+            key: value for key, value in values.items() if value != _off(named.usual.get(key), named.usual)
+        }
+        return json.dumps({**others, "optimizer": self.optimizer}, sort_keys=True, default=str)
+
+    @cached_property
+    def by_momentum(self) -> Compared:
+        """The same, with `momentum` for what Adam and its relatives have instead."""
+        if not self.usual:  # of an optimizer that is not known, or of a training function
+            return self
+        return Compared(*(with_momentum(each) for each in (self.own, self.trained, self.usual)))
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a momentum is set of an optimizer that has none by this name, such as Adam."""
+        return "momentum" in self.trained and "momentum" not in self.usual
 
     def value(self, name: str) -> Any:
         """Return a setting as it trains, None for one that is off or not known."""
@@ -57,14 +79,18 @@ def compared(answer: Answer, candidate: CandidateAnswer, own: Mapping[str, Any])
         return Compared(own, trained, {})
     shared: dict[str, Any] = {key: protocol[key] for key in ("batch_size", "model", "epochs")}
     shared["prepare"] = "inputs" in candidate["protocol"].get("scaled", data["scaled"])
-    return Compared(own, {**shared, **trained}, usual_values(protocol, trained))
+    steady = with_steady_momentum(protocol, trained)
+    return Compared(own, {**shared, **steady}, usual_values(protocol, trained))
 
 
 def differing(ours: Compared, theirs: Compared) -> dict[str, Any]:
     """Return the settings in which a candidate differs from another one, with the values of the first.
 
-    Of an optimizer that the other one does not have, only its name and what was given are among them.
+    Of an optimizer that the other one does not have, only its name and what was given are among them. Where a
+    momentum is set in place of `beta_1`, or of the first of `betas`, it has the name `momentum` for both.
     """
+    if ours.replaces or theirs.replaces:
+        ours, theirs = ours.by_momentum, theirs.by_momentum
     is_same = ours.optimizer == theirs.optimizer
     keys = {**ours.own, **theirs.own}
     if is_same:

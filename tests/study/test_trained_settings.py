@@ -184,6 +184,25 @@ def test_a_scheduled_momentum_is_that_of_every_group() -> None:
     assert own == [{}, {"weight_decay": 0.0}, {}]
 
 
+def test_a_scheduled_momentum_is_the_first_of_the_betas_of_every_group() -> None:
+    def adam(model: nn.Module) -> torch.optim.Optimizer:
+        first, second = model[0], model[2]
+        return torch.optim.Adam(
+            [
+                {"params": [first.weight], "betas": (0.5, 0.99)},
+                {"params": [first.bias], "betas": (0.5, 0.999)},
+                {"params": second.parameters()},
+            ],
+            lr=0.1,
+        )
+
+    candidates = [Candidate(RATE, "usual"), Candidate(RATE, "scheduled", momentum="linear(0.9)")]
+    answer = answer_of(toy(optimizer=adam), candidates)
+    usual, scheduled = (recipe_of(answer, each).groups for each in answer["candidates"])
+    assert [each["settings"] for each in usual] == [{"betas": [0.5, 0.99]}, {"betas": [0.5, 0.999]}, {}]
+    assert [each["settings"] for each in scheduled] == [{"betas": [0.9, 0.99]}, {}, {}]
+
+
 def test_a_setting_that_a_group_alone_has_and_the_other_optimizer_lacks_is_named() -> None:
     def one_group(model: nn.Module) -> torch.optim.Optimizer:
         own = {"params": model[0].parameters(), "momentum": 0.5}
@@ -232,7 +251,7 @@ def test_values_of_pytorch_that_need_no_mention_are_its_own(name: str) -> None:
 def test_values_of_keras_that_need_no_mention_are_its_own() -> None:
     import keras
 
-    of_adam = ("Adam", "AdamW", "Adamax", "Nadam", "Lion", "Lamb")
+    of_adam = ("Adam", "AdamW", "Adamax", "Nadam", "Lion", "Lamb", "ScheduleFreeAdamW")
     for name in (*of_adam, "SGD", "RMSprop", "Adadelta", "Adafactor", "Adagrad", "Ftrl", "Muon"):
         config = getattr(keras.optimizers, name)().get_config()
         known = {key: value for key, value in usual_of_keras(name).items() if key in config}

@@ -145,6 +145,20 @@ def test_of_three_optimizers_each_has_its_own_settings():
     assert "with optimizer=adam instead of optimizer=sgd changes" in note
 
 
+def test_a_momentum_of_adam_is_its_beta_1():
+    candidates = [
+        Candidate("constant(0.01)", "linear", momentum="linear(0.9, floor=0.5)"),
+        Candidate("constant(0.01)", "plain"),
+        Candidate("constant(0.01)", "slow", beta_1=0.8),
+    ]
+    note = judged(candidates, {}, {"optimizer": "adam"})["notes"][0]
+    assert note.startswith("Momentum is not shown to make a difference: constant(0.01) with momentum=0.9 ")
+    assert "with momentum=0.9 instead of momentum=linear(0.9, floor=0.5) changes" in note
+    assert "with momentum=0.8 instead of momentum=linear(0.9, floor=0.5) changes" in note
+    same = [Candidate("constant(0.01)", "plain"), Candidate("constant(0.01)", "m", momentum="constant(0.9)")]
+    assert not any("difference:" in each for each in judged(same, {}, {"optimizer": "adam"})["notes"])
+
+
 def test_three_settings_are_listed_as_in_english():
     candidates = [Candidate("constant(0.1)", "plain")]
     candidates += [Candidate("constant(0.1)", "all", momentum=0.5, clipnorm=1.0, batch_size=8)]
