@@ -75,9 +75,10 @@ def stopped(seen: Evidence) -> Iterator[Cause]:
             "optimizer",
             1,
         )
-    elif first > 1 and seen.differ(seen.planned[first:], seen.planned[first]).any():
+    elif first > 1:
         kept = not seen.differ(seen.applied[first], seen.applied[first - 1])
-        if seen.is_explained_by(rates, fitted=1 if kept else 2):
+        moves = seen.differ(seen.planned[first:], seen.planned[first]).any()
+        if (kept or moves) and seen.is_explained_by(rates, fitted=1 if kept else 2):
             why = "step() is no longer called" if kept else "something else set it, and the schedule stopped"
             yield Cause(
                 "stopped",

@@ -7,6 +7,7 @@ from torch.optim import lr_scheduler
 import stepsize as ss
 from stepsize.audit import Audit
 from stepsize.audit.torch import watch
+from stepsize.dialects import from_torch
 from tests.support.torch_loop import EPOCHS, UPDATES, found, planned, sgd, train, update, weight
 
 EARLY = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
@@ -66,6 +67,35 @@ def test_a_step_before_the_first_update():
     scheduler.step()
     audit = train(optimizer, Audit(planned(ss.cosine(0.1))), batch=scheduler.step)
     assert found(audit) == (0, 0.1, pytest.approx(audit.plan(1)), ["off by one"])
+
+
+@EARLY
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda optimizer: lr_scheduler.StepLR(optimizer, 10, 0.5),
+        lambda optimizer: lr_scheduler.MultiStepLR(optimizer, [4, 17], 0.1),
+        lambda optimizer: lr_scheduler.ConstantLR(optimizer, 0.5, 5),
+    ],
+)
+def test_a_step_before_each_update_may_have_come_at_any_of_those_with_one_rate(build):
+    optimizer = sgd()
+    scheduler = build(optimizer)
+    audit = Audit(from_torch(scheduler).plan(updates=UPDATES))
+    with watch(optimizer, audit):
+        for _ in range(UPDATES):
+            scheduler.step()
+            update(optimizer)
+    assert found(audit)[3] == ["off by one", "skipped update"]
+    assert "either the schedule is one update ahead from the start: step() is called before" in audit.cause
+
+
+def test_a_step_that_is_no_longer_called_before_the_last_drop():
+    optimizer, count = sgd(), iter(range(UPDATES))
+    scheduler = lr_scheduler.StepLR(optimizer, 10, 0.5)
+    audit = Audit(from_torch(scheduler).plan(updates=UPDATES))
+    train(optimizer, audit, batch=lambda: scheduler.step() if next(count) < 14 else None)
+    assert found(audit) == (20, 0.025, 0.05, ["stopped"])
 
 
 def test_a_step_that_is_never_called():
