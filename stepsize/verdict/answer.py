@@ -59,7 +59,7 @@ class Protocol(TypedDict):
     ]
     undecayed: Annotated[
         dict[str, list[Any]] | None,
-        "what that optimizer excludes from weight decay: `weights` by place, `names` by pattern; null if nothing",
+        "what that optimizer excludes from weight decay: `weights` by place, `names` by pattern, or null",
     ]
     metric: Annotated[str, "the metric that scores a run"]
     higher_is_better: Annotated[bool, "false for a loss or an error"]
