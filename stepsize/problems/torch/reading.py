@@ -73,7 +73,8 @@ def read_model(
     if factory.code is not None:
         check_own_parameters(model, factory)
     names = _names(model, data)
-    inputs = _tensors(data, names, slice(3 if data.outputs == 4 else 4))
+    example = slice(3 if data.outputs == 4 else 4)  # not as many rows as outputs: axes cannot be confused
+    inputs = _tensors(data, names, example)
     outputs = _outputs(model, inputs)
     judged = first_output(outputs)
     width = _width(judged, data)
@@ -160,14 +161,14 @@ def _names(model: nn.Module, data: Data) -> tuple[str, ...]:
 
 
 def _tensors(data: Data, names: Sequence[str], rows: slice) -> list[torch.Tensor]:
-    """Return some rows of the inputs; an example has not as many as outputs, so no axes can be confused."""
+    """Return some rows of the inputs as the model takes them."""
     x = data.trained_x
     arrays = {name: (x if isinstance(x, np.ndarray) else x[name])[rows] for name in names}
     return [_tensor(name in data.flat, np.nan_to_num(array)) for name, array in arrays.items()]
 
 
 def _batches(data: Data, names: Sequence[str]) -> Iterator[list[torch.Tensor]]:
-    """Return all rows of the inputs."""
+    """Yield all rows of the inputs, some at a time."""
     for start in range(0, data.rows, ROWS_AT_ONCE):
         yield _tensors(data, names, slice(start, start + ROWS_AT_ONCE))
 
