@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 
+from stepsize.errors import ProblemError  # noqa: E402
 from stepsize.problems.problem import Problem  # noqa: E402
 from tests.support.torch_problems import toy  # noqa: E402
 
@@ -25,6 +26,17 @@ class Hashed(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.rows(self.place(ids) % 97).mean(1)
+
+
+class Doubled(nn.Module):
+    """Embeds twice a whole number, which must be below 10."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Embedding(10, 3)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.rows(2 * ids).mean(1)
 
 
 def reason(place: Callable[[Tensor], Tensor], ids: Tensor = FEW, kept: int = 0) -> str | None:
@@ -62,3 +74,12 @@ def test_rows_far_from_the_example_count():
 
 def test_a_buffer_that_holds_one_is_named():
     assert "buffer 'kept' holds the whole number 4,294,967,296" in str(reason(lambda i: i, kept=2**32))
+
+
+def test_rows_that_the_model_does_not_take_are_an_error_of_one_line():
+    ids = torch.zeros(40, 3, dtype=torch.int64)
+    ids[30] = 5
+    with pytest.raises(
+        ProblemError, match="does not take all rows of the data: IndexError: index out of range"
+    ):
+        toy(Doubled, data=(ids, torch.arange(40) % 3))

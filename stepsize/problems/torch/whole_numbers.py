@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stepsize.errors import NoPopulation
+from stepsize.errors import NoPopulation, ProblemError, first_line
 
 WIDEST = torch.iinfo(torch.int32)
 ARITHMETIC = {
@@ -29,6 +29,8 @@ def check_whole_numbers(
 
     Those that it holds are checked, and those that it computes of a batch. If it calculates with whole
     numbers, which other rows may make larger, it is called with all `batches`.
+
+    Raises: ProblemError if it fails with one of them.
     """
     for name, buffer in module.named_buffers():
         _check(buffer, f"buffer {name!r} holds")
@@ -41,7 +43,14 @@ def check_whole_numbers(
 def _calculates(module: nn.Module, batch: Sequence[torch.Tensor]) -> bool:
     """Return whether a model calculates with whole numbers of a batch."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]), _Watch() as watch:
-        module(*batch)
+        try:
+            module(*batch)
+        except NoPopulation:
+            raise
+        except Exception as error:  # a user's model may raise anything
+            raise ProblemError(
+                f"the model does not take all rows of the data: {type(error).__name__}: {first_line(error)}"
+            ) from error
     return watch.calculates
 
 
